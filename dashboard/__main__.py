@@ -9,13 +9,13 @@ import sys
 from typing import Final
 
 from dashboard.settings import DATA_VARIABLE, DATABASE_VARIABLE, SESSION_HOURS, Settings
+from meter_bridge.text.formats import CONVENTIONS
 
 ADDRESS: Final = "127.0.0.1"
 APP: Final = Path(__file__).with_name("serve.py")
 DEFAULT_PORT: Final = 8501
 REPORT: Final = "report"
 ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
-NUMBERS: Final = ("1,234.5", "1.234,5", "1 234,5", "1'234.5")
 _EPILOG: Final = f"""\
 examples:
   python -m dashboard --data /var/lib/prepaid-meter
@@ -74,7 +74,10 @@ def _parser() -> argparse.ArgumentParser:
         "--language", metavar="CODE", default="en", help="language of the pages; default %(default)s"
     )
     parser.add_argument(
-        "--numbers", choices=NUMBERS, default=NUMBERS[0], help="how numbers are written; default %(default)s"
+        "--numbers",
+        choices=CONVENTIONS,
+        default="",
+        help="how numbers are written; default: as the language does",
     )
     parser.add_argument(
         "--origin",

@@ -9,22 +9,23 @@ from streamlit.navigation.page import StreamlitPage
 from dashboard.access import Viewer
 from dashboard.actions.dialog import show_open_action
 from dashboard.signin.current import current_viewer
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
+from meter_bridge.text.marks import N_
 
 ICON: Final = Path(__file__).with_name("icon.svg")
 STYLE: Final = Path(__file__).with_name("theme.css")
 STAFF: Final = (
-    ("today", "Today", "sunny"),
-    ("units", "Units", "apartment"),
-    ("unit", "Unit", "meeting_room"),
-    ("tariffs", "Tariffs", "price_change"),
-    ("top-ups", "Top-ups", "payments"),
-    ("debt", "Debt", "account_balance"),
-    ("energy-balance", "Energy", "balance"),
-    ("alerts", "Alerts", "notifications"),
-    ("reports", "Reports", "description"),
-    ("system", "System", "dns"),
+    ("today", N_("Today"), "sunny"),
+    ("units", N_("Units"), "apartment"),
+    ("unit", N_("Unit"), "meeting_room"),
+    ("tariffs", N_("Tariffs"), "price_change"),
+    ("top-ups", N_("Top-ups"), "payments"),
+    ("debt", N_("Debt"), "account_balance"),
+    ("energy-balance", N_("Energy"), "balance"),
+    ("alerts", N_("Alerts"), "notifications"),
+    ("reports", N_("Reports"), "description"),
+    ("system", N_("System"), "dns"),
 )
 """Address, name and icon of each page; its file is its address with underscores."""
 MONEY: Final = frozenset({"top-ups", "debt", "reports"})
@@ -34,17 +35,17 @@ MONEY: Final = frozenset({"top-ups", "debt", "reports"})
 def pages_of(viewer: Viewer | None) -> list[StreamlitPage]:
     """Return the pages of a person, the first page first."""
     if viewer is None:
-        stranger = st.Page("views/sign_in.py", title=say("Sign in"), icon=":material/lock:", default=True)
-        return [stranger, st.Page("views/single_sign_on.py", title=say("Sign in"), url_path="single-sign-on")]
+        stranger = st.Page("views/sign_in.py", title=_("Sign in"), icon=":material/lock:", default=True)
+        return [stranger, st.Page("views/single_sign_on.py", title=_("Sign in"), url_path="single-sign-on")]
     if viewer.role is Role.TENANT:
         return [
-            st.Page("views/home.py", title=say("My electricity"), icon=":material/bolt:", default=True),
-            st.Page("views/unit.py", title=say("History"), icon=":material/history:", url_path="unit"),
+            st.Page("views/home.py", title=_("My electricity"), icon=":material/bolt:", default=True),
+            st.Page("views/unit.py", title=_("History"), icon=":material/history:", url_path="unit"),
         ]
     return [
         st.Page(
             f"views/{address.replace('-', '_')}.py",
-            title=say(title),
+            title=_(title),
             icon=f":material/{icon}:",
             url_path=address,
             default=address == "today",
@@ -56,7 +57,7 @@ def pages_of(viewer: Viewer | None) -> list[StreamlitPage]:
 
 def main() -> None:
     """Show the page that the URL names."""
-    st.set_page_config(page_title=say("Prepaid electricity"), page_icon=str(ICON), layout="wide")
+    st.set_page_config(page_title=_("Prepaid electricity"), page_icon=str(ICON), layout="wide")
     st.html(f"<style>{STYLE.read_text(encoding='utf-8')}</style>")
     viewer = current_viewer()
     st.navigation(pages_of(viewer), position="hidden" if viewer is None else "top").run()
@@ -68,10 +69,10 @@ def main() -> None:
 def _foot(viewer: Viewer) -> None:
     """Say who is signed in, and how to leave."""
     with st.container(key="foot", horizontal=True, vertical_alignment="center"):
-        who = say("Signed in as {name}", name=viewer.name) if viewer.token else say(viewer.name)
+        who = _("Signed in as {name}", name=viewer.name) if viewer.token else _(viewer.name)
         st.caption(who, width="content")
         if viewer.token:
-            button = f'<button class="pm-quiet">{say("Sign out")}</button>'
+            button = f'<button class="pm-quiet">{_("Sign out")}</button>'
             st.html(f'<form method="post" action="sign-out">{button}</form>')
 
 

@@ -17,7 +17,7 @@ NICENESS: Final = 10
 
 def main(arguments: list[str]) -> int:
     """Audit a data folder at low priority."""
-    import_guard.refuse()
+    import_guard.block_imports()
     from dashboard.data.snapshot import SourceError  # noqa: PLC0415 - as above
     from dashboard.pricing.audit import audit  # noqa: PLC0415 - without what is refused
     from dashboard.settings import settings  # noqa: PLC0415 - as above

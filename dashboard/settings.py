@@ -35,7 +35,8 @@ class Settings:
     """File that says which person of the sign-in provider has which role."""
     session_hours: int = SESSION_HOURS
     language: str = "en"
-    numbers: str = "1,234.5"
+    numbers: str = ""
+    """How thousands and decimals are marked; empty for as the language has it."""
 
     def environment(self) -> dict[str, str]:
         """Return the settings as variables for the server's process."""
@@ -65,5 +66,5 @@ def settings() -> Settings:
         people=Path(people) if people else None,
         session_hours=int(os.environ.get(HOURS_VARIABLE) or SESSION_HOURS),
         language=os.environ.get(LANGUAGE_VARIABLE) or "en",
-        numbers=os.environ.get(NUMBERS_VARIABLE) or "1,234.5",
+        numbers=os.environ.get(NUMBERS_VARIABLE) or "",
     )

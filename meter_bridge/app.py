@@ -10,12 +10,12 @@ from typing import Final
 
 from meter_bridge.config.settings import Settings, SettingsError, variable_of
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
-from meter_bridge.engine.restore import load
-from meter_bridge.runtime.bridge import SOCKET_NAME, lasting, prepare, running, until_any
+from meter_bridge.runtime.bridge import SOCKET_NAME, lasting, running, until_any
 from meter_bridge.storage.database import InstallationLock, reading
 from meter_bridge.storage.errors import LeaseLostError, NotOwnedError, StorageError
 from meter_bridge.storage.location import shown
-from meter_bridge.storage.ownership import Ownership, owned
+from meter_bridge.storage.ownership import Ownership
+from meter_bridge.storage.owning import owned
 from meter_bridge.storage.shards import count_of
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -49,9 +49,9 @@ async def _shards(settings: Settings, stop: asyncio.Event) -> int:
     """Return among how many shards the sites are divided."""
     if isinstance(settings.location, Path):
         return 1
-    from meter_bridge.storage.leased import ready  # noqa: PLC0415 - its driver is not needed for SQLite
+    from meter_bridge.storage.lease import prepare_server  # noqa: PLC0415 - its driver is not needed for SQLite
 
-    await ready(settings.location, wait=settings.standby, stop=stop)
+    await prepare_server(settings.location, wait=settings.standby, stop=stop)
     with reading(settings.location) as reader, reader.connect() as connection:
         return count_of(connection)
 
@@ -86,10 +86,7 @@ def _refuse_letting_go(settings: Settings, count: int) -> None:
 async def _own(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:
     """Bring a broker along where none is named, and serve until a signal or until another bridge may own."""
     async with _broker(settings) as broker:
-        if settings.decode_only:
-            await _decode_only(settings, broker, stop, ownership)
-        else:
-            await _serve(settings, broker, stop, ownership)
+        await _serve(settings, broker, stop, ownership)
 
 
 @asynccontextmanager
@@ -109,7 +106,7 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
 
 async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership) -> None:
     """Serve the API over a running engine."""
-    from meter_bridge.api.server import ApiServer, Listen  # noqa: PLC0415 - the decode-only base line does without
+    from meter_bridge.api.server import ApiServer, Listen  # noqa: PLC0415 - a standby that waits does without
 
     host, port = settings.address
     listen = Listen(
@@ -129,19 +126,3 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
                 parts.engine.session.fail("another bridge may own the installation")
         finally:
             await server.stop()
-
-
-async def _decode_only(
-    settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership
-) -> None:
-    """Receive and decode the meters of the installation and nothing more: the base line of the benchmark."""
-    from meter_bridge.devices.decode_only import decode_only  # noqa: PLC0415 - only where it is used
-
-    with reading(prepare(settings.data, None, ownership)) as reader, reader.connect() as stored:
-        installation = load(stored)
-    addresses = [*installation.by_energy, *installation.by_relay] if installation else []
-    connection, counted = decode_only(broker, addresses)
-    connection.start()
-    await stop.wait()
-    await connection.stop()
-    _LOGGER.info("Decoded %d reports of %d messages", counted.reports, connection.messages)

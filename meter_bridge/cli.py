@@ -1,4 +1,4 @@
-"""The ``meter-bridge`` command: picks a command and tells its outcome; the work is done in ``commands``."""
+"""The ``meter-bridge`` command line: finds a command, runs it and reports its outcome."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,55 +14,70 @@ from meter_bridge.commands.parser import EXIT_CODES, Parser, add_data
 
 SUMMARIES: Final = MappingProxyType(
     {
-        "run": "run the bridge until it is told to stop",
-        "check": "say what is wrong with a site file, touching nothing",
-        "tariff": "check a tariff, show its year, or price a load by it",
+        "run": "run the bridge until it is stopped",
+        "check": "validate a site file without changing anything",
+        "tariff": "validate or show a tariff, or price a load profile",
         "apply": "show what a site file would change, then apply it",
-        "accounts": "show every account with what it has left",
-        "ledger": "show every entry of an account's journal, newest first",
-        "explain": "show what an entry of an account's journal was made of",
-        "statement": "show what moved an account's balance in a period",
-        "top-up": "book money that a customer paid",
-        "voucher": "make, sell, block and redeem vouchers",
-        "access": "make and revoke customers' codes for their page",
-        "notify": "show messages to people, test them, check notify.yaml",
-        "payments": "list payments of providers, decide on those that wait",
-        "refund": "give money back to a customer",
-        "reverse": "take a top-up or charge back",
-        "correct": "correct a balance, either way",
-        "reprice": "price a past month by another price list",
-        "transfer": "transfer credit from one account to another",
+        "accounts": "list accounts with their available credit",
+        "ledger": "list an account's ledger entries, newest first",
+        "explain": "show the calculation behind a ledger entry",
+        "statement": "show or export an account statement for a period",
+        "top-up": "record a payment received from a customer",
+        "voucher": "create, sell, void and redeem vouchers",
+        "access": "create and revoke customers' access to the tenant page",
+        "notify": "list notifications, send a test, or validate notify.yaml",
+        "payments": "list provider payments and decide those awaiting review",
+        "refund": "refund money to a customer",
+        "reverse": "reverse a top-up or a charge",
+        "correct": "adjust a balance up or down",
+        "reprice": "reprice a past billing period under another tariff",
+        "transfer": "transfer credit between accounts",
         "write-off": "write off a debt or arrears",
         "debt": "open, change or close a debt",
         "emergency-credit": "select emergency credit for a customer",
-        "move-out": "settle finally with a customer who moves out",
-        "move-in": "let the next customer begin",
-        "tenancies": "show who lived where when, and what is left with whom",
-        "debts": "show what customers owe, present and former",
-        "settle": "settle later with a customer who moved out",
-        "meters": "show every meter, tell a reading, or replace one",
-        "quarantine": "decide what a register means that fell or jumped",
-        "alerts": "list alerts, and acknowledge them",
-        "clock": "say whether the clock is believed, or confirm it",
-        "exposure": "show what can be used beyond credit if the bridge stops",
-        "supply": "switch or confirm a supply, or let credit decide",
-        "hold": "place, list and lift holds on a supply",
-        "token": "make, list and revoke tokens of the API",  # nosec B105 - a summary
-        "broker-acl": "write the broker's users and rights, one for each device",
-        "verify": "prove that the books are right",
-        "backup": "copy the installation while it runs",
-        "restore": "bring a backup back, or prove that it can be",
-        "migrate": "move the installation to another database",
-        "shards": "divide the sites among several bridges",
-        "simulate": "pretend to be meters, for trying out and for tests",
+        "move-out": "move a customer out with a final settlement",
+        "move-in": "move a customer in",
+        "tenancies": "list tenancies and their outstanding amounts",
+        "debts": "list what current and former customers owe",
+        "settle": "settle the outstanding amount of a former customer",
+        "meters": "list meters, submit a reading, or replace a meter",
+        "quarantine": "review registers that fell or jumped",
+        "alerts": "list and acknowledge alerts",
+        "clock": "show or confirm whether the clock can be trusted",
+        "exposure": "show possible use beyond credit if the bridge fails",
+        "supply": "switch, confirm or release a supply",
+        "hold": "place, list and release holds on a supply",
+        "token": "create, list and revoke API tokens",  # nosec B105 - a summary
+        "broker-acl": "generate MQTT users and access rights for all devices",
+        "verify": "verify the integrity of the books",
+        "backup": "back up the installation while it is running",
+        "restore": "restore a backup, or test that it can be restored",
+        "migrate": "migrate the installation to another database",
+        "shards": "divide the sites between several bridges",
+        "simulate": "simulate meters for evaluation and testing",
     }
 )
+OPERATIONS: Final = frozenset(
+    {
+        "correct",
+        "emergency-credit",
+        "move-in",
+        "move-out",
+        "refund",
+        "reprice",
+        "reverse",
+        "settle",
+        "transfer",
+        "write-off",
+    }
+)
+"""Commands of ``account_operations``, named here so that nothing else loads that module."""
 INTERRUPTED: Final = 130
 INTRODUCTION: Final = """\
 Turns any MQTT or local-network energy meter into a prepaid meter.
 
-Commands that change something go through the running bridge. Where none runs, they open its data themselves,
-under the same lock that a bridge takes.
+Commands that change something go through the running bridge. If none is running, they open its data
+directly, under the same lock that a bridge holds.
 """
 EXAMPLES: Final = """\
 a first installation:
@@ -72,13 +87,13 @@ a first installation:
   meter-bridge token create --name "Home Assistant" --role landlord --all-sites
   meter-bridge top-up flat-1 100.00 --reference "receipt 7"
 
-'meter-bridge COMMAND --help' explains each with examples.
+Run 'meter-bridge COMMAND --help' for details and examples.
 
 """
 
 
 class Command(Protocol):
-    """What each module of ``commands`` offers."""
+    """What every command provides."""
 
     EPILOG: str
 
@@ -86,7 +101,7 @@ class Command(Protocol):
         """Describe the command's arguments."""
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do it and return the exit code; raise ``CommandError`` where it cannot be done."""
+        """Run the command and return its exit code; raise ``CommandError`` if it fails."""
 
 
 class CommandParser(Parser):
@@ -114,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone, as 'head' does; Python would complain once more when it closes it.
+        # The reader, such as 'head', has closed the pipe; Python would report that again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -140,7 +155,9 @@ def build_parser() -> Parser:
 
 
 def command(name: str) -> Command:
-    """Return the module of a command."""
+    """Return a command: a module of ``commands``, or one of the operations on an account's books."""
+    if name in OPERATIONS:
+        return cast("Command", import_module("meter_bridge.commands.account_operations").OPERATIONS[name])
     return cast("Command", import_module(f"meter_bridge.commands.{name.replace('-', '_')}"))
 
 

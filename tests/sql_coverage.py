@@ -1,9 +1,9 @@
 """Which of the bridge's statements a run executed on PostgreSQL, and which it did not.
 
-``scripts/test`` runs every test on SQLite, but on PostgreSQL only a part. Each process that runs tests notes
-the places in ``meter_bridge`` from which it executed something there, and the operations of the one writer by
-name; ``python -m tests.sql_coverage FOLDER`` adds up what they noted and names what nobody executed.
-Migrations are no part of it: a database of either kind is made by them all.
+``scripts/test`` runs every test on SQLite, but on PostgreSQL only those marked ``both_databases``. Each
+process that runs tests notes the places in ``meter_bridge`` from which it executed something there, and the
+operations of the one writer by name; ``python -m tests.sql_coverage FOLDER`` adds up what they noted and
+names what nobody executed. Migrations are no part of it: a database of either kind is made by them all.
 """
 
 import ast
@@ -46,8 +46,8 @@ class Recorder:
         """Listen to every engine of the process; what was noted is left in a folder."""
         self._folder = folder
         self._seen: set[str] = set()
-        self._names = {id(op.postgresql): op.name for op in changeset._ops}
-        self._texts = {op.postgresql_text: op.name for op in changeset._ops if op.driver_sql}
+        self._names = {id(op.postgresql): op.name for op in changeset._statements}
+        self._texts = {op.postgresql_text: op.name for op in changeset._statements if op.driver_sql}
         event.listen(Engine, "before_cursor_execute", self._note)
 
     def pytest_sessionfinish(self) -> None:
@@ -90,7 +90,7 @@ def _place(frame: FrameType | None) -> str | None:
 def missing(noted: Iterable[str]) -> list[str]:
     """Return the operations, and the statements with file and line, that nobody noted."""
     seen = set(noted)
-    names = [op.name for op in changeset._ops if op.name not in seen]
+    names = [op.name for op in changeset._statements if op.name not in seen]
     return names + [
         f"{file}:{first}: {words}"
         for file, first, last, words in statements()

@@ -9,7 +9,7 @@ from tests.sql_coverage import WRITER, Recorder, main, missing, statements
 
 
 def everything() -> set[str]:
-    return {op.name for op in changeset._ops} | {f"{file}:{last}" for file, _, last, _ in statements()}
+    return {op.name for op in changeset._statements} | {f"{file}:{last}" for file, _, last, _ in statements()}
 
 
 def test_an_operation_or_a_statement_that_nobody_executed_is_named_with_its_place() -> None:

@@ -1,4 +1,4 @@
-"""Binary sensors: what needs attention, and what is out of reach."""
+"""Binary sensors of the bridge, of accounts and of meters."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import (
     AccountEntity,
     BridgeEntity,
-    Candidate,
     EntityAdder,
+    EntityCandidate,
     MeterEntity,
     account_unique_id,
     meter_unique_id,
 )
-from .friendly import friendly_hours, in_friendly_hours
+from .friendly_hours import friendly_hours, in_friendly_hours
 
 # Everything is pushed.
 PARALLEL_UPDATES = 0
@@ -40,7 +40,7 @@ PARALLEL_UPDATES = 0
 
 @dataclass(frozen=True, kw_only=True)
 class AccountBinarySensorDescription(BinarySensorEntityDescription):
-    """A condition of an account."""
+    """Description of an account's binary sensor."""
 
     is_on_fn: Callable[[AccountView], bool | None]
     exists_fn: Callable[[AccountView], bool] = lambda _: True
@@ -49,7 +49,7 @@ class AccountBinarySensorDescription(BinarySensorEntityDescription):
 
 @dataclass(frozen=True, kw_only=True)
 class MeterBinarySensorDescription(BinarySensorEntityDescription):
-    """A condition of a meter."""
+    """Description of a meter's binary sensor."""
 
     is_on_fn: Callable[[MeterView], bool | None]
     exists_fn: Callable[[MeterView], bool] = lambda _: True
@@ -65,55 +65,55 @@ async def async_setup_entry(
     async_add_entities([BridgeConnectivity(coordinator, CONNECTIVITY), BridgeProblem(coordinator, PROBLEM)])
     await EntityAdder(
         entry, Platform.BINARY_SENSOR, async_add_entities, partial(_candidates, coordinator)
-    ).async_begin()
+    ).async_start()
 
 
-def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:
+def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[EntityCandidate]:
     for description in ACCOUNT_BINARY_SENSORS:
-        yield Candidate(
+        yield EntityCandidate(
             account_unique_id(coordinator, account, description),
             description.exists_fn(account),
             partial(AccountBinarySensor, coordinator, account, description),
         )
-    yield Candidate(
+    yield EntityCandidate(
         account_unique_id(coordinator, account, FRIENDLY_HOURS),
         account.friendly_hours is not None,
         partial(FriendlyHours, coordinator, account, FRIENDLY_HOURS),
     )
     for meter in account.meters:
-        for each in METER_BINARY_SENSORS:
-            yield Candidate(
-                meter_unique_id(coordinator, account, meter, each),
-                each.exists_fn(meter),
-                partial(MeterBinarySensor, coordinator, account, meter, each),
+        for meter_description in METER_BINARY_SENSORS:
+            yield EntityCandidate(
+                meter_unique_id(coordinator, account, meter, meter_description),
+                meter_description.exists_fn(meter),
+                partial(MeterBinarySensor, coordinator, account, meter, meter_description),
             )
 
 
 class BridgeConnectivity(BridgeEntity, BinarySensorEntity):
-    """Whether Home Assistant hears the bridge."""
+    """Whether the bridge is connected."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return True: that there is no connection is known as well."""
+        """Return True: a lost connection is a known state, too."""
         return True
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return whether the stream is open."""
+        """Return whether the bridge is connected."""
         return self.coordinator.available
 
 
 class BridgeProblem(BridgeEntity, BinarySensorEntity):
-    """Open alerts that belong to no single account."""
+    """Whether there are open alerts of the bridge itself."""
 
     _unrecorded_attributes = frozenset({"alerts"})
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return whether such an alert is open."""
+        """Return whether an alert is open."""
         return bool(_open(self.coordinator.alerts))
 
     @property
@@ -124,7 +124,7 @@ class BridgeProblem(BridgeEntity, BinarySensorEntity):
 
 
 class AccountBinarySensor(AccountEntity, BinarySensorEntity):
-    """A condition of an account."""
+    """A binary sensor of an account."""
 
     _unrecorded_attributes = frozenset({"alerts"})
     entity_description: AccountBinarySensorDescription
@@ -132,90 +132,92 @@ class AccountBinarySensor(AccountEntity, BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return the condition."""
+        """Return the state, or None if it is not known."""
         return self.entity_description.is_on_fn(self.account)
 
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
-        """Return what explains the condition."""
+        """Return the attributes, such as open alerts."""
         return self.entity_description.attributes_fn(self.account)
 
 
 class FriendlyHours(AccountEntity, BinarySensorEntity):
-    """Whether friendly hours are on, in which used-up credit cuts nothing.
+    """Whether friendly hours apply, during which the supply is not cut when the credit is used up.
 
-    The bridge tells when they begin and end; in between nothing needs to arrive for this to be right.
+    The bridge reports their start and end in advance, so the entity switches by a timer.
     """
 
     _cancel_timer: CALLBACK_TYPE | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Wait for the next instant at which they begin or end."""
+        """Start the timer for the next start or end."""
         await super().async_added_to_hass()
-        self._wait()
-        self.async_on_remove(self._stop_waiting)
+        self._start_timer()
+        self.async_on_remove(self._stop_timer)
 
     @callback
     @override
     def _handle_change(self) -> None:
         if self.available:
-            self._wait()
+            self._start_timer()
         super()._handle_change()
 
     @callback
-    def _wait(self) -> None:
-        self._stop_waiting()
+    def _start_timer(self) -> None:
+        self._stop_timer()
         if hours := friendly_hours(self.account):
             now = utcnow()
-            coming = [instant for instant in hours if instant > now]
-            if coming:
-                self._cancel_timer = async_track_point_in_utc_time(self.hass, self._passed, min(coming))
+            upcoming = [time for time in hours if time > now]
+            if upcoming:
+                self._cancel_timer = async_track_point_in_utc_time(
+                    self.hass, self._timer_fired, min(upcoming)
+                )
 
     @callback
-    def _stop_waiting(self) -> None:
+    def _stop_timer(self) -> None:
         if self._cancel_timer:
             self._cancel_timer()
             self._cancel_timer = None
 
     @callback
-    def _passed(self, _: datetime) -> None:
+    def _timer_fired(self, _: datetime) -> None:
         self._cancel_timer = None
         self._handle_change()
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return whether they are on."""
+        """Return whether friendly hours apply now."""
         return in_friendly_hours(self.account)
 
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any]:
-        """Return those that are on or come next."""
+        """Return start and end of the current or next friendly hours."""
         hours = friendly_hours(self.account)
         return {} if hours is None else {"start": hours[0], "end": hours[1]}
 
 
 class MeterBinarySensor(MeterEntity, BinarySensorEntity):
-    """A condition of a meter."""
+    """A binary sensor of a meter."""
 
     entity_description: MeterBinarySensorDescription
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return the condition, None while the bridge does not know it."""
+        """Return the state, or None if it is not known."""
         return self.entity_description.is_on_fn(self.meter) if self.meter else None
 
 
-def _has(*kinds: AlertKind) -> Callable[[AccountView], bool]:
+def _has_alert(*kinds: AlertKind) -> Callable[[AccountView], bool]:
     return lambda account: any(alert.kind in kinds for alert in _open(account.alerts))
 
 
 def _uses_emergency_credit(account: AccountView) -> bool | None:
-    """Return whether the account lives on emergency credit; None where the bridge says what is not known."""
+    """Return whether emergency credit is being used; None if its state is unknown to this version."""
     if account.emergency_credit is None or account.emergency_credit.state is EmergencyCreditState.UNKNOWN:
         return None
     return account.emergency_credit.state in {EmergencyCreditState.IN_USE, EmergencyCreditState.EXHAUSTED}
@@ -239,7 +241,7 @@ def _alerts(alerts: Iterable[AlertView]) -> dict[str, Any]:
     }
 
 
-def _disobeys(meter: MeterView) -> bool | None:
+def _relay_not_responding(meter: MeterView) -> bool | None:
     if meter.relay is None or meter.relay.proof is RelayProof.UNKNOWN:
         return None
     return meter.relay.proof is RelayProof.DISOBEYS
@@ -278,25 +280,25 @@ ACCOUNT_BINARY_SENSORS: Final[tuple[AccountBinarySensorDescription, ...]] = (
         key="overload",
         translation_key="overload",
         device_class=BinarySensorDeviceClass.PROBLEM,
-        is_on_fn=_has(AlertKind.OVERLOAD),
+        is_on_fn=_has_alert(AlertKind.OVERLOAD),
     ),
     AccountBinarySensorDescription(
         key="voltage_problem",
         translation_key="voltage_problem",
         device_class=BinarySensorDeviceClass.PROBLEM,
-        is_on_fn=_has(AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE),
+        is_on_fn=_has_alert(AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE),
     ),
     AccountBinarySensorDescription(
         key="tamper",
         translation_key="tamper",
         device_class=BinarySensorDeviceClass.TAMPER,
-        is_on_fn=_has(AlertKind.TAMPER),
+        is_on_fn=_has_alert(AlertKind.TAMPER),
     ),
     AccountBinarySensorDescription(
         key="outage",
         translation_key="outage",
         device_class=BinarySensorDeviceClass.PROBLEM,
-        is_on_fn=_has(AlertKind.POWER_OUTAGE),
+        is_on_fn=_has_alert(AlertKind.POWER_OUTAGE),
     ),
     AccountBinarySensorDescription(
         key="problem",
@@ -320,7 +322,7 @@ METER_BINARY_SENSORS: Final[tuple[MeterBinarySensorDescription, ...]] = (
         translation_key="relay_problem",
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_category=EntityCategory.DIAGNOSTIC,
-        is_on_fn=_disobeys,
+        is_on_fn=_relay_not_responding,
         exists_fn=lambda meter: meter.relay is not None,
     ),
 )

@@ -1,4 +1,4 @@
-"""Buttons: what a customer asks of the own account, and staff of a supply."""
+"""Buttons: operations of customers on their own account, and of staff on a supply."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -14,16 +14,16 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .client.protocol import AccountView, Role, SupplyAction
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
-from .entity import AccountEntity, Candidate, EntityAdder, account_unique_id
+from .entity import AccountEntity, EntityAdder, EntityCandidate, account_unique_id
 from .helpers import translated_errors
 
-# The bridge orders what is asked of one account; more at once would only race.
+# The bridge serializes the requests of an account; parallel ones would only race.
 PARALLEL_UPDATES = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountButtonDescription(ButtonEntityDescription):
-    """Something to ask, and whose tokens may ask it."""
+    """A button with the roles whose tokens may use it."""
 
     roles: frozenset[Role]
     exists_fn: Callable[[AccountView], bool]
@@ -35,16 +35,16 @@ async def async_setup_entry(
     entry: PrepaidMeterConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the buttons that the token may press."""
+    """Set up the buttons that the token may use."""
     await EntityAdder(
         entry, Platform.BUTTON, async_add_entities, partial(_candidates, entry.runtime_data)
-    ).async_begin()
+    ).async_start()
 
 
-def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:
+def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[EntityCandidate]:
     for description in ACCOUNT_BUTTONS:
         if coordinator.role in description.roles:
-            yield Candidate(
+            yield EntityCandidate(
                 account_unique_id(coordinator, account, description),
                 description.exists_fn(account),
                 partial(description.button_class, coordinator, account, description),
@@ -52,48 +52,48 @@ def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> I
 
 
 class AccountButton(AccountEntity, ButtonEntity):
-    """A button of an account. It stays available: the bridge says best why something is not possible now."""
+    """A button of an account. It stays available, since the bridge explains best why it refuses a request."""
 
     @override
     async def async_press(self) -> None:
-        """Ask the bridge."""
+        """Send the request to the bridge."""
         with translated_errors():
-            await self._ask()
+            await self._send_request()
 
     @abstractmethod
-    async def _ask(self) -> None:
-        """Ask the bridge, and let its errors through."""
+    async def _send_request(self) -> None:
+        """Send the request to the bridge; errors propagate."""
 
 
 class EmergencyCreditButton(AccountButton):
-    """Select the emergency credit."""
+    """Selects the emergency credit."""
 
     @override
-    async def _ask(self) -> None:
+    async def _send_request(self) -> None:
         connection = self.coordinator.connection
         result = await connection.select_emergency_credit(self._account_id, key=uuid4().hex)
         self.coordinator.async_apply_supply(self._account_id, result.supply)
 
 
 class ConfirmSupplyButton(AccountButton):
-    """Reconnect an armed supply."""
+    """Reconnects an armed supply."""
 
     action: SupplyAction = SupplyAction.CONFIRM
 
     @override
-    async def _ask(self) -> None:
+    async def _send_request(self) -> None:
         supply = await self.coordinator.connection.set_supply(self._account_id, self.action)
         self.coordinator.async_apply_supply(self._account_id, supply)
 
 
 class ResetProtectionButton(ConfirmSupplyButton):
-    """Reset protections that have tripped."""
+    """Resets tripped protections."""
 
     action = SupplyAction.RESET
 
 
-_CUSTOMERS: Final = frozenset({Role.LANDLORD, Role.TENANT})
-_STAFF: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
+_CUSTOMER_ROLES: Final = frozenset({Role.LANDLORD, Role.TENANT})
+_STAFF_ROLES: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
 
 
 def _can_be_cut(account: AccountView) -> bool:
@@ -104,14 +104,14 @@ ACCOUNT_BUTTONS: Final[tuple[AccountButtonDescription, ...]] = (
     AccountButtonDescription(
         key="select_emergency_credit",
         translation_key="select_emergency_credit",
-        roles=_CUSTOMERS,
+        roles=_CUSTOMER_ROLES,
         exists_fn=lambda account: account.emergency_credit is not None,
         button_class=EmergencyCreditButton,
     ),
     AccountButtonDescription(
         key="confirm_supply",
         translation_key="confirm_supply",
-        roles=_CUSTOMERS,
+        roles=_CUSTOMER_ROLES,
         exists_fn=_can_be_cut,
         button_class=ConfirmSupplyButton,
     ),
@@ -120,7 +120,7 @@ ACCOUNT_BUTTONS: Final[tuple[AccountButtonDescription, ...]] = (
         translation_key="reset_protection",
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
-        roles=_STAFF,
+        roles=_STAFF_ROLES,
         exists_fn=_can_be_cut,
         button_class=ResetProtectionButton,
     ),

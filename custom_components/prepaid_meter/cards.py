@@ -1,4 +1,4 @@
-"""Serve the cards and the dashboard, and let every page of the frontend load them."""
+"""Serves the cards and the dashboard strategy, and adds them to every page of the frontend."""
 
 import hashlib
 from pathlib import Path
@@ -15,20 +15,20 @@ ENTRY: Final = "prepaid-meter.js"
 
 
 async def async_setup_cards(hass: HomeAssistant) -> None:
-    """Serve the files under an address that changes with their content, so that no browser keeps old ones.
+    """Serve the files under a URL that changes with their content, so that browsers never use stale ones.
 
-    Without a frontend there is nobody to show them to.
+    Does nothing without a frontend.
     """
     if "frontend" not in hass.config.components:
         return
     fingerprint = await hass.async_add_executor_job(_fingerprint, FOLDER)
-    address = f"/{DOMAIN}/{fingerprint}"
-    await hass.http.async_register_static_paths([StaticPathConfig(address, str(FOLDER), cache_headers=True)])
-    frontend.add_extra_js_url(hass, f"{address}/{ENTRY}")
+    url = f"/{DOMAIN}/{fingerprint}"
+    await hass.http.async_register_static_paths([StaticPathConfig(url, str(FOLDER), cache_headers=True)])
+    frontend.add_extra_js_url(hass, f"{url}/{ENTRY}")
 
 
 def _fingerprint(folder: Path) -> str:
-    """Return what tells one content of the folder from another."""
+    """Return a short hash of the folder's content."""
     digest = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(str(file.relative_to(folder)).encode())

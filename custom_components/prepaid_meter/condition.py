@@ -1,4 +1,4 @@
-"""Conditions of the integration. What the bridge does not tell now is never taken for fulfilled."""
+"""Conditions of the integration. A condition is never met while its value is not known."""
 
 from abc import abstractmethod
 from datetime import timedelta
@@ -19,10 +19,10 @@ from homeassistant.helpers.condition import (
 from homeassistant.helpers.typing import ConfigType
 import probatio
 
-from .accounts import async_chosen
+from .accounts import async_target_accounts
 from .amounts import price
 from .client.protocol import AccountView, SupplyState
-from .friendly import in_friendly_hours
+from .friendly_hours import in_friendly_hours
 
 CONF_AMOUNT: Final = "amount"
 CONF_WITHIN: Final = "within"
@@ -31,7 +31,7 @@ type Options = dict[probatio.Marker, Any]
 
 
 class AccountCondition(Condition):
-    """A condition of the accounts that its target names: of any of them, or of all."""
+    """A condition of the accounts in its target: of any of them, or of all."""
 
     options_schema: ClassVar[Options] = {}
 
@@ -50,45 +50,47 @@ class AccountCondition(Condition):
         return cast("ConfigType", schema(config))
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
-        """Keep target and options."""
+        """Store target and options."""
         super().__init__(hass, config)
         self._target: dict[str, Any] = config.target or {}
         self._options: dict[str, Any] = config.options or {}
 
     @override
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
-        return self.holds_now()
+        return self.is_met()
 
-    def holds_now(self) -> bool:
-        """Return whether it holds for what the target names."""
-        found = [
-            place.coordinator.available and self._holds(place.account)
-            for place in async_chosen(self._hass, self._target)
+    def is_met(self) -> bool:
+        """Return whether the condition is met for the accounts in the target."""
+        results = [
+            ref.coordinator.available and self._is_met_by(ref.account)
+            for ref in async_target_accounts(self._hass, self._target)
         ]
-        return any(found) if self._options[ATTR_BEHAVIOR] == BEHAVIOR_ANY else bool(found) and all(found)
+        return (
+            any(results) if self._options[ATTR_BEHAVIOR] == BEHAVIOR_ANY else bool(results) and all(results)
+        )
 
     @abstractmethod
-    def _holds(self, account: AccountView) -> bool:
-        """Return whether the condition holds for an account."""
+    def _is_met_by(self, account: AccountView) -> bool:
+        """Return whether the condition is met by an account."""
 
 
 class CreditIsBelow(AccountCondition):
-    """The credit that is left, emergency credit apart, is below an amount of the account's currency."""
+    """The remaining credit, without emergency credit, is below an amount in the account's currency."""
 
     options_schema: ClassVar[Options] = {probatio.Required(CONF_AMOUNT): probatio.Coerce(float)}
 
     @override
-    def _holds(self, account: AccountView) -> bool:
+    def _is_met_by(self, account: AccountView) -> bool:
         return price(account.available, account) < Decimal(str(self._options[CONF_AMOUNT]))
 
 
 class RunsOutWithin(AccountCondition):
-    """The credit is forecast to run out within a time; while the bridge is unsure that is not known."""
+    """The credit is forecast to run out within a given time."""
 
     options_schema: ClassVar[Options] = {probatio.Required(CONF_WITHIN): cv.positive_time_period}
 
     @override
-    def _holds(self, account: AccountView) -> bool:
+    def _is_met_by(self, account: AccountView) -> bool:
         within = cast("timedelta", self._options[CONF_WITHIN])
         return account.seconds_left is not None and account.seconds_left <= within.total_seconds()
 
@@ -97,15 +99,15 @@ class SupplyIsConnected(AccountCondition):
     """The supply is connected."""
 
     @override
-    def _holds(self, account: AccountView) -> bool:
+    def _is_met_by(self, account: AccountView) -> bool:
         return account.supply.state is SupplyState.CONNECTED
 
 
 class InFriendlyHours(AccountCondition):
-    """Friendly hours are on, in which used-up credit cuts nothing."""
+    """Friendly hours apply, during which the supply is not cut when the credit is used up."""
 
     @override
-    def _holds(self, account: AccountView) -> bool:
+    def _is_met_by(self, account: AccountView) -> bool:
         return in_friendly_hours(account)
 
 

@@ -45,22 +45,22 @@ DISCOVERED_TLS_SCHEMA: Final = TOKEN_SCHEMA.extend(
 
 
 class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Find a bridge, and ask for a token that it knows."""
+    """Connects to a bridge with a token."""
 
     VERSION = 1
 
     _discovered: dict[str, Any]
 
     def __init__(self) -> None:
-        """Begin without errors."""
+        """Start without errors."""
         self._errors: dict[str, str] = {}
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the bridge's address and a token."""
         if user_input is not None:
-            data = _with_url_taken_apart(user_input)
-            if info := await self._try(data):
+            data = _split_url(user_input)
+            if info := await self._validate(data):
                 await self.async_set_unique_id(info.installation_id)
                 self._abort_if_unique_id_configured()
                 return self.async_create_entry(title=info.name, data=data)
@@ -68,7 +68,7 @@ class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
-        """Take note of a bridge on the network, or of the new address of a known one."""
+        """Handle the discovery of a bridge on the network, which may be a known one at a new address."""
         properties = discovery_info.properties
         if not (installation_id := properties.get("id")):
             return self.async_abort(reason="invalid_discovery")
@@ -76,7 +76,7 @@ class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         entry = await self.async_set_unique_id(installation_id)
         if entry and _is_connected(entry):
             return self.async_abort(reason="already_configured")
-        # A discovery is not authenticated: it may move a bridge but never talk an entry out of TLS.
+        # A discovery is not authenticated: it may change the address of an entry but never disable TLS.
         keep_tls = {CONF_SSL: True} if entry and entry.data[CONF_SSL] else {}
         self._abort_if_unique_id_configured(updates=data | keep_tls)
         name = properties.get(CONF_NAME) or discovery_info.name.partition(".")[0]
@@ -85,48 +85,48 @@ class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         return await self.async_step_zeroconf_confirm()
 
     async def async_step_zeroconf_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for a token of the discovered bridge."""
+        """Ask for a token for the discovered bridge."""
         if user_input is not None:
             data = {CONF_VERIFY_SSL: True} | self._discovered | user_input
-            if info := await self._try(data, self.unique_id):
+            if info := await self._validate(data, self.unique_id):
                 return self.async_create_entry(title=info.name, data=data)
         schema = DISCOVERED_TLS_SCHEMA if self._discovered[CONF_SSL] else TOKEN_SCHEMA
         placeholders = {**self.context["title_placeholders"], CONF_HOST: self._discovered[CONF_HOST]}
         return self._form("zeroconf_confirm", schema, user_input, placeholders)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:  # noqa: ARG002
-        """Begin anew because the bridge no longer knows the token."""
+        """Start reauthentication after the bridge has rejected the token."""
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for another token."""
+        """Ask for a new token."""
         entry = self._get_reauth_entry()
-        if user_input is not None and await self._try({**entry.data, **user_input}, entry.unique_id):
+        if user_input is not None and await self._validate({**entry.data, **user_input}, entry.unique_id):
             return self.async_update_reload_and_abort(entry, data_updates=user_input)
         return self._form("reauth_confirm", TOKEN_SCHEMA, None, {CONF_NAME: entry.title})
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the address that the bridge has now; the token stays unless another is given."""
+        """Ask for the new address of the bridge and, optionally, for a new token."""
         entry = self._get_reconfigure_entry()
         if user_input is not None:
-            data = {**entry.data, **_with_url_taken_apart(user_input)}
-            if await self._try(data, entry.unique_id):
+            data = {**entry.data, **_split_url(user_input)}
+            if await self._validate(data, entry.unique_id):
                 return self.async_update_reload_and_abort(entry, data=data)
-        shown = {key: value for key, value in (user_input or entry.data).items() if key != CONF_TOKEN}
-        return self._form("reconfigure", RECONFIGURE_SCHEMA, shown, {CONF_NAME: entry.title})
+        suggested = {key: value for key, value in (user_input or entry.data).items() if key != CONF_TOKEN}
+        return self._form("reconfigure", RECONFIGURE_SCHEMA, suggested, {CONF_NAME: entry.title})
 
-    async def _try(self, data: Mapping[str, Any], expected_id: str | None = None) -> ServerInfo | None:
-        """Return who answers and takes the token, or None with the error noted for the form."""
+    async def _validate(self, data: Mapping[str, Any], expected_id: str | None = None) -> ServerInfo | None:
+        """Return the bridge that accepts the token, or None after storing the error for the form."""
         try:
-            return await self._ask(data, expected_id)
+            return await self._connect(data, expected_id)
         except PrepaidMeterError as error:
-            LOGGER.debug("The bridge at %s cannot be used: %s", data[CONF_HOST], error)
+            LOGGER.debug("Cannot use the bridge at %s: %s", data[CONF_HOST], error)
             self._errors = {"base": error_key(error)}
         except ValueError:
             self._errors = {CONF_HOST: "invalid_host"}
         return None
 
-    async def _ask(self, data: Mapping[str, Any], expected_id: str | None) -> ServerInfo | None:
+    async def _connect(self, data: Mapping[str, Any], expected_id: str | None) -> ServerInfo | None:
         session = async_get_clientsession(self.hass, verify_ssl=data[CONF_VERIFY_SSL])
         address = BridgeAddress(host=data[CONF_HOST], port=data[CONF_PORT], tls=data[CONF_SSL])
         connection = BridgeConnection(session, address, data[CONF_TOKEN])
@@ -135,28 +135,30 @@ class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
             self._errors = {"base": "wrong_bridge"}
             return None
         if await connection.role() in (Role.DEVICE, Role.UNKNOWN):
-            raise NotAllowedError(Problem(code=ErrorCode.NOT_ALLOWED, message="the token reads no account"))
+            raise NotAllowedError(
+                Problem(code=ErrorCode.NOT_ALLOWED, message="the token may not read accounts")
+            )
         return info
 
     def _form(
         self,
         step_id: str,
         schema: probatio.Schema,
-        shown: Mapping[str, Any] | None = None,
+        suggested: Mapping[str, Any] | None = None,
         placeholders: Mapping[str, str] | None = None,
     ) -> ConfigFlowResult:
-        """Show a form with the errors of the last try, once, and what the user had entered."""
+        """Show a form with suggested values and the errors of the last attempt, and clear the errors."""
         errors, self._errors = self._errors, {}
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, shown),
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
             errors=errors,
             description_placeholders=placeholders,
         )
 
 
-def _with_url_taken_apart(user_input: dict[str, Any]) -> dict[str, Any]:
-    """Return the input with a URL in the host's field taken apart; people paste what their browser shows."""
+def _split_url(user_input: dict[str, Any]) -> dict[str, Any]:
+    """Split a URL in the host field into host, port and TLS; people paste it from their browser."""
     host = user_input[CONF_HOST].strip()
     if "://" not in host:
         return user_input | {CONF_HOST: host}
@@ -170,7 +172,7 @@ def _with_url_taken_apart(user_input: dict[str, Any]) -> dict[str, Any]:
 
 
 def _discovered_data(discovery_info: ZeroconfServiceInfo) -> dict[str, Any]:
-    """Return where a discovered bridge listens: by name under TLS, as certificates rarely name addresses."""
+    """Return a discovered bridge's address: its name with TLS, as certificates rarely name IP addresses."""
     tls = discovery_info.properties.get("tls") == "1"
     host = discovery_info.hostname.removesuffix(".") if tls else discovery_info.host
     port = discovery_info.port or DEFAULT_PORT
@@ -178,5 +180,5 @@ def _discovered_data(discovery_info: ZeroconfServiceInfo) -> dict[str, Any]:
 
 
 def _is_connected(entry: ConfigEntry) -> bool:
-    """Return whether the entry has its bridge; then another address of it is no news."""
+    """Return whether the entry is connected to its bridge, so that another address need not be stored."""
     return entry.state is ConfigEntryState.LOADED and bool(entry.runtime_data.available)

@@ -21,12 +21,12 @@ PLATFORMS: Final = [
 ]
 
 SIGNAL_ACCOUNTS: Final = f"{DOMAIN}_accounts"
-"""Sent with a coordinator and the accounts that it took anew."""
+"""Sent with a coordinator and its new or changed accounts."""
 SIGNAL_EVENT: Final = f"{DOMAIN}_event"
-"""Sent with what happened to an account."""
+"""Sent with every event of an account, as a `ReceivedEvent`."""
 
-EVENT_HAPPENED: Final = f"{DOMAIN}_event"
-"""Fired on Home Assistant's bus with what happened to an account."""
+EVENT_ACCOUNT: Final = f"{DOMAIN}_event"
+"""Fired on Home Assistant's event bus for events of accounts."""
 
 RELEASES_URL: Final = "https://github.com/prepaid-meter/prepaid-meter/releases"
 

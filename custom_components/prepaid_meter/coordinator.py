@@ -1,4 +1,4 @@
-"""Hold what the bridge pushes, and tell those whom a change concerns."""
+"""Holds the state that the bridge pushes, and notifies listeners of changes."""
 
 import asyncio
 from collections import defaultdict
@@ -25,7 +25,7 @@ from .client import (
 from .client.protocol import AccountView, AlertView, Event, Role, ServerInfo, Snapshot, SupplyView, Update
 from .const import DOMAIN, LOGGER, SIGNAL_ACCOUNTS, SIGNAL_EVENT
 from .helpers import error_key
-from .memory import Memory
+from .store import PrepaidMeterStore
 
 type PrepaidMeterConfigEntry = ConfigEntry[PrepaidMeterCoordinator]
 type Unsubscribe = Callable[[], None]
@@ -34,26 +34,26 @@ type EventListener = Callable[[Event], None]
 
 FIRST_RETRY_SECONDS = 1.0
 TOKEN_ERRORS: Final = (NotAuthenticatedError, NotAllowedError)
-"""What only another token mends: it was revoked, or never had the right to listen."""
+"""Errors that only another token solves: it was revoked, or may not subscribe."""
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class ReceivedEvent:
     """A durable event of an account."""
 
     coordinator: PrepaidMeterCoordinator
     account: AccountView
-    """The newest view; of a late event it knows more than the event."""
+    """The newest view, which may be newer than a late event."""
     event: Event
     late: bool
-    """It happened before the connection was made again."""
+    """Whether it happened before the connection was restored."""
 
 
 class PrepaidMeterCoordinator:
-    """The newest state of one bridge.
+    """The current state of one bridge.
 
-    Not a DataUpdateCoordinator: that one wakes every entity on every change, and a landlord's entry may have
-    a thousand accounts of which one changed.
+    Not a DataUpdateCoordinator: that would update every entity on every change, and a landlord's entry may
+    have a thousand accounts of which only one has changed.
     """
 
     server: ServerInfo
@@ -61,26 +61,26 @@ class PrepaidMeterCoordinator:
     accounts: dict[str, AccountView]
     alerts: tuple[AlertView, ...]
 
-    def __init__(self, hass: HomeAssistant, entry: PrepaidMeterConfigEntry, memory: Memory) -> None:
-        """Prepare to follow the entry's bridge."""
+    def __init__(self, hass: HomeAssistant, entry: PrepaidMeterConfigEntry, store: PrepaidMeterStore) -> None:
+        """Create the connection to the entry's bridge without opening it."""
         self.hass = hass
         self.config_entry = entry
         self.available = False
-        self.followed = asyncio.Event()
-        """Set-up is over: what needs no waiting for may begin."""
+        self.setup_complete = asyncio.Event()
+        """Set once the entry is set up; background work waits for it."""
         self.accounts = {}
         self.connection = BridgeConnection(
             async_get_clientsession(hass, verify_ssl=entry.data[CONF_VERIFY_SSL]),
             BridgeAddress(host=entry.data[CONF_HOST], port=entry.data[CONF_PORT], tls=entry.data[CONF_SSL]),
             entry.data[CONF_TOKEN],
         )
-        self.memory = memory
+        self.store = store
         self._stream = BridgeStream(
-            self.connection, self, entry.unique_id, FIRST_RETRY_SECONDS, memory.last_event
+            self.connection, self, entry.unique_id, FIRST_RETRY_SECONDS, store.last_event
         )
-        self._known_at_start: int | None = None
-        """Newest event when the connection was first made; what is older happened while nobody was here."""
-        self._known_at_connection = 0
+        self._seq_at_start: int | None = None
+        """Newest event at the first connection; older ones happened while Home Assistant was not running."""
+        self._seq_at_connection = 0
         self._account_listeners: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
         self._bridge_listeners: list[Callable[[], None]] = []
         self._accounts_listeners: list[AccountsListener] = []
@@ -88,127 +88,125 @@ class PrepaidMeterCoordinator:
 
     @property
     def installation_id(self) -> str:
-        """Return the id that stays when the bridge moves."""
+        """Return the id of the bridge, which does not depend on its address."""
         return self.server.installation_id
 
     async def async_connect(self) -> None:
-        """Connect for the first time, with the reason translated where that fails."""
+        """Connect for the first time; raise a translated error if that fails."""
         self.config_entry.async_on_unload(self._stream.close)
         try:
             await self._stream.connect()
         except PrepaidMeterError as error:
             issues.async_report_connection(self.hass, self.config_entry, error)
-            kind = ConfigEntryAuthFailed if isinstance(error, TOKEN_ERRORS) else ConfigEntryNotReady
-            raise kind(
+            error_class = ConfigEntryAuthFailed if isinstance(error, TOKEN_ERRORS) else ConfigEntryNotReady
+            raise error_class(
                 translation_domain=DOMAIN,
                 translation_key=error_key(error),
                 translation_placeholders={"error": str(error)},
             ) from error
 
     @callback
-    def async_follow(self) -> None:
-        """Follow the bridge until the entry is unloaded."""
-        self.followed.set()
+    def async_start(self) -> None:
+        """Process the bridge's stream until the entry is unloaded."""
+        self.setup_complete.set()
         self.config_entry.async_create_background_task(
             self.hass, self._stream.run(), f"{DOMAIN} stream {self.config_entry.title}"
         )
 
     @callback
     def async_on_account(self, account_id: str, listener: Callable[[], None]) -> Unsubscribe:
-        """Call ``listener`` when the account, or the connection, changes."""
+        """Call ``listener`` when the account or the connection changes."""
         return _subscribe(self._account_listeners[account_id], listener)
 
     @callback
     def async_on_bridge(self, listener: Callable[[], None]) -> Unsubscribe:
-        """Call ``listener`` when something of no single account, or the connection, changes."""
+        """Call ``listener`` when the bridge's own alerts or the connection change."""
         return _subscribe(self._bridge_listeners, listener)
 
     @callback
     def async_on_accounts(self, listener: AccountsListener) -> Unsubscribe:
-        """Call ``listener`` with the accounts that are new or changed and the ids of those that are gone."""
+        """Call ``listener`` with the new or changed accounts and the ids of the removed ones."""
         return _subscribe(self._accounts_listeners, listener)
 
     @callback
     def async_on_event(self, account_id: str, listener: EventListener) -> Unsubscribe:
-        """Call ``listener`` with every durable event of the account."""
+        """Call ``listener`` with every event of the account."""
         return _subscribe(self._event_listeners[account_id], listener)
 
     @callback
     def async_apply_supply(self, account_id: str, supply: SupplyView) -> None:
-        """Show the bridge's answer to a supply action at once, ahead of its update."""
+        """Apply the response to a supply action at once, before the bridge pushes the update."""
         if account := self.accounts.get(account_id):
             self.accounts[account_id] = replace(account, supply=supply)
             self._notify((account_id,))
 
     @callback
     def async_apply_account(self, account: AccountView) -> None:
-        """Show the bridge's answer to a change of an account at once, ahead of its update."""
+        """Apply the response to a change of an account at once, before the bridge pushes the update."""
         if account.id in self.accounts:
-            self._take_accounts((account,), ())
+            self._update_accounts((account,), ())
             self._notify((account.id,))
 
     @callback
     def on_snapshot(self, info: ServerInfo, snapshot: Snapshot) -> None:
-        """Take everything anew."""
+        """Replace the whole state."""
         self.server, self.role, self.alerts = info, snapshot.role, snapshot.alerts
-        self._known_at_connection = snapshot.seq
-        if self.memory.last_event is not None and snapshot.seq < self.memory.last_event:
-            # The bridge was restored from a backup; of its history only the beginning is sure.
-            self.memory.async_keep_history(0)
-        if self._known_at_start is None:
-            self._known_at_start = snapshot.seq
-        self._keep_last_event()
-        kept = {account.id for account in snapshot.accounts}
-        gone = self.accounts.keys() - kept
-        self._take_accounts(snapshot.accounts, gone)
+        self._seq_at_connection = snapshot.seq
+        if self.store.last_event is not None and snapshot.seq < self.store.last_event:
+            # The bridge was restored from a backup: import its history again from the beginning.
+            self.store.async_set_history(0)
+        if self._seq_at_start is None:
+            self._seq_at_start = snapshot.seq
+        self._store_last_event()
+        removed = self.accounts.keys() - {account.id for account in snapshot.accounts}
+        self._update_accounts(snapshot.accounts, removed)
         self._set_available()
 
     @callback
     def on_update(self, update: Update) -> None:
-        """Take the accounts that changed."""
+        """Update the accounts that have changed."""
         if update.alerts is not None:
             self.alerts = update.alerts
             _call(self._bridge_listeners)
-        self._take_accounts(update.accounts, update.removed)
+        self._update_accounts(update.accounts, update.removed)
         self._notify(account.id for account in update.accounts)
 
     @callback
     def on_event(self, event: Event) -> None:
-        """Pass a durable event on to the entities of its account."""
-        self._keep_last_event()
+        """Pass an event on to the listeners of its account."""
+        self._store_last_event()
         if event.account_id is None:
             return
         for listener in list(self._event_listeners.get(event.account_id, ())):
             listener(event)
         account = self.accounts.get(event.account_id)
-        if account is not None and event.seq > (self._known_at_start or 0):
-            late = event.seq <= self._known_at_connection
-            async_dispatcher_send(self.hass, SIGNAL_EVENT, Happening(self, account, event, late))
+        if account is not None and event.seq > (self._seq_at_start or 0):
+            late = event.seq <= self._seq_at_connection
+            async_dispatcher_send(self.hass, SIGNAL_EVENT, ReceivedEvent(self, account, event, late))
 
-    def _keep_last_event(self) -> None:
-        """Remember up to where events were passed on, also over a restart."""
-        self.memory.async_keep_event(self._stream.last_seq)
+    def _store_last_event(self) -> None:
+        self.store.async_set_last_event(self._stream.last_seq)
 
     @callback
     def on_lost(self, error: PrepaidMeterError) -> None:
-        """Mark everything unavailable, once."""
+        """Mark all entities unavailable; log the loss of the connection only once."""
         issues.async_report_connection(self.hass, self.config_entry, error)
         if isinstance(error, TOKEN_ERRORS):
             self.config_entry.async_start_reauth(self.hass)
         if not self.available:
             return
         self.available = False
-        LOGGER.warning("Connection to %s is lost: %s", self.config_entry.title, error)
+        LOGGER.warning("Connection to %s lost: %s", self.config_entry.title, error)
         self._notify_all()
 
     def _set_available(self) -> None:
         issues.async_connected(self.hass, self.config_entry.entry_id)
         if not self.available and self._bridge_listeners:
-            LOGGER.warning("Connection to %s is back", self.config_entry.title)
+            LOGGER.warning("Connection to %s restored", self.config_entry.title)
         self.available = True
         self._notify_all()
 
-    def _take_accounts(self, accounts: Iterable[AccountView], removed: Collection[str]) -> None:
+    def _update_accounts(self, accounts: Iterable[AccountView], removed: Collection[str]) -> None:
         changed = list(accounts)
         for account_id in removed:
             self.accounts.pop(account_id, None)

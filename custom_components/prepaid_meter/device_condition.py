@@ -1,4 +1,4 @@
-"""The integration's conditions once more, for automations that begin with a device."""
+"""Device conditions: the integration's conditions for automations that are created from a device."""
 
 from typing import Any, Final
 
@@ -19,21 +19,20 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def _wanted(name: str) -> dict[probatio.Marker, Any]:
-    """Return the schema of the fields of a condition."""
+def _required_fields(name: str) -> dict[probatio.Marker, Any]:
     return {probatio.Required(field): kind for field, kind in FIELDS.get(name, {}).items()}
 
 
 CONDITION_SCHEMA: Final = probatio.Any(
     *(
-        cv.DEVICE_CONDITION_BASE_SCHEMA.extend({probatio.Required(CONF_TYPE): name, **_wanted(name)})
+        cv.DEVICE_CONDITION_BASE_SCHEMA.extend({probatio.Required(CONF_TYPE): name, **_required_fields(name)})
         for name in CONDITIONS
     )
 )
 
 
 async def async_get_conditions(hass: HomeAssistant, device_id: str) -> list[dict[str, str]]:
-    """Return the conditions of an account's device; the bridge itself has none."""
+    """Return the conditions of an account's device; the bridge's device has none."""
     if not async_is_account(hass, device_id):
         return []
     common = {CONF_CONDITION: "device", CONF_DOMAIN: DOMAIN, CONF_DEVICE_ID: device_id}
@@ -45,23 +44,23 @@ async def async_get_condition_capabilities(
     config: ConfigType,
 ) -> dict[str, probatio.Schema]:
     """Return the fields of a condition."""
-    fields = _wanted(config[CONF_TYPE])
+    fields = _required_fields(config[CONF_TYPE])
     return {"extra_fields": probatio.Schema(fields)} if fields else {}
 
 
 @callback
 def async_condition_from_config(hass: HomeAssistant, config: ConfigType) -> ConditionCheckerType:
-    """Return what tests the integration's condition of the same name for the device."""
+    """Return a checker for the integration's condition of the same name."""
     name: str = config[CONF_TYPE]
     options = {field: config[field] for field in FIELDS.get(name, {})}
-    about = ConditionConfig(
+    condition_config = ConditionConfig(
         options={ATTR_BEHAVIOR: BEHAVIOR_ANY, **options},
         target={CONF_DEVICE_ID: [config[CONF_DEVICE_ID]]},
     )
-    condition = CONDITIONS[name](hass, about)
+    condition = CONDITIONS[name](hass, condition_config)
 
     @callback
-    def holds(_hass: HomeAssistant, _variables: TemplateVarsType) -> bool:
-        return condition.holds_now()
+    def check(_hass: HomeAssistant, _variables: TemplateVarsType) -> bool:
+        return condition.is_met()
 
-    return holds
+    return check

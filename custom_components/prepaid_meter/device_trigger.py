@@ -1,4 +1,4 @@
-"""The integration's triggers once more, for automations that begin with a device."""
+"""Device triggers: the integration's triggers for automations that are created from a device."""
 
 import asyncio
 from functools import partial
@@ -17,24 +17,23 @@ from .const import DOMAIN
 from .trigger import CONF_WITHIN, TRIGGERS
 
 FIELDS: Final[dict[str, dict[str, Any]]] = {"runs_out_within": {CONF_WITHIN: cv.positive_time_period_dict}}
-"""What must be said beside the type; what may be said stands in the triggers themselves."""
+"""Required fields besides the type. Optional fields exist only in the triggers themselves."""
 
 
-def _wanted(name: str) -> dict[probatio.Marker, Any]:
-    """Return the schema of the fields of a trigger."""
+def _required_fields(name: str) -> dict[probatio.Marker, Any]:
     return {probatio.Required(field): kind for field, kind in FIELDS.get(name, {}).items()}
 
 
 TRIGGER_SCHEMA: Final = probatio.Any(
     *(
-        DEVICE_TRIGGER_BASE_SCHEMA.extend({probatio.Required(CONF_TYPE): name, **_wanted(name)})
+        DEVICE_TRIGGER_BASE_SCHEMA.extend({probatio.Required(CONF_TYPE): name, **_required_fields(name)})
         for name in TRIGGERS
     )
 )
 
 
 async def async_get_triggers(hass: HomeAssistant, device_id: str) -> list[dict[str, str]]:
-    """Return the triggers of an account's device; the bridge itself has none."""
+    """Return the triggers of an account's device; the bridge's device has none."""
     if not async_is_account(hass, device_id):
         return []
     common = {CONF_PLATFORM: "device", CONF_DOMAIN: DOMAIN, CONF_DEVICE_ID: device_id}
@@ -46,7 +45,7 @@ async def async_get_trigger_capabilities(
     config: ConfigType,
 ) -> dict[str, probatio.Schema]:
     """Return the fields of a trigger."""
-    fields = _wanted(config[CONF_TYPE])
+    fields = _required_fields(config[CONF_TYPE])
     return {"extra_fields": probatio.Schema(fields)} if fields else {}
 
 
@@ -56,9 +55,9 @@ async def async_attach_trigger(
     """Attach the integration's trigger of the same name to the device."""
     name: str = config[CONF_TYPE]
     options = {field: config[field] for field in FIELDS.get(name, {})}
-    about = TriggerConfig(f"{DOMAIN}.{name}", {CONF_DEVICE_ID: [config[CONF_DEVICE_ID]]}, options)
+    trigger_config = TriggerConfig(f"{DOMAIN}.{name}", {CONF_DEVICE_ID: [config[CONF_DEVICE_ID]]}, options)
     run = partial(_run, hass, HassJob(action), trigger_info)
-    return await TRIGGERS[name](hass, about).async_attach_runner(run)
+    return await TRIGGERS[name](hass, trigger_config).async_attach_runner(run)
 
 
 @callback
@@ -70,11 +69,11 @@ def _run(
     description: str,
     context: Context | None = None,
 ) -> asyncio.Task[Any]:
-    """Run the automation with what the trigger tells."""
-    told = {**trigger_info["trigger_data"], "platform": "device", **payload, "description": description}
+    """Run the automation with the trigger's variables."""
+    variables = {**trigger_info["trigger_data"], "platform": "device", **payload, "description": description}
 
     async def run() -> None:
-        if future := hass.async_run_hass_job(action, {"trigger": told}, context):
+        if future := hass.async_run_hass_job(action, {"trigger": variables}, context):
             await future
 
     return hass.async_create_task(run(), f"{DOMAIN} {description}")

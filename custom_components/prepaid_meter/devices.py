@@ -1,4 +1,4 @@
-"""Devices: one for the bridge, one for each account with its meters."""
+"""Devices: one for the bridge, and one for each account with its meters."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,69 +12,67 @@ from .client.protocol import AccountView
 from .const import DOMAIN, MANUFACTURER
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 
-FAMILIES: Final = {"shelly": "Shelly", "tasmota": "Tasmota", "zigbee2mqtt": "Zigbee2MQTT"}
-"""How the families that this version knows write themselves, for meters that do not tell their model."""
+FAMILY_NAMES: Final = {"shelly": "Shelly", "tasmota": "Tasmota", "zigbee2mqtt": "Zigbee2MQTT"}
+"""Display names of the meter families, for meters that do not report their model."""
 
 
 def bridge_identifier(coordinator: PrepaidMeterCoordinator) -> tuple[str, str]:
-    """Return what identifies the bridge's device."""
+    """Return the identifier of the bridge's device."""
     return (DOMAIN, coordinator.installation_id)
 
 
 def account_identifier(coordinator: PrepaidMeterCoordinator, account_id: str) -> tuple[str, str]:
-    """Return what identifies an account's device."""
+    """Return the identifier of an account's device."""
     return (DOMAIN, f"{coordinator.installation_id}/{account_id}")
 
 
 def account_device(coordinator: PrepaidMeterCoordinator, account_id: str) -> DeviceEntry | None:
-    """Return an account's device, None where somebody has just removed it."""
+    """Return an account's device, or None if it has just been removed."""
     identifier = account_identifier(coordinator, account_id)
     registry = dr.async_get(coordinator.hass)
     return registry.async_get_device_by_identifier(identifier, coordinator.config_entry.entry_id)
 
 
 def known_identifiers(coordinator: PrepaidMeterCoordinator) -> set[tuple[str, str]]:
-    """Return the identifiers of every device that the bridge has now."""
+    """Return the identifiers of all current devices of the bridge."""
     accounts = {account_identifier(coordinator, account_id) for account_id in coordinator.accounts}
     return accounts | {bridge_identifier(coordinator)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Description:
-    """What the device registry shows of an account."""
-
+class _DeviceDescription:
     name: str
     model: str
     firmware: str | None
     meter_ids: frozenset[str]
 
     @property
-    def names_meters(self) -> bool:
-        """Return whether the entities of meters carry the meters' names."""
+    def has_meter_names(self) -> bool:
+        """Return whether the names of the meters' entities include the meter."""
         return len(self.meter_ids) > 1
 
 
-def _describe(account: AccountView) -> _Description:
-    """Describe an account; with a single meter, that meter's model and firmware are its own."""
-    only = account.meters[0] if len(account.meters) == 1 else None
-    return _Description(
+def _describe(account: AccountView) -> _DeviceDescription:
+    """Return the description of an account's device; a single meter provides model and firmware."""
+    meter = account.meters[0] if len(account.meters) == 1 else None
+    return _DeviceDescription(
         name=account.name,
-        model=(only.model or FAMILIES.get(only.family, only.family)) if only else "Account",
-        firmware=only.firmware if only else None,
+        model=(meter.model or FAMILY_NAMES.get(meter.family, meter.family)) if meter else "Account",
+        firmware=meter.firmware if meter else None,
         meter_ids=frozenset(meter.id for meter in account.meters),
     )
 
 
-class DeviceKeeper:
-    """Keep the device registry in step with the bridge."""
+class DeviceManager:
+    """Synchronizes the device registry with the bridge."""
 
     def __init__(self, hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> None:
-        """Register the bridge and its accounts, and drop what left while Home Assistant was away."""
+        """Register the bridge and its accounts, and remove the devices of deleted accounts."""
         self._hass = hass
         self._entry = entry
         self._coordinator = entry.runtime_data
         self._registry = dr.async_get(hass)
-        self._described: dict[str, _Description] = {}
+        self._descriptions: dict[str, _DeviceDescription] = {}
         self._bridge_id = self._register_bridge()
         self._server = self._coordinator.server
         self._accounts_changed(self._coordinator.accounts.values(), ())
@@ -84,7 +82,7 @@ class DeviceKeeper:
 
     @callback
     def _bridge_changed(self) -> None:
-        """Show another version or name of the bridge, as after its update."""
+        """Update version and name of the bridge, for example after an upgrade."""
         if self._coordinator.server != self._server:
             self._server = self._coordinator.server
             self._register_bridge()
@@ -101,7 +99,7 @@ class DeviceKeeper:
             entry_type=DeviceEntryType.SERVICE,
         ).id
 
-    def _register_account(self, account_id: str, description: _Description) -> None:
+    def _register_account(self, account_id: str, description: _DeviceDescription) -> None:
         self._registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
             identifiers={account_identifier(self._coordinator, account_id)},
@@ -123,20 +121,20 @@ class DeviceKeeper:
         for account_id in removed:
             self._remove(account_id)
         for account in changed:
-            self._take(account.id, _describe(account))
+            self._update(account.id, _describe(account))
 
     def _remove(self, account_id: str) -> None:
-        self._described.pop(account_id, None)
+        self._descriptions.pop(account_id, None)
         if device := account_device(self._coordinator, account_id):
             self._registry.async_remove_device(device.id)
 
-    def _take(self, account_id: str, now: _Description) -> None:
-        before = self._described.get(account_id)
-        if now == before:
+    def _update(self, account_id: str, new: _DeviceDescription) -> None:
+        old = self._descriptions.get(account_id)
+        if new == old:
             return
-        self._described[account_id] = now
-        self._register_account(account_id, now)
-        # Names of a meter's entities depend on whether it is the account's only one, so a rewired account is
-        # loaded anew. That happens when an electrician has been there, not in daily life.
-        if before and (before.meter_ids - now.meter_ids or before.names_meters != now.names_meters):
+        self._descriptions[account_id] = new
+        self._register_account(account_id, new)
+        # The names of a meter's entities depend on whether it is the account's only meter, so the entry is
+        # reloaded when meters are replaced. That is rare: it takes an electrician.
+        if old and (old.meter_ids - new.meter_ids or old.has_meter_names != new.has_meter_names):
             self._hass.config_entries.async_schedule_reload(self._entry.entry_id)

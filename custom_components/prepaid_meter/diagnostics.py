@@ -1,4 +1,4 @@
-"""Diagnostics that can be shared: what people, places and secrets are called is left out."""
+"""Diagnostics that are safe to share: names of people and places, and secrets, are redacted."""
 
 from dataclasses import asdict
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What every entity of the integration shares."""
+"""Base classes of the integration's entities, and the code that adds and removes them."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
@@ -17,9 +17,9 @@ from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import account_device, bridge_identifier
 
 MANY_ACCOUNTS: Final = 150
-"""Home Assistant takes 10,000 enabled entities of an entry, and an account has some forty. Above this number
-of accounts new ones begin with what matters most, so that a thousand fit."""
-ESSENTIAL: Final = frozenset(
+"""Home Assistant limits an entry to 10,000 enabled entities, and an account has about forty. Above this
+number of accounts only the essential entities are enabled by default, so that a thousand accounts fit."""
+ESSENTIAL_KEYS: Final = frozenset(
     {
         "alert_event",
         "balance",
@@ -31,13 +31,13 @@ ESSENTIAL: Final = frozenset(
         "top_up_event",
     }
 )
-"""Entities of an account that are enabled however many accounts there are."""
-AT_ONCE: Final = 25
-"""Accounts whose entities are added in one go; Home Assistant does other things in between."""
-FURTHER_AT_ONCE: Final = 10
-PAUSE_S: Final = 1.0
-"""Of many accounts the further entities are registered so many at a time with such a pause: it takes the
-recorder half a minute of a processor for a thousand accounts, and nobody waits for it."""
+"""Entities of an account that are enabled regardless of the number of accounts."""
+BATCH_SIZE: Final = 25
+"""Accounts whose entities are added in one step; Home Assistant can do other work between the steps."""
+BACKGROUND_BATCH_SIZE: Final = 10
+BACKGROUND_PAUSE_SECONDS: Final = 1.0
+"""With many accounts the other entities are registered in small batches with a pause in between: for a
+thousand accounts this costs the recorder half a minute of CPU time, and nothing waits for it."""
 
 
 class BridgeEntity(Entity):
@@ -47,7 +47,7 @@ class BridgeEntity(Entity):
     _attr_should_poll = False
 
     def __init__(self, coordinator: PrepaidMeterCoordinator, description: EntityDescription) -> None:
-        """Belong to the bridge's device."""
+        """Attach the entity to the bridge's device."""
         self.coordinator = coordinator
         self.entity_description = description
         self._attr_unique_id = f"{coordinator.installation_id}/{description.key}"
@@ -61,7 +61,7 @@ class BridgeEntity(Entity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow the bridge."""
+        """Subscribe to changes of the bridge."""
         await super().async_added_to_hass()
         self.async_on_remove(self.coordinator.async_on_bridge(self.async_write_ha_state))
 
@@ -75,13 +75,13 @@ class AccountEntity(Entity):
     def __init__(
         self, coordinator: PrepaidMeterCoordinator, account: AccountView, description: EntityDescription
     ) -> None:
-        """Belong to the account's device."""
+        """Attach the entity to the account's device."""
         self.coordinator = coordinator
         self.entity_description = description
         self._account_id = account.id
         self._attr_unique_id = account_unique_id(coordinator, account, description)
-        # Registered already, by the keeper of devices; to describe it once more for each entity is a tenth of
-        # the time in which a thousand accounts are set up.
+        # The device manager has registered the device already. Describing it again for each entity would
+        # take a tenth of the time needed to set up a thousand accounts.
         self.device_entry = account_device(coordinator, account.id)
 
     @property
@@ -97,12 +97,12 @@ class AccountEntity(Entity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow the account."""
+        """Subscribe to changes of the account."""
         await super().async_added_to_hass()
         self.async_on_remove(self.coordinator.async_on_account(self._account_id, self._handle_change))
 
-    def begin_disabled(self) -> None:
-        """Let a person enable the entity; one that is registered already stays as it is."""
+    def disable_by_default(self) -> None:
+        """Disable the entity unless it is registered already; the user can enable it."""
         self._attr_entity_registry_enabled_default = False
 
     @callback
@@ -111,7 +111,7 @@ class AccountEntity(Entity):
 
 
 class MeterEntity(AccountEntity):
-    """An entity of one of an account's meters; it carries the meter's name where the account has several."""
+    """An entity of one of an account's meters, named after the meter if the account has several."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class MeterEntity(AccountEntity):
         meter: MeterView,
         description: EntityDescription,
     ) -> None:
-        """Belong to the account's device, under the meter's name if that is needed."""
+        """Attach the entity to the account's device, and add the meter's name if needed."""
         super().__init__(coordinator, account, description)
         self._meter_id = meter.id
         self._attr_unique_id = meter_unique_id(coordinator, account, meter, description)
@@ -130,7 +130,7 @@ class MeterEntity(AccountEntity):
 
     @property
     def meter(self) -> MeterView | None:
-        """Return the newest view of the meter, or None once it left the account."""
+        """Return the newest view of the meter, or None if the account no longer has it."""
         return next((meter for meter in self.account.meters if meter.id == self._meter_id), None)
 
     @property
@@ -157,8 +157,8 @@ def meter_unique_id(
     return f"{coordinator.installation_id}/{account.id}/{meter.id}/{description.key}"
 
 
-class Candidate(NamedTuple):
-    """An entity that an account may have; ``wanted`` says whether there is something to show yet."""
+class EntityCandidate(NamedTuple):
+    """An entity that an account may have; ``wanted`` is whether it has a value to show yet."""
 
     unique_id: str
     wanted: bool
@@ -166,22 +166,22 @@ class Candidate(NamedTuple):
 
     @property
     def is_essential(self) -> bool:
-        """Return whether it is of the account itself and matters most."""
+        """Return whether it is one of the essential entities of an account."""
         _, _, key = self.unique_id.split("/", 2)
-        return key in ESSENTIAL
+        return key in ESSENTIAL_KEYS
 
 
 class EntityAdder:
-    """Add a platform's entities as accounts, meters and abilities appear, and drop those that are gone."""
+    """Adds a platform's entities as accounts, meters and features appear, and removes obsolete ones."""
 
     def __init__(
         self,
         entry: PrepaidMeterConfigEntry,
         platform: str,
         add_entities: AddConfigEntryEntitiesCallback,
-        candidates: Callable[[AccountView], Iterable[Candidate]],
+        candidates: Callable[[AccountView], Iterable[EntityCandidate]],
     ) -> None:
-        """Prepare to follow the bridge."""
+        """Prepare without adding anything."""
         self._entry = entry
         self._coordinator = entry.runtime_data
         self._platform = platform
@@ -190,18 +190,18 @@ class EntityAdder:
         self._candidates = candidates
         self._added: dict[str, set[str]] = {}
 
-    async def async_begin(self) -> None:
-        """Add what there is now, let Home Assistant do other things in between, and follow the bridge."""
+    async def async_start(self) -> None:
+        """Add the entities of the current accounts in batches, and subscribe to changes."""
         accounts = list(self._coordinator.accounts.values())
         self._remove_stale(accounts)
-        for some in batched(accounts, AT_ONCE, strict=False):
-            self._add(some, only_essential=self._has_many)
+        for batch in batched(accounts, BATCH_SIZE, strict=False):
+            self._add(batch, only_essential=self._has_many)
             await asyncio.sleep(0)
         self._entry.async_on_unload(self._coordinator.async_on_accounts(self._accounts_changed))
         if self._has_many:
             self._entry.async_create_background_task(
                 self._coordinator.hass,
-                self._add_rest(accounts),
+                self._add_remaining(accounts),
                 f"{DOMAIN} {self._platform} of {self._entry.title}",
             )
 
@@ -217,7 +217,7 @@ class EntityAdder:
         ]
         if not of_platform:
             return
-        expected = {each.unique_id for account in accounts for each in self._candidates(account)}
+        expected = {candidate.unique_id for account in accounts for candidate in self._candidates(account)}
         for entity in of_platform:
             if entity.unique_id not in expected:
                 self._registry.async_remove(entity.entity_id)
@@ -228,18 +228,19 @@ class EntityAdder:
             self._added.pop(account_id, None)
         self._add(changed, only_essential=False)
 
-    async def _add_rest(self, accounts: list[AccountView]) -> None:
-        """Register, disabled, what is not essential of many accounts; nobody needs to wait for that."""
-        await self._coordinator.followed.wait()
-        for some in batched(accounts, FURTHER_AT_ONCE, strict=False):
-            await asyncio.sleep(PAUSE_S)
-            self._add((each for each in some if each.id in self._coordinator.accounts), only_essential=False)
+    async def _add_remaining(self, accounts: list[AccountView]) -> None:
+        """Register the other entities of many accounts, disabled, in the background."""
+        await self._coordinator.setup_complete.wait()
+        for batch in batched(accounts, BACKGROUND_BATCH_SIZE, strict=False):
+            await asyncio.sleep(BACKGROUND_PAUSE_SECONDS)
+            current = (account for account in batch if account.id in self._coordinator.accounts)
+            self._add(current, only_essential=False)
 
     @callback
     def _add(self, accounts: Iterable[AccountView], *, only_essential: bool) -> None:
-        new = (each for account in accounts for each in self._new_entities(account, only_essential))
-        if entities := list(new):
-            self._add_entities(entities)
+        new = [entity for account in accounts for entity in self._new_entities(account, only_essential)]
+        if new:
+            self._add_entities(new)
 
     def _new_entities(self, account: AccountView, only_essential: bool) -> Iterable[AccountEntity]:  # noqa: FBT001
         added = self._added.setdefault(account.id, set())
@@ -252,17 +253,17 @@ class EntityAdder:
             ):
                 continue
             added.add(candidate.unique_id)
-            # What is disabled is made when it is enabled: Home Assistant loads the entry anew then.
+            # Disabled entities are not created: Home Assistant reloads the entry when one is enabled.
             if registered is None or not registered.disabled:
-                yield self._made(candidate)
+                yield self._create(candidate)
 
-    def _made(self, candidate: Candidate) -> AccountEntity:
+    def _create(self, candidate: EntityCandidate) -> AccountEntity:
         entity = candidate.create()
         if self._has_many and not candidate.is_essential:
-            entity.begin_disabled()
+            entity.disable_by_default()
         return entity
 
-    def _registered(self, candidate: Candidate) -> er.RegistryEntry | None:
-        """Return the entity that was there before: a meter that is silent now keeps its entities."""
+    def _registered(self, candidate: EntityCandidate) -> er.RegistryEntry | None:
+        """Return the registered entity, if any: an offline meter keeps its entities."""
         entity_id = self._registry.async_get_entity_id(self._platform, DOMAIN, candidate.unique_id)
         return self._registry.async_get(entity_id) if entity_id else None

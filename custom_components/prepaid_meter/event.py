@@ -1,4 +1,4 @@
-"""Event entities: what happened to an account, each thing once."""
+"""Event entities: top-ups and alerts of an account."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .amounts import decimal_text
 from .client import ProtocolError, from_dict
 from .client.protocol import AccountView, Event, EventKind, TopUpView
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
-from .entity import AccountEntity, Candidate, EntityAdder, account_unique_id
+from .entity import AccountEntity, EntityAdder, EntityCandidate, account_unique_id
 
 # Everything is pushed.
 PARALLEL_UPDATES = 0
@@ -24,7 +24,7 @@ ALERT_DETAILS: Final = ("kind", "message", "by")
 
 @dataclass(frozen=True, kw_only=True)
 class AccountEventDescription(EventEntityDescription):
-    """Kinds of the bridge's events with the event type that each becomes."""
+    """The event type for each kind of event of the bridge."""
 
     types: dict[EventKind, str]
 
@@ -37,12 +37,12 @@ async def async_setup_entry(
     """Set up the event entities of every account."""
     await EntityAdder(
         entry, Platform.EVENT, async_add_entities, partial(_candidates, entry.runtime_data)
-    ).async_begin()
+    ).async_start()
 
 
-def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:
+def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[EntityCandidate]:
     for description in ACCOUNT_EVENTS:
-        yield Candidate(
+        yield EntityCandidate(
             account_unique_id(coordinator, account, description),
             wanted=True,
             create=partial(AccountEvent, coordinator, account, description),
@@ -50,13 +50,13 @@ def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> I
 
 
 class AccountEvent(AccountEntity, EventEntity):
-    """Events of one sort."""
+    """An event entity of an account."""
 
     entity_description: AccountEventDescription
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow the account's events."""
+        """Subscribe to the account's events."""
         await super().async_added_to_hass()
         self.async_on_remove(self.coordinator.async_on_event(self._account_id, self._handle_event))
 
@@ -69,7 +69,7 @@ class AccountEvent(AccountEntity, EventEntity):
 
 
 def _details(event: Event, account: AccountView) -> dict[str, Any]:
-    """Return what people want to know of an event; nothing of a shape that only a newer bridge knows."""
+    """Return the attributes of an event; none if a newer bridge sends it in an unknown form."""
     if event.kind is not EventKind.TOP_UP:
         return {name: event.data[name] for name in ALERT_DETAILS if isinstance(event.data.get(name), str)}
     try:

@@ -1,4 +1,4 @@
-"""Say in Home Assistant's words what went wrong with the bridge."""
+"""Translates errors of the bridge into Home Assistant's exceptions."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from .client import (
 from .client.protocol import ErrorCode
 from .const import DOMAIN
 
-_KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
+_ERROR_KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
     (NotAuthenticatedError, "invalid_auth"),
     (NotAllowedError, "not_allowed"),
     (NotSupportedError, "not_supported"),
@@ -31,7 +31,7 @@ _KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
 )
 
 
-_REFUSALS: Final = frozenset(
+_TRANSLATED_CODES: Final = frozenset(
     {
         ErrorCode.AMOUNT_OUT_OF_RANGE,
         ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
@@ -43,17 +43,17 @@ _REFUSALS: Final = frozenset(
         ErrorCode.VOUCHER_USED,
     }
 )
-"""Refusals with words of their own in every language; others are told in the bridge's."""
+"""Refusals that have a translated message; all others show the bridge's own message."""
 
 
 def error_key(error: PrepaidMeterError) -> str:
     """Return the translation key of an error."""
-    return next((key for kind, key in _KEYS if isinstance(error, kind)), "unknown")
+    return next((key for kind, key in _ERROR_KEYS if isinstance(error, kind)), "unknown")
 
 
 @contextmanager
 def translated_errors() -> Generator[None]:
-    """Raise what the bridge refuses, and what fails on the way to it, as Home Assistant's exceptions."""
+    """Re-raise refusals of the bridge and connection errors as Home Assistant's exceptions."""
     try:
         yield
     except (NotAuthenticatedError, NotAllowedError, NotSupportedError) as error:
@@ -61,7 +61,7 @@ def translated_errors() -> Generator[None]:
     except RequestRefusedError as error:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
-            translation_key=error.code.value if error.code in _REFUSALS else "refused",
+            translation_key=error.code.value if error.code in _TRANSLATED_CODES else "refused",
             translation_placeholders={"reason": str(error)},
         ) from error
     except PrepaidMeterError as error:

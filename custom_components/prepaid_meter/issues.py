@@ -1,4 +1,4 @@
-"""Repair issues: what only a person can mend."""
+"""Creates and deletes repair issues."""
 
 from collections.abc import Iterator
 
@@ -9,12 +9,10 @@ from homeassistant.helpers import issue_registry as ir
 from .client import BridgeTooOldError, PrepaidMeterError, VersionError, WrongInstallationError
 from .const import DOMAIN, RELEASES_URL
 
-type Texts = dict[str, str]
-
 
 @callback
 def async_report_connection(hass: HomeAssistant, entry: ConfigEntry, error: PrepaidMeterError) -> None:
-    """Tell that bridge and integration do not fit, or that this is not the bridge."""
+    """Report that bridge and integration are incompatible, or that another bridge answers."""
     if isinstance(error, VersionError):
         key = "bridge_too_old" if isinstance(error, BridgeTooOldError) else "bridge_too_new"
         async_report(hass, f"version_{entry.entry_id}", key, {"name": entry.title, "version": error.version})
@@ -24,14 +22,14 @@ def async_report_connection(hass: HomeAssistant, entry: ConfigEntry, error: Prep
 
 @callback
 def async_connected(hass: HomeAssistant, entry_id: str) -> None:
-    """Take back what stood between Home Assistant and the bridge."""
-    for what in ("version", "wrong_bridge"):
-        ir.async_delete_issue(hass, DOMAIN, f"{what}_{entry_id}")
+    """Delete the issues about the connection to the bridge."""
+    for prefix in ("version", "wrong_bridge"):
+        ir.async_delete_issue(hass, DOMAIN, f"{prefix}_{entry_id}")
 
 
 @callback
-def async_forget(hass: HomeAssistant, entry_id: str) -> None:
-    """Take back every issue of an entry."""
+def async_delete_all(hass: HomeAssistant, entry_id: str) -> None:
+    """Delete every issue of an entry."""
     for issue_id in list(async_issue_ids(hass, entry_id)):
         ir.async_delete_issue(hass, DOMAIN, issue_id)
 
@@ -48,10 +46,10 @@ def async_report(
     hass: HomeAssistant,
     issue_id: str,
     key: str,
-    texts: Texts,
+    placeholders: dict[str, str],
     severity: ir.IssueSeverity = ir.IssueSeverity.ERROR,
 ) -> None:
-    """Tell of something that is mended outside of Home Assistant."""
+    """Report a problem that has to be solved outside of Home Assistant."""
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -60,5 +58,5 @@ def async_report(
         learn_more_url=RELEASES_URL if issue_id.startswith("version_") else None,
         severity=severity,
         translation_key=key,
-        translation_placeholders=texts,
+        translation_placeholders=placeholders,
     )

@@ -1,4 +1,4 @@
-"""Numbers: the warning thresholds and the load limit of an account, for its landlord."""
+"""Numbers: the warning thresholds and the load limit of an account, for landlords."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -19,10 +19,10 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .amounts import currency_digits, decimal_text, money, thousandth
 from .client.protocol import AccountView, Role
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
-from .entity import AccountEntity, Candidate, EntityAdder, account_unique_id
+from .entity import AccountEntity, EntityAdder, EntityCandidate, account_unique_id
 from .helpers import translated_errors
 
-# The bridge orders what is asked of one account; more at once would only race.
+# The bridge serializes the requests of an account; parallel ones would only race.
 PARALLEL_UPDATES = 1
 
 THRESHOLD: Final = NumberEntityDescription(
@@ -52,22 +52,22 @@ async def async_setup_entry(
     entry: PrepaidMeterConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the numbers of every account, where the token may change them."""
+    """Set up the numbers of every account if the token may change them."""
     await EntityAdder(
         entry, Platform.NUMBER, async_add_entities, partial(_candidates, entry.runtime_data)
-    ).async_begin()
+    ).async_start()
 
 
-def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:
+def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[EntityCandidate]:
     if coordinator.role is not Role.LANDLORD:
         return
     for index, _ in enumerate(account.low_credit_thresholds):
-        yield Candidate(
+        yield EntityCandidate(
             threshold_unique_id(coordinator, account, index),
             wanted=True,
             create=partial(ThresholdNumber, coordinator, account, index),
         )
-    yield Candidate(
+    yield EntityCandidate(
         account_unique_id(coordinator, account, LOAD_LIMIT),
         account.load_limit_mw is not None,
         partial(LoadLimitNumber, coordinator, account, LOAD_LIMIT),
@@ -75,7 +75,7 @@ def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> I
 
 
 def threshold_unique_id(coordinator: PrepaidMeterCoordinator, account: AccountView, index: int) -> str:
-    """Return the unique id of the number of a threshold, counted from the highest."""
+    """Return the unique id of a threshold's number entity, counted from the highest threshold."""
     unique_id = account_unique_id(coordinator, account, THRESHOLD)
     return f"{unique_id}/{index + 1}" if index else unique_id
 
@@ -85,21 +85,21 @@ class PolicyNumber(AccountEntity, NumberEntity):
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        """Ask the bridge, and show its answer at once."""
+        """Send the value to the bridge and apply its response at once."""
         with translated_errors():
-            account = await self._ask(value)
+            account = await self._set_policy(value)
         self.coordinator.async_apply_account(account)
 
     @abstractmethod
-    async def _ask(self, value: float) -> AccountView:
-        """Ask the bridge, and let its errors through."""
+    async def _set_policy(self, value: float) -> AccountView:
+        """Send the value to the bridge; errors propagate."""
 
 
 class ThresholdNumber(PolicyNumber):
     """A threshold below which credit is low; the highest is the first."""
 
     def __init__(self, coordinator: PrepaidMeterCoordinator, account: AccountView, index: int) -> None:
-        """Carry a number in the name of all but the first."""
+        """Add a number to the name of every threshold but the first."""
         super().__init__(coordinator, account, THRESHOLD)
         self._index = index
         self._attr_unique_id = threshold_unique_id(coordinator, account, index)
@@ -117,7 +117,7 @@ class ThresholdNumber(PolicyNumber):
     @property
     @override
     def available(self) -> bool:
-        """Return whether there still is such a threshold."""
+        """Return whether the threshold still exists."""
         return super().available and self._threshold is not None
 
     @property
@@ -128,21 +128,21 @@ class ThresholdNumber(PolicyNumber):
         return None if threshold is None else float(threshold)
 
     @override
-    async def _ask(self, value: float) -> AccountView:
+    async def _set_policy(self, value: float) -> AccountView:
         account = self.account
-        written = [decimal_text(amount, account) for amount in account.low_credit_thresholds]
+        thresholds = [decimal_text(amount, account) for amount in account.low_credit_thresholds]
         digits = Decimal(1).scaleb(-currency_digits(account))
-        written[self._index] = str(Decimal(str(value)).quantize(digits))
-        return await self.coordinator.connection.set_policy(self._account_id, low_credit=written)
+        thresholds[self._index] = str(Decimal(str(value)).quantize(digits))
+        return await self.coordinator.connection.set_policy(self._account_id, low_credit=thresholds)
 
 
 class LoadLimitNumber(PolicyNumber):
-    """What a supply without credit may use, where it is limited instead of cut."""
+    """The power that a supply without credit may use where it is limited instead of cut."""
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether there still is a limit."""
+        """Return whether the limit still exists."""
         return super().available and self.account.load_limit_mw is not None
 
     @property
@@ -152,5 +152,5 @@ class LoadLimitNumber(PolicyNumber):
         return thousandth(self.account.load_limit_mw)
 
     @override
-    async def _ask(self, value: float) -> AccountView:
+    async def _set_policy(self, value: float) -> AccountView:
         return await self.coordinator.connection.set_policy(self._account_id, load_limit_w=round(value))

@@ -1,4 +1,4 @@
-"""Fix flows of repair issues: what a quarantined register means, decided here."""
+"""Fix flows of repair issues: the decision on a quarantined register reading."""
 
 from typing import Final, cast
 
@@ -16,7 +16,7 @@ from .helpers import error_key
 
 CONF_DECISION: Final = "decision"
 CONF_REASON: Final = "reason"
-MOST_LETTERS: Final = 500
+MAX_REASON_LENGTH: Final = 500
 
 DECIDE_SCHEMA: Final = probatio.Schema(
     {
@@ -32,16 +32,16 @@ DECIDE_SCHEMA: Final = probatio.Schema(
 
 
 class QuarantineFlow(RepairsFlow):
-    """Decide what the register of a meter means that fell or jumped."""
+    """Asks how to treat a register that went backwards or jumped."""
 
     def __init__(self, entry_id: str, account_id: str, meter_id: str) -> None:
-        """Remember which meter this is about; what it shows is looked up when it is shown."""
+        """Store the ids; account and meter are looked up when the form is shown."""
         self._entry_id = entry_id
         self._account_id = account_id
         self._meter_id = meter_id
 
     async def async_step_init(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:  # noqa: ARG002
-        """Begin with the decision."""
+        """Start with the decision."""
         return await self.async_step_decide()
 
     async def async_step_decide(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
@@ -54,22 +54,22 @@ class QuarantineFlow(RepairsFlow):
             return self.async_abort(reason="not_quarantined")
         errors: dict[str, str] = {}
         if user_input is not None:
-            errors = await self._decide(coordinator, meter, user_input)
+            errors = await self._submit(coordinator, meter, user_input)
             if not errors:
                 return self.async_create_entry(data={})
         return self.async_show_form(
             step_id="decide",
             data_schema=self.add_suggested_values_to_schema(DECIDE_SCHEMA, user_input),
             errors=errors,
-            description_placeholders=_what_happened(account, meter),
+            description_placeholders=_placeholders(account, meter),
         )
 
-    async def _decide(
+    async def _submit(
         self, coordinator: PrepaidMeterCoordinator, meter: MeterView, user_input: dict[str, str]
     ) -> dict[str, str]:
-        """Send a decision to the bridge; return what is wrong with it."""
+        """Send the decision to the bridge; return the form's errors."""
         reason = user_input[CONF_REASON].strip()
-        if not 0 < len(reason) <= MOST_LETTERS:
+        if not 0 < len(reason) <= MAX_REASON_LENGTH:
             return {CONF_REASON: "reason_wanted"}
         decision = QuarantineDecision(user_input[CONF_DECISION])
         try:
@@ -86,18 +86,17 @@ class QuarantineFlow(RepairsFlow):
         """Return account and meter, the meter only while it is quarantined."""
         account = coordinator.accounts.get(self._account_id)
         meters = account.meters if account else ()
-        return account, next(
-            (each for each in meters if each.id == self._meter_id and each.quarantined), None
-        )
+        quarantined = (meter for meter in meters if meter.id == self._meter_id and meter.quarantined)
+        return account, next(quarantined, None)
 
 
-def _what_happened(account: AccountView, meter: MeterView) -> dict[str, str]:
-    told = meter.quarantine.register_wh if meter.quarantine else None
+def _placeholders(account: AccountView, meter: MeterView) -> dict[str, str]:
+    reported = meter.quarantine.register_wh if meter.quarantine else None
     return {
         "account": account.name,
         "meter": meter.name,
         "charged": kilowatt_hours_text(meter.register_wh) or "?",
-        "register": kilowatt_hours_text(told) or "?",
+        "register": kilowatt_hours_text(reported) or "?",
     }
 
 
@@ -106,6 +105,6 @@ async def async_create_fix_flow(
     issue_id: str,  # noqa: ARG001
     data: dict[str, str | int | float | None] | None,
 ) -> RepairsFlow:
-    """Return the flow of an issue; a quarantine is the only one that can be fixed from here."""
-    about = cast("dict[str, str]", data)
-    return QuarantineFlow(about["entry_id"], about["account_id"], about["meter_id"])
+    """Return the fix flow of an issue; only quarantines are fixable."""
+    ids = cast("dict[str, str]", data)
+    return QuarantineFlow(ids["entry_id"], ids["account_id"], ids["meter_id"])

@@ -44,7 +44,14 @@ from .client.protocol import (
     TopUpView,
 )
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
-from .entity import AccountEntity, Candidate, EntityAdder, MeterEntity, account_unique_id, meter_unique_id
+from .entity import (
+    AccountEntity,
+    EntityAdder,
+    EntityCandidate,
+    MeterEntity,
+    account_unique_id,
+    meter_unique_id,
+)
 
 # Everything is pushed.
 PARALLEL_UPDATES = 0
@@ -52,7 +59,7 @@ PARALLEL_UPDATES = 0
 type Value = str | int | float | Decimal | datetime | None
 
 RUN_OUT_STEP: Final = timedelta(minutes=1)
-"""Below this the forecast's jitter is not worth a new state."""
+"""Smaller changes of the forecast do not cause a new state."""
 
 MIDNIGHT_SLACK: Final = timedelta(minutes=2)
 """How long after midnight the bridge may still show yesterday's totals."""
@@ -60,7 +67,7 @@ MIDNIGHT_SLACK: Final = timedelta(minutes=2)
 
 @dataclass(frozen=True, kw_only=True)
 class AccountSensorDescription(SensorEntityDescription):
-    """A value of an account."""
+    """Description of an account's sensor."""
 
     value_fn: Callable[[AccountView], Value]
     exists_fn: Callable[[AccountView], bool] = lambda _: True
@@ -70,28 +77,28 @@ class AccountSensorDescription(SensorEntityDescription):
 
 @dataclass(frozen=True, kw_only=True)
 class MoneySensorDescription(AccountSensorDescription):
-    """An amount in the account's currency."""
+    """Description of an amount in the account's currency."""
 
     device_class: SensorDeviceClass | None = SensorDeviceClass.MONETARY
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriceSensorDescription(AccountSensorDescription):
-    """A price per kWh in the account's currency."""
+    """Description of a price per kWh in the account's currency."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeterSensorDescription(SensorEntityDescription):
-    """A value of a meter; ``live`` values mean nothing while the meter is offline."""
+    """Description of a meter's sensor; ``live`` values are unavailable while the meter is offline."""
 
     value_fn: Callable[[MeterView], Value]
-    only_of_several: bool = False
+    only_with_several_meters: bool = False
     live: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseSensorDescription(SensorEntityDescription):
-    """A value of one phase of a meter that measures several."""
+    """Description of a sensor for one phase of a polyphase meter."""
 
     value_fn: Callable[[PhaseView], Value]
 
@@ -104,22 +111,22 @@ async def async_setup_entry(
     """Set up the sensors of every account."""
     await EntityAdder(
         entry, Platform.SENSOR, async_add_entities, partial(_candidates, entry.runtime_data)
-    ).async_begin()
+    ).async_start()
 
 
-def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[Candidate]:
+def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[EntityCandidate]:
     for description in ACCOUNT_SENSORS:
-        yield Candidate(
+        yield EntityCandidate(
             account_unique_id(coordinator, account, description),
             description.exists_fn(account),
             partial(description.sensor_class or AccountSensor, coordinator, account, description),
         )
     for meter in account.meters:
-        for each in METER_SENSORS:
-            yield Candidate(
-                meter_unique_id(coordinator, account, meter, each),
-                _meter_wants(account, meter, each),
-                partial(MeterSensor, coordinator, account, meter, each),
+        for meter_description in METER_SENSORS:
+            yield EntityCandidate(
+                meter_unique_id(coordinator, account, meter, meter_description),
+                _is_wanted(account, meter, meter_description),
+                partial(MeterSensor, coordinator, account, meter, meter_description),
             )
         for number, _ in enumerate(meter.phases, start=1):
             yield from _phase_candidates(coordinator, account, meter, number)
@@ -127,24 +134,24 @@ def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> I
 
 def _phase_candidates(
     coordinator: PrepaidMeterCoordinator, account: AccountView, meter: MeterView, number: int
-) -> Iterable[Candidate]:
+) -> Iterable[EntityCandidate]:
     for description in PHASE_SENSORS:
-        yield Candidate(
+        yield EntityCandidate(
             f"{meter_unique_id(coordinator, account, meter, description)}/{number}",
             description.value_fn(meter.phases[number - 1]) is not None,
             partial(PhaseSensor, coordinator, account, meter, description, number),
         )
 
 
-def _meter_wants(account: AccountView, meter: MeterView, description: MeterSensorDescription) -> bool:
-    needed = len(account.meters) > 1 or not description.only_of_several
-    return needed and description.value_fn(meter) is not None
+def _is_wanted(account: AccountView, meter: MeterView, description: MeterSensorDescription) -> bool:
+    applies = len(account.meters) > 1 or not description.only_with_several_meters
+    return applies and description.value_fn(meter) is not None
 
 
 class AccountSensor(AccountEntity, SensorEntity):
-    """A value of an account."""
+    """A sensor of an account."""
 
-    # Grows with every reading; the block itself is recorded.
+    # Changes with every reading; the block itself is recorded.
     _unrecorded_attributes = frozenset({"ladder"})
     entity_description: AccountSensorDescription
 
@@ -154,7 +161,7 @@ class AccountSensor(AccountEntity, SensorEntity):
         account: AccountView,
         description: AccountSensorDescription,
     ) -> None:
-        """Take the unit from the account's currency where the value is money."""
+        """Derive the unit of amounts and prices from the account's currency."""
         super().__init__(coordinator, account, description)
         if isinstance(description, MoneySensorDescription):
             self._attr_native_unit_of_measurement = account.currency
@@ -165,31 +172,31 @@ class AccountSensor(AccountEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> Value:
-        """Return the value, None while the bridge does not know it."""
+        """Return the value, or None if it is not known."""
         return self.entity_description.value_fn(self.account)
 
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
-        """Return what belongs to the value and changes with it."""
+        """Return the attributes that belong to the value."""
         return self.entity_description.attributes_fn(self.account)
 
 
 class PeriodTotalSensor(AccountSensor):
-    """A total that begins anew when the bridge says so."""
+    """A total that the bridge resets with each billing period."""
 
     @property
     @override
     def last_reset(self) -> datetime | None:
-        """Return since when the total counts."""
+        """Return the start of the period."""
         return _instant(self.account.period_start)
 
 
 class DayTotalSensor(AccountSensor):
-    """A total that begins anew at midnight where the account is.
+    """A total that is reset at midnight in the account's time zone.
 
-    ``last_reset`` moves only when the value shows that the bridge began the new day: moving it with the clock
-    would count yesterday's total once more if an update comes just after midnight.
+    ``last_reset`` changes only when the value shows that the bridge has started the new day: if it followed
+    the clock, an update just after midnight would count yesterday's total twice.
     """
 
     _last_value: Decimal | None = None
@@ -197,7 +204,7 @@ class DayTotalSensor(AccountSensor):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Begin with the present day."""
+        """Start with the current day."""
         self._zone = await async_get_time_zone(self.account.time_zone) or get_default_time_zone()
         self._attr_last_reset = self._midnight()
         self._last_value = self._total()
@@ -207,13 +214,13 @@ class DayTotalSensor(AccountSensor):
     @override
     def _handle_change(self) -> None:
         if self.available:
-            self._take(self._total())
+            self._update_last_reset(self._total())
         super()._handle_change()
 
-    def _take(self, total: Decimal | None) -> None:
+    def _update_last_reset(self, total: Decimal | None) -> None:
         midnight = self._midnight()
-        fallen = total is not None and self._last_value is not None and total < self._last_value
-        if fallen or utcnow() - midnight > MIDNIGHT_SLACK:
+        decreased = total is not None and self._last_value is not None and total < self._last_value
+        if decreased or utcnow() - midnight > MIDNIGHT_SLACK:
             self._attr_last_reset = midnight
         self._last_value = total
 
@@ -226,64 +233,64 @@ class DayTotalSensor(AccountSensor):
 
 
 class RunOutSensor(AccountSensor):
-    """The instant at which the credit ends, steady while the forecast only jitters.
+    """The time at which the credit is forecast to run out, ignoring small changes of the forecast.
 
-    Its attributes say how sure that is: four times out of five the credit ends between them.
+    The attributes are the bounds of an 80 % prediction interval.
     """
 
     _run_out: datetime | None = None
-    _band: Mapping[str, datetime | None] | None = None
+    _interval: Mapping[str, datetime | None] | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Begin with the present forecast."""
-        self._forecast()
+        """Start with the current forecast."""
+        self._update_forecast()
         await super().async_added_to_hass()
 
     @callback
     @override
     def _handle_change(self) -> None:
         if self.available:
-            self._forecast()
+            self._update_forecast()
         super()._handle_change()
 
-    def _forecast(self) -> None:
+    def _update_forecast(self) -> None:
         seconds = self.account.seconds_left
         if seconds is None:
-            self._run_out = self._band = None
+            self._run_out = self._interval = None
             return
         now = utcnow().replace(microsecond=0)
         if seconds <= 0 and self._run_out is not None and self._run_out <= now:
-            return  # it has ended: the instant does not go along with the clock
+            return  # the credit has run out: do not move the time along with the clock
         run_out = now + timedelta(seconds=seconds)
         if self._run_out is None or abs(run_out - self._run_out) > max(
             RUN_OUT_STEP, run_out_tolerance(seconds)
         ):
             self._run_out = run_out
-            self._band = _band(self.account)
+            self._interval = _prediction_interval(self.account)
 
     @property
     @override
     def native_value(self) -> Value:
-        """Return the instant, None while the bridge is unsure."""
+        """Return the time, or None while there is no forecast."""
         return self._run_out
 
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
-        """Return the band that was foretold with the instant, None while too little is known for one."""
-        return self._band
+        """Return the prediction interval, or None while there is too little data for one."""
+        return self._interval
 
 
 class MeterSensor(MeterEntity, SensorEntity):
-    """A value of a meter."""
+    """A sensor of a meter."""
 
     entity_description: MeterSensorDescription
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether the value still holds: the last power of a silent meter does not."""
+        """Return whether the value is current: live values of an offline meter are not."""
         if not super().available:
             return False
         return not (self.entity_description.live and self.meter and self.meter.online is False)
@@ -291,12 +298,12 @@ class MeterSensor(MeterEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> Value:
-        """Return the value, None while the bridge does not know it."""
+        """Return the value, or None if it is not known."""
         return self.entity_description.value_fn(self.meter) if self.meter else None
 
 
 class PhaseSensor(MeterEntity, SensorEntity):
-    """A value of one phase; it means nothing while the meter is offline."""
+    """A sensor of one phase; it is unavailable while the meter is offline."""
 
     entity_description: PhaseSensorDescription
 
@@ -308,7 +315,7 @@ class PhaseSensor(MeterEntity, SensorEntity):
         description: PhaseSensorDescription,
         number: int,
     ) -> None:
-        """Carry the phase's number in name and id."""
+        """Add the number of the phase to name and unique id."""
         super().__init__(coordinator, account, meter, description)
         self._number = number
         self._attr_unique_id = f"{self._attr_unique_id}/{number}"
@@ -319,37 +326,37 @@ class PhaseSensor(MeterEntity, SensorEntity):
 
     @property
     def phase(self) -> PhaseView | None:
-        """Return the newest view of the phase, or None while the meter does not tell it."""
+        """Return the newest view of the phase, or None while the meter does not report it."""
         phases = self.meter.phases if self.meter else ()
         return phases[self._number - 1] if len(phases) >= self._number else None
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether the value still holds."""
+        """Return whether the value is current."""
         return super().available and not (self.meter and self.meter.online is False)
 
     @property
     @override
     def native_value(self) -> Value:
-        """Return the value, None while the bridge does not know it."""
+        """Return the value, or None if it is not known."""
         return self.entity_description.value_fn(self.phase) if self.phase else None
 
 
-def _band(account: AccountView) -> Mapping[str, datetime | None] | None:
-    told = account.runs_out
-    if told is None or told.soonest is None:
+def _prediction_interval(account: AccountView) -> Mapping[str, datetime | None] | None:
+    forecast = account.runs_out
+    if forecast is None or forecast.soonest is None:
         return None
-    return {"soonest": _instant(told.soonest), "latest": _instant(told.latest)}
+    return {"soonest": _instant(forecast.soonest), "latest": _instant(forecast.latest)}
 
 
 def run_out_tolerance(seconds: int) -> timedelta:
-    """Return how far a forecast may wander unseen: a hundredth of what is left."""
+    """Return the change of a forecast that is ignored: one percent of the remaining time."""
     return timedelta(seconds=seconds / 100)
 
 
-def _known[E: StrEnum](member: E, kind: type[E]) -> str | None:
-    """Return the word of an enum; a word that this version does not know is unknown."""
+def _state[E: StrEnum](member: E, kind: type[E]) -> str | None:
+    """Return the value of an enum member, or None if this version does not know it."""
     return None if member is kind("unknown") else member.value
 
 
@@ -374,7 +381,7 @@ def _of_emergency_credit(
 
 
 def _owed(account: AccountView) -> int:
-    """Return what is owed: the arrears, and what is left of every debt."""
+    """Return the amount owed: the arrears and the rest of every debt."""
     return account.arrears + sum(debt.owed for debt in account.debts)
 
 
@@ -390,13 +397,10 @@ def _percent(permille: int | None) -> float | None:
 
 
 def _total_power(account: AccountView) -> float | None:
-    """Return the sum over all meters; without one of them the sum would be false."""
+    """Return the sum over all meters, or None if the power of a meter is not known."""
     powers = [None if meter.online is False else meter.power_mw for meter in account.meters]
-    return thousandth(sum(each for each in powers if each is not None)) if _all_known(powers) else None
-
-
-def _all_known(values: list[int | None]) -> bool:
-    return bool(values) and None not in values
+    known = [power for power in powers if power is not None]
+    return thousandth(sum(known)) if known and len(known) == len(powers) else None
 
 
 def _has_power(account: AccountView) -> bool:
@@ -417,7 +421,7 @@ def _block_attributes(account: AccountView) -> Mapping[str, Any] | None:
 
 
 def _block(block: BlockView, account: AccountView) -> Mapping[str, Any]:
-    """Return a block with its energies in kWh and its price as decimal text."""
+    """Return a block with its energies in kWh and its price as a decimal string."""
     return {
         "block": block.number,
         "end": None if block.end_wh is None else block.end_wh / 1000,
@@ -431,7 +435,7 @@ def _options(kind: type[StrEnum]) -> list[str]:
 
 
 ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
-    # No state class: a balance is neither a total nor, for money, allowed to be a measurement.
+    # No state class: a balance is not a total, and Home Assistant does not allow measurements of money.
     MoneySensorDescription(
         key="balance",
         translation_key="balance",
@@ -507,7 +511,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         translation_key="emergency_credit",
         device_class=SensorDeviceClass.ENUM,
         options=_options(EmergencyCreditState),
-        value_fn=_of_emergency_credit(lambda credit, _: _known(credit.state, EmergencyCreditState)),
+        value_fn=_of_emergency_credit(lambda credit, _: _state(credit.state, EmergencyCreditState)),
         exists_fn=lambda account: account.emergency_credit is not None,
     ),
     MoneySensorDescription(
@@ -560,9 +564,9 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         translation_key="supply_state",
         device_class=SensorDeviceClass.ENUM,
         options=_options(SupplyState),
-        value_fn=lambda account: _known(account.supply.state, SupplyState),
+        value_fn=lambda account: _state(account.supply.state, SupplyState),
         attributes_fn=lambda account: {
-            "reason": _known(account.supply.reason, SupplyReason),
+            "reason": _state(account.supply.reason, SupplyReason),
             "note": account.supply.note,
             "since": account.supply.since,
         },
@@ -573,7 +577,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         device_class=SensorDeviceClass.ENUM,
         entity_category=EntityCategory.DIAGNOSTIC,
         options=_options(SupplyReason),
-        value_fn=lambda account: _known(account.supply.reason, SupplyReason),
+        value_fn=lambda account: _state(account.supply.reason, SupplyReason),
     ),
     AccountSensorDescription(
         key="cut_at",
@@ -587,7 +591,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         device_class=SensorDeviceClass.ENUM,
         entity_category=EntityCategory.DIAGNOSTIC,
         options=_options(RelayProof),
-        value_fn=lambda account: _known(account.supply.proof, RelayProof),
+        value_fn=lambda account: _state(account.supply.proof, RelayProof),
         exists_fn=lambda account: any(meter.relay is not None for meter in account.meters),
     ),
     AccountSensorDescription(
@@ -623,7 +627,7 @@ METER_SENSORS: Final[tuple[MeterSensorDescription, ...]] = (
         native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
         suggested_display_precision=2,
         value_fn=lambda meter: kilowatt_hours(meter.energy_wh),
-        only_of_several=True,
+        only_with_several_meters=True,
         live=False,
     ),
     MeterSensorDescription(
@@ -634,7 +638,7 @@ METER_SENSORS: Final[tuple[MeterSensorDescription, ...]] = (
         native_unit_of_measurement=UnitOfPower.WATT,
         suggested_display_precision=0,
         value_fn=lambda meter: thousandth(meter.power_mw),
-        only_of_several=True,
+        only_with_several_meters=True,
     ),
     MeterSensorDescription(
         key="voltage",

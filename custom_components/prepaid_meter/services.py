@@ -20,7 +20,7 @@ from .const import DOMAIN
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import account_identifier
 from .helpers import translated_errors
-from .statements import readable
+from .statements import readable_statement
 from .status import readable_status
 
 SERVICE_ACCOUNT_STATUS: Final = "account_status"
@@ -45,7 +45,7 @@ DETAILS: Final = ("line", "day")
 
 
 def _decimal(value: object) -> Decimal:
-    """Return a decimal; a number from the UI is read as it is written, not as binary stores it."""
+    """Return a decimal; a float from the UI is converted by its shortest decimal representation."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation as error:
@@ -72,7 +72,7 @@ def _threshold(value: object) -> Decimal:
 
 
 def _schema(fields: dict[probatio.Marker, Any]) -> probatio.All[Any]:
-    """Return the schema of an action on an account, named by its device or by one of its entities."""
+    """Return the schema of an action on an account, which is given as its device or one of its entities."""
     return probatio.All(
         cv.has_at_least_one_key(ATTR_DEVICE_ID, ATTR_ENTITY_ID),
         probatio.Schema(
@@ -130,12 +130,12 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _async_top_up(call: ServiceCall) -> ServiceResponse:
-    """Top up an account and return where the money went."""
+    """Top up an account and return how the amount was allocated."""
     coordinator, account = _account_of(call)
     if coordinator.role is not Role.LANDLORD:
         raise _refusal("top_up_not_allowed", account=account.name)
     with translated_errors():
-        result = await _once(
+        result = await _retry_once(
             partial(
                 coordinator.connection.top_up,
                 account.id,
@@ -149,17 +149,19 @@ async def _async_top_up(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_redeem_voucher(call: ServiceCall) -> ServiceResponse:
-    """Redeem a voucher and return where the money went."""
+    """Redeem a voucher and return how its amount was allocated."""
     coordinator, account = _account_of(call)
     _check_role(coordinator, Role.LANDLORD, Role.TENANT)
     with translated_errors():
-        result = await _once(partial(coordinator.connection.redeem_voucher, account.id, call.data[ATTR_CODE]))
+        result = await _retry_once(
+            partial(coordinator.connection.redeem_voucher, account.id, call.data[ATTR_CODE])
+        )
     coordinator.async_apply_supply(account.id, result.supply)
     return _top_up_response(result, account)
 
 
 async def _async_account_status(call: ServiceCall) -> ServiceResponse:
-    """Return how the account is now."""
+    """Return the current state of the account."""
     coordinator, account = _account_of(call)
     if not coordinator.available:
         raise _refusal("not_loaded", name=coordinator.config_entry.title)
@@ -177,11 +179,11 @@ async def _async_statement(call: ServiceCall) -> ServiceResponse:
             end=last and last.isoformat(),
             detail=call.data[ATTR_DETAIL],
         )
-    return readable(statement, account)
+    return readable_statement(statement, account)
 
 
 async def _async_tariff_now(call: ServiceCall) -> ServiceResponse:
-    """Return the price in force."""
+    """Return the current price."""
     coordinator, account = _account_of(call)
     if not coordinator.available or account.tariff is None:
         raise _refusal("no_tariff", account=account.name)
@@ -201,14 +203,14 @@ async def _async_tariff_now(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_set_thresholds(call: ServiceCall) -> ServiceResponse:
-    """Set the warning thresholds, the load limit or both, and return what holds now."""
+    """Set the warning thresholds, the load limit or both, and return the new values."""
     coordinator, account = _account_of(call)
     _check_role(coordinator, Role.LANDLORD)
     thresholds: list[Decimal] | None = call.data.get(ATTR_THRESHOLDS)
     with translated_errors():
         changed = await coordinator.connection.set_policy(
             account.id,
-            low_credit=None if thresholds is None else [f"{each:f}" for each in thresholds],
+            low_credit=None if thresholds is None else [f"{threshold:f}" for threshold in thresholds],
             load_limit_w=call.data.get(ATTR_LOAD_LIMIT),
         )
     coordinator.async_apply_account(changed)
@@ -216,22 +218,22 @@ async def _async_set_thresholds(call: ServiceCall) -> ServiceResponse:
     return {
         "account": changed.name,
         "currency": changed.currency,
-        "thresholds": [decimal_text(each, changed) for each in changed.low_credit_thresholds],
+        "thresholds": [decimal_text(threshold, changed) for threshold in changed.low_credit_thresholds],
         "load_limit_w": None if limit is None else limit // 1000,
     }
 
 
-async def _once(ask: Callable[..., Awaitable[TopUpResult]]) -> TopUpResult:
-    """Ask once more with the same key where the answer was lost: the bridge books it once."""
+async def _retry_once(request: Callable[..., Awaitable[TopUpResult]]) -> TopUpResult:
+    """Repeat the request with the same idempotency key if the response was lost: the bridge books it once."""
     key = uuid4().hex
     try:
-        return await ask(key=key)
+        return await request(key=key)
     except CannotConnectError:
-        return await ask(key=key)
+        return await request(key=key)
 
 
 def _check_role(coordinator: PrepaidMeterCoordinator, *roles: Role) -> None:
-    """Refuse before anything is asked what the token may not do."""
+    """Raise an error if the token does not have the role for an action."""
     if coordinator.role not in roles:
         raise _refusal("not_allowed")
 
@@ -251,7 +253,7 @@ def _top_up_response(result: TopUpResult, account: AccountView) -> ServiceRespon
 
 
 def _account_of(call: ServiceCall) -> tuple[PrepaidMeterCoordinator, AccountView]:
-    """Return the account that the action names by its device or by one of its entities."""
+    """Return the account that the action's device or entity belongs to."""
     device = dr.async_get(call.hass).async_get(_device_id(call))
     entries: list[PrepaidMeterConfigEntry] = call.hass.config_entries.async_entries(DOMAIN)
     for entry in entries:

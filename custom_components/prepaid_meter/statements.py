@@ -1,4 +1,4 @@
-"""Statements for people and templates: the bridge's integers as decimals with names that say their unit."""
+"""Converts statements for templates: integers become decimals, under names that state the unit."""
 
 from typing import Any, Final
 
@@ -10,32 +10,32 @@ from .client.protocol import AccountView
 _AMOUNTS: Final = frozenset(
     {"amount", "balance_after", "charges", "closing", "credits", "opening", "tax", "unit_price"}
 )
-_BY_HOLDING: Final = "changes"
-"""Amounts by the name of what they change."""
+_CHANGES: Final = "changes"
+"""Field with amounts by the name of the balance that they change."""
 _ENERGY_SUFFIX: Final = "wh"
 _ENERGY_KINDS: Final = frozenset({"consumption", "free", "units", "purchase"})
 _QUANTITY: Final = "quantity"
 
 
-def readable(statement: dict[str, Any], account: AccountView) -> JsonObjectType:
+def readable_statement(statement: dict[str, Any], account: AccountView) -> JsonObjectType:
     """Return a statement with amounts as decimals in the account's currency and energy in kWh.
 
-    ``wh`` becomes ``kwh`` and ``opening_wh`` ``opening_kwh``; the ``quantity`` of a line of energy is
-    ``kwh``. What only a newer bridge tells is passed on as it is.
+    ``wh`` becomes ``kwh``, ``opening_wh`` becomes ``opening_kwh``, and the ``quantity`` of an energy line
+    becomes ``kwh``. Fields that only a newer bridge has are passed through unchanged.
     """
-    told = _object(statement, account)
-    told.pop("amount_digits", None)
-    return told
+    converted = _object(statement, account)
+    converted.pop("amount_digits", None)
+    return converted
 
 
-def _object(given: dict[str, Any], account: AccountView) -> JsonObjectType:
-    energy = given.get("kind") in _ENERGY_KINDS
-    return dict(_member(name, value, account, energy=energy) for name, value in given.items())
+def _object(data: dict[str, Any], account: AccountView) -> JsonObjectType:
+    energy = data.get("kind") in _ENERGY_KINDS
+    return dict(_member(name, value, account, energy=energy) for name, value in data.items())
 
 
 def _member(name: str, value: Any, account: AccountView, *, energy: bool) -> tuple[str, JsonValueType]:  # noqa: ANN401
-    if name == _BY_HOLDING and isinstance(value, dict):
-        return name, {holding: decimal_text(amount, account) for holding, amount in value.items()}
+    if name == _CHANGES and isinstance(value, dict):
+        return name, {balance: decimal_text(amount, account) for balance, amount in value.items()}
     if not isinstance(value, int) or isinstance(value, bool):
         return name, _value(value, account)
     if name in _AMOUNTS:
@@ -47,10 +47,10 @@ def _member(name: str, value: Any, account: AccountView, *, energy: bool) -> tup
     return name, value
 
 
-def _value(given: Any, account: AccountView) -> JsonValueType:  # noqa: ANN401
-    if isinstance(given, dict):
-        return _object(given, account)
-    if isinstance(given, list):
-        return [_value(each, account) for each in given]
-    told: JsonValueType = given
-    return told
+def _value(data: Any, account: AccountView) -> JsonValueType:  # noqa: ANN401
+    if isinstance(data, dict):
+        return _object(data, account)
+    if isinstance(data, list):
+        return [_value(item, account) for item in data]
+    scalar: JsonValueType = data
+    return scalar

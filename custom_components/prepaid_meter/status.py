@@ -1,6 +1,6 @@
-"""What there is to say about an account now, for scripts, voices and language models.
+"""The current state of an account for scripts, voice assistants and language models.
 
-Amounts are in whole minor units, as entities show them; only the price has all its digits.
+Amounts are in whole minor units, like those of the entities; only the price has all its digits.
 """
 
 from datetime import timedelta
@@ -13,7 +13,7 @@ from .client.protocol import AccountView
 
 
 def readable_status(account: AccountView) -> JsonObjectType:
-    """Return the account as it is now; what the bridge does not know is null, never zero."""
+    """Return the current state of the account; what the bridge does not know is None, never zero."""
     return {
         "account": account.name,
         "site": account.site_name,
@@ -37,7 +37,7 @@ def readable_status(account: AccountView) -> JsonObjectType:
 
 
 def runs_out(account: AccountView) -> str | None:
-    """Return the instant at which the credit is forecast to run out, None while the bridge is unsure."""
+    """Return when the credit is forecast to run out, or None while there is no forecast."""
     if account.seconds_left is None:
         return None
     now = dt_util.utcnow().replace(microsecond=0)

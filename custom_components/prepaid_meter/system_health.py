@@ -1,4 +1,4 @@
-"""What Home Assistant's system information says of the bridges."""
+"""Information about the bridges on Home Assistant's system information page."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,29 +18,29 @@ def async_register(hass: HomeAssistant, register: SystemHealthRegistration) -> N
 
 
 async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
-    """Return how the bridges are; none of their names, as people paste this into reports."""
+    """Return the health of the bridges, without their names, as people paste this into reports."""
     entries: list[PrepaidMeterConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     loaded = [entry.runtime_data for entry in hass.config_entries.async_loaded_entries(DOMAIN)]
     connected = [coordinator for coordinator in loaded if coordinator.available]
     return {
         "bridges": len(entries),
         "bridges_connected": len(connected),
-        "bridge_versions": _joined(coordinator.server.version for coordinator in loaded),
+        "bridge_versions": _join_unique(coordinator.server.version for coordinator in loaded),
         "accounts": sum(len(coordinator.accounts) for coordinator in loaded),
         "open_alerts": sum(
             len(coordinator.alerts) + sum(len(account.alerts) for account in coordinator.accounts.values())
             for coordinator in loaded
         ),
         **{
-            # The label of the first is translated; further ones are rare.
-            "can_reach_bridge" if n == 1 else f"can_reach_bridge_{n}": _reached(coordinator)
-            for n, coordinator in enumerate(loaded, 1)
+            # Only the label of the first bridge is translated; more than one is rare.
+            "can_reach_bridge" if number == 1 else f"can_reach_bridge_{number}": _check_reachable(coordinator)
+            for number, coordinator in enumerate(loaded, 1)
         },
     }
 
 
-async def _reached(coordinator: PrepaidMeterCoordinator) -> str | dict[str, str]:
-    """Ask the bridge, as the integration itself asks it, whether it is there."""
+async def _check_reachable(coordinator: PrepaidMeterCoordinator) -> str | dict[str, str]:
+    """Send a request to the bridge over the integration's own connection."""
     try:
         await coordinator.connection.info()
     except PrepaidMeterError:
@@ -48,5 +48,5 @@ async def _reached(coordinator: PrepaidMeterCoordinator) -> str | dict[str, str]
     return "ok"
 
 
-def _joined(texts: Iterable[str]) -> str:
+def _join_unique(texts: Iterable[str]) -> str:
     return ", ".join(sorted(set(texts)))

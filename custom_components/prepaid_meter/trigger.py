@@ -1,8 +1,8 @@
-"""Triggers of the integration: what happened to an account, each thing once.
+"""Triggers of the integration. Each fires once per event.
 
-They follow the bridge's durable events and forecasts, not the states of entities: an entity that becomes
-unavailable, a restart and a reload change states, and nothing has happened. What happened while the network
-was gone fires when it is back, unless it is over by then; what happened while Home Assistant was away never.
+They are based on the bridge's events and forecasts, not on the states of entities: states also change when an
+entity becomes unavailable and after a restart or reload. Events from an interruption of the connection fire
+after reconnecting, unless they no longer apply; events from before the start of Home Assistant never fire.
 """
 
 from abc import abstractmethod
@@ -25,11 +25,11 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import probatio
 
-from .accounts import Place, async_account_ids, async_device_id, async_loaded
+from .accounts import AccountRef, async_account_ids, async_device_id, async_loaded_bridges
 from .amounts import decimal_text, money, price
 from .client.protocol import AccountView, AlertKind, Event, EventKind, SupplyReason, SupplyState
 from .const import SIGNAL_ACCOUNTS, SIGNAL_EVENT
-from .coordinator import Happening, PrepaidMeterCoordinator
+from .coordinator import PrepaidMeterCoordinator, ReceivedEvent
 from .status import runs_out
 
 CONF_MINIMUM_AMOUNT: Final = "minimum_amount"
@@ -37,14 +37,14 @@ CONF_REASON: Final = "reason"
 CONF_WITHIN: Final = "within"
 
 REARM_PERCENT: Final = 110
-"""How far above its limit a forecast must rise before it can fall below it again: forecasts jitter."""
+"""A forecast must rise above this percentage of the limit before the trigger can fire again."""
 
 type Options = dict[probatio.Marker, Any]
 type Details = Mapping[str, Any]
 
 
 class AccountTrigger(Trigger):
-    """A trigger of the accounts that its target names."""
+    """A trigger for the accounts in its target."""
 
     options_schema: ClassVar[Options] = {}
 
@@ -61,22 +61,22 @@ class AccountTrigger(Trigger):
         return cast("ConfigType", schema(config))
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Keep target and options."""
+        """Store target and options."""
         super().__init__(hass, config)
         self._target: dict[str, Any] = config.target or {}
         self._options: dict[str, Any] = config.options or {}
 
     @callback
-    def _is_chosen(self, place: Place) -> bool:
-        """Return whether the target names the account; worked out when it matters, as targets change."""
-        of_entry = (place.coordinator.config_entry.entry_id, place.account.id)
-        return of_entry in async_account_ids(self._hass, self._target)
+    def _is_targeted(self, ref: AccountRef) -> bool:
+        """Return whether the account is in the target, which is resolved each time because it may change."""
+        entry_and_account = (ref.coordinator.config_entry.entry_id, ref.account.id)
+        return entry_and_account in async_account_ids(self._hass, self._target)
 
     @callback
-    def _fire(self, run_action: TriggerActionRunner, place: Place, what: str, details: Details) -> None:
-        account = place.account
+    def _fire(self, run_action: TriggerActionRunner, ref: AccountRef, summary: str, details: Details) -> None:
+        account = ref.account
         payload = {
-            ATTR_DEVICE_ID: async_device_id(place),
+            ATTR_DEVICE_ID: async_device_id(ref),
             "account": account.name,
             "account_id": account.id,
             "currency": account.currency,
@@ -85,14 +85,14 @@ class AccountTrigger(Trigger):
             "runs_out": runs_out(account),
             "last_top_up_at": account.last_top_up.at if account.last_top_up else None,
         }
-        run_action({**payload, **details}, f"{what} of {account.name}")
+        run_action({**payload, **details}, f"{summary} for {account.name}")
 
 
 class EventTrigger(AccountTrigger):
-    """A trigger of something that the bridge says has happened."""
+    """A trigger for a kind of event of the bridge."""
 
     _kind: EventKind
-    _what: str
+    _summary: str
 
     @override
     async def async_attach_runner(
@@ -101,22 +101,23 @@ class EventTrigger(AccountTrigger):
         """Attach the trigger to an action runner."""
 
         @callback
-        def happened(what: Happening) -> None:
-            event, account = what.event, what.account
+        def handle(received: ReceivedEvent) -> None:
+            event, account = received.event, received.account
             if event.kind is not self._kind or (details := self._details(event, account)) is None:
                 return
-            place = Place(what.coordinator, account)
-            if (not what.late or self._still_holds(account)) and self._is_chosen(place):
-                self._fire(run_action, place, self._what, {"at": event.at, "late": what.late, **details})
+            ref = AccountRef(received.coordinator, account)
+            if (not received.late or self._still_applies(account)) and self._is_targeted(ref):
+                details = {"at": event.at, "late": received.late, **details}
+                self._fire(run_action, ref, self._summary, details)
 
-        return async_dispatcher_connect(self._hass, SIGNAL_EVENT, happened)
+        return async_dispatcher_connect(self._hass, SIGNAL_EVENT, handle)
 
     @abstractmethod
     def _details(self, event: Event, account: AccountView) -> Details | None:
-        """Return what an automation may want to know, or None if the event is not meant."""
+        """Return the trigger variables, or None if the trigger is not for this event."""
 
-    def _still_holds(self, account: AccountView) -> bool:  # noqa: ARG002 - what happened, happened
-        """Return whether what happened before the connection came back is not over by now."""
+    def _still_applies(self, account: AccountView) -> bool:  # noqa: ARG002 - some events always apply
+        """Return whether an event from an interruption of the connection still describes the account."""
         return True
 
 
@@ -124,7 +125,7 @@ class CreditBecameLow(EventTrigger):
     """Credit fell to a warning threshold."""
 
     _kind = EventKind.ALERT_OPENED
-    _what = "low credit"
+    _summary = "low credit"
 
     @override
     def _details(self, event: Event, account: AccountView) -> Details | None:
@@ -133,14 +134,14 @@ class CreditBecameLow(EventTrigger):
         return {"threshold": _threshold(event, account), "message": event.data.get("message")}
 
     @override
-    def _still_holds(self, account: AccountView) -> bool:
+    def _still_applies(self, account: AccountView) -> bool:
         return account.low_credit
 
 
 class CreditRecovered(AccountTrigger):
-    """Credit is above every warning threshold again, and was not before.
+    """Credit rose above every warning threshold.
 
-    It follows the account and not the alerts, as each threshold has an alert of its own.
+    This is based on the account and not on alerts, because each threshold has its own alert.
     """
 
     @override
@@ -148,30 +149,30 @@ class CreditRecovered(AccountTrigger):
         self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
     ) -> CALLBACK_TYPE:
         """Attach the trigger to an action runner."""
-        low: WeakKeyDictionary[PrepaidMeterCoordinator, set[str]] = WeakKeyDictionary()
+        low_by_bridge: WeakKeyDictionary[PrepaidMeterCoordinator, set[str]] = WeakKeyDictionary()
 
         @callback
-        def changed(coordinator: PrepaidMeterCoordinator, accounts: Iterable[AccountView]) -> None:
-            were_low = low.setdefault(coordinator, set())
+        def handle(coordinator: PrepaidMeterCoordinator, accounts: Iterable[AccountView]) -> None:
+            low = low_by_bridge.setdefault(coordinator, set())
             for account in accounts:
                 if account.low_credit:
-                    were_low.add(account.id)
-                elif account.id in were_low:
-                    were_low.discard(account.id)
-                    place = Place(coordinator, account)
-                    if self._is_chosen(place):
-                        self._fire(run_action, place, "recovery of credit", {})
+                    low.add(account.id)
+                elif account.id in low:
+                    low.discard(account.id)
+                    ref = AccountRef(coordinator, account)
+                    if self._is_targeted(ref):
+                        self._fire(run_action, ref, "credit recovered", {})
 
-        for coordinator in async_loaded(self._hass):
-            changed(coordinator, coordinator.accounts.values())
-        return async_dispatcher_connect(self._hass, SIGNAL_ACCOUNTS, changed)
+        for coordinator in async_loaded_bridges(self._hass):
+            handle(coordinator, coordinator.accounts.values())
+        return async_dispatcher_connect(self._hass, SIGNAL_ACCOUNTS, handle)
 
 
 class SupplyCut(EventTrigger):
-    """The supply was cut, for any reason or for some."""
+    """The supply was cut, for any reason or for one of the given reasons."""
 
     _kind = EventKind.SUPPLY_CHANGED
-    _what = "cut"
+    _summary = "supply cut"
     options_schema: ClassVar[Options] = {
         probatio.Optional(CONF_REASON): probatio.All(
             cv.ensure_list, [probatio.In([reason.value for reason in SupplyReason])]
@@ -188,7 +189,7 @@ class SupplyCut(EventTrigger):
         return _supply(data)
 
     @override
-    def _still_holds(self, account: AccountView) -> bool:
+    def _still_applies(self, account: AccountView) -> bool:
         return account.supply.state is not SupplyState.CONNECTED
 
 
@@ -196,45 +197,45 @@ class SupplyRestored(EventTrigger):
     """The supply is connected again."""
 
     _kind = EventKind.SUPPLY_CHANGED
-    _what = "supply restored"
+    _summary = "supply restored"
 
     @override
     def _details(self, event: Event, account: AccountView) -> Details | None:
-        was, now = event.data.get("was"), event.data.get("state")
-        restored = was not in {None, SupplyState.CONNECTED} and now == SupplyState.CONNECTED
+        old, new = event.data.get("was"), event.data.get("state")
+        restored = old not in {None, SupplyState.CONNECTED} and new == SupplyState.CONNECTED
         return _supply(event.data) if restored else None
 
     @override
-    def _still_holds(self, account: AccountView) -> bool:
+    def _still_applies(self, account: AccountView) -> bool:
         return account.supply.state is SupplyState.CONNECTED
 
 
 class TopUpReceived(EventTrigger):
-    """Money or a voucher came in."""
+    """A top-up was booked: a payment or a voucher."""
 
     _kind = EventKind.TOP_UP
-    _what = "top-up"
+    _summary = "top-up"
     options_schema: ClassVar[Options] = {
         probatio.Optional(CONF_MINIMUM_AMOUNT): probatio.All(probatio.Coerce(float), probatio.Range(min=0))
     }
 
     @override
     def _details(self, event: Event, account: AccountView) -> Details | None:
-        amount, after = event.data.get("amount"), event.data.get("balance_after")
-        if not isinstance(amount, int) or not isinstance(after, int):
-            return None  # of a shape that only a newer bridge knows
+        amount, balance = event.data.get("amount"), event.data.get("balance_after")
+        if not isinstance(amount, int) or not isinstance(balance, int):
+            return None  # in a form that only a newer bridge sends
         if price(amount, account) < Decimal(str(self._options.get(CONF_MINIMUM_AMOUNT, 0))):
             return None
         return {
             "amount": decimal_text(amount, account),
-            "balance_after": str(money(after, account)),
+            "balance_after": str(money(balance, account)),
             "method": event.data.get("method"),
             "reference": event.data.get("reference"),
         }
 
 
 class RunsOutWithin(AccountTrigger):
-    """The credit is forecast to run out within a time, and was not before."""
+    """The forecast of how long the credit lasts fell to a given time."""
 
     options_schema: ClassVar[Options] = {
         probatio.Required(CONF_WITHIN): probatio.All(
@@ -248,32 +249,32 @@ class RunsOutWithin(AccountTrigger):
     ) -> CALLBACK_TYPE:
         """Attach the trigger to an action runner."""
         limit = round(cast("timedelta", self._options[CONF_WITHIN]).total_seconds())
-        # By coordinator, as one that was loaded anew has nothing to be compared with.
-        known: WeakKeyDictionary[PrepaidMeterCoordinator, dict[str, bool]] = WeakKeyDictionary()
+        # By coordinator: after a reload there is nothing to compare the first forecast with.
+        armed_by_bridge: WeakKeyDictionary[PrepaidMeterCoordinator, dict[str, bool]] = WeakKeyDictionary()
 
         @callback
-        def changed(coordinator: PrepaidMeterCoordinator, accounts: Iterable[AccountView]) -> None:
-            armed = known.setdefault(coordinator, {})
+        def handle(coordinator: PrepaidMeterCoordinator, accounts: Iterable[AccountView]) -> None:
+            armed = armed_by_bridge.setdefault(coordinator, {})
             for account in accounts:
                 left, was_armed = account.seconds_left, armed.get(account.id)
                 if left is None:
                     continue
                 if left > limit:
-                    # The first forecast arms at once; later ones only once they are clear of the limit.
+                    # The first forecast arms the trigger at once, later ones only when well above the limit.
                     armed[account.id] = was_armed in {None, True} or left * 100 > limit * REARM_PERCENT
                     continue
                 armed[account.id] = False
-                place = Place(coordinator, account)
-                if was_armed and self._is_chosen(place):
-                    self._fire(run_action, place, "run-out", {})
+                ref = AccountRef(coordinator, account)
+                if was_armed and self._is_targeted(ref):
+                    self._fire(run_action, ref, "credit running out", {})
 
-        for coordinator in async_loaded(self._hass):
-            changed(coordinator, coordinator.accounts.values())
-        return async_dispatcher_connect(self._hass, SIGNAL_ACCOUNTS, changed)
+        for coordinator in async_loaded_bridges(self._hass):
+            handle(coordinator, coordinator.accounts.values())
+        return async_dispatcher_connect(self._hass, SIGNAL_ACCOUNTS, handle)
 
 
 def _threshold(event: Event, account: AccountView) -> str | None:
-    """Return the threshold that was passed, as a decimal."""
+    """Return the threshold that was reached, as a decimal."""
     try:
         return decimal_text(int(str(event.data.get("detail"))), account)
     except ValueError, InvalidOperation:

@@ -1,4 +1,4 @@
-"""The version of the bridge, and the newest that is known here."""
+"""Update entity: the version of the bridge and the newest known version."""
 
 from typing import Final, override
 
@@ -17,13 +17,13 @@ from .entity import BridgeEntity
 # Everything is pushed.
 PARALLEL_UPDATES = 0
 
-NUMBERED: Final = [
+COMPARABLE_VERSIONS: Final = [
     AwesomeVersionStrategy.SEMVER,
     AwesomeVersionStrategy.SIMPLEVER,
     AwesomeVersionStrategy.CALVER,
     AwesomeVersionStrategy.PEP440,
 ]
-"""Versions that can be told newer or older."""
+"""Version schemes that can be compared."""
 
 BRIDGE: Final = UpdateEntityDescription(
     key="update",
@@ -38,48 +38,48 @@ async def async_setup_entry(
     entry: PrepaidMeterConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the bridge's version."""
+    """Set up the update entity of the bridge."""
     integration = async_get_loaded_integration(hass, DOMAIN)
     async_add_entities([BridgeUpdate(entry.runtime_data, str(integration.version or ""))])
 
 
 class BridgeUpdate(BridgeEntity, UpdateEntity):
-    """The bridge's version. It cannot be updated from here: its operator does that.
+    """The bridge's version. The bridge cannot be updated from Home Assistant; its operator updates it.
 
-    Nobody on the internet is asked. Bridge and integration are released together, so this integration's own
-    version is one that the bridge is known to exist in; an operator may tell the bridge of a newer one.
+    No server on the internet is queried. Bridge and integration are released together, so a bridge of this
+    integration's version is known to exist; the operator may configure a newer version at the bridge.
     """
 
     _attr_release_url = RELEASES_URL
     _attr_title = "Prepaid Meter bridge"
 
-    def __init__(self, coordinator: PrepaidMeterCoordinator, released_with: str) -> None:
-        """Keep the version of the integration."""
+    def __init__(self, coordinator: PrepaidMeterCoordinator, integration_version: str) -> None:
+        """Store the version of the integration."""
         super().__init__(coordinator, BRIDGE)
-        self._released_with = released_with
+        self._integration_version = integration_version
 
     @property
     @override
     def installed_version(self) -> str:
-        """Return the version of the bridge that is connected."""
+        """Return the version of the connected bridge."""
         return self.coordinator.server.version
 
     @property
     @override
     def latest_version(self) -> str:
-        """Return the newest version that is known here."""
+        """Return the newest known version."""
         server = self.coordinator.server
-        known = (server.version, self._released_with, server.latest_version or "")
+        known = (server.version, self._integration_version, server.latest_version or "")
         return newest(*known)
 
 
 def newest(first: str, *others: str) -> str:
-    """Return the newest of some versions; what is no version counts for nothing."""
-    found = first
+    """Return the newest of several versions; invalid versions are ignored."""
+    best = first
     for other in others:
         try:
-            if other and AwesomeVersion(other, ensure_strategy=NUMBERED) > AwesomeVersion(found):
-                found = other
+            if other and AwesomeVersion(other, ensure_strategy=COMPARABLE_VERSIONS) > AwesomeVersion(best):
+                best = other
         except AwesomeVersionException:
             continue
-    return found
+    return best

@@ -1,4 +1,4 @@
-"""What the landlord's dashboard asks beyond entities: which account is at which site."""
+"""WebSocket command of the dashboard strategy: which accounts belong to which site."""
 
 from typing import Any, Final
 
@@ -20,21 +20,24 @@ SITES: Final = f"{DOMAIN}/sites"
 @callback
 def async_setup_websocket_api(hass: HomeAssistant) -> None:
     """Register the commands."""
-    async_register_command(hass, _sites)
+    async_register_command(hass, _list_sites)
 
 
 @websocket_command({probatio.Required("type"): SITES})
 @callback
-def _sites(hass: HomeAssistant, connection: ActiveConnection, message: dict[str, Any]) -> None:
-    """Answer with every site of the loaded bridges and the devices of its accounts, by name."""
+def _list_sites(hass: HomeAssistant, connection: ActiveConnection, message: dict[str, Any]) -> None:
+    """Send every site of the loaded bridges with the devices of its accounts, sorted by name."""
     entries: list[PrepaidMeterConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     sites = [
-        site for entry in entries if entry.state is ConfigEntryState.LOADED for site in _of_entry(hass, entry)
+        site
+        for entry in entries
+        if entry.state is ConfigEntryState.LOADED
+        for site in _sites_of_entry(hass, entry)
     ]
     connection.send_result(message["id"], {"sites": sorted(sites, key=lambda site: site["name"])})
 
 
-def _of_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> list[dict[str, Any]]:
+def _sites_of_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> list[dict[str, Any]]:
     registry = dr.async_get(hass)
     coordinator = entry.runtime_data
     sites: dict[str, dict[str, Any]] = {}

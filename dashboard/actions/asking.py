@@ -8,8 +8,9 @@ from dashboard.actions.action import Action
 from dashboard.bridge import Answer, Bridge
 from dashboard.text.formatting import kwh, money
 from dashboard.text.labels import alert_word, reason_text, spelled, split_word, supply_word
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
+from meter_bridge.text.marks import N_
 
 STAFF: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
 LANDLORD: Final = frozenset({Role.LANDLORD})
@@ -37,14 +38,12 @@ def _top_up(bridge: Bridge, token: str, action: Action) -> list[str]:
     answer = bridge.post(token, "accounts", action.about, "top-ups", body=body, key=action.key).json()
     booked = cast("dict[str, object]", answer["top_up"])
     split = cast("dict[str, int]", booked["split"])
-    told = [say("Booked as {id}.", id=booked["id"])]
+    told = [_("Booked as {id}.", id=booked["id"])]
     told += [
-        say("{amount} to {where}", amount=money(part, action.currency), where=split_word(name))
+        _("{amount} to {where}", amount=money(part, action.currency), where=split_word(name))
         for name, part in split.items()
     ]
-    told.append(
-        say("Available now: {amount}", amount=money(cast("int", answer["available"]), action.currency))
-    )
+    told.append(_("Available now: {amount}", amount=money(cast("int", answer["available"]), action.currency)))
     return [*told, _supply(cast("dict[str, object]", answer["supply"]))]
 
 
@@ -70,62 +69,81 @@ def _quarantine(bridge: Bridge, token: str, action: Action) -> list[str]:
     given = action.filled or {}
     body = {"decision": given["decision"], "reason": given["reason"]}
     view = bridge.post(token, "meters", action.about, "quarantine", body=body).json()
-    return [say("Decided. It goes on from {energy}.", energy=kwh(cast("int", view["register_wh"])))]
+    return [_("Decided. Metering continues from {energy}.", energy=kwh(cast("int", view["register_wh"])))]
 
 
 def _acknowledge(bridge: Bridge, token: str, action: Action) -> list[str]:
     """Acknowledge an alert."""
     view = bridge.post(token, "alerts", action.about, "acknowledge").json()
-    return [say("{alert}: acknowledged.", alert=alert_word(str(view["kind"])).said)]
+    return [_("{alert}: acknowledged.", alert=alert_word(str(view["kind"])).said)]
 
 
 def _emergency(bridge: Bridge, token: str, action: Action) -> list[str]:
     """Select emergency credit."""
     answer: Answer = bridge.post(token, "accounts", action.about, "emergency-credit", body={}, key=action.key)
     view = answer.json()
-    told = say("Available now: {amount}", amount=money(cast("int", view["available"]), action.currency))
-    return [say("Emergency credit is selected."), told, _supply(cast("dict[str, object]", view["supply"]))]
+    told = _("Available now: {amount}", amount=money(cast("int", view["available"]), action.currency))
+    return [_("Emergency credit is selected."), told, _supply(cast("dict[str, object]", view["supply"]))]
 
 
 KINDS: Final = {
     "top_up": Kind(
-        "Top up", LANDLORD, "Book {amount} ({method}) for {name}?", "Book it", _top_up
+        N_("Top up"), LANDLORD, N_("Book {amount} ({method}) for {name}?"), N_("Book it"), _top_up
     ),
     "hold": Kind(
-        "Hold off", STAFF, "Switch {name} off and hold it off? The customer is shown: {reason}", "Hold off",
+        N_("Hold off"),
+        STAFF,
+        N_("Switch {name} off and hold it off? The customer is shown: {reason}"),
+        N_("Hold off"),
         _switch("off"),
     ),
     "restore": Kind(
-        "Lift the hold", STAFF, "Lift the hold on {name}? Credit decides again.", "Lift it", _switch("auto")
+        N_("Lift the hold"),
+        STAFF,
+        N_("Lift the hold on {name}? Credit decides again."),
+        N_("Lift it"),
+        _switch("auto"),
     ),
     "keep_on": Kind(
-        "Keep on", LANDLORD, "Keep {name} on, whatever the credit? The customer reads: {reason}", "Keep on",
+        N_("Keep on"),
+        LANDLORD,
+        N_("Keep {name} on, whatever the credit? The customer is shown: {reason}"),
+        N_("Keep on"),
         _switch("on"),
     ),
     "confirm": Kind(
-        "Switch on", TENANT, "Switch {name} on? Make sure that nothing dangerous is plugged in.", "Switch on",
+        N_("Switch on"),
+        TENANT,
+        N_("Switch {name} on? Make sure that nothing dangerous is plugged in."),
+        N_("Switch on"),
         _switch("confirm"),
     ),
     "quarantine": Kind(
-        "Decide", STAFF, "{name}: {decision}? On record: {reason}", "Decide", _quarantine
+        N_("Decide"), STAFF, N_("{name}: {decision}? Recorded reason: {reason}"), N_("Decide"), _quarantine
     ),
     "acknowledge": Kind(
-        "Acknowledge", STAFF, "Acknowledge: {name}? It stays open until its cause is gone.", "Acknowledge",
+        N_("Acknowledge"),
+        STAFF,
+        N_("Acknowledge: {name}? It stays open until its cause is gone."),
+        N_("Acknowledge"),
         _acknowledge,
     ),
     "emergency": Kind(
-        "Use emergency credit", TENANT, "Use emergency credit? The next top-up repays it first.", "Use it",
+        N_("Use emergency credit"),
+        TENANT,
+        N_("Use emergency credit? The next top-up repays it first."),
+        N_("Use it"),
         _emergency,
     ),
-}  # fmt: skip
-METHODS: Final = ("cash", "transfer", "card", "voucher")
+}
+METHODS: Final = (N_("cash"), N_("transfer"), N_("card"), N_("voucher"))
 DECISIONS: Final = {
-    "accept": "Accept: the rise was really used, charge it",
-    "discard": "Discard: charge nothing of it, go on from what the meter shows now",
-    "new_epoch": "New counter: it was reset, charge nothing and begin anew from what it shows",
+    "accept": N_("Accept: the increase was really used; charge it"),
+    "discard": N_("Discard: charge nothing, continue from what the meter shows now"),
+    "new_epoch": N_("New register: it was reset; charge nothing and start again from what it shows"),
 }
 
 
 def method_name(method: str) -> str:
     """Return how a payment came, in words."""
-    return say(spelled(method).capitalize())
+    return _(spelled(method).capitalize())

@@ -14,7 +14,7 @@ from dashboard.data.cache import invalidate
 from dashboard.settings import settings
 from dashboard.text.formatting import money
 from dashboard.text.markup import plain
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 from meter_bridge.core.money import MoneyError, parse_amount
 
 MAX_REASON: Final = 500
@@ -26,7 +26,7 @@ def offer(viewer: Viewer, kind: str, make: Callable[[], Action], *, key: str, pr
     what = KINDS[kind]
     if viewer.token is None or viewer.role not in what.roles:
         return
-    if st.button(say(what.title), key=key, type="primary" if primary else "secondary", width="content"):
+    if st.button(_(what.title), key=key, type="primary" if primary else "secondary", width="content"):
         begin(make())
 
 
@@ -39,7 +39,7 @@ def show_open_action(viewer: Viewer) -> None:
     if viewer.token is None or viewer.role not in kind.roles:
         close()
         return
-    st.dialog(f"{say(kind.title)}: {action.name}", on_dismiss=close)(_content)(viewer, kind, action)
+    st.dialog(f"{_(kind.title)}: {action.name}", on_dismiss=close)(_content)(viewer, kind, action)
 
 
 def _content(viewer: Viewer, kind: Kind, action: Action) -> None:
@@ -70,7 +70,7 @@ def _form(action: Action) -> None:
         return
     with st.form(f"form {action.key}", border=False):
         given = fields(action)
-        ready = st.form_submit_button(say("Continue"), type="primary")
+        ready = st.form_submit_button(_("Continue"), type="primary")
     if ready and given is not None:
         action.filled = given
         _again()
@@ -79,10 +79,10 @@ def _form(action: Action) -> None:
 def _top_up_fields(action: Action) -> dict[str, str] | None:
     """Ask for an amount, how it was paid and its receipt."""
     amount = st.text_input(
-        say("Amount in {currency}", currency=action.currency), placeholder="100.00", max_chars=20
+        _("Amount in {currency}", currency=action.currency), placeholder="100.00", max_chars=20
     ).strip()
-    method = st.selectbox(say("How it was paid"), METHODS, format_func=method_name)
-    reference = st.text_input(say("Receipt or reference"), max_chars=MAX_REFERENCE).strip()
+    method = st.selectbox(_("Payment method"), METHODS, format_func=method_name)
+    reference = st.text_input(_("Receipt or reference"), max_chars=MAX_REFERENCE).strip()
     if not amount:
         return None
     try:
@@ -91,7 +91,7 @@ def _top_up_fields(action: Action) -> dict[str, str] | None:
         st.error(plain(str(problem)))
         return None
     if steps <= 0:
-        st.error(say("An amount is more than zero."))
+        st.error(_("Enter an amount above zero."))
         return None
     return {"amount": amount, "method": method or METHODS[0], "reference": reference}
 
@@ -99,9 +99,9 @@ def _top_up_fields(action: Action) -> dict[str, str] | None:
 def _reason_field(action: Action) -> dict[str, str] | None:
     """Ask for a reason, which the customer is shown."""
     reason = st.text_input(
-        say("Reason"),
+        _("Reason"),
         max_chars=MAX_REASON,
-        placeholder=say("for example: inspection"),
+        placeholder=_("for example: inspection"),
         key=f"why {action.key}",
     ).strip()
     return {"reason": reason} if reason else None
@@ -110,7 +110,7 @@ def _reason_field(action: Action) -> dict[str, str] | None:
 def _quarantine_fields(action: Action) -> dict[str, str] | None:
     """Ask what the register means and why."""
     decision = st.radio(
-        say("What the register means"), list(DECISIONS), format_func=lambda each: say(DECISIONS[each])
+        _("What happened to the register"), list(DECISIONS), format_func=lambda each: _(DECISIONS[each])
     )
     reason = _reason_field(action)
     return None if reason is None or decision is None else {"decision": decision} | reason
@@ -126,10 +126,10 @@ FORMS: Final[Mapping[str, Callable[[Action], dict[str, str] | None]]] = {
 
 def _confirm(viewer: Viewer, kind: Kind, action: Action) -> None:
     """Ask whether it is meant, and only then ask the bridge."""
-    st.markdown(plain(say(kind.question).format(name=action.name, **_in_words(action))))
+    st.markdown(plain(_(kind.question).format(name=action.name, **_in_words(action))))
     with st.container(horizontal=True):
-        sure = st.button(say(kind.button), type="primary", key=f"sure {action.key}")
-        if st.button(say("Back"), key=f"back {action.key}"):
+        sure = st.button(_(kind.button), type="primary", key=f"sure {action.key}")
+        if st.button(_("Back"), key=f"back {action.key}"):
             if action.kind in FORMS:
                 action.filled = None
                 _again()
@@ -146,18 +146,18 @@ def _in_words(action: Action) -> dict[str, str]:
         given["amount"] = money(parse_amount(given["amount"], action.currency), action.currency)
         given["method"] = method_name(given["method"])
     if "decision" in given:
-        given["decision"] = say(DECISIONS[given["decision"]])
+        given["decision"] = _(DECISIONS[given["decision"]])
     return given
 
 
 def _send(viewer: Viewer, kind: Kind, action: Action) -> None:
     """Ask the bridge; the dialog stays, with the same key, where no answer came."""
     try:
-        with st.spinner(say("Asking the bridge …")):
+        with st.spinner(_("Contacting the bridge …")):
             action.told = kind.ask(bridge_of(settings()), viewer.token or "", action)
     except BridgeDownError:
         st.error(
-            say("The bridge does not answer. It may or may not be done: press again, it counts once."),
+            _("The bridge does not respond. It may or may not be done: press again, it counts only once."),
             icon=":material/sync_problem:",
         )
     except RefusedError as refused:
@@ -170,6 +170,6 @@ def _send(viewer: Viewer, kind: Kind, action: Action) -> None:
 def _done(action: Action) -> None:
     """Show what came of it."""
     st.success("  \n".join(plain(line) for line in action.told), icon=":material/check_circle:")
-    if st.button(say("Close"), key=f"close {action.key}", type="primary"):
+    if st.button(_("Close"), key=f"close {action.key}", type="primary"):
         close()
         st.rerun()

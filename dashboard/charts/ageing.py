@@ -7,9 +7,10 @@ import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Palette, layout
 from dashboard.text.formatting import main_units, money, percent
-from dashboard.text.translate import say
+from dashboard.text.translate import _
+from meter_bridge.text.marks import N_
 
-AGES: Final = ("Up to 30 days", "31 to 60 days", "61 to 90 days", "Older")
+AGES: Final = (N_("Up to 30 days"), N_("31 to 60 days"), N_("61 to 90 days"), N_("Older"))
 HEIGHT: Final = 220
 
 
@@ -17,7 +18,7 @@ def ageing(sums: Sequence[int], currency: str, ink: Palette) -> Chart:
     """Return a bar for each age, the oldest strongest."""
     figure = go.Figure(layout=layout(ink))
     figure.add_bar(
-        x=[say(name) for name in AGES],
+        x=[_(name) for name in AGES],
         y=[main_units(amount, currency) for amount in sums],
         customdata=[money(amount, currency) for amount in sums],
         hovertemplate="%{customdata}<extra></extra>",
@@ -37,8 +38,8 @@ def _summary(sums: Sequence[int], currency: str) -> str:
     """Return what is owed and how much of it is old."""
     total = sum(sums)
     if total <= 0:
-        return say("Nothing is owed.")
-    return say(
+        return _("Nothing is owed.")
+    return _(
         "{total} is owed, {share} of it for more than 90 days.",
         total=money(total, currency),
         share=percent(sums[-1] / total),

@@ -10,9 +10,8 @@ import plotly.graph_objects as go
 from dashboard.charts.template import Chart, Palette, date_axis, layout
 from dashboard.data.depletion import BalanceForecast
 from dashboard.queries.balance import BalancePoint
-from dashboard.text.formatting import at_place, main_units, moment, money, short_moment, written
-from dashboard.text.labels import counted
-from dashboard.text.translate import say
+from dashboard.text.formatting import at_place, main_units, moment, money, short_moment
+from dashboard.text.translate import _, figures, ngettext
 
 DAY_MS: Final = 24 * 3_600_000
 LETTER: Final = 7
@@ -68,7 +67,7 @@ def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, in
     figure.add_scatter(
         x=[now.local(now.at)],
         y=[main_units(now.available, now.currency)],
-        hovertemplate=f"{say('{amount} now', amount=money(now.available, now.currency))}<extra></extra>",
+        hovertemplate=f"{_('{amount} now', amount=money(now.available, now.currency))}<extra></extra>",
         mode="markers",
         marker={"color": ink.accent, "size": 8},
     )
@@ -108,7 +107,7 @@ def _forecast(figure: go.Figure, now: BalanceNow, ink: Palette) -> None:
         customdata=[
             f"{money(point.balance, now.currency)}<br>{moment(point.at, now.time_zone)}" for point in points
         ],
-        hovertemplate=f"{say('Foretold')}: %{{customdata}}<extra></extra>",
+        hovertemplate=f"{_('Forecast')}: %{{customdata}}<extra></extra>",
         mode="lines",
         line={"color": ink.accent, "width": 2, "dash": "dot"},
     )
@@ -120,7 +119,7 @@ def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow
         x=[now.local(step.at) for step in top_ups],
         y=[main_units(step.balance_after, now.currency) for step in top_ups],
         customdata=[_label(step, now) for step in top_ups],
-        hovertemplate=f"{say('Top-up')}: %{{customdata}}<extra></extra>",
+        hovertemplate=f"{_('Top-up')}: %{{customdata}}<extra></extra>",
         mode="markers",
         marker={"color": ink.panel, "size": 8, "line": {"color": ink.accent, "width": 2}},
     )
@@ -165,7 +164,7 @@ def _level_name(level: float, ink: Palette) -> dict[str, object]:
 
 def _level(level: float) -> str:
     """Return what a threshold is called at its line."""
-    return say("low {level}", level=written(f"{level:,.10g}"))
+    return _("low {level}", level=figures().written(f"{level:,.10g}"))
 
 
 def _label(step: BalancePoint, now: BalanceNow) -> str:
@@ -177,9 +176,9 @@ def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
     """Return where the balance stands and its range."""
     balances = [step.balance_after for step in posted]
     count = sum(step.kind == "top_up" for step in posted)
-    ups = counted(count, "top-up", "top-ups") if count else say("no top-up")
-    told = say(
-        "{now} left now; between {low} and {high} in this time, with {ups}.",
+    ups = ngettext("{number} top-up", "{number} top-ups", count) if count else _("no top-up")
+    told = _(
+        "{now} left now; between {low} and {high} in this period, with {ups}.",
         now=money(now.available, now.currency),
         low=money(min(balances), now.currency),
         high=money(max(balances), now.currency),
@@ -191,13 +190,13 @@ def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
 def _foretold(ahead: BalanceForecast, now: BalanceNow) -> str:
     """Return when the balance is likely to be used up."""
     if ahead.depletion is None:
-        return say("It lasts longer than can be told.")
-    out = short_moment(ahead.depletion.at, now.time_zone)
+        return _("It lasts longer than can be forecast.")
+    depletion = short_moment(ahead.depletion.at, now.time_zone)
     if not ahead.has_interval:
-        return say("Likely used up {instant}.", instant=out)
-    return say(
+        return _("Likely used up {instant}.", instant=depletion)
+    return _(
         "Likely used up {instant}, four times out of five between {early} and {late}.",
-        instant=out,
+        instant=depletion,
         early=short_moment(ahead.depletion.early, now.time_zone),
         late=short_moment(ahead.depletion.late, now.time_zone),
     )

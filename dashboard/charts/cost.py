@@ -18,7 +18,7 @@ from dashboard.charts.template import (
 )
 from dashboard.queries.usage import Usage
 from dashboard.text.formatting import main_units, money, percent
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 type Layer = tuple[str, str, dict[date, int]]
 """Name, colour and amounts by day of one part of the stack."""
@@ -30,7 +30,7 @@ def cost_by_block(usages: Sequence[Usage], currency: str, ink: Palette) -> Chart
     colours = block_colours(max(blocks, default=1), ink)
     layers = [
         (
-            say("Block {number}", number=block),
+            _("Block {number}", number=block),
             colours[block - 1],
             _sums((use.day, use.amount) for use in usages if use.block == block),
         )
@@ -54,12 +54,12 @@ def _other(usages: Sequence[Usage], ink: Palette, unnamed: Callable[[Usage], boo
     """Return consumption without block or band, the standing charge and the tax, where there are any."""
     layers: list[Layer] = [
         (
-            say("Other use"),
+            _("Other use"),
             ink.accent,
             _amounts(usages, lambda use: use.kind == "consumption" and unnamed(use)),
         ),
-        (say("Standing charge"), ink.standing, _amounts(usages, lambda use: use.kind == "standing")),
-        (say("Tax"), ink.tax, _sums((use.day, use.tax) for use in usages)),
+        (_("Standing charge"), ink.standing, _amounts(usages, lambda use: use.kind == "standing")),
+        (_("Tax"), ink.tax, _sums((use.day, use.tax) for use in usages)),
     ]
     return [layer for layer in layers if any(layer[2].values())]
 
@@ -99,9 +99,9 @@ def _summary(layers: Sequence[Layer], days: int, currency: str) -> str:
     sums = {name: sum(amounts.values()) for name, _, amounts in layers}
     total = sum(sums.values())
     if total <= 0:
-        return say("Nothing was charged in this time.")
+        return _("Nothing was charged in this period.")
     largest = max(sums, key=lambda name: sums[name])
-    return say(
+    return _(
         "{total} in {days} days, {mean} a day; {largest} is {share} of it.",
         total=money(total, currency),
         days=days,

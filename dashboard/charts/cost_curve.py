@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from dashboard.charts.template import Chart, Palette, layout
 from dashboard.pricing.curve import CostPoint
 from dashboard.text.formatting import kwh, main_units, money, price
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 WH_PER_KWH: Final = 1_000
 
@@ -34,7 +34,7 @@ def cost_curve(
             x=limit / WH_PER_KWH,
             line={"color": ink.soft, "width": 1, "dash": "dot"},
             annotation={
-                "text": say("block {number}", number=number),
+                "text": _("block {number}", number=number),
                 "font": {"color": ink.soft, "size": 11},
                 "textangle": -90,
                 "yanchor": "top",
@@ -51,7 +51,7 @@ def _label(point: CostPoint, currency: str) -> str:
     mean = ""
     if point.wh:
         each = price(round(point.amount * WH_PER_KWH / point.wh / 10_000) * 10_000, currency)
-        mean = f"<br>{say('{price} a kWh', price=each)}"
+        mean = f"<br>{_('{price} a kWh', price=each)}"
     return f"{kwh(point.wh)}: {money(point.amount, currency)}{mean}<extra></extra>"
 
 
@@ -60,4 +60,4 @@ def _summary(curves: Mapping[str, Sequence[CostPoint]], currency: str) -> str:
     points = next(iter(curves.values()))
     some = [points[len(points) // 4], points[len(points) // 2], points[-1]]
     told = ", ".join(f"{kwh(point.wh)} {money(point.amount, currency)}" for point in some)
-    return say("Taxes and fixed charges included, used evenly: {costs}.", costs=told)
+    return _("Taxes and fixed charges included, used evenly: {costs}.", costs=told)

@@ -8,8 +8,7 @@ import plotly.graph_objects as go
 from dashboard.charts.template import Chart, Palette, layout
 from dashboard.pricing.what_if import Answer, Bucket
 from dashboard.text.formatting import main_units, money, signed_money
-from dashboard.text.labels import counted
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
 
 BUCKETS: Final = 16
 
@@ -20,7 +19,7 @@ def difference_bars(answer: Answer, ink: Palette) -> Chart:
     figure = go.Figure(layout=layout(ink))
     less = [each for each in buckets if each.high <= 0]
     more = [each for each in buckets if each.high > 0]
-    for name, chosen, colour in ((say("Pay less"), less, ink.soft), (say("Pay more"), more, ink.accent)):
+    for name, chosen, colour in ((_("Pay less"), less, ink.soft), (_("Pay more"), more, ink.accent)):
         figure.add_bar(
             name=name,
             x=[main_units((each.low + each.high) // 2, answer.currency) for each in chosen],
@@ -64,21 +63,21 @@ def _round_width(least: int) -> int:
 
 def _label(bucket: Bucket, currency: str) -> str:
     """Return a bucket in words."""
-    units = counted(bucket.units, "unit", "units")
+    units = ngettext("{number} unit", "{number} units", bucket.units)
     low, high = signed_money(bucket.low, currency), signed_money(bucket.high, currency)
-    return say("{units} from {low} to {high}", units=units, low=low, high=high)
+    return _("{units} from {low} to {high}", units=units, low=low, high=high)
 
 
 def _summary(answer: Answer) -> str:
     """Return how many pay more, less and the same, and the one in the middle."""
     if not answer.changes:
-        return say("No unit to price.")
+        return _("No unit to price.")
     same = len(answer.changes) - answer.more - answer.less
     middle = sorted(change.difference for change in answer.changes)[len(answer.changes) // 2]
-    return say(
+    return _(
         "{more} would pay more, {less} less, {same} the same; the unit in the middle {middle}.",
-        more=counted(answer.more, "unit", "units"),
-        less=counted(answer.less, "unit", "units"),
-        same=counted(same, "unit", "units"),
+        more=ngettext("{number} unit", "{number} units", answer.more),
+        less=ngettext("{number} unit", "{number} units", answer.less),
+        same=ngettext("{number} unit", "{number} units", same),
         middle=signed_money(middle, answer.currency) if middle else money(0, answer.currency),
     )

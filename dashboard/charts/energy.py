@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from dashboard.charts.template import Chart, Palette, band_colours, band_name, band_order, day_bars, layout
 from dashboard.queries.hourly import HourUse
 from dashboard.queries.usage import Usage
-from dashboard.text.formatting import day as day_text, kwh
-from dashboard.text.translate import say
+from dashboard.text.formatting import axis_day, day as day_text, hour_of_day, kwh
+from dashboard.text.translate import _
 
 
 def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Palette) -> Chart:
@@ -24,7 +24,7 @@ def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Palette) 
     for band in band_order(list(sums)):
         energy = sums[band]
         figure.add_bar(
-            name=band_name(band) or say("Energy"),
+            name=band_name(band) or _("Energy"),
             x=list(energy),
             y=[watt_hours / 1000 for watt_hours in energy.values()],
             customdata=[kwh(watt_hours) for watt_hours in energy.values()],
@@ -46,7 +46,7 @@ def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], ink: Palette)
     for band in band_order(sorted({use.band for use in uses})):
         mine = [use for use in uses if use.band == band]
         figure.add_bar(
-            name=band_name(band) or say("Energy"),
+            name=band_name(band) or _("Energy"),
             x=[use.hour for use in mine],
             y=[use.wh / 1000 for use in mine],
             customdata=[kwh(use.wh) for use in mine],
@@ -54,7 +54,7 @@ def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], ink: Palette)
             marker={"color": colours.get(band, ink.accent), "line": {"width": 0}},
         )
     figure.update_xaxes(
-        type="date", tickformat=say("%-d %b %H:%M"), hoverformat=say("%a %-d %b, %H:%M"), nticks=6
+        type="date", tickformat=axis_day(time=True), hoverformat=axis_day(weekday=True, time=True), nticks=6
     )
     return Chart(figure, _hours(uses))
 
@@ -65,13 +65,13 @@ def _hours(uses: Sequence[HourUse]) -> str:
     for use in uses:
         hours[use.hour] += use.wh
     if not hours:
-        return say("No energy was used in this time.")
+        return _("No energy was used in this period.")
     largest = max(hours, key=lambda hour: hours[hour])
-    return say(
+    return _(
         "{total} in {days} days; most from {hour} on {day} with {most}.",
         total=kwh(sum(hours.values())),
         days=len({hour.date() for hour in hours}),
-        hour=f"{largest:%H:%M}",
+        hour=hour_of_day(largest.hour),
         day=day_text(largest.date()),
         most=kwh(hours[largest]),
     )
@@ -81,9 +81,9 @@ def _summary(totals: dict[date, int]) -> str:
     """Return the sum and the largest day."""
     total = sum(totals.values())
     if not total:
-        return say("No energy was used in this time.")
+        return _("No energy was used in this period.")
     largest = max(totals, key=lambda day: totals[day])
-    return say(
+    return _(
         "{total} in {days} days, {mean} a day; most on {day} with {most}.",
         total=kwh(total),
         days=len(totals),

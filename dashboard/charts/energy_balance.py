@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Palette, date_axis, layout
 from dashboard.queries.energy_balance import DayBalance, HourBalance, Member
-from dashboard.text.formatting import day as day_text, kwh, percent
-from dashboard.text.translate import say
+from dashboard.text.formatting import day as day_text, hour_of_day, kwh, percent
+from dashboard.text.translate import _
 
 MOST_FLOWS: Final = 14
 FLOW_HEIGHT: Final = 26
@@ -19,7 +19,7 @@ def balance_by_day(days: Sequence[DayBalance], ink: Palette) -> Chart:
     figure = go.Figure(layout=layout(ink))
     dates = [each.day for each in days]
     figure.add_bar(
-        name=say("All units"),
+        name=_("All units"),
         x=dates,
         y=[each.units / 1000 for each in days],
         customdata=[kwh(each.units) for each in days],
@@ -27,16 +27,16 @@ def balance_by_day(days: Sequence[DayBalance], ink: Palette) -> Chart:
         marker={"color": ink.accent, "line": {"width": 0}},
     )
     figure.add_bar(
-        name=say("Missing"),
+        name=_("Missing"),
         x=dates,
         y=[max(each.missing or 0, 0) / 1000 for each in days],
-        customdata=[say("not known") if each.missing is None else kwh(each.missing) for each in days],
+        customdata=[_("not known") if each.missing is None else kwh(each.missing) for each in days],
         hovertemplate="%{customdata}",
         marker={"color": ink.amber, "line": {"width": 0}},
     )
     known = [each for each in days if each.building is not None]
     figure.add_scatter(
-        name=say("Building's meter"),
+        name=_("Building's meter"),
         x=[each.day for each in known],
         y=[(each.building or 0) / 1000 for each in known],
         customdata=[kwh(each.building or 0) for each in known],
@@ -52,15 +52,15 @@ def _summary(known: Sequence[DayBalance]) -> str:
     """Return what is missing in all, and the worst day."""
     building = sum(each.building or 0 for each in known)
     if not building:
-        return say("The building's meter measured nothing in this time.")
+        return _("The building's meter measured nothing in this period.")
     missing = sum(each.missing or 0 for each in known)
     worst = max(known, key=lambda each: each.missing or 0)
     if missing < 0:
-        return say(
+        return _(
             "The units measured {amount} more than the building's meter: is it the right one?",
             amount=kwh(-missing),
         )
-    return say(
+    return _(
         "{missing} of {building} are in no unit's meter, {share}; most on {day} with {most}.",
         missing=kwh(missing),
         building=kwh(building),
@@ -84,14 +84,14 @@ def balance_by_hour(hours: Sequence[HourBalance], ink: Palette) -> Chart:
     figure.update_layout(showlegend=False, hovermode="closest")
     figure.update_xaxes(nticks=9)
     if not hours:
-        return Chart(figure, say("No energy was used in this time."))
+        return Chart(figure, _("No energy was used in this period."))
     most = max(hours, key=lambda each: each.building - each.units)
     least = min(hours, key=lambda each: each.building - each.units)
-    told = say(
+    told = _(
         "Most is missing from {most} with {amount}, least from {least} with {little}.",
-        most=f"{most.hour:02}:00",
+        most=hour_of_day(most.hour),
         amount=kwh(round(most.building - most.units)),
-        least=f"{least.hour:02}:00",
+        least=hour_of_day(least.hour),
         little=kwh(round(least.building - least.units)),
     )
     return Chart(figure, told)
@@ -104,15 +104,15 @@ def energy_flow(building: int, units: Sequence[Member], ink: Palette) -> Chart:
     missing = max(building - sum(each.wh or 0 for each in units), 0)
     flows = [(each.name, each.wh or 0, ink.accent_fill, ink.accent) for each in shown]
     if rest:
-        flows.append((say("All other units"), rest, ink.accent_fill, ink.accent))
+        flows.append((_("All other units"), rest, ink.accent_fill, ink.accent))
     if missing:
-        flows.append((say("Missing"), missing, ink.line, ink.amber))
+        flows.append((_("Missing"), missing, ink.line, ink.amber))
     figure = go.Figure(
         go.Sankey(
             arrangement="snap",
             node={
                 "label": [
-                    f"{say('Building')} {kwh(building)}",
+                    f"{_('Building')} {kwh(building)}",
                     *(f"{name} {kwh(wh)}" for name, wh, *_ in flows),
                 ],
                 "color": [ink.text, *(colour for *_, colour in flows)],
@@ -135,8 +135,8 @@ def energy_flow(building: int, units: Sequence[Member], ink: Palette) -> Chart:
     figure.update_layout(height=max(FLOW_HEIGHT * (len(flows) + 2), 200))
     largest = max(flows, key=lambda each: each[1], default=None)
     if largest is None or not building:
-        return Chart(figure, say("No energy was used in this time."))
+        return Chart(figure, _("No energy was used in this period."))
     return Chart(
         figure,
-        say("{share} of it goes to {name}.", share=percent(largest[1] / building), name=largest[0]),
+        _("{share} of it goes to {name}.", share=percent(largest[1] / building), name=largest[0]),
     )

@@ -7,17 +7,16 @@ import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Palette, layout
 from dashboard.queries.profile import Profile
-from dashboard.text.formatting import kwh
-from dashboard.text.translate import say
+from dashboard.text.formatting import hour_of_day, kwh, weekdays
+from dashboard.text.translate import _
 
 HOURS: Final = 24
 WEEK: Final = 7
-WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def week_heat(profile: Profile, ink: Palette) -> Chart:
     """Return the mean energy of each hour of the week; hours that were never seen stay empty."""
-    names = [say(name) for name in WEEKDAYS]
+    names = weekdays()
     cells = [[profile.get((weekday, hour)) for hour in range(HOURS)] for weekday in range(1, WEEK + 1)]
     figure = go.Figure(
         go.Heatmap(
@@ -47,12 +46,12 @@ def scale(ink: Palette) -> list[tuple[float, str]]:
 def _summary(profile: Profile, names: Sequence[str]) -> str:
     """Return when most is used."""
     if not profile:
-        return say("Not enough full days yet.")
+        return _("Not enough full days yet.")
     weekday, hour = max(profile, key=lambda cell: profile[cell])
     most = kwh(round(profile[weekday, hour]))
-    return say(
-        "Most on {weekday} from {hour}: {most} an hour in the mean.",
+    return _(
+        "Most on {weekday} from {hour}: {most} an hour on average.",
         weekday=names[weekday - 1],
-        hour=f"{hour:02}:00",
+        hour=hour_of_day(hour),
         most=most,
     )

@@ -12,7 +12,7 @@ from dashboard.charts.template import (
     layout,
 )
 from dashboard.text.formatting import main_units, number, price
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.tariff.tariff import EXACT, BlockSchedule, TariffVersion
 
@@ -30,12 +30,12 @@ def block_names(ladder: BlockSchedule) -> list[str]:
     for block in range(ladder.blocks):
         if block < len(ladder.limits):
             high = number(ladder.limits[block] / 1000)
-            names.append(say("Block {number}", number=block + 1) + f"<br>{low}–{high}\N{NO-BREAK SPACE}kWh")
+            names.append(_("Block {number}", number=block + 1) + f"<br>{low}–{high}\N{NO-BREAK SPACE}kWh")
             low = high
         else:
-            above = say("above {limit}", limit=low) if ladder.limits else say("all")
+            above = _("above {limit}", limit=low) if ladder.limits else _("all")
             names.append(
-                (say("Block {number}", number=block + 1) if ladder.limits else say("One block"))
+                (_("Block {number}", number=block + 1) if ladder.limits else _("One block"))
                 + f"<br>{above}{chr(0xA0) + 'kWh' if ladder.limits else ''}"
             )
     return names
@@ -50,7 +50,7 @@ def block_ladder(version: TariffVersion, ink: Palette) -> Chart:
         ladder = version.ladders[version.schedule_of(band)]
         prices = [price_with_tax(version, block, band) for block in range(ladder.blocks)]
         figure.add_bar(
-            name=band_name(band) or say("All hours"),
+            name=band_name(band) or _("All hours"),
             x=block_names(ladder),
             y=[main_units(each, version.currency) for each in prices],
             customdata=[price(each, version.currency) for each in prices],
@@ -80,5 +80,5 @@ def _summary(version: TariffVersion, bands: list[str]) -> str:
     ]
     low, high = price(min(every), version.currency), price(max(every), version.currency)
     if low == high:
-        return say("Every kWh costs {price}, taxes included.", price=low)
-    return say("A kWh costs from {low} to {high}, taxes included.", low=low, high=high)
+        return _("Every kWh costs {price}, taxes included.", price=low)
+    return _("A kWh costs from {low} to {high}, taxes included.", low=low, high=high)

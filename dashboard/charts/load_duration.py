@@ -8,8 +8,7 @@ import plotly.graph_objects as go
 from dashboard.charts.template import Chart, Palette, block_colours, layout
 from dashboard.queries.load_duration import Curve
 from dashboard.text.formatting import kwh, percent, power
-from dashboard.text.labels import counted
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
 
 HALF = 0.5
 
@@ -21,7 +20,7 @@ def load_duration_curve(points: Curve, ink: Palette) -> Chart:
         x=[share * 100 for share, _ in points],
         y=[watts / 1000 for _, watts in points],
         customdata=[
-            say("{power} or more in {share} of the time", power=power(watts * 1000), share=percent(share))
+            _("{power} or more in {share} of the time", power=power(watts * 1000), share=percent(share))
             for share, watts in points
         ],
         hovertemplate="%{customdata}<extra></extra>",
@@ -39,9 +38,9 @@ def load_duration_curve(points: Curve, ink: Palette) -> Chart:
 def _summary(points: Curve) -> str:
     """Return the peak, what half of the time reaches, and the base."""
     if not points:
-        return say("No energy was used in this time.")
-    _, middle = min(points, key=lambda point: abs(point[0] - HALF))
-    return say(
+        return _("No energy was used in this period.")
+    middle = min(points, key=lambda point: abs(point[0] - HALF))[1]
+    return _(
         "Peak {peak}; {middle} or more half of the time; never below {base}.",
         peak=power(points[0][1] * 1000),
         middle=power(middle * 1000),
@@ -61,7 +60,7 @@ def use_against_blocks(uses: Sequence[int], limits: Sequence[int], ink: Palette)
         if not any(inside):
             continue
         figure.add_scatter(
-            name=say("Block {number}", number=block + 1),
+            name=_("Block {number}", number=block + 1),
             x=[place * 100 / many for place in range(many + 1)],
             y=[wh / 1000 for wh in (*inside, inside[-1])],
             customdata=[kwh(wh) for wh in (*shown, shown[-1])],
@@ -82,23 +81,27 @@ def use_against_blocks(uses: Sequence[int], limits: Sequence[int], ink: Palette)
 def _reach(uses: Sequence[int], limits: Sequence[int]) -> str:
     """Return how many units get into each block."""
     if not uses:
-        return say("No unit used energy in this time.")
+        return _("No unit used energy in this period.")
     if not limits:
-        return say(
+        return _(
             "{units}, from {low} to {high}.",
-            units=counted(len(uses), "unit", "units"),
+            units=ngettext("{number} unit", "{number} units", len(uses)),
             low=kwh(uses[-1]),
             high=kwh(uses[0]),
         )
     parts = [
-        say(
+        _(
             "{units} got past {limit}",
-            units=counted(sum(wh > limit for wh in uses), "unit", "units"),
+            units=ngettext("{number} unit", "{number} units", sum(wh > limit for wh in uses)),
             limit=kwh(limit),
         )
         for limit in limits
     ]
-    return say("Of {units}, {parts}.", units=counted(len(uses), "unit", "units"), parts=", ".join(parts))
+    return _(
+        "Of {units}, {parts}.",
+        units=ngettext("{number} unit", "{number} units", len(uses)),
+        parts=", ".join(parts),
+    )
 
 
 def thinned(uses: Sequence[int], most: int = 300) -> list[int]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
-from typing import Final
 
 import plotly.graph_objects as go
 
@@ -19,10 +18,8 @@ from dashboard.charts.template import (
     layout,
 )
 from dashboard.queries.usage import Usage
-from dashboard.text.formatting import day as day_text, main_units, money
-from dashboard.text.translate import say
-
-LONGEST: Final = 366
+from dashboard.text.formatting import axis_day, day as day_text, main_units, money
+from dashboard.text.translate import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ def month_accrual(
     before = _before(used, since, len(dates))
     if before:
         figure.add_scatter(
-            name=say("Period before"),
+            name=_("Period before"),
             x=dates,
             y=[main_units(amount, currency) for amount in before],
             customdata=[money(amount, currency) for amount in before],
@@ -67,7 +64,7 @@ def month_accrual(
             mode="lines",
             line={"color": ink.soft, "width": 2, "dash": "dot"},
         )
-    figure.update_xaxes(type="date", tickformat=say("%-d %b"), hoverformat=say("%a %-d %b"), nticks=8)
+    figure.update_xaxes(type="date", tickformat=axis_day(), hoverformat=axis_day(weekday=True), nticks=8)
     return Chart(figure, _summary(now, before, since, currency))
 
 
@@ -77,7 +74,7 @@ def _by_block(used: Sequence[Usage], since: date, ink: Palette) -> list[Layer]:
     colours = block_colours(max(blocks, default=1), ink)
     layers = [
         Layer(
-            say("Block {number}", number=block),
+            _("Block {number}", number=block),
             colours[block - 1],
             _adds([u for u in used if u.block == block], since),
         )
@@ -104,9 +101,9 @@ def _rest(used: Sequence[Usage], since: date, ink: Palette, without: Sequence[Us
     for use in used:
         taxes[(use.day - since).days] += use.tax
     layers = [
-        Layer(say("Other use"), ink.accent, _adds(plain, since)),
-        Layer(say("Fixed charges"), ink.standing, _adds(fixed, since)),
-        Layer(say("Tax"), ink.tax, dict(taxes)),
+        Layer(_("Other use"), ink.accent, _adds(plain, since)),
+        Layer(_("Fixed charges"), ink.standing, _adds(fixed, since)),
+        Layer(_("Tax"), ink.tax, dict(taxes)),
     ]
     return [layer for layer in layers if any(layer.adds.values())]
 
@@ -138,10 +135,10 @@ def _before(used: Sequence[Usage], since: date, days: int) -> list[int]:
 def _summary(now: Sequence[Usage], before: Sequence[int], since: date, currency: str) -> str:
     """Return what the period has cost so far, and the one before at the same day."""
     total = sum(use.amount + use.tax for use in now)
-    told = say("{amount} since {day}", amount=money(total, currency), day=day_text(since))
+    told = _("{amount} since {day}", amount=money(total, currency), day=day_text(since))
     if not before:
         return f"{told}."
-    return say(
+    return _(
         "{so_far}; {amount} after as many days of the period before.",
         so_far=told,
         amount=money(before[-1], currency),

@@ -11,7 +11,7 @@ from dashboard.charts.template import Chart, Palette, day_bars, layout
 from dashboard.queries.payments import method_word
 from dashboard.queries.takings import Taking
 from dashboard.text.formatting import day as day_text, main_units, money, percent
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 COLOURS: Final = {
     "cash": "#4c9a97",
@@ -34,7 +34,7 @@ def takings_per_day(taken: Sequence[Taking], first: date, last: date, currency: 
     for method in sorted(sums, key=lambda each: -sum(sums[each].values())):
         amounts = [sums[method].get(each, 0) for each in days]
         figure.add_bar(
-            name=method_word(method) or say("Other"),
+            name=method_word(method) or _("Other"),
             x=days,
             y=[main_units(amount, currency) for amount in amounts],
             customdata=[money(amount, currency) if amount else "–" for amount in amounts],
@@ -56,18 +56,18 @@ def _summary(taken: Sequence[Taking], currency: str) -> str:
     """Return the best day and the most frequent way of paying."""
     total = sum(one.amount for one in taken)
     if total <= 0:
-        return say("Nothing came in in this time.")
+        return _("No payments in this period.")
     days: dict[date, int] = defaultdict(int)
     ways: dict[str, int] = defaultdict(int)
     for one in taken:
         days[one.day] += one.amount
         ways[one.method] += one.amount
     best, most = max(days, key=lambda each: days[each]), max(ways, key=lambda each: ways[each])
-    return say(
+    return _(
         "{total} in all; most on {day} with {amount}; {method} is {share}.",
         total=money(total, currency),
         day=day_text(best),
         amount=money(days[best], currency),
-        method=method_word(most) or say("Other"),
+        method=method_word(most) or _("Other"),
         share=percent(ways[most] / total),
     )

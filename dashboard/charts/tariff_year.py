@@ -10,8 +10,8 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Palette, band_colours, band_name, band_order, layout
-from dashboard.text.formatting import percent
-from dashboard.text.translate import say
+from dashboard.text.formatting import axis_day, axis_month, percent
+from dashboard.text.translate import _
 from meter_bridge.core.tariff.bands import BandCalendar
 
 DAY_MINUTES: Final = 1_440
@@ -65,10 +65,10 @@ def tariff_year(shown: Year, prices: dict[str, str], ink: Palette) -> Chart:
     clock = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, DAY_MINUTES, shown.step)]
     shares = shown.shares()
     names = band_order([band for band in prices if band in shares])
-    when = say("%a %-d %b")
+    when = axis_day(weekday=True)
     for band in names:
         figure.add_heatmap(
-            name=band_name(band) or say("All hours"),
+            name=band_name(band) or _("All hours"),
             x=list(shown.days),
             y=clock,
             z=[[1 if day[place] == band else None for day in shown.bands] for place in range(len(clock))],
@@ -80,9 +80,9 @@ def tariff_year(shown: Year, prices: dict[str, str], ink: Palette) -> Chart:
             hoverongaps=False,
         )
     figure.update_layout(height=HEIGHT, hovermode="closest")
-    figure.update_xaxes(tickformat=say("%b"), dtick="M1", ticklabelmode="period", showgrid=False)
+    figure.update_xaxes(tickformat=axis_month(), dtick="M1", ticklabelmode="period", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False, dtick=4 * 60 // shown.step, nticks=7)
     told = ", ".join(
-        f"{band_name(band) or say('All hours')} {percent(shares[band])} ({prices[band]})" for band in names
+        f"{band_name(band) or _('All hours')} {percent(shares[band])} ({prices[band]})" for band in names
     )
-    return Chart(figure, say("Of the hours of {year}: {bands}.", year=shown.days[0].year, bands=told))
+    return Chart(figure, _("Of the hours of {year}: {bands}.", year=shown.days[0].year, bands=told))

@@ -10,9 +10,9 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.text.formatting import separators
+from dashboard.text.formatting import axis_day, separators
 from dashboard.text.labels import spelled
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 FONT: Final = '"Source Sans", sans-serif'
 HEIGHT: Final = 280
@@ -113,7 +113,7 @@ def band_order(bands: Sequence[str]) -> list[str]:
 
 def band_name(band: str) -> str:
     """Return a band as people call it."""
-    return say(spelled(band).replace("off peak", "off-peak").capitalize()) if band else ""
+    return _(spelled(band).replace("off peak", "off-peak").capitalize()) if band else ""
 
 
 def layout(ink: Palette) -> go.Layout:
@@ -159,15 +159,20 @@ def layout(ink: Palette) -> go.Layout:
 
 def date_axis(figure: go.Figure, days: int) -> None:
     """Label a time axis with days, or with hours where it spans hardly more than one."""
-    text = say("%-d %b") if days > MIN_DAYS else say("%-d %b %H:%M")
+    text = axis_day(time=days <= MIN_DAYS)
     figure.update_xaxes(
-        type="date", tickformat=text, hoverformat=say("%a %-d %b %Y"), nticks=8 if days > MIN_DAYS else 4
+        type="date",
+        tickformat=text,
+        hoverformat=axis_day(weekday=True, year=True),
+        nticks=8 if days > MIN_DAYS else 4,
     )
 
 
 def day_bars(figure: go.Figure, days: int) -> None:
     """Label an axis of whole days, one bar each."""
-    figure.update_xaxes(type="date", tickformat=say("%-d %b"), hoverformat=say("%a %-d %b %Y"), nticks=8)
+    figure.update_xaxes(
+        type="date", tickformat=axis_day(), hoverformat=axis_day(weekday=True, year=True), nticks=8
+    )
     if days <= WEEK:
         figure.update_xaxes(dtick=86_400_000)
         figure.update_layout(bargap=1 - 0.08 * days)

@@ -9,31 +9,32 @@ from dashboard.charts.template import Chart, Palette, block_colours, layout
 from dashboard.queries.credit_breakdown import BalanceChange, CreditBreakdown
 from dashboard.text.formatting import kwh, main_units, money, percent, signed_money
 from dashboard.text.labels import spelled
-from dashboard.text.translate import inside, say
+from dashboard.text.translate import _, inside
+from meter_bridge.text.marks import N_
 
 NAMES: Final = {
-    "top_up": "Top-ups",
-    "opening": "Opening credit",
-    "correction": "Corrections",
-    "reversal": "Taken back",
-    "refund": "Refunds",
-    "transfer": "Transfers",
-    "write_off": "Written off",
-    "debt": "Debts",
-    "debt_recovery": "Debt instalments",
-    "standing": "Standing charge",
-    "tax": "Tax",
-    "elsewhere": "From emergency credit or to arrears",
-    "accrued": "Used since the last posting",
-    "consumption": "Energy",
+    "top_up": N_("Top-ups"),
+    "opening": N_("Opening credit"),
+    "correction": N_("Corrections"),
+    "reversal": N_("Reversed"),
+    "refund": N_("Refunds"),
+    "transfer": N_("Transfers"),
+    "write_off": N_("Written off"),
+    "debt": N_("Debts"),
+    "debt_recovery": N_("Debt instalments"),
+    "standing": N_("Standing charge"),
+    "tax": N_("Tax"),
+    "elsewhere": N_("From emergency credit or to arrears"),
+    "accrued": N_("Used since the last posting"),
+    "consumption": N_("Energy"),
 }
 ROW: Final = 30
 
 
 def name_of(moved: BalanceChange) -> str:
     """Return what moved the balance."""
-    name = say(NAMES.get(moved.kind, spelled(moved.kind).capitalize()))
-    return f"{name}, {say('block {number}', number=moved.block)}" if moved.block is not None else name
+    name = _(NAMES.get(moved.kind, spelled(moved.kind).capitalize()))
+    return f"{name}, {_('block {number}', number=moved.block)}" if moved.block is not None else name
 
 
 def waterfall(gone: CreditBreakdown, currency: str, ink: Palette) -> Chart:
@@ -42,12 +43,12 @@ def waterfall(gone: CreditBreakdown, currency: str, ink: Palette) -> Chart:
     blocks = [each.block for each in gone.changes if each.block is not None]
     colours = block_colours(max(blocks, default=1), ink)
     rows: list[tuple[str, int, int, str, str]] = []
-    rows.append((say("Balance before"), 0, gone.before, ink.soft, money(gone.before, currency)))
+    rows.append((_("Balance before"), 0, gone.before, ink.soft, money(gone.before, currency)))
     level = gone.before
     for each in gone.changes:
         rows.append((name_of(each), level, each.amount, _colour(each, colours, ink), _text(each, currency)))
         level += each.amount
-    rows.append((say("Left now"), 0, gone.now, ink.accent, money(gone.now, currency)))
+    rows.append((_("Left now"), 0, gone.now, ink.accent, money(gone.now, currency)))
     figure.add_bar(
         orientation="h",
         y=[row[0] for row in rows],
@@ -86,10 +87,10 @@ def _summary(gone: CreditBreakdown, currency: str) -> str:
     went = [each for each in gone.changes if each.amount < 0]
     spent = -sum(each.amount for each in went)
     if not spent:
-        return say("Nothing was taken in this time.")
+        return _("Nothing was deducted in this period.")
     most = min(went, key=lambda each: each.amount)
-    return say(
-        "{before} before and {came} that came in, less {spent}; most of it: {name} ({share}).",
+    return _(
+        "{before} at the start plus {came} received, less {spent}; most of it: {name} ({share}).",
         before=money(gone.before, currency),
         came=money(came, currency),
         spent=money(spent, currency),

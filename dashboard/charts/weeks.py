@@ -8,8 +8,8 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Palette, layout
-from dashboard.text.formatting import day as day_text
-from dashboard.text.translate import say
+from dashboard.text.formatting import day as day_text, weekdays
+from dashboard.text.translate import _
 
 WEEK: Final = 7
 HEIGHT: Final = 210
@@ -31,7 +31,7 @@ def week_on_week(today: date, measure: Measure, ink: Palette) -> Chart:
     names = [_name(each, today) for each in dates]
     figure = go.Figure(layout=layout(ink))
     figure.add_bar(
-        name=say("Last 7 days"),
+        name=_("Last 7 days"),
         x=names,
         y=_heights(dates, measure),
         customdata=_texts(dates, measure),
@@ -39,7 +39,7 @@ def week_on_week(today: date, measure: Measure, ink: Palette) -> Chart:
         marker={"color": ink.accent, "line": {"width": 0}},
     )
     figure.add_scatter(
-        name=say("A week before"),
+        name=_("A week before"),
         x=names,
         y=_heights(before, measure),
         customdata=_texts(before, measure),
@@ -53,7 +53,7 @@ def week_on_week(today: date, measure: Measure, ink: Palette) -> Chart:
 
 def _name(each: date, today: date) -> str:
     """Return a day of the last week by its weekday."""
-    return say("today") if each == today else say(f"{each:%a}")
+    return _("today") if each == today else weekdays()[each.weekday()]
 
 
 def _heights(dates: Sequence[date], measure: Measure) -> list[float]:
@@ -71,7 +71,7 @@ def _summary(dates: Sequence[date], before: Sequence[date], measure: Measure) ->
     largest = max(dates, key=lambda each: measure.sums.get(each, 0))
     full = list(zip(dates[:-1], before[:-1], strict=True))
     more = sum(measure.sums.get(each, 0) > measure.sums.get(then, 0) for each, then in full)
-    return say(
+    return _(
         "Most on {weekday} with {most}; {more} of {days} full days above the week before.",
         weekday=_name(largest, dates[-1]),
         most=measure.text(measure.sums.get(largest, 0)),

@@ -7,6 +7,7 @@ from typing import Final
 from dashboard.data.depletion import UNKNOWN_DURATION, CreditDuration
 from dashboard.queries.units import Unit
 from dashboard.text.labels import Label
+from meter_bridge.text.marks import N_
 
 SOON_DAYS: Final = 3.0
 ELECTRICAL: Final = frozenset({"over_voltage", "under_voltage", "overload", "power_outage"})
@@ -66,16 +67,18 @@ def runs_out_soon(standing: UnitStatus) -> bool:
 
 
 CAUSES: Final = (
-    Cause("out", Label("Out of credit", "power_off", "red"), out_of_credit),
-    Cause("tamper", Label("Tamper suspected", "gpp_maybe", "red"), _has("tamper")),
-    Cause("relay", Label("Relay disobeys", "sync_problem", "red"), _has("relay_disobeys")),
-    Cause("soon", Label("Runs out soon", "hourglass_bottom", "amber"), runs_out_soon),
-    Cause("offline", Label("Meter offline", "sensors_off", "amber"), _has("meter_offline")),
-    Cause("quarantine", Label("Reading in quarantine", "rule", "amber"), _has("register_quarantined")),
+    Cause("out", Label(N_("Out of credit"), "power_off", "red"), out_of_credit),
+    Cause("tamper", Label(N_("Tamper suspected"), "gpp_maybe", "red"), _has("tamper")),
+    Cause("relay", Label(N_("Relay not responding"), "sync_problem", "red"), _has("relay_disobeys")),
+    Cause("soon", Label(N_("Running out soon"), "hourglass_bottom", "amber"), runs_out_soon),
+    Cause("offline", Label(N_("Meter offline"), "sensors_off", "amber"), _has("meter_offline")),
+    Cause("quarantine", Label(N_("Reading in quarantine"), "rule", "amber"), _has("register_quarantined")),
     Cause(
-        "armed", Label("Waits for customer", "touch_app", "amber"), lambda s: s.unit.supply_state == "armed"
+        "armed",
+        Label(N_("Waiting for customer"), "touch_app", "amber"),
+        lambda s: s.unit.supply_state == "armed",
     ),
-    Cause("electrical", Label("Voltage or load", "electric_bolt", "amber"), _has(*ELECTRICAL)),
+    Cause("electrical", Label(N_("Voltage or load"), "electric_bolt", "amber"), _has(*ELECTRICAL)),
 )
 
 

@@ -7,6 +7,8 @@ and optional texts are read as '' and turned back later.
 from dataclasses import dataclass
 from typing import Final
 
+from meter_bridge.storage import segment_columns
+
 MOST_TOP_UPS: Final = 400_000
 MOST_ALERTS: Final = 5_000
 
@@ -42,11 +44,7 @@ class SnapshotQuery:
         return self.sql.replace(_SPLIT, _SPLIT_ON_POSTGRESQL)
 
 
-_SEGMENT: Final = """
-    SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms,
-           wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax,
-           estimated
-    FROM segment WHERE :tail"""
+_SEGMENT: Final = f"SELECT {segment_columns.untyped()} FROM segment WHERE :tail"  # noqa: S608
 _TOP_UP: Final = """
     SELECT j.seq, j.id, j.account_id, j.at, j.balance_after, j.detail,
            coalesce((SELECT sum(value) FROM json_each(j.detail, '$.split')),

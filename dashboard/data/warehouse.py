@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from dashboard.data.snapshot import NotReadableError, Snapshot
+from meter_bridge.storage import segment_columns
 
 _SETTINGS: Final = (
     "SET autoinstall_known_extensions = false",
@@ -37,16 +38,8 @@ _PERMITTED_USE: Final = """
         SELECT p.account_id,
                NOT contains(a.policy, '"building_meter":true') OR (SELECT count(*) FROM account) = 1 AS used
         FROM permitted(every_site, sites, accounts) p JOIN account a ON a.id = p.account_id"""
-_TAIL: Final = """
-    CREATE TEMP VIEW tail_segment AS
-        SELECT entry_seq::BIGINT AS entry_seq, n::INTEGER AS n, kind::VARCHAR AS kind,
-               account_id::VARCHAR AS account_id, supply_id::VARCHAR AS supply_id,
-               nullif(meter_id::VARCHAR, '') AS meter_id, start_ms::BIGINT AS start_ms,
-               end_ms::BIGINT AS end_ms, wh::BIGINT AS wh, local_day::VARCHAR::DATE AS local_day,
-               local_slot::SMALLINT AS local_slot, nullif(band::VARCHAR, '') AS band,
-               block::SMALLINT AS block, version_id::VARCHAR AS version_id, amount::BIGINT AS amount,
-               tax::BIGINT AS tax, estimated::BOOLEAN AS estimated
-        FROM tail"""
+_TAIL: Final = f"""
+    CREATE TEMP VIEW tail_segment AS SELECT {segment_columns.typed()} FROM tail"""  # noqa: S608
 _SEGMENT: Final = "CREATE TEMP VIEW segment AS SELECT * FROM tail_segment"
 _SEGMENT_FILES: Final = (
     _SEGMENT  # noqa: S608
@@ -54,23 +47,18 @@ _SEGMENT_FILES: Final = (
     UNION ALL BY NAME SELECT * FROM read_parquet(getvariable('segment_files'), hive_partitioning = false)
     WHERE entry_seq >= getvariable('first_seq')"""
 )
-_ROLLUP: Final = """
-    CREATE TEMP VIEW rollup AS
-        SELECT account_id, supply_id, local_day, kind, band, block, version_id, start_ms, wh, amount, tax
-        FROM tail_segment"""
-_ROLLUP_FILES: Final = (
-    _ROLLUP  # noqa: S608
-    + """
-    UNION ALL BY NAME SELECT * EXCLUDE (end_ms)
-    FROM read_parquet(getvariable('rollup_files'), hive_partitioning = false)"""
+_ROLLUP_COLUMNS: Final = segment_columns.names(
+    column for column in segment_columns.ROLLUP if column.name != "end_ms"
 )
-
+_ROLLUP: Final = f"CREATE TEMP VIEW rollup AS SELECT {_ROLLUP_COLUMNS} FROM tail_segment"  # noqa: S608
+_ROLLUP_FILES: Final = f"""{_ROLLUP}
+    UNION ALL BY NAME SELECT {_ROLLUP_COLUMNS}
+    FROM read_parquet(getvariable('rollup_files'), hive_partitioning = false)"""  # noqa: S608
 # A customer sees the present tenancy alone. Rollups do not know when within a day it began, segments do.
-_OWN_ROLLUP: Final = """
+_OWN_ROLLUP: Final = f"""
     CREATE OR REPLACE TEMP VIEW rollup AS
-        SELECT account_id, supply_id, local_day, kind, band, block, version_id, sum(wh)::BIGINT AS wh,
-               sum(amount)::BIGINT AS amount, sum(tax)::BIGINT AS tax, start_ms
-        FROM segment WHERE account_id IN (SELECT id FROM account) GROUP BY ALL"""
+        SELECT {", ".join(segment_columns.ROLLUP_KEYS)}, start_ms, {segment_columns.sums()}
+        FROM segment WHERE account_id IN (SELECT id FROM account) GROUP BY ALL"""  # noqa: S608
 
 _CLOCK_SCHEMA: Final = pa.schema(
     [("account_id", pa.string()), ("today", pa.date32()), ("opened", pa.date32())]
@@ -149,11 +137,6 @@ class Warehouse:
             answer = self._connection.execute(query, dict(parameters))
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-
-    def arrow(self, query: str, parameters: Mapping[str, object]) -> pa.Table:
-        """Return the answer to a query as a table of Arrow, for what is shown or exported by the thousand."""
-        with self._lock:
-            return self._connection.execute(query, dict(parameters)).to_arrow_table()
 
     def once[**P, T](
         self, question: Callable[Concatenate[Warehouse, P], T], *arguments: P.args, **named: P.kwargs

@@ -13,22 +13,23 @@ from dashboard.queries.credit_breakdown import BalanceChange, CreditBreakdown, c
 from dashboard.queries.units import Unit
 from dashboard.text.formatting import count, kwh, moment, money, signed_money
 from dashboard.text.markup import Cell, soft, table
-from dashboard.text.translate import say
+from dashboard.text.translate import _
+from meter_bridge.text.marks import N_
 
-SPANS: Final = {"Since the last top-up": None, "7 days": 7, "30 days": 30}
+SPANS: Final = {N_("Since the last top-up"): None, N_("7 days"): 7, N_("30 days"): 30}
 
 
 def show_credit_breakdown(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
     """Show what became of a unit's credit, drawn and as a table that adds up."""
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(say("Where the credit went"), anchor=False, width="content")
+            st.subheader(_("Where the credit went"), anchor=False, width="content")
             chosen = st.segmented_control(
-                say("Time shown"),
+                _("Time shown"),
                 list(SPANS),
                 default="Since the last top-up",
                 required=True,
-                format_func=say,
+                format_func=_,
                 key="credit gone",
                 label_visibility="collapsed",
             )
@@ -36,9 +37,9 @@ def show_credit_breakdown(opened: Warehouse, viewer: Viewer, unit: Unit) -> None
             credit_breakdown, viewer, unit.id, SPANS[chosen or "7 days"], unit.balance - unit.available
         )
         if gone is None or not gone.changes:
-            st.caption(say("Nothing has moved the balance in this time."))
+            st.caption(_("Nothing has changed the balance in this period."))
             return
-        st.caption(say("From {instant} on.", instant=moment(gone.since, unit.time_zone)))
+        st.caption(_("Since {instant}.", instant=moment(gone.since, unit.time_zone)))
         left, right = st.columns([3, 2])
         with left:
             draw(waterfall(gone, unit.currency, palette()), "where it went")
@@ -47,7 +48,7 @@ def show_credit_breakdown(opened: Warehouse, viewer: Viewer, unit: Unit) -> None
 
 def _table(gone: CreditBreakdown, currency: str) -> str:
     """Return every step with its amount."""
-    rows = [[Cell(say("Balance before")), Cell(money(gone.before, currency), number=True)]]
+    rows = [[Cell(_("Balance before")), Cell(money(gone.before, currency), number=True)]]
     rows += [
         [
             Cell(f"{escape(name_of(each))}{_how_much(each)}"),
@@ -55,12 +56,12 @@ def _table(gone: CreditBreakdown, currency: str) -> str:
         ]
         for each in gone.changes
     ]
-    rows.append([Cell(f"<strong>{say('Left now')}</strong>"), Cell(money(gone.now, currency), number=True)])
-    return table((say("What"), say("Amount")), rows, say("Where the credit went"))
+    rows.append([Cell(f"<strong>{_('Left now')}</strong>"), Cell(money(gone.now, currency), number=True)])
+    return table((_("What"), _("Amount")), rows, _("Where the credit went"))
 
 
 def _how_much(each: BalanceChange) -> str:
     """Return the energy or the number of entries of a step."""
     if each.wh:
         return soft(kwh(each.wh))
-    return soft(say("{number} entries", number=count(each.entries))) if each.entries > 1 else ""
+    return soft(_("{number} entries", number=count(each.entries))) if each.entries > 1 else ""

@@ -9,8 +9,9 @@ from dashboard.access import Viewer
 from dashboard.data.attention import UnitStatus
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.week import Weeks, charged_and_energy, money_in
-from dashboard.text.formatting import MINUS, change, count, kwh, money
-from dashboard.text.translate import say
+from dashboard.text.formatting import change, count, kwh, money
+from dashboard.text.translate import _
+from meter_bridge.text.formats import MINUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,9 @@ def show_key_figures(opened: Warehouse, viewer: Viewer, standings: Sequence[Unit
     charged, energy = opened.once(charged_and_energy, viewer)
     figures = [
         _units(standings),
-        *(_moneys(say("Paid in, 7 days"), opened.once(money_in, viewer)) if viewer.sees_money else ()),
-        *_moneys(say("Charged, 7 days"), charged),
-        Figure(
-            say("Energy, 7 days"), kwh(energy.now), change(energy.now, energy.before), _than_before(energy)
-        ),
+        *(_moneys(_("Paid in, 7 days"), opened.once(money_in, viewer)) if viewer.sees_money else ()),
+        *_moneys(_("Charged, 7 days"), charged),
+        Figure(_("Energy, 7 days"), kwh(energy.now), change(energy.now, energy.before), _than_before(energy)),
     ]
     show_figures(figures)
 
@@ -55,8 +54,8 @@ def show_figures(figures: Sequence[Figure]) -> None:
 def _units(standings: Sequence[UnitStatus]) -> Figure:
     """Return how many units there are, and how many have no supply."""
     without = sum(standing.unit.supply_state != "connected" for standing in standings)
-    told = say("{number} not connected", number=count(without)) if without else say("all connected")
-    return Figure(say("Units"), count(len(standings)), None, told)
+    told = _("{number} not connected", number=count(without)) if without else _("all connected")
+    return Figure(_("Units"), count(len(standings)), None, told)
 
 
 def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:
@@ -70,6 +69,6 @@ def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:
 def _than_before(weeks: Weeks) -> str:
     """Return what a change refers to, or that there is none."""
     if not weeks.before:
-        return say("first week")
+        return _("first week")
     changed = change(weeks.now, weeks.before) is not None
-    return say("on the 7 before") if changed else say("about the same as the 7 before")
+    return _("vs. the 7 before") if changed else _("about the same as the 7 before")

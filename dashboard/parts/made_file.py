@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def hand_over(kind: str, about: str | None) -> None:
     made = st.session_state.get(f"{kind} ready")
     if not isinstance(made, MadeFile) or made.about != about:
         return
-    save_button(say("Save {file}", file=made.name), made.content, made.name, made.media, key=f"save {kind}")
+    save_button(_("Save {file}", file=made.name), made.content, made.name, made.media, key=f"save {kind}")
 
 
 def save_button(

@@ -10,16 +10,17 @@ from dashboard.data.attention import Concern, UnitStatus
 from dashboard.text.formatting import ago, count, days, money
 from dashboard.text.labels import Label
 from dashboard.text.markup import chip, link, soft, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _
+from meter_bridge.text.marks import N_
 
 SHOWN_UNITS: Final = 4
-WELL: Final = Label("All well", "check_circle", "green")
+WELL: Final = Label(N_("All well"), "check_circle", "green")
 
 
 def show_concerns(found: Sequence[Concern], now: int) -> None:
     """Show a card for each cause, or that there is none."""
     if not found:
-        told = escape(say("Nothing needs your attention."))
+        told = escape(_("Nothing needs your attention."))
         st.html(f'<div class="pm-calm">{chip(WELL)}<span>{told}</span></div>')
         return
     st.html(f'<div class="pm-cards">{"".join(_card(concern, now) for concern in found)}</div>')
@@ -34,7 +35,7 @@ def _card(concern: Concern, now: int) -> str:
         f"<span>{_figure(concern.cause.key, standing, now)}</span></li>"
         for standing in listed
     )
-    more = f"<li>{link('units', say('and {number} more', number=count(rest)))}</li>" if rest else ""
+    more = f"<li>{link('units', _('and {number} more', number=count(rest)))}</li>" if rest else ""
     many = f'<span class="pm-count">{count(len(concern.units))}</span>'
     header = f"<header>{chip(concern.cause.word)}{many}</header>"
     return f'<section class="pm-card">{header}<ul>{items}{more}</ul></section>'
@@ -49,7 +50,7 @@ def _figure(cause: str, standing: UnitStatus, now: int) -> str:
         left = days(standing.days_left)
         return left if standing.days_left is not None else money(unit.available, unit.currency)
     if cause == "offline" and unit.read_at is not None:
-        return soft(say("heard {when}", when=ago(unit.read_at, now)))
+        return soft(_("last seen {when}", when=ago(unit.read_at, now)))
     if cause == "armed":
         return money(unit.available, unit.currency)
     return soft(unit.customer or unit.site_name)

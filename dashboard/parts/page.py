@@ -16,22 +16,23 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.signin.current import current_viewer
 from dashboard.signin.routes import SIGN_IN
 from dashboard.text.formatting import ago, moment
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
+from meter_bridge.text.marks import N_
 
 REFRESH_SECONDS: Final = 30
 STALE_MS: Final = 5 * 60_000
-RUN: Final = (
+RUN: Final = N_(
     "Start the bridge with its data in this folder: `meter-bridge run`. "
     "To show another folder, start this dashboard with `python -m dashboard --data DIR`."
 )
-CHECK: Final = (
+CHECK: Final = N_(
     "Make sure that the bridge and this dashboard are of the same version and that this user may read the "
     "folder. `meter-bridge verify` checks the database."
 )
-NO_UNITS: Final = (
-    "Describe your sites, units and meters in a site file and apply it: `meter-bridge apply site.yaml`. "
-    "Meters that the bridge has already heard are listed by `meter-bridge meters`."
+NO_UNITS: Final = N_(
+    "Describe your sites, units and meters in a site file and apply it: `meter-bridge apply site.yaml`."
+    " Meters that the bridge has found are listed by `meter-bridge meters`."
 )
 
 type Body = Callable[[Warehouse, Viewer], None]
@@ -56,12 +57,12 @@ def _shown(body: Body, scope: Scope | Callable[[], Scope]) -> None:
         no_such_unit()
         return
     try:
-        with st.spinner(say("Reading the bridge's data …"), show_time=False):
+        with st.spinner(_("Reading the bridge's data …"), show_time=False):
             opened = warehouse(data_dir(), asked)
     except NoDatabaseError as problem:
-        next_step(say("No bridge has run here yet"), str(problem), say(RUN))
+        next_step(_("No bridge has run here yet"), str(problem), _(RUN))
     except SourceError as problem:
-        next_step(say("The bridge's data cannot be read"), str(problem), say(CHECK))
+        next_step(_("The bridge's data cannot be read"), str(problem), _(CHECK))
     else:
         body(opened, viewer)
 
@@ -76,17 +77,17 @@ def _allowed(scope: Scope, viewer: Viewer) -> Scope | None:
 def signed_out() -> None:
     """Say that the person is not, or no longer, signed in."""
     with st.container(border=True):
-        st.subheader(f":material/lock: {say('Please sign in')}", anchor=False)
-        st.write(say("Your sign-in has ended, or your token was revoked."))
-        st.html(f'<a class="pm-link" href="{SIGN_IN}" target="_self">{say("Sign in")}</a>')
+        st.subheader(f":material/lock: {_('Please sign in')}", anchor=False)
+        st.write(_("Your sign-in has ended, or your token was revoked."))
+        st.html(f'<a class="pm-link" href="{SIGN_IN}" target="_self">{_("Sign in")}</a>')
 
 
 def no_such_unit() -> None:
     """Say that there is no such unit; one that the viewer may not see looks the same."""
     with st.container(border=True):
-        st.subheader(f":material/search_off: {say('No such unit')}", anchor=False)
-        st.write(say("The address names a unit that is not here, was closed, or is not yours to see."))
-        st.html(f'<a class="pm-link" href="./" target="_self">{say("To the first page")}</a>')
+        st.subheader(f":material/search_off: {_('No such unit')}", anchor=False)
+        st.write(_("The unit in this address does not exist, was closed, or is not visible to you."))
+        st.html(f'<a class="pm-link" href="./" target="_self">{_("To the first page")}</a>')
 
 
 def next_step(title: str, problem: str, remedy: str, icon: str = "database_off") -> None:
@@ -100,7 +101,7 @@ def next_step(title: str, problem: str, remedy: str, icon: str = "database_off")
 
 def no_units() -> None:
     """Say how the first unit is added."""
-    next_step(say("No units yet"), "", say(NO_UNITS), "add_home")
+    next_step(_("No units yet"), "", _(NO_UNITS), "add_home")
 
 
 def freshness(opened: Warehouse, time_zone: str) -> None:
@@ -109,7 +110,7 @@ def freshness(opened: Warehouse, time_zone: str) -> None:
     if opened.as_of is None or now - opened.as_of <= STALE_MS:
         return
     known = f"{moment(opened.as_of, time_zone)} ({ago(opened.as_of, now)})"
-    told = say("**The bridge is not running.** Last known data of {instant}.", instant=known)
+    told = _("**The bridge is not running.** Last known data of {instant}.", instant=known)
     st.warning(told, icon=":material/sync_disabled:")
 
 

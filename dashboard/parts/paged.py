@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.text.formatting import count
 from dashboard.text.markup import Cell, table
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 PAGE_ROWS: Final = 50
 
@@ -27,8 +27,8 @@ def show_paged[T](
     page = st.pagination(pages, key=f"{key} page") if pages > 1 else 1
     first = (page - 1) * many
     shown = rows[first : first + many]
-    below.html(table([say(header) for header in headers], [row(one) for one in shown], caption, wide=True))
+    below.html(table([_(header) for header in headers], [row(one) for one in shown], caption, wide=True))
     if pages > 1:
         span = {"first": count(first + 1), "last": count(first + len(shown)), "all": count(len(rows))}
-        st.caption(say("{first} to {last} of {all}", **span))
+        st.caption(_("{first} to {last} of {all}", **span))
     return shown

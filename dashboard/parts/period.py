@@ -8,13 +8,14 @@ from typing import Final
 import streamlit as st
 
 from dashboard.data.warehouse import local_date
-from dashboard.text.translate import say
+from dashboard.text.translate import _
+from meter_bridge.text.marks import N_
 
 DAY_MS: Final = 24 * 3_600_000
-LAST: Final = {"7 days": 7, "30 days": 30, "90 days": 90, "1 year": 365}
-THIS_MONTH: Final = "This month"
-LAST_MONTH: Final = "Last month"
-OTHER: Final = "Other days"
+LAST: Final = {N_("7 days"): 7, N_("30 days"): 30, N_("90 days"): 90, N_("1 year"): 365}
+THIS_MONTH: Final = N_("This month")
+LAST_MONTH: Final = N_("Last month")
+OTHER: Final = N_("Other days")
 NAMES: Final = (*LAST, THIS_MONTH, LAST_MONTH, OTHER)
 KEY: Final = "period"
 DAYS_KEY: Final = "other days"
@@ -51,12 +52,12 @@ class Period:
 def choose_period(default: str = "30 days") -> Period:
     """Let the person choose."""
     chosen = st.selectbox(
-        say("Time"), NAMES, index=NAMES.index(default), format_func=say, key=KEY, bind="query-params"
+        _("Time"), NAMES, index=NAMES.index(default), format_func=_, key=KEY, bind="query-params"
     )
     if chosen == OTHER:
         today = local_date(int(time.time() * 1000), "UTC")
         st.date_input(
-            say("Days"),
+            _("Days"),
             (today - timedelta(days=6), today),
             max_value=today + timedelta(days=1),
             key=DAYS_KEY,

@@ -14,7 +14,8 @@ from dashboard.settings import settings
 from dashboard.text.formatting import money, short_moment
 from dashboard.text.labels import told_apart
 from dashboard.text.markup import plain
-from dashboard.text.translate import ENGLISH, say
+from dashboard.text.translate import _
+from meter_bridge.text.languages import ENGLISH
 
 RECEIPT: Final = "receipt"
 
@@ -24,19 +25,19 @@ def offer_receipts(payments: Sequence[Payment], viewer: Viewer) -> None:
     if not payments:
         return
     if viewer.token is None:
-        st.caption(say("Sign in with a token to download receipts; the bridge makes them."))
+        st.caption(_("Sign in with a token to download receipts; the bridge creates them."))
         return
     known = {payment.id: payment for payment in payments}
     labels = told_apart(known, lambda each: _short(known[each]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            say("Receipt for"),
+            _("Receipt for"),
             list(known),
             format_func=labels.__getitem__,
             key="receipt",
             width=420,
         )
-        asked = st.button(say("Make the receipt"), key="make receipt", icon=":material/receipt_long:")
+        asked = st.button(_("Create the receipt"), key="make receipt", icon=":material/receipt_long:")
         if asked and chosen is not None:
             _make(viewer.token, known[chosen])
         hand_over(RECEIPT, chosen)
@@ -47,10 +48,10 @@ def _make(token: str, payment: Payment) -> None:
     language = settings().language or ENGLISH
     path = ("accounts", payment.account_id, "top-ups", payment.id, "receipt")
     try:
-        with st.spinner(say("The bridge makes the receipt …")):
+        with st.spinner(_("The bridge is creating the receipt …")):
             answer = bridge_of(settings()).get(token, *path, query=f"format=pdf&language={language}")
     except BridgeDownError:
-        st.warning(say("The bridge does not answer; receipts are made by it. Try again once it runs."))
+        st.warning(_("The bridge does not respond; it creates the receipts. Try again once it is running."))
     except RefusedError as refused:
         st.error(plain(str(refused)))
     else:

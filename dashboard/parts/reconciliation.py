@@ -29,7 +29,8 @@ from dashboard.reconciling.reading import (
 from dashboard.text.formatting import count, day, money, short_moment
 from dashboard.text.labels import told_apart
 from dashboard.text.markup import Cell, plain, soft, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _
+from meter_bridge.text.marks import N_
 
 NONE: Final = -1
 SHOWN_PROBLEMS: Final = 5
@@ -38,20 +39,20 @@ SHOWN_PROBLEMS: Final = 5
 def show_reconciliation(opened: Warehouse, viewer: Viewer, wanted: Wanted, currencies: Sequence[str]) -> None:
     """Ask for a statement, and say what agrees and what does not."""
     st.caption(
-        say(
-            "Upload a payment provider's or bank's statement as CSV. Choose the same days above, and the "
-            "provider's method. Lines and payments go together by reference, else by amount within {days} "
-            "days. Nothing is booked, and the file is not kept.",
+        _(
+            "Upload a payment provider's or bank's statement as CSV. Choose the same days above, and the"
+            " provider's method. Lines and payments are matched by reference, else by amount within {days}"
+            " days. Nothing is booked, and the file is not kept.",
             days=MOST_DAYS,
         )
     )
-    file = st.file_uploader(say("Statement (CSV)"), type=["csv", "txt"], key="provider statement")
+    file = st.file_uploader(_("Statement (CSV)"), type=["csv", "txt"], key="provider statement")
     if file is None:
         return
     try:
         cells = read_table(file.getvalue())
     except StatementError as problem:
-        st.error(say(str(problem)), icon=":material/error:")
+        st.error(str(problem), icon=":material/error:")
         return
     currency, columns = _columns(cells, currencies)
     read = read_lines(cells, columns, currency)
@@ -73,28 +74,26 @@ def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, Columns]:
 
     name = told_apart(
         [*places, NONE],
-        lambda place: say("none") if place == NONE else cells.headers[place] or f"{place + 1}",
+        lambda place: _("none") if place == NONE else cells.headers[place] or f"{place + 1}",
     ).__getitem__
     first, second, third, fourth, fifth = st.columns(5)
-    day_at = first.selectbox(say("Day"), places, index=guessed.day, format_func=name, key="day column")
+    day_at = first.selectbox(_("Day"), places, index=guessed.day, format_func=name, key="day column")
     order = second.selectbox(
-        say("Written as"),
+        _("Written as"),
         list(ORDERS),
         index=list(ORDERS.values()).index(guessed.order),
-        format_func=say,
+        format_func=_,
         key="day order",
     )
-    amount = third.selectbox(
-        say("Amount"), places, index=guessed.amount, format_func=name, key="amount column"
-    )
+    amount = third.selectbox(_("Amount"), places, index=guessed.amount, format_func=name, key="amount column")
     reference = fourth.selectbox(
-        say("Reference"),
+        _("Reference"),
         [*places, NONE],
         index=len(places) if guessed.reference is None else guessed.reference,
         format_func=name,
         key="reference column",
     )
-    currency = fifth.selectbox(say("Currency"), currencies, key="statement currency")
+    currency = fifth.selectbox(_("Currency"), currencies, key="statement currency")
     return currency, Columns(day_at, amount, None if reference == NONE else reference, ORDERS[order])
 
 
@@ -103,10 +102,10 @@ def _problems(read: Read) -> None:
     if read.problems:
         listed = "  \n".join(plain(each) for each in read.problems[:SHOWN_PROBLEMS])
         more = len(read.problems) - SHOWN_PROBLEMS
-        rest = f"  \n{say('and {number} more', number=count(more))}" if more > 0 else ""
-        st.warning(f"{say('Lines that could not be read:')}  \n{listed}{rest}", icon=":material/error:")
+        rest = f"  \n{_('and {number} more', number=count(more))}" if more > 0 else ""
+        st.warning(f"{_('Lines that could not be read:')}  \n{listed}{rest}", icon=":material/error:")
     if read.outgoing:
-        st.caption(say("{number} lines of zero or below are left out.", number=count(read.outgoing)))
+        st.caption(_("{number} lines of zero or below are left out.", number=count(read.outgoing)))
 
 
 def _show(found: Reconciliation, currency: str) -> None:
@@ -117,46 +116,46 @@ def _show(found: Reconciliation, currency: str) -> None:
     show_figures(
         [
             Figure(
-                say("Agree"),
+                _("Agree"),
                 count(len(found.agree)),
                 None,
-                say("{number} by amount and day", number=count(by_amount)),
+                _("{number} by amount and day", number=count(by_amount)),
             ),
-            Figure(say("To look at"), count(open_ones), None, say("lines and payments")),
-            Figure(say("Statement"), money(found.statement_total, currency), None, None),
-            Figure(say("Ledger"), money(found.ledger_total, currency), None, None),
-            Figure(say("Difference"), money(difference, currency), None, say("statement less ledger")),
+            Figure(_("To check"), count(open_ones), None, _("lines and payments")),
+            Figure(_("Statement"), money(found.statement_total, currency), None, None),
+            Figure(_("Ledger"), money(found.ledger_total, currency), None, None),
+            Figure(_("Difference"), money(difference, currency), None, _("statement minus ledger")),
         ]
     )
     if not open_ones:
-        st.success(say("Statement and ledger agree."), icon=":material/check_circle:")
+        st.success(_("Statement and ledger agree."), icon=":material/check_circle:")
     _lines(found.only_statement, currency)
     _pairs(found.differ, currency)
     _payments(found.only_ledger)
-    offer_table("reconciliation", lambda: reconciliation_table(found, currency), say("All lines as a file"))
+    offer_table("reconciliation", lambda: reconciliation_table(found, currency), _("All lines as a file"))
 
 
 def _lines(lines: Sequence[Line], currency: str) -> None:
     """Show what was paid to the provider and is not booked."""
     if lines:
-        st.subheader(say("On the statement, not booked"), anchor=False)
+        st.subheader(_("On the statement, not booked"), anchor=False)
         show_paged(
             lines,
             lambda line: [
-                Cell(f"{plain_text(line.reference)}{soft(say('line {number}', number=line.number))}"),
+                Cell(f"{plain_text(line.reference)}{soft(_('line {number}', number=line.number))}"),
                 Cell(day(line.day), number=True),
                 Cell(money(line.amount, currency), number=True),
             ],
-            ("Reference", "Day", "Amount"),
+            (N_("Reference"), N_("Day"), N_("Amount")),
             key="only statement",
-            caption=say("On the statement, not booked"),
+            caption=_("On the statement, not booked"),
         )
 
 
 def _pairs(pairs: Sequence[Pair], currency: str) -> None:
     """Show references whose amounts differ."""
     if pairs:
-        st.subheader(say("Amounts differ"), anchor=False)
+        st.subheader(_("Amounts differ"), anchor=False)
         show_paged(
             pairs,
             lambda pair: [
@@ -164,16 +163,16 @@ def _pairs(pairs: Sequence[Pair], currency: str) -> None:
                 Cell(money(pair.line.amount, currency), number=True),
                 Cell(money(pair.payment.amount, currency), number=True),
             ],
-            ("Unit", "Statement", "Ledger"),
+            (N_("Unit"), N_("Statement"), N_("Ledger")),
             key="amounts differ",
-            caption=say("Amounts differ"),
+            caption=_("Amounts differ"),
         )
 
 
 def _payments(payments: Sequence[Payment]) -> None:
     """Show what is booked and not on the statement."""
     if payments:
-        st.subheader(say("Booked, not on the statement"), anchor=False)
+        st.subheader(_("Booked, not on the statement"), anchor=False)
         show_paged(
             payments,
             lambda payment: [
@@ -181,12 +180,12 @@ def _payments(payments: Sequence[Payment]) -> None:
                 Cell(short_moment(payment.at, payment.time_zone), number=True),
                 Cell(money(payment.amount, payment.currency), number=True),
             ],
-            ("Unit", "When", "Amount"),
+            (N_("Unit"), N_("When"), N_("Amount")),
             key="only ledger",
-            caption=say("Booked, not on the statement"),
+            caption=_("Booked, not on the statement"),
         )
 
 
 def plain_text(text: str) -> str:
     """Return a text of the file as markup shows it."""
-    return soft(text) if text else soft(say("no reference"))
+    return soft(text) if text else soft(_("no reference"))

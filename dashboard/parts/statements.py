@@ -11,7 +11,7 @@ from dashboard.parts.made_file import MadeFile, hand_over, keep
 from dashboard.settings import settings
 from dashboard.text.formatting import month
 from dashboard.text.markup import plain
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 MONTHS: Final = 24
 FORMS: Final = {"pdf": "application/pdf", "csv": "text/csv"}
@@ -21,19 +21,19 @@ STATEMENT: Final = "statement"
 def show_statements(viewer: Viewer, account_id: str, today: date | None, opened: date | None) -> None:
     """Let the person choose a month, and hand its statement over."""
     with st.container(border=True):
-        st.subheader(say("Statement"), anchor=False)
+        st.subheader(_("Statement"), anchor=False)
         if viewer.token is None:
-            st.caption(say("Sign in with a token to download statements; the bridge makes them."))
+            st.caption(_("Sign in with a token to download statements; the bridge creates them."))
             return
         if today is None:
-            st.caption(say("There is nothing to state yet."))
+            st.caption(_("There is nothing to put on a statement yet."))
             return
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = st.selectbox(
-                say("Month"), months(today, opened), format_func=month, key="statement month", width=180
+                _("Month"), months(today, opened), format_func=month, key="statement month", width=180
             )
             form = st.segmented_control(
-                say("As"),
+                _("As"),
                 list(FORMS),
                 default="pdf",
                 required=True,
@@ -41,7 +41,7 @@ def show_statements(viewer: Viewer, account_id: str, today: date | None, opened:
                 key="statement form",
                 label_visibility="collapsed",
             )
-            asked = st.button(say("Make it"), key="make statement", icon=":material/description:")
+            asked = st.button(_("Create"), key="make statement", icon=":material/description:")
         if asked and chosen is not None:
             _make(viewer, account_id, chosen, form or "pdf")
         hand_over(STATEMENT, account_id)
@@ -64,14 +64,14 @@ def months(today: date, opened: date | None) -> list[date]:
 def _make(viewer: Viewer, account_id: str, chosen: date, form: str) -> None:
     """Ask the bridge for a statement and keep it for the download."""
     told = f"{chosen:%Y-%m}"
-    query = f"from={told}&to={told}&detail=day&format={form}"
+    query = f"from={told}&to={told}&detail=day&format={form}&language={settings().language}"
     try:
-        with st.spinner(say("The bridge makes the statement …")):
+        with st.spinner(_("The bridge is creating the statement …")):
             answer = bridge_of(settings()).get(
                 viewer.token or "", "accounts", account_id, "statement", query=query
             )
     except BridgeDownError:
-        st.warning(say("The bridge does not answer; statements are made by it. Try again once it runs."))
+        st.warning(_("The bridge does not respond; it creates the statements. Try again once it is running."))
     except RefusedError as refused:
         st.error(plain(str(refused)))
     else:

@@ -12,20 +12,23 @@ from dashboard.data.warehouse import local_date
 from dashboard.pricing.edited import EditError, Words, differences, edited, words_of, written
 from dashboard.queries.tariffs import Tariff
 from dashboard.text.formatting import day as day_text
-from dashboard.text.labels import counted, told_apart
+from dashboard.text.labels import told_apart
 from dashboard.text.markup import plain
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
+from meter_bridge.text import marks
+from meter_bridge.text.marks import N_
 
-EDIT: Final = "This one with other figures"
-OTHER: Final = "Another tariff"
-TEXT: Final = "A tariff in words"
+EDIT: Final = N_("This one with other figures")
+OTHER: Final = N_("Another tariff")
+TEXT: Final = N_("A tariff in words")
 NOUNS: Final = {
-    "prices": ("price", "prices"),
-    "limits": ("limit", "limits"),
-    "charges": ("charge", "charges"),
-    "taxes": ("tax", "taxes"),
+    "prices": marks.ngettext("{number} price", "{number} prices"),
+    "limits": marks.ngettext("{number} limit", "{number} limits"),
+    "charges": marks.ngettext("{number} charge", "{number} charges"),
+    "taxes": marks.ngettext("{number} tax", "{number} taxes"),
 }
+PER: Final = {"day": N_("per day"), "week": N_("per week"), "month": N_("per month")}
 EXAMPLE: Final = """\
 blocks: [100 kWh, 300 kWh]
 bands:
@@ -45,11 +48,11 @@ MAX_TEXT: Final = 20_000
 def choose_other(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
     """Let the person say which tariff the load is to be priced by; None while it is not one yet."""
     way = st.segmented_control(
-        say("Compare with"),
+        _("Compare with"),
         [EDIT, OTHER, TEXT],
         default=EDIT,
         required=True,
-        format_func=say,
+        format_func=_,
         key="what-if way",
         label_visibility="collapsed",
     )
@@ -73,10 +76,10 @@ def _another(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -
         if each.currency == version.currency and each.id != version.id
     }
     if not known:
-        st.caption(say("There is no other tariff in {currency}: edit this one.", currency=version.currency))
+        st.caption(_("There is no other tariff in {currency}: edit this one.", currency=version.currency))
         return None
     chosen = st.selectbox(
-        say("Tariff"),
+        _("Tariff"),
         list(known),
         format_func=told_apart(known, lambda each: version_name(*known[each], present)).__getitem__,
         key="other tariff",
@@ -87,7 +90,7 @@ def _another(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -
 def version_name(tariff: Tariff, version: TariffVersion, present: Tariff | None = None) -> str:
     """Return a version by its tariff and its start."""
     started = local_date(version.valid_from, version.time_zone)
-    since = say("from {day}", day=day_text(started)) if started > date(1971, 1, 1) else say("from the begin")
+    since = _("from {day}", day=day_text(started)) if started > date(1971, 1, 1) else _("from the start")
     several = len(tariff.versions) > 1 or tariff is present
     return f"{tariff.name}, {since}" if several else tariff.name
 
@@ -106,7 +109,7 @@ def _edited(present: Tariff, version: TariffVersion) -> Timeline | None:
         rows, ends = _ladder(version, number, before, mark)
         prices.append(rows)
         limits.append(ends)
-    named = [(charge.name, say(f"per {charge.per}")) for charge in version.standing]
+    named = [(charge.name, _(PER[charge.per])) for charge in version.standing]
     named += [(tax.name, "%") for tax in version.taxes]
     given = _fields(named, [*before.standing, *before.taxes], mark)
     many = len(before.standing)
@@ -114,11 +117,11 @@ def _edited(present: Tariff, version: TariffVersion) -> Timeline | None:
     changed = {name: many for name, many in differences(before, after).items() if many}
     if not changed:
         st.caption(
-            say("Change a price, limit, charge or tax; amounts in {currency}.", currency=version.currency)
+            _("Change a price, limit, charge or tax; amounts in {currency}.", currency=version.currency)
         )
         return None
-    told = ", ".join(counted(many, *NOUNS[name]) for name, many in changed.items())
-    st.caption(say("Changed: {figures}.", figures=told))
+    told = ", ".join(ngettext(*NOUNS[name], many) for name, many in changed.items())
+    st.caption(_("Changed: {figures}.", figures=told))
     return Timeline((edited(version, after),))
 
 
@@ -127,14 +130,14 @@ def _ladder(
 ) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
     """Show the prices of a ladder by block and band, and its limits, to be changed."""
     ladder = version.ladders[number]
-    told = [band_name(band) or say("Price") for band in ladder.bands]
+    told = [band_name(band) or _("Price") for band in ladder.bands]
     if len(set(told)) < len(told):
         told = list(ladder.bands)
     columns = {name: [row[place] for row in before.prices[number]] for place, name in enumerate(told)}
-    ends = say("Up to, kWh")
+    ends = _("Up to, kWh")
     if ladder.limits:
         columns = {ends: [*before.limits[number], ""]} | columns
-    head = say("Per kWh before tax")
+    head = _("Per kWh before tax")
     shown = st.data_editor(
         {head: [name.partition("<br>")[0] for name in block_names(ladder)]} | columns,
         key=f"prices {mark} {number}",
@@ -167,13 +170,11 @@ def _fields(named: Sequence[tuple[str, str]], values: Sequence[str], mark: str) 
 def _in_words(version: TariffVersion) -> Timeline | None:
     """Let the person write a tariff as a site file has it."""
     text = st.text_area(
-        say("As in a site file, below a version's from:"),
+        _("As in a site file, below a version's from:"),
         EXAMPLE,
         height=260,
         max_chars=MAX_TEXT,
         key="tariff in words",
-        help=say(
-            "docs/tariffs.md describes every word. Amounts are in {currency}.", currency=version.currency
-        ),
+        help=_("docs/tariffs.md describes every key. Amounts are in {currency}.", currency=version.currency),
     )
     return Timeline((written(text or "", version),)) if text and text.strip() else None

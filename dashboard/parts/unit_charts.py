@@ -21,7 +21,7 @@ from dashboard.queries.hourly import hourly
 from dashboard.queries.profile import profile
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import Usage, bands, usage
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 TWO_PERIODS: Final = 62
 LEAST_PROFILE: Final = 28
@@ -41,7 +41,7 @@ def show_charts(
         _balance(opened, viewer, unit, thresholds, days)
     used = opened.once(usage, viewer, unit.id, days)
     if not used:
-        told = say("No charges in this time yet; they appear with the first readings.")
+        told = _("No charges in this period yet; they appear with the first readings.")
         st.info(told, icon=":material/hourglass_empty:")
         return
     names = opened.once(bands, viewer)
@@ -53,7 +53,7 @@ def show_charts(
     with energy.container(border=True, height="stretch"):
         _energy(opened, viewer, unit, used, names)
     with st.container(border=True):
-        st.subheader(say("When it is used, kWh an hour"), anchor=False)
+        st.subheader(_("When it is used, kWh per hour"), anchor=False)
         draw(week_heat(opened.once(profile, viewer, unit.id, max(days, LEAST_PROFILE)), palette()), "heat")
 
 
@@ -64,7 +64,7 @@ def _month(opened: Warehouse, viewer: Viewer, unit: Unit, names: Sequence[str], 
         return
     begun = since or today.replace(day=1)
     used = opened.once(usage, viewer, unit.id, max((today - begun).days + 1, 1) + TWO_PERIODS)
-    by_band = _stacked_by(say("This period so far, {currency}", currency=unit.currency), "month by", names)
+    by_band = _stacked_by(_("This period so far, {currency}", currency=unit.currency), "month by", names)
     earliest = begun - timedelta(days=TWO_PERIODS)
     wanted = [use for use in used if use.day >= earliest]
     draw(month_accrual(wanted, begun, names if by_band else None, unit.currency, palette()), "month")
@@ -77,11 +77,11 @@ def _stacked_by(title: str, key: str, names: Sequence[str]) -> bool:
         if not names:
             return False
         by = st.segmented_control(
-            say("Stacked by"),
+            _("Stacked by"),
             ["Block", "Band"],
             default="Block",
             required=True,
-            format_func=say,
+            format_func=_,
             key=key,
             label_visibility="collapsed",
         )
@@ -90,7 +90,7 @@ def _stacked_by(title: str, key: str, names: Sequence[str]) -> bool:
 
 def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
     """Show the cost per day by block, or by band."""
-    by_band = _stacked_by(say("Cost per day, {currency}", currency=currency), "by", names)
+    by_band = _stacked_by(_("Cost per day, {currency}", currency=currency), "by", names)
     draw(
         cost_by_band(used, names, currency, palette())
         if by_band
@@ -104,13 +104,13 @@ def _energy(
 ) -> None:
     """Show the energy per day, or per hour of the last days."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(say("Energy, kWh"), anchor=False, width="content")
+        st.subheader(_("Energy, kWh"), anchor=False, width="content")
         per = st.segmented_control(
-            say("Shown by"),
+            _("Shown by"),
             ["Day", "Hour"],
             default="Day",
             required=True,
-            format_func=say,
+            format_func=_,
             key="energy by",
             label_visibility="collapsed",
         )
@@ -123,7 +123,7 @@ def _energy(
 
 def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int) -> None:
     """Show the balance over time."""
-    st.subheader(say("Balance, {currency}", currency=unit.currency), anchor=False)
+    st.subheader(_("Balance, {currency}", currency=unit.currency), anchor=False)
     now = BalanceNow(
         at=opened.as_of or 0,
         available=unit.available,

@@ -14,7 +14,7 @@ from dashboard.parts.key_figures import Figure
 from dashboard.queries.units import Unit
 from dashboard.queries.week import Weeks, charged_and_energy
 from dashboard.text.formatting import ago, days, kwh, moment, money, number_of_days, power, short_moment
-from dashboard.text.translate import inside, say
+from dashboard.text.translate import _, inside
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -28,68 +28,66 @@ def unit_figures(
     charged, energy = opened.once(charged_and_energy, viewer)
     week = charged.get(unit.currency, Weeks(now=0, before=0))
     return [
-        Figure(say("Balance"), money(unit.available, unit.currency), None, _accrued(unit)),
-        Figure(say("Lasts"), days(standing.days_left), None, why_days(standing, opened.as_of or 0)),
+        Figure(_("Balance"), money(unit.available, unit.currency), None, _accrued(unit)),
+        Figure(_("Lasts"), days(standing.days_left), None, why_days(standing, opened.as_of or 0)),
         *(() if price is None else (_next_kwh(price, unit.currency),)),
-        Figure(say("Charged, 7 days"), money(week.now, unit.currency), None, kwh(energy.now)),
-        Figure(say("Power now"), power(unit.power_mw), None, _read(unit, int(time.time() * 1000))),
+        Figure(_("Charged, 7 days"), money(week.now, unit.currency), None, kwh(energy.now)),
+        Figure(_("Power now"), power(unit.power_mw), None, _read(unit, int(time.time() * 1000))),
     ]
 
 
 def _accrued(unit: Unit) -> str:
     """Return what the balance consists of."""
-    return say("{amount} not yet posted", amount=money(unit.accrued, unit.currency))
+    return _("{amount} not yet posted", amount=money(unit.accrued, unit.currency))
 
 
 def why_days(standing: UnitStatus, now: int) -> str:
     """Return until when credit lasts, with the band where there is one, or why that is not told."""
     if standing.unit.never_ends:
-        return say("billed later, never cut")
+        return _("billed later, never cut")
     if standing.days_left is None:
-        return say("needs three full days of use")
-    out = standing.duration.depletion
-    if out is None:
-        return (
-            say("nothing is left") if standing.days_left < BEYOND_FORECAST else say("no end is in sight yet")
-        )
+        return _("needs three full days of use")
+    depletion = standing.duration.depletion
+    if depletion is None:
+        return _("nothing is left") if standing.days_left < BEYOND_FORECAST else _("no end in sight yet")
     zone = standing.unit.time_zone
     if standing.days_left <= 0:
-        return say("nothing is left")
-    if out.soonest is None or out.latest is None:
-        return say("until {instant}", instant=short_moment(out.at, zone))
-    if out.soonest - now < DAY_MS:
-        early, late = short_moment(out.soonest, zone), short_moment(out.latest, zone)
-        return say("{early} to {late}, four times out of five", early=early, late=late)
-    early, late = (number_of_days((at - now) / DAY_MS) for at in (out.soonest, out.latest))
+        return _("nothing is left")
+    if depletion.soonest is None or depletion.latest is None:
+        return _("until {instant}", instant=short_moment(depletion.at, zone))
+    if depletion.soonest - now < DAY_MS:
+        early, late = short_moment(depletion.soonest, zone), short_moment(depletion.latest, zone)
+        return _("{early} to {late}, four times out of five", early=early, late=late)
+    early, late = (number_of_days((at - now) / DAY_MS) for at in (depletion.soonest, depletion.latest))
     if early == late:
-        return say("until {instant}", instant=short_moment(out.at, zone))
-    return say("{early} to {late} days, four times out of five", early=early, late=late)
+        return _("until {instant}", instant=short_moment(depletion.at, zone))
+    return _("{early} to {late} days, four times out of five", early=early, late=late)
 
 
 def _next_kwh(price: PriceNow, currency: str) -> Figure:
     """Return what the next kWh costs, and where on the ladder that is."""
-    return Figure(say("Next kWh"), money(price.per_kwh, currency), None, where_on_ladder(price))
+    return Figure(_("Next kWh"), money(price.per_kwh, currency), None, where_on_ladder(price))
 
 
 def where_on_ladder(price: PriceNow) -> str:
     """Return block and band, and how far it is to the next block."""
     parts = []
     if price.blocks > 1:
-        parts.append(say("block {number} of {all}", number=price.block, all=price.blocks))
+        parts.append(_("block {number} of {all}", number=price.block, all=price.blocks))
     if price.bands > 1:
         parts.append(inside(band_name(price.band)))
     if price.left_wh is not None:
-        parts.append(say("{energy} to the next", energy=kwh(price.left_wh)))
-    return " · ".join(parts) if parts else say("one price for all")
+        parts.append(_("{energy} to the next", energy=kwh(price.left_wh)))
+    return " · ".join(parts) if parts else _("one price for all")
 
 
 def _read(unit: Unit, now: int) -> str:
     """Return when the meter was last heard, by the clock on the wall: the bridge may be silent as well."""
     if unit.read_at is None:
-        return say("no reading yet")
+        return _("no reading yet")
     if now - unit.read_at < HOUR_MS:
-        return say("read {when}", when=ago(unit.read_at, now))
-    return say("read {when}", when=moment(unit.read_at, unit.time_zone))
+        return _("read {when}", when=ago(unit.read_at, now))
+    return _("read {when}", when=moment(unit.read_at, unit.time_zone))
 
 
 def thresholds(unit: Unit) -> tuple[int, ...]:

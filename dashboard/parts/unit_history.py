@@ -25,7 +25,7 @@ from dashboard.text.labels import (
     supply_word,
 )
 from dashboard.text.markup import Cell, chip, soft, table
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
 
 SHOWN: Final = 8
@@ -37,21 +37,21 @@ def show_history(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
     left, right = st.columns(2)
     if viewer.role is not Role.CARETAKER:
         with left.container(border=True, height="stretch"):
-            st.subheader(say("Top-ups"), anchor=False)
+            st.subheader(_("Top-ups"), anchor=False)
             paid = opened.once(top_ups, viewer, unit.id)
-            _listed(_top_ups(paid, unit), say("No top-up yet."), say("top-ups"))
+            _listed(_top_ups(paid, unit), _("No top-up yet."), _("top-ups"))
             offer_receipts(opened.once(unit_payments, viewer, unit.id, RECEIPTS), viewer)
     with right.container(border=True, height="stretch"):
-        st.subheader(say("Alerts"), anchor=False)
+        st.subheader(_("Alerts"), anchor=False)
         found = opened.once(unit_alerts, viewer, unit.id)
-        _listed(_alerts(found, unit), say("No alert so far."), say("alerts"))
-        st.subheader(say("Supply"), anchor=False)
+        _listed(_alerts(found, unit), _("No alert so far."), _("alerts"))
+        st.subheader(_("Supply"), anchor=False)
         changes = opened.once(supply_changes, viewer, unit.id)
-        _listed(_supply(changes, unit), say("No supply decision yet."), say("decisions"))
+        _listed(_supply(changes, unit), _("No supply decision yet."), _("decisions"))
         sent = opened.once(commands, viewer)
         if viewer.is_staff and sent:
-            st.subheader(say("Relay"), anchor=False)
-            _listed(_commands(sent, unit), "", say("commands"))
+            st.subheader(_("Relay"), anchor=False)
+            _listed(_commands(sent, unit), "", _("commands"))
 
 
 type Listing = tuple[tuple[str, ...], list[list[Cell]]]
@@ -65,7 +65,7 @@ def _listed(listing: Listing, none: str, name: str) -> None:
         return
     st.html(table(headers, rows[:SHOWN], name))
     if rows[SHOWN:]:
-        with st.expander(say("{number} older {things}", number=count(len(rows) - SHOWN), things=name)):
+        with st.expander(_("{number} older {things}", number=count(len(rows) - SHOWN), things=name)):
             st.html(table(headers, rows[SHOWN:], name))
 
 
@@ -79,19 +79,19 @@ def _top_ups(paid: Sequence[TopUp], unit: Unit) -> Listing:
         ]
         for one in paid
     ]
-    return (say("When"), say("Paid"), say("Balance after")), rows
+    return (_("When"), _("Paid"), _("Balance after")), rows
 
 
 def _how(one: TopUp) -> str:
     """Return method and reference."""
-    method = say(METHODS.get(one.method or "", spelled(one.method or "").capitalize())) if one.method else ""
+    method = _(METHODS.get(one.method or "", spelled(one.method or "").capitalize())) if one.method else ""
     return " · ".join(part for part in (method, one.reference) if part)
 
 
 def _split(one: TopUp, currency: str) -> str:
     """Return where the money went."""
     if set(one.split) <= {"balance"}:
-        return say("all to balance")
+        return _("all to balance")
     return ", ".join(f"{money(part, currency)} {split_word(name)}" for name, part in one.split.items())
 
 
@@ -104,14 +104,14 @@ def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:
         ]
         for one in alerts
     ]
-    return (say("Alert"), say("Since")), rows
+    return (_("Alert"), _("Since")), rows
 
 
 def _ended(one: UnitAlert, unit: Unit) -> str:
     """Return whether an alert is still open, or when it closed."""
     if one.closed_at is None:
-        return say("open")
-    return say("closed {when}", when=short_moment(one.closed_at, unit.time_zone))
+        return _("open")
+    return _("closed {when}", when=short_moment(one.closed_at, unit.time_zone))
 
 
 def _supply(changes: Sequence[SupplyChange], unit: Unit) -> Listing:
@@ -120,19 +120,19 @@ def _supply(changes: Sequence[SupplyChange], unit: Unit) -> Listing:
         [
             Cell(f"{chip(supply_word(one.state))}{soft(_why(one))}"),
             Cell(
-                f"{short_moment(one.at, unit.time_zone)}{soft(say('by {name}', name=one.actor))}", number=True
+                f"{short_moment(one.at, unit.time_zone)}{soft(_('by {name}', name=one.actor))}", number=True
             ),
         ]
         for one in changes
     ]
-    return (say("Supply"), say("When")), rows
+    return (_("Supply"), _("When")), rows
 
 
 def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
     """Return relay commands with what became of them."""
     rows = [
         [
-            Cell(f"{say(POSITIONS.get(one.position, one.position))}{soft(one.meter_name)}"),
+            Cell(f"{_(POSITIONS.get(one.position, one.position))}{soft(one.meter_name)}"),
             Cell(
                 f"{short_moment(one.created_at, unit.time_zone)}{soft(outcome_text(one.outcome))}",
                 number=True,
@@ -140,7 +140,7 @@ def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
         ]
         for one in sent
     ]
-    return (say("Command"), say("When")), rows
+    return (_("Command"), _("When")), rows
 
 
 def _why(one: SupplyChange) -> str:

@@ -10,21 +10,22 @@ from dashboard.data.attention import Concern, UnitStatus, urgency
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.daily import costs_of
 from dashboard.text.formatting import ago, count, days, money, short_moment
-from dashboard.text.labels import alert_word, counted, reason_text, supply_word
+from dashboard.text.labels import alert_word, reason_text, supply_word
 from dashboard.text.markup import Cell, chip, soft, spark, table, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
+from meter_bridge.text.marks import N_
 
 PAGE_ROWS: Final = 50
 SPARK_DAYS: Final = 14
 DAY_MS: Final = 24 * 3_600_000
 ORDERS: Final[dict[str, Callable[[UnitStatus], tuple[object, ...]]]] = {
-    "Needs attention": urgency,
-    "Name": lambda s: (s.unit.name.casefold(), s.unit.id),
-    "Balance, lowest first": lambda s: (s.unit.currency, s.unit.available, s.unit.name),
-    "Balance, highest first": lambda s: (s.unit.currency, -s.unit.available, s.unit.name),
-    "Days left": lambda s: (s.days_left is None, s.days_left or 0, s.unit.name),
-    "Last top-up, oldest first": lambda s: (s.unit.top_up_at or 0, s.unit.name),
-    "Last top-up, newest first": lambda s: (-(s.unit.top_up_at or 0), s.unit.name),
+    N_("Needs attention"): urgency,
+    N_("Name"): lambda s: (s.unit.name.casefold(), s.unit.id),
+    N_("Balance, lowest first"): lambda s: (s.unit.currency, s.unit.available, s.unit.name),
+    N_("Balance, highest first"): lambda s: (s.unit.currency, -s.unit.available, s.unit.name),
+    N_("Days left"): lambda s: (s.days_left is None, s.days_left or 0, s.unit.name),
+    N_("Last top-up, oldest first"): lambda s: (s.unit.top_up_at or 0, s.unit.name),
+    N_("Last top-up, newest first"): lambda s: (-(s.unit.top_up_at or 0), s.unit.name),
 }
 
 
@@ -34,7 +35,7 @@ def show_unit_table(
     """Show the controls and the page of units that they ask for; return all that they ask for."""
     chosen = _chosen(standings, found)
     if not chosen:
-        told = say("No unit matches. Clear the search or the filter to see all.")
+        told = _("No unit matches. Clear the search or the filter to see all.")
         st.info(told, icon=":material/search_off:")
         return chosen
     pages = -(-len(chosen) // PAGE_ROWS)
@@ -48,7 +49,13 @@ def show_unit_table(
     below.html(_table(shown, costs, opened.as_of or 0))
     if pages > 1:
         span = {"first": count(first + 1), "last": count(first + len(shown))}
-        st.caption(say("{first} to {last} of {all}", all=counted(len(chosen), "unit", "units"), **span))
+        st.caption(
+            _(
+                "{first} to {last} of {all}",
+                all=ngettext("{number} unit", "{number} units", len(chosen)),
+                **span,
+            )
+        )
     return chosen
 
 
@@ -56,13 +63,13 @@ def _chosen(standings: Sequence[UnitStatus], found: Sequence[Concern]) -> list[U
     """Return the units that search and filter leave, in the order asked for."""
     search, order = st.columns([3, 2])
     text = search.text_input(
-        say("Search"),
-        placeholder=say("Unit, customer or site"),
+        _("Search"),
+        placeholder=_("Unit, customer or site"),
         key="search",
         bind="query-params",
         type="search",
     )
-    ordered = order.selectbox(say("Sort by"), list(ORDERS), format_func=say, key="sort", bind="query-params")
+    ordered = order.selectbox(_("Sort by"), list(ORDERS), format_func=_, key="sort", bind="query-params")
     wanted = _filtered(standings, found)
     return sorted(matching(wanted, text or ""), key=ORDERS[ordered])
 
@@ -73,7 +80,7 @@ def _filtered(standings: Sequence[UnitStatus], found: Sequence[Concern]) -> Sequ
         return standings
     labels = {each.cause.key: f"{each.cause.word.said} {count(len(each.units))}" for each in found}
     picked = st.pills(
-        say("Show"),
+        _("Show"),
         list(labels),
         format_func=lambda key: labels.get(key, key),
         key="show",
@@ -101,7 +108,7 @@ def _table(standings: Sequence[UnitStatus], costs: Mapping[str, Sequence[float]]
     rows = [
         _row(standing, costs.get(standing.unit.id, ()), now, several_sites=several) for standing in standings
     ]
-    return table(tuple(map(say, names)), rows, say("Units"), wide=True)
+    return table(tuple(map(_, names)), rows, _("Units"), wide=True)
 
 
 def _row(standing: UnitStatus, costs: Sequence[float], now: int, *, several_sites: bool) -> list[Cell]:
@@ -125,7 +132,7 @@ def _spark(costs: Sequence[float], currency: str) -> str:
     if not costs:
         return ""
     mean = money(round(sum(costs) / len(costs)), currency)
-    return spark(costs, say("Cost of {days} days, {mean} a day", days=len(costs), mean=mean))
+    return spark(costs, _("Cost of {days} days, {mean} a day", days=len(costs), mean=mean))
 
 
 def _reason(standing: UnitStatus) -> str:
@@ -146,7 +153,7 @@ def _top_up(standing: UnitStatus, now: int) -> str:
     """Return the last top-up with its time."""
     unit = standing.unit
     if unit.top_up_at is None or unit.top_up_amount is None:
-        return soft(say("none yet"))
+        return soft(_("none yet"))
     when = (
         ago(unit.top_up_at, now)
         if now - unit.top_up_at < DAY_MS

@@ -13,7 +13,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.parts.page import draw, palette
 from dashboard.queries.daily import Day, days, newest_day
 from dashboard.text.formatting import kwh, main_units, money
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 TWO_WEEKS: Final = 14
 
@@ -26,7 +26,7 @@ def show_weeks(opened: Warehouse, viewer: Viewer) -> None:
         return
     charts = [
         *(_charts_of_money(sums) if viewer.sees_money else ()),
-        (say("Energy, kWh"), Measure(_energy(sums), lambda wh: wh / 1000, kwh)),
+        (_("Energy, kWh"), Measure(_energy(sums), lambda wh: wh / 1000, kwh)),
     ]
     for column, (place, (title, measure)) in zip(st.columns(len(charts)), enumerate(charts), strict=True):
         with column.container(border=True, height="stretch"):
@@ -39,7 +39,7 @@ def _charts_of_money(sums: Sequence[Day]) -> list[tuple[str, Measure]]:
     currencies = sorted({each.currency for each in sums})
     charts = [
         (
-            say("Paid in, {currency}", currency=code),
+            _("Paid in, {currency}", currency=code),
             _money({one.day: one.paid for one in sums if one.currency == code}, code),
         )
         for code in currencies
@@ -47,7 +47,7 @@ def _charts_of_money(sums: Sequence[Day]) -> list[tuple[str, Measure]]:
     if len(currencies) == 1:
         code = currencies[0]
         charts.append(
-            (say("Charged, {currency}", currency=code), _money({one.day: one.charged for one in sums}, code))
+            (_("Charged, {currency}", currency=code), _money({one.day: one.charged for one in sums}, code))
         )
     return charts
 

@@ -23,15 +23,15 @@ from dashboard.pricing.pricer import PricingError
 from dashboard.pricing.what_if import Answer, Change, Question, what_if
 from dashboard.queries.tariffs import Tariff
 from dashboard.text.formatting import change, count, day, kwh, money, signed_money
-from dashboard.text.labels import counted
 from dashboard.text.markup import Cell, plain, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
 from meter_bridge.core.tariff.tariff import TariffVersion
+from meter_bridge.text.marks import N_
 
 ANSWER: Final = "what-if answer"
-OF_TARIFF: Final = "Units with this tariff"
-EVERY: Final = "All units"
-SOME: Final = "Units that a search finds"
+OF_TARIFF: Final = N_("Units with this tariff")
+EVERY: Final = N_("All units")
+SOME: Final = N_("Units matching a search")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def show_what_if(
 ) -> None:
     """Ask for tariff, units and time; show the answer that was worked out last."""
     with st.container(border=True):
-        st.subheader(say("What if it were another tariff"), anchor=False)
+        st.subheader(_("Compare with another tariff"), anchor=False)
         st.caption(
-            say(
+            _(
                 "Prices the real load of the units again, by the bridge's own rules, to the last unit. What "
                 "was charged comes from the ledger."
             )
@@ -66,12 +66,12 @@ def show_what_if(
         first, second, third = st.columns([1, 1, 1])
         with first:
             days = choose_period("Last month").between(today)
-        whom = second.selectbox(say("Units"), [OF_TARIFF, EVERY, SOME], format_func=say, key="what-if units")
+        whom = second.selectbox(_("Units"), [OF_TARIFF, EVERY, SOME], format_func=_, key="what-if units")
         accounts = _accounts(opened, viewer, whom, with_tariff, third)
         if accounts == ():
-            st.info(say("No unit is meant: choose others."), icon=":material/search_off:")
+            st.info(_("No unit is selected: choose others."), icon=":material/search_off:")
         ready = timeline is not None and accounts != ()
-        asked = st.button(say("Work it out"), type="primary", disabled=not ready, icon=":material/calculate:")
+        asked = st.button(_("Calculate"), type="primary", disabled=not ready, icon=":material/calculate:")
         if asked and timeline is not None:
             _work_out(
                 opened,
@@ -97,8 +97,8 @@ def _accounts(
     if whom == EVERY:
         return None
     text = column.text_input(
-        say("Search"),
-        placeholder=say("Unit, customer or site"),
+        _("Search"),
+        placeholder=_("Unit, customer or site"),
         key="what-if search",
         type="search",
         max_chars=200,
@@ -106,16 +106,16 @@ def _accounts(
     if not (text or "").strip():
         return ()
     found = matching(opened.once(unit_statuses, viewer), text or "")
-    column.caption(counted(len(found), "unit", "units"))
+    column.caption(ngettext("{number} unit", "{number} units", len(found)))
     return tuple(each.unit.id for each in found)
 
 
 def _work_out(opened: Warehouse, viewer: Viewer, question: Question, whom: str) -> None:
     """Price the load, and keep the answer until another is worked out."""
-    bar = st.progress(0.0, say("Pricing the load …"))
+    bar = st.progress(0.0, _("Calculating …"))
 
     def progress(share: float) -> None:
-        bar.progress(min(share, 1.0), say("Pricing the load …"))
+        bar.progress(min(share, 1.0), _("Calculating …"))
 
     try:
         answer = what_if(opened, viewer, question, progress)
@@ -130,29 +130,27 @@ def _work_out(opened: Warehouse, viewer: Viewer, question: Question, whom: str) 
 def _show(told: WhatIfResult) -> None:
     """Show revenue, distribution, and every unit."""
     answer = told.answer
-    st.caption(
-        say("{whom}, {first} to {last}.", whom=say(told.whom), first=day(told.first), last=day(told.last))
-    )
+    st.caption(_("{whom}, {first} to {last}.", whom=_(told.whom), first=day(told.first), last=day(told.last)))
     if answer.other_currencies:
-        left_out = counted(answer.other_currencies, "unit", "units")
+        left_out = ngettext("{number} unit", "{number} units", answer.other_currencies)
         st.warning(
-            say("{units} in another currency are left out.", units=left_out),
+            _("{units} in another currency are left out.", units=left_out),
             icon=":material/currency_exchange:",
         )
     if not answer.changes:
-        st.info(say("No unit to price in this time."), icon=":material/search_off:")
+        st.info(_("No unit to price in this period."), icon=":material/search_off:")
         return
     show_figures(_figures(answer))
     draw(difference_bars(answer, palette()), "differences")
     show_paged(
         answer.changes,
         lambda each: _row(each, answer.currency),
-        ("Unit", "Energy", "Charged", "Would have been", "Difference"),
+        (N_("Unit"), N_("Energy"), N_("Charged"), N_("Would have been"), N_("Difference")),
         key="what-if units",
-        caption=say("Who would pay more, and who less"),
+        caption=_("Who would pay more, and who less"),
         many=20,
     )
-    offer_table("what-if", lambda: what_if_table(answer), say("All units as a file"))
+    offer_table("what-if", lambda: what_if_table(answer), _("All units as a file"))
 
 
 def _figures(answer: Answer) -> list[Figure]:
@@ -161,32 +159,32 @@ def _figures(answer: Answer) -> list[Figure]:
     mean = difference // len(answer.changes)
     most, least = answer.changes[0], answer.changes[-1]
     return [
-        Figure(say("Charged"), money(answer.old, answer.currency), None, say("as it was")),
+        Figure(_("Charged"), money(answer.old, answer.currency), None, _("as before")),
         Figure(
-            say("Would have been"),
+            _("Would have been"),
             money(answer.new, answer.currency),
             change(answer.new, answer.old),
             signed_money(difference, answer.currency),
         ),
         Figure(
-            say("Pay more"),
+            _("Pay more"),
             count(answer.more),
             None,
             _at_most(most.difference, answer.more, answer.currency),
         ),
         Figure(
-            say("Pay less"),
+            _("Pay less"),
             count(answer.less),
             None,
             _at_most(least.difference, answer.less, answer.currency),
         ),
-        Figure(say("A unit"), signed_money(mean, answer.currency), None, say("in the mean")),
+        Figure(_("Per unit"), signed_money(mean, answer.currency), None, _("on average")),
     ]
 
 
 def _at_most(difference: int, units: int, currency: str) -> str:
     """Return what the unit with the greatest difference would notice, if there is one."""
-    return say("at most {amount}", amount=signed_money(difference, currency)) if units else say("nobody")
+    return _("at most {amount}", amount=signed_money(difference, currency)) if units else _("nobody")
 
 
 def _row(each: Change, currency: str) -> list[Cell]:

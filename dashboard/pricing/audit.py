@@ -6,7 +6,7 @@ guessed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,7 @@ from meter_bridge.core.rating.rating import LineKind, Terms
 from meter_bridge.core.rating.repricing import known_from
 from meter_bridge.core.tariff.periods import bounds
 from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockBasis, Timeline
+from meter_bridge.protocol.audit import Audit, Difference, Skipped
 
 _EVERYBODY: Final = Viewer(every_site=True)
 _SUPPLIES: Final = """
@@ -56,38 +57,6 @@ NO_ORDER: Final = (
     "several meters climb one ladder of several bands, and in which order they did is not on record"
 )
 WAIVED: Final = "standing charges were waived"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """A supply whose ledger differs from its price list in a billing period; amounts of its currency."""
-
-    account_id: str
-    supply_id: str
-    name: str
-    currency: str
-    period: str
-    charged: int
-    priced: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """A supply that sets cannot price, with the reason."""
-
-    supply_id: str
-    reason: str
-
-
-@dataclass(slots=True, kw_only=True)
-class Audit:
-    """What came of an audit."""
-
-    upto: int
-    supplies: int = 0
-    """How many were priced anew."""
-    differences: list[Difference] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

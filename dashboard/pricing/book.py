@@ -1,6 +1,6 @@
 """A tariff's prices, limits and taxes as tables, numbered as in the calendar."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dashboard.pricing.calendar import Calendar, Names, table
 from dashboard.pricing.fixed import Fixed, block_limits, fixed_charges, free_units, least_charge
-from meter_bridge.core.rating.rating import NO_BLOCK, TAX_KINDS, LineKind, Terms
+from meter_bridge.core.rating.rating import NO_BLOCK, LineKind, Terms
 from meter_bridge.core.tariff.bands import Band
 from meter_bridge.core.tariff.tariff import (
     EXACT,
@@ -324,11 +324,3 @@ def make_book(calendar: Calendar, groups: Sequence[Terms]) -> Book:
     """Return the tables of a calendar's tariff for some groups of terms."""
     names: Names[str] = Names(dict(calendar.bands.known))
     return Book(calendar, tuple(groups), names, tuple(fixed_charges(calendar, terms) for terms in groups))
-
-
-def tax_kinds() -> tuple[int, ...]:
-    """Return the numbers of the kinds of tax lines."""
-    return tuple(kind_number(kind) for kind in sorted(TAX_KINDS))
-
-
-type Tables = Mapping[str, pa.Table]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 from dashboard.text.labels import METHODS, spelled
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 _QUERY: Final = """
     SELECT t.seq, t.id, t.account_id, a.name, a.customer, a.site_name, a.time_zone, a.currency, t."at",
@@ -55,7 +55,7 @@ class Payment:
 
 def method_word(method: str) -> str:
     """Return how a payment came, in words."""
-    return say(METHODS.get(method, spelled(method).capitalize())) if method else ""
+    return _(METHODS.get(method, spelled(method).capitalize())) if method else ""
 
 
 def newest_payments(warehouse: Warehouse, viewer: Viewer, many: int) -> list[Payment]:

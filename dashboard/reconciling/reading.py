@@ -8,14 +8,17 @@ from io import StringIO
 import re
 from typing import Final
 
+from dashboard.text.formatting import count
+from dashboard.text.translate import _
 from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
+from meter_bridge.text.marks import N_
 
 MOST_LINES: Final = 100_000
 DELIMITERS: Final = ",;\t|"
 ENCODINGS: Final = ("utf-8-sig", "cp1252")
 THOUSAND: Final = 3
 YEAR_LENGTH: Final = 4
-ORDERS: Final = {"Year, month, day": "ymd", "Day, month, year": "dmy", "Month, day, year": "mdy"}
+ORDERS: Final = {N_("Year, month, day"): "ymd", N_("Day, month, year"): "dmy", N_("Month, day, year"): "mdy"}
 HINTS: Final = {
     "day": ("created", "date", "day", "datum", "time", "paid", "when"),
     "amount": ("gross", "amount", "betrag", "value", "montant", "paid in", "credit"),
@@ -78,9 +81,11 @@ def read_table(content: bytes) -> Table:
         dialect = csv.excel
     rows = [tuple(cell.strip() for cell in row) for row in csv.reader(StringIO(text), dialect) if any(row)]
     if len(rows) < 2:  # noqa: PLR2004 - a head and a line
-        raise StatementError("The file has no lines below its head. Export the statement again, as CSV.")
+        raise StatementError(_("The file has no lines below its head. Export the statement again, as CSV."))
     if len(rows) > MOST_LINES:
-        raise StatementError(f"The file has more than {MOST_LINES:,} lines. Export a shorter time.")
+        raise StatementError(
+            _("The file has more than {number} lines. Export a shorter period.", number=count(MOST_LINES))
+        )
     width = len(rows[0])
     whole = tuple(row[:width] + ("",) * (width - len(row)) for row in rows[1:])
     return Table(rows[0], whole)
@@ -93,7 +98,7 @@ def _decoded(content: bytes) -> str:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise StatementError("The file is no text. Export the statement again, as CSV.")
+    raise StatementError(_("The file is not text. Export the statement again, as CSV."))
 
 
 def guess(table: Table) -> Columns:
@@ -152,7 +157,7 @@ def day_of(text: str, order: str) -> date:
             return date(named["y"], named["m"], named["d"])
         except ValueError:
             pass
-    raise ValueError(f"{text!r} is no date in this order; choose another order or column")
+    raise ValueError(_("{text} is not a date in this order; choose another order or column", text=repr(text)))
 
 
 def amount_of(text: str, currency: str) -> int:
@@ -163,7 +168,13 @@ def amount_of(text: str, currency: str) -> int:
     try:
         steps = parse_amount(_plain(digits, currency), currency)
     except MoneyError as problem:
-        raise ValueError(f"{text!r} is no amount in {currency}; choose another column") from problem
+        raise ValueError(
+            _(
+                "{text} is not an amount in {currency}; choose another column",
+                text=repr(text),
+                currency=currency,
+            )
+        ) from problem
     return -steps if negative else steps
 
 
@@ -173,7 +184,7 @@ def _plain(digits: str, currency: str) -> str:
     if not marks:
         return digits
     last = marks[-1]
-    whole, _, part = digits.rpartition(last)
+    whole, part = digits.rpartition(last)[::2]
     thousands_alone = len(part) == THOUSAND and minor_digits(currency) < THOUSAND and digits[0] != "0"
     if marks.count(last) > 1 or (len(set(marks)) == 1 and thousands_alone):
         whole, part = digits, ""

@@ -27,8 +27,8 @@ from dashboard.queries.units import Unit, units
 from dashboard.reports.months import last_of
 from dashboard.reports.typesetter import typeset
 from dashboard.text.formatting import count, day, kwh, moment, money
-from dashboard.text.labels import alert_word, counted, spelled
-from dashboard.text.translate import inside, say
+from dashboard.text.labels import alert_word, spelled
+from dashboard.text.translate import _, inside, ngettext, on_paper
 
 MOST_UNITS: Final = 400
 """A longer list is no paper any more; the file of the page *Units* has all."""
@@ -103,7 +103,8 @@ class Portfolio:
 
 def portfolio_pdf(opened: Warehouse, viewer: Viewer, month: date) -> bytes:
     """Return the report of a month as PDF."""
-    return typeset("portfolio.typ", asdict(portfolio_words(opened, viewer, month)))
+    with on_paper():
+        return typeset("portfolio.typ", asdict(portfolio_words(opened, viewer, month)))
 
 
 def portfolio_words(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio:
@@ -120,8 +121,8 @@ def portfolio_words(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio
     span = f"{day(month)} – {day(last)}"
     where = places(opened, viewer)
     return Portfolio(
-        title=f"{say('Portfolio report')}, {span}",
-        heading=say("Portfolio report"),
+        title=f"{_('Portfolio report')}, {span}",
+        heading=_("Portfolio report"),
         month=span,
         about=_about(sorted({place.site_name for place in where})),
         made=_made(opened, where[0].time_zone if where else "UTC"),
@@ -144,12 +145,12 @@ def portfolio_words(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio
 
 def _about(sites: Sequence[str]) -> str:
     """Return what the report is about."""
-    return sites[0] if len(sites) == 1 else counted(len(sites), "site", "sites")
+    return sites[0] if len(sites) == 1 else ngettext("{number} site", "{number} sites", len(sites))
 
 
 def _made(opened: Warehouse, zone: str) -> str:
     """Return as of when the figures are."""
-    return say("Figures as of {instant}, {zone}", instant=moment(opened.as_of or 0, zone), zone=zone)
+    return _("Figures as of {instant}, {zone}", instant=moment(opened.as_of or 0, zone), zone=zone)
 
 
 def _figures(
@@ -161,17 +162,19 @@ def _figures(
     owed = [each.owed for each in owing if each.currency == currency]
     charged, used = sum(each.charged for each in mine), sum(each.wh for each in mine)
     return (
-        Figure(say("Paid in"), money(sum(each.paid for each in mine), currency), say("in the month")),
-        Figure(say("Charged"), money(charged, currency), say("taxes included")),
-        Figure(say("Energy"), kwh(used), _mean_price(charged, used, currency)),
-        Figure(say("Owed now"), money(sum(owed), currency), counted(len(owed), "unit", "units")),
-        Figure(say("Units"), count(len(mine)), say("{number} not connected now", number=count(off))),
+        Figure(_("Paid in"), money(sum(each.paid for each in mine), currency), _("in the month")),
+        Figure(_("Charged"), money(charged, currency), _("taxes included")),
+        Figure(_("Energy"), kwh(used), _mean_price(charged, used, currency)),
+        Figure(
+            _("Owed now"), money(sum(owed), currency), ngettext("{number} unit", "{number} units", len(owed))
+        ),
+        Figure(_("Units"), count(len(mine)), _("{number} not connected now", number=count(off))),
     )
 
 
 def _mean_price(charged: int, used: int, currency: str) -> str:
     """Return what a kWh came to."""
-    return say("{price} a kWh", price=money(charged * 1000 // used, currency)) if used else ""
+    return _("{price} a kWh", price=money(charged * 1000 // used, currency)) if used else ""
 
 
 def _pictures(
@@ -188,12 +191,12 @@ def _pictures(
     came = [paid.get((currency, each), 0) for each in days]
     both = (
         _picture(
-            say("Paid in and charged by day"),
+            _("Paid in and charged by day"),
             days,
-            {say("Paid in"): came, say("Charged"): charged},
+            {_("Paid in"): came, _("Charged"): charged},
             lambda most: money(most, currency),
         ),
-        _picture(say("Energy by day"), days, {say("Energy"): used}, kwh),
+        _picture(_("Energy by day"), days, {_("Energy"): used}, kwh),
     )
     return tuple(each for each in both if each is not None)
 
@@ -209,7 +212,7 @@ def _picture(
         Bars(str(each.day), tuple(max(values[place], 0) * WHOLE // highest for values in series.values()))
         for place, each in enumerate(days)
     )
-    return Picture(name, say("highest {amount}", amount=told(highest)), tuple(series), bars)
+    return Picture(name, _("highest {amount}", amount=told(highest)), tuple(series), bars)
 
 
 def _sites(by_unit: Sequence[UnitMonth]) -> tuple[Part, ...]:
@@ -231,8 +234,8 @@ def _sites(by_unit: Sequence[UnitMonth]) -> tuple[Part, ...]:
                 )
             )
         )
-    columns = (say("Site"), say("Units"), say("Energy"), say("Charged"), say("Paid in"))
-    return (Part(say("Sites"), columns, tuple(rows)),)
+    columns = (_("Site"), _("Units"), _("Energy"), _("Charged"), _("Paid in"))
+    return (Part(_("Sites"), columns, tuple(rows)),)
 
 
 def _lines(lines: Sequence[LineMonth]) -> Part:
@@ -249,16 +252,14 @@ def _lines(lines: Sequence[LineMonth]) -> Part:
         )
         for line in lines
     ]
-    columns = (say("Price list and line"), say("Energy"), say("Before tax"), say("Tax"), say("Charged"))
-    return Part(
-        say("What the tariffs brought"), columns, tuple(rows), "" if rows else say("Nothing was charged.")
-    )
+    columns = (_("Price list and line"), _("Energy"), _("Before tax"), _("Tax"), _("Charged"))
+    return Part(_("Revenue by tariff"), columns, tuple(rows), "" if rows else _("Nothing was charged."))
 
 
 def _line_name(line: LineMonth) -> str:
     """Return a line with its price list."""
-    kind = say("Energy") if line.kind == "consumption" else say(spelled(line.kind).capitalize())
-    block = "" if line.block is None else say("block {number}", number=line.block)
+    kind = _("Energy") if line.kind == "consumption" else _(spelled(line.kind).capitalize())
+    block = "" if line.block is None else _("block {number}", number=line.block)
     band = "" if line.band is None else inside(band_name(line.band))
     return " · ".join(part for part in (line.version_id, kind, block, band) if part)
 
@@ -271,10 +272,8 @@ def _debts(owing: Sequence[Debtor], now: int) -> Part:
         sums = [sum(column) for column in zip(*mine, strict=True)]
         cells = (currency, *(money(amount, currency) for amount in (*sums, sum(sums))))
         rows.append(Row(cells))
-    columns = (say("Currency"), *(say(name) for name in AGES), say("Owed now"))
-    return Part(
-        say("Age of what is owed"), columns, tuple(rows), "" if rows else say("Nobody owes anything.")
-    )
+    columns = (_("Currency"), *(_(name) for name in AGES), _("Owed now"))
+    return Part(_("Age of what is owed"), columns, tuple(rows), "" if rows else _("Nobody owes anything."))
 
 
 def _alerts(alerts: Sequence[AlertMonth]) -> Part:
@@ -282,8 +281,8 @@ def _alerts(alerts: Sequence[AlertMonth]) -> Part:
     rows = tuple(
         Row((alert_word(each.kind).said, count(each.many), count(each.still_open))) for each in alerts
     )
-    columns = (say("Alert"), say("Opened"), say("Open still"))
-    return Part(say("Alerts"), columns, rows, "" if rows else say("No alert opened."))
+    columns = (_("Alert"), _("Opened"), _("Open still"))
+    return Part(_("Alerts"), columns, rows, "" if rows else _("No alert opened."))
 
 
 def _units(by_unit: Sequence[UnitMonth], known: Mapping[str, Unit]) -> Part:
@@ -305,10 +304,10 @@ def _units(by_unit: Sequence[UnitMonth], known: Mapping[str, Unit]) -> Part:
     )
     note = ""
     if len(shown) < len(by_unit):
-        note = say(
-            "The {number} that were charged most, of {all}.",
+        note = _(
+            "The {number} with the highest charges, of {all}.",
             number=count(MOST_UNITS),
             all=count(len(by_unit)),
         )
-    columns = (say("Unit"), say("Energy"), say("Charged"), say("Paid in"), say("Balance now"))
-    return Part(say("Units"), columns, rows, note)
+    columns = (_("Unit"), _("Energy"), _("Charged"), _("Paid in"), _("Balance now"))
+    return Part(_("Units"), columns, rows, note)

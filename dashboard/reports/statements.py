@@ -12,6 +12,7 @@ import msgspec
 
 from dashboard.bridge import Bridge, RefusedError
 from dashboard.queries.places import Place
+from dashboard.settings import settings
 from meter_bridge.engine.statement.document import LAYOUT, printed
 from meter_bridge.printing.typesetter_child import typeset
 from meter_bridge.protocol.statements import Statement
@@ -56,7 +57,7 @@ def statement_of(bridge: Bridge, token: str, unit: Place, month: date) -> Made |
         answer = bridge.get(token, "accounts", unit.id, "statement", query=query)
     except RefusedError as refused:
         return Failed(unit.name, str(refused))
-    paper = printed(_DECODER.decode(answer.body), each_day=False)
+    paper = printed(_DECODER.decode(answer.body), each_day=False, language=settings().language)
     content = typeset(msgspec.json.encode(paper).decode(), LAYOUT)
     return Made(f"{file_name(unit.site_id)}/statement-{file_name(unit.id)}-{told}.pdf", content)
 

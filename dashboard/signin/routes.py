@@ -18,7 +18,7 @@ from starlette.routing import Route
 from dashboard.settings import settings
 from dashboard.signin.sessions import COOKIE, SESSIONS
 from dashboard.signin.tokens import viewer_of_token
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 SIGN_IN: Final = "sign-in"
 SIGN_OUT: Final = "sign-out"
@@ -38,17 +38,17 @@ async def show_form(request: Request) -> Response:
 async def sign_in(request: Request) -> Response:
     """Begin a session for a right token, and go where the person wanted to."""
     if not _same_origin(request):
-        return _form("", say("This form was sent from another site. Sign in here."), 403)
+        return _form("", _("This form was sent from another site. Sign in here."), 403)
     if int(request.headers.get("content-length") or MAX_FORM + 1) > MAX_FORM:
-        return _form("", say("That is too long for a token."), 413)
+        return _form("", _("That is too long for a token."), 413)
     async with request.form(max_files=0, max_fields=4) as form:
         token, wanted = str(form.get("token", "")).strip(), str(form.get("next", ""))
     if SESSIONS.too_many_wrong():
-        return _form(wanted, say("Too many wrong tokens were tried. Wait a minute."), 429)
+        return _form(wanted, _("Too many wrong tokens were tried. Wait a minute."), 429)
     given = settings()
     if await to_thread.run_sync(viewer_of_token, given, token) is None:
         SESSIONS.wrong()
-        told = say("This token is unknown, expired or revoked, or the bridge that made it is not here.")
+        told = _("This token is unknown, expired or revoked, or the bridge that made it is not here.")
         return _form(wanted, told, 403)
     response = RedirectResponse(f"./{_safe(wanted)}", 303, _HEADERS)
     response.set_cookie(
@@ -76,14 +76,14 @@ def _form(wanted: str, problem: str = "", status: int = 200) -> Response:
     told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     other = ""
     if given.people is not None:
-        other = f'<p class="other"><a href="./{SINGLE_SIGN_ON}">{escape(say("Use single sign-on"))}</a></p>'
+        other = f'<p class="other"><a href="./{SINGLE_SIGN_ON}">{escape(_("Use single sign-on"))}</a></p>'
     words = {
         "language": given.language,
-        "title": say("Prepaid electricity"),
-        "lead": say("Sign in with the token that the landlord gave you."),
-        "label": say("Token"),
-        "button": say("Sign in"),
-        "hint": say("The landlord makes one with: {command}", command=MAKING_ONE),
+        "title": _("Prepaid electricity"),
+        "lead": _("Sign in with the token that your landlord gave you."),
+        "label": _("Token"),
+        "button": _("Sign in"),
+        "hint": _("The landlord makes one with: {command}", command=MAKING_ONE),
         "next": _safe(wanted),
     }
     page = _PAGE

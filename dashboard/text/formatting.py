@@ -2,52 +2,41 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
+import re
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from dashboard.settings import settings
-from dashboard.text.translate import say
-from meter_bridge.core.forecast.prediction_interval import MOST_DAYS
-from meter_bridge.core.money import format_amount, minor_digits, to_decimal
+from babel import Locale
 
-MINUS: Final = "\N{MINUS SIGN}"
-NARROW: Final = "\N{NARROW NO-BREAK SPACE}"
-SPACE: Final = "\N{NO-BREAK SPACE}"
+from dashboard.settings import settings
+from dashboard.text.translate import _, figures, ngettext
+from meter_bridge.core.forecast.prediction_interval import MOST_DAYS
+from meter_bridge.core.money import minor_digits, to_decimal
+from meter_bridge.text.formats import SPACE
+from meter_bridge.text.languages import ENGLISH, locale_of, supported
+from meter_bridge.text.marks import N_
+
 KILO: Final = 1_000
 EXACT_DAYS: Final = 10
 """From this many days on a forecast has no decimals."""
-CONVENTIONS: Final = {
-    "1,234.5": (",", "."),
-    "1.234,5": (".", ","),
-    "1 234,5": (NARROW, ","),
-    "1'234.5": ("’", "."),
-}
-"""How thousands and decimals are marked."""
+_AXIS_PARTS: Final = {"d": "%-d", "dd": "%d", "M": "%-m", "MM": "%m", "y": "%Y"}
 
 
 def separators() -> str:
     """Return the marks of decimals and thousands, in this order, as charts want them."""
-    thousands, decimals = CONVENTIONS.get(settings().numbers, (",", "."))
-    return decimals + thousands
-
-
-def written(number: str) -> str:
-    """Return a number that Python wrote as the site's people write it, with a typographic minus."""
-    told = number.replace("-", MINUS)
-    thousands, decimals = CONVENTIONS.get(settings().numbers, (",", "."))
-    return told if thousands == "," else told.translate({ord(","): thousands, ord("."): decimals})
+    written = figures()
+    return written.decimal_mark + written.thousands_mark
 
 
 def money(amount: int, currency: str) -> str:
     """Return an amount such as ``ZAR 12.35``."""
-    code, _, number = format_amount(amount, currency).partition(" ")
-    return f"{code}{SPACE}{written(number)}"
+    return figures().money(amount, currency)
 
 
 def signed_money(amount: int, currency: str) -> str:
     """Return an amount with its sign, for differences."""
-    code, _, number = format_amount(amount, currency).partition(" ")
-    return f"{code}{SPACE}{'+' if amount > 0 else ''}{written(number)}"
+    return figures().money(amount, currency, signed=True)
 
 
 def price(amount: int, currency: str) -> str:
@@ -55,13 +44,13 @@ def price(amount: int, currency: str) -> str:
     least = minor_digits(currency)
     exact = to_decimal(amount, currency).quantize(Decimal(1).scaleb(-least - 2))
     places = max(least, -int(exact.normalize().as_tuple().exponent))
-    return f"{currency}{SPACE}{written(f'{exact:,.{places}f}')}"
+    written = figures()
+    return written.with_currency(written.written(f"{exact:,.{places}f}"), currency)
 
 
 def number(value: float, places: int = 4) -> str:
     """Return a number with no more decimals than it needs."""
-    told = f"{value:,.{places}f}"
-    return written(told.rstrip("0").rstrip(".") if "." in told else told)
+    return figures().number(value, places)
 
 
 def main_units(amount: int, currency: str) -> float:
@@ -71,40 +60,42 @@ def main_units(amount: int, currency: str) -> float:
 
 def count(number: int) -> str:
     """Return a whole number."""
-    return written(f"{number:,}")
+    return figures().whole(number)
 
 
 def kwh(watt_hours: int) -> str:
     """Return energy such as ``1,234.5 kWh``."""
-    return f"{written(f'{Decimal(watt_hours) / 1000:,.1f}')}{SPACE}kWh"
+    return figures().energy(watt_hours, 1)
 
 
 def power(milliwatts: int | None) -> str:
     """Return power in W or kW, or that it is not known."""
     if milliwatts is None:
-        return say("not known")
-    watts = Decimal(milliwatts) / 1000
+        return _("not known")
+    watts, written = Decimal(milliwatts) / 1000, figures()
     if abs(watts) < KILO:
-        return f"{written(f'{watts:,.0f}')}{SPACE}W"
-    return f"{written(f'{watts / 1000:,.2f}')}{SPACE}kW"
+        return written.with_unit(written.written(f"{watts:,.0f}"), "W")
+    return written.with_unit(written.written(f"{watts / 1000:,.2f}"), "kW")
 
 
 def days(left: float | None) -> str:
     """Return how long credit lasts, no more exact than it is known."""
     if left is None:
-        return say("not yet known")
+        return _("not yet known")
     if left > MOST_DAYS:
-        return say("over {number} days", number=MOST_DAYS).replace(" ", SPACE)
+        return _("over {number} days", number=MOST_DAYS).replace(" ", SPACE)
     if left <= 0:
-        return say("{number} days", number=0).replace(" ", SPACE)
+        return ngettext("{number} day", "{number} days", 0).replace(" ", SPACE)
     if left < 1:
-        return say("under a day")
-    return say("{number} days", number=number_of_days(left)).replace(" ", SPACE)
+        return _("under a day")
+    places, shown = int(left < EXACT_DAYS), number_of_days(left)
+    known = round(Decimal(left), places)
+    return ngettext("{number} day", "{number} days", known, number=shown).replace(" ", SPACE)
 
 
 def number_of_days(left: float) -> str:
     """Return a number of days with one decimal below ten."""
-    return written(f"{left:.1f}" if left < EXACT_DAYS else f"{left:.0f}")
+    return figures().written(f"{left:.1f}" if left < EXACT_DAYS else f"{left:.0f}")
 
 
 def change(now: int, before: int) -> str | None:
@@ -112,15 +103,20 @@ def change(now: int, before: int) -> str | None:
     if before == 0:
         return None
     rounded = f"{(now - before) * 100 / abs(before):+,.0f}"
-    return None if int(rounded.replace(",", "")) == 0 else f"{written(rounded)}{SPACE}%"
+    if int(rounded.replace(",", "")) == 0:
+        return None
+    written = figures()
+    return written.with_unit(written.written(rounded), "%")
 
 
 def percent(share: float) -> str:
     """Return a share of one in percent, with one decimal below ten."""
-    value = share * 100
+    value, written = share * 100, figures()
     if not value:
-        return f"0{SPACE}%"
-    return f"{written(f'{value:.1f}' if abs(value) < EXACT_DAYS else f'{value:.0f}')}{SPACE}%"
+        return written.with_unit("0", "%")
+    return written.with_unit(
+        written.written(f"{value:.1f}" if abs(value) < EXACT_DAYS else f"{value:.0f}"), "%"
+    )
 
 
 def at_place(instant: int, time_zone: str) -> datetime:
@@ -130,35 +126,61 @@ def at_place(instant: int, time_zone: str) -> datetime:
 
 def moment(instant: int, time_zone: str) -> str:
     """Return an instant such as ``20 Nov 2026, 18:40``."""
-    local = at_place(instant, time_zone)
-    return f"{local.day} {_month(local)} {local.year}, {local:%H:%M}"
+    return figures().moment(at_place(instant, time_zone))
 
 
 def short_moment(instant: int, time_zone: str) -> str:
     """Return an instant such as ``20 Nov, 18:40``."""
-    local = at_place(instant, time_zone)
-    return f"{local.day} {_month(local)}, {local:%H:%M}"
+    return figures().short_moment(at_place(instant, time_zone))
 
 
 def day(local: date) -> str:
     """Return a date such as ``20 Nov 2026``."""
-    return f"{local.day} {_month(local)} {local.year}"
+    return figures().day(local)
 
 
 def month(local: date) -> str:
     """Return a month such as ``Nov 2026``."""
-    return f"{_month(local)} {local.year}"
+    return figures().month(local)
 
 
-def _month(local: date) -> str:
-    """Return the short name of a month in the reader's language."""
-    return say(f"{local:%b}")
+def weekdays() -> tuple[str, ...]:
+    """Return the short names of the days, Monday first."""
+    return figures().weekdays()
+
+
+def hour_of_day(hour: int) -> str:
+    """Return a full hour such as ``18:00``."""
+    return figures().time(datetime(2000, 1, 1, hour))  # noqa: DTZ001 - any day
 
 
 def ago(instant: int, now: int) -> str:
     """Return how long ago an instant was."""
     minutes = max(now - instant, 0) // 60_000
-    for size, text in ((1440, "{number} d ago"), (60, "{number} h ago")):
+    for size, text in ((1440, N_("{number} d ago")), (60, N_("{number} h ago"))):
         if minutes >= 2 * size:
-            return say(text, number=count(minutes // size)).replace(" ", SPACE)
-    return say("{number} min ago", number=minutes).replace(" ", SPACE) if minutes else say("just now")
+            return _(text, number=count(minutes // size)).replace(" ", SPACE)
+    return _("{number} min ago", number=minutes).replace(" ", SPACE) if minutes else _("just now")
+
+
+def axis_day(*, year: bool = False, weekday: bool = False, time: bool = False) -> str:
+    """Return how a chart writes days, as a format of d3: with English names, else in figures."""
+    language = supported(settings().language)
+    if language == ENGLISH:
+        text = ("%a " if weekday else "") + "%-d %b" + (" %Y" if year else "")
+    else:
+        text = _figures_of_a_day(language, year=year)
+    return text + ((", " if weekday else " ") + "%H:%M" if time else "")
+
+
+def axis_month() -> str:
+    """Return how a chart writes a month, as a format of d3."""
+    return "%b" if supported(settings().language) == ENGLISH else "%-m"
+
+
+@cache
+def _figures_of_a_day(language: str, *, year: bool) -> str:
+    """Return a language's way to write a day in figures."""
+    skeletons = Locale.parse(locale_of(language)).datetime_skeletons
+    pattern = str(skeletons["yMd" if year else "Md"].pattern)
+    return re.sub("d+|M+|y+", lambda part: _AXIS_PARTS[part[0]], pattern)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from dashboard.text.formatting import count as written_count
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 from meter_bridge.devices.registry import families
+from meter_bridge.text.marks import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,90 +22,102 @@ class Label:
     @property
     def said(self) -> str:
         """Return the word in the reader's language."""
-        return say(self.text)
+        return _(self.text)
 
 
-UNKNOWN: Final = Label("Not known", "help", "grey")
+UNKNOWN: Final = Label(N_("Not known"), "help", "grey")
 
 SUPPLY: Final = {
-    "connected": Label("Connected", "power", "green"),
-    "disconnected": Label("Disconnected", "power_off", "red"),
-    "armed": Label("Armed", "touch_app", "amber"),
+    "connected": Label(N_("Connected"), "power", "green"),
+    "disconnected": Label(N_("Disconnected"), "power_off", "red"),
+    "armed": Label(N_("Armed"), "touch_app", "amber"),
 }
 REASONS: Final = {
-    "in_credit": "in credit",
-    "credit_exhausted": "credit used up",
-    "awaiting_confirmation": "waits for the customer to confirm",
-    "below_restore_minimum": "credit still below the minimum to restore",
-    "friendly_hours": "no cuts at these hours",
-    "friendly_grace": "no cut yet after these hours",
-    "never_cut": "never cut",
-    "credit_mode": "billed later",
-    "landlord_off": "held off by the landlord",
-    "landlord_on": "kept on by the landlord",
-    "clock_unsure": "clock not certain, no cuts",
-    "protection": "switched off by a protection",
-    "load_limited": "credit used up, load limited",
-    "load_limit_exceeded": "load limit exceeded",
-    "wear_limit": "cut waits to spare the contactor",
+    "in_credit": N_("in credit"),
+    "credit_exhausted": N_("credit used up"),
+    "awaiting_confirmation": N_("waiting for the customer to confirm"),
+    "below_restore_minimum": N_("credit still below the minimum to restore"),
+    "friendly_hours": N_("no cuts at these hours"),
+    "friendly_grace": N_("no cut yet after these hours"),
+    "never_cut": N_("never cut"),
+    "credit_mode": N_("billed later"),
+    "landlord_off": N_("switched off by the landlord"),
+    "landlord_on": N_("kept on by the landlord"),
+    "clock_unsure": N_("clock not trusted, no cuts"),
+    "protection": N_("switched off by a safety protection"),
+    "load_limited": N_("credit used up, load limited"),
+    "load_limit_exceeded": N_("load limit exceeded"),
+    "wear_limit": N_("cut delayed to protect the contactor"),
 }
 ALERTS: Final = {
-    "low_credit": Label("Low credit", "account_balance_wallet", "amber"),
-    "supply_cut": Label("Supply cut", "power_off", "red"),
-    "supply_armed": Label("Supply armed", "touch_app", "amber"),
-    "cut_soon": Label("Cut soon", "timer", "amber"),
-    "load_limited": Label("Load limited", "speed", "amber"),
-    "protection_tripped": Label("Protection tripped", "electric_bolt", "red"),
-    "emergency_credit_available": Label("Emergency credit available", "add_card", "grey"),
-    "emergency_credit_in_use": Label("Emergency credit in use", "credit_score", "amber"),
-    "emergency_credit_exhausted": Label("Emergency credit used up", "credit_card_off", "red"),
-    "meter_offline": Label("Meter offline", "sensors_off", "amber"),
-    "relay_disobeys": Label("Relay disobeys", "sync_problem", "red"),
-    "tamper": Label("Tamper", "gpp_maybe", "red"),
-    "register_quarantined": Label("Reading in quarantine", "rule", "amber"),
-    "local_cut_off": Label("Local cut-off not in force", "content_cut", "amber"),
-    "over_voltage": Label("Over-voltage", "electric_bolt", "amber"),
-    "under_voltage": Label("Under-voltage", "electric_bolt", "amber"),
-    "overload": Label("Overload", "electric_bolt", "amber"),
-    "power_outage": Label("Power outage", "flash_off", "amber"),
-    "broker_lost": Label("Broker lost", "cloud_off", "red"),
-    "clock_wrong": Label("Clock wrong", "schedule", "red"),
-    "storage_failing": Label("Storage failing", "hard_drive", "red"),
-    "days_left": Label("Few days left", "hourglass_bottom", "amber"),
-    "unusual_consumption": Label("Unusual consumption", "query_stats", "amber"),
-    "no_consumption": Label("No consumption", "power_settings_new", "amber"),
-    "energy_unaccounted": Label("Energy unaccounted for", "leak_remove", "amber"),
-    "ledger_audit": Label("Ledger differs from prices", "balance", "red"),
+    "low_credit": Label(N_("Low credit"), "account_balance_wallet", "amber"),
+    "supply_cut": Label(N_("Supply cut"), "power_off", "red"),
+    "supply_armed": Label(N_("Supply armed"), "touch_app", "amber"),
+    "cut_soon": Label(N_("Cut soon"), "timer", "amber"),
+    "load_limited": Label(N_("Load limited"), "speed", "amber"),
+    "protection_tripped": Label(N_("Protection tripped"), "electric_bolt", "red"),
+    "emergency_credit_available": Label(N_("Emergency credit available"), "add_card", "grey"),
+    "emergency_credit_in_use": Label(N_("Emergency credit in use"), "credit_score", "amber"),
+    "emergency_credit_exhausted": Label(N_("Emergency credit used up"), "credit_card_off", "red"),
+    "meter_offline": Label(N_("Meter offline"), "sensors_off", "amber"),
+    "relay_disobeys": Label(N_("Relay not responding"), "sync_problem", "red"),
+    "tamper": Label(N_("Tampering"), "gpp_maybe", "red"),
+    "register_quarantined": Label(N_("Reading in quarantine"), "rule", "amber"),
+    "local_cut_off": Label(N_("Local cut-off not in force"), "content_cut", "amber"),
+    "over_voltage": Label(N_("Over-voltage"), "electric_bolt", "amber"),
+    "under_voltage": Label(N_("Under-voltage"), "electric_bolt", "amber"),
+    "overload": Label(N_("Overload"), "electric_bolt", "amber"),
+    "power_outage": Label(N_("Power outage"), "flash_off", "amber"),
+    "broker_lost": Label(N_("MQTT broker unreachable"), "cloud_off", "red"),
+    "clock_wrong": Label(N_("Bridge clock wrong"), "schedule", "red"),
+    "storage_failing": Label(N_("Storage failure"), "hard_drive", "red"),
+    "days_left": Label(N_("Few days left"), "hourglass_bottom", "amber"),
+    "unusual_consumption": Label(N_("Unusual consumption"), "query_stats", "amber"),
+    "no_consumption": Label(N_("No consumption"), "power_settings_new", "amber"),
+    "energy_unaccounted": Label(N_("Energy unaccounted for"), "leak_remove", "amber"),
+    "ledger_audit": Label(N_("Ledger differs from prices"), "balance", "red"),
 }
-METHODS: Final = {"cash": "Cash", "voucher": "Voucher", "card": "Card", "api": "API", "transfer": "Transfer"}
+METHODS: Final = {
+    "cash": N_("Cash"),
+    "voucher": N_("Voucher"),
+    "card": N_("Card"),
+    "api": N_("API"),
+    "transfer": N_("Transfer"),
+}
 SPLITS: Final = {
-    "balance": "balance",
-    "debt": "debt",
-    "payment_debt": "debt",
-    "emergency_credit": "emergency credit",
-    "fees": "fees",
-    "arrears": "arrears",
-    "units": "units",
+    "balance": N_("balance"),
+    "debt": N_("debt"),
+    "payment_debt": N_("debt"),
+    "emergency_credit": N_("emergency credit"),
+    "fees": N_("fees"),
+    "arrears": N_("arrears"),
+    "units": N_("units"),
 }
 PROOFS: Final = {
-    "pending": Label("Pending", "pending", "amber"),
-    "reported": Label("Reported", "chat", "grey"),
-    "confirmed": Label("Proven", "verified", "green"),
-    "no_load": Label("No load to prove", "check", "grey"),
-    "disobeys": Label("Disobeys", "sync_problem", "red"),
+    "pending": Label(N_("Pending"), "pending", "amber"),
+    "reported": Label(N_("Reported"), "chat", "grey"),
+    "confirmed": Label(N_("Proven"), "verified", "green"),
+    "no_load": Label(N_("No load to prove"), "check", "grey"),
+    "disobeys": Label(N_("Not responding"), "sync_problem", "red"),
 }
-NEVER_ASKED: Final = Label("Not switched yet", "radio_button_unchecked", "grey")
+NEVER_ASKED: Final = Label(N_("Not switched yet"), "radio_button_unchecked", "grey")
 OUTCOMES: Final = {
-    "confirmed": "proven",
-    "no_load": "no load to prove",
-    "reported": "reported",
-    "pending": "pending",
-    "disobeys": "disobeyed",
-    "superseded": "replaced by a newer one",
-    "abandoned": "given up",
+    "confirmed": N_("proven"),
+    "no_load": N_("no load to prove"),
+    "reported": N_("reported"),
+    "pending": N_("pending"),
+    "disobeys": N_("not carried out"),
+    "superseded": N_("replaced by a newer one"),
+    "abandoned": N_("abandoned"),
 }
-POSITIONS: Final = {"open": "open", "closed": "closed"}
-CAUSES: Final = {"fell": "register fell", "jumped": "register jumped"}
+POSITIONS: Final = {"open": N_("open"), "closed": N_("closed")}
+CAUSES: Final = {"fell": N_("register fell"), "jumped": N_("register jumped")}
+MADE_OF_NAMES: Final = (
+    *(N_("Off-peak"), N_("Standard"), N_("Peak"), N_("Block"), N_("Band"), N_("Day"), N_("Hour")),
+    *(N_("Standing"), N_("Demand"), N_("Minimum"), N_("Standing charge"), N_("In force"), N_("Source")),
+    *(N_("Last top-up"), N_("14 days"), N_("overdrawn"), N_("this machine")),
+)
+"""What pages put together of names in code and in tariffs."""
 
 
 def supply_word(state: str | None) -> Label:
@@ -115,7 +127,7 @@ def supply_word(state: str | None) -> Label:
 
 def reason_text(reason: str | None) -> str:
     """Return why a supply is in its state."""
-    return say(REASONS.get(reason or "", spelled(reason or "")))
+    return _(REASONS.get(reason or "", spelled(reason or "")))
 
 
 def alert_word(kind: str) -> Label:
@@ -130,12 +142,12 @@ def proof_word(proof: str) -> Label:
 
 def outcome_text(outcome: str) -> str:
     """Return what became of a command to a relay; nothing said yet means that it waits."""
-    return say(OUTCOMES.get(outcome, spelled(outcome))) if outcome else say("waits")
+    return _(OUTCOMES.get(outcome, spelled(outcome))) if outcome else _("waiting")
 
 
 def split_word(part: str) -> str:
     """Return where a part of a payment went."""
-    return say(SPLITS.get(part, spelled(part)))
+    return _(SPLITS.get(part, spelled(part)))
 
 
 def family_name(family: str) -> str:
@@ -147,11 +159,6 @@ def family_name(family: str) -> str:
 def spelled(name: str) -> str:
     """Return an identifier as words."""
     return name.replace("_", " ")
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """Return a number with its noun, which is said in the reader's language."""
-    return f"{written_count(number)} {say(one if number == 1 else many)}"
 
 
 def told_apart[T](things: Iterable[T], label: Callable[[T], str]) -> dict[T, str]:

@@ -1,46 +1,58 @@
-"""Words of the pages in the language that the dashboard was started with.
+"""The texts of the pages in the language that the dashboard was started with, by gettext's usual names."""
 
-Pages say everything in English through ``say``; a language is a file ``languages/<code>.toml`` with the same
-sentences translated. What a file does not have stays English, so a translation can grow.
-"""
-
-from functools import lru_cache
-from pathlib import Path
-import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import Decimal
 from typing import Final
 
 from dashboard.settings import settings
+from meter_bridge.text.catalogue import DASHBOARD, Translator, translator
+from meter_bridge.text.formats import Formats, formats
+from meter_bridge.text.languages import ENGLISH, supported
+from meter_bridge.text.paper import printable
 
-ENGLISH: Final = "en"
-FOLDER: Final = Path(__file__).with_name("languages")
-PSEUDO: Final = "xx"
-"""A language of tests: every word that a translator would get stands in brackets."""
+_PAPER: Final[ContextVar[str | None]] = ContextVar("language of the paper that is being made", default=None)
 
 
-def say(text: str, **values: object) -> str:
-    """Return a sentence in the reader's language, with its values filled in."""
-    language = settings().language
-    if language == PSEUDO:
-        told = f"⟦{text}⟧"
-    else:
-        told = text if language == ENGLISH else _sentences(language).get(text, text)
-    return told.format(**values) if values else told
+@contextmanager
+def on_paper() -> Iterator[None]:
+    """Speak a language that can be printed, until a paper is made."""
+    before = _PAPER.set(printable(language()))
+    try:
+        yield
+    finally:
+        _PAPER.reset(before)
+
+
+def language() -> str:
+    """Return the language that is spoken now."""
+    return _PAPER.get() or settings().language
+
+
+def words() -> Translator:
+    """Return the texts of that language."""
+    return translator(DASHBOARD, language())
+
+
+def figures() -> Formats:
+    """Return how figures are written: numbers as the site writes them, dates as the language does."""
+    chosen = settings()
+    return formats(_PAPER.get() or chosen.language, chosen.numbers)
+
+
+def _(text: str, /, **values: object) -> str:
+    """Return a text in the reader's language, with its values filled in."""
+    return words().gettext(text, **values)
+
+
+def ngettext(one: str, many: str, number: int | Decimal, /, **values: object) -> str:
+    """Return a text that counts something; ``{number}`` is the number as it is written."""
+    written = figures()
+    shown = written.whole(number) if isinstance(number, int) else written.number(number)
+    return words().ngettext(one, many, number, **{"number": shown} | values)
 
 
 def inside(word: str) -> str:
     """Return a word that stands within a sentence: small in English, as it is in languages that differ."""
-    return word.lower() if settings().language == ENGLISH else word
-
-
-def languages() -> tuple[str, ...]:
-    """Return the codes of the languages that there are."""
-    return (ENGLISH, *sorted(file.stem for file in FOLDER.glob("*.toml")))
-
-
-@lru_cache(maxsize=8)
-def _sentences(language: str) -> dict[str, str]:
-    """Return the sentences of a language by their English."""
-    if language == ENGLISH or language not in languages():
-        return {}
-    document = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
-    return {english: told for english, told in document.items() if isinstance(told, str) and told}
+    return word.lower() if supported(language()) == ENGLISH else word

@@ -21,14 +21,14 @@ from dashboard.text.labels import (
     NEVER_ASKED,
     POSITIONS,
     alert_word,
-    counted,
     outcome_text,
     proof_word,
     reason_text,
     told_apart,
 )
 from dashboard.text.markup import Cell, chip, page_title, soft, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
+from meter_bridge.text.marks import N_
 
 DAY_MS: Final = 24 * 3_600_000
 HISTORY_DAYS: Final = 90
@@ -47,7 +47,11 @@ def _alerts(opened: Warehouse, viewer: Viewer) -> None:
     known = opened.once(places, viewer)
     every = opened.once(alerts, viewer)
     now_open = [alert for alert in every if alert.closed_at is None]
-    st.html(page_title(say("Alerts and relays"), counted(len(now_open), "open alert", "open alerts")))
+    st.html(
+        page_title(
+            _("Alerts and relays"), ngettext("{number} open alert", "{number} open alerts", len(now_open))
+        )
+    )
     if not known:
         no_units()
         return
@@ -60,13 +64,13 @@ def _alerts(opened: Warehouse, viewer: Viewer) -> None:
 def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
     """Show what is wrong now, with a button to acknowledge each."""
     with st.container(border=True):
-        st.subheader(say("Open alerts"), anchor=False)
+        st.subheader(_("Open alerts"), anchor=False)
         if not now_open:
-            st.caption(say("No alert is open."))
+            st.caption(_("No alert is open."))
             return
         kinds = sorted({alert.kind for alert in now_open})
         wanted = st.pills(
-            say("Kind"),
+            _("Kind"),
             kinds,
             format_func=lambda kind: alert_word(kind).said,
             key="alert kind",
@@ -76,9 +80,9 @@ def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
         shown = show_paged(
             chosen,
             lambda alert: _open_row(alert, now),
-            ("Alert", "Unit", "Since"),
+            (N_("Alert"), N_("Unit"), N_("Since")),
             key="open alerts",
-            caption=say("Open alerts"),
+            caption=_("Open alerts"),
             many=WITH_BUTTON,
         )
         _acknowledge([alert for alert in shown if alert.acknowledged_at is None], viewer)
@@ -92,7 +96,7 @@ def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
         known = {alert.id: alert for alert in waiting}
         labels = told_apart(known, lambda each: _short(known[each]))
         wanted = st.selectbox(
-            say("Acknowledge"),
+            _("Acknowledge"),
             list(known),
             format_func=labels.__getitem__,
             key="to acknowledge",
@@ -116,7 +120,7 @@ def _short(alert: Alert) -> str:
 def _open_row(alert: Alert, now: int) -> list[Cell]:
     """Return an open alert."""
     seen = (
-        soft(say("acknowledged by {name}", name=alert.acknowledged_by or "?"))
+        soft(_("acknowledged by {name}", name=alert.acknowledged_by or "?"))
         if alert.acknowledged_at is not None
         else ""
     )
@@ -129,25 +133,27 @@ def _open_row(alert: Alert, now: int) -> list[Cell]:
 
 def _where(alert: Alert) -> str:
     """Return the unit of an alert, or that it is about more than one."""
-    return unit_link(alert.account_id, alert.name) if alert.name else soft(say("whole site"))
+    return unit_link(alert.account_id, alert.name) if alert.name else soft(_("whole site"))
 
 
 def _relays(every: Sequence[Relay]) -> None:
     """Show where relays are asked to be, say that they are, and are proven to be."""
     with st.container(border=True):
-        st.subheader(say("Relays"), anchor=False)
+        st.subheader(_("Relays"), anchor=False)
         if not every:
-            st.caption(say("No relay was asked for anything yet."))
+            st.caption(_("No relay has been switched yet."))
             return
         proven = sum(relay.proof in {"confirmed", "no_load"} for relay in every)
         asked = sum(bool(relay.requested) for relay in every)
-        st.caption(say("{proven} of {all} are where they were asked to be.", proven=proven, all=asked))
+        st.caption(
+            _("{proven} of {all} are proven to be in the requested position.", proven=proven, all=asked)
+        )
         show_paged(
             every,
             _relay_row,
-            ("Unit", "Asked for", "Says", "Proof"),
+            (N_("Unit"), N_("Requested"), N_("Reported"), N_("Proof")),
             key="relays",
-            caption=say("Relays"),
+            caption=_("Relays"),
             many=20,
         )
 
@@ -159,7 +165,7 @@ def _relay_row(relay: Relay) -> list[Cell]:
         Cell(
             _position(relay.requested, relay.requested_at, relay.time_zone)
             if relay.requested
-            else soft(say("nothing")),
+            else soft(_("nothing")),
             labelled=True,
         ),
         Cell(_position(relay.reported, relay.reported_at, relay.time_zone), labelled=True),
@@ -169,7 +175,7 @@ def _relay_row(relay: Relay) -> list[Cell]:
 
 def _position(position: str, at: int | None, zone: str) -> str:
     """Return a position with when it was asked for or said."""
-    told = say(POSITIONS.get(position, "not known"))
+    told = _(POSITIONS.get(position, "not known"))
     return told + (soft(short_moment(at, zone)) if at is not None else "")
 
 
@@ -177,31 +183,31 @@ def _history(closed: Sequence[Alert], sent: Sequence[Command]) -> None:
     """Show what was wrong and what relays were asked for."""
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
-        st.subheader(say("Closed alerts, 90 days"), anchor=False)
+        st.subheader(_("Closed alerts, 90 days"), anchor=False)
         if closed:
             show_paged(
                 closed,
                 _closed_row,
-                ("Alert", "Unit", "Open"),
+                (N_("Alert"), N_("Unit"), N_("Open")),
                 key="closed",
-                caption=say("Closed alerts"),
+                caption=_("Closed alerts"),
                 many=12,
             )
         else:
-            st.caption(say("None."))
+            st.caption(_("None."))
     with right.container(border=True, height="stretch"):
-        st.subheader(say("Relay commands, 90 days"), anchor=False)
+        st.subheader(_("Relay commands, 90 days"), anchor=False)
         if sent:
             show_paged(
                 sent,
                 _command_row,
-                ("Unit", "Command", "When"),
+                (N_("Unit"), N_("Command"), N_("When")),
                 key="commands",
-                caption=say("Relay commands"),
+                caption=_("Relay commands"),
                 many=12,
             )
         else:
-            st.caption(say("None."))
+            st.caption(_("None."))
 
 
 def _closed_row(alert: Alert) -> list[Cell]:
@@ -211,7 +217,7 @@ def _closed_row(alert: Alert) -> list[Cell]:
         Cell(chip(alert_word(alert.kind))),
         Cell(_where(alert)),
         Cell(
-            f"{short_moment(alert.opened_at, alert.time_zone)}{soft(say('until {when}', when=until))}",
+            f"{short_moment(alert.opened_at, alert.time_zone)}{soft(_('until {when}', when=until))}",
             number=True,
         ),
     ]
@@ -221,7 +227,7 @@ def _command_row(command: Command) -> list[Cell]:
     """Return a command with its reason and what became of it."""
     return [
         Cell(unit_link(command.account_id, command.name)),
-        Cell(f"{say(POSITIONS.get(command.position, command.position))}{soft(reason_text(command.reason))}"),
+        Cell(f"{_(POSITIONS.get(command.position, command.position))}{soft(reason_text(command.reason))}"),
         Cell(
             f"{short_moment(command.created_at, command.time_zone)}{soft(outcome_text(command.outcome))}",
             number=True,

@@ -17,19 +17,19 @@ from dashboard.parts.paged import show_paged
 from dashboard.queries.debts import Debtor, debtors, recovered
 from dashboard.queries.places import places
 from dashboard.text.formatting import ago, count, day, money, percent
-from dashboard.text.labels import counted
 from dashboard.text.markup import Cell, page_title, soft, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
 from meter_bridge.core.ledger.debt import PPM, Debt
+from meter_bridge.text.marks import N_
 
 RECOVERED_DAYS: Final = 30
 ORDERS: Final[dict[str, Callable[[Debtor], tuple[object, ...]]]] = {
-    "Most owed": lambda each: (each.currency, -each.owed, each.name),
-    "Owed longest": lambda each: (each.since is None, each.since or 0, each.name),
-    "Last payment, oldest first": lambda each: (each.paid_at or 0, each.name),
-    "Name": lambda each: (each.name.casefold(), each.account_id),
+    N_("Most owed"): lambda each: (each.currency, -each.owed, each.name),
+    N_("Longest owed"): lambda each: (each.since is None, each.since or 0, each.name),
+    N_("Last payment, oldest first"): lambda each: (each.paid_at or 0, each.name),
+    N_("Name"): lambda each: (each.name.casefold(), each.account_id),
 }
-EVERY: Final = {"day": "a day", "week": "a week", "month": "a month"}
+EVERY: Final = {"day": N_("per day"), "week": N_("per week"), "month": N_("per month")}
 
 
 def show() -> None:
@@ -41,13 +41,15 @@ def _debt(opened: Warehouse, viewer: Viewer) -> None:
     """Show sums and ages, then every debtor, then what is out as emergency credit."""
     known = opened.once(places, viewer)
     owing = opened.once(debtors, viewer)
-    st.html(page_title(say("Debt and arrears"), counted(len(owing), "unit owes", "units owe")))
+    st.html(
+        page_title(_("Debt and arrears"), ngettext("{number} unit owes", "{number} units owe", len(owing)))
+    )
     if not known:
         no_units()
         return
     freshness(opened, known[0].time_zone)
     if not owing:
-        st.success(say("Nobody owes anything."), icon=":material/check_circle:")
+        st.success(_("Nobody owes anything."), icon=":material/check_circle:")
         return
     now = opened.as_of or 0
     back = opened.once(recovered, viewer, RECOVERED_DAYS)
@@ -55,7 +57,7 @@ def _debt(opened: Warehouse, viewer: Viewer) -> None:
         mine = [each for each in owing if each.currency == currency]
         show_figures(_figures(mine, currency, back))
         with st.container(border=True):
-            st.subheader(say("Age of what is owed, {currency}", currency=currency), anchor=False)
+            st.subheader(_("Age of what is owed, {currency}", currency=currency), anchor=False)
             draw(ageing(_ages(mine, now), currency, palette()), f"ageing {currency}")
     _debtors(owing, now)
     _plans([each for each in owing if each.plans and each.debt], now)
@@ -68,15 +70,15 @@ def _figures(owing: Sequence[Debtor], currency: str, back: Mapping[str, int]) ->
         name: sum(getattr(each, name) for each in owing)
         for name in ("debt", "arrears", "emergency", "overdrawn")
     }
-    people = counted(len(owing), "unit", "units")
+    people = ngettext("{number} unit", "{number} units", len(owing))
     return [
-        Figure(say("Owed"), money(sum(sums.values()), currency), None, people),
-        Figure(say("Debts"), money(sums["debt"], currency), None, say("on a plan")),
-        Figure(say("Arrears"), money(sums["arrears"], currency), None, say("charges while credit was out")),
+        Figure(_("Owed"), money(sum(sums.values()), currency), None, people),
+        Figure(_("Debts"), money(sums["debt"], currency), None, _("on a plan")),
+        Figure(_("Arrears"), money(sums["arrears"], currency), None, _("charges made without credit")),
         Figure(
-            say("Emergency credit"), money(sums["emergency"], currency), None, say("repaid first by a top-up")
+            _("Emergency credit"), money(sums["emergency"], currency), None, _("repaid first by a top-up")
         ),
-        Figure(say("Recovered"), money(back.get(currency, 0), currency), None, say("in the last 30 days")),
+        Figure(_("Recovered"), money(back.get(currency, 0), currency), None, _("in the last 30 days")),
     ]
 
 
@@ -89,11 +91,11 @@ def _debtors(owing: Sequence[Debtor], now: int) -> None:
     """Show every debtor, in the order that is chosen."""
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(say("Who owes"), anchor=False, width="content")
+            st.subheader(_("Debtors"), anchor=False, width="content")
             order = st.selectbox(
-                say("Sort by"),
+                _("Sort by"),
                 list(ORDERS),
-                format_func=say,
+                format_func=_,
                 key="debt order",
                 bind="query-params",
                 width=260,
@@ -102,17 +104,17 @@ def _debtors(owing: Sequence[Debtor], now: int) -> None:
         show_paged(
             sorted(owing, key=ORDERS[order]),
             lambda each: _debtor(each, now),
-            ("Unit", "Owed", *AGES, "Last payment"),
+            (N_("Unit"), N_("Owed"), *AGES, N_("Last payment")),
             key="debtors",
-            caption=say("Who owes"),
+            caption=_("Debtors"),
         )
-        offer_table("debts", lambda: debts_table(owing, now), say("All as a file"))
+        offer_table("debts", lambda: debts_table(owing, now), _("All as a file"))
 
 
 def _debtor(each: Debtor, now: int) -> list[Cell]:
     """Return a debtor's cells."""
     who = " · ".join(part for part in (each.customer, each.site_name) if part)
-    paid = soft(say("never")) if each.paid_at is None else ago(each.paid_at, now)
+    paid = soft(_("never")) if each.paid_at is None else ago(each.paid_at, now)
     return [
         Cell(f"{unit_link(each.account_id, each.name)}{soft(who)}"),
         Cell(f"{money(each.owed, each.currency)}{soft(_kinds(each))}", number=True),
@@ -132,24 +134,24 @@ def _kinds(each: Debtor) -> str:
         "emergency credit": each.emergency,
         "overdrawn": each.overdrawn,
     }
-    there = [say(name) for name, amount in kinds.items() if amount]
+    there = [_(name) for name, amount in kinds.items() if amount]
     return ", ".join(there)
 
 
 def _plans(owing: Sequence[Debtor], now: int) -> None:
     """Show by which plan each debt comes back, and when it is likely to be over."""
     with st.container(border=True):
-        st.subheader(say("Recovery plans"), anchor=False)
+        st.subheader(_("Recovery plans"), anchor=False)
         rows = [(each, plan) for each in owing for plan in each.plans if _left(each, plan)]
         if not rows:
-            st.caption(say("No debt is on a plan."))
+            st.caption(_("No debt is on a plan."))
             return
         show_paged(
             rows,
             lambda row: _plan(*row, now),
-            ("Unit", "Left", "Plan", "Over"),
+            (N_("Unit"), N_("Left"), N_("Plan"), N_("Ends")),
             key="plans",
-            caption=say("Recovery plans"),
+            caption=_("Recovery plans"),
             many=20,
         )
 
@@ -174,45 +176,46 @@ def _how(each: Debtor, plan: Debt) -> str:
     """Return how a debt comes back."""
     ways = []
     if plan.rate:
-        ways.append(f"{money(plan.rate, each.currency)} {say(EVERY[str(plan.every)])}")
+        ways.append(f"{money(plan.rate, each.currency)} {_(EVERY[str(plan.every)])}")
     if plan.percent_ppm:
-        ways.append(say("{share} of each top-up", share=percent(plan.percent_ppm / PPM)))
+        ways.append(_("{share} of each top-up", share=percent(plan.percent_ppm / PPM)))
     due = ""
     if plan.rate and plan.due:
-        due = soft(say("next on {day}", day=day(local_date(plan.due, each.time_zone))))
-    return (", ".join(ways) or say("no plan: nothing is recovered")) + due
+        due = soft(_("next on {day}", day=day(local_date(plan.due, each.time_zone))))
+    return (", ".join(ways) or _("no plan: nothing is recovered")) + due
 
 
 def _over(each: Debtor, plan: Debt, left: int, now: int) -> str:
     """Return after how many instalments a debt is over, out of instalments alone."""
     if not plan.rate:
-        return soft(say("with top-ups"))
+        return soft(_("with top-ups"))
     many = -(-left // plan.rate)
     days = {"day": 1, "week": 7, "month": 30}[str(plan.every)] * many
     until = local_date((plan.due or now) + (days - 1) * 24 * 3_600_000, each.time_zone)
-    return f"{counted(many, 'instalment', 'instalments')}{soft(say('by {day}', day=day(until)))}"
+    instalments = ngettext("{number} instalment", "{number} instalments", many)
+    return f"{instalments}{soft(_('by {day}', day=day(until)))}"
 
 
 def _emergency(owing: Sequence[Debtor], now: int) -> None:
     """Show what is out as emergency credit."""
     with st.container(border=True):
-        st.subheader(say("Emergency credit out"), anchor=False)
+        st.subheader(_("Outstanding emergency credit"), anchor=False)
         if not owing:
-            st.caption(say("None is out."))
+            st.caption(_("None outstanding."))
             return
         show_paged(
             sorted(owing, key=lambda each: (each.currency, -each.emergency)),
             lambda each: [
                 Cell(f"{unit_link(each.account_id, each.name)}{soft(each.customer)}"),
                 Cell(money(each.emergency, each.currency), number=True),
-                Cell(soft(say("never")) if each.paid_at is None else ago(each.paid_at, now), number=True),
+                Cell(soft(_("never")) if each.paid_at is None else ago(each.paid_at, now), number=True),
             ],
-            ("Unit", "Out", "Last payment"),
+            (N_("Unit"), N_("Outstanding"), N_("Last payment")),
             key="emergency",
-            caption=say("Emergency credit out"),
+            caption=_("Outstanding emergency credit"),
             many=20,
         )
-        st.caption(say("{number} in all", number=count(len(owing))))
+        st.caption(_("{number} in all", number=count(len(owing))))
 
 
 show()

@@ -28,14 +28,15 @@ from dashboard.queries.places import Place, places
 from dashboard.text.formatting import day, kwh, money, percent
 from dashboard.text.labels import alert_word, supply_word, told_apart
 from dashboard.text.markup import Cell, chip, page_title, soft, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
+from meter_bridge.text.marks import N_
 
 MANY_UNITS: Final = 1_000
 WEEK: Final = timedelta(days=6)
 """Of so many units, the last seven days say when energy is missing; more would keep people waiting."""
 LIKELY: Final = 0.7
 """A unit that measures at least so much of what all others do may be the building's own meter."""
-HOW: Final = (
+HOW: Final = N_(
     "Add the meter at the building's connection as a unit of its own to the site file, with "
     "`building meter: yes`, `payment mode: credit`, so that it is never cut, and a tariff that costs nothing."
 )
@@ -48,7 +49,7 @@ def show() -> None:
 
 def _balance(opened: Warehouse, viewer: Viewer) -> None:
     """Show the balance of the site and time that are chosen."""
-    st.html(page_title(say("Energy balance"), say("the building's meter against the sum of its units")))
+    st.html(page_title(_("Energy balance"), _("the building's meter against the sum of its units")))
     known = opened.once(places, viewer)
     today = opened.once(newest_day, viewer)
     if not known or today is None:
@@ -64,23 +65,23 @@ def _balance(opened: Warehouse, viewer: Viewer) -> None:
     with second_column:
         building = _choose_building(every, site.site_id)
     if building is None:
-        next_step(say("Which meter is the building's?"), "", say(HOW), "electric_meter")
+        next_step(_("Which meter is the building's?"), "", _(HOW), "electric_meter")
         return
     units = [each for each in every if each.account_id != building.account_id]
     days = opened.once(balance_days, viewer, site.site_id, building.account_id, first, last)
     _figures(days, units, site.currency)
     with st.container(border=True):
-        st.subheader(say("Day by day, kWh"), anchor=False)
+        st.subheader(_("Day by day, kWh"), anchor=False)
         draw(balance_by_day(days, palette()), "balance by day")
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
-        st.subheader(say("When it is missing, kWh an hour"), anchor=False)
+        st.subheader(_("When it is missing, kWh per hour"), anchor=False)
         begin = first if len(units) < MANY_UNITS else max(first, last - WEEK)
-        st.caption(say("In the mean of the days from {day} on.", day=day(begin)))
+        st.caption(_("Average of the days since {day}.", day=day(begin)))
         hours = opened.once(balance_hours, viewer, site.site_id, building.account_id, begin, last)
         draw(balance_by_hour(hours, palette()), "balance by hour")
     with right.container(border=True, height="stretch"):
-        st.subheader(say("Where it goes"), anchor=False)
+        st.subheader(_("Where it goes"), anchor=False)
         draw(energy_flow(building.wh or 0, units, palette()), "energy flow")
     _worth_a_look(opened.once(fallen, viewer, site.site_id, building.account_id, today))
 
@@ -90,7 +91,7 @@ def _choose_site(known: Sequence[Place]) -> Place:
     sites = {place.site_id: place for place in known}
     labels = told_apart(sites, lambda each: sites[each].site_name)
     chosen = st.selectbox(
-        say("Site"), list(sites), format_func=labels.__getitem__, key="site", bind="query-params"
+        _("Site"), list(sites), format_func=labels.__getitem__, key="site", bind="query-params"
     )
     return sites[chosen]
 
@@ -101,10 +102,10 @@ def _choose_building(every: Sequence[Member], site_id: str) -> Member | None:
     labels = told_apart(known, lambda each: known[each].name)
     likely = likely_building(every)
     chosen = st.selectbox(
-        say("Building's meter"),
+        _("Building's meter"),
         list(known),
         index=None if likely is None else list(known).index(likely),
-        placeholder=say("Choose a unit"),
+        placeholder=_("Choose a unit"),
         format_func=labels.__getitem__,
         key=f"building of {site_id}",
     )
@@ -140,23 +141,25 @@ def _figures(days: Sequence[DayBalance], units: Sequence[Member], currency: str)
     missing = building - measured
     charged, used = sum(each.charged or 0 for each in units), sum(each.wh or 0 for each in units)
     price = charged * missing // used if used else 0
-    share = percent(missing / building) if building else say("not known")
+    share = percent(missing / building) if building else _("not known")
     silent = len(days) - len(known)
     show_figures(
         [
             Figure(
-                say("Building"),
+                _("Building"),
                 kwh(building),
                 None,
-                say("{number} days not heard", number=silent) if silent else say("every day heard"),
+                ngettext("{number} day without data", "{number} days without data", silent)
+                if silent
+                else _("data for every day"),
             ),
-            Figure(say("All units"), kwh(measured), None, say("on the same days")),
-            Figure(say("Missing"), kwh(missing), None, say("{share} of the building", share=share)),
+            Figure(_("All units"), kwh(measured), None, _("on the same days")),
+            Figure(_("Missing"), kwh(missing), None, _("{share} of the building", share=share)),
             Figure(
-                say("Worth"),
+                _("Worth"),
                 money(price, currency),
                 None,
-                say("at what the units paid for a kWh in the mean"),
+                _("at the units' average price per kWh"),
             ),
         ]
     )
@@ -165,29 +168,29 @@ def _figures(days: Sequence[DayBalance], units: Sequence[Member], currency: str)
 def _worth_a_look(found: Sequence[Fallen]) -> None:
     """Show units that use far less than usual; a holiday looks the same as a bypass."""
     with st.container(border=True):
-        st.subheader(say("Units worth a look"), anchor=False)
+        st.subheader(_("Units to check"), anchor=False)
         st.caption(
-            say(
-                "Meters that suspect tampering, and units that used less than half of what is usual for them "
-                "in the last seven days. It accuses nobody: a holiday looks the same."
+            _(
+                "Meters that report tampering, and units that used less than half of their usual energy in"
+                " the last seven days. This accuses nobody: a holiday looks the same."
             )
         )
         if not found:
-            st.caption(say("None."))
+            st.caption(_("None."))
             return
         show_paged(
             found,
             _row,
-            ("Unit", "A day now", "Usual", "State"),
+            (N_("Unit"), N_("A day now"), N_("Usual"), N_("State")),
             key="worth a look",
-            caption=say("Units worth a look"),
+            caption=_("Units to check"),
             many=20,
         )
 
 
 def _row(each: Fallen) -> list[Cell]:
     """Return a unit's cells."""
-    less = "" if not each.usual else soft(say("{share} of usual", share=percent(each.now / each.usual)))
+    less = "" if not each.usual else soft(_("{share} of usual", share=percent(each.now / each.usual)))
     marks = chip(alert_word("tamper")) if each.tamper else ""
     return [
         Cell(f"{unit_link(each.account_id, each.name)}{soft(each.customer) if each.customer else ''}"),

@@ -24,7 +24,7 @@ from dashboard.signin.current import current_viewer
 from dashboard.text.formatting import days, kwh, money
 from dashboard.text.labels import reason_text, supply_word
 from dashboard.text.markup import chip, page_title
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 
 DAYS: Final = 14
 
@@ -38,7 +38,7 @@ def show() -> None:
     chosen = viewer.accounts[0]
     if len(viewer.accounts) > 1:
         chosen = (
-            st.segmented_control(say("Unit"), viewer.accounts, default=chosen, required=True, key="own")
+            st.segmented_control(_("Unit"), viewer.accounts, default=chosen, required=True, key="own")
             or chosen
         )
     show_page(_home, unit_scope(chosen))
@@ -64,11 +64,11 @@ def _home(opened: Warehouse, viewer: Viewer) -> None:
 def _left(standing: UnitStatus, now: int) -> None:
     """Show what is left, large."""
     unit, why = standing.unit, why_days(standing, now)
-    lasts = say("Lasts about {days}: {why}", days=days(standing.days_left), why=why)
+    lasts = _("Lasts about {days}: {why}", days=days(standing.days_left), why=why)
     if unit.never_ends or not standing.days_left or standing.days_left < 0:
         lasts = f"{why[:1].upper()}{why[1:]}"
     later = unit.never_ends and unit.available <= 0
-    title, amount = (say("To be billed"), -unit.available) if later else (say("You have"), unit.available)
+    title, amount = (_("To be billed"), -unit.available) if later else (_("You have"), unit.available)
     st.html(
         f'<p class="pm-lead">{title}</p>'
         f'<p class="pm-big">{money(amount, unit.currency)}</p>'
@@ -79,7 +79,7 @@ def _left(standing: UnitStatus, now: int) -> None:
 def _what_to_do(viewer: Viewer, unit: Unit) -> None:
     """Say what the household can do now, where there is something."""
     if unit.supply_state == "armed":
-        st.warning(say("Your supply is ready. Switch it on when it is safe."), icon=":material/touch_app:")
+        st.warning(_("Your supply is ready. Switch it on when it is safe."), icon=":material/touch_app:")
         offer(
             viewer,
             "confirm",
@@ -89,7 +89,7 @@ def _what_to_do(viewer: Viewer, unit: Unit) -> None:
         )
     elif unit.supply_state == "disconnected":
         st.error(
-            say(
+            _(
                 "Your supply is off: {reason}. It comes back when credit does.",
                 reason=reason_text(unit.reason),
             ),
@@ -97,7 +97,7 @@ def _what_to_do(viewer: Viewer, unit: Unit) -> None:
         )
     if "emergency_credit_available" in unit.alerts:
         st.info(
-            say("You can use emergency credit; your next top-up repays it first."), icon=":material/add_card:"
+            _("You can use emergency credit; your next top-up repays it first."), icon=":material/add_card:"
         )
         offer(
             viewer,
@@ -112,16 +112,16 @@ def _now(opened: Warehouse, viewer: Viewer, unit: Unit, price: PriceNow | None) 
     used = opened.once(usage, viewer, unit.id, 1)
     today = sum(one.amount + one.tax for one in used) + unit.accrued
     figures = [
-        Figure(say("Today so far"), money(today, unit.currency), None, kwh(sum(one.wh for one in used))),
+        Figure(_("Today so far"), money(today, unit.currency), None, kwh(sum(one.wh for one in used))),
     ]
     if price is not None:
         figures.append(
-            Figure(say("Next kWh"), money(price.per_kwh, unit.currency), None, where_on_ladder(price))
+            Figure(_("Next kWh"), money(price.per_kwh, unit.currency), None, where_on_ladder(price))
         )
     owed = opened.once(owed_by, viewer, unit.id)
     if owed:
         figures.append(
-            Figure(say("You owe"), money(owed, unit.currency), None, say("taken from top-ups or over time"))
+            Figure(_("You owe"), money(owed, unit.currency), None, _("deducted from top-ups or over time"))
         )
     show_figures(figures)
 
@@ -130,12 +130,10 @@ def _lately(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
     """Show the last two weeks."""
     used = opened.once(usage, viewer, unit.id, DAYS)
     if not used:
-        st.info(
-            say("No charges yet; they appear with the first readings."), icon=":material/hourglass_empty:"
-        )
+        st.info(_("No charges yet; they appear with the first readings."), icon=":material/hourglass_empty:")
         return
     with st.container(border=True):
-        st.subheader(say("The last 14 days, {currency}", currency=unit.currency), anchor=False)
+        st.subheader(_("The last 14 days, {currency}", currency=unit.currency), anchor=False)
         draw(cost_by_block(used, unit.currency, palette()), "lately")
 
 

@@ -23,9 +23,8 @@ from dashboard.reports.statements import Failed, Made, statements, zipped
 from dashboard.reports.typesetter import MEDIA
 from dashboard.settings import settings
 from dashboard.text.formatting import count, month
-from dashboard.text.labels import counted
 from dashboard.text.markup import page_title, plain
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
 
 DAY_MS: Final = 24 * 3_600_000
 MONTH: Final = "report month"
@@ -52,14 +51,14 @@ def _reports(opened: Warehouse, viewer: Viewer) -> None:
     """Let the person choose a month, and hand its papers over."""
     known = opened.once(places, viewer)
     today = opened.once(newest_day, viewer)
-    st.html(page_title(say("Reports"), say("a month on paper")))
+    st.html(page_title(_("Reports"), _("a month on paper")))
     if not known or today is None:
         no_units()
         return
     freshness(opened, known[0].time_zone)
     listed = months(today, date(today.year - 2, today.month, 1))
     chosen = st.selectbox(
-        say("Month"),
+        _("Month"),
         listed,
         index=min(1, len(listed) - 1),
         format_func=month,
@@ -72,24 +71,19 @@ def _reports(opened: Warehouse, viewer: Viewer) -> None:
     with right.container(border=True, height="stretch"):
         _statements(viewer, known, chosen)
     st.caption(
-        say(
-            "For every month by itself: a timer that runs `python -m dashboard report` on the first of a "
-            "month writes both for all units; docs/dashboard.md has one."
+        _(
+            "To get both for all units every month, run `python -m dashboard report` on the first of the"
+            " month; docs/dashboard.md has a timer for it."
         )
     )
 
 
 def _portfolio(opened: Warehouse, viewer: Viewer, chosen: date) -> None:
     """Offer the report of the whole portfolio."""
-    st.subheader(say("Portfolio report"), anchor=False)
-    st.caption(
-        say(
-            "What came in, was charged and used, by day, site, price list and unit; what is owed and how "
-            "old it is; alerts."
-        )
-    )
+    st.subheader(_("Portfolio report"), anchor=False)
+    st.caption(_("Payments, charges and energy by day, site, price list and unit; debt and its age; alerts."))
     save_button(
-        say("Report as PDF"),
+        _("Report as PDF"),
         partial(portfolio_pdf, opened, viewer, chosen),
         f"portfolio-{chosen:%Y-%m}.pdf",
         MEDIA,
@@ -99,24 +93,24 @@ def _portfolio(opened: Warehouse, viewer: Viewer, chosen: date) -> None:
 
 def _statements(viewer: Viewer, known: Sequence[Place], chosen: date) -> None:
     """Make the statements of some units, with a progress bar."""
-    st.subheader(say("Statements"), anchor=False)
+    st.subheader(_("Statements"), anchor=False)
     if viewer.token is None:
-        st.caption(say("Sign in with a token to make statements; they come from the bridge itself."))
+        st.caption(_("Sign in with a token to create statements; they come from the bridge itself."))
         return
     text = st.text_input(
-        say("Units"),
-        placeholder=say("all, or those that a search finds"),
+        _("Units"),
+        placeholder=_("all, or those matching a search"),
         key="report units",
         type="search",
         max_chars=200,
     )
     wanted = _found(known, text or "")
-    st.caption(counted(len(wanted), "unit", "units"))
+    st.caption(ngettext("{number} unit", "{number} units", len(wanted)))
     if len(wanted) > MOST:
-        told = say("More than {number} at once are made by `python -m dashboard report`.", number=count(MOST))
+        told = _("For more than {number} at once use `python -m dashboard report`.", number=count(MOST))
         st.info(told, icon=":material/terminal:")
     asked = st.button(
-        say("Make statements"),
+        _("Create statements"),
         key="make statements",
         icon=":material/description:",
         disabled=not wanted or len(wanted) > MOST,
@@ -141,10 +135,10 @@ def _found(known: Sequence[Place], text: str) -> list[Place]:
 def _make(viewer: Viewer, wanted: Sequence[Place], chosen: date) -> None:
     """Ask the bridge for each statement and keep the archive for the download."""
     st.session_state.pop(READY, None)
-    bar = st.progress(0.0, say("The statements are being made …"))
+    bar = st.progress(0.0, _("The statements are being created …"))
 
     def progress(done: int, many: int) -> None:
-        bar.progress(done / many, say("{done} of {many}", done=count(done), many=count(many)))
+        bar.progress(done / many, _("{done} of {many}", done=count(done), many=count(many)))
 
     made: list[Made] = []
     failed: list[Failed] = []
@@ -155,12 +149,12 @@ def _make(viewer: Viewer, wanted: Sequence[Place], chosen: date) -> None:
             else:
                 failed.append(each)
     except BridgeDownError:
-        st.warning(say("The bridge does not answer; accounts are stated by it. Try again once it runs."))
+        st.warning(_("The bridge does not respond; it creates the statements. Try again once it is running."))
     finally:
         bar.empty()
     if failed:
         lines = [f"{plain(each.unit)}: {plain(each.reason)}" for each in failed[:SHOWN_FAILURES]]
-        st.error("  \n".join([say("{number} could not be made:", number=count(len(failed))), *lines]))
+        st.error("  \n".join([_("{number} could not be created:", number=count(len(failed))), *lines]))
     if made:
         st.session_state[READY] = (chosen, len(made), zipped(made))
 
@@ -170,9 +164,9 @@ def _hand_over(chosen: date) -> None:
     ready = st.session_state.get(READY)
     if ready is None or ready[0] != chosen:
         return
-    _, many, content = ready
+    many, content = ready[1:]
     save_button(
-        say("Save {statements}", statements=counted(many, "statement", "statements")),
+        _("Save {statements}", statements=ngettext("{number} statement", "{number} statements", many)),
         content,
         f"statements-{chosen:%Y-%m}.zip",
         "application/zip",

@@ -21,24 +21,25 @@ from dashboard.queries.meters import Meter, Quarantine, exported, meters, quaran
 from dashboard.queries.places import places
 from dashboard.queries.site_alerts import site_alerts
 from dashboard.text.formatting import ago, count, kwh, moment, short_moment
-from dashboard.text.labels import CAUSES, Label, alert_word, counted, family_name
+from dashboard.text.labels import CAUSES, Label, alert_word, family_name
 from dashboard.text.markup import Cell, chip, page_title, plain, soft, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
+from meter_bridge.text.marks import N_
 
-OFFLINE: Final = Label("Offline", "sensors_off", "amber")
-HEARD: Final = Label("Heard", "sensors", "green")
-SILENT: Final = Label("Never heard", "help", "grey")
-ABOUT: Final = """
-Every figure comes from the bridge's ledger: posted balances, what was used since, and the segments of at most
-15 minutes that each charge consists of. Reading never changes anything and never makes the bridge wait; what
-changes something is asked of the bridge with your own token.
+OFFLINE: Final = Label(N_("Offline"), "sensors_off", "amber")
+HEARD: Final = Label(N_("Online"), "sensors", "green")
+SILENT: Final = Label(N_("Never seen"), "help", "grey")
+ABOUT: Final = N_("""\
+Every figure comes from the bridge's ledger: posted balances, consumption since the last posting, and the
+segments of at most 15 minutes that make up each charge. Reading never changes anything and never makes the
+bridge wait; changes are requested from the bridge with your own token.
 
 - **Balance** is the posted balance less what was used since the last posting.
-- **Days left** is the bridge's forecast: the use of late, rated ahead through blocks, bands and fixed
-  charges. It stays *not yet known* until there are three full days.
+- **Days left** is the bridge's forecast: recent consumption, priced ahead through blocks, bands and fixed
+  charges. It stays *not yet known* until there are three full days of data.
 - **7 days** are the last 168 hours, compared with the 168 before.
 - Times are those of the site, amounts in its currency.
-"""
+""")
 
 
 def show() -> None:
@@ -50,7 +51,7 @@ def _system(opened: Warehouse, viewer: Viewer) -> None:
     """Show health first, then what waits, then every meter."""
     known = opened.once(places, viewer)
     zone = known[0].time_zone if known else "UTC"
-    st.html(page_title(say("System"), say("the bridge, its meters, and the data shown here")))
+    st.html(page_title(_("System"), _("the bridge, its meters, and the data shown here")))
     freshness(opened, zone)
     every, waiting = opened.once(meters, viewer), opened.once(quarantines, viewer)
     _health(opened, zone, every, waiting)
@@ -70,19 +71,19 @@ def _health(opened: Warehouse, zone: str, every: Sequence[Meter], waiting: Seque
     """Show the bridge's state in figures."""
     now = int(time.time() * 1000)
     silent = opened.as_of is None or now - opened.as_of > STALE_MS
-    newest = say("no data yet") if opened.as_of is None else moment(opened.as_of, zone)
+    newest = _("no data yet") if opened.as_of is None else moment(opened.as_of, zone)
     offline = sum(meter.offline for meter in every)
     done, last = opened.once(exported)
     show_figures(
         [
-            Figure(say("Bridge"), say("Silent") if silent else say("Running"), None, newest),
-            Figure(say("Meters"), count(len(every)), None, say("{number} offline", number=count(offline))),
-            Figure(say("To decide"), count(len(waiting)), None, say("registers in quarantine")),
+            Figure(_("Bridge"), _("Not responding") if silent else _("Running"), None, newest),
+            Figure(_("Meters"), count(len(every)), None, _("{number} offline", number=count(offline))),
+            Figure(_("To decide"), count(len(waiting)), None, _("registers in quarantine")),
             Figure(
-                say("Journal"),
+                _("Journal"),
                 count(last),
                 None,
-                say("{number} entries not yet exported", number=count(last - done)),
+                _("{number} entries not yet exported", number=count(last - done)),
             ),
         ]
     )
@@ -91,14 +92,14 @@ def _health(opened: Warehouse, zone: str, every: Sequence[Meter], waiting: Seque
 def _quarantines(waiting: Sequence[Quarantine], viewer: Viewer) -> None:
     """Show registers that wait for a decision, with what each decision would mean."""
     with st.container(border=True):
-        st.subheader(say("Registers to decide"), anchor=False)
-        st.caption(say("Nothing of these readings is charged before somebody decides what they mean."))
+        st.subheader(_("Registers to decide"), anchor=False)
+        st.caption(_("None of these readings is charged before somebody decides what happened."))
         shown = show_paged(
             waiting,
             _quarantine_row,
-            ("Unit", "What happened", "Charged up to", "Shows", "Since"),
+            (N_("Unit"), N_("What happened"), N_("Charged up to"), N_("Shows"), N_("Since")),
             key="quarantines",
-            caption=say("Registers to decide"),
+            caption=_("Registers to decide"),
             many=10,
         )
         for one in shown:
@@ -117,7 +118,7 @@ def _quarantine_row(one: Quarantine) -> list[Cell]:
     """Return a register that waits."""
     return [
         Cell(f"{unit_link(one.account_id, one.unit)}{soft(one.meter_name)}"),
-        Cell(say(CAUSES.get(one.cause, one.cause))),
+        Cell(_(CAUSES.get(one.cause, one.cause))),
         Cell(kwh(one.watermark_wh), number=True),
         Cell(kwh(one.register_wh), number=True),
         Cell(short_moment(one.opened_at, one.time_zone), number=True),
@@ -127,9 +128,9 @@ def _quarantine_row(one: Quarantine) -> list[Cell]:
 def _meters(every: Sequence[Meter], now: int) -> None:
     """Show meters by family, those that are silent first."""
     with st.container(border=True):
-        st.subheader(say("Meters"), anchor=False)
+        st.subheader(_("Meters"), anchor=False)
         if not every:
-            st.caption(say("No meter is assigned to a unit yet; `meter-bridge meters` lists what was heard."))
+            st.caption(_("No meter is assigned to a unit yet; `meter-bridge meters` lists the meters found."))
             return
         families = sorted({meter.family for meter in every})
         told = " · ".join(
@@ -137,15 +138,15 @@ def _meters(every: Sequence[Meter], now: int) -> None:
         )
         st.caption(told)
         wanted = st.pills(
-            say("Family"), families, format_func=family_name, key="family", label_visibility="collapsed"
+            _("Family"), families, format_func=family_name, key="family", label_visibility="collapsed"
         )
         chosen = [meter for meter in every if wanted in (None, meter.family)]
         show_paged(
             chosen,
             lambda meter: _meter_row(meter, now),
-            ("Meter", "Unit", "Address", "Last reading"),
+            (N_("Meter"), N_("Unit"), N_("Address"), N_("Last reading")),
             key="meters",
-            caption=counted(len(chosen), "meter", "meters"),
+            caption=ngettext("{number} meter", "{number} meters", len(chosen)),
             many=25,
         )
 
@@ -164,10 +165,11 @@ def _meter_row(meter: Meter, now: int) -> list[Cell]:
 
 def _about(opened: Warehouse, zone: str) -> None:
     """Say how figures are meant and where they come from."""
-    with st.expander(say("How figures are meant")):
-        st.markdown(say(ABOUT))
-    newest = say("no data yet") if opened.as_of is None else f"{moment(opened.as_of, zone)} ({zone})"
-    st.caption(say("Folder {folder} · newest data {instant}", folder=f"`{data_dir()}`", instant=newest))
+    with st.expander(_("How to read the figures")):
+        st.markdown(_(ABOUT))
+    newest = _("no data yet") if opened.as_of is None else f"{moment(opened.as_of, zone)} ({zone})"
+    folder = f"`{data_dir()}`"
+    st.caption(_("Folder {folder} · newest data {instant}", folder=folder, instant=newest))
 
 
 show()

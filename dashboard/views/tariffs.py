@@ -23,18 +23,19 @@ from dashboard.queries.period_use import used_by_unit
 from dashboard.queries.places import places
 from dashboard.queries.tariffs import Tariff, supply_tariffs, tariffs
 from dashboard.text.formatting import day, price
-from dashboard.text.labels import counted, told_apart
+from dashboard.text.labels import told_apart
 from dashboard.text.markup import Cell, page_title, soft, table
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
 from meter_bridge.config.describe_tariffs import show_charges
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.core.tariff.tariff import TariffVersion
+from meter_bridge.text.marks import N_
 
 LOAD_DAYS: Final = 28
 WEEK: Final = 7
 MANY_UNITS: Final = 1_000
 """From so many units on, a week says what the curve is and four would keep people waiting."""
-NONE_YET: Final = (
+NONE_YET: Final = N_(
     "Describe a tariff below a site in the site file and apply it: `meter-bridge apply site.yaml`."
 )
 
@@ -46,7 +47,7 @@ def show() -> None:
 
 def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
     """Show the tariff that is chosen, then what-if."""
-    st.html(page_title(say("Tariffs"), say("what a kWh costs when, and what another tariff would change")))
+    st.html(page_title(_("Tariffs"), _("what a kWh costs when, and what another tariff would change")))
     known = opened.once(places, viewer)
     every = opened.once(tariffs, viewer)
     today = opened.once(newest_day, viewer)
@@ -54,7 +55,7 @@ def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
         no_units()
         return
     if not every:
-        next_step(say("No tariff yet"), "", say(NONE_YET), "receipt")
+        next_step(_("No tariff yet"), "", _(NONE_YET), "receipt")
         return
     freshness(opened, known[0].time_zone)
     with_units = opened.once(_units_by_tariff, viewer)
@@ -88,7 +89,7 @@ def _choose(
         return ranked[0]
     labels = told_apart(known, lambda each: _label(known[each], units.get(each, ()), sites))
     chosen = st.selectbox(
-        say("Tariff"),
+        _("Tariff"),
         list(known),
         format_func=labels.__getitem__,
         key="tariff",
@@ -101,7 +102,9 @@ def _choose(
 def _label(tariff: Tariff, units: Sequence[str], sites: Mapping[str, str]) -> str:
     """Return a tariff with how many units have it, and its site where there are several."""
     where = sites.get(tariff.site_id) if len(sites) > 1 else None
-    return " · ".join(part for part in (tariff.name, where, counted(len(units), "unit", "units")) if part)
+    return " · ".join(
+        part for part in (tariff.name, where, ngettext("{number} unit", "{number} units", len(units))) if part
+    )
 
 
 def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
@@ -112,7 +115,7 @@ def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
     if len(known) == 1:
         return present
     chosen = st.segmented_control(
-        say("Version"),
+        _("Version"),
         list(known),
         default=present.id,
         required=True,
@@ -124,18 +127,18 @@ def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
 
 def _about(name: str, version: TariffVersion, units: Sequence[str]) -> None:
     """Show what else the tariff says."""
-    terms = [(say("Tariff"), name), *_charges(version, units)]
+    terms = [(_("Tariff"), name), *_charges(version, units)]
     rows = [[Cell(soft(term)), Cell(escape(words))] for term, words in terms]
-    st.html(table((say("Term"), say("Value")), rows, say("Terms of the tariff")))
+    st.html(table((_("Term"), _("Value")), rows, _("Terms of the tariff")))
 
 
 def _charges(version: TariffVersion, units: Sequence[str]) -> list[tuple[str, str]]:
     """Return name and value of what is not a price; the terms are in the words of the site file."""
     started = local_date(version.valid_from, version.time_zone)
-    since = day(started) if started > date(1971, 1, 1) else say("from the begin")
-    head = [(say("Units"), counted(len(units), "unit", "units")), (say("In force"), since)]
+    since = day(started) if started > date(1971, 1, 1) else _("from the start")
+    head = [(_("Units"), ngettext("{number} unit", "{number} units", len(units))), (_("In force"), since)]
     rest = [(name[:1].upper() + name[1:], words) for name, words in show_charges(version)]
-    return [*head, *rest, *([(say("Source"), version.source)] if version.source else [])]
+    return [*head, *rest, *([(_("Source"), version.source)] if version.source else [])]
 
 
 def _year(version: TariffVersion, today: date) -> None:
@@ -143,7 +146,7 @@ def _year(version: TariffVersion, today: date) -> None:
     if len(version.bands) == 1:
         return
     with st.container(border=True):
-        st.subheader(say("The year by hours, {year}", year=today.year), anchor=False)
+        st.subheader(_("The year by hours, {year}", year=today.year), anchor=False)
         prices = {
             band.name: price(price_with_tax(version, 0, band.name), version.currency)
             for band in version.bands
@@ -157,16 +160,16 @@ def _prices(
     """Show the ladder beside what a month costs."""
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
-        st.subheader(say("Price of a kWh, {currency}", currency=version.currency), anchor=False)
+        st.subheader(_("Price of a kWh, {currency}", currency=version.currency), anchor=False)
         draw(block_ladder(version, palette()), "ladder")
     with right.container(border=True, height="stretch"):
-        st.subheader(say("Cost of a month, {currency}", currency=version.currency), anchor=False)
+        st.subheader(_("Cost of a month, {currency}", currency=version.currency), anchor=False)
         first, after = _last_period(version, today, PeriodUnit.MONTH)
         used = opened.once(used_by_unit, viewer, first, after, units)
         highest = highest_use(version, used[0][1] if used else 0)
         limits = version.ladders[0].limits if version.block_period.unit is PeriodUnit.MONTH else ()
         curve = month_costs(version, today, _rounded(highest))
-        draw(cost_curve({say("This tariff"): curve}, limits, version.currency, palette()), "cost curve")
+        draw(cost_curve({_("This tariff"): curve}, limits, version.currency, palette()), "cost curve")
 
 
 def _rounded(wh: int) -> int:
@@ -186,22 +189,22 @@ def _load(
 ) -> None:
     """Show how far up the ladder units get, and how long which load lasts."""
     if not units:
-        st.caption(say("No unit has this tariff now."))
+        st.caption(_("No unit has this tariff now."))
         return
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
-        st.subheader(say("Use against blocks, kWh"), anchor=False)
+        st.subheader(_("Use against blocks, kWh"), anchor=False)
         first, after = _last_period(version, today, version.block_period.unit)
         used = [wh for _, wh in opened.once(used_by_unit, viewer, first, after, units)]
         chart = use_against_blocks(used, version.ladders[0].limits, palette())
-        st.caption(say("Units from the one that uses most, {first} to {last}.",
+        st.caption(_("Units from the one that uses most, {first} to {last}.",
                        first=day(first), last=day(after - timedelta(days=1))))  # fmt: skip
         draw(chart, "use against blocks")
     with right.container(border=True, height="stretch"):
-        st.subheader(say("Load duration, kW"), anchor=False)
+        st.subheader(_("Load duration, kW"), anchor=False)
         days = LOAD_DAYS if len(units) < MANY_UNITS else WEEK
         begin = today - timedelta(days=days)
-        st.caption(say("All its units together, the last {days} full days.", days=days))
+        st.caption(_("All its units together, the last {days} full days.", days=days))
         points = opened.once(load_duration, viewer, begin, today - timedelta(days=1), units)
         draw(load_duration_curve(points, palette()), "load duration")
 

@@ -17,9 +17,9 @@ from dashboard.parts.week_charts import show_weeks
 from dashboard.queries.payments import Payment, newest_payments
 from dashboard.queries.site_alerts import SiteAlert, site_alerts
 from dashboard.text.formatting import moment, money, short_moment
-from dashboard.text.labels import alert_word, counted
+from dashboard.text.labels import alert_word
 from dashboard.text.markup import Cell, page_title, plain, soft, table, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
 
 NEWEST: Final = 6
 
@@ -54,14 +54,14 @@ def _title(opened: Warehouse, standings: Sequence[UnitStatus]) -> None:
     """Show what the page is about and as of when."""
     sites = {standing.unit.site_id: standing.unit for standing in standings}
     zones = {site.time_zone for site in sites.values()}
-    name = next(iter(sites.values())).site_name if len(sites) == 1 else say("Today")
+    name = next(iter(sites.values())).site_name if len(sites) == 1 else _("Today")
     known = []
     if standings:
-        known.append(counted(len(standings), "unit", "units"))
+        known.append(ngettext("{number} unit", "{number} units", len(standings)))
     if len(sites) > 1:
-        known.append(counted(len(sites), "site", "sites"))
+        known.append(ngettext("{number} site", "{number} sites", len(sites)))
     if opened.as_of is not None and len(zones) == 1:
-        known.append(say("as of {instant}", instant=moment(opened.as_of, next(iter(zones)))))
+        known.append(_("as of {instant}", instant=moment(opened.as_of, next(iter(zones)))))
     st.html(page_title(name, " · ".join(known)))
 
 
@@ -75,9 +75,9 @@ def _installation(alerts: Sequence[SiteAlert]) -> None:
 def _payments(payments: Sequence[Payment]) -> None:
     """Show what came in last."""
     with st.container(border=True):
-        st.subheader(say("Latest payments"), anchor=False)
+        st.subheader(_("Latest payments"), anchor=False)
         if not payments:
-            st.caption(say("No payment in the last 14 days."))
+            st.caption(_("No payment in the last 14 days."))
             return
         rows = [
             [
@@ -87,7 +87,7 @@ def _payments(payments: Sequence[Payment]) -> None:
             ]
             for one in payments
         ]
-        st.html(table((say("Unit"), say("When"), say("Paid")), rows, say("Latest payments")))
+        st.html(table((_("Unit"), _("When"), _("Paid")), rows, _("Latest payments")))
 
 
 show()

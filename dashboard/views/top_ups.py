@@ -31,12 +31,13 @@ from dashboard.queries.takings import (
     wanted_payments,
 )
 from dashboard.text.formatting import count, money, short_moment
-from dashboard.text.labels import counted, split_word
+from dashboard.text.labels import split_word
 from dashboard.text.markup import Cell, page_title, soft, table, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
+from meter_bridge.text.marks import N_
 
 PAGE_ROWS: Final = 25
-HEADERS: Final = ("Unit", "How", "Paid", "Balance after", "When")
+HEADERS: Final = (N_("Unit"), N_("How"), N_("Paid"), N_("Balance after"), N_("When"))
 
 
 def show() -> None:
@@ -48,14 +49,14 @@ def _top_ups(opened: Warehouse, viewer: Viewer) -> None:
     """Show history and reconciliation."""
     known = opened.once(places, viewer)
     today = opened.once(newest_day, viewer)
-    st.html(page_title(say("Top-ups"), say("what was paid, by whom and how")))
+    st.html(page_title(_("Top-ups"), _("what was paid, by whom and how")))
     if not known or today is None:
         no_units()
         return
     freshness(opened, known[0].time_zone)
     wanted = _wanted(opened, viewer, today)
     taken = opened.once(takings, viewer, wanted)
-    history, reconciliation = st.tabs([say("History"), say("Reconciliation")])
+    history, reconciliation = st.tabs([_("History"), _("Reconciliation")])
     with history:
         _history(opened, viewer, wanted, taken)
     with reconciliation:
@@ -68,18 +69,18 @@ def _wanted(opened: Warehouse, viewer: Viewer, today: date) -> Wanted:
     with time_shown:
         first, last = choose_period().between(today)
     text = search.text_input(
-        say("Search"),
-        placeholder=say("Unit, customer or reference"),
+        _("Search"),
+        placeholder=_("Unit, customer or reference"),
         key="search",
         bind="query-params",
         type="search",
         max_chars=200,
     )
     chosen = ways.pills(
-        say("Method"),
+        _("Method"),
         opened.once(methods, viewer),
         selection_mode="multi",
-        format_func=lambda each: method_word(each) or say("Other"),
+        format_func=lambda each: method_word(each) or _("Other"),
         key="methods",
     )
     words = tuple((text or "").casefold().split())
@@ -90,27 +91,27 @@ def _history(opened: Warehouse, viewer: Viewer, wanted: Wanted, taken: Sequence[
     """Show sums, days and payments."""
     if not taken:
         st.info(
-            say("No payment in this time. Choose another time, or clear search and method."),
+            _("No payment in this period. Choose another period, or clear search and method."),
             icon=":material/search_off:",
         )
         return
     show_figures(_figures(taken, opened.once(paying_units, viewer, wanted)))
     for currency in sorted({one.currency for one in taken}):
         with st.container(border=True):
-            st.subheader(say("Paid in, {currency}", currency=currency), anchor=False)
+            st.subheader(_("Paid in, {currency}", currency=currency), anchor=False)
             mine = [one for one in taken if one.currency == currency]
             draw(takings_per_day(mine, wanted.first, wanted.last, currency, palette()), f"takings {currency}")
     if sum(one.payments for one in taken) >= MOST_TOP_UPS:
         st.warning(
-            say("Only the newest {number} payments are shown: choose fewer days.", number=count(MOST_TOP_UPS))
+            _("Only the newest {number} payments are shown: choose fewer days.", number=count(MOST_TOP_UPS))
         )
     with st.container(border=True):
-        st.subheader(say("Payments"), anchor=False)
+        st.subheader(_("Payments"), anchor=False)
         offer_receipts(_listed(opened, viewer, wanted, sum(one.payments for one in taken)), viewer)
         offer_table(
             f"top-ups-{wanted.first}-{wanted.last}",
             lambda: payments_table(wanted_payments(opened, viewer, wanted, MOST_TOP_UPS)),
-            say("These payments as a file"),
+            _("These payments as a file"),
         )
 
 
@@ -121,17 +122,20 @@ def _figures(taken: Sequence[Taking], units: Mapping[str, int]) -> list[Figure]:
         mine = [one for one in taken if one.currency == currency]
         total, many = sum(one.amount for one in mine), sum(one.payments for one in mine)
         back = sum(one.back for one in mine)
-        of = say("of {units}", units=counted(units[currency], "unit", "units"))
+        of = _("of {units}", units=ngettext("{number} unit", "{number} units", units[currency]))
         figures += [
             Figure(
-                say("Paid in"), money(total, currency), None, f"{counted(many, 'payment', 'payments')} {of}"
+                _("Paid in"),
+                money(total, currency),
+                None,
+                f"{ngettext('{number} payment', '{number} payments', many)} {of}",
             ),
-            Figure(say("A payment"), money(total // many, currency), None, say("in the mean")),
+            Figure(_("Per payment"), money(total // many, currency), None, _("on average")),
             Figure(
-                say("Taken back"),
+                _("Reversed"),
                 money(back, currency),
                 None,
-                say("of what came in in this time") if back else say("nothing"),
+                _("of payments in this period") if back else _("nothing"),
             ),
         ]
     return figures
@@ -145,17 +149,17 @@ def _listed(opened: Warehouse, viewer: Viewer, wanted: Wanted, many: int) -> Seq
     first = (page - 1) * PAGE_ROWS
     shown = opened.once(wanted_payments, viewer, wanted, PAGE_ROWS, first)
     rows = [_row(payment) for payment in shown]
-    below.html(table([say(header) for header in HEADERS], rows, say("Payments"), wide=True))
+    below.html(table([_(header) for header in HEADERS], rows, _("Payments"), wide=True))
     if pages > 1:
         span = {"first": count(first + 1), "last": count(first + len(shown)), "all": count(many)}
-        st.caption(say("{first} to {last} of {all}", **span))
+        st.caption(_("{first} to {last} of {all}", **span))
     return shown
 
 
 def _row(payment: Payment) -> list[Cell]:
     """Return a payment's cells."""
     who = " · ".join(part for part in (payment.customer, payment.site_name) if part)
-    back = soft(say("taken back")) if payment.taken_back else ""
+    back = soft(_("reversed")) if payment.taken_back else ""
     return [
         Cell(f"{unit_link(payment.account_id, payment.name)}{soft(who)}"),
         Cell(f"{soft(payment.how) if payment.how else ''}{back}"),
@@ -168,7 +172,7 @@ def _row(payment: Payment) -> list[Cell]:
 def _split(payment: Payment) -> str:
     """Return where the money went."""
     if {part for part, _ in payment.split} <= {"balance"}:
-        return say("all to balance")
+        return _("all to balance")
     return ", ".join(f"{money(part, payment.currency)} {split_word(name)}" for name, part in payment.split)
 
 

@@ -26,11 +26,12 @@ from dashboard.queries.units import Unit, units
 from dashboard.signin.current import current_viewer
 from dashboard.text.labels import alert_word, reason_text, supply_word
 from dashboard.text.markup import chip, page_title, unit_link
-from dashboard.text.translate import say
+from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
+from meter_bridge.text.marks import N_
 
 LISTED_UNITS: Final = 40
-RANGES: Final = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
+RANGES: Final = {7: N_("7 days"), 30: N_("30 days"), 90: N_("90 days"), 365: N_("1 year")}
 MAX_ID_LENGTH: Final = 200
 
 
@@ -48,22 +49,22 @@ def show() -> None:
 
 def _choose(opened: Warehouse, viewer: Viewer) -> None:
     """List the units to choose from."""
-    st.html(page_title(say("Unit"), say("choose one to see its balance, cost and history")))
+    st.html(page_title(_("Unit"), _("choose one to see its balance, cost and history")))
     every = [UnitStatus(unit) for unit in opened.once(units, viewer)]
     if not every:
         no_units()
         return
-    hint = say("Unit, customer or site")
-    text = st.text_input(say("Search"), placeholder=hint, type="search", key="choose")
+    hint = _("Unit, customer or site")
+    text = st.text_input(_("Search"), placeholder=hint, type="search", key="choose")
     found = matching(every, text or "")
     links = "".join(
         f"<li>{unit_link(unit.id, unit.name)}<span>{chip(supply_word(unit.supply_state))}</span></li>"
         for unit in (one.unit for one in found[:LISTED_UNITS])
     )
-    none = f"<li>{say('No unit matches.')}</li>"
+    none = f"<li>{_('No unit matches.')}</li>"
     st.html(f'<section class="pm-card"><ul>{links or none}</ul></section>')
     if len(found) > LISTED_UNITS:
-        st.caption(say("{number} more: search to find them.", number=len(found) - LISTED_UNITS))
+        st.caption(_("{number} more: search to find them.", number=len(found) - LISTED_UNITS))
 
 
 def _unit(opened: Warehouse, viewer: Viewer) -> None:
@@ -81,11 +82,11 @@ def _unit(opened: Warehouse, viewer: Viewer) -> None:
     if viewer.role is not Role.CARETAKER:
         show_credit_breakdown(opened, viewer, unit)
     chosen = st.segmented_control(
-        say("Time shown"),
+        _("Time shown"),
         list(RANGES),
         default=30,
         required=True,
-        format_func=lambda days: say(RANGES[days]),
+        format_func=lambda days: _(RANGES[days]),
         key="days",
         label_visibility="collapsed",
     )

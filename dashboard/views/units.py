@@ -10,9 +10,8 @@ from dashboard.exports.offer import offer_table
 from dashboard.exports.units import units_table
 from dashboard.parts.page import freshness, no_units, show_page
 from dashboard.parts.unit_table import show_unit_table
-from dashboard.text.labels import counted
 from dashboard.text.markup import page_title
-from dashboard.text.translate import say
+from dashboard.text.translate import _, ngettext
 
 
 def show() -> None:
@@ -23,13 +22,17 @@ def show() -> None:
 def _units(opened: Warehouse, viewer: Viewer) -> None:
     """Show the units that the viewer may see."""
     standings = opened.once(unit_statuses, viewer)
-    st.html(page_title(say("Units"), counted(len(standings), "unit", "units") if standings else ""))
+    st.html(
+        page_title(
+            _("Units"), ngettext("{number} unit", "{number} units", len(standings)) if standings else ""
+        )
+    )
     if not standings:
         no_units()
         return
     freshness(opened, standings[0].unit.time_zone)
     shown = show_unit_table(opened, viewer, standings, concerns(standings))
-    offer_table("units", lambda: units_table(shown), say("These units as a file"))
+    offer_table("units", lambda: units_table(shown), _("These units as a file"))
 
 
 show()

@@ -93,10 +93,14 @@ class ClusterExport:
         """
         found = read_manifest(self._folder)
         with self._reader.connect() as connection:
-            if found is not None and not self._exporter.lacks(found.names) and _agree(connection, found):
+            if (
+                found is not None
+                and not self._exporter.any_missing(found.names)
+                and _agree(connection, found)
+            ):
                 return found
             stored = _of_one_bridge(connection)
-            if not self._exporter.lacks(stored.names):
+            if not self._exporter.any_missing(stored.names):
                 return stored
             if retired_upto(connection):
                 _LOGGER.error(

@@ -65,7 +65,7 @@ class Router:
         """Answer a request: a worker's for one shard, anybody else's for whatever it is about."""
         path = request.rel_url.raw_path
         if request.method in {"GET", "HEAD"} and (path == routes.ROOT or path.startswith(routes.PAGE)):
-            return self._page(request, path)
+            return await self._page(request, path)
         asked = request.headers.get(SHARD_HEADER, "")
         if asked:
             return await self._pass_on(request, path, _number(asked))
@@ -79,12 +79,12 @@ class Router:
             return await self._ask(request, customer, body)
         return await self._answer(request, path, body)
 
-    def _page(self, request: web.Request, path: str) -> web.Response:
+    async def _page(self, request: web.Request, path: str) -> web.Response:
         """Answer with a file of the tenant's page, which is the same in all bridges, whoever owns what."""
         if path == routes.ROOT:
             return web.Response(status=HTTPStatus.FOUND, headers={"Location": routes.PAGE})
         name = unquote(path.removeprefix(routes.PAGE)) or INDEX
-        return answer_with(request, self._files.find(name))
+        return answer_with(request, await self._files.load(name))
 
     async def _pass_on(self, request: web.Request, path: str, shard: int) -> web.StreamResponse:
         """Let a shard of this worker answer another worker."""

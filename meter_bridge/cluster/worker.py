@@ -32,8 +32,7 @@ from meter_bridge.storage import postgresql
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.identity import identity
-from meter_bridge.storage.lease import Leases
-from meter_bridge.storage.leased import LeasedOwnership, name_of_process
+from meter_bridge.storage.lease import LeasedOwnership, Leases, process_name
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import Shard
 
@@ -138,7 +137,7 @@ class Worker:
         """Own what falls to this worker, as long as its own lease lasts."""
         leases = Leases(self._url)
         try:
-            async with self._owned(leases, self._name, name_of_process()) as presence:
+            async with self._owned(leases, self._name, process_name()) as presence:
                 if presence is None:
                     await _pause(stop)
                     return

@@ -1,22 +1,17 @@
 """``meter-bridge accounts``."""
 
 import argparse
-import asyncio
 from typing import Final
 
-import msgspec
-
 from meter_bridge.api.routes.accounts import Accounts
-from meter_bridge.commands.connection import connected
-from meter_bridge.commands.output import add_json, duration, plain, say, say_json, table
-from meter_bridge.commands.settings import settings_of
-from meter_bridge.config.settings import Settings
+from meter_bridge.commands.account_table import AccountTable
+from meter_bridge.commands.output import add_json, duration, plain
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.messages import AccountView
 
 EPILOG: Final = """\
-AVAILABLE is what is left now, BALANCE what was left at the last journal entry. LASTS is how long it lasts
-at the recent pace.
+AVAILABLE is the credit left now, BALANCE the balance after the latest ledger entry. LASTS is the time left at
+the recent rate of consumption.
 
 examples:
   meter-bridge accounts
@@ -33,23 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show every account."""
-    found = asyncio.run(_accounts(settings_of(arguments)))
-    if arguments.json:
-        say_json(msgspec.to_builtins(found))
-    elif found.accounts:
-        say(table(HEAD, [row(each) for each in found.accounts], RIGHT))
-    else:
-        say("There are no accounts yet; 'meter-bridge apply' adds those of a site file.")
-    return 0
-
-
-async def _accounts(settings: Settings) -> Accounts:
-    async with connected(settings) as client:
-        return await client.get(Accounts, "accounts")
+    return AccountTable(Accounts, "accounts", HEAD, RIGHT, row).show(arguments)
 
 
 def row(account: AccountView) -> tuple[str, ...]:
-    """Return an account as a row of the table."""
+    """Return the row of an account."""
     return (
         account.id,
         plain(account.name),

@@ -8,15 +8,15 @@ import msgspec
 
 from meter_bridge.api.routes.alerts import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.commands.connection import connected
-from meter_bridge.commands.output import NOT_KNOWN, add_json, hint, plain, say, say_json, table
+from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, print_note, table
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.messages import AlertView
 
 EPILOG: Final = """\
-Without an action the open alerts are listed, newest first. An alert closes by itself when its cause is gone;
-acknowledging one says that somebody has seen it.
+Without an action, lists open alerts, newest first. An alert closes automatically when its cause is resolved;
+acknowledging it only records that somebody has seen it.
 
 examples:
   meter-bridge alerts
@@ -33,13 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(act=_list, all=False)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", parser_class=Parser)
     listing = actions.add_parser("list", help="list alerts, newest first")
-    listing.add_argument("--all", action="store_true", default=argparse.SUPPRESS, help="closed ones as well")
+    listing.add_argument(
+        "--all", action="store_true", default=argparse.SUPPRESS, help="include closed alerts"
+    )
     listing.set_defaults(act=_list)
-    acknowledging = actions.add_parser("acknowledge", help="say that somebody has seen one")
-    acknowledging.add_argument("alert", metavar="ALERT", help="id of the alert, such as alert-12")
+    acknowledging = actions.add_parser("acknowledge", help="acknowledge an alert")
+    acknowledging.add_argument("alert", metavar="ALERT", help="alert id, such as alert-12")
     acknowledging.set_defaults(act=_acknowledge)
     for each in actions.choices.values():
-        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="answer as JSON")
+        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
         add_data(each)
 
 
@@ -54,23 +56,25 @@ async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         found = await client.get(Alerts, "alerts", query=query)
     if arguments.json:
-        say_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(found))
         return
     if not found.alerts:
-        say("There was no alert yet." if arguments.all else "No alert is open.")
+        print_line("There have been no alerts." if arguments.all else "There are no open alerts.")
         return
-    say(table(HEAD, [row(each) for each in found.alerts]))
+    print_line(table(HEAD, [row(each) for each in found.alerts]))
     if len(found.alerts) == MAX_ALERTS_PAGE:
-        hint(f"The newest {MAX_ALERTS_PAGE} are shown; the dashboard's page 'Alerts and relays' has all.")
+        print_note(
+            f"Showing the newest {MAX_ALERTS_PAGE}; see 'Alerts and relays' in the dashboard for the rest."
+        )
 
 
 async def _acknowledge(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         alert = await client.post(AlertView, "alerts", arguments.alert, "acknowledge")
     if arguments.json:
-        say_json(msgspec.to_builtins(alert))
+        print_json(msgspec.to_builtins(alert))
         return
-    say(f"{alert.id}: seen; it closes by itself when its cause is gone")
+    print_line(f"{alert.id}: acknowledged; it closes automatically when its cause is resolved")
 
 
 def row(alert: AlertView) -> tuple[str, ...]:

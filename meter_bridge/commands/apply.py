@@ -10,23 +10,23 @@ from typing import Final
 from meter_bridge.commands.client import BridgeClient
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import REFUSED, USAGE, CommandError
-from meter_bridge.commands.output import add_json, plain, say, say_json
+from meter_bridge.commands.output import add_json, plain, print_json, print_line
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.commands.site_file import plan_of, read
 from meter_bridge.config.settings import Settings
 from meter_bridge.engine.sites.service import ApplyResult
 
 EPILOG: Final = """\
-The difference to what is in force is shown first. All of it is applied, or nothing. Without a running bridge
-the installation is made where there is none yet.
+The changes are shown first. Either all of them are applied or none. If no bridge is running, the installation
+is created when it does not exist yet.
 
 examples:
-  meter-bridge apply house.yaml              shows what would change and asks
-  meter-bridge apply house.yaml --dry-run    only shows it
-  meter-bridge apply house.yaml --yes        does not ask, for scripts
+  meter-bridge apply house.yaml              show the changes and ask for confirmation
+  meter-bridge apply house.yaml --dry-run    show the changes only
+  meter-bridge apply house.yaml --yes        apply without confirmation, for scripts
 
-What was changed while the bridge ran (warning thresholds, load limits, replaced meters) is not undone by a
-file that still says the old: put the new value into the file, or name the unit or meter with --undo.
+Changes made through the running bridge (warning thresholds, load limits, replaced meters) are not undone by a
+file that still contains the old value: update the file, or name the unit or meter with --undo.
 """
 
 
@@ -34,14 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="site file, in YAML")
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--yes", action="store_true", help="apply without asking")
-    choice.add_argument("--dry-run", action="store_true", help="only show what would change")
+    choice.add_argument("--yes", action="store_true", help="apply without confirmation")
+    choice.add_argument("--dry-run", action="store_true", help="show the changes only")
     parser.add_argument(
         "--undo",
         action="append",
         default=[],
         metavar="ID",
-        help="unit or meter of which the file may undo what was changed since the last one (repeatable)",
+        help="unit or meter whose later changes the file may undo (repeatable)",
     )
     add_json(parser)
 
@@ -61,16 +61,16 @@ async def _apply(arguments: argparse.Namespace, settings: Settings, document: st
             _show(result)
         wanted = bool(result.changes) and not arguments.dry_run
         if wanted and not arguments.yes and not await asyncio.to_thread(_agreed):
-            say("Nothing was applied.")
+            print_line("Nothing was applied.")
             return REFUSED
         if wanted:
             result = await _post(client, document, dry_run=False, undo=undo)
     if arguments.json:
-        say_json(asdict(result))
+        print_json(asdict(result))
     elif result.applied:
-        say("Applied.")
+        print_line("Applied.")
         for each in result.pending:
-            say(f"  ! {plain(each)}")
+            print_line(f"  ! {plain(each)}")
     return 0
 
 
@@ -81,15 +81,19 @@ async def _post(client: BridgeClient, document: str, *, dry_run: bool, undo: tup
 
 def _show(result: ApplyResult) -> None:
     if not result.changes:
-        say("The installation is as the file says; nothing changes.")
+        print_line("No changes: the installation matches the file.")
     for change in result.changes:
-        say(f"  {plain(change)}")
+        print_line(f"  {plain(change)}")
 
 
 def _agreed() -> bool:
     """Ask whether to apply."""
     if not sys.stdin.isatty():
-        raise CommandError("nobody is there to be asked", "add --yes to apply without asking", USAGE)
+        raise CommandError(
+            "cannot ask for confirmation: standard input is not a terminal",
+            "add --yes to apply without confirmation",
+            USAGE,
+        )
     sys.stderr.write("Apply? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -6,19 +6,19 @@ from typing import Final
 
 from meter_bridge.commands.errors import CommandError
 from meter_bridge.commands.installation import database_of
-from meter_bridge.commands.output import say
+from meter_bridge.commands.output import print_line
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.engine.maintenance.backup import BackupError, Sealing, backup
 from meter_bridge.engine.maintenance.encryption import recipient_of
 
 EPILOG: Final = """\
-Copies the database while the bridge runs, as of one instant, and proves the copy before it gets its name. An
-existing file is never overwritten. 'meter-bridge restore' brings it back. The copy of a database on
-PostgreSQL is a file of SQLite too: 'meter-bridge migrate' brings it to an empty one.
+Takes a consistent copy of the database while the bridge is running, and verifies the copy before giving it
+its final name. Existing files are never overwritten. 'meter-bridge restore' restores it. A backup of a
+PostgreSQL database is a SQLite file too: 'meter-bridge migrate' copies it into an empty database.
 
-With --encrypt-to only who holds the secret key can read it (age, https://age-encryption.org). The plain text
-stays in the data folder meanwhile, and is removed. Make the pair on another machine with 'age-keygen -o
-key.txt' and keep it there.
+With --encrypt-to, only the holder of the secret key can read the backup (age, https://age-encryption.org). An
+unencrypted copy exists temporarily in the data folder and is then deleted. Generate the key pair on another
+machine with 'age-keygen -o key.txt' and keep it there.
 
 examples:
   meter-bridge backup /media/usb/bridge-2026-03-01.db
@@ -30,13 +30,13 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("destination", type=Path, metavar="DEST", help="file to write; must not exist")
+    parser.add_argument("destination", type=Path, metavar="DEST", help="file to write; must not exist yet")
     parser.add_argument(
         "--encrypt-to",
         action="append",
         default=[],
         metavar="AGE1…",
-        help="public key of who may read it; may be given several times",
+        help="public key of a recipient; repeatable",
     )
 
 
@@ -50,5 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         size = backup(location, arguments.destination, sealing)
     except BackupError as error:
         raise CommandError(str(error), error.remedy) from error
-    say(f"{arguments.destination}: {size / 1_000_000:.1f} MB, proven{', encrypted' if sealing else ''}")
+    print_line(
+        f"{arguments.destination}: {size / 1_000_000:.1f} MB, verified{', encrypted' if sealing else ''}"
+    )
     return 0

@@ -14,16 +14,16 @@ from meter_bridge.commands.broker_files import (
     with_passwords,
 )
 from meter_bridge.commands.errors import REFUSED, USAGE, CommandError
-from meter_bridge.commands.output import hint, say, table
+from meter_bridge.commands.output import print_line, print_note, table
 from meter_bridge.commands.site_file import plan_of, read
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.devices.broker.access_list import RightsError, User, users_of
 
 EPILOG: Final = """\
-A user for each device of the site file that speaks to the broker, with its own topics alone, and one for
-the bridge. Without --acl the access list is printed. With --acl and --passwords mosquitto's two files are
-brought up to date: what others wrote in them stays, and so do the passwords that there are. New ones are
-shown this once. Then let mosquitto read both again: 'systemctl reload mosquitto', or send it SIGHUP.
+Creates one user for each MQTT device in the site file, limited to the device's own topics, and one for the
+bridge. Without --acl, prints the access list. With --acl and --passwords, updates mosquitto's two files:
+other entries and existing passwords are kept. New passwords are shown only once. Then reload mosquitto with
+'systemctl reload mosquitto', or send it SIGHUP.
 
 examples:
   meter-bridge broker-acl house.yaml
@@ -37,27 +37,29 @@ HEAD: Final = ("USER", "PASSWORD", "FOR")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="site file, in YAML")
-    parser.add_argument("--acl", type=Path, metavar="FILE", help="mosquitto's access list, to be written")
-    parser.add_argument("--passwords", type=Path, metavar="FILE", help="its password file, to be written")
+    parser.add_argument("--acl", type=Path, metavar="FILE", help="mosquitto's access list file to update")
+    parser.add_argument("--passwords", type=Path, metavar="FILE", help="mosquitto's password file to update")
     parser.add_argument(
         "--new-password",
         action="append",
         default=[],
         metavar="USER",
-        help="give this user a new password; may be repeated",
+        help="generate a new password for this user; repeatable",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print or write what mosquitto has to know of the site file's devices."""
+    """Print mosquitto's access list, or update its files."""
     users = _users(arguments.file)
     if (arguments.acl is None) != (arguments.passwords is None):
         raise CommandError(
-            "--acl and --passwords belong together", "name both files, or neither to see the list", USAGE
+            "--acl and --passwords must be given together",
+            "name both files, or neither to print the list",
+            USAGE,
         )
     if arguments.acl is None:
         _refuse_renewal(arguments.new_password, ())
-        say(access_list(users).rstrip("\n"))
+        print_line(access_list(users).rstrip("\n"))
         return 0
     _refuse_renewal(arguments.new_password, users)
     _write(arguments, users)
@@ -73,7 +75,7 @@ def _users(path: Path) -> tuple[User, ...]:
 
 
 def addresses_of(plan: InstallationPlan) -> list[str]:
-    """Return the addresses that speak to the broker; a meter with a ``host`` is reached without one."""
+    """Return the addresses of MQTT devices; a meter with a ``host`` is reached without a broker."""
     accounts = (account for site in plan.sites for account in site.accounts)
     meters = (meter for account in accounts for supply in account.supplies for meter in supply.meters)
     pairs = ((each.energy_address, each.relay_address) for each in meters if each.host is None)
@@ -85,11 +87,11 @@ def _refuse_renewal(names: Sequence[str], users: Sequence[User]) -> None:
     for name in names:
         if name not in known:
             remedy = f"choose from {', '.join(known)}" if known else "name --acl and --passwords as well"
-            raise CommandError(f"there is no user '{name}' to give a new password", remedy, USAGE)
+            raise CommandError(f"--new-password: there is no user '{name}'", remedy, USAGE)
 
 
 def _write(arguments: argparse.Namespace, users: Sequence[User]) -> None:
-    """Write passwords first: a user with rights and no password is nobody, the other way round is no harm."""
+    """Write passwords first: rights without a password are useless, a password without rights is harmless."""
     before = read_or_empty(arguments.passwords)
     listed = with_ours(read_or_empty(arguments.acl), access_list(users))
     fresh = fresh_passwords(before, [each.name for each in users], arguments.new_password)
@@ -101,7 +103,7 @@ def _write(arguments: argparse.Namespace, users: Sequence[User]) -> None:
 def _tell(users: Sequence[User], fresh: Mapping[str, str]) -> None:
     rows = [(each.name, fresh[each.name], each.what) for each in users if each.name in fresh]
     if rows:
-        say(table(HEAD, rows))
-        hint("Passwords are shown this once. Enter them at the devices, then reload mosquitto.")
+        print_line(table(HEAD, rows))
+        print_note("Passwords are shown only once. Enter them on the devices, then reload mosquitto.")
     else:
-        hint("Every user has a password already. Reload mosquitto if its list changed.")
+        print_note("Every user already has a password. Reload mosquitto if its access list changed.")

@@ -1,4 +1,4 @@
-"""The broker's access list and password file: our part is written anew, all else in them stays."""
+"""The broker's access list and password file: our section is rewritten, everything else is kept."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,17 +15,17 @@ from meter_bridge.devices.broker.access_list import User
 BEGIN: Final = "# prepaid-meter: begin; 'meter-bridge broker-acl' writes what stands up to the end"
 END: Final = "# prepaid-meter: end"
 LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
-"""32 letters and digits that nobody takes for another when a password is typed."""
+"""32 letters and digits that are not easily confused when a password is typed."""
 PASSWORD_LETTERS: Final = 26
 """130 random bits; some devices take 32 letters and no more."""
 ITERATIONS: Final = 1_000
-"""A random password needs no slow hash; this is only not the fewest."""
+"""A random password needs no slow hash."""
 SALT_BYTES: Final = 12
 """What mosquitto reads (``SALT_LEN`` of its ``password_mosq.h``)."""
 
 
 def access_list(users: Sequence[User]) -> str:
-    """Return mosquitto's access list of the users, between the two lines by which it is found again."""
+    """Return mosquitto's access list of the users, between the two marker lines."""
     lines = [BEGIN]
     for user in users:
         lines += ["", f"# {user.what}", f"user {user.name}"]
@@ -36,11 +36,11 @@ def access_list(users: Sequence[User]) -> str:
 
 
 def with_ours(text: str, ours: str) -> str:
-    """Return a file's text with our part in place of the one before, or after all else."""
+    """Return a file's text with our section replaced, or appended."""
     if (BEGIN in text) != (END in text) or text.count(BEGIN) > 1:
         raise CommandError(
-            f"the lines '{BEGIN[:22]}' and '{END}' do not stand in a pair",
-            "take both out, and everything between them, then repeat the command",
+            f"the lines '{BEGIN[:22]}' and '{END}' are not a pair",
+            "remove both and everything between them, then repeat the command",
         )
     if BEGIN not in text:
         return text + ("\n" if text and not text.endswith("\n") else "") + ours
@@ -49,7 +49,7 @@ def with_ours(text: str, ours: str) -> str:
 
 
 def fresh_passwords(text: str, names: Iterable[str], renewed: Iterable[str]) -> Mapping[str, str]:
-    """Return a new password for each user that has none in a password file, and for the ones named."""
+    """Return a new password for each user without one in a password file, and for those to be renewed."""
     known = {line.partition(":")[0] for line in text.splitlines()} - set(renewed)
     return {name: new_password() for name in names if name not in known}
 
@@ -81,12 +81,12 @@ def read_or_empty(path: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(
-            f"{path} cannot be read ({error})", "run the command as who owns the file, or name another"
+            f"{path} cannot be read ({error})", "run the command as the file's owner, or name another file"
         ) from error
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Put a text in place of a file at once, with its owner and rights; a new one is its owner's alone."""
+    """Replace a file atomically, keeping owner and mode; a new file is readable by its owner only."""
     try:
         before = path.stat() if path.exists() else None
         number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
@@ -105,5 +105,5 @@ def replace_file(path: Path, text: str) -> None:
     except OSError as error:
         raise CommandError(
             f"{path} cannot be written ({error.strerror})",
-            "run the command as who owns the file and its folder",
+            "run the command as the owner of the file and its folder",
         ) from error

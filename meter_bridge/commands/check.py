@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from meter_bridge.commands.output import add_json, say, say_json
+from meter_bridge.commands.output import add_json, print_json, print_line
 from meter_bridge.commands.site_file import plan_of, read
 from meter_bridge.config.plan import InstallationPlan
 
 EPILOG: Final = """\
-Needs no bridge. Everything that is wrong is listed at once, with line, field and the way to mend it.
+Needs no bridge. Lists all problems at once, each with its line, field and remedy.
 
 examples:
   meter-bridge check house.yaml
@@ -24,17 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Say what is in a site file, or all that is wrong with it."""
+    """Print a summary of a site file, or all of its problems."""
     found = counts(plan_of(arguments.file, read(arguments.file)))
     if arguments.json:
-        say_json(found)
+        print_json(found)
     else:
-        say(f"{arguments.file} is right: " + ", ".join(counted(*each) for each in found.items()))
+        print_line(f"{arguments.file} is valid: " + ", ".join(counted(*each) for each in found.items()))
     return 0
 
 
 def counts(plan: InstallationPlan) -> dict[str, int]:
-    """Return how much of each a plan has."""
+    """Return how many of each a plan has."""
     accounts = [account for site in plan.sites for account in site.accounts]
     supplies = [supply for account in accounts for supply in account.supplies]
     return {

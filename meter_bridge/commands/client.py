@@ -13,11 +13,11 @@ from meter_bridge.commands.errors import REFUSED, UNREACHABLE, CommandError
 from meter_bridge.protocol.messages import ErrorCode, Problem
 
 TIMEOUT: Final = ClientTimeout(total=300)
-"""A site file of thousands of units takes minutes to apply on a small machine."""
+"""Applying a site file of thousands of units takes minutes on a small machine."""
 
 
 class ConnectionLostError(CommandError):
-    """The bridge went away before it answered; what was asked may or may not be done."""
+    """The connection was lost before the answer; the request may or may not have taken effect."""
 
 
 class BridgeClient:
@@ -28,11 +28,11 @@ class BridgeClient:
         self._session = session
 
     async def get[T](self, kind: type[T], *path: str, query: Mapping[str, str] | None = None) -> T:
-        """Return what a reading route answers."""
+        """Return the answer of a GET request."""
         return msgspec.json.decode(await self._ask("GET", path, query=query), type=kind)
 
     async def document(self, *path: str, query: Mapping[str, str] | None = None) -> bytes:
-        """Return what a reading route answers, as it came."""
+        """Return the undecoded answer of a GET request."""
         return await self._ask("GET", path, query=query)
 
     async def post[T](
@@ -44,13 +44,13 @@ class BridgeClient:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> T:
-        """Return what a changing route answers."""
+        """Return the answer of a POST request."""
         raw = msgspec.json.encode(body) if document is None else document.encode()
         answer = await self._ask("POST", path, raw=raw, query=query, headers=headers)
         return msgspec.json.decode(answer, type=kind)
 
     async def delete[T](self, kind: type[T], *path: str, query: Mapping[str, str] | None = None) -> T:
-        """Return what a deleting route answers; ``None`` where that is nothing."""
+        """Return the answer of a DELETE request, ``None`` if it is empty."""
         answer = await self._ask("DELETE", path, query=query)
         return msgspec.json.decode(answer or b"null", type=kind)
 
@@ -75,7 +75,7 @@ class BridgeClient:
         except (ClientError, TimeoutError, OSError) as error:
             raise ConnectionLostError(
                 f"the bridge did not answer: {str(error) or type(error).__name__}",
-                "see whether it runs and what its log says, then ask again",
+                "check that it is running, see its log, then try again",
                 UNREACHABLE,
             ) from error
         if not response.ok:
@@ -84,7 +84,6 @@ class BridgeClient:
 
 
 def _refusal(response: ClientResponse, answer: bytes) -> CommandError:
-    """Return what the bridge said no with."""
     try:
         problem = msgspec.json.decode(answer, type=Problem)
     except msgspec.DecodeError:
@@ -93,4 +92,4 @@ def _refusal(response: ClientResponse, answer: bytes) -> CommandError:
     if problem.value is not None and problem.value not in what:
         what += f" ({problem.field}: {problem.value})"
     code = UNREACHABLE if problem.code is ErrorCode.STORAGE_UNAVAILABLE else REFUSED
-    return CommandError(what, problem.remedy or "see docs/api.md for what the bridge accepts", code)
+    return CommandError(what, problem.remedy or "see docs/api.md", code)

@@ -11,15 +11,15 @@ from meter_bridge.api.routes.alerts import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.api.routes.clock import ClockConfirmed
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
-from meter_bridge.commands.output import add_json, plain, say, say_json
+from meter_bridge.commands.output import add_json, plain, print_json, print_line
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.messages import AlertKind
 
 EPILOG: Final = """\
-Where the machine's clock jumps, charges by time and cuts wait until it agrees again, the system says that it
-is synchronised, or somebody who has looked at it says that it is right.
+If the machine's clock jumps, time-based charges and disconnections are suspended until the clock agrees
+again, the system reports it as synchronised, or somebody checks it and confirms it here.
 
 examples:
   meter-bridge clock
@@ -32,22 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     parser.set_defaults(act=_show)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", parser_class=Parser)
-    showing = actions.add_parser("show", help="say whether the bridge believes its clock")
+    showing = actions.add_parser("show", help="show whether the bridge trusts its clock")
     showing.set_defaults(act=_show)
-    confirming = actions.add_parser("confirm", help="say that the machine's clock is right as it is now")
+    confirming = actions.add_parser("confirm", help="confirm that the machine's clock is correct now")
     confirming.set_defaults(act=_confirm)
     for each in actions.choices.values():
-        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="answer as JSON")
+        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
         add_data(each)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Say whether the bridge believes its clock, or confirm it."""
+    """Show whether the bridge trusts its clock, or confirm the clock."""
     settings = settings_of(arguments)
     if not answers(settings.data / SOCKET_NAME):
         raise CommandError(
-            f"no bridge runs in {settings.data}, and only a running one has a clock to ask about",
-            "start it with 'meter-bridge run'; it judges its clock then",
+            f"no bridge is running in {settings.data}, and only a running bridge has a clock to check",
+            "start it with 'meter-bridge run'",
             UNREACHABLE,
         )
     asyncio.run(arguments.act(arguments, settings))
@@ -60,18 +60,18 @@ async def _show(arguments: argparse.Namespace, settings: Settings) -> None:
         found = await client.get(Alerts, "alerts", query=query)
     doubts = [each for each in found.alerts if each.kind is AlertKind.CLOCK_WRONG]
     if arguments.json:
-        say_json({"believed": not doubts, "alerts": msgspec.to_builtins(doubts)})
+        print_json({"believed": not doubts, "alerts": msgspec.to_builtins(doubts)})
     elif doubts:
-        say(plain(doubts[0].message))
-        say("  look at 'date'; where it is right, say so with 'meter-bridge clock confirm'")
+        print_line(plain(doubts[0].message))
+        print_line("  check 'date'; if it is correct, run 'meter-bridge clock confirm'")
     else:
-        say("The bridge believes its clock.")
+        print_line("The bridge trusts its clock.")
 
 
 async def _confirm(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         confirmed = await client.post(ClockConfirmed, "clock", "confirm")
     if arguments.json:
-        say_json(msgspec.to_builtins(confirmed))
+        print_json(msgspec.to_builtins(confirmed))
         return
-    say(f"The clock is taken as right; the bridge goes on at {confirmed.now}.")
+    print_line(f"Clock confirmed; the bridge continues at {confirmed.now}.")

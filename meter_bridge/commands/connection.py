@@ -1,4 +1,4 @@
-"""Reach the bridge: the one that runs, or one in this process where none does."""
+"""Connects to the running bridge, or to one in this process if none is running."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,12 +13,12 @@ from meter_bridge.config.settings import Settings
 
 @asynccontextmanager
 async def connected(settings: Settings, *, create: bool = False) -> AsyncGenerator[BridgeClient]:
-    """Offer a client of the installation's bridge; ``create`` makes an installation where there is none."""
+    """Provide a client of the installation's bridge; ``create`` allows a new installation."""
     path = settings.data / SOCKET_NAME
     async with AsyncExitStack() as stack:
         try:
             if not answers(path):
-                # Imported here because a command of a running bridge does without the engine.
+                # Imported here because commands for a running bridge do not need the engine.
                 from meter_bridge.commands.offline import served_here  # noqa: PLC0415
 
                 path = await stack.enter_async_context(served_here(settings, create=create))

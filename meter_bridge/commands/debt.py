@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Sequence
 from typing import Final
 
+from meter_bridge.commands.account_operations import add_common, carry_out
 from meter_bridge.commands.errors import USAGE, CommandError
-from meter_bridge.commands.operation import add_account, add_rest, carry_out
+from meter_bridge.commands.parser import add_account
 
 EPILOG: Final = """\
-A debt is recovered by time (--rate, at the start of every local day, week or month), out of top-ups
-(--percent, with a --cap per period), or both. Debts with a lower --priority come first. 'close' writes off
-what is still owed.
+A debt is recovered at a fixed rate (--rate, at the start of each local day, week or month), as a percentage
+of top-ups (--percent, with a --cap per period), or both. Debts with a lower --priority are recovered first.
+'close' writes off the remaining amount.
 
 examples:
   meter-bridge debt open flat-1 arrears-2025 350.00 --rate 3.50 --reason agreed
@@ -22,20 +23,22 @@ PERIODS: Final = ("day", "week", "month")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("action", choices=["open", "change", "close"], help="what to do")
+    parser.add_argument("action", choices=["open", "change", "close"], help="action to take")
     add_account(parser)
-    parser.add_argument("debt", metavar="DEBT", help="id of the debt, such as arrears-2025")
-    parser.add_argument("amount", metavar="AMOUNT", nargs="?", help="with 'open': what is owed")
-    parser.add_argument("--description", metavar="TEXT", help="what the customer is shown")
-    parser.add_argument("--rate", metavar="AMOUNT", help="recovered in each period")
-    parser.add_argument("--every", choices=PERIODS, help="the period (default: week)")
-    parser.add_argument("--percent", metavar="PERCENT", help="share of each top-up")
+    parser.add_argument("debt", metavar="DEBT", help="debt id, such as arrears-2025")
+    parser.add_argument("amount", metavar="AMOUNT", nargs="?", help="amount owed; only with 'open'")
+    parser.add_argument("--description", metavar="TEXT", help="description shown to the customer")
+    parser.add_argument("--rate", metavar="AMOUNT", help="amount recovered per period")
+    parser.add_argument("--every", choices=PERIODS, help="recovery period (default: week)")
+    parser.add_argument("--percent", metavar="PERCENT", help="percentage of each top-up")
     parser.add_argument(
-        "--cap", metavar="AMOUNT", help="most that top-ups recover in a cap period, or 'none'"
+        "--cap", metavar="AMOUNT", help="maximum recovered from top-ups per cap period, or 'none'"
     )
-    parser.add_argument("--cap-every", choices=PERIODS, help="the cap period (default: week)")
-    parser.add_argument("--priority", type=int, metavar="NUMBER", help="the lowest comes first (default: 1)")
-    add_rest(parser)
+    parser.add_argument("--cap-every", choices=PERIODS, help="cap period (default: week)")
+    parser.add_argument(
+        "--priority", type=int, metavar="NUMBER", help="lowest is recovered first (default: 1)"
+    )
+    add_common(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,18 +58,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace, terms: Sequence[str]) -> None:
-    """Refuse what the action would pass over in silence."""
+    """Reject arguments that the action would ignore."""
     action, amount = arguments.action, arguments.amount
     if action == "open" and amount is None:
-        raise CommandError("'open' wants what is owed", "add AMOUNT after the id of the debt", USAGE)
+        raise CommandError("'open' requires the amount owed", "add AMOUNT after the debt id", USAGE)
     if action != "open" and amount is not None:
         raise CommandError(
-            f"'{action}' takes no AMOUNT ({amount}); what is owed stays as it is",
-            "leave it out; 'write-off' lowers what is owed, another debt adds to it",
+            f"'{action}' takes no AMOUNT ({amount}); it does not change the amount owed",
+            "omit it; use 'write-off' to reduce a debt, or open another one to add to it",
             USAGE,
         )
     if action == "close" and terms:
         option = f"--{terms[0].replace('_', '-')}"
-        raise CommandError(f"'close' takes no {option}", f"leave {option} out", USAGE)
+        raise CommandError(f"'close' takes no {option}", f"omit {option}", USAGE)
     if action == "change" and not terms:
-        raise CommandError("'change' wants something to change", "add --rate, --percent or --cap", USAGE)
+        raise CommandError("'change' requires something to change", "add --rate, --percent or --cap", USAGE)

@@ -10,15 +10,15 @@ import msgspec
 
 from meter_bridge.api.routes.operations import Debts
 from meter_bridge.commands.connection import connected
-from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, say, say_json, table
+from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.messages import DebtView, OwedView
 
 EPILOG: Final = """\
-Lists what customers owe: debts, arrears, emergency credit that is lent, balances below zero, and what those
-who moved out still owe. 'meter-bridge debt' changes how a debt is recovered, 'meter-bridge settle' books what
-a customer pays who moved out.
+Lists debts, arrears, emergency credit in use, negative balances, and amounts still owed by former customers.
+'meter-bridge debt' changes how a debt is recovered, 'meter-bridge settle' records a payment by a former
+customer.
 
 examples:
   meter-bridge debts
@@ -28,7 +28,7 @@ HEAD: Final = ("ACCOUNT", "CUSTOMER", "WHAT", "RECOVERED", "OWED")
 _NAMES: Final = {
     "arrears": "arrears",
     "emergency_credit": "emergency credit",
-    "balance": "balance below zero",
+    "balance": "negative balance",
 }
 
 
@@ -41,12 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Show what customers owe."""
     found = asyncio.run(_debts(arguments))
     if arguments.json:
-        say_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(found))
     elif found.debts:
-        say(table(HEAD, [_row(each) for each in found.debts], right=("OWED",)))
-        say("\n" + "\n".join(_sums(found.debts)))
+        print_line(table(HEAD, [_row(each) for each in found.debts], right=("OWED",)))
+        print_line("\n" + "\n".join(_sums(found.debts)))
     else:
-        say("Nobody owes anything.")
+        print_line("No outstanding debts.")
     return 0
 
 
@@ -56,7 +56,6 @@ async def _debts(arguments: argparse.Namespace) -> Debts:
 
 
 def _row(owed: OwedView) -> tuple[str, ...]:
-    """Return something that is owed as a row of the table."""
     what = _NAMES.get(owed.kind, owed.kind.replace("_", " "))
     if owed.debt is not None:
         what = f"debt {plain(owed.debt.id)}: {plain(owed.debt.description)}"
@@ -81,8 +80,7 @@ def _recovery(debt: DebtView, currency: str) -> str:
 
 
 def _sums(debts: Iterable[OwedView]) -> Iterable[str]:
-    """Yield the sum of each currency."""
     sums: defaultdict[str, int] = defaultdict(int)
     for each in debts:
         sums[each.currency] += each.owed
-    return (f"{format_amount(amount, currency)} in all" for currency, amount in sorted(sums.items()))
+    return (f"{format_amount(amount, currency)} in total" for currency, amount in sorted(sums.items()))

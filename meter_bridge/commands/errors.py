@@ -1,4 +1,4 @@
-"""What a command ends in when it does not do what was asked."""
+"""The error that ends a command, and its exit codes."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ UNREACHABLE: Final = 3
 
 
 class CommandError(Exception):
-    """A command that was not carried out: one line that says what, one that says what to do."""
+    """A command that failed: one line names the problem, one the remedy."""
 
     def __init__(self, what: str, remedy: str, code: int = REFUSED) -> None:
         """Keep both lines and the exit code."""

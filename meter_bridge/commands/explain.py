@@ -9,18 +9,20 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from meter_bridge.commands.connection import connected
-from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, say, say_json, table
+from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, table
+from meter_bridge.commands.parser import add_account
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.statements import EntryExplanation, RegisterReading
 
 EPILOG: Final = """\
-READ is what a meter told before and after; REGISTER is what it showed at the ends of each part, linear in
-time between two readings. 'meter-bridge ledger' names the entries.
+READ BEFORE and READ AFTER are the readings around the entry. REGISTER FROM and REGISTER TO are the register
+at the ends of each segment, interpolated linearly between readings. 'meter-bridge ledger' lists entry ids.
 
 examples:
   meter-bridge explain flat-1 entry-4711
@@ -30,18 +32,18 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
-    parser.add_argument("entry", metavar="ENTRY", help="id of an entry of its journal, such as entry-4711")
+    add_account(parser)
+    parser.add_argument("entry", metavar="ENTRY", help="entry id, such as entry-4711")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show what an entry was made of."""
+    """Show the calculation behind an entry."""
     account, found = asyncio.run(_explanation(arguments, settings_of(arguments)))
     if arguments.json:
-        say_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(found))
     else:
-        say("\n\n".join(_parts(account, found)))
+        print_line("\n\n".join(_parts(account, found)))
     return 0
 
 
@@ -67,7 +69,6 @@ def _parts(account: AccountView, found: EntryExplanation) -> Iterable[str]:
 
 
 def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
-    """Return what the entry is and what it did to the balance."""
     entry, currency = found.entry, account.currency
     amount, balance = (format_amount(each, currency) for each in (entry.amount, entry.balance_after))
     rows = [
@@ -85,14 +86,13 @@ def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> s
 
 
 def _lines(account: AccountView, found: EntryExplanation) -> str:
-    """Return the lines of the price list that were charged."""
     currency = account.currency
     rows = [
         (
-            plain(labels.charge_name(line)),
+            plain(TERMINAL.charge_name(line)),
             line.tariff_version_id,
-            labels.quantity(line),
-            labels.price(line, currency),
+            TERMINAL.quantity(line),
+            TERMINAL.price(line, currency),
             str(labels.exact(line.amount, currency)),
         )
         for line in found.entry.lines
@@ -102,7 +102,6 @@ def _lines(account: AccountView, found: EntryExplanation) -> str:
 
 
 def _readings(found: EntryExplanation, zone: ZoneInfo) -> str:
-    """Return the readings between which the energy was used."""
     rows = [
         (each.meter_id, *_reading(each.before, zone), *_reading(each.after, zone)) for each in found.readings
     ]
@@ -111,7 +110,6 @@ def _readings(found: EntryExplanation, zone: ZoneInfo) -> str:
 
 
 def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]:
-    """Return when a register was read, and what it showed."""
     if reading is None:
         return NOT_KNOWN, NOT_KNOWN
     return f"{labels.local(reading.at, zone):%Y-%m-%d %H:%M:%S}", format_kwh(reading.wh)
@@ -133,7 +131,7 @@ def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> 
                 each.meter_id or NOT_KNOWN,
                 *registers,
                 f"{labels.ESTIMATED if each.estimated else ''}{format_kwh(each.wh)}",
-                plain(labels.charge_name(each)),
+                plain(TERMINAL.charge_name(each)),
                 str(labels.exact(each.amount, currency)),
                 str(labels.exact(each.tax, currency)),
             )

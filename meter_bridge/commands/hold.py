@@ -8,8 +8,8 @@ import msgspec
 
 from meter_bridge.api.routes.supply import Holds
 from meter_bridge.commands.connection import connected
-from meter_bridge.commands.output import add_json, plain, say, say_json, table
-from meter_bridge.commands.parser import Parser, add_data
+from meter_bridge.commands.output import add_json, plain, print_json, print_line, table
+from meter_bridge.commands.parser import Parser, add_account, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.commands.supply import show_supply
 from meter_bridge.config.settings import Settings
@@ -21,14 +21,14 @@ examples:
   meter-bridge hold add flat-1 on --reason "visitors until Sunday"
 """
 EPILOG: Final = f"""\
-A supply may have several holds at once. It is off while any of them keeps it off. One that keeps it on stands
-against used-up credit, not against one that keeps it off, nor against a protection that has tripped. Nothing
-lifts a hold but a person. The hold 'switch' is the one that 'supply off' and 'supply on' place.
+A supply can have several holds at once and stays off while any of them holds it off. A hold that keeps it on
+overrides exhausted credit, but neither a hold that keeps it off nor a tripped protection. A hold stays until
+somebody lifts it. 'supply off' and 'supply on' place the hold with the id 'switch'.
 
 {EXAMPLES}  meter-bridge hold list flat-1
-  meter-bridge hold lift flat-1 leak --reason "mended"
+  meter-bridge hold lift flat-1 leak --reason "repaired"
 """
-HEAD: Final = ("ID", "KEEPS", "SINCE", "BY", "REASON")
+HEAD: Final = ("ID", "HOLDS", "SINCE", "BY", "REASON")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
     adding = actions.add_parser("add", help="place a hold on a supply", epilog=EXAMPLES)
     _add_account(adding)
-    adding.add_argument("position", choices=("off", "on"), help="where it keeps the supply")
-    adding.add_argument("--reason", metavar="TEXT", required=True, help="why; the customer is shown it")
+    adding.add_argument("position", choices=("off", "on"), help="position in which to hold the supply")
+    adding.add_argument("--reason", metavar="TEXT", required=True, help="reason, shown to the customer")
     adding.add_argument(
-        "--id", metavar="ID", help="name of your own; the same again places nothing twice (default: made up)"
+        "--id",
+        metavar="ID",
+        help="your own id; repeating it does not place a second hold (default: generated)",
     )
     adding.set_defaults(act=_add)
     listing = actions.add_parser("list", help="list the holds on a supply")
@@ -47,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.set_defaults(act=_list)
     lifting = actions.add_parser("lift", help="lift a hold")
     _add_account(lifting)
-    lifting.add_argument("id", metavar="ID", help="as 'hold list' shows it")
-    lifting.add_argument("--reason", metavar="TEXT", help="why; kept with the decision")
+    lifting.add_argument("id", metavar="ID", help="hold id, as shown by 'hold list'")
+    lifting.add_argument("--reason", metavar="TEXT", help="reason, kept on record")
     lifting.set_defaults(act=_lift)
     for each in actions.choices.values():
         add_json(each)
@@ -56,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_account(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
+    add_account(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,20 +74,22 @@ async def _add(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         hold = await client.post(HoldView, "accounts", arguments.account, "holds", body=body)
     if arguments.json:
-        say_json(msgspec.to_builtins(hold))
+        print_json(msgspec.to_builtins(hold))
     else:
-        say(f"{arguments.account}: hold {hold.id} keeps the supply {hold.position} ({plain(hold.reason)})")
+        print_line(
+            f"{arguments.account}: hold {hold.id} holds the supply {hold.position} ({plain(hold.reason)})"
+        )
 
 
 async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         found = await client.get(Holds, "accounts", arguments.account, "holds")
     if arguments.json:
-        say_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(found))
     elif found.holds:
-        say(table(HEAD, [_row(each) for each in found.holds]))
+        print_line(table(HEAD, [_row(each) for each in found.holds]))
     else:
-        say(f"{arguments.account}: no hold stands.")
+        print_line(f"{arguments.account}: there are no holds.")
 
 
 async def _lift(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -94,11 +98,10 @@ async def _lift(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         view = await client.delete(SupplyView, *path, query=query)
     if arguments.json:
-        say_json(msgspec.to_builtins(view))
+        print_json(msgspec.to_builtins(view))
     else:
         show_supply(arguments.account, view)
 
 
 def _row(hold: HoldView) -> tuple[str, ...]:
-    """Return a hold as a row of the table."""
     return hold.id, hold.position, hold.since, plain(hold.by), plain(hold.reason)

@@ -10,7 +10,7 @@ from meter_bridge.storage.migrate import schema_of
 
 
 def database_of(settings: Settings) -> Location:
-    """Return where the database is; raise ``CommandError`` where there is none."""
+    """Return where the database is; raise ``CommandError`` if there is none."""
     location = settings.location
     if isinstance(location, Path):
         there, where = location.exists(), str(settings.data)
@@ -19,16 +19,18 @@ def database_of(settings: Settings) -> Location:
     if not there:
         raise CommandError(
             f"there is no installation in {where}",
-            "name its folder with --data, or make one with 'meter-bridge apply'",
+            "name its folder with --data, or create one with 'meter-bridge apply'",
             UNREACHABLE,
         )
     return location
 
 
 def _schema(location: Location) -> str | None:
-    """Return the schema of a server's database; raise ``CommandError`` where it cannot be reached."""
+    """Return the schema of a server's database; raise ``CommandError`` if it is unreachable."""
     try:
         return schema_of(location)
     except StorageError as error:
         variable = variable_of("database")
-        raise CommandError(str(error), f"see whether {variable} is right and it runs", UNREACHABLE) from error
+        raise CommandError(
+            str(error), f"check that {variable} is correct and the server is running", UNREACHABLE
+        ) from error

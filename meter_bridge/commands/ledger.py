@@ -8,16 +8,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from meter_bridge.commands.connection import connected
-from meter_bridge.commands.output import NOT_KNOWN, add_json, hint, plain, say, say_json, table
+from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, print_note, table
+from meter_bridge.commands.parser import add_account
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
 from meter_bridge.protocol.messages import AccountView, LedgerPage
 
 EPILOG: Final = """\
-BY is who asked for an entry: a token's name, or the bridge itself. AMOUNT is what an entry did to the
-balance, BALANCE what the balance was after it. 'meter-bridge explain' shows what an entry was made of,
-'meter-bridge reverse' takes a top-up or charge back.
+BY is who requested an entry: a token name, or the bridge itself. AMOUNT is the change of the balance, BALANCE
+the balance after the entry. 'meter-bridge explain' shows the calculation behind an entry, 'meter-bridge
+reverse' reverses a top-up or charge.
 
 examples:
   meter-bridge ledger flat-1
@@ -28,11 +29,11 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
+    add_account(parser)
     parser.add_argument(
-        "--limit", type=int, default=20, metavar="NUMBER", help="how many entries (default: %(default)s)"
+        "--limit", type=int, default=20, metavar="NUMBER", help="number of entries (default: %(default)s)"
     )
-    parser.add_argument("--before", type=int, metavar="NUMBER", help="only entries older than this one")
+    parser.add_argument("--before", type=int, metavar="NUMBER", help="only entries before this number")
     add_json(parser)
 
 
@@ -40,23 +41,25 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the newest entries, newest first."""
     account, page = asyncio.run(_page(arguments))
     if arguments.json:
-        say_json(msgspec.to_builtins(page))
+        print_json(msgspec.to_builtins(page))
         return 0
     zone = ZoneInfo(account.time_zone)
     rows = [
         (
             f"{labels.local(entry.at, zone):%Y-%m-%d %H:%M}",
             entry.id,
-            plain(labels.with_reason(entry)),
+            plain(labels.TERMINAL.with_reason(entry)),
             plain(entry.by or NOT_KNOWN),
             format_amount(entry.amount, account.currency),
             format_amount(entry.balance_after, account.currency),
         )
         for entry in page.entries
     ]
-    say(table(("BOOKED", "ENTRY", "WHAT", "BY", "AMOUNT", "BALANCE"), rows, right=("AMOUNT", "BALANCE")))
+    print_line(
+        table(("BOOKED", "ENTRY", "WHAT", "BY", "AMOUNT", "BALANCE"), rows, right=("AMOUNT", "BALANCE"))
+    )
     if page.next_before is not None:
-        hint(f"There are older ones: add --before {page.next_before}")
+        print_note(f"For older entries, add --before {page.next_before}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Load files: what was used when, as a table of comma-separated values."""
+"""Load profiles and payments as comma-separated values."""
 
 from collections.abc import Iterator, Sequence
 import csv
@@ -22,7 +22,7 @@ _UNITS: Final = {"kwh": 1000, "wh": 1}
 
 
 class LoadError(ValueError):
-    """A line of a load file that cannot be read, with the way to mend it."""
+    """An invalid line of a file, with a remedy."""
 
     def __init__(self, line: int, what: str, remedy: str) -> None:
         """Keep the line's number, what is wrong with it, and what would be right."""
@@ -51,14 +51,14 @@ def parse_load(lines: Sequence[str], zone: ZoneInfo) -> tuple[Interval, ...]:
     Energy is counted like a register: all of it, cut to whole Wh at each line.
     """
     if len(lines) > MAX_LINES:
-        raise LoadError(MAX_LINES + 1, "more lines than are read", "divide the file by years")
+        raise LoadError(MAX_LINES + 1, "too many lines", "split the file by year")
     head = [cell.strip().lower() for cell in lines[0].split(",")] if lines else []
     per_wh = _UNITS.get(head[-1]) if head else None
     if per_wh is None or head[:-1] not in (["timestamp"], ["start", "end"]):
-        raise LoadError(1, "the columns have no known names", f"begin the file with {FORMS}")
+        raise LoadError(1, "unknown column names", f"start the file with {FORMS}")
     rows = list(_rows(lines, len(head)))
     if not rows:
-        raise LoadError(2, "there is no line after the names", "add what was used, a line for each interval")
+        raise LoadError(2, "no data after the column names", "add one line for each interval")
     energy = _whole([(line, cells[-1]) for line, cells in rows], per_wh)
     spans = _spans(rows, zone)
     return tuple(Interval(start, end, wh) for (start, end), wh in zip(spans, energy, strict=True))
@@ -70,7 +70,7 @@ def read_payments(path: Path, zone: ZoneInfo, currency: str) -> tuple[Payment, .
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         return parse_payments(lines, zone, currency)
     except OSError as error:
-        raise CommandError(f"{path}: {error.strerror}", "name a file of payments", USAGE) from error
+        raise CommandError(f"{path}: {error.strerror}", "name an existing file of payments", USAGE) from error
     except UnicodeDecodeError as error:
         raise CommandError(f"{path} is not text in UTF-8", "save it as UTF-8", USAGE) from error
     except LoadError as error:
@@ -81,16 +81,16 @@ def parse_payments(lines: Sequence[str], zone: ZoneInfo, currency: str) -> tuple
     """Return the payments of a file's lines, in order of time; raises ``LoadError``."""
     head = [cell.strip().lower() for cell in lines[0].split(",")] if lines else []
     if head != ["timestamp", "amount"]:
-        raise LoadError(1, "the columns have no known names", f"begin the file with {PAYMENT_FORM}")
+        raise LoadError(1, "unknown column names", f"start the file with {PAYMENT_FORM}")
     found: list[Payment] = []
     for line, (time, amount) in _rows(lines, len(head)):
         at = _instant(line, time, zone, None)
         try:
             paid = parse_amount(amount, currency, digits=minor_digits(currency))
         except MoneyError as error:
-            raise LoadError(line, str(error), "write what was paid, like 200.00") from None
+            raise LoadError(line, str(error), "write the amount paid, like 200.00") from None
         if paid <= 0:
-            raise LoadError(line, f"{amount!r} is no payment", "write more than zero")
+            raise LoadError(line, f"{amount!r} is not a payment", "write an amount above zero")
         found.append(Payment(at, paid))
     return tuple(sorted(found))
 
@@ -101,11 +101,11 @@ def _rows(lines: Sequence[str], columns: int) -> Iterator[tuple[int, list[str]]]
         try:
             cells = next(csv.reader([line]), [])
         except csv.Error as error:
-            raise LoadError(number, str(error), "write plain cells with commas between them") from None
+            raise LoadError(number, str(error), "write plain values separated by commas") from None
         if not cells:
             continue
         if len(cells) != columns:
-            raise LoadError(number, f"{len(cells)} cells instead of {columns}", "separate them by commas")
+            raise LoadError(number, f"{len(cells)} values instead of {columns}", "separate them with commas")
         yield number, [cell.strip() for cell in cells]
 
 
@@ -125,7 +125,7 @@ def _energy(line: int, cell: str) -> Decimal:
     except MoneyError:
         raise LoadError(line, f"{cell!r} is not a decimal number", "write it like 0.250") from None
     if value < 0 or value > MAX_WH:
-        raise LoadError(line, f"{cell!r} is not energy that was used", "write zero or more")
+        raise LoadError(line, f"{cell!r} is out of range for energy", "write zero or more")
     return value
 
 
@@ -139,7 +139,7 @@ def _spans(rows: Sequence[tuple[int, list[str]]], zone: ZoneInfo) -> list[tuple[
         if len(cells) == len(("start", "end", "kWh")):
             end = _instant(line, cells[1], zone, start + 1)
             if end <= start:
-                raise LoadError(line, f"{cells[1]} is not after {cells[0]}", "write begin, then end")
+                raise LoadError(line, f"{cells[1]} is not after {cells[0]}", "write the start, then the end")
             before = end
             found.append((start, end))
         else:
@@ -156,14 +156,18 @@ def _check_after(line: int, cell: str, start: int, before: int | None) -> None:
     """Check that an interval begins at or after the end of the one before."""
     if before is not None and start < before:
         raise LoadError(
-            line, f"{cell} is before the end of the line above", "put lines in order of time, each once"
+            line,
+            f"{cell} is before the end of the previous line",
+            "sort the lines by time, without duplicates",
         )
 
 
 def _last(line: int, found: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Return the last interval, as long as the one before."""
     if len(found) == 1:
-        raise LoadError(line, "a single time has no length", "add a line, or write start,end,kWh")
+        raise LoadError(
+            line, "the length of a single interval is unknown", "add a line, or use start,end,kWh"
+        )
     (before, start), _ = found[-2:]
     return start, start + (start - before)
 
@@ -176,13 +180,13 @@ def _instant(line: int, cell: str, zone: ZoneInfo, after: int | None) -> int:
         remedy = "write it like 2026-07-01T00:15 or 2026-07-01T00:15+02:00"
         raise LoadError(line, f"{cell!r} is not a time", remedy) from None
     if not FIRST_YEAR <= time.year <= LAST_YEAR:
-        raise LoadError(line, f"{cell} is not in our time", f"write a year from {FIRST_YEAR} to {LAST_YEAR}")
+        raise LoadError(line, f"{cell} is out of range", f"write a year from {FIRST_YEAR} to {LAST_YEAR}")
     if time.tzinfo is not None:
         return _milliseconds(time)
     first, second = (_milliseconds(time.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
     if local_time(first, zone).replace(tzinfo=None) != time.replace(microsecond=0):
         remedy = "write times with their offset, such as +02:00"
-        raise LoadError(line, f"{cell} does not exist: the clocks are put forward over it", remedy)
+        raise LoadError(line, f"{cell} does not exist: clocks are put forward past it", remedy)
     return second if after is not None and first < after else first
 
 

@@ -1,4 +1,4 @@
-"""What the bridge logs: its own words at the level that was asked for, of libraries only what is wrong."""
+"""Logging of the bridge: its own messages at the chosen level, libraries' only from warnings up."""
 
 import logging
 import sys
@@ -9,14 +9,11 @@ from meter_bridge.commands.output import plain
 FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 OURS: Final = "meter_bridge"
 TALKATIVE: Final = ("apprise", "stripe", "urllib3")
-"""Libraries whose messages repeat addresses with passwords, or what a provider answers.
-
-What they failed to do, the bridge tells itself.
-"""
+"""Libraries that log passwords or providers' answers; the bridge itself logs their failures."""
 
 
 class OneLine(logging.Formatter):
-    """Keeps a message on its line, so that nothing in a topic or a name of outsiders can forge another."""
+    """Keeps each message on one line, so that no topic or name can forge another entry."""
 
     @override
     def formatMessage(self, record: logging.LogRecord) -> str:

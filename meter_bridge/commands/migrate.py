@@ -7,20 +7,21 @@ import os
 from typing import Final
 
 from meter_bridge.commands.errors import USAGE, CommandError
-from meter_bridge.commands.output import add_json, say, say_json
+from meter_bridge.commands.output import add_json, print_json, print_line
 from meter_bridge.engine.maintenance.transfer import Moved, move
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import Location, LocationError, parse_location, shown
 
 EPILOG: Final = """\
-Copies an installation from one database to another, SQLite or PostgreSQL, either way, and proves that both
-hold the same: a digest of every row, table by table, and the books as 'verify' folds them. Nothing is kept
-unless all of it is equal.
+Copies an installation between SQLite and PostgreSQL databases, in either direction, and verifies the copy: a
+digest of all rows of each table, and the books as 'verify' checks them. The copy is discarded unless
+everything is equal.
 
-While the bridge runs, this makes a copy and says so. End the bridge and run it again: that adds what has come
-since, which takes moments, and finishes. No bridge starts on half a copy, nor on what was moved away.
+While the bridge is running, this only makes a copy. Stop the bridge and run it again: that adds the newer
+data, which takes moments, and completes the migration. A bridge starts neither on an incomplete copy nor on a
+database that was migrated away.
 
-A password has no place on a command line: write env:NAME for an address in a variable of that name.
+Do not put a password on the command line: use env:NAME to read the address from an environment variable.
 
 examples:
   meter-bridge migrate ~/.local/share/prepaid-meter/bridge.db env:PREPAID_METER_DATABASE
@@ -33,21 +34,21 @@ DIGITS: Final = 16
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("source", metavar="FROM", help="file, sqlite:///FILE, postgresql://… or env:NAME")
-    parser.add_argument("target", metavar="TO", help="the same; a new file, or an empty database")
+    parser.add_argument("target", metavar="TO", help="the same; must be a new file or an empty database")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Move the installation, or as much of it as can be while its bridge runs."""
+    """Migrate the installation, or copy it while its bridge is running."""
     source, target = _location(arguments.source), _location(arguments.target)
     if source == target:
-        raise CommandError("both are the same database", "name another one to move to", USAGE)
+        raise CommandError("source and target are the same database", "name another target", USAGE)
     try:
         moved = asyncio.run(move(source, target))
     except StorageError as error:
-        raise CommandError(str(error), "nothing was changed at the source") from error
+        raise CommandError(str(error), "the source was not changed") from error
     if arguments.json:
-        say_json({**asdict(moved), "source": shown(source), "target": shown(target)})
+        print_json({**asdict(moved), "source": shown(source), "target": shown(target)})
     else:
         _tell(moved, source, target)
     return 0
@@ -60,23 +61,27 @@ def _location(given: str) -> Location:
         name = given.removeprefix(VARIABLE)
         address = os.environ.get(name, "")
         if not address:
-            raise CommandError(f"the variable {name} is not set", "set it to the database's address", USAGE)
+            raise CommandError(
+                f"environment variable {name} is not set", "set it to the database address", USAGE
+            )
     try:
         location = parse_location(address)
     except LocationError as error:
         raise CommandError(f"{error.shown}: {error.message}", error.remedy, USAGE) from error
     if given == address and not isinstance(location, os.PathLike) and location.password is not None:
-        what = f"{shown(location)} shows its password to everyone on this machine"
-        raise CommandError(what, "put it into a variable and write env:NAME", USAGE)
+        what = f"{shown(location)} exposes its password to other users of this machine"
+        raise CommandError(what, "put the address into an environment variable and use env:NAME", USAGE)
     return location
 
 
 def _tell(moved: Moved, source: Location, target: Location) -> None:
     for table, digest in moved.equal.items():
-        say(f"  {table:<20} {digest.rows:>12} rows  {digest.sha256[:DIGITS]}")
+        print_line(f"  {table:<20} {digest.rows:>12} rows  {digest.sha256[:DIGITS]}")
     if moved.finished:
-        say(f"Moved to {shown(target)}: {moved.rows} rows written, all tables equal, the books are right.")
-        say(f"No bridge starts on {shown(source)} any more. Start it with the new database.")
+        print_line(
+            f"Migrated to {shown(target)}: {moved.rows} rows written, all tables equal, books correct."
+        )
+        print_line(f"{shown(source)} is retired. Start the bridge with the new database.")
     else:
-        say(f"Copied to {shown(target)}: {moved.rows} rows written, equal as of when it began.")
-        say("The bridge still runs. End it and run this again: that adds the rest and finishes the move.")
+        print_line(f"Copied to {shown(target)}: {moved.rows} rows written, equal as of the start.")
+        print_line("The bridge is still running. Stop it and run this again to complete the migration.")

@@ -8,42 +8,42 @@ import msgspec
 
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import CommandError
-from meter_bridge.commands.output import add_json, say, say_json, table
+from meter_bridge.commands.output import add_json, print_json, print_line, table
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.notices import NoticeList, NoticeView, TrialSent
 
 EPILOG: Final = """\
-Whom the bridge tells of alerts and payments stands in notify.yaml in its data folder; customers choose for
-themselves on their page. docs/notifications.md explains both.
+notify.yaml in the data folder defines who is notified of alerts and payments; customers choose for themselves
+on the tenant page. See docs/notifications.md.
 
 examples:
   meter-bridge notify list
   meter-bridge notify test anna
   meter-bridge notify check
 """
-HEAD: Final = ("MADE", "TO", "ABOUT", "TITLE", "TRIES", "OUTCOME")
+HEAD: Final = ("CREATED", "TO", "ABOUT", "TITLE", "ATTEMPTS", "OUTCOME")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
-    listing = actions.add_parser("list", help="show the newest messages and what became of them")
-    listing.add_argument("--limit", type=int, default=50, help="at most so many (default: 50)")
+    listing = actions.add_parser("list", help="list recent notifications and their delivery status")
+    listing.add_argument("--limit", type=int, default=50, help="maximum number to list (default: 50)")
     add_json(listing)
     listing.set_defaults(act=_list)
-    trying = actions.add_parser("test", help="send a test message to somebody of notify.yaml")
-    trying.add_argument("person", metavar="PERSON", help="id of the person, such as anna")
+    trying = actions.add_parser("test", help="send a test message to a person in notify.yaml")
+    trying.add_argument("person", metavar="PERSON", help="person id, such as anna")
     trying.set_defaults(act=_test)
-    checking = actions.add_parser("check", help="read notify.yaml and say what is wrong with it")
+    checking = actions.add_parser("check", help="validate notify.yaml")
     checking.set_defaults(act=_check)
     for each in actions.choices.values():
         add_data(each)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List, try or check."""
+    """List notifications, send a test message, or validate notify.yaml."""
     asyncio.run(arguments.act(arguments, settings_of(arguments)))
     return 0
 
@@ -52,16 +52,16 @@ async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         found = await client.get(NoticeList, "notices", query={"limit": str(arguments.limit)})
     if arguments.json:
-        say_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(found))
     elif found.notices:
-        say(table(HEAD, [_row(each) for each in found.notices], ("TRIES",)))
+        print_line(table(HEAD, [_row(each) for each in found.notices], ("ATTEMPTS",)))
     else:
-        say("Nobody was told of anything yet.")
+        print_line("No notifications have been sent yet.")
 
 
 def _row(notice: NoticeView) -> tuple[str, ...]:
     to = notice.recipient if notice.account_id is None else f"{notice.recipient} ({notice.account_id})"
-    outcome = notice.outcome or f"waits until {notice.next_at}"
+    outcome = notice.outcome or f"next attempt {notice.next_at}"
     return notice.made_at, to, notice.topic, notice.title, str(notice.attempts), outcome
 
 
@@ -69,11 +69,11 @@ async def _test(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         sent = await client.post(TrialSent, "notices", "test", body={"person": arguments.person})
     for each in sent.channels:
-        say(f"{each.channel}: {'sent' if each.sent else 'NOT TAKEN'}")
+        print_line(f"{each.channel}: {'sent' if each.sent else 'FAILED'}")
     failed = [each.channel for each in sent.channels if not each.sent]
     if failed:
-        remedy = "compare the address in notify.yaml with the service's; the bridge's log says more"
-        raise CommandError(f"{', '.join(failed)} did not take the message", remedy)
+        remedy = "check the address in notify.yaml against the service; see the bridge's log for details"
+        raise CommandError(f"{', '.join(failed)} did not accept the message", remedy)
 
 
 async def _check(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -87,5 +87,7 @@ async def _check(arguments: argparse.Namespace, settings: Settings) -> None:
         what, _, remedy = str(error).rpartition("; ")
         raise CommandError(what or str(error), remedy or "see docs/notifications.md") from error
     ways = [name for name, way in (("e-mail", people.email), ("telephone", people.phone)) if way is not None]
-    say(f"{settings.data / FILE_NAME}: {len(people.staff)} people ({', '.join(people.staff) or 'nobody'})")
-    say(f"Customers are told by: {', '.join(ways) or 'no channel'}")
+    print_line(
+        f"{settings.data / FILE_NAME}: {len(people.staff)} people ({', '.join(people.staff) or 'nobody'})"
+    )
+    print_line(f"Customer channels: {', '.join(ways) or 'none'}")

@@ -1,4 +1,4 @@
-"""The bridge in this process, for a command where none runs."""
+"""A bridge in this process, for commands while none is running; apart, because it loads the engine."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +16,7 @@ from meter_bridge.storage.database import LockedError, StorageError
 
 @asynccontextmanager
 async def served_here(settings: Settings, *, create: bool) -> AsyncGenerator[Path]:
-    """Serve the engine without devices to this process alone; return the path of its Unix socket."""
+    """Serve the engine without devices to this process only; provide the path of its Unix socket."""
     if not create:
         database_of(settings)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""How commands speak: aligned tables for people, JSON for programs."""
+"""Output of commands: aligned tables for people, JSON for programs."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,24 +13,24 @@ _SECONDS_PER_HOUR: Final = 3600
 _SECONDS_PER_DAY: Final = 86_400
 
 
-def say(text: str = "") -> None:
+def print_line(text: str = "") -> None:
     """Write a line to standard output."""
     sys.stdout.write(f"{text}\n")
 
 
-def hint(text: str) -> None:
-    """Write a line beside the output, so that a program that reads it is not disturbed."""
+def print_note(text: str) -> None:
+    """Write a line to standard error, so that it does not mix with output that programs read."""
     sys.stderr.write(f"{text}\n")
 
 
-def say_json(value: object) -> None:
+def print_json(value: object) -> None:
     """Write a value as JSON."""
-    say(json.dumps(value, indent=2, ensure_ascii=False))
+    print_line(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the option for output that programs read."""
-    parser.add_argument("--json", action="store_true", help="answer as JSON, as the API gives it")
+    """Add the option for machine-readable output."""
+    parser.add_argument("--json", action="store_true", help="print JSON as returned by the API")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
@@ -46,7 +46,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[st
 
 
 def duration(seconds: int | None) -> str:
-    """Return a time to come in its two largest units, such as ``2 d 4 h``."""
+    """Return a duration in its two largest units, such as ``2 d 4 h``."""
     if seconds is None:
         return NOT_KNOWN
     if seconds >= _SECONDS_PER_DAY:

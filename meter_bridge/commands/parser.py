@@ -1,4 +1,4 @@
-"""Parsers that answer a slip with one line of what and one of what to do."""
+"""Argument parsers whose errors name the problem and the remedy, and arguments that commands share."""
 
 import argparse
 from typing import Final, NoReturn, override
@@ -8,17 +8,17 @@ from meter_bridge.commands.errors import REFUSED, UNREACHABLE, USAGE, CommandErr
 EXIT_CODES: Final = f"""\
 exit codes:
   0  done
-  {REFUSED}  refused: what was asked cannot be done, and nothing of it was
-  {USAGE}  usage: the command line, a setting or a file cannot be read
-  {UNREACHABLE}  the bridge cannot be reached, or its installation is in use
+  {REFUSED}  refused: the request cannot be carried out, and nothing was changed
+  {USAGE}  usage: a command-line argument, a setting or a file is invalid
+  {UNREACHABLE}  the bridge is unreachable, or its installation is in use
 """
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises ``CommandError``, keeps the lines of its epilog and never guesses an option."""
+    """A parser that raises ``CommandError``, keeps its epilog's line breaks and rejects abbreviations."""
 
     def __init__(self, **options: object) -> None:
-        """Set what all parsers share."""
+        """Set the options that all parsers share."""
         shared = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
         super().__init__(**(options | shared))  # type: ignore[arg-type]
 
@@ -28,10 +28,20 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_data(parser: argparse.ArgumentParser, default: str | None = argparse.SUPPRESS) -> None:
-    """Add the option that every command has, before or after its name."""
+    """Add the option that every command accepts, before or after its name."""
     parser.add_argument(
         "--data",
         metavar="DIR",
         default=default,
-        help="folder of the installation (default: $PREPAID_METER_DATA, else ~/.local/share/prepaid-meter)",
+        help="installation folder (default: $PREPAID_METER_DATA, else ~/.local/share/prepaid-meter)",
     )
+
+
+def add_account(parser: argparse.ArgumentParser) -> None:
+    """Add the id of the account."""
+    parser.add_argument("account", metavar="ACCOUNT", help="account id, such as flat-1")
+
+
+def add_key(parser: argparse.ArgumentParser) -> None:
+    """Add the idempotency key."""
+    parser.add_argument("--key", help="idempotency key; a repeated key counts once (default: a new one)")

@@ -10,15 +10,15 @@ import msgspec
 from meter_bridge.api.routes.meters import Meters
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.meters import energy
-from meter_bridge.commands.output import NOT_KNOWN, add_json, say, say_json, table
+from meter_bridge.commands.output import NOT_KNOWN, add_json, print_json, print_line, table
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.messages import MeterView
 
 EPILOG: Final = """\
-A register that fell, or rose faster than its rating allows, is held back: nothing of it is charged until
-somebody decides what it means.
+A register that fell, or rose faster than the meter's rating allows, is quarantined: its consumption is not
+charged until somebody reviews it.
 
 examples:
   meter-bridge quarantine list
@@ -28,15 +28,15 @@ examples:
 """
 DECISIONS: Final = MappingProxyType(
     {
-        "accept": ("charge the difference: it was really used", "the difference is charged"),
+        "accept": ("charge the difference as real consumption", "the difference is charged"),
         "discard": (
-            "charge nothing of the difference: it is nobody's",
+            "discard the difference without charging it",
             "the difference is not charged",
         ),
-        "new-epoch": ("the counter was reset or replaced: begin at what it shows", "a new epoch begins"),
+        "new-epoch": ("start from the current register after a reset or replacement", "a new epoch starts"),
     }
 )
-"""What each decision means, and what is said once it is taken."""
+"""Help text and result of each decision."""
 HEAD: Final = ("METER", "ACCOUNT", "SINCE", "WHAT", "CHARGED UP TO", "SHOWS NOW")
 RIGHT: Final = ("CHARGED UP TO", "SHOWS NOW")
 MINUTE: Final = len("2026-03-01T10:00")
@@ -45,12 +45,12 @@ MINUTE: Final = len("2026-03-01T10:00")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
-    listing = actions.add_parser("list", help="list the registers that wait for a decision")
+    listing = actions.add_parser("list", help="list quarantined registers")
     listing.set_defaults(act=_list)
     for name, (meaning, _) in DECISIONS.items():
         deciding = actions.add_parser(name, help=meaning)
-        deciding.add_argument("meter", metavar="METER", help="id of the meter, such as flat-1/main")
-        deciding.add_argument("--reason", metavar="TEXT", required=True, help="why; it is kept for good")
+        deciding.add_argument("meter", metavar="METER", help="meter id, such as flat-1/main")
+        deciding.add_argument("--reason", metavar="TEXT", required=True, help="reason, kept permanently")
         deciding.set_defaults(act=_decide, decision=name)
     for each in actions.choices.values():
         add_json(each)
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List what is held back, or decide what it means."""
+    """List quarantined registers, or decide one."""
     asyncio.run(arguments.act(arguments, settings_of(arguments)))
     return 0
 
@@ -68,11 +68,11 @@ async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
         found = await client.get(Meters, "meters")
     held = [each for each in found.meters if each.quarantined]
     if arguments.json:
-        say_json(msgspec.to_builtins(held))
+        print_json(msgspec.to_builtins(held))
     elif held:
-        say(table(HEAD, [row(each) for each in held], RIGHT))
+        print_line(table(HEAD, [row(each) for each in held], RIGHT))
     else:
-        say("No register waits for a decision.")
+        print_line("No registers are quarantined.")
 
 
 async def _decide(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -80,15 +80,15 @@ async def _decide(arguments: argparse.Namespace, settings: Settings) -> None:
     async with connected(settings) as client:
         meter = await client.post(MeterView, "meters", arguments.meter, "quarantine", body=body)
     if arguments.json:
-        say_json(msgspec.to_builtins(meter))
+        print_json(msgspec.to_builtins(meter))
         return
     _, done = DECISIONS[arguments.decision]
     now, charged = energy(meter.register_wh), energy(meter.energy_wh)
-    say(f"{meter.id}: {done}; it goes on from {now}, {charged} charged in all")
+    print_line(f"{meter.id}: {done}; counting continues from {now}, {charged} charged in total")
 
 
 def row(meter: MeterView) -> tuple[str, ...]:
-    """Return a register that is held back as a row of the table."""
+    """Return a quarantined register as a row of the table."""
     held = meter.quarantine
     return (
         meter.id,

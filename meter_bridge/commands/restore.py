@@ -8,7 +8,7 @@ import tempfile
 from typing import Final
 
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
-from meter_bridge.commands.output import say
+from meter_bridge.commands.output import print_line
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.engine.maintenance.encryption import identities_of
 from meter_bridge.engine.maintenance.restore import restore
@@ -16,10 +16,10 @@ from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
 from meter_bridge.storage.errors import BackupError, LockedError
 
 EPILOG: Final = """\
-Puts a backup into the data folder, which must hold no database and no running bridge, and proves it as
-'verify' does before it gets its name. An encrypted one wants the file of its secret key. --check proves a
-backup by restoring it into a temporary folder (TMPDIR) and removes it again: the only proof that a backup is
-one. To an installation on PostgreSQL, restore --to a file and 'meter-bridge migrate' it.
+Restores a backup into the data folder, which must contain no database and no running bridge, and verifies it
+as 'verify' does before giving it its final name. An encrypted backup requires its secret key file. --check
+tests a backup by restoring it into a temporary folder (TMPDIR) and deleting it again. For an installation on
+PostgreSQL, restore to a file with --to, then use 'meter-bridge migrate'.
 
 examples:
   meter-bridge restore /media/usb/bridge-2026-03-01.db
@@ -30,11 +30,15 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("source", type=Path, metavar="BACKUP", help="file that 'backup' wrote")
-    parser.add_argument("--identity", type=Path, metavar="FILE", help="secret key of an encrypted backup")
+    parser.add_argument("source", type=Path, metavar="BACKUP", help="backup file")
+    parser.add_argument(
+        "--identity", type=Path, metavar="FILE", help="secret key file of an encrypted backup"
+    )
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--to", type=Path, metavar="FILE", help="write there instead of into the data folder")
-    place.add_argument("--check", action="store_true", help="only prove that it can be restored")
+    place.add_argument(
+        "--to", type=Path, metavar="FILE", help="restore to this file instead of the data folder"
+    )
+    place.add_argument("--check", action="store_true", help="only test that it can be restored")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,13 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
     except BackupError as error:
         raise CommandError(str(error), error.remedy) from error
     where = "can be restored" if arguments.check else f"restored to {destination}"
-    say(f"{arguments.source}: {where}, {size / 1_000_000:.1f} MB, the books are right")
+    print_line(f"{arguments.source}: {where}, {size / 1_000_000:.1f} MB, the books are correct")
     return 0
 
 
 @contextmanager
 def _destination(arguments: argparse.Namespace) -> Iterator[Path]:
-    """Offer where to restore to: a folder that goes away, a named file, or the data folder under its lock."""
+    """Provide the destination: a temporary folder, a named file, or the data folder under its lock."""
     if arguments.check:
         with tempfile.TemporaryDirectory(prefix="meter-bridge-") as folder:
             yield Path(folder) / DATABASE_NAME
@@ -69,7 +73,7 @@ def _locked(arguments: argparse.Namespace) -> Iterator[Path]:
     if not isinstance(settings.location, Path):
         raise CommandError(
             "this installation is on PostgreSQL",
-            "restore --to a file, then see 'meter-bridge migrate --help'",
+            "restore to a file with --to, then see 'meter-bridge migrate --help'",
         )
     lock = InstallationLock(settings.data)
     try:

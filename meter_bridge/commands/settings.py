@@ -1,4 +1,4 @@
-"""The settings of a command: the environment, and what the command line says instead."""
+"""The settings of a command: environment variables, overridden by the command line."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from meter_bridge.config.settings import Settings, SettingsError, load_settings
 
 
 def settings_of(arguments: argparse.Namespace, **overrides: str | int | bool | Path | None) -> Settings:
-    """Return the settings; raise ``CommandError`` for one that cannot be used."""
+    """Return the settings; raise ``CommandError`` for an invalid one."""
     try:
         return load_settings(os.environ, data=arguments.data, **overrides)
     except SettingsError as error:
@@ -17,5 +17,5 @@ def settings_of(arguments: argparse.Namespace, **overrides: str | int | bool | P
 
 
 def unusable(error: SettingsError) -> CommandError:
-    """Return what is said of a setting that cannot be used."""
+    """Return the error for an invalid setting."""
     return CommandError(f"{error.variable}={error.value!r}: {error.message}", error.remedy, USAGE)

@@ -7,23 +7,23 @@ from typing import Final
 
 from meter_bridge.commands.errors import REFUSED, UNREACHABLE, USAGE, CommandError
 from meter_bridge.commands.installation import database_of
-from meter_bridge.commands.output import add_json, say, say_json
+from meter_bridge.commands.output import add_json, print_json, print_line
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import LockedError, StorageError
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.migrate import migrate
-from meter_bridge.storage.ownership import owned
+from meter_bridge.storage.owning import owned
 from meter_bridge.storage.shards import MOST, divide, shares
 
 EPILOG: Final = f"""\
-Divides the sites of an installation on PostgreSQL among 2 to {MOST} shards, so that several bridges can
-share them: each 'meter-bridge run' on that database takes as many shards as the others leave it. Every bridge
-has to be ended first. One bridge alone takes all shards. There can be more later, but not fewer; 1 puts all
-sites together again, for good, as for a file of SQLite.
+Divides the sites of an installation on PostgreSQL among 2 to {MOST} shards, so that several bridges can share
+them: each 'meter-bridge run' on that database takes an equal share of the shards. Stop all bridges first. A
+single bridge takes all shards. The number can be increased later but not reduced; 1 permanently merges all
+sites again, as for a SQLite file.
 
-Without a number, shows what there is.
+Without a number, shows the current shards.
 
 examples:
   meter-bridge shards
@@ -34,32 +34,33 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("count", metavar="NUMBER", type=int, nargs="?", help="how many there are to be")
+    parser.add_argument("count", metavar="NUMBER", type=int, nargs="?", help="number of shards")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Divide the installation, or show how it is divided."""
+    """Divide the installation, or show its shards."""
     settings = settings_of(arguments)
     location = database_of(settings)
     if arguments.count is not None:
         if isinstance(location, Path) and arguments.count != 1:
-            what = f"{location} is a file of SQLite, which one bridge serves alone"
-            raise CommandError(what, "move the installation to PostgreSQL with 'meter-bridge migrate'", USAGE)
+            what = f"{location} is a SQLite file, which only one bridge can serve"
+            raise CommandError(
+                what, "migrate the installation to PostgreSQL with 'meter-bridge migrate'", USAGE
+            )
         asyncio.run(_divide(settings, arguments.count))
     _show(location, as_json=arguments.json)
     return 0
 
 
 async def _divide(settings: Settings, count: int) -> None:
-    """Divide the sites while nobody serves them."""
     try:
         async with owned(settings.data, settings.location) as ownership:
             await asyncio.to_thread(migrate, settings.location)
             with ownership.writer().begin() as connection:
                 divide(connection, count)
     except LockedError as error:
-        raise CommandError(str(error), "end every bridge of this database first", UNREACHABLE) from error
+        raise CommandError(str(error), "stop all bridges on this database first", UNREACHABLE) from error
     except StorageError as error:
         raise CommandError(str(error), "nothing was changed", UNREACHABLE) from error
     except ValueError as error:
@@ -67,11 +68,10 @@ async def _divide(settings: Settings, count: int) -> None:
 
 
 def _show(location: Location, *, as_json: bool) -> None:
-    """Say what each shard holds."""
     with reading(location) as reader, reader.connect() as connection:
         found = shares(connection)
     if as_json:
-        say_json({"shards": [{"shard": n, "sites": sites, "accounts": size} for n, sites, size in found]})
+        print_json({"shards": [{"shard": n, "sites": sites, "accounts": size} for n, sites, size in found]})
         return
     for n, sites, size in found:
-        say(f"shard {n}: {sites} sites, {size} accounts")
+        print_line(f"shard {n}: {sites} sites, {size} accounts")

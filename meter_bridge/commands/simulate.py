@@ -11,8 +11,8 @@ from meter_bridge.devices.simulators.cli import (
 )
 
 EPILOG: Final = f"""\
-The simulated meters publish the payloads of real ones over a real broker; the bridge cannot tell them apart.
-Needs a broker, and no bridge.
+Simulated meters publish the same payloads as real ones through a real broker, so the bridge cannot tell the
+difference. Requires a broker, but no bridge.
 
 examples:
   meter-bridge simulate --tasmota 1 --load 1500

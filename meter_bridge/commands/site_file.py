@@ -1,4 +1,4 @@
-"""Read a site file for a command."""
+"""Reads site files for commands."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def read(path: Path) -> str:
         raw = path.read_bytes()
         if len(raw) > MAX_BYTES:
             raise CommandError(
-                f"{path} is larger than {MAX_BYTES} bytes", "divide it among several bridges", USAGE
+                f"{path} is larger than {MAX_BYTES} bytes", "split it between several bridges", USAGE
             )
         return raw.decode()
     except OSError as error:
@@ -25,7 +25,7 @@ def read(path: Path) -> str:
 
 
 def plan_of(path: Path, text: str) -> InstallationPlan:
-    """Return the plan of a site file; raise ``CommandError`` that lists all that is wrong."""
+    """Return the plan of a site file; raise ``CommandError`` with all problems."""
     try:
         return load(text)
     except SiteFileError as error:
@@ -33,7 +33,7 @@ def plan_of(path: Path, text: str) -> InstallationPlan:
 
 
 def tariffs_of(path: Path, text: str) -> tuple[SitePlan, ...]:
-    """Return the sites of a site file with their tariffs alone; errors are those of ``plan_of``."""
+    """Return the sites of a site file with only their tariffs; raise ``CommandError`` with all problems."""
     try:
         return load_tariffs(text)
     except SiteFileError as error:
@@ -41,7 +41,6 @@ def tariffs_of(path: Path, text: str) -> tuple[SitePlan, ...]:
 
 
 def _wrong(path: Path, error: SiteFileError) -> CommandError:
-    """Return the error of a command that lists all that is wrong with a file."""
     count = len(error.problems)
     remedy = "\n  ".join(str(error).splitlines())
     return CommandError(f"{path}: {count} {'problem' if count == 1 else 'problems'}", remedy)

@@ -13,19 +13,22 @@ import msgspec
 
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import USAGE, CommandError
-from meter_bridge.commands.output import hint, plain, table
+from meter_bridge.commands.output import plain, print_note, table
+from meter_bridge.commands.parser import add_account
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.engine.statement.period import FORMS
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry, UnitsHeld
+from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EPILOG: Final = f"""\
-A period is given by its first and its last: {FORMS}. Days and months are those of the site, and the last is
-included. Without any it is this month.
+A period is given by its start and end: {FORMS}. Days and months are in the site's time zone, and the end is
+inclusive. The default is the current month.
 
 examples:
   meter-bridge statement flat-1
@@ -41,26 +44,31 @@ FORMATS: Final = (TEXT, *FILES)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
-    parser.add_argument("--from", dest="begin", metavar="TIME", help="first of the period")
-    parser.add_argument("--to", dest="end", metavar="TIME", help="last of the period (default: today)")
+    add_account(parser)
+    parser.add_argument("--from", dest="begin", metavar="TIME", help="start of the period")
+    parser.add_argument(
+        "--to", dest="end", metavar="TIME", help="end of the period, inclusive (default: today)"
+    )
     parser.add_argument(
         "--tenancy",
         type=int,
         metavar="N",
-        help="of one customer alone; without a period all of that tenancy ('meter-bridge tenancies')",
+        help="only one tenancy, by default all of it (see 'meter-bridge tenancies')",
     )
     parser.add_argument(
         "--detail",
         choices=[each.value for each in Detail],
         default=Detail.LINE.value,
-        help="charges by line of the price list, or by local day as well (default: %(default)s)",
+        help="charges by tariff line, or also by local day (default: %(default)s)",
     )
     parser.add_argument(
-        "--format", choices=FORMATS, help="default: what the name of the file ends in, else text"
+        "--format", choices=FORMATS, help="output format (default: by the file's extension, else text)"
     )
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="file to write; one that is there is replaced"
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the PDF"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="file to write; an existing file is replaced"
     )
 
 
@@ -68,11 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Show a statement, or write it into a file."""
     form = arguments.format or _form_of(arguments.output)
     if form == "pdf" and arguments.output is None and sys.stdout.isatty():
-        raise CommandError("a PDF is nothing for a terminal", "add --output FILE.pdf", USAGE)
+        raise CommandError("a PDF cannot be shown in a terminal", "add --output FILE.pdf", USAGE)
     content = asyncio.run(_statement(arguments, settings_of(arguments), form))
     if arguments.output is not None:
         _write(arguments.output, content)
-        hint(f"wrote {arguments.output}")
+        print_note(f"wrote {arguments.output}")
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -80,7 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _form_of(output: Path | None) -> str:
-    """Return the format that a file's name asks for."""
     if output is None:
         return TEXT
     ending = output.suffix.removeprefix(".").lower()
@@ -88,19 +95,18 @@ def _form_of(output: Path | None) -> str:
         return ending
     if ending == "txt":
         return TEXT
-    raise CommandError(
-        f"the name {output.name!r} does not tell the format", f"add --format {'|'.join(FORMATS)}", USAGE
-    )
+    raise CommandError(f"unknown format of {output.name!r}", f"add --format {'|'.join(FORMATS)}", USAGE)
 
 
 async def _statement(arguments: argparse.Namespace, settings: Settings, form: str) -> bytes:
-    """Return the statement as what is to be written."""
     asked = {"from": arguments.begin, "to": arguments.end, "detail": arguments.detail}
     query = {name: value for name, value in asked.items() if value is not None}
     if arguments.tenancy is not None:
         query["tenancy"] = str(arguments.tenancy)
     if form in FILES:
         query["format"] = form
+    if arguments.language != ENGLISH:
+        query["language"] = arguments.language
     async with connected(settings) as client:
         answer = await client.document("accounts", arguments.account, "statement", query=query)
     if form == TEXT:
@@ -109,7 +115,7 @@ async def _statement(arguments: argparse.Namespace, settings: Settings, form: st
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Put a file in its place whole, or not at all; as it tells of a person, for its owner alone."""
+    """Write a file atomically; only its owner can read it, because it contains personal data."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         draft.touch(mode=0o600)
@@ -117,15 +123,15 @@ def _write(path: Path, content: bytes) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise CommandError(f"{path}: {error.strerror}", "choose another place for it", USAGE) from error
+        raise CommandError(f"{path}: {error.strerror}", "choose another location", USAGE) from error
 
 
 def as_text(statement: Statement) -> str:
     """Return a statement for a terminal."""
     name = plain(statement.account_name)
     heading = f"{statement.account_id}: {name}, {plain(statement.site_name)}"
-    ended = " (not ended yet)" if statement.open else ""
-    parts = [f"{heading}\n{labels.period(statement)}{ended}", _summary(statement)]
+    ended = " (in progress)" if statement.open else ""
+    parts = [f"{heading}\n{TERMINAL.period(statement)}{ended}", _summary(statement)]
     if statement.units:
         parts.append(_units(statement.units))
     if statement.lines:
@@ -140,8 +146,7 @@ def as_text(statement: Statement) -> str:
 
 
 def _summary(statement: Statement) -> str:
-    """Return how the opening became the closing."""
-    what = "balance" if len(statement.holdings) == 1 else "in all"
+    what = "balance" if len(statement.holdings) == 1 else "total"
     rows = [
         (f"Opening {what}", statement.opening),
         ("Credits", statement.credits),
@@ -149,15 +154,14 @@ def _summary(statement: Statement) -> str:
         (f"Closing {what}", statement.closing),
     ]
     if len(statement.holdings) > 1:
-        rows += [(f"  {labels.holding_name(each.name)}", each.closing) for each in statement.holdings]
+        rows += [(f"  {TERMINAL.holding_name(each.name)}", each.closing) for each in statement.holdings]
     if statement.not_yet_posted is not None:
-        rows.append(("Used, not yet posted", -statement.not_yet_posted.amount))
+        rows.append(("Consumed, not yet posted", -statement.not_yet_posted.amount))
     texts = [(name, format_amount(amount, statement.currency)) for name, amount in rows]
     return "\n".join(table(("", "AMOUNT"), texts, right=("AMOUNT",)).splitlines()[1:])
 
 
 def _units(units: Sequence[UnitsHeld]) -> str:
-    """Return the units of each supply."""
     head = ("UNITS", "OPENING", "BOUGHT", "USED", "CLOSING")
     rows = [
         (each.supply_id, *map(format_kwh, (each.opening_wh, each.bought_wh, each.used_wh, each.closing_wh)))
@@ -170,20 +174,19 @@ def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
     """Return the charges by line of the price list; SINCE is when its blocks began to count."""
     head = ("SINCE", "CHARGE", "QUANTITY", "PRICE", "AMOUNT")
     rows = [
-        (labels.since(each), *_charge(each, currency), labels.line_amount(each, currency)) for each in lines
+        (labels.since(each), *_charge(each, currency), TERMINAL.line_amount(each, currency)) for each in lines
     ]
     return table(head, rows, right=head[2:])
 
 
 def _days(days: Sequence[DayCharge], currency: str) -> str:
-    """Return the charges by local day of use."""
     head = ("DAY", "CHARGE", "QUANTITY", "PRICE", "BEFORE TAX", "TAX")
     rows = [
         (
             each.day,
             *_charge(each, currency),
-            labels.money(each.amount, currency),
-            labels.money(each.tax, currency),
+            TERMINAL.money(each.amount, currency),
+            TERMINAL.money(each.tax, currency),
         )
         for each in days
     ]
@@ -191,20 +194,22 @@ def _days(days: Sequence[DayCharge], currency: str) -> str:
 
 
 def _charge(charge: ChargeLine | DayCharge, currency: str) -> tuple[str, str, str]:
-    """Return what was charged, how much of it and at which price."""
-    return plain(labels.charge_name(charge)), labels.quantity(charge), labels.price(charge, currency)
+    return (
+        plain(TERMINAL.charge_name(charge)),
+        TERMINAL.quantity(charge),
+        TERMINAL.price(charge, currency),
+    )
 
 
 def _outstanding(statement: Statement) -> str:
-    """Return what is left with a customer who moved out, and what was settled since."""
     zone, currency = ZoneInfo(statement.time_zone), statement.currency
-    left = labels.outstanding(statement)
+    left = TERMINAL.outstanding(statement)
     rows = [
         (
             f"{labels.local(each.at, zone):%Y-%m-%d %H:%M}",
             each.id,
-            plain(labels.with_reason(each)),
-            labels.money(each.amount, currency),
+            plain(TERMINAL.with_reason(each)),
+            TERMINAL.money(each.amount, currency),
         )
         for each in statement.settlements
     ]
@@ -213,13 +218,15 @@ def _outstanding(statement: Statement) -> str:
 
 
 def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:
-    """Return the other entries as a table."""
     zone, currency = ZoneInfo(statement.time_zone), statement.currency
     head = ("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE")
     rows = []
     for each in entries:
-        where = labels.moved(each.changes, currency)
-        what = plain(labels.with_reason(each) + (f" ({where})" if where else ""))
-        amounts = (labels.money(each.amount, currency), labels.money(each.balance_after, currency))
+        where = TERMINAL.moved(each.changes, currency)
+        what = plain(TERMINAL.with_reason(each) + (f" ({where})" if where else ""))
+        amounts = (
+            TERMINAL.money(each.amount, currency),
+            TERMINAL.money(each.balance_after, currency),
+        )
         rows.append((f"{labels.local(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
     return table(head, rows, right=("AMOUNT", "BALANCE"))

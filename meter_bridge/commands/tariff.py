@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from meter_bridge.commands import site_file, tariff_price, tariff_show
 from meter_bridge.commands.errors import USAGE, CommandError
 from meter_bridge.commands.load_file import FORMS, PAYMENT_FORM, read_load, read_payments
-from meter_bridge.commands.output import hint, plain, say, say_json
+from meter_bridge.commands.output import plain, print_json, print_line, print_note
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.plan import SitePlan, TariffPlan
@@ -27,10 +27,10 @@ from meter_bridge.core.rating.unit_purchase import sells_units
 from meter_bridge.core.tariff.tariff import BlockBasis, DemandOf, Timeline
 
 EPILOG: Final = f"""\
-Needs no bridge. FILE is a site file; its units are not looked at.
+Needs no bridge. FILE is a site file; only its tariffs are read.
 
-A load file begins with the names of its columns: {FORMS}. One timestamp
-is the begin of an interval, which ends where the next begins. Times without an offset are those of the site.
+A load file starts with its column names: {FORMS}. A single timestamp is the start of an interval that ends
+where the next one starts. Times without an offset are local to the site.
 
 examples:
   meter-bridge tariff check house.yaml
@@ -52,39 +52,41 @@ class Found:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
-    check = actions.add_parser("check", help="say what is wrong with the tariffs of a file")
-    show = actions.add_parser("show", help="show a tariff: its year, its days, its prices and charges")
-    price = actions.add_parser("price", help="say what a load costs, every line explained")
+    check = actions.add_parser("check", help="validate the tariffs of a file")
+    show = actions.add_parser("show", help="show a tariff: calendar, daily bands, prices and charges")
+    price = actions.add_parser("price", help="price a load profile, line by line")
     for each in (check, show, price):
         each.add_argument("file", type=Path, metavar="FILE", help="site file, in YAML")
         each.add_argument(
             "tariff",
             metavar="TARIFF",
             nargs="?" if each is check else None,
-            help="id of a tariff of the file",
+            help="id of a tariff in the file",
         )
         add_data(each)
     check.set_defaults(act=_check)
-    show.add_argument("--year", type=int, metavar="YEAR", help="year to show (default: this one)")
+    show.add_argument("--year", type=int, metavar="YEAR", help="year to show (default: current year)")
     show.set_defaults(act=_show)
-    price.add_argument("load", type=Path, metavar="LOAD", help="file of what was used when")
+    price.add_argument("load", type=Path, metavar="LOAD", help="load profile")
     price.add_argument(
         "--contracted-load", metavar="POWER", help="contracted load of the unit, such as '2 kW'"
     )
     price.add_argument("--free-units", action="store_true", help="the customer is eligible for free units")
-    price.add_argument("--history", metavar="KWH,...", help="use of the months before, oldest first, in kWh")
+    price.add_argument(
+        "--history", metavar="KWH,...", help="consumption of earlier months in kWh, oldest first"
+    )
     price.add_argument(
         "--payments",
         type=Path,
         metavar="FILE",
-        help=f"for units bought at the top-up: what was paid when, in columns {PAYMENT_FORM}",
+        help=f"payments that buy units, in columns {PAYMENT_FORM}",
     )
-    price.add_argument("--json", action="store_true", help="answer as JSON, amounts as the API gives them")
+    price.add_argument("--json", action="store_true", help="print JSON with exact amounts")
     price.set_defaults(act=_price)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check, show or apply the tariffs of a file."""
+    """Validate or show the tariffs of a file, or price a load profile."""
     arguments.act(arguments)
     return 0
 
@@ -106,10 +108,12 @@ def _check(arguments: argparse.Namespace) -> None:
     found = _tariffs(arguments.file, arguments.tariff)
     versions = sum(len(each.plan.versions) for each in found)
     several = "" if versions == 1 else "s"
-    say(f"{arguments.file} is right: every minute of every year has one price in {versions} version{several}")
+    print_line(
+        f"{arguments.file} is valid: every minute of every year has one price in {versions} version{several}"
+    )
     for each in found:
         for version in each.plan.versions:
-            say(f"  {tariff_show.summary(version)}")
+            print_line(f"  {tariff_show.summary(version)}")
 
 
 def _show(arguments: argparse.Namespace) -> None:
@@ -117,7 +121,7 @@ def _show(arguments: argparse.Namespace) -> None:
     zone = ZoneInfo(found.site.time_zone)
     year = datetime.now(UTC).astimezone(zone).year if arguments.year is None else arguments.year
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise CommandError(f"{year} is not a year of a tariff", f"choose {FIRST_YEAR} to {LAST_YEAR}", USAGE)
+        raise CommandError(f"year {year} is out of range", f"choose {FIRST_YEAR} to {LAST_YEAR}", USAGE)
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     parts = [
         tariff_show.show(found.plan, version, year, colour=colour)
@@ -125,8 +129,8 @@ def _show(arguments: argparse.Namespace) -> None:
     ]
     if not parts:
         start = found.plan.versions[0].id.partition("@")[2]
-        raise CommandError(f"no version is in force in {year}", f"choose a year from {start} on", USAGE)
-    say(plain_lines("\n\n".join(parts)) if not colour else "\n\n".join(parts))
+        raise CommandError(f"no version is in force in {year}", f"choose a year from {start}", USAGE)
+    print_line(plain_lines("\n\n".join(parts)) if not colour else "\n\n".join(parts))
 
 
 def plain_lines(text: str) -> str:
@@ -146,12 +150,14 @@ def _price(arguments: argparse.Namespace) -> None:
         return
     periods = price_load(timeline, load, terms, history)
     if arguments.json:
-        say_json(tariff_price.as_json(found.plan, found.site, periods))
+        print_json(tariff_price.as_json(found.plan, found.site, periods))
         return
-    say(plain_lines(tariff_price.as_text(timeline, found.site.currency, periods)))
+    print_line(plain_lines(tariff_price.as_text(timeline, found.site.currency, periods)))
     if any(sells_units(timeline, each.start) for each in (load[0], load[-1])):
-        hint("This tariff sells units. It is priced as if each were bought in the month of its use;")
-        hint("add --payments FILE to price what payments bought, and carry units over.")
+        print_note(
+            "This tariff sells units. Each unit is priced as if bought in the month in which it is used;"
+        )
+        print_note("add --payments FILE to price actual purchases and carry units over.")
 
 
 def _price_sale(
@@ -164,17 +170,17 @@ def _price_sale(
     """Price a load whose units were bought by payments."""
     currency = found.site.currency
     if not any(version.basis is BlockBasis.PURCHASE_TIME for version in timeline.versions):
-        message = f"tariff {found.plan.id} sells no units, so payments buy none"
-        raise CommandError(message, "leave --payments out", USAGE)
+        message = f"tariff {found.plan.id} does not sell units, so --payments does not apply"
+        raise CommandError(message, "omit --payments", USAGE)
     payments = read_payments(arguments.payments, ZoneInfo(found.site.time_zone), currency)
     sale = price_sale(timeline, load, payments, terms)
     if arguments.json:
         left = {"paid": sale.paid, "money_left": sale.money, "units_left_wh": sale.units}
-        say_json(tariff_price.as_json(found.plan, found.site, sale.periods) | left)
+        print_json(tariff_price.as_json(found.plan, found.site, sale.periods) | left)
         return
-    say(plain_lines(tariff_price.as_text(timeline, currency, sale.periods)))
-    say(f"\n{format_amount(sale.paid, currency)} paid")
-    say(f"left: {format_kwh(sale.units)} bought and not used, {format_amount(sale.money, currency)}")
+    print_line(plain_lines(tariff_price.as_text(timeline, currency, sale.periods)))
+    print_line(f"\n{format_amount(sale.paid, currency)} paid")
+    print_line(f"left: {format_kwh(sale.units)} bought but not used, {format_amount(sale.money, currency)}")
 
 
 def _terms(arguments: argparse.Namespace, plan: TariffPlan) -> Terms:
@@ -182,7 +188,7 @@ def _terms(arguments: argparse.Namespace, plan: TariffPlan) -> Terms:
     demands = [version.demand for version in plan.versions if version.demand is not None]
     if arguments.contracted_load is None and any(each.of is DemandOf.CONTRACTED for each in demands):
         raise CommandError(
-            f"tariff {plan.id} charges the contracted load",
+            f"tariff {plan.id} charges for contracted load",
             "add --contracted-load '2 kW', for example",
             USAGE,
         )
@@ -206,5 +212,5 @@ def _check_in_force(plan: TariffPlan, load: tuple[Interval, ...], zone: ZoneInfo
     first, start = plan.versions[0].valid_from, load[0].start
     if start < first:
         told = [f"{datetime.fromtimestamp(at // 1000, zone):%Y-%m-%d %H:%M}" for at in (start, first)]
-        message = f"the load begins {told[0]}, but tariff {plan.id} {told[1]}"
-        raise CommandError(message, "leave the time before it out, or add a version that begins earlier")
+        message = f"the load profile starts at {told[0]}, but tariff {plan.id} at {told[1]}"
+        raise CommandError(message, "omit the earlier intervals, or add a version that starts earlier")

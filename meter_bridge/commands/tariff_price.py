@@ -1,4 +1,4 @@
-"""What a load costs, as text for people and as JSON for programs."""
+"""The cost of a load profile, as text and as JSON."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -18,10 +18,10 @@ from meter_bridge.core.tariff.tariff import Timeline
 HEAD: Final = ("CHARGE", "QUANTITY", "PRICE", "AMOUNT", "TAX")
 _NAMES: Final[Mapping[str, str]] = {
     LineKind.FREE: "free units",
-    LineKind.UNITS: "used of the units bought",
-    LineKind.VACANT: "used before moving in",
+    LineKind.UNITS: "purchased units used",
+    LineKind.VACANT: "used before move-in",
     LineKind.DEMAND: "demand charge",
-    LineKind.MINIMUM: "made up to the minimum charge",
+    LineKind.MINIMUM: "minimum charge shortfall",
     LineKind.LIFELINE: "lifeline",
 }
 
@@ -55,11 +55,13 @@ def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
     shown = [title, table(HEAD, rows, right=HEAD[1:])]
     contained = [line for line in priced.lines if line.key.kind == LineKind.INCLUDED_TAX]
     shown += [
-        f"The prices contain {_name(timeline, line, several=several)}: {format_amount(line.amount, currency)}"
+        f"Prices include {_name(timeline, line, several=several)}: {format_amount(line.amount, currency)}"
         for line in contained
     ]
     if not priced.whole:
-        shown.append("The load does not cover this period: what is due at its begin or end may be missing.")
+        shown.append(
+            "The load does not cover the whole period: charges due at its start or end may be missing."
+        )
     return "\n".join(shown)
 
 

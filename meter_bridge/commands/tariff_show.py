@@ -83,7 +83,7 @@ def show(plan: TariffPlan, version: TariffVersion, year: int, *, colour: bool) -
             _kind(version.calendar, letter, kind, marks) for letter, kind in zip(LETTERS, kinds, strict=False)
         ]
     else:
-        parts.append("The same prices at all hours of the year.")
+        parts.append("The same prices at all times.")
     parts.append(_prices(version, marks))
     charges = list(show_charges(version))
     if charges:
@@ -95,7 +95,7 @@ def _head(plan: TariffPlan, version: TariffVersion) -> str:
     start = show_instant(version.valid_from, version.time_zone)
     lines = [
         f"{plan.name} ({plan.id}), from {start}",
-        f"Prices in {version.currency}, by the clock of {version.time_zone}.",
+        f"Prices in {version.currency}, in local time of {version.time_zone}.",
     ]
     if version.source:
         lines += textwrap.wrap(

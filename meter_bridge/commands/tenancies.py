@@ -9,43 +9,45 @@ import msgspec
 
 from meter_bridge.api.routes.operations import Tenancies
 from meter_bridge.commands.connection import connected
-from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, say, say_json, table
+from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, table
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
 from meter_bridge.protocol.messages import TenancyView
 
 EPILOG: Final = """\
-LEFT is what is left between you and a customer who moved out: kept as the customer's, or still owed where it
-is negative. 'meter-bridge settle' books what becomes of it, 'meter-bridge statement ACCOUNT --tenancy N'
-shows how it came about.
+OUTSTANDING is the amount still to be settled with a customer who has moved out: credit kept on record, or if
+negative, an amount still owed. 'meter-bridge settle' records how it is settled, 'meter-bridge statement
+ACCOUNT --tenancy N' shows its origin.
 
 examples:
   meter-bridge tenancies
   meter-bridge tenancies flat-1
   meter-bridge tenancies --outstanding
 """
-HEAD: Final = ("ACCOUNT", "N", "CUSTOMER", "FROM", "UNTIL", "LEFT")
+HEAD: Final = ("ACCOUNT", "N", "CUSTOMER", "FROM", "UNTIL", "OUTSTANDING")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("account", metavar="ACCOUNT", nargs="?", help="id of an account (default: all)")
+    parser.add_argument("account", metavar="ACCOUNT", nargs="?", help="account id (default: all)")
     parser.add_argument(
-        "--outstanding", action="store_true", help="only those with whom something is left to settle"
+        "--outstanding", action="store_true", help="only tenancies with an outstanding amount"
     )
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show who lived where when."""
+    """List tenancies."""
     found = asyncio.run(_tenancies(arguments))
     if arguments.json:
-        say_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(found))
     elif found:
-        say(table(HEAD, [_row(each) for each in found], right=("N", "LEFT")))
+        print_line(table(HEAD, [_row(each) for each in found], right=("N", "OUTSTANDING")))
     else:
-        say("There is nothing left to settle." if arguments.outstanding else "Nobody has lived anywhere yet.")
+        print_line(
+            "There are no outstanding amounts." if arguments.outstanding else "There are no tenancies yet."
+        )
     return 0
 
 
@@ -57,9 +59,8 @@ async def _tenancies(arguments: argparse.Namespace) -> tuple[TenancyView, ...]:
 
 
 def _row(tenancy: TenancyView) -> tuple[str, ...]:
-    """Return a tenancy as a row of the table."""
     zone = ZoneInfo(tenancy.time_zone or "UTC")
-    until = "lives there" if tenancy.end is None else f"{labels.local(tenancy.end, zone):%Y-%m-%d}"
+    until = "current" if tenancy.end is None else f"{labels.local(tenancy.end, zone):%Y-%m-%d}"
     left = format_amount(tenancy.outstanding, tenancy.currency or "") if tenancy.outstanding else ""
     return (
         f"{tenancy.account_id}{' (closed)' if tenancy.closed else ''}",

@@ -10,17 +10,18 @@ import msgspec
 
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import CommandError
-from meter_bridge.commands.once import post_once
-from meter_bridge.commands.output import add_json, say, say_json, table
-from meter_bridge.commands.paper import create_file
+from meter_bridge.commands.idempotent_request import post_once
+from meter_bridge.commands.output import add_json, print_json, print_line, table
+from meter_bridge.commands.parser import add_account, add_key
+from meter_bridge.commands.private_files import create_file
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.messages import AccountView, TopUpResult
 
 EPILOG: Final = """\
-A top-up that is acknowledged is stored for good. Should the bridge not answer, repeat the command with the
-key that it names: the same key counts once.
+An acknowledged top-up is stored permanently. If the bridge does not answer, repeat the command with the key
+that it prints: a repeated key counts once.
 
 examples:
   meter-bridge top-up flat-1 100.00
@@ -32,22 +33,24 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
-    parser.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
-    parser.add_argument("amount", metavar="AMOUNT", help="in the account's currency, such as 100.00")
-    parser.add_argument("--method", default="cash", help="how it was paid (default: %(default)s)")
+    add_account(parser)
+    parser.add_argument("amount", metavar="AMOUNT", help="amount in the account's currency, such as 100.00")
+    parser.add_argument("--method", default="cash", help="payment method (default: %(default)s)")
     parser.add_argument("--reference", metavar="TEXT", help="receipt or note")
-    parser.add_argument("--key", help="idempotency key: the same key counts once (default: a new one)")
-    parser.add_argument("--receipt", type=Path, metavar="FILE", help="write the customer's receipt as PDF")
-    parser.add_argument("--language", default="en", metavar="CODE", help="of the receipt, such as sw")
+    add_key(parser)
+    parser.add_argument("--receipt", type=Path, metavar="FILE", help="write the customer's receipt as a PDF")
+    parser.add_argument(
+        "--language", default="en", metavar="CODE", help="language of the receipt, such as sw"
+    )
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Book a top-up."""
+    """Record a top-up."""
     key = arguments.key or str(uuid4())
     account, result = asyncio.run(_top_up(arguments, settings_of(arguments), key))
     if arguments.json:
-        say_json(msgspec.to_builtins(result))
+        print_json(msgspec.to_builtins(result))
     else:
         _show(account, result)
     return 0
@@ -60,7 +63,7 @@ async def _top_up(
     if arguments.reference is not None:
         body["reference"] = arguments.reference
     if arguments.receipt is not None and arguments.receipt.exists():
-        raise CommandError(f"{arguments.receipt} exists already", "name a file that does not")
+        raise CommandError(f"{arguments.receipt} already exists", "name a new file")
     async with connected(settings) as client:
         account = await client.get(AccountView, "accounts", arguments.account)
         steps = ("accounts", arguments.account, "top-ups")
@@ -75,10 +78,10 @@ async def _top_up(
 
 def _show(account: AccountView, result: TopUpResult) -> None:
     currency = account.currency
-    say(f"{account.id}: {format_amount(result.top_up.amount, currency)} booked as {result.top_up.id}")
+    print_line(f"{account.id}: {format_amount(result.top_up.amount, currency)} booked as {result.top_up.id}")
     rows = [(f"to {name.replace('_', ' ')}", amount) for name, amount in result.top_up.split.items()]
     rows.append(("available now", result.available))
     texts = [(name, format_amount(amount, currency)) for name, amount in rows]
     for line in table(("", "AMOUNT"), texts, right=("AMOUNT",)).splitlines()[1:]:
-        say(f"  {line}")
-    say(f"  supply {result.supply.state} ({result.supply.reason.replace('_', ' ')})")
+        print_line(f"  {line}")
+    print_line(f"  supply {result.supply.state} ({result.supply.reason.replace('_', ' ')})")

@@ -7,15 +7,15 @@ from sqlalchemy.exc import DatabaseError
 
 from meter_bridge.commands.errors import REFUSED, CommandError
 from meter_bridge.commands.installation import database_of
-from meter_bridge.commands.output import add_json, say, say_json
+from meter_bridge.commands.output import add_json, print_json, print_line
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage.location import shown
 
 EPILOG: Final = """\
-Folds the whole journal anew and compares it with every balance, checks that each entry sums to zero, that
-nothing was charged twice, and that the file is whole. Only reads; may run beside the bridge. Exit code 1
-means that something differs.
+Recalculates all balances from the ledger, and checks that every entry sums to zero, that nothing was charged
+twice, and that the database is intact. Read-only; safe while the bridge is running. Exit code 1 means that
+problems were found.
 
 examples:
   meter-bridge verify
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check the installation's books."""
+    """Verify the installation's books."""
     location = database_of(settings_of(arguments))
     path = shown(location)
     try:
@@ -37,9 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     except DatabaseError as error:
         raise CommandError(f"{path} cannot be read: {error.orig}", "restore the newest backup") from error
     if arguments.json:
-        say_json({"problems": problems})
+        print_json({"problems": problems})
     else:
         for problem in problems:
-            say(problem)
-        say(f"{path}: " + (f"{len(problems)} problems" if problems else "the books are right"))
+            print_line(problem)
+        print_line(f"{path}: " + (f"{len(problems)} problems" if problems else "the books are correct"))
     return REFUSED if problems else 0

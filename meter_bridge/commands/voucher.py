@@ -10,10 +10,10 @@ import msgspec
 
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import CommandError
-from meter_bridge.commands.once import post_once
-from meter_bridge.commands.output import add_json, hint, plain, say, say_json, table
-from meter_bridge.commands.paper import create_file, refuse_existing
-from meter_bridge.commands.parser import Parser, add_data
+from meter_bridge.commands.idempotent_request import post_once
+from meter_bridge.commands.output import add_json, plain, print_json, print_line, print_note, table
+from meter_bridge.commands.parser import Parser, add_account, add_data, add_key
+from meter_bridge.commands.private_files import create_file, refuse_existing
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.money import format_amount
@@ -26,6 +26,7 @@ from meter_bridge.protocol.payments import (
     VouchersChanged,
     VoucherState,
 )
+from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EXAMPLES: Final = """\
 examples:
@@ -33,8 +34,8 @@ examples:
   meter-bridge voucher create --count 200 --amount 20.00 --site house --days 365 --needs-sale --csv shop.csv
 """
 EPILOG: Final = f"""\
-A code has 20 digits; the last two tell a slip of the pen. Codes are shown once, when they are made: the
-bridge keeps only hashes, under a key that is in secret.key beside its database. Back that file up as well.
+A code has 20 digits, the last two of which are check digits. Codes are shown only once, when they are
+created: the bridge stores only hashes, keyed with secret.key in the data folder. Back up that file as well.
 
 {EXAMPLES}  meter-bridge voucher list
   meter-bridge voucher list 7KQ2MX
@@ -43,7 +44,7 @@ bridge keeps only hashes, under a key that is in secret.key beside its database.
   meter-bridge voucher block --batch 7KQ2MX --reason "stolen from the shop"
   meter-bridge voucher redeem flat-1 "1234 5678 9012 3456 7890"
 """
-HEAD: Final = ("BATCH", "VALUE", "SITE", "MADE", "EXPIRES", "GOOD", "UNSOLD", "REDEEMED", "BLOCKED", "NOTE")
+HEAD: Final = ("BATCH", "VALUE", "SITE", "CREATED", "EXPIRES", "VALID", "UNSOLD", "REDEEMED", "VOID", "NOTE")
 SERIALS: Final = ("SERIAL", "STATE", "SOLD", "REDEEMED", "ACCOUNT")
 DAY: Final = len("2026-03-01")
 
@@ -51,47 +52,54 @@ DAY: Final = len("2026-03-01")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
-    _add_create(actions.add_parser("create", help="make vouchers and write them once", epilog=EXAMPLES))
-    listing = actions.add_parser("list", help="list batches, or the vouchers of one")
-    listing.add_argument("batch", metavar="BATCH", nargs="?", help="as 'voucher list' shows it")
+    _add_create(
+        actions.add_parser("create", help="create vouchers; codes are shown only once", epilog=EXAMPLES)
+    )
+    listing = actions.add_parser("list", help="list batches, or the vouchers in a batch")
+    listing.add_argument("batch", metavar="BATCH", nargs="?", help="batch id, as shown by 'voucher list'")
     add_json(listing)
     listing.set_defaults(act=_list)
-    selling = actions.add_parser("sell", help="note vouchers as sold")
-    selling.add_argument("serials", metavar="SERIAL", nargs="+", help="as printed on the voucher")
-    selling.add_argument("--to", required=True, metavar="TEXT", help="whom, or on which receipt")
+    selling = actions.add_parser("sell", help="mark vouchers as sold")
+    selling.add_argument(
+        "serials", metavar="SERIAL", nargs="+", help="serial number, as printed on the voucher"
+    )
+    selling.add_argument("--to", required=True, metavar="TEXT", help="buyer or receipt")
     selling.set_defaults(act=_sell)
-    blocking = actions.add_parser("block", help="let vouchers be good no more")
-    blocking.add_argument("serials", metavar="SERIAL", nargs="*", help="as printed on the voucher")
-    blocking.add_argument("--batch", metavar="ID", help="all of a batch that were not used")
-    blocking.add_argument("--reason", required=True, metavar="TEXT", help="why; kept on record")
+    blocking = actions.add_parser("block", help="void vouchers")
+    blocking.add_argument(
+        "serials", metavar="SERIAL", nargs="*", help="serial number, as printed on the voucher"
+    )
+    blocking.add_argument("--batch", metavar="ID", help="void all unused vouchers in a batch")
+    blocking.add_argument("--reason", required=True, metavar="TEXT", help="reason, kept on record")
     blocking.set_defaults(act=_block)
-    redeeming = actions.add_parser("redeem", help="turn a voucher into credit")
-    redeeming.add_argument("account", metavar="ACCOUNT", help="id of the account, such as flat-1")
-    redeeming.add_argument("code", metavar="CODE", help="its 20 digits")
-    redeeming.add_argument("--key", help="idempotency key: the same key counts once (default: a new one)")
+    redeeming = actions.add_parser("redeem", help="redeem a voucher for credit")
+    add_account(redeeming)
+    redeeming.add_argument("code", metavar="CODE", help="the 20-digit code")
+    add_key(redeeming)
     redeeming.set_defaults(act=_redeem)
     for each in actions.choices.values():
         add_data(each)
 
 
 def _add_create(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--count", type=int, required=True, help="how many, up to 5000")
-    parser.add_argument("--amount", required=True, help="what each is worth, such as 50.00")
-    parser.add_argument("--site", metavar="ID", help="where they are good (default: everywhere)")
-    parser.add_argument("--currency", metavar="CODE", help="needed where sites have several")
-    parser.add_argument("--days", type=int, help="how long they are good (default: for ever)")
-    parser.add_argument("--needs-sale", action="store_true", help="good only once noted as sold")
-    parser.add_argument("--note", default="", metavar="TEXT", help="what they are for")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write them as a table")
-    parser.add_argument("--pdf", type=Path, metavar="FILE", help="write them to be printed, ten on a page")
+    parser.add_argument("--count", type=int, required=True, help="number of vouchers, at most 5000")
+    parser.add_argument("--amount", required=True, help="value of each voucher, such as 50.00")
+    parser.add_argument("--site", metavar="ID", help="site where they are valid (default: all sites)")
+    parser.add_argument("--currency", metavar="CODE", help="required if sites use several currencies")
+    parser.add_argument("--days", type=int, help="days of validity (default: unlimited)")
+    parser.add_argument("--needs-sale", action="store_true", help="valid only after being marked as sold")
+    parser.add_argument("--note", default="", metavar="TEXT", help="purpose")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write codes as CSV")
+    parser.add_argument("--pdf", type=Path, metavar="FILE", help="write printable vouchers, ten to a page")
+    parser.add_argument("--link", metavar="URL", help="address of the tenant page for printed QR codes")
     parser.add_argument(
-        "--link", metavar="URL", help="address of the tenant's page, for the printed QR codes"
+        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the PDF"
     )
     parser.set_defaults(act=_create)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make, list, sell, block or redeem vouchers."""
+    """Create, list, sell, void or redeem vouchers."""
     asyncio.run(arguments.act(arguments, settings_of(arguments)))
     return 0
 
@@ -109,12 +117,14 @@ async def _create(arguments: argparse.Namespace, settings: Settings) -> None:
         made = await client.post(NewVouchers, "vouchers", body=body)
     _write(arguments, made)
     batch = made.batch
-    hint(f"Batch {batch.id}: {len(made.vouchers)} vouchers of {format_amount(batch.amount, batch.currency)}")
+    print_note(
+        f"Batch {batch.id}: {len(made.vouchers)} vouchers of {format_amount(batch.amount, batch.currency)}"
+    )
 
 
 def _write(arguments: argparse.Namespace, made: NewVouchers) -> None:
-    """Write the codes where they were asked for, else to standard output; a file is its owner's alone."""
-    # Imported here because a list of vouchers does without typesetting.
+    """Write the codes to the requested files, readable by their owner only, or to standard output."""
+    # Imported here because listing vouchers typesets nothing.
     from meter_bridge.payments.vouchers import sheet  # noqa: PLC0415
 
     if arguments.csv is not None:
@@ -122,10 +132,15 @@ def _write(arguments: argparse.Namespace, made: NewVouchers) -> None:
     if arguments.pdf is not None:
         from meter_bridge.printing.typesetter_child import typeset  # noqa: PLC0415
 
-        told = sheet.told(made, place=made.batch.note or made.batch.site_id or "", link=arguments.link)
+        told = sheet.told(
+            made,
+            place=made.batch.note or made.batch.site_id or "",
+            link=arguments.link,
+            language=arguments.language,
+        )
         create_file(arguments.pdf, typeset(told, sheet.LAYOUT))
     if arguments.csv is None and arguments.pdf is None:
-        say(sheet.as_csv(made).replace("\r\n", "\n").rstrip("\n"))
+        print_line(sheet.as_csv(made).replace("\r\n", "\n").rstrip("\n"))
 
 
 async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -135,17 +150,17 @@ async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
             return
         found = await client.get(VoucherBatches, "vouchers")
     if arguments.json:
-        say_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(found))
     elif found.batches:
         rows = [_batch_row(each) for each in found.batches]
-        say(table(HEAD, rows, right=("VALUE", "GOOD", "UNSOLD", "REDEEMED", "BLOCKED")))
+        print_line(table(HEAD, rows, right=("VALUE", "VALID", "UNSOLD", "REDEEMED", "VOID")))
     else:
-        say("There are no vouchers yet; 'meter-bridge voucher create' makes some.")
+        print_line("There are no vouchers yet; 'meter-bridge voucher create' creates some.")
 
 
 def _show_batch(arguments: argparse.Namespace, listed: VoucherList) -> None:
     if arguments.json:
-        say_json(msgspec.to_builtins(listed))
+        print_json(msgspec.to_builtins(listed))
         return
     rows = [
         (
@@ -157,7 +172,7 @@ def _show_batch(arguments: argparse.Namespace, listed: VoucherList) -> None:
         )
         for each in listed.vouchers
     ]
-    say(table(SERIALS, rows))
+    print_line(table(SERIALS, rows))
 
 
 def _batch_row(batch: VoucherBatch) -> tuple[str, ...]:
@@ -185,18 +200,18 @@ async def _sell(arguments: argparse.Namespace, settings: Settings) -> None:
     body = {"serials": arguments.serials, "to": arguments.to}
     async with connected(settings) as client:
         done = await client.post(VouchersChanged, "vouchers", "sell", body=body)
-    say(f"Sold: {', '.join(done.serials)}")
+    print_line(f"Sold: {', '.join(done.serials)}")
 
 
 async def _block(arguments: argparse.Namespace, settings: Settings) -> None:
     if not arguments.serials and arguments.batch is None:
-        raise CommandError("no voucher is named", "name serial numbers, or a batch with --batch")
+        raise CommandError("no vouchers given", "give serial numbers, or a batch with --batch")
     body: dict[str, object] = {"serials": arguments.serials, "reason": arguments.reason}
     if arguments.batch is not None:
         body["batch"] = arguments.batch
     async with connected(settings) as client:
         done = await client.post(VouchersChanged, "vouchers", "block", body=body)
-    say(f"Blocked: {', '.join(done.serials) or 'none was left to block'}")
+    print_line(f"Voided: {', '.join(done.serials) or 'no vouchers left to void'}")
 
 
 async def _redeem(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -210,4 +225,4 @@ async def _redeem(arguments: argparse.Namespace, settings: Settings) -> None:
             key=arguments.key or str(uuid4()),
             what="the voucher was redeemed",
         )
-    say(f"{arguments.account}: voucher {result.top_up.reference} booked as {result.top_up.id}")
+    print_line(f"{arguments.account}: voucher {result.top_up.reference} booked as {result.top_up.id}")

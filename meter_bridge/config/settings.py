@@ -131,8 +131,6 @@ class Settings:
     announce: bool = setting(_flag, default=False)
     """Announce the API on the local network (zeroconf)."""
     log_level: str = setting(_level, "INFO")
-    decode_only: bool = setting(_flag, default=False)
-    """Only receive and decode messages: the base line of the benchmark; nothing is charged."""
     export_every_s: int = setting(_seconds, DEFAULT_EXPORT_EVERY_S)
     """Time between two exports for the dashboard."""
     keep_readings_days: int = setting(_days, KEEP_EVERYTHING)
@@ -176,10 +174,6 @@ class Settings:
             warnings.append(
                 f"The API listens on {self.listen} without TLS: anyone on that network can read its tokens."
                 f" Set {variable_of('tls_certificate')} and {variable_of('tls_key')}."
-            )
-        if self.decode_only:
-            warnings.append(
-                f"{variable_of('decode_only')} is set: messages are decoded and nothing is charged."
             )
         return tuple(warnings)
 

@@ -96,7 +96,7 @@ class Engine:
         """Look for room, read the state again and probe a commit; True if storage works again."""
         session = self.session
         try:
-            await asyncio.to_thread(session.store.see_room)
+            await asyncio.to_thread(session.store.check_disk_space)
             await session.drained()
             session.reader.dispose()  # what is open on a disk that was away reads nothing any more
             session.reload()

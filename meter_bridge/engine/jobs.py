@@ -199,14 +199,14 @@ class Scheduler:
         if self._exporter is None or engine.session.storage_error is not None:
             return
         manifest = self._manifest()
-        missing = self._exporter.lacks(row["name"] for row in manifest)
+        missing = self._exporter.any_missing(row["name"] for row in manifest)
         if missing and self._retired():
             _LOGGER.error(
                 "Exported files are missing here, and older readings are in them alone: copy the folder"
                 " 'export' back from the newest backup; nothing is exported until then"
             )
             return
-        self._exporter.alone()
+        self._exporter.discard_folder_manifest()
         if missing:
             _LOGGER.warning("Exported files are missing here; everything is exported again")
             unit = Transaction(engine.session.clock.now())

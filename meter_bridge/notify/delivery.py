@@ -173,9 +173,9 @@ class NoticeDelivery:
         ended = {"new_ended_at": self._session.clock.believed(), "new_outcome": outcome}
         await self._store(ops.END_NOTICE, {"row_id": notice.id, **ended, **known.row(())})
 
-    async def _store(self, op: ops.Op, row: dict[str, object]) -> None:
+    async def _store(self, statement: ops.Statement, row: dict[str, object]) -> None:
         unit = Transaction(self._session.clock.now())
-        unit.changeset.add(op, row)
+        unit.changeset.add(statement, row)
         await self._session.commit(unit)
 
 

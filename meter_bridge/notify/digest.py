@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from meter_bridge.core.money import format_amount
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.state.model import Account
+from meter_bridge.notify.templates import Figures, Money
 
 _LOW = (AlertKind.LOW_CREDIT, AlertKind.DAYS_LEFT)
 
@@ -30,7 +30,7 @@ def seen(account: Account) -> Seen:
     return Seen(account.id, account.site.id, account.site.currency, connected, alerts)
 
 
-def figures(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]], uncertain: int = 0) -> dict[str, str]:
+def figures(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]], uncertain: int = 0) -> Figures:
     """Return what there is to say of some accounts; ``paid`` are accounts and amounts of the last day.
 
     ``uncertain`` is of how many messages it is not known whether they arrived.
@@ -42,23 +42,19 @@ def figures(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]], uncertain
         "open": sum(not acknowledged for each in accounts for _, acknowledged in each.alerts),
         "uncertain": uncertain,
     }
-    found = {key: str(count) for key, count in counts.items() if count}
-    came_in = _by_currency(accounts, paid)
-    if came_in:
-        found = {"top_ups": ", ".join(came_in), **found}
-    return found if counts["open"] or counts["off"] or uncertain else {**found, "nothing": ""}
+    return Figures(_by_currency(accounts, paid), {key: count for key, count in counts.items() if count})
 
 
 def _has(account: Seen, kinds: tuple[AlertKind, ...]) -> bool:
     return any(kind in kinds for kind, _ in account.alerts)
 
 
-def _by_currency(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]]) -> list[str]:
-    """Return what came in, a text for each currency."""
+def _by_currency(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]]) -> list[Money]:
+    """Return what came in, a sum for each currency."""
     currencies = {account.id: account.currency for account in accounts}
     totals: dict[str, int] = {}
     for account_id, amount in paid:
         if account_id in currencies:
             currency = currencies[account_id]
             totals[currency] = totals.get(currency, 0) + amount
-    return [format_amount(amount, currency) for currency, amount in sorted(totals.items())]
+    return [Money(amount, currency) for currency, amount in sorted(totals.items())]

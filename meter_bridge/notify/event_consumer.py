@@ -5,14 +5,14 @@ and none made twice.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 import json
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import local_time
-from meter_bridge.core.money import format_amount
 from meter_bridge.engine.forecasting.account_forecast import days_left
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.state import transaction as units
@@ -23,7 +23,7 @@ from meter_bridge.notify import portfolio_totals, queries
 from meter_bridge.notify.digest import Seen, figures, seen
 from meter_bridge.notify.people import People, Person
 from meter_bridge.notify.rules import RESTLESS, Notice, NotifiedUnit, notices, topic_of
-from meter_bridge.notify.templates import Facts, Message, digest_message
+from meter_bridge.notify.templates import Facts, Message, Money, digest_message, prepare
 from meter_bridge.protocol.messages import Event
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import changeset as ops
@@ -77,6 +77,8 @@ class EventConsumer:
         now = session.clock.now()
         told = [event for event in happened if topic_of(event) is not None and _is_news(event, now)]
         contacts = await self._contacts(told)
+        if told:
+            await asyncio.to_thread(prepare, self._languages(contacts.values()))
         made = [notice for event in told for notice in self._notices(event, contacts, now)]
         made = await self._without_repeats(made, session.clock.believed())
         await self._store(made, queries.Mark(happened[-1].seq if happened else upto, mark.digests))
@@ -94,6 +96,12 @@ class EventConsumer:
                 kept.append(notice)
                 recent.add(what)
         return kept
+
+    def _languages(self, contacts: Iterable[NotificationSettings]) -> set[str]:
+        """Return the languages that messages are wanted in."""
+        people = self._people
+        staff = {person.language for person in people.staff.values()}
+        return {people.language} | staff | {contact.language for contact in contacts}
 
     async def _contacts(self, told: Sequence[Event]) -> Mapping[tuple[str, int], NotificationSettings]:
         """Return how the customers of some events want to be told."""
@@ -120,7 +128,7 @@ class EventConsumer:
     ) -> NotifiedUnit:
         """Return what is told of an account; a customer hears of nothing before the own time there."""
         amount = event.data.get("amount")
-        paid = format_amount(amount, account.site.currency) if isinstance(amount, int) else ""
+        paid = Money(amount, account.site.currency) if isinstance(amount, int) else None
         contact = contacts.get((account.id, account.tenancy.n)) if account.tenancy.hears(event.seq) else None
         return unit_of(account, now, self._link, amount=paid, contact=contact)
 
@@ -192,15 +200,20 @@ class EventConsumer:
 
 
 def unit_of(
-    account: Account, now: int, link: str, *, amount: str = "", contact: NotificationSettings | None = None
+    account: Account,
+    now: int,
+    link: str,
+    *,
+    amount: Money | None = None,
+    contact: NotificationSettings | None = None,
 ) -> NotifiedUnit:
     """Return what is told of an account as it is now."""
     zone, left = ZoneInfo(account.site.time_zone), days_left(account, now)
     facts = Facts(
         unit=account.name,
-        left=format_amount(available_credit(account), account.site.currency),
-        days="" if left is None else f"{left.tenths // 10}.{left.tenths % 10}",
-        when="" if account.cut_at is None else f"{local_time(account.cut_at, zone):%Y-%m-%d %H:%M}",
+        left=Money(available_credit(account), account.site.currency),
+        days=None if left is None else Decimal(left.tenths) / 10,
+        when=None if account.cut_at is None else local_time(account.cut_at, zone),
         amount=amount,
         link=link,
     )

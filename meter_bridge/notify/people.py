@@ -18,8 +18,8 @@ from meter_bridge.config.yaml_text import Document, read_yaml
 from meter_bridge.core.money import MoneyError, parse_decimal
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.notify.quiet_hours import Quiet
-from meter_bridge.notify.templates import LANGUAGES
 from meter_bridge.storage.errors import StorageError
+from meter_bridge.text.languages import LANGUAGES
 
 FILE_NAME: Final = "notify.yaml"
 ADDRESS: Final = "{address}"

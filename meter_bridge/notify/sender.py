@@ -7,9 +7,9 @@ from typing import Final, Protocol
 from urllib.parse import quote
 
 from meter_bridge.notify.templates import Message
+from meter_bridge.protocol.headers import KEY_HEADER
 
 TIMEOUT_S: Final = 45.0
-KEY_HEADER: Final = "Idempotency-Key"
 WITH_KEY: Final = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
 """Kinds of channels that carry a message's key: web hooks, whose receivers can tell a repetition by it."""
 AT_ONCE: Final = 8

@@ -1,33 +1,114 @@
 """Messages in the languages of those who read them: what happened, what is left, what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Final
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
 
-import msgspec
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.text.catalogue import BRIDGE, Translator, translator
+from meter_bridge.text.formats import Formats, formats
+from meter_bridge.text.marks import N_
 
-LANGUAGES: Final = ("en", "af", "de", "es", "fr", "id", "pt", "sw", "zh")
-_FOLDER: Final = Path(__file__).parent / "words"
+TITLES: Final[Mapping[str, str]] = {
+    AlertKind.LOW_CREDIT: N_("Credit is low"),
+    AlertKind.DAYS_LEFT: N_("Credit will run out soon"),
+    AlertKind.EMERGENCY_CREDIT_AVAILABLE: N_("Emergency credit is available"),
+    AlertKind.EMERGENCY_CREDIT_IN_USE: N_("Emergency credit is in use"),
+    AlertKind.EMERGENCY_CREDIT_EXHAUSTED: N_("Emergency credit is used up"),
+    AlertKind.CUT_SOON: N_("Power will be cut soon"),
+    AlertKind.SUPPLY_CUT: N_("Power is off"),
+    AlertKind.SUPPLY_ARMED: N_("Power can be switched on again"),
+    AlertKind.LOAD_LIMITED: N_("Power is limited"),
+    AlertKind.PROTECTION_TRIPPED: N_("Power was switched off for safety"),
+    "supply_restored": N_("Power is back"),
+    "top_up": N_("Payment received"),
+    AlertKind.OVER_VOLTAGE: N_("Voltage is too high"),
+    AlertKind.UNDER_VOLTAGE: N_("Voltage is too low"),
+    AlertKind.OVERLOAD: N_("Load is too high"),
+    AlertKind.POWER_OUTAGE: N_("Power outage"),
+    AlertKind.UNUSUAL_CONSUMPTION: N_("Unusual consumption"),
+    AlertKind.NO_CONSUMPTION: N_("No consumption"),
+    AlertKind.METER_OFFLINE: N_("Meter offline"),
+    AlertKind.RELAY_DISOBEYS: N_("Relay not responding"),
+    AlertKind.TAMPER: N_("Possible tampering"),
+    AlertKind.REGISTER_QUARANTINED: N_("Implausible register reading"),
+    AlertKind.LOCAL_CUT_OFF: N_("Local cut-off needs attention"),
+    AlertKind.BROKER_LOST: N_("MQTT broker unreachable"),
+    AlertKind.CLOCK_WRONG: N_("Bridge clock is wrong"),
+    AlertKind.STORAGE_FAILING: N_("Storage failure"),
+    AlertKind.VOUCHER_GUESSING: N_("Repeated invalid voucher codes"),
+    AlertKind.PAYMENT_WAITING: N_("Payment waiting for a decision"),
+    AlertKind.ENERGY_UNACCOUNTED: N_("Unaccounted-for energy"),
+    AlertKind.LEDGER_AUDIT: N_("Nightly audit found a difference"),
+}
+"""What happened, by topic."""
+TEXTS: Final[Mapping[str, str]] = {
+    AlertKind.LOW_CREDIT: N_("Your prepaid credit is low. Top up in time to keep the power on."),
+    AlertKind.DAYS_LEFT: N_(
+        "At your usual consumption your credit will run out soon. Top up in time to keep the power on."
+    ),
+    AlertKind.EMERGENCY_CREDIT_AVAILABLE: N_(
+        "Your credit is nearly used up. You can use emergency credit on your page; the next top-up repays it"
+        " first."
+    ),
+    AlertKind.EMERGENCY_CREDIT_IN_USE: N_(
+        "You are using emergency credit. Top up before it runs out; the top-up repays it first."
+    ),
+    AlertKind.EMERGENCY_CREDIT_EXHAUSTED: N_("Credit and emergency credit are used up. Top up now."),
+    AlertKind.CUT_SOON: N_(
+        "Your credit is used up. Power will be cut at {when} unless you top up before then."
+    ),
+    AlertKind.SUPPLY_CUT: N_(
+        "Your credit is used up and the power is off. It comes back as soon as you top up."
+    ),
+    AlertKind.SUPPLY_ARMED: N_(
+        "There is credit again. Make sure that stove, iron and heaters are off, then switch the power on on"
+        " your page or at the meter."
+    ),
+    AlertKind.LOAD_LIMITED: N_(
+        "Your credit is used up, so only a small load is possible. Top up to lift the limit."
+    ),
+    AlertKind.PROTECTION_TRIPPED: N_(
+        "The power was switched off for safety. Switch appliances off, and tell your landlord if it stays"
+        " off."
+    ),
+    "supply_restored": N_("Your power is back on."),
+    "top_up": N_("We received {amount}. Thank you."),
+    AlertKind.OVER_VOLTAGE: N_(
+        "The voltage of your supply is too high. Unplug sensitive devices and tell your landlord."
+    ),
+    AlertKind.UNDER_VOLTAGE: N_(
+        "The voltage of your supply is too low. Switch off motors and fridges if lights dim, and tell your"
+        " landlord."
+    ),
+    AlertKind.OVERLOAD: N_("More load is switched on than your supply allows. Switch something off."),
+    AlertKind.POWER_OUTAGE: N_(
+        "There is no mains power at your meter. This has nothing to do with your credit."
+    ),
+    AlertKind.UNUSUAL_CONSUMPTION: N_(
+        "More electricity was used than usual. Check for something that was left on."
+    ),
+    AlertKind.NO_CONSUMPTION: N_(
+        "No electricity has been used for days. If that is unexpected, have the meter checked."
+    ),
+}
+"""What it means and what to do, by topic; topics without one are told in the alert's own words."""
+_COUNTS: Final[Mapping[str, str]] = {
+    "off": N_("Units without power: {n}"),
+    "low": N_("Units with low credit: {n}"),
+    "offline": N_("Meters offline: {n}"),
+    "open": N_("Alerts waiting for someone: {n}"),
+    "uncertain": N_("Messages that may not have arrived: {n}"),
+}
 
 
-class Templates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The words of one language."""
+class Money(NamedTuple):
+    """An amount of a currency."""
 
-    titles: dict[str, str]
-    """What happened, by topic."""
-    texts: dict[str, str]
-    """What it means and what to do, by topic; topics without one are told in the alert's own words."""
-    left: str
-    lasts: str
-    link: str
-    repeated: str
-    """That a message may have come before."""
-    trial_title: str
-    trial_text: str
-    digest_title: str
-    digest: dict[str, str]
+    amount: int
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,44 +121,46 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a message tells besides its topic; texts for people, empty where unknown."""
+    """What a message tells besides its topic; None or empty where unknown."""
 
     unit: str = ""
     message: str = ""
     """The alert's own words."""
-    left: str = ""
-    days: str = ""
-    when: str = ""
-    amount: str = ""
+    left: Money | None = None
+    days: Decimal | None = None
+    when: datetime | None = None
+    """By the wall clock of the unit's site."""
+    amount: Money | None = None
     link: str = ""
 
 
-@cache
-def templates_for(language: str) -> Templates:
-    """Return the words of a language, English where there are none."""
-    name = language if language in LANGUAGES else LANGUAGES[0]
-    return msgspec.json.decode((_FOLDER / f"{name}.json").read_bytes(), type=Templates)
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A day summed up: what came in, and how many there are of each thing that needs somebody."""
+
+    top_ups: Sequence[Money]
+    counts: Mapping[str, int]
+    """Without those that are zero."""
+
+    @property
+    def quiet(self) -> bool:
+        """Return whether nothing needs anybody."""
+        return not self.counts.keys() & {"open", "off", "uncertain"}
+
+
+def prepare(languages: Iterable[str]) -> None:
+    """Read what messages of some languages need, which takes a tenth of a second the first time."""
+    for language in languages:
+        _of(language)
 
 
 def message(topic: str, language: str, facts: Facts) -> Message:
     """Return a message; what it does not know it leaves out."""
-    own = templates_for(language)
-    filled = {
-        "unit": facts.unit,
-        "left": facts.left,
-        "days": facts.days,
-        "when": facts.when,
-        "amount": facts.amount,
-    }
-    title = own.titles.get(topic, topic.replace("_", " "))
-    text = own.texts.get(topic)
-    lines = [facts.message if text is None else text.format(**filled)]
-    if text is not None and facts.left:
-        lines.append(own.left.format(**filled))
-    if text is not None and facts.days:
-        lines.append(own.lasts.format(**filled))
+    words, written = _of(language)
+    title = words.gettext(TITLES[topic]) if topic in TITLES else topic.replace("_", " ")
+    lines = list(_lines(topic, words, written, facts)) if topic in TEXTS else [facts.message]
     if facts.link:
-        lines.append(own.link.format(link=facts.link))
+        lines.append(words.gettext("Top up: {link}", link=facts.link))
     return Message(
         f"{facts.unit}: {title}" if facts.unit else title, "\n".join(line for line in lines if line)
     )
@@ -85,17 +168,57 @@ def message(topic: str, language: str, facts: Facts) -> Message:
 
 def repeated(told: Message, language: str) -> Message:
     """Return a message that says that it may have come before."""
-    return Message(told.title, f"{told.body}\n{templates_for(language).repeated}")
+    words, _ = _of(language)
+    again = words.gettext("You may have received this message already.")
+    return Message(told.title, f"{told.body}\n{again}")
 
 
 def trial_message(language: str, name: str) -> Message:
     """Return the message that proves that a channel works."""
-    own = templates_for(language)
-    return Message(own.trial_title, own.trial_text.format(name=name))
+    words, _ = _of(language)
+    return Message(
+        words.gettext("Test message"),
+        words.gettext(
+            "Hello {name}, this channel works. Messages about prepaid electricity will arrive here.",
+            name=name,
+        ),
+    )
 
 
-def digest_message(language: str, name: str, figures: Mapping[str, str]) -> Message:
+def digest_message(language: str, name: str, figures: Figures) -> Message:
     """Return a day summed up: a line for each figure that there is."""
-    own = templates_for(language)
-    lines = [own.digest[key].format(n=value) for key, value in figures.items()]
-    return Message(own.digest_title.format(name=name), "\n".join(lines))
+    words, written = _of(language)
+    lines = []
+    if figures.top_ups:
+        paid = ", ".join(written.money(*each) for each in figures.top_ups)
+        lines.append(words.gettext("Top-ups since yesterday: {n}", n=paid))
+    lines += [words.gettext(_COUNTS[key], n=written.whole(n)) for key, n in figures.counts.items()]
+    if figures.quiet:
+        lines.append(words.gettext("Nothing needs your attention today."))
+    return Message(words.gettext("{name}: the day in brief", name=name), "\n".join(lines))
+
+
+def _of(language: str) -> tuple[Translator, Formats]:
+    words = translator(BRIDGE, language)
+    return words, formats(words.language, plain=True)
+
+
+def _lines(topic: str, words: Translator, written: Formats, facts: Facts) -> list[str]:
+    """Return what a topic means, and what is left."""
+    values = {
+        "when": "" if facts.when is None else written.moment(facts.when),
+        "amount": "" if facts.amount is None else written.money(*facts.amount),
+    }
+    lines = [words.gettext(TEXTS[topic], **values)]
+    if facts.left is not None:
+        lines.append(words.gettext("Left: {left}.", left=written.money(*facts.left)))
+    if facts.days is not None:
+        lines.append(
+            words.ngettext(
+                "It will last about {days} day at your usual consumption.",
+                "It will last about {days} days at your usual consumption.",
+                facts.days,
+                days=written.number(facts.days, 1),
+            )
+        )
+    return lines

@@ -1,20 +1,31 @@
 """Receipts of top-ups, however they were paid; what stands on them comes from the journal alone."""
 
+from collections.abc import Mapping
 import json
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.core.money import format_amount
 from meter_bridge.core.rating.rating import TAX_KINDS
 from meter_bridge.engine.statement.labels import local
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.receipt_words import words_of
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerEntry
 from meter_bridge.protocol.payments import Receipt
+from meter_bridge.text.catalogue import BRIDGE, translator
+from meter_bridge.text.formats import formats
+from meter_bridge.text.marks import N_
+from meter_bridge.text.paper import printable
 
 LAYOUT: Final = "payments/receipt.typ"
 _DESCRIBED: Final = "Top-up, "
+SPLIT: Final[Mapping[str, str]] = {
+    "payment_debt": N_("Debt"),
+    "arrears": N_("Arrears"),
+    "emergency_credit": N_("Emergency credit repaid"),
+    "units": N_("Units"),
+    "balance": N_("Balance"),
+}
+"""Where a payment went."""
 
 
 def receipt_of(
@@ -56,33 +67,40 @@ def receipt_of(
 
 
 def told(receipt: Receipt, language: str) -> bytes:
-    """Return what stands on the paper, as JSON for the layout."""
-    words = words_of(language)
+    """Return what stands on the paper, as JSON for the layout; in English if there are no letters."""
+    words = translator(BRIDGE, printable(language))
+    _, written = words.gettext, formats(words.language, plain=True)
 
     def money(amount: int) -> str:
-        return format_amount(amount, receipt.currency)
+        return written.money(amount, receipt.currency)
 
-    when = local(receipt.at, ZoneInfo(receipt.time_zone))
     facts = [
-        (words["number"], receipt.number),
-        (words["date"], f"{when:%Y-%m-%d %H:%M}"),
-        (words["unit"], f"{receipt.account_name}, {receipt.site_name}"),
-        (words["customer"], receipt.customer),
-        (words["paid_with"], receipt.method),
-        (words["reference"], receipt.reference),
+        (_("Number"), receipt.number),
+        (_("Date"), written.moment(local(receipt.at, ZoneInfo(receipt.time_zone)))),
+        (_("Unit"), f"{receipt.account_name}, {receipt.site_name}"),
+        (_("Customer"), receipt.customer),
+        (_("Paid with"), _(receipt.method)),
+        (_("Reference"), receipt.reference),
     ]
-    rows = [(words[name], money(amount)) for name, amount in receipt.split.items() if amount]
-    rows += [(f"{words['taxes']}: {name}", money(amount)) for name, amount in receipt.taxes.items()]
-    rows.append((words["after"], money(receipt.balance_after)))
+    rows = [(_(SPLIT[name]), money(amount)) for name, amount in receipt.split.items() if amount]
+    rows += [
+        (_("Taxes within the units: {name}", name=name), money(amount))
+        for name, amount in receipt.taxes.items()
+    ]
+    rows.append((_("Credit afterwards"), money(receipt.balance_after)))
+    taken_back = _("This payment has since been reversed: the receipt is no longer valid.")
+    later = _("Taxes are due as electricity is used; the statement lists them.")
     return json.dumps(
         {
-            "title": words["receipt"],
+            "language": words.language,
+            "title": _("Receipt"),
             "issuer": (receipt.issuer or receipt.site_name).split("\n"),
             "facts": [fact for fact in facts if fact[1]],
-            "amount": [words["amount"], money(receipt.amount)],
-            "went": words["went"],
+            "amount": [_("Amount received"), money(receipt.amount)],
+            "went": _("Where it went"),
             "rows": rows,
-            "void": words["void"] if receipt.taken_back else "",
-            "note": "" if receipt.taxes else words["later"],
-        }
+            "void": taken_back if receipt.taken_back else "",
+            "note": "" if receipt.taxes else later,
+        },
+        ensure_ascii=False,
     ).encode()

@@ -1,11 +1,11 @@
 """Wire messages of the bridge's API, schema version 1.
 
-This file uses nothing but the standard library, so that a client can carry a byte-identical copy.
+This file imports only the standard library, so that a client can include a byte-identical copy.
 
-Units are part of every name: ``_wh`` watt-hours, ``_mw`` milliwatts, ``_mv`` millivolts, ``_ma``
-milliamperes, ``_mhz`` millihertz. An *amount* is an integer of the account's currency in units of
-10 ** -``amount_digits`` (``amount_digits`` is the currency's ISO 4217 exponent plus four). An instant is an
-ISO 8601 string in UTC with milliseconds and a ``Z``. ``None`` always means "not known", never zero.
+Names end with their unit: ``_wh`` watt-hours, ``_mw`` milliwatts, ``_mv`` millivolts, ``_ma`` milliamperes,
+``_mhz`` millihertz. An *amount* is an integer of the account's currency in units of 10 ** -``amount_digits``
+(``amount_digits`` is the currency's ISO 4217 exponent plus four). A time is an ISO 8601 string in UTC with
+milliseconds and a ``Z``. ``None`` always means "not known", never zero.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ MIN_SCHEMA_VERSION: Final = 1
 
 
 class ErrorCode(StrEnum):
-    """Stable codes of errors; the accompanying message is for people."""
+    """Stable codes of refused requests; the accompanying message is for people."""
 
     NOT_AUTHENTICATED = "not_authenticated"
     NOT_ALLOWED = "not_allowed"
@@ -46,7 +46,7 @@ class ErrorCode(StrEnum):
 
 
 class Role(StrEnum):
-    """Role of a token; the API's routes declare which roles may call them."""
+    """The role of a token; the API documents the permissions of each role."""
 
     LANDLORD = "landlord"
     CARETAKER = "caretaker"
@@ -56,7 +56,7 @@ class Role(StrEnum):
 
 
 class SupplyState(StrEnum):
-    """State of a supply as GB/DLMS names it: armed may be reconnected by the customer."""
+    """State of a supply, as in GB SMETS2 and DLMS; an armed supply may be reconnected by the customer."""
 
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
@@ -65,7 +65,7 @@ class SupplyState(StrEnum):
 
 
 class SupplyReason(StrEnum):
-    """Reason for the state of the supply."""
+    """Why the supply is in its state."""
 
     IN_CREDIT = "in_credit"
     CREDIT_EXHAUSTED = "credit_exhausted"
@@ -89,19 +89,19 @@ class SupplyAction(StrEnum):
     """Actions on a supply."""
 
     OFF = "off"
-    """Landlord: hold the supply off, whatever the credit."""
+    """Landlord: hold the supply off, regardless of the credit."""
     ON = "on"
-    """Landlord: keep the supply on, whatever the credit."""
+    """Landlord: keep the supply on, regardless of the credit."""
     AUTO = "auto"
-    """Landlord: lift the hold or override; credit decides again."""
+    """Landlord: lift the hold or override, so that the credit decides again."""
     CONFIRM = "confirm"
     """Customer: reconnect an armed supply."""
     RESET = "reset"
-    """Landlord or caretaker: reset a protection that has tripped."""
+    """Landlord or caretaker: reset a tripped protection."""
 
 
 class HoldPosition(StrEnum):
-    """Position in which a hold keeps a supply."""
+    """The position in which a hold keeps a supply."""
 
     OFF = "off"
     ON = "on"
@@ -125,11 +125,11 @@ class RelayPosition(StrEnum):
 
 
 class RelayProof(StrEnum):
-    """How far a requested relay position is proven.
+    """To what extent a requested relay position is confirmed.
 
-    ``pending`` no report yet, ``reported`` the device reports it, ``confirmed`` a reading newer than the
-    command shows it, ``no_load`` the device reports it and there is no load that could prove it,
-    ``disobeys`` the device is in the other position.
+    ``pending``: no report yet; ``reported``: the device reports the position; ``confirmed``: a reading newer
+    than the command confirms it; ``no_load``: the device reports it, and there is no load to verify it;
+    ``disobeys``: the relay is in the other position.
     """
 
     PENDING = "pending"
@@ -175,11 +175,11 @@ class AlertKind(StrEnum):
 
 
 class EmergencyCreditState(StrEnum):
-    """State of emergency credit, as GB SMETS2 and DLMS have it.
+    """State of emergency credit, as in GB SMETS2 and DLMS.
 
-    ``unsupported`` there is none, ``unavailable`` there is credit enough, ``available`` the customer may
-    select it, ``selected`` it is used once the balance is, ``in_use`` it is being used, ``exhausted`` all of
-    it is.
+    ``unsupported``: not offered; ``unavailable``: there is enough credit; ``available``: the customer may
+    select it; ``selected``: it is used once the balance is used up; ``in_use``: it is being used;
+    ``exhausted``: it is used up.
     """
 
     UNSUPPORTED = "unsupported"
@@ -220,27 +220,27 @@ class EventKind(StrEnum):
     VOUCHERS_CHANGED = "vouchers_changed"
     """Vouchers were created, sold or blocked."""
     VOUCHER_REFUSED = "voucher_refused"
-    """A code was refused, or entry was locked after too many wrong ones."""
+    """A voucher code was refused, or entry was locked after too many invalid codes."""
     PAYMENT_ORDERED = "payment_ordered"
     """A customer started a payment."""
     PAYMENT_HEARD = "payment_heard"
-    """A provider reported a payment, a failure, a refund or a chargeback."""
+    """A payment provider reported a payment, a failure, a refund or a chargeback."""
     PAYMENT_DECIDED = "payment_decided"
-    """A person decided on a pending payment."""
+    """A person decided on a payment that needed review."""
     KEYPAD_TOKENS = "keypad_tokens"
     """Tokens for a keypad meter were issued."""
     ACCESS_CHANGED = "access_changed"
-    """A customer's code and link for the tenant's page were created or revoked."""
+    """A customer's code and link for the tenant page were created or revoked."""
     ACCESS_LOCKED = "access_locked"
-    """Too many wrong codes were entered on the tenant's page."""
+    """Sign-in to the tenant page was locked after too many wrong codes."""
     CLOCK_CONFIRMED = "clock_confirmed"
-    """A person confirmed the bridge's clock."""
+    """A person confirmed that the clock of the bridge is correct."""
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
-    """First message on a WebSocket and the response of ``GET /api/v1/info``."""
+    """First message on a WebSocket, and the response of ``GET /api/v1/info``."""
 
     schema_version: int
     min_schema_version: int
@@ -248,7 +248,7 @@ class ServerInfo:
     installation_id: str
     name: str
     latest_version: str | None = None
-    """Newest version known to the operator; the bridge never checks by itself. None if not configured."""
+    """Newest version as configured by the operator, if any; the bridge itself queries no server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,18 +265,18 @@ class RelayView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineView:
-    """Why a register is quarantined until a person decides."""
+    """Why a register is quarantined until a person decides on it."""
 
     cause: str
     """``fell`` or ``jumped``."""
     opened_at: str | None
     register_wh: int
-    """Latest reading, which contradicts the meter's ``register_wh``, up to which was charged."""
+    """Newest reading that contradicts the meter's ``register_wh``, which has been charged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseView:
-    """Latest electrical values of one phase."""
+    """Newest electrical values of one phase."""
 
     power_mw: int | None = None
     voltage_mv: int | None = None
@@ -286,7 +286,7 @@ class PhaseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterView:
-    """A meter and its latest readings."""
+    """A meter and its newest readings."""
 
     id: str
     name: str
@@ -297,7 +297,7 @@ class MeterView:
     last_seen: str | None
     register_wh: int | None
     energy_wh: int | None
-    """Energy charged since the meter was assigned, over all epochs; never falls."""
+    """Energy charged since the meter was assigned, over all epochs; never decreases."""
     epoch: int
     power_mw: int | None
     voltage_mv: int | None
@@ -312,24 +312,24 @@ class MeterView:
     quarantine: QuarantineView | None = None
     power_factor_permille: int | None = None
     phases: tuple[PhaseView, ...] = ()
-    """Phases of a meter that measures several, in its own order; else empty."""
+    """Values of the phases of a polyphase meter, in the meter's order; otherwise empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldView:
-    """A hold on a supply; a supply is off while any hold keeps it off."""
+    """A hold on a supply; any hold with the position ``off`` keeps the supply off."""
 
     id: str
     position: HoldPosition
     reason: str
     by: str
-    """Who placed it: the name of a token."""
+    """Name of the token that placed it."""
     since: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TripView:
-    """A protection that has tripped."""
+    """A tripped protection."""
 
     protection: Protection
     meter_id: str
@@ -340,40 +340,40 @@ class TripView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplyView:
-    """State of an account's supply with its reason."""
+    """State of an account's supply, with the reason."""
 
     state: SupplyState
     reason: SupplyReason
     since: str | None
     note: str | None
-    """The landlord's note when holding or overriding the supply."""
+    """The landlord's note on a hold or override."""
     proof: RelayProof
-    """Proof of the least proven relay of the supply's meters."""
+    """The least confirmed state of the relays of the supply's meters."""
     cut_at: str | None = None
-    """When a pending cut or limit takes effect unless somebody pays; None if none is pending."""
+    """When the supply will be cut or limited unless somebody pays; None if no cut is pending."""
     load_limit_mw: int | None = None
-    """Present load limit, without credit or permanent; None while the load is not limited."""
+    """Load limit that applies now; None while the load is not limited."""
     holds: tuple[HoldView, ...] = ()
     trips: tuple[TripView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockView:
-    """A block of the current ladder, and how much of the block period's energy it contains."""
+    """A block of the tariff in force, and the energy of the block period that fell into it."""
 
     number: int
     """From 1."""
     end_wh: int | None
-    """Energy of the block period at which it ends; None for the last block."""
+    """Energy of the block period at which the block ends; None for the last block."""
     used_wh: int
-    """Energy used in it, or bought in it if the tariff sells units."""
+    """Energy used in the block, or bought in it if the tariff sells units."""
     price_per_kwh: int
-    """Amount per kWh in the present band, taxes included."""
+    """Amount per kWh in the current price band, taxes included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffNow:
-    """The present price."""
+    """The current price."""
 
     tariff_id: str
     version_id: str
@@ -381,19 +381,19 @@ class TariffNow:
     """Amount per kWh of the next unit, taxes included, rounded half-even to the amount's digits."""
     band: str
     block: int
-    """Number of the present block, from 1."""
+    """Number of the current block, from 1."""
     blocks: int
     block_remaining_wh: int | None
-    """Energy until the next block begins; None in the last block."""
+    """Energy until the next block starts; None in the last block."""
     next_change: str | None
-    """Next instant at which the price changes with time; None if it never does."""
+    """Time of the next time-based price change; None if there is none."""
     ladder: tuple[BlockView, ...] = ()
-    """Blocks in ascending order; empty if the price does not depend on consumption in the block period."""
+    """The blocks in order; empty if the price does not depend on usage in the block period."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpView:
-    """A booked top-up and where it went."""
+    """A booked top-up and its allocation."""
 
     id: str
     at: str
@@ -401,11 +401,11 @@ class TopUpView:
     method: str
     reference: str | None
     split: dict[str, int]
-    """Where the money went: ``payment_debt``, ``arrears``, ``emergency_credit``, ``units`` if there was
-    any, and always ``balance``. Sums to amount."""
+    """Allocation of the amount: ``payment_debt``, ``arrears``, ``emergency_credit`` and ``units`` if they
+    received anything, and always ``balance``. The values add up to ``amount``."""
     balance_after: int
     units_wh: int = 0
-    """Units that it bought, if the tariff sells units."""
+    """Units bought, if the tariff sells units."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,34 +430,34 @@ class EmergencyCreditView:
     state: EmergencyCreditState
     limit: int
     left: int
-    """How much of it may still be used, once it is selected."""
+    """Remaining emergency credit, which may be used once it is selected."""
     threshold: int
-    """It may be selected when the available credit is below this."""
+    """Emergency credit may be selected while the available credit is below this amount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebtView:
-    """A debt and how it is recovered."""
+    """A debt and its recovery terms."""
 
     id: str
     description: str
     owed: int
     priority: int
     rate: int
-    """Recovered at the start of every period; 0 if it is not recovered by time."""
+    """Amount recovered at the start of every period; 0 without time-based recovery."""
     every: str
     """``day``, ``week`` or ``month``."""
     next_recovery: str | None
     percent_ppm: int
-    """Share of each top-up in parts per million; 0 if payments recover nothing."""
+    """Share of each top-up in parts per million; 0 without payment-based recovery."""
     cap: int | None
-    """Maximum that payments recover per cap period."""
+    """Maximum recovered from payments in a cap period."""
     cap_every: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FriendlyHoursView:
-    """The present or the next friendly hours, in which exhausted credit does not cut the supply."""
+    """The current or next friendly hours, during which the supply is not cut when the credit is used up."""
 
     start: str
     end: str
@@ -465,17 +465,18 @@ class FriendlyHoursView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutView:
-    """When credit is forecast to run out, with an interval that is right four times out of five."""
+    """When the credit is forecast to run out, with an 80 % prediction interval."""
 
     at: str
     soonest: str | None = None
-    """None, like ``latest``, while too few past days are known for an interval."""
+    """Start of the prediction interval; None while there are too few past days for one."""
     latest: str | None = None
+    """End of the prediction interval; None while there are too few past days for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """A prepaid account with everything that a household sees."""
+    """A prepaid account with everything that the household can see."""
 
     id: str
     name: str
@@ -490,46 +491,46 @@ class AccountView:
     balance: int
     """Posted balance."""
     available: int
-    """Balance once everything used so far is posted: what is left now, without emergency credit."""
+    """Remaining credit, without emergency credit: the balance minus usage that is not posted yet."""
     units_left_wh: int | None
-    """Energy that the available credit buys from now on in the present band, through the blocks; None if
-    unpriced."""
+    """Energy that the available credit buys at the prices of the current band, taking blocks into account;
+    None without a price."""
     seconds_left: int | None
-    """How long the credit is forecast to last; None while there is no forecast."""
+    """How long the credit is forecast to last; None while there is too little data."""
     low_credit: bool
     low_credit_thresholds: tuple[int, ...]
     energy_wh: int | None
     energy_today_wh: int | None
     cost_today: int | None
     cost_period: int | None
-    """Charges since the present block period (month) began."""
+    """Charges since the start of the current block period (month)."""
     supply: SupplyView
     tariff: TariffNow | None
     meters: tuple[MeterView, ...]
     alerts: tuple[AlertView, ...]
     last_top_up: TopUpView | None
     headroom: int | None = None
-    """Credit that may still be used before supply ends: with the overdraft and selected emergency credit."""
+    """Credit that may be used before the supply is cut, including overdraft and selected emergency credit."""
     emergency_credit: EmergencyCreditView | None = None
-    """None where the account has none."""
+    """None if the account has no emergency credit."""
     arrears: int = 0
     """Accumulated debt, which the next top-up clears."""
     debts: tuple[DebtView, ...] = ()
     amount_to_restore: int | None = None
     """Smallest top-up that restores a supply that was cut for lack of credit; None if none is needed."""
     period_start: str | None = None
-    """Start of ``cost_period``: the billing period's start, or when the customer moved in."""
+    """Start of ``cost_period``: the start of the billing period, or when the customer moved in."""
     friendly_hours: FriendlyHoursView | None = None
     """None if there are none, or none within the next weeks."""
     load_limit_mw: int | None = None
-    """Load that the policy allows a supply without credit; None if it is cut."""
+    """Load limit of a supply without credit, according to the policy; None if the supply is cut instead."""
     protection_pending: tuple[str, ...] = ()
-    """Meters whose device may still open its relay by itself, although credit must never cut this unit: it is
-    protected only once none is left."""
+    """Meters whose device may still open its relay on its own, although this unit must never be cut for lack
+    of credit. The unit is protected only once this is empty."""
     closed_at: str | None = None
     """When the unit was removed from the site file; its balance and debts stay on record."""
     runs_out: RunOutView | None = None
-    """None while there is no forecast, if credit lasts for months, and in credit mode."""
+    """None while there is too little data, if the credit lasts for months, and in credit mode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -537,40 +538,44 @@ class ChargeLine:
     """One priced line of a charge."""
 
     kind: str
-    """``consumption``, ``standing`` or ``tax``."""
+    """``consumption``, ``free`` (free units), ``units`` (energy paid for when its units were bought),
+    ``vacant`` (energy from before the customer moved in), ``purchase`` (units bought), ``standing``,
+    ``demand``, ``minimum``, ``lifeline``, ``tax`` or ``included_tax`` (contained in the other amounts)."""
     supply_id: str
     period: str
     tariff_version_id: str
     block: int | None
     band: str | None
     quantity: int
-    """Wh of a consumption line, days of a standing line, 0 of a tax line."""
+    """Energy in Wh, or how often another charge applies, such as the number of days; 0 for a tax line."""
     unit_price: int | None
-    """Amount per kWh or per day."""
+    """Amount per kWh, or for each time that another charge applies."""
     amount: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One journal entry of an account, newest first in lists."""
+    """A journal entry of an account."""
 
     seq: int
     id: str
     at: str
     kind: str
-    """``top_up``, ``charge``, ``correction``, ``opening``."""
+    """``opening``, ``top_up``, ``charge``, ``correction``, ``reversal``, ``refund``, ``transfer``,
+    ``write_off``, ``debt`` (a new debt), ``debt_recovery`` (an instalment), ``closing`` (final settlement of
+    a customer who moves out) or ``settlement`` (a later settlement with a former customer)."""
     amount: int
-    """Change of the balance: positive credits the customer."""
+    """Change of the balance; positive amounts credit the customer."""
     balance_after: int
     description: str
     key: str | None
     refers_to: str | None
     reference: str | None = None
-    """Receipt or note that was submitted with it."""
+    """Receipt number or note."""
     reason: str | None = None
-    """Reason given by the person who requested it."""
+    """Reason as given by the person who requested it."""
     by: str | None = None
-    """Who requested it: the name of a token, ``local operator``, or ``bridge``."""
+    """Who requested it: the name of a token, ``local operator`` or ``bridge``."""
     split: dict[str, int] = field(default_factory=dict)
     lines: tuple[ChargeLine, ...] = ()
 
@@ -581,12 +586,12 @@ class LedgerPage:
 
     entries: tuple[LedgerEntry, ...]
     next_before: int | None
-    """Pass as ``before`` to read on; None at the end."""
+    """Pass as ``before`` to get the next page; None on the last page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopUpResult:
-    """Response to a top-up; the same key and content return it again."""
+    """Response to a top-up; the same key and content return the same response again."""
 
     top_up: TopUpView
     balance: int
@@ -596,11 +601,11 @@ class TopUpResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationResult:
-    """Response to an operation on an account's books; the same key and content return it again."""
+    """Response to an operation on an account; the same key and content return the same response again."""
 
     operation: str
     id: str | None
-    """Journal entry that it booked; None if it moved no money."""
+    """ID of the journal entry; None if the operation moved no money."""
     at: str
     detail: dict[str, object]
     balance: int
@@ -613,38 +618,38 @@ class OperationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenancyView:
-    """The time of one customer in a unit."""
+    """A tenancy: a customer's time in a unit."""
 
     n: int
     """Number of the tenancy in its account, from 1."""
     customer: str | None
     start: str
     end: str | None
-    """None while the customer lives there."""
+    """None for the current tenancy."""
     account_id: str | None = None
     site_id: str | None = None
     time_zone: str | None = None
     currency: str | None = None
     amount_digits: int | None = None
     outstanding: int = 0
-    """Open balance of a customer who moved out: kept for the customer, or still owed if negative."""
+    """Outstanding amount after move-out: positive if it belongs to the customer, negative if it is owed."""
     closed: bool = False
-    """The unit has since been removed from the site file."""
+    """Whether the unit has been removed from the site file since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwedView:
-    """An amount owed by a present or former customer."""
+    """An amount owed by a current or former customer."""
 
     account_id: str
     site_id: str
     tenancy: int
     customer: str | None
     former: bool
-    """The customer moved out; it is paid by a settlement, not by a top-up of the account."""
+    """Whether the customer has moved out; then the amount is paid by a settlement, not by a top-up."""
     kind: str
-    """``debt``, ``arrears``, ``emergency_credit`` (lent), ``balance`` (below zero) or ``tenancy`` (open
-    balance when the customer moved out)."""
+    """``debt``, ``arrears``, ``emergency_credit`` (used), ``balance`` (below zero) or ``tenancy``
+    (outstanding when the customer moved out)."""
     owed: int
     currency: str
     amount_digits: int
@@ -654,18 +659,18 @@ class OwedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryHour:
-    """Energy used in an hour, and its cost with taxes, including corrections."""
+    """Usage in an hour and its cost with taxes, corrections included."""
 
     start: str
     """Full hour in UTC."""
     wh: int
     amount: int
-    """Negative if more was refunded than charged."""
+    """Negative if more was credited than charged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountHistory:
-    """Every non-empty hour from the first one that changed; earlier hours are unchanged."""
+    """All hours with usage or cost from the first changed hour on; earlier hours have not changed."""
 
     account_id: str
     hours: tuple[HistoryHour, ...]
@@ -673,10 +678,10 @@ class AccountHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryPage:
-    """The accounts whose hours changed since a journal entry, in the order of their ids."""
+    """The accounts whose hours have changed since a journal entry, in the order of their ids."""
 
     seq: int
-    """Journal entry up to which everything is included; pass it as ``after`` the next time."""
+    """Journal entry up to which the history is complete; pass it as ``after`` the next time."""
     accounts: tuple[AccountHistory, ...]
     next_account: str | None
     """Pass as ``from_account``, with the same ``after`` and ``upto`` = ``seq``; None on the last page."""
@@ -684,7 +689,7 @@ class HistoryPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A durable event."""
+    """An event, which is stored and delivered once per subscription."""
 
     seq: int
     at: str
@@ -696,23 +701,23 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemDetail:
-    """One of several errors in a site file, or forbidden changes."""
+    """One of several errors in a site file or request."""
 
     code: str
-    """Stable, such as ``minute_unpriced``."""
+    """Stable code, such as ``minute_unpriced``."""
     field: str
-    """Keys that lead to it, or the id of what it is about."""
+    """Path of the keys to the error, or the id of the object concerned."""
     value: str
     message: str
     remedy: str
     line: int | None = None
     column: int | None = None
-    """Where it stands in the file, counted from 1."""
+    """Position in the file, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Body of every error response."""
+    """Response body of every refused request."""
 
     code: ErrorCode
     message: str
@@ -720,12 +725,12 @@ class Problem:
     value: str | None = None
     remedy: str | None = None
     problems: tuple[ProblemDetail, ...] | None = None
-    """Everything that is wrong, one by one, where it is more than one thing or stands in a file."""
+    """The individual errors, if there are several or if they are in a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything the token may see, as of event ``seq``."""
+    """Everything that the token may see, as of event ``seq``."""
 
     type: str
     seq: int
@@ -733,15 +738,15 @@ class Snapshot:
     accounts: tuple[AccountView, ...]
     unassigned_meters: tuple[MeterView, ...]
     alerts: tuple[AlertView, ...]
-    """Open alerts that belong to no single account, such as a lost broker."""
+    """Open alerts without an account, such as an unreachable broker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Changed accounts since the last message; coalesced, not numbered."""
+    """Accounts that have changed since the last message; updates are coalesced and not numbered."""
 
     type: str
     accounts: tuple[AccountView, ...]
     removed: tuple[str, ...]
     alerts: tuple[AlertView, ...] | None
-    """The new list of alerts that belong to no account, or None if unchanged."""
+    """The new list of alerts without an account, or None if unchanged."""

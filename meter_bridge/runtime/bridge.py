@@ -41,12 +41,13 @@ from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.runtime.application import Bridge
 from meter_bridge.storage import changeset as ops, tables
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import open_reader, reading
 from meter_bridge.storage.errors import LockedError
 from meter_bridge.storage.location import Location, location_of
 from meter_bridge.storage.migrate import migrate
-from meter_bridge.storage.ownership import Ownership, owned
+from meter_bridge.storage.ownership import Ownership
+from meter_bridge.storage.owning import owned
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
@@ -124,7 +125,7 @@ def prepare(data: Path, now: int | None = None, ownership: Ownership | None = No
     migrate(database)
     with ownership.writer().begin() as connection:
         if connection.execute(select(tables.installation.c.id)).first() is None:
-            work, now = Work(), wall_ms() if now is None else now
+            work, now = Changeset(), wall_ms() if now is None else now
             row = {
                 "id": secrets.token_hex(16),
                 "name": "Prepaid electricity",
@@ -200,11 +201,11 @@ async def running(
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport = LateTransport()
     reader = open_reader(database, kept=True)
-    with _disposed_of_at_failure(reader), ownership.patient(), _uncollected():
+    with _disposed_of_at_failure(reader), ownership.suspend_watchdog(), _uncollected():
         if shard.whole:
             _refuse_shards(reader)
         engine = Engine(reader, store, transport, outside.clocks, shard)
-    engine.session.suspend_watchdog = ownership.patient
+    engine.session.suspend_watchdog = ownership.suspend_watchdog
     gateway = Gateway(
         _as_owner(broker, database, engine),
         _guarded(engine.intake),

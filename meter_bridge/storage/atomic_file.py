@@ -1,4 +1,4 @@
-"""Make a file that gets its name only when it is whole and on the disk."""
+"""Writing a file that appears under its name only once it is complete and on disk."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +10,7 @@ from meter_bridge.storage.errors import BackupError
 
 
 def refuse_existing(destination: Path) -> None:
-    """Raise ``BackupError`` where a file cannot be made because one is there, or no folder for it."""
+    """Raise ``BackupError`` if the destination exists or its folder does not."""
     if destination.exists() or destination.is_symlink():
         raise BackupError(f"{destination} exists already", "choose a name that does not exist yet")
     if not destination.parent.is_dir():
@@ -19,7 +19,7 @@ def refuse_existing(destination: Path) -> None:
 
 @contextmanager
 def temporary(folder: Path, name: str) -> Iterator[Path]:
-    """Offer a new file in a folder, which only its owner may read, and remove it afterwards."""
+    """Provide a new file in a folder that only its owner may read, and remove it afterwards."""
     number, path = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=folder)
     os.close(number)
     try:
@@ -31,7 +31,7 @@ def temporary(folder: Path, name: str) -> Iterator[Path]:
 
 
 def publish(file: Path, destination: Path) -> int:
-    """Give a file beside its destination that name, durably; return its size in bytes."""
+    """Rename a file to its destination in the same folder, durably; return its size in bytes."""
     _sync(file)
     _name(file, destination)
     _sync(destination.parent)
@@ -39,7 +39,6 @@ def publish(file: Path, destination: Path) -> int:
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -48,7 +47,7 @@ def _sync(path: Path) -> None:
 
 
 def _name(copy: Path, destination: Path) -> None:
-    """Give the copy its name; a file that appeared meanwhile is not overwritten."""
+    """Rename without overwriting a file that was created meanwhile."""
     try:
         os.link(copy, destination)
     except FileExistsError as error:

@@ -1,4 +1,4 @@
-"""Units of work for the one writer: rows to insert or upsert, all in one transaction or none."""
+"""Changesets for the one writer: rows to insert, update or delete in one transaction, all or none."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,71 +16,71 @@ from meter_bridge.storage import tables
 
 _PSYCOPG: Final = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 type Row = Mapping[str, object] | tuple[object, ...]
-"""Values by column, or, for an operation in ``driver_sql``, in the order of the table's columns."""
+"""Values by column; for a statement with ``driver_sql``, in the order of the table's columns."""
 
 
 @dataclass(frozen=True, eq=False)
-class Op:
-    """A statement that takes many rows; ``order`` is its place within a transaction."""
+class Statement:
+    """A statement executed for many rows; ``order`` is its position within a transaction."""
 
     order: int
     name: str
     sqlite: Executable
     postgresql: Executable
     driver_sql: bool = False
-    """Rows are tuples handed to the driver as they are: for the one statement that runs ten thousand times
-    a second."""
+    """Rows are tuples passed to the driver unchanged, for the one statement that runs ten thousand times a
+    second."""
 
     @cached_property
     def sqlite_named(self) -> str | None:
-        """Return words of text whose values, by column, SQLite takes as they are; None of other statements.
+        """Return the SQL for SQLite's own driver if no value needs conversion, else None.
 
-        SQLAlchemy takes three times as long for it, mostly to find the words that it has put it into before.
+        Through SQLAlchemy it takes three times as long, mostly to look up the compiled statement.
         """
         if not isinstance(self.sqlite, TextClause):
             return None
-        words = self.sqlite.compile(dialect=sqlite.dialect(paramstyle="named"))
-        types = (each.type.dialect_impl(words.dialect) for each in words.binds.values())
-        return None if any(each.bind_processor(words.dialect) for each in types) else str(words)
+        compiled = self.sqlite.compile(dialect=sqlite.dialect(paramstyle="named"))
+        types = (value.type.dialect_impl(compiled.dialect) for value in compiled.binds.values())
+        return None if any(kind.bind_processor(compiled.dialect) for kind in types) else str(compiled)
 
     @cached_property
     def sqlite_text(self) -> str:
-        """Return the statement in SQLite's words, its values in the order of the columns."""
+        """Return the SQL for SQLite, with values in the order of the columns."""
         return str(cast("Insert", self.sqlite).compile(dialect=sqlite.dialect()))
 
     @cached_property
     def postgresql_text(self) -> str:
-        """Return the statement in the words of PostgreSQL's driver, its values in the same order."""
+        """Return the SQL for PostgreSQL's driver, with values in the same order."""
         return str(cast("Insert", self.postgresql).compile(dialect=_PSYCOPG))
 
 
-_ops: list[Op] = []
+_statements: list[Statement] = []
 
 
 def _register(
     name: str, on_sqlite: Executable, on_postgresql: Executable | None = None, *, driver_sql: bool = False
-) -> Op:
-    """Return an operation placed after all those registered before it."""
-    op = Op(len(_ops), name, on_sqlite, on_postgresql if on_postgresql is not None else on_sqlite, driver_sql)
-    _ops.append(op)
-    return op
+) -> Statement:
+    """Return a statement that is executed after all those registered before it."""
+    on_postgresql = on_sqlite if on_postgresql is None else on_postgresql
+    statement = Statement(len(_statements), name, on_sqlite, on_postgresql, driver_sql)
+    _statements.append(statement)
+    return statement
 
 
-def _insert(table: Table) -> Op:
-    """Return a plain insert."""
+def _insert(table: Table) -> Statement:
     return _register(f"insert {table.name}", insert(table))
 
 
-def _upsert(table: Table, *, fixed: Collection[str] = (), driver_sql: bool = False) -> Op:
+def _upsert(table: Table, *, fixed: Collection[str] = (), driver_sql: bool = False) -> Statement:
     """Return an insert that replaces the other columns where the key exists.
 
-    ``fixed`` columns never change for a key; leaving them out saves SQLite a look at their foreign keys.
+    ``fixed`` columns never change for a key; leaving them out saves SQLite checking their foreign keys.
     """
     keys = [column.name for column in table.primary_key]
     others = [column.name for column in table.columns if column.name not in {*keys, *fixed}]
     on_sqlite = sqlite.insert(table)
     on_postgresql = postgresql.insert(table)
-    words = (
+    upserts = (
         on_sqlite.on_conflict_do_update(
             index_elements=keys, set_={name: on_sqlite.excluded[name] for name in others}
         ),
@@ -89,17 +89,17 @@ def _upsert(table: Table, *, fixed: Collection[str] = (), driver_sql: bool = Fal
         ),
     )
     if driver_sql:
-        return _register(f"upsert {table.name}", *words, driver_sql=True)
-    return _register(f"upsert {table.name}", *_worded(table, *words))
+        return _register(f"upsert {table.name}", *upserts, driver_sql=True)
+    return _register(f"upsert {table.name}", *_precompiled(table, *upserts))
 
 
-def _worded(
+def _precompiled(
     table: Table, on_sqlite: Insert, on_postgresql: PostgresqlInsert
 ) -> tuple[TextClause, TextClause]:
-    """Return upserts put into words once, their values by column and of its type.
+    """Return upserts compiled once, with typed values by column.
 
-    SQLAlchemy 2.0 keeps no compiled statement that has an ON CONFLICT, and to compile it anew costs several
-    times what it costs to run.
+    SQLAlchemy 2.0 does not cache a compiled statement with ON CONFLICT, and compiling it again costs several
+    times what running it costs.
     """
     typed = [bindparam(column.name, type_=column.type) for column in table.columns]
     in_sqlite = on_sqlite.compile(dialect=sqlite.dialect(paramstyle="named"))
@@ -107,13 +107,12 @@ def _worded(
     return text(str(in_sqlite)).bindparams(*typed), text(str(in_postgresql)).bindparams(*typed)
 
 
-def _add_to_balance() -> Op:
-    """Return an upsert that adds to a balance."""
+def _add_to_balance() -> Statement:
     table = tables.balance
     keys = ["account_id", "bucket", "asset"]
     on_sqlite = sqlite.insert(table)
     on_postgresql = postgresql.insert(table)
-    words = (
+    upserts = (
         on_sqlite.on_conflict_do_update(
             index_elements=keys, set_={"amount": table.c.amount + on_sqlite.excluded.amount}
         ),
@@ -121,10 +120,10 @@ def _add_to_balance() -> Op:
             index_elements=keys, set_={"amount": table.c.amount + on_postgresql.excluded.amount}
         ),
     )
-    return _register("add balance", *_worded(table, *words))
+    return _register("add balance", *_precompiled(table, *upserts))
 
 
-def _close(table: Table, *columns: str) -> Op:
+def _close(table: Table, *columns: str) -> Statement:
     """Return an update of some columns of the row named by ``row_id``."""
     values: dict[str, BindParameter[object]] = {name: bindparam(f"new_{name}") for name in columns}
     return _register(
@@ -133,8 +132,8 @@ def _close(table: Table, *columns: str) -> Op:
     )
 
 
-def _settle_outbox(*, older: bool) -> Op:
-    """Return an update that ends a command, or those that a newer one replaces."""
+def _settle_outbox(*, older: bool) -> Statement:
+    """Return an update that ends a relay command, or the older ones that it replaces."""
     table = tables.outbox
     revision: BindParameter[int] = bindparam("row_revision")
     which = (
@@ -150,10 +149,10 @@ def _settle_outbox(*, older: bool) -> Op:
     )
 
 
-def _forget(table: Table, *keys: str) -> Op:
-    """Return a deletion of the row that its key names."""
-    named = (table.c[name] == bindparam(f"row_{name}") for name in keys)
-    return _register(f"forget {table.name}", delete(table).where(*named))
+def _purge(table: Table, *keys: str) -> Statement:
+    """Return a deletion of the row with a key."""
+    key = (table.c[name] == bindparam(f"row_{name}") for name in keys)
+    return _register(f"purge {table.name}", delete(table).where(*key))
 
 
 UPSERT_INSTALLATION: Final = _upsert(tables.installation)
@@ -232,7 +231,7 @@ RETIRE_ENERGY: Final = _register(
         " ON CONFLICT (meter_id, assigned_at) DO UPDATE SET wh = retired_energy.wh + excluded.wh"
     ),
 )
-"""Keeps the energy of segments that are let go of; it comes before they do."""
+"""Keeps the total energy of segments that are about to be deleted."""
 DELETE_SEGMENTS: Final = _register(
     "delete segments",
     delete(tables.segment).where(
@@ -241,41 +240,41 @@ DELETE_SEGMENTS: Final = _register(
 )
 UPSERT_RETENTION: Final = _upsert(tables.retention)
 
-FORGET_EVENT: Final = _forget(tables.event, "seq")
-FORGET_COMMAND: Final = _forget(tables.outbox, "meter_id", "revision")
-FORGET_NOTICE: Final = _forget(tables.notice, "id")
-FORGET_FILE: Final = _forget(tables.export_file, "name")
+PURGE_EVENT: Final = _purge(tables.event, "seq")
+PURGE_COMMAND: Final = _purge(tables.outbox, "meter_id", "revision")
+PURGE_NOTICE: Final = _purge(tables.notice, "id")
+PURGE_FILE: Final = _purge(tables.export_file, "name")
 
 
 @dataclass(slots=True)
-class Work:
-    """Rows of one unit; empty work commits nothing."""
+class Changeset:
+    """Rows by statement, committed together; an empty changeset commits nothing."""
 
-    rows: dict[Op, list[Row]] = field(default_factory=dict)
+    rows: dict[Statement, list[Row]] = field(default_factory=dict)
 
-    def add(self, op: Op, row: Row) -> None:
+    def add(self, statement: Statement, row: Row) -> None:
         """Add one row."""
-        self.rows.setdefault(op, []).append(row)
+        self.rows.setdefault(statement, []).append(row)
 
-    def extend(self, op: Op, rows: Sequence[Row]) -> None:
+    def extend(self, statement: Statement, rows: Sequence[Row]) -> None:
         """Add several rows."""
         if rows:
-            self.rows.setdefault(op, []).extend(rows)
+            self.rows.setdefault(statement, []).extend(rows)
 
-    def absorb(self, other: Work) -> None:
-        """Add all rows of another unit."""
-        for op, rows in other.rows.items():
-            self.extend(op, rows)
+    def absorb(self, other: Changeset) -> None:
+        """Add all rows of another changeset."""
+        for statement, rows in other.rows.items():
+            self.extend(statement, rows)
 
     def __bool__(self) -> bool:
-        """Say whether there is anything to commit."""
+        """Return whether there is anything to commit."""
         return bool(self.rows)
 
 
-def in_order(works: Sequence[Work]) -> list[tuple[Op, list[Row]]]:
-    """Return the rows of several units, merged per statement and in the order of the statements."""
-    merged: dict[Op, list[Row]] = {}
-    for work in works:
-        for op, rows in work.rows.items():
-            merged.setdefault(op, []).extend(rows)
+def merged_statements(changesets: Sequence[Changeset]) -> list[tuple[Statement, list[Row]]]:
+    """Return the rows of several changesets by statement, in the order of execution."""
+    merged: dict[Statement, list[Row]] = {}
+    for changeset in changesets:
+        for statement, rows in changeset.rows.items():
+            merged.setdefault(statement, []).extend(rows)
     return sorted(merged.items(), key=lambda item: item[0].order)

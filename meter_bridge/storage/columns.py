@@ -1,4 +1,4 @@
-"""Reading whole columns through ADBC, from either database, in one read-only transaction.
+"""Reading columns through ADBC, from either database, in one read-only transaction.
 
 ADBC brings a SQLite of its own. Never use this in a process that opens the same file through another copy,
 such as the standard library's: closing a file in one copy drops the file locks of the other.
@@ -44,7 +44,7 @@ class Columns(Protocol):
 
 @contextmanager
 def columns_of(location: Location, *, batch_rows: int = BATCH_ROWS) -> Iterator[Columns]:
-    """Offer a database as of one instant, which the first query chooses; raises ``AdbcError``."""
+    """Provide a database as of the instant of the first query; raises ``AdbcError``."""
     if isinstance(location, Path):
         from adbc_driver_sqlite import dbapi as sqlite  # noqa: PLC0415 - each only where it is used
 
@@ -63,7 +63,7 @@ def columns_of(location: Location, *, batch_rows: int = BATCH_ROWS) -> Iterator[
 
 
 class _Reading:
-    """The columns behind a connection of either driver."""
+    """Reads through a connection of either driver."""
 
     def __init__(self, connection: dbapi.Connection, hints: dict[str, str], *, on_sqlite: bool) -> None:
         self.on_sqlite = on_sqlite
@@ -84,6 +84,6 @@ class _Reading:
 
 
 def _uri(url: URL) -> str:
-    """Return a server's address for libpq, which reads as of one instant and cannot write."""
-    asked = url.set(drivername="postgresql").update_query_dict({"options": _ONE_INSTANT})
-    return asked.render_as_string(hide_password=False).replace("+", "%20")
+    """Return a server's address for libpq, for read-only snapshots."""
+    address = url.set(drivername="postgresql").update_query_dict({"options": _ONE_INSTANT})
+    return address.render_as_string(hide_password=False).replace("+", "%20")

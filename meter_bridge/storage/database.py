@@ -1,4 +1,4 @@
-"""Opening the database, whichever it is: one writer, readers beside it, snapshots of one instant."""
+"""Opening an installation's database, SQLite or PostgreSQL: one writer, concurrent readers, snapshots."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,26 +33,26 @@ def open_writer(location: Location) -> Engine:
     """Return an engine whose connections write durably."""
     if isinstance(location, Path):
         return sqlite.open_writer(location)
-    with _its_driver():
+    with _driver_required():
         from meter_bridge.storage import postgresql  # noqa: PLC0415 - its driver is not needed for SQLite
     return postgresql.open_writer(location)
 
 
 def open_reader(location: Location, *, kept: bool = False) -> Engine:
-    """Return an engine that only reads, beside a running writer; ``kept`` connections are used again.
+    """Return a read-only engine for use beside a running writer; ``kept`` connections are pooled.
 
-    Those to a server are always kept. See ``sqlite.open_reader`` for what keeping asks for.
+    Those to a server are always pooled. See ``sqlite.open_reader`` for what pooling requires.
     """
     if isinstance(location, Path):
         return sqlite.open_reader(location, kept=kept)
-    with _its_driver():
+    with _driver_required():
         from meter_bridge.storage import postgresql  # noqa: PLC0415 - as above
     return postgresql.open_reader(location)
 
 
 @contextmanager
-def _its_driver() -> Iterator[None]:
-    """Tell what to install where the driver is missing."""
+def _driver_required() -> Iterator[None]:
+    """Say what to install if the driver is missing."""
     try:
         yield
     except ImportError as error:
@@ -62,7 +62,7 @@ def _its_driver() -> Iterator[None]:
 
 @contextmanager
 def reading(location: Location) -> Iterator[Engine]:
-    """Offer an engine that only reads, and close what it opened."""
+    """Provide a read-only engine and close its connections afterwards."""
     engine = open_reader(location)
     try:
         yield engine
@@ -71,25 +71,25 @@ def reading(location: Location) -> Iterator[Engine]:
 
 
 def on_sqlite(connection: Connection) -> bool:
-    """Say whether a connection is one to SQLite."""
+    """Return whether a connection is to SQLite."""
     return connection.dialect.name == "sqlite"
 
 
 @contextmanager
 def snapshot(reader: Engine) -> Iterator[Connection]:
-    """Offer a connection that sees the database as of one instant, whatever the writer commits meanwhile."""
+    """Provide a connection that sees the database as of one instant, whatever is committed meanwhile."""
     if reader.dialect.name != "sqlite":
         with reader.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             yield connection
         return
     with reader.connect() as connection:
-        # Python's driver begins a transaction for changes alone; without one each query sees another instant.
+        # Python's driver begins a transaction only for changes; without one each query sees a later instant.
         connection.exec_driver_sql("BEGIN")
         yield connection
 
 
 class InstallationLock:
-    """Exclusive lock of a data directory; held as long as the process lives or until released."""
+    """Exclusive lock of a data directory, held until released or until the process ends."""
 
     def __init__(self, data: Path) -> None:
         """Name the directory; nothing is locked yet."""
@@ -97,7 +97,7 @@ class InstallationLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, in a folder made where there is none; raises ``LockedError`` naming who holds it."""
+        """Acquire the lock, creating the folder if needed; raises ``LockedError`` naming the holder."""
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -112,7 +112,7 @@ class InstallationLock:
         self._file = file
 
     def release(self) -> None:
-        """Give the lock back; nothing happens if it is not held."""
+        """Release the lock; does nothing if it is not held."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -1,4 +1,4 @@
-"""Room for the database: seen before work goes on after a commit failed."""
+"""Disk space of the database, checked before commits resume after a failure."""
 
 import os
 from pathlib import Path
@@ -9,23 +9,23 @@ from sqlalchemy import Engine
 
 from meter_bridge.storage.errors import StorageError
 
-ROOM_BYTES: Final = 4 * 1024 * 1024
-"""What SQLite's write-ahead log grows to before it is emptied: 1,000 pages of 4,096 bytes."""
+NEEDED_BYTES: Final = 4 * 1024 * 1024
+"""Size at which SQLite's write-ahead log is checkpointed: 1,000 pages of 4,096 bytes."""
 
 
-def see_room(engine: Engine) -> None:
-    """Raise ``StorageError`` where the disk of a SQLite file has no room; a server's disk is its own matter.
+def check_disk_space(engine: Engine) -> None:
+    """Raise ``StorageError`` if the disk of a SQLite file is full; a server watches its own disk.
 
-    On a full disk a small unit still fits into what a larger one that failed left in the write-ahead log. To
-    go on because of it would be to fail again at the next, and to be well and broken in turns. The room is
-    taken for a moment and not written to, so that no flash wears while the disk is full.
+    On a full disk a small changeset still fits into the space that a larger one, which failed, left in the
+    write-ahead log. Resuming because of that would fail again at the next one, so that the bridge would keep
+    alternating. The space is allocated briefly without being written, so as not to wear flash memory.
     """
     path = engine.url.database
     if engine.dialect.name != "sqlite" or not path:
         return
     try:
         with tempfile.TemporaryFile(dir=Path(path).absolute().parent, prefix="room-") as file:
-            os.posix_fallocate(file.fileno(), 0, ROOM_BYTES)
+            os.posix_fallocate(file.fileno(), 0, NEEDED_BYTES)
     except OSError as error:
-        msg = f"the disk has no room for {ROOM_BYTES // 1024**2} MiB ({error.strerror or error})"
+        msg = f"the disk has no room for {NEEDED_BYTES // 1024**2} MiB ({error.strerror or error})"
         raise StorageError(msg) from error

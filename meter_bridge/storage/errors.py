@@ -1,8 +1,8 @@
-"""What storage can refuse."""
+"""Errors of storage."""
 
 
 class StorageError(Exception):
-    """The database did not take or give what was asked; nothing of the unit was stored."""
+    """The database could not read or write; nothing of the changeset was stored."""
 
 
 class LockedError(StorageError):
@@ -10,25 +10,25 @@ class LockedError(StorageError):
 
 
 class ServerError(StorageError):
-    """A database server that cannot hold an installation; the message says why and what to do."""
+    """A database server is unsuitable or unavailable; the message says why and what to do."""
 
 
 class UnreachableError(ServerError):
-    """A database server that does not answer now."""
+    """A database server does not answer."""
 
 
 class LeaseLostError(StorageError):
-    """The lease of an installation expired or was taken over; its bridge commits nothing any more."""
+    """The lease of an installation expired or was taken over; its former owner can no longer commit."""
 
 
 class NotOwnedError(StorageError):
-    """A standby that was told to stop before the installation became free."""
+    """A standby was stopped before it could take ownership."""
 
 
 class BackupError(Exception):
-    """A backup that was not made or not restored; nothing is left behind."""
+    """A backup could not be made or restored; nothing is left behind."""
 
     def __init__(self, message: str, remedy: str) -> None:
-        """Keep what is wrong and what to do."""
+        """Store the problem and its remedy."""
         super().__init__(message)
         self.remedy = remedy

@@ -1,24 +1,28 @@
-"""What the bridge's children do without, so that they start in a fraction of the time.
+"""Keeps needless packages out of the bridge's child processes, which then start in a fraction of the time.
 
-Arrow and ADBC import pandas and polars where they are installed, for tables that nobody asks for here.
+Arrow, ADBC and DuckDB import pandas, polars and NumPy where they are installed; nobody asks for them here.
 """
 
+from collections.abc import Collection
 from importlib.abc import MetaPathFinder
 import sys
 from typing import Final
 
-REFUSED: Final = frozenset({"pandas", "polars"})
+TABLES: Final = ("pandas", "polars")
 
 
-class _Refusing(MetaPathFinder):
-    """Finds nothing, and says so of what is refused."""
+class _Blocker(MetaPathFinder):
+    """Refuses to find blocked packages."""
+
+    def __init__(self, blocked: Collection[str]) -> None:
+        self._blocked = blocked
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002
-        """Raise ``ModuleNotFoundError`` for what is refused."""
-        if fullname in REFUSED:
+        """Raise ``ModuleNotFoundError`` for a blocked package."""
+        if fullname in self._blocked:
             raise ModuleNotFoundError(f"{fullname} is not needed here", name=fullname)
 
 
-def refuse() -> None:
-    """Let this process, which is a child of the bridge, never load what it does not need."""
-    sys.meta_path.insert(0, _Refusing())
+def block_imports(*more: str) -> None:
+    """Block imports in this process of table libraries, and of more packages if named."""
+    sys.meta_path.insert(0, _Blocker({*TABLES, *more}))

@@ -1,27 +1,53 @@
 """Owning an installation on PostgreSQL: a lease of a few seconds, and a token that fences off earlier owners.
 
-All times are the server's own, so that clocks of bridges do not matter. Every commit of the owner locks the
-key of the lease's row and finds its token there, or commits nothing. A takeover changes the token, which is
-part of a key, so it waits for commits that are under way and is seen by all that come later. A renewal does
-not, so that neither waits for the other.
+All times are the server's, so the clocks of bridges do not matter. Every transaction of the owner locks the
+key of the lease's row and checks its token, or commits nothing. A takeover changes the token, which is part
+of a unique key, so it waits for commits in progress and is seen by all later ones. A renewal changes no key,
+so commits and renewals never wait for each other.
 """
 
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+import logging
+import os
+import socket
+import threading
+import time
+from typing import ClassVar, Final, override
 
 from sqlalchemy import URL, Connection, Engine, TextClause, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_bridge.storage import postgresql
-from meter_bridge.storage.errors import LeaseLostError, StorageError
+from meter_bridge.storage.database import open_writer
+from meter_bridge.storage.errors import (
+    LeaseLostError,
+    LockedError,
+    NotOwnedError,
+    StorageError,
+    UnreachableError,
+)
 from meter_bridge.storage.location import shown
+from meter_bridge.storage.migrate import migrate, schema_of
+from meter_bridge.storage.ownership import Ownership
 from meter_bridge.storage.shards import INSTALLATION
 
 TERM_MS: Final = 8_000
-"""How long a lease lasts without being renewed: the longest time without a bridge after one dies."""
+"""How long a lease lasts without renewal: the longest time without an owner after a bridge dies."""
 RENEW_S: Final = 2.0
 STALL_MS: Final = postgresql.IDLE_MS
-"""After this a transaction whose bridge stands still is ended where its lease has expired."""
+"""After this a transaction of a stalled bridge is terminated once its lease has expired."""
+ASK_S: Final = 1.0
+"""Pause of a standby between two attempts to take the lease."""
+WATCH_S: Final = 0.25
+STALL_S: Final = 4.0
+"""If the event loop is blocked for longer, the lease is not renewed: it may never run again."""
+PATIENCE_S: Final = 60.0
+"""The same while a long task is known to block it, such as loading a large installation."""
+_ENDED: Final = "the wait for the installation was ended"
+_LOGGER: Final = logging.getLogger(__name__)
 _TAKE: Final = text("""
     WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now)
     INSERT INTO lease AS mine (name, holder, token, expires_at)
@@ -67,61 +93,61 @@ type _Values = dict[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A lease that was taken: valid as long as it is renewed and nobody took it over."""
+    """A lease that was taken: valid as long as it is renewed and not taken over."""
 
     name: str
     token: int
 
     @property
     def row(self) -> _Values:
-        """Return what names it in the table."""
+        """Return its key and token."""
         return {"name": self.name, "token": self.token}
 
     def check(self, connection: Connection) -> None:
-        """Raise ``LeaseLostError`` unless it is valid until the end of the connection's transaction."""
+        """Raise ``LeaseLostError`` unless it is valid; it then stays so until the transaction ends."""
         if connection.execute(_CHECK, self.row).first() is None:
             msg = f"another bridge took {self.name} over; nothing was stored"
             raise LeaseLostError(msg)
 
 
 def fenced(writer: Engine, grant: Grant) -> Engine:
-    """Let every transaction of a writer begin with the proof that its lease is valid."""
+    """Make every transaction of a writer begin by checking its lease."""
     event.listen(writer, "begin", grant.check)
     return writer
 
 
 class Leases:
-    """The table of leases, through a connection of its own."""
+    """The table of leases, through a separate connection."""
 
     def __init__(self, url: URL) -> None:
-        """Keep the address; nothing connects before it is used."""
+        """Store the address; it connects when first used."""
         self._engine = postgresql.open_coordinator(url)
         self._where = shown(url)
 
     def take(self, name: str, holder: str, term_ms: int = TERM_MS) -> Grant | None:
-        """Take a lease that is free or expired; None where another holds it.
+        """Take a lease that is free or expired; None if another process holds it.
 
-        A bridge that is frozen while it sends a batch holds its lock for ever: the server waits for the rest
-        of the batch, and counts that neither as idle nor as a statement (until ``transaction_timeout`` of
-        PostgreSQL 17). So the connection of whoever lost a lease in the midst of a transaction is ended.
+        A bridge that is frozen while it sends a batch would hold its lock for ever: the server waits for the
+        rest of the batch, which counts neither as idle nor as a statement (until ``transaction_timeout`` of
+        PostgreSQL 17). So the connection of an owner whose lease expired within a transaction is terminated.
         """
         if self._scalar(_IS_FREE, {"name": name}) is False:
-            return None  # whoever asks does not wait for a commit of the owner
+            return None  # does not wait for a commit of the owner
         self._scalar(_END_STALLED, {"name": name, "stall": STALL_MS})
         given: _Values = {"name": name, "holder": holder, "term": term_ms}
         token = self._scalar(_TAKE, given)
         return None if token is None else Grant(name, token)
 
     def renew(self, grant: Grant, term_ms: int = TERM_MS) -> bool:
-        """Prolong a lease; False where it has expired or was taken over."""
+        """Renew a lease; False if it has expired or was taken over."""
         return self._scalar(_RENEW, {**grant.row, "term": term_ms}) is not None
 
     def release(self, grant: Grant) -> None:
-        """Give a lease back, so that nobody has to wait until it expires."""
+        """Release a lease, so that nobody has to wait until it expires."""
         self._scalar(_RELEASE, grant.row)
 
     def holder(self, name: str) -> str:
-        """Return who holds a lease, for people."""
+        """Return who holds a lease, for messages."""
         with self._engine.connect() as connection:
             row = connection.execute(_HOLDER, {"name": name}).first()
         return str(row[0]) if row is not None and row[1] else "nobody"
@@ -131,7 +157,7 @@ class Leases:
         self._engine.dispose()
 
     def _scalar(self, statement: TextClause, given: _Values) -> int | None:
-        """Execute a statement in a transaction of its own; raises ``StorageError`` where that fails."""
+        """Execute a statement in a separate transaction; raises ``StorageError`` if that fails."""
         try:
             with self._engine.begin() as connection:
                 found = connection.execute(statement, given)
@@ -141,8 +167,8 @@ class Leases:
             raise StorageError(msg) from error
 
 
-def claim(url: URL, why: str) -> bool:
-    """Seal a database that nobody owns, or that was sealed for the same reason; say whether it is."""
+def seal_if_free(url: URL, why: str) -> bool:
+    """Seal a database unless it has an owner or another seal; return whether it is sealed."""
     with postgresql.open_writer(url).begin() as connection:
         row = connection.execute(_HOLDER, {"name": INSTALLATION}).first()
         if row is not None and row[1] and row[0] != why:
@@ -152,12 +178,157 @@ def claim(url: URL, why: str) -> bool:
 
 
 def seal(url: URL, why: str) -> None:
-    """Let nobody own a database until it is unsealed, because it is half a copy or was moved away."""
+    """Prevent ownership of a database until it is unsealed: it is an incomplete copy, or was moved."""
     with postgresql.open_writer(url).begin() as connection:
         connection.execute(_SEAL, {"name": INSTALLATION, "why": why})
 
 
 def unseal(url: URL, why: str) -> None:
-    """Let a database be owned again that was sealed for a reason."""
+    """Allow ownership again of a database that was sealed for a reason."""
     with postgresql.open_writer(url).begin() as connection:
         connection.execute(_UNSEAL, {"name": INSTALLATION, "why": why})
+
+
+class LeasedOwnership(Ownership):
+    """An ownership whose lease is renewed by a thread and watched by the event loop."""
+
+    busy: ClassVar[int] = 0
+    """Long tasks that block the event loop now; they concern every lease of this process."""
+
+    def __init__(self, location: URL, leases: Leases, grant: Grant) -> None:
+        """Start renewing."""
+        super().__init__(location)
+        self._url = location
+        self._leases = leases
+        self.grant = grant
+        self._deadline = time.monotonic() + TERM_MS / 1000
+        self._beat = time.monotonic()
+        self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._watching = asyncio.create_task(self._watch(), name="lease")
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread.start()
+
+    @override
+    def writer(self) -> Engine:
+        """Return an engine whose transactions begin by checking the lease."""
+        return fenced(open_writer(self._url), self.grant)
+
+    @override
+    @contextmanager
+    def suspend_watchdog(self) -> Iterator[None]:
+        """Keep the lease while a long task blocks the event loop."""
+        LeasedOwnership.busy += 1
+        try:
+            yield
+        finally:
+            self._beat = time.monotonic()
+            LeasedOwnership.busy -= 1
+
+    def _is_stalled(self) -> bool:
+        """Return whether the event loop has been blocked for longer than expected."""
+        return time.monotonic() - self._beat > (PATIENCE_S if self.busy else STALL_S)
+
+    async def end(self) -> None:
+        """Stop renewing, and release the lease if it is still held."""
+        self._stop.set()
+        self._watching.cancel()
+        await asyncio.to_thread(self._thread.join)
+        with suppress(StorageError):
+            await asyncio.to_thread(self._leases.release, self.grant)
+
+    def _renew(self) -> None:
+        """Renew until stopped or until the lease is lost, but not while the event loop is blocked."""
+        while not self._stop.wait(RENEW_S):
+            if self._is_stalled():
+                _LOGGER.error("The event loop is blocked; the lease is not renewed until it runs again")
+                continue
+            requested = time.monotonic()
+            try:
+                if not self._leases.renew(self.grant, TERM_MS):
+                    self._deadline = 0.0
+                    return
+                self._deadline = requested + TERM_MS / 1000
+            except StorageError as error:
+                _LOGGER.warning("The lease could not be renewed: %s", error)
+
+    async def _watch(self) -> None:
+        """Set ``lost`` once the lease may be another's; the deadline counts from before the request."""
+        while time.monotonic() < self._deadline:
+            self._beat = time.monotonic()
+            await asyncio.sleep(WATCH_S)
+        _LOGGER.error("The lease of %s is lost; nothing more is charged or switched", shown(self.location))
+        self.lost.set()
+
+
+@asynccontextmanager
+async def leased(url: URL, *, wait: bool, stop: asyncio.Event) -> AsyncIterator[Ownership]:
+    """Own a database of a server through a lease; see ``owning.owned``."""
+    await prepare_server(url, wait=wait, stop=stop)
+    leases = Leases(url)
+    try:
+        grant = await _take(leases, url, stop) if wait else await _take_now(leases, url)
+        ownership = LeasedOwnership(url, leases, grant)
+        try:
+            yield ownership
+        finally:
+            await ownership.end()
+    finally:
+        leases.close()
+
+
+async def prepare_server(url: URL, *, wait: bool, stop: asyncio.Event) -> None:
+    """Check the server and create the tables if needed; a standby waits for a server that is unavailable."""
+    while True:
+        try:
+            await asyncio.to_thread(postgresql.check_reachable, url)
+            if await asyncio.to_thread(schema_of, url) is None:
+                await asyncio.to_thread(migrate, url)  # the table of leases is part of it
+        except UnreachableError as error:
+            if not wait:
+                raise
+            _LOGGER.warning("Standing by: %s", error)
+        else:
+            return
+        if await _stopped(stop):
+            raise NotOwnedError(_ENDED)
+
+
+async def _stopped(stop: asyncio.Event) -> bool:
+    """Wait briefly; return whether the wait was ended."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), ASK_S)
+    return stop.is_set()
+
+
+async def _take_now(leases: Leases, url: URL) -> Grant:
+    """Take the lease or raise ``LockedError`` naming who holds it."""
+    grant = await asyncio.to_thread(leases.take, INSTALLATION, process_name(), TERM_MS)
+    if grant is None:
+        holder = await asyncio.to_thread(leases.holder, INSTALLATION)
+        msg = f"the installation in {shown(url)} is in use by {holder}; stop it first"
+        raise LockedError(msg)
+    return grant
+
+
+async def _take(leases: Leases, url: URL, stop: asyncio.Event) -> Grant:
+    """Take the lease once it is free."""
+    logged = False
+    while not stop.is_set():
+        try:
+            grant = await asyncio.to_thread(leases.take, INSTALLATION, process_name(), TERM_MS)
+            if grant is not None:
+                return grant
+            if not logged:
+                holder = await asyncio.to_thread(leases.holder, INSTALLATION)
+                _LOGGER.info("Standing by: %s is in use by %s", shown(url), holder)
+                logged = True
+        except StorageError as error:
+            _LOGGER.warning("Standing by: %s", error)
+        await _stopped(stop)
+    raise NotOwnedError(_ENDED)
+
+
+def process_name() -> str:
+    """Return the name of this process for messages."""
+    return f"process {os.getpid()} on {socket.gethostname()}"

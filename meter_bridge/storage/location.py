@@ -1,6 +1,6 @@
-"""Where an installation's database is: a file of SQLite, or a database of a PostgreSQL server.
+"""The location of an installation's database: a SQLite file or a database of a PostgreSQL server.
 
-SQLAlchemy is loaded only where a server is named: what reads a file through ADBC starts in half the time.
+SQLAlchemy is imported only for a server: processes that read a file through ADBC start in half the time.
 """
 
 from pathlib import Path
@@ -17,17 +17,17 @@ EXAMPLE: Final = "postgresql://meter_bridge@localhost:5432/prepaid"
 OPTIONS: Final = frozenset(
     {"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service"}
 )
-"""Parameters of libpq that an address may carry; the bridge sets the others itself."""
+"""Parameters of libpq that an address may contain; the bridge sets all others."""
 
 type Location = Path | URL
-"""A path is a file of SQLite, an address a database of a PostgreSQL server."""
+"""The path of a SQLite file, or the address of a database on a PostgreSQL server."""
 
 
 class LocationError(ValueError):
-    """An address that names no database: what is wrong with it, and the way out."""
+    """An address does not name a database; with the problem and its remedy."""
 
     def __init__(self, shown: str, message: str, remedy: str) -> None:
-        """Keep the parts, so that an interface can show them apart."""
+        """Store the parts, so that an interface can show them separately."""
         super().__init__(f"{shown}: {message}; {remedy}")
         self.shown = shown
         self.message = message
@@ -35,15 +35,15 @@ class LocationError(ValueError):
 
 
 def location_of(data: Path, address: str | None = None) -> Location:
-    """Return where an installation's database is: at an address, else in its folder."""
+    """Return the location of an installation's database: an address if given, else in the data folder."""
     return data / DATABASE_NAME if address is None else parse_location(address)
 
 
 def parse_location(text: str) -> Location:
-    """Return what an address names; raises ``LocationError``.
+    """Return the location that an address names; raises ``LocationError``.
 
     ``sqlite:///folder/bridge.db`` (or a plain path) is a file, ``postgresql://user:password@host:port/name``
-    a database. What such an address leaves out, libpq takes from its own variables and password file.
+    a database. libpq takes what the address leaves out from its own variables and password file.
     """
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -51,12 +51,14 @@ def parse_location(text: str) -> Location:
     if scheme == "sqlite":
         return _file(text, rest)
     if scheme not in SCHEMES:
-        raise LocationError(shown(text), "is no address of a database", f"write {EXAMPLE} or sqlite:///FILE")
+        raise LocationError(
+            shown(text), "is not the address of a database", f"write {EXAMPLE} or sqlite:///FILE"
+        )
     return _server(text)
 
 
 def shown(location: Location | str) -> str:
-    """Return a location without its password, for people and logs."""
+    """Return a location without its password, for messages and logs."""
     if isinstance(location, Path):
         return str(location)
     if not isinstance(location, str):
@@ -68,7 +70,7 @@ def shown(location: Location | str) -> str:
 
 
 def written(location: Location) -> str:
-    """Return a location as ``parse_location`` reads it, with its password: never for people or logs."""
+    """Return a location as ``parse_location`` reads it, with its password: never for messages or logs."""
     if isinstance(location, Path):
         return str(location.absolute())
     return location.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -107,6 +109,6 @@ def _parts(text: str) -> SplitResult:
         usable = False
         parts = urlsplit("")
     if not usable:
-        remedy = f"write host and port as in {EXAMPLE}; marks of a password as %XX"
+        remedy = f"write host and port as in {EXAMPLE}, and encode special characters of a password as %XX"
         raise LocationError(shown(text), "has no readable host and port", remedy)
     return parts

@@ -1,4 +1,4 @@
-"""Bringing a database to the newest schema.
+"""Brings a database to the newest schema: creates a new one, upgrades one of an earlier release.
 
 Alembic runs in a child process (``python -m meter_bridge.storage.migrate``, the location on its standard
 input) and only where the schema is not the newest already, so that a bridge that has nothing to migrate never
@@ -11,22 +11,25 @@ import subprocess
 import sys
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from meter_bridge.storage import schema
 from meter_bridge.storage.database import on_sqlite, open_writer, reading
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import Location, parse_location, shown, written
 from meter_bridge.storage.sqlite import connect_read_only
 
+FIRST: Final = "0014"
+"""Oldest revision that can be upgraded, that of commit 515b651."""
 HEAD: Final = "0014"
-"""Newest revision; a test holds it equal to the newest file."""
+"""Newest revision; a test compares it with the newest file."""
 ALONE: Final = 7_305_802_607
-"""Key of PostgreSQL's advisory lock under which one process at a time changes the schema."""
+"""Key of the PostgreSQL advisory lock that lets only one process change the schema."""
 
 
 def schema_of(location: Location) -> str | None:
-    """Return the revision of a database, or None if it is new; raises ``StorageError`` if it is damaged."""
+    """Return the schema revision, None for a new database; raises ``StorageError`` for a damaged one."""
     return _schema_of_file(location) if isinstance(location, Path) else _schema_of_server(location)
 
 
@@ -60,8 +63,14 @@ def _schema_of_server(location: Location) -> str | None:
 
 def migrate(location: Location) -> None:
     """Bring a database to the newest schema; raises ``StorageError`` with what went wrong."""
-    if schema_of(location) == HEAD:
+    present = schema_of(location)
+    if present == HEAD:
         return
+    if present is not None and present < FIRST:
+        raise StorageError(
+            f"the database {shown(location)} has schema {present} of an early development version, which this"
+            " version cannot upgrade; start the bridge of commit 515b651 on it once, then this one"
+        )
     command = [sys.executable, "-m", "meter_bridge.storage.migrate"]
     done = subprocess.run(  # noqa: S603 - our own module
         command, capture_output=True, text=True, check=False, input=written(location)
@@ -72,8 +81,8 @@ def migrate(location: Location) -> None:
         raise StorageError(msg)
 
 
-def main(location: Location, revision: str = "head") -> None:
-    """Run Alembic on a database, up to a revision."""
+def main(location: Location) -> None:
+    """Create a database, or upgrade it with Alembic."""
     from alembic import command  # noqa: PLC0415 - only this child process carries Alembic
     from alembic.config import Config  # noqa: PLC0415
 
@@ -83,12 +92,16 @@ def main(location: Location, revision: str = "head") -> None:
     with open_writer(location).connect() as connection:
         _alone(connection)
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        if inspect(connection).has_table("alembic_version"):
+            command.upgrade(config, "head")
+        else:
+            schema.create(connection)
+            command.stamp(config, "head")
         connection.commit()
 
 
 def _alone(connection: Connection) -> None:
-    """Wait until no other process changes the schema; SQLite's write lock sees to it by itself."""
+    """Wait until no other process changes the schema; on SQLite the write lock ensures this already."""
     if not on_sqlite(connection):
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALONE})
 

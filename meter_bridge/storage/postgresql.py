@@ -1,4 +1,4 @@
-"""PostgreSQL: connections that write durably or only read, and what a server must be like."""
+"""PostgreSQL: durable and read-only connections, and the requirements of a server."""
 
 from collections.abc import Iterable, Sequence
 import logging
@@ -17,12 +17,11 @@ from meter_bridge.storage.errors import ServerError, UnreachableError
 from meter_bridge.storage.location import shown
 
 OLDEST: Final = 140_000
-"""Oldest version of the server that its makers still mend (2026), as ``server_version_num``."""
+"""Oldest server version that is still supported upstream (2026), as ``server_version_num``."""
 BYTE_WISE: Final = frozenset({"C", "POSIX", "C.UTF-8", "C.utf8", "ucs_basic", "PG_UNICODE_FAST"})
 """Collations in the order of code points, as SQLite sorts."""
 IDLE_MS: Final = 5_000
-"""After this a server ends a writer that stalls within a transaction, so that it blocks nobody who takes
-over."""
+"""After this the server ends a writer that stalls within a transaction, as it would block a takeover."""
 LOCK_MS: Final = 5_000
 STATEMENT_MS: Final = 3_000
 CONNECT_S: Final = 5
@@ -30,10 +29,10 @@ READERS: Final = 4
 _LOGGER: Final = logging.getLogger(__name__)
 _CREATE: Final = "create it with TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 
-_REACH: Final = {
+_CONNECTION: Final = {
     "connect_timeout": CONNECT_S,
     "application_name": "prepaid-meter",
-    # A server that vanished without a word is noticed within ten seconds.
+    # A server that disappears silently is noticed within ten seconds.
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 2,
@@ -49,32 +48,32 @@ _READS: Final = {"default_transaction_read_only": "on"}
 
 
 class _WithoutZero(StrDumperUnknown):
-    """A zero character, which a hostile device may put into its name, is one that PostgreSQL cannot keep."""
+    """Replaces zero characters, which a hostile device may send and PostgreSQL cannot store."""
 
     @override
     def dump(self, obj: str) -> Buffer | None:
-        """Return the text with replacement characters for zeros."""
+        """Return the text with replacement characters instead of zeros."""
         return super().dump(obj.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in obj else obj)
 
 
 class _WholeNumber(Loader):
-    """Sums of whole numbers come as ``numeric``; anything else of that type is an error of ours."""
+    """Reads ``numeric`` as an integer: only sums of integers have that type here."""
 
     @override
     def load(self, data: Buffer) -> int:
-        """Return the whole number."""
+        """Return the integer."""
         return int(bytes(data))
 
 
 def open_writer(url: URL) -> Engine:
-    """Return an engine whose connections commit to the server's disk before they answer."""
+    """Return an engine whose commits are on the server's disk when they return."""
     engine = create_engine(url, poolclass=NullPool, connect_args=_arguments(_WRITES))
     event.listen(engine, "connect", _configure)
     return engine
 
 
 def open_reader(url: URL) -> Engine:
-    """Return an engine that only reads; its connections are kept, because each costs the server a process."""
+    """Return a read-only engine; its connections are pooled, as each costs the server a process."""
     engine = create_engine(
         url,
         poolclass=QueuePool,
@@ -88,7 +87,7 @@ def open_reader(url: URL) -> Engine:
 
 
 def open_coordinator(url: URL) -> Engine:
-    """Return an engine for leases: one kept connection on which nothing may wait for long."""
+    """Return an engine for leases: one pooled connection with a short statement timeout."""
     engine = create_engine(
         url,
         poolclass=QueuePool,
@@ -100,25 +99,25 @@ def open_coordinator(url: URL) -> Engine:
     return engine
 
 
-def copy_in(connection: Connection, table: Table, rows: Iterable[Sequence[object]]) -> None:
-    """Insert new rows, in the order of the table's columns, by the way that the server takes them fastest."""
+def bulk_insert(connection: Connection, table: Table, rows: Iterable[Sequence[object]]) -> None:
+    """Insert new rows, with values in the order of the table's columns, through COPY."""
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
-    words = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
-    with driver.cursor() as cursor, cursor.copy(words) as incoming:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
+    with driver.cursor() as cursor, cursor.copy(statement) as incoming:
         for row in rows:
             incoming.write_row(row)
 
 
 def check_server(connection: Connection, url: URL) -> None:
-    """Raise ``ServerError`` where the server or the database cannot hold an installation."""
-    asked = (
+    """Raise ``ServerError`` if the server or the database does not meet the requirements."""
+    query = (
         "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), datcollate,"
-        # Since version 15 a database may leave sorting to somebody else than the system.
+        # Since version 15 a database may use another collation provider than the system.
         " to_jsonb(d)->>'datlocprovider', current_setting('fsync')"
         " FROM pg_database d WHERE datname = current_database()"
     )
-    version, encoding, collation, provider, fsync = connection.execute(text(asked)).one()
+    version, encoding, collation, provider, fsync = connection.execute(text(query)).one()
     where = shown(url)
     if version < OLDEST:
         raise ServerError(
@@ -133,8 +132,8 @@ def check_server(connection: Connection, url: URL) -> None:
         _LOGGER.warning("%s runs with fsync off: a power cut can lose top-ups that were acknowledged", where)
 
 
-def reach(url: URL) -> None:
-    """Raise ``ServerError`` where the server cannot be reached or does not suit."""
+def check_reachable(url: URL) -> None:
+    """Raise ``ServerError`` if the server cannot be reached or does not meet the requirements."""
     engine = open_reader(url)
     try:
         with engine.connect() as connection:
@@ -146,17 +145,17 @@ def reach(url: URL) -> None:
 
 
 def first_line(error: SQLAlchemyError) -> str:
-    """Return the server's own words, without the statement and its values."""
+    """Return the server's error message, without the statement and its values."""
     return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]
 
 
 def _arguments(settings: dict[str, str]) -> dict[str, object]:
-    """Return what a connection is opened with."""
-    return {**_REACH, "options": " ".join(f"-c {name}={value}" for name, value in settings.items())}
+    """Return the arguments of a new connection."""
+    return {**_CONNECTION, "options": " ".join(f"-c {name}={value}" for name, value in settings.items())}
 
 
 def _configure(connection: object, _record: object) -> None:
-    """Let sums be whole numbers, as they are in SQLite, and let any text be kept."""
+    """Read sums as integers, as SQLite does, and accept any text."""
     adapters = cast("psycopg.Connection", connection).adapters
     adapters.register_loader("numeric", _WholeNumber)
     adapters.register_dumper(str, _WithoutZero)

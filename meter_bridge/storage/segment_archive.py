@@ -1,7 +1,7 @@
-"""Segments that retention let go of, read from the exported files by a child process.
+"""Segments past retention, read from the exported files by a child process.
 
-Who asks for a part of the journal whose segments are not in the database any more is given a small database
-in memory with the entries and segments of that account: the same questions have the same answers there.
+Queries for a part of the journal whose segments are no longer in the database run on a small database in
+memory with the entries and segments of one account, and get the same answers there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,18 +21,18 @@ from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.storage import tables
-from meter_bridge.storage.segment_files import COMPARED, MEASURED, SEGMENTS, Asked
+from meter_bridge.storage.segment_files import COMPARED, MEASURED, SEGMENTS, SegmentQuery
 
 CHILD: Final = "meter_bridge.storage.segment_archive_child"
 EXPORT_NAME: Final = "export"
 """Folder of exported files, in the data folder."""
 WITHIN_S: Final = 120
 type Sums = Mapping[tuple[object, ...], tuple[int, ...]]
-"""Count and sums of what is measured, by what is compared."""
+"""Count and sums of measures, by the compared keys."""
 
 
 class ArchiveError(RuntimeError):
-    """Exported files that cannot be read."""
+    """Exported files cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,20 @@ class Archive:
         return cast("Sequence[dict[str, object]]", self._ask(connection, first, last, account_id))
 
     def sums(self, connection: Connection, first: int, last: int) -> Sums:
-        """Return what the files hold of entries ``first`` to ``last``; raises ``ArchiveError``."""
+        """Return the sums of the files for entries ``first`` to ``last``; raises ``ArchiveError``."""
         found = cast("Iterable[list[list[object]]]", self._ask(connection, first, last, None))
         return {tuple(key): cast("tuple[int, ...]", tuple(values)) for key, values in found}
 
     def _ask(self, connection: Connection, first: int, last: int, account: str | None) -> object:
-        """Return what the child prints."""
+        """Return the answer of the child process."""
         files = list(_files(connection, first, last))
-        asked = Asked(export_dir=str(self.export_dir), files=files, first=first, last=last, account=account)
+        query = SegmentQuery(
+            export_dir=str(self.export_dir), files=files, first=first, last=last, account=account
+        )
         try:
             done = subprocess.run(  # noqa: S603 - no text of a person is in the command
                 (sys.executable, "-m", CHILD),
-                input=json.dumps(asked).encode(),
+                input=json.dumps(query).encode(),
                 capture_output=True,
                 check=False,
                 timeout=WITHIN_S,
@@ -68,14 +70,14 @@ class Archive:
             msg = f"exported files took longer than {WITHIN_S} s to be read"
             raise ArchiveError(msg) from error
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-            msg = f"exported files in {self.export_dir} cannot be read: {said or 'no message'}"
+            message = done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+            msg = f"exported files in {self.export_dir} cannot be read: {message or 'no message'}"
             raise ArchiveError(msg)
         return json.loads(done.stdout)
 
 
 def _files(connection: Connection, first: int, last: int) -> Iterable[str]:
-    """Return the files in force that may hold segments of some entries."""
+    """Return the current files that may hold segments of some entries."""
     file = tables.export_file
     query = select(file.c.name).where(
         file.c.kind == SEGMENTS,
@@ -87,12 +89,12 @@ def _files(connection: Connection, first: int, last: int) -> Iterable[str]:
 
 
 def retired_upto(connection: Connection) -> int:
-    """Return the last entry whose segments are in exported files alone, 0 where all are in the database."""
+    """Return the last entry whose segments are only in exported files, 0 if all are in the database."""
     return connection.execute(select(tables.retention.c.seq)).scalar() or 0
 
 
 def sums_in_database(connection: Connection, first: int, last: int) -> Sums:
-    """Return what the database holds of entries ``first`` to ``last``, as ``Archive.sums`` has it."""
+    """Return what the database holds of entries ``first`` to ``last``, in the form of ``Archive.sums``."""
     segment = tables.segment
     keys = [segment.c[name] for name in COMPARED]
     query = (
@@ -105,7 +107,7 @@ def sums_in_database(connection: Connection, first: int, last: int) -> Sums:
 
 
 @contextmanager
-def facts(
+def complete_segments(
     connection: Connection, archive: Archive | None, account_id: str, first: int, last: int
 ) -> Iterator[Connection]:
     """Offer a connection on which an account's entries ``first`` to ``last`` have all their segments.
@@ -134,7 +136,7 @@ def facts(
 def _old(
     connection: Connection, archive: Archive | None, account_id: str, span: tuple[int, int]
 ) -> Sequence[dict[str, object]]:
-    """Return an account's segments from exported files; raises ``ArchiveError`` unless all are there."""
+    """Return an account's segments from exported files; raises ``ArchiveError`` if any are missing."""
     if archive is None:
         msg = "this process does not know their folder"
         raise ArchiveError(msg)
@@ -144,7 +146,7 @@ def _old(
 
 
 def _has_entries(connection: Connection, account_id: str, first: int, last: int) -> bool:
-    """Say whether an account has entries in a span."""
+    """Return whether an account has entries in a range."""
     entry = tables.journal_entry.c
     query = select(entry.seq).where(entry.account_id == account_id, entry.seq >= first, entry.seq <= last)
     return connection.execute(query.limit(1)).first() is not None
@@ -153,7 +155,7 @@ def _has_entries(connection: Connection, account_id: str, first: int, last: int)
 def _check(
     connection: Connection, account_id: str, span: tuple[int, int], old: Sequence[Mapping[str, object]]
 ) -> None:
-    """Raise ``ArchiveError`` unless segments from files sum to what the charges' lines say."""
+    """Raise ``ArchiveError`` unless segments from files add up to the lines of the charges."""
     entry, line = tables.journal_entry, tables.charge_line
     query = (
         select(func.coalesce(func.sum(line.c.amount), 0))
@@ -187,7 +189,7 @@ def _charges(connection: Connection, account_id: str, span: tuple[int, int]) -> 
 
 
 def _number(row: Mapping[str, object], name: str) -> int:
-    """Return a whole number of a row."""
+    """Return an integer of a row."""
     return cast("int", row[name])
 
 
@@ -195,7 +197,7 @@ def _number(row: Mapping[str, object], name: str) -> int:
 def _in_memory(
     connection: Connection, account_id: str, span: tuple[int, int], old: Sequence[dict[str, object]]
 ) -> Iterator[Connection]:
-    """Offer a database in memory with an account's entries and segments alone."""
+    """Provide a database in memory with only an account's entries and segments."""
     entry, segment = tables.journal_entry, tables.segment
     own = (entry.c.account_id == account_id, entry.c.seq >= span[0], entry.c.seq <= span[1])
     entries = connection.execute(select(entry).where(*own)).mappings().all()

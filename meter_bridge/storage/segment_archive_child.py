@@ -1,4 +1,4 @@
-"""What reads exported files for the bridge: rows of an account, or sums by which they are compared."""
+"""Child process that reads exported files: rows of an account, or sums for comparison."""
 
 from collections.abc import Iterable
 import json
@@ -6,43 +6,47 @@ from pathlib import Path
 import sys
 from typing import Final
 
+from meter_bridge.storage import import_guard
+
+if __name__ == "__main__":
+    import_guard.block_imports("numpy")
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meter_bridge.storage import import_guard
-from meter_bridge.storage.segment_files import COMPARED, MEASURED, Asked
+from meter_bridge.storage.segment_files import COMPARED, MEASURED, SegmentQuery
 
 OVER: Final = 0
 FAILED: Final = 1
 
 
-def _tables(asked: Asked, columns: list[str] | None) -> Iterable[pa.Table]:
-    """Yield the wanted rows of each file."""
+def _tables(query: SegmentQuery, columns: list[str] | None) -> Iterable[pa.Table]:
+    """Yield the requested rows of each file."""
     wanted: list[tuple[str, str, object]] = [
-        ("entry_seq", ">=", asked["first"]),
-        ("entry_seq", "<=", asked["last"]),
+        ("entry_seq", ">=", query["first"]),
+        ("entry_seq", "<=", query["last"]),
     ]
-    if asked["account"] is not None:
-        wanted.append(("account_id", "==", asked["account"]))
-    for name in asked["files"]:
+    if query["account"] is not None:
+        wanted.append(("account_id", "==", query["account"]))
+    for name in query["files"]:
         yield pq.read_table(
-            Path(asked["export_dir"]) / name, columns=columns, filters=wanted, partitioning=None
+            Path(query["export_dir"]) / name, columns=columns, filters=wanted, partitioning=None
         )
 
 
-def rows(asked: Asked) -> list[dict[str, object]]:
-    """Return the segments of an account as the database had them; registers are not in the files."""
+def rows(query: SegmentQuery) -> list[dict[str, object]]:
+    """Return the segments of an account as the database had them; registers are not exported."""
     found = []
-    for table in _tables(asked, None):
+    for table in _tables(query, None):
         for row in table.to_pylist():
             row["local_day"] = row["local_day"].isoformat()
             found.append(row | {"register_wh": None})
     return sorted(found, key=lambda row: (row["entry_seq"], row["n"]))
 
 
-def sums(asked: Asked) -> list[list[list[object]]]:
-    """Return count and sums of what is measured, by what is compared."""
-    parts = list(_tables(asked, [*COMPARED, *MEASURED]))
+def sums(query: SegmentQuery) -> list[list[list[object]]]:
+    """Return count and sums of measures, by the compared keys."""
+    parts = list(_tables(query, [*COMPARED, *MEASURED]))
     if not parts:
         return []
     grouped = pa.concat_tables(parts).group_by(list(COMPARED), use_threads=False)
@@ -57,12 +61,11 @@ def sums(asked: Asked) -> list[list[list[object]]]:
 
 
 def main() -> int:
-    """Answer what standard input asks for, as JSON."""
-    import_guard.refuse()
-    asked: Asked = json.loads(sys.stdin.read())
+    """Answer the query on standard input as JSON."""
+    query: SegmentQuery = json.loads(sys.stdin.read())
     pa.set_cpu_count(1)
     try:
-        found = sums(asked) if asked["account"] is None else rows(asked)
+        found = sums(query) if query["account"] is None else rows(query)
     except (OSError, pa.ArrowException) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return FAILED

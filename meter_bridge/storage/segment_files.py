@@ -1,12 +1,12 @@
-"""What exported files are and what is asked of them, for the bridge and for its children."""
+"""Exported files and queries for them, shared by the bridge and its child processes."""
 
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
 MANIFEST_NAME: Final = "manifest.json"
-"""What a folder holds where bridges share the sites (``folder_manifest``)."""
+"""Manifest of a folder if several bridges share the sites (``folder_manifest``)."""
 COMPARED: Final = ("local_day", "kind", "band", "block", "version_id")
-"""What sums of files and of the database are compared by, before the database lets go of segments."""
+"""Keys by which sums of files and database are compared before segments are deleted there."""
 MEASURED: Final = ("start_ms", "end_ms", "wh", "amount", "tax")
 ROLLUP: Final = "rollup"
 SEGMENTS: Final = "segments"
@@ -19,15 +19,15 @@ class ExportFile:
     name: str
     kind: str
     first_seq: int
-    """First journal ``seq`` that the run looked at, not the first that it found."""
+    """First journal ``seq`` that the run examined, not the first that it found."""
     last_seq: int
     rows: int
     first_day: str | None
     last_day: str | None
 
 
-class Asked(TypedDict):
-    """What is asked of exported segments: an account's, or the sums of all where none is named."""
+class SegmentQuery(TypedDict):
+    """A query for exported segments: those of an account, or without one the sums of all."""
 
     export_dir: str
     files: list[str]

@@ -1,7 +1,7 @@
-"""Shards: shares of an installation's sites, each with its own numbers, so that owners never meet in a row.
+"""Shards: disjoint sets of an installation's sites, each with its own number range, owned independently.
 
-A site belongs to one shard with all that is in it. Journal entries, events and decisions of shard ``n`` are
-numbered from ``n`` times ``RANGE`` on; the numbers of an account rise, and nobody asks another for the next.
+A site and everything in it belongs to one shard. Journal entries, events and decisions of shard ``n`` are
+numbered from ``n`` times ``RANGE``, so numbers of an account rise and owners need no coordination.
 """
 
 from collections.abc import Mapping
@@ -13,27 +13,27 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, 
 from meter_bridge.storage import tables
 
 RANGE: Final = 1 << 40
-"""Numbers of a shard: a thousand a second for 34 years."""
+"""Size of a shard's number range: a thousand a second for 34 years."""
 MOST: Final = 64
 INSTALLATION: Final = "installation"
-"""The lease of shard 0, which is the whole installation where there is no other."""
+"""The lease of shard 0, which is the whole installation if there is no other shard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of ``count`` shares of the sites."""
+    """One of ``count`` shards."""
 
     n: int = 0
     count: int = 1
 
     @property
     def whole(self) -> bool:
-        """Say whether it is all there is."""
+        """Return whether there is no other shard."""
         return self.count == 1
 
     @property
     def first(self) -> int:
-        """Return the number before its first."""
+        """Return the number before the first of its range."""
         return self.n * RANGE
 
     @property
@@ -43,23 +43,23 @@ class Shard:
 
     @property
     def mark(self) -> str:
-        """Return what tells its own alerts from those of others; none for the first."""
+        """Return the prefix that distinguishes its alerts; empty for the first shard."""
         return "" if self.n == 0 else self.lease
 
     def numbers(self, column: ColumnElement[int]) -> ColumnElement[bool]:
-        """Return the condition that a number is its own; where there is no other shard, each is."""
+        """Return the condition that a number is in its range; always true if there is no other shard."""
         if self.whole:
             return true()
         return (column > self.first) & (column <= self.first + RANGE)
 
     def sites(self) -> Select[tuple[str]]:
-        """Return the query of the ids of its sites."""
+        """Return the query for the ids of its sites."""
         site, placed = tables.site, tables.site_shard
         joined = site.outerjoin(placed, placed.c.site_id == site.c.id)
         return select(site.c.id).select_from(joined).where(func.coalesce(placed.c.shard, 0) == self.n)
 
     def accounts(self) -> Select[tuple[str]]:
-        """Return the query of the ids of its accounts, closed ones included."""
+        """Return the query for the ids of its accounts, including closed ones."""
         return select(tables.account.c.id).where(tables.account.c.site_id.in_(self.sites()))
 
 
@@ -67,26 +67,26 @@ WHOLE: Final = Shard()
 
 
 def shard_of_account(condition: ColumnElement[bool]) -> Select[tuple[int]]:
-    """Return the query of the shard of an account that meets a condition; no row where there is none."""
+    """Return the query for the shard of an account that meets a condition."""
     account, placed = tables.account, tables.site_shard
     joined = account.outerjoin(placed, placed.c.site_id == account.c.site_id)
     return select(func.coalesce(placed.c.shard, 0)).select_from(joined).where(condition)
 
 
 def count_of(connection: Connection) -> int:
-    """Return how many shards there are, 1 where an installation was never divided."""
+    """Return the number of shards, 1 if the installation was never divided."""
     return connection.execute(select(func.count()).select_from(tables.shard)).scalar() or 1
 
 
 def shard_of(number: int) -> int:
-    """Return the shard that gave a number."""
+    """Return the shard whose range contains a number."""
     return (number - 1) // RANGE if number > 0 else 0
 
 
 def placed(connection: Connection, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Return the shard of each site: the one that it has, or of a new site the one with the fewest accounts.
+    """Return the shard of each site: its present one, or for a new site the one with the fewest accounts.
 
-    ``sizes`` tells how many accounts each site has.
+    ``sizes`` is the number of accounts of each site.
     """
     table = tables.site_shard
     known = dict(connection.execute(select(table.c.site_id, table.c.shard)).tuples().all())
@@ -103,20 +103,20 @@ def placed(connection: Connection, sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def divide(connection: Connection, count: int) -> None:
-    """Divide the sites among more shards than before; raises ``ValueError`` where that cannot be.
+    """Divide the sites among more shards than before; raises ``ValueError`` if that is not possible.
 
-    A site only ever moves to a later shard, so that the numbers of its accounts go on rising.
+    A site only moves to a later shard, so that the numbers of its accounts keep rising.
     """
     before = count_of(connection)
     if count == 1:
         _join(connection)
         return
     if not before <= count <= MOST:
-        msg = f"{count} is neither 1 nor between {before}, as many as there are, and {MOST}"
+        msg = f"{count} is neither 1 nor between {before}, the present number, and {MOST}"
         raise ValueError(msg)
     newest = connection.execute(select(func.max(tables.event.c.seq))).scalar() or 0
     if before == 1 and newest > RANGE:
-        msg = "these sites were divided and put together before, which cannot be done again"
+        msg = "these sites were divided and joined once already, and cannot be divided again"
         raise ValueError(msg)
     _add_shards(connection, before if before > 1 else 0, count)
     load = dict.fromkeys(range(count), 0)
@@ -128,7 +128,7 @@ def divide(connection: Connection, count: int) -> None:
 
 
 def _join(connection: Connection) -> None:
-    """Put all sites together again; numbers go on after the highest of any shard."""
+    """Return to one shard; numbers continue after the highest of any shard."""
     last_instant = connection.execute(select(func.max(tables.shard.c.last_instant))).scalar()
     if last_instant is not None:
         connection.execute(update(tables.installation).values(last_instant=last_instant))
@@ -137,7 +137,7 @@ def _join(connection: Connection) -> None:
 
 
 def _add_shards(connection: Connection, first: int, count: int) -> None:
-    """Add shards that begin now, at the site file that was applied last."""
+    """Add shards that start at the present instant and the site file applied last."""
     if count > first and count > 1:
         last_instant = connection.execute(select(func.max(tables.installation.c.last_instant))).scalar() or 0
         applied = connection.execute(select(func.max(tables.applied_site.c.seq))).scalar() or 0
@@ -146,7 +146,7 @@ def _add_shards(connection: Connection, first: int, count: int) -> None:
 
 
 def _sites(connection: Connection) -> list[tuple[str, int, int]]:
-    """Return each site with its shard and the number of its accounts, the largest first."""
+    """Return each site with its shard and number of accounts, largest first."""
     site, placed_at, account = tables.site, tables.site_shard, tables.account
     joined = site.outerjoin(placed_at, placed_at.c.site_id == site.c.id).outerjoin(
         account, (account.c.site_id == site.c.id) & account.c.closed_at.is_(None)
@@ -158,14 +158,13 @@ def _sites(connection: Connection) -> list[tuple[str, int, int]]:
 
 
 def _place(connection: Connection, site_id: str, shard: int) -> None:
-    """Note the shard of a site."""
     table = tables.site_shard
     connection.execute(delete(table).where(table.c.site_id == site_id))
     connection.execute(insert(table), [{"site_id": site_id, "shard": shard}])
 
 
 def shares(connection: Connection) -> list[tuple[int, int, int]]:
-    """Return each shard with the numbers of its sites and of its accounts."""
+    """Return each shard with its numbers of sites and accounts."""
     found = dict.fromkeys(range(count_of(connection)), (0, 0))
     for _, shard, size in _sites(connection):
         sites, accounts = found[shard]

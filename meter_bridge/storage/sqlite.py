@@ -1,4 +1,4 @@
-"""SQLite: full durability, one writer, and readers beside it."""
+"""SQLite: full durability, one writer, concurrent readers."""
 
 from pathlib import Path
 import sqlite3
@@ -21,12 +21,12 @@ def open_writer(path: Path) -> Engine:
 
 
 def open_reader(path: Path, *, kept: bool = False) -> Engine:
-    """Return an engine that only reads, beside a running writer.
+    """Return a read-only engine for use beside a running writer.
 
-    To open a connection and read the schema takes some thirty times what a small question takes. ``kept``
-    ones are used again, the newest first; beyond ``READERS`` at once each is opened and closed as else.
-    Whoever keeps them disposes of the engine before the writer ends, which is to close the file last: its
-    log is then written back and removed.
+    Opening a connection and reading the schema takes some thirty times as long as a small query. ``kept``
+    connections are pooled, most recently used first; more than ``READERS`` at once are opened and closed
+    each time. The caller must dispose of a pooled engine before the writer ends: the writer has to close the
+    file last, so that its write-ahead log is checkpointed and removed.
     """
     if kept:
         engine = create_engine(
@@ -44,7 +44,7 @@ def open_reader(path: Path, *, kept: bool = False) -> Engine:
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Connect to a database without the right to change it, whatever marks its name has."""
+    """Connect read-only; the file name may contain any character."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
 
 
@@ -63,11 +63,11 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _configure_reader(connection: sqlite3.Connection, _record: object) -> None:
-    """Let a reader wait rather than fail."""
+    """Make a reader wait for a lock rather than fail, and unable to write."""
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
     connection.execute("PRAGMA query_only=ON")
 
 
 def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock when a transaction begins, not in its middle."""
+    """Take the write lock when a transaction begins, not at its first change."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")

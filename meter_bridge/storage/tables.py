@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
+from meter_bridge.storage import segment_columns
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(column_0_label)s",
@@ -279,27 +281,25 @@ charge_line = _compact(
     Column("amount", BigInteger, nullable=False),
 )
 
-segment = _compact(
-    "segment",
-    Column("entry_seq", ForeignKey("journal_entry.seq"), primary_key=True),
-    Column("n", Integer, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("account_id", Text, nullable=False),
-    Column("supply_id", Text, nullable=False),
-    Column("meter_id", Text),
-    _instant("start_ms"),
-    _instant("end_ms"),
-    Column("wh", BigInteger, nullable=False),
-    Column("register_wh", BigInteger),
-    Column("local_day", Text, nullable=False),
-    Column("local_slot", Integer, nullable=False),
-    Column("band", Text),
-    Column("block", Integer),
-    Column("version_id", Text, nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("tax", BigInteger, nullable=False),
-    Column("estimated", Boolean, nullable=False),
-)
+_SEGMENT_TYPES: Final = {
+    segment_columns.BIGINT: BigInteger,
+    segment_columns.BOOLEAN: Boolean,
+    segment_columns.DATE: Text,
+    segment_columns.INTEGER: Integer,
+    segment_columns.SMALLINT: Integer,
+    segment_columns.VARCHAR: Text,
+}
+
+
+def _segment_column(column: segment_columns.SegmentColumn) -> Column[object]:
+    """Return a column of a segment; its first one is the entry that the segment belongs to."""
+    entry = [ForeignKey("journal_entry.seq")] if column.name == "entry_seq" else []
+    key = column.name in segment_columns.SEGMENT_KEY
+    kind = _SEGMENT_TYPES[column.type]
+    return Column(column.name, kind, *entry, primary_key=key, nullable=column.optional)
+
+
+segment = _compact("segment", *map(_segment_column, segment_columns.SEGMENT))
 """Fact row of all analysis: at most 15 minutes of one meter, cut at every price boundary and posting.
 
 ``kind`` is that of its line; ``standing`` and other charges have no meter and no energy. ``local_day`` is ISO
@@ -456,8 +456,9 @@ retention = Table(
 )
 """One row, where retention let go of any: segments up to this journal ``seq`` are in exported files alone."""
 
-retired_energy = _compact(
+retired_energy = Table(
     "retired_energy",
+    metadata,
     Column("meter_id", ForeignKey("meter.id"), primary_key=True),
     Column("assigned_at", BigInteger, primary_key=True),
     Column("wh", BigInteger, nullable=False),

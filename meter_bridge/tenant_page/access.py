@@ -4,7 +4,7 @@ A code is short enough to be typed and is guarded by lock-out; a link is long en
 belong to one tenancy: when the customer moves out they are worth nothing. Only keyed hashes are kept.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 import re
 import secrets
 from typing import Final
@@ -39,10 +39,6 @@ class Access:
     def row(self) -> dict[str, object]:
         """Return the row of ``tenant_access``."""
         return {name: getattr(self, name) for name in self.__slots__}
-
-    def revoked(self, at: int) -> Access:
-        """Return the access as it is from an instant on: worth nothing."""
-        return replace(self, revoked_at=at)
 
     def opens(self, account: Account | None) -> bool:
         """Say whether it opens an account now."""

@@ -8,45 +8,66 @@ from urllib.parse import quote
 from meter_bridge.printing.qr import qr_svg
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.payments import AccessView
+from meter_bridge.text.catalogue import BRIDGE, Translator, translator
+from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.paper import printable
 
 LAYOUT: Final = "tenant_page/cards.typ"
 
 
-def cards(made: Sequence[AccessView], places: dict[str, str], page: str | None) -> str:
+def cards(
+    made: Sequence[AccessView], places: dict[str, str], page: str | None, language: str = ENGLISH
+) -> str:
     """Return cards with number, code and the QR code of the link, as JSON; each is its customer's alone."""
+    _ = _words(language).gettext
     return json.dumps(
         {
-            "title": "Cards for customers",
+            **_common(language),
+            "title": _("Cards for customers"),
             "cards": [
                 {
                     "place": places.get(each.account_id, ""),
                     "name": each.number,
-                    "lines": [["Number", each.number], ["Code", each.code]],
+                    "lines": [[_("Number"), each.number], [_("Code"), each.code]],
                     "address": page or "",
-                    "how": "Scan to see what you have left and to top up. Keep this card to yourself.",
+                    "how": _("Scan to see your credit and to top up. Keep this card to yourself."),
                     "qr": qr_svg(each.link or each.code),
                 }
                 for each in made
             ],
-        }
+        },
+        ensure_ascii=False,
     )
 
 
-def labels(accounts: Sequence[AccountView], page: str) -> str:
+def labels(accounts: Sequence[AccountView], page: str, language: str = ENGLISH) -> str:
     """Return labels for meter cupboards as JSON; they hold no secret: everybody who passes may scan them."""
+    _ = _words(language).gettext
     return json.dumps(
         {
-            "title": "Labels for meter cupboards",
+            **_common(language),
+            "title": _("Labels for meter cupboards"),
             "cards": [
                 {
                     "place": each.site_name,
                     "name": each.name,
-                    "lines": [["Number", each.name]],
+                    "lines": [[_("Number"), each.name]],
                     "address": f"{page}/my/",
-                    "how": "Scan to top up or to type a voucher. Your code is on your card.",
+                    "how": _("Scan to top up or to enter a voucher. Your code is on your card."),
                     "qr": qr_svg(f"{page}/my/#room={quote(each.name)}"),
                 }
                 for each in accounts
             ],
-        }
+        },
+        ensure_ascii=False,
     )
+
+
+def _words(language: str) -> Translator:
+    return translator(BRIDGE, printable(language))
+
+
+def _common(language: str) -> dict[str, str]:
+    """Return what cards and labels have in common."""
+    words = _words(language)
+    return {"language": words.language, "picture": words.gettext("QR code")}

@@ -1,5 +1,6 @@
 """The files of the page: read and compressed once, and tagged, so that a phone loads only what changed."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 import gzip
@@ -12,6 +13,8 @@ from aiohttp import web
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.tenant_page.page_texts import words
+from meter_bridge.text.languages import LANGUAGES
 
 FOLDER: Final = Path(__file__).parent / "static"
 INDEX: Final = "index.html"
@@ -28,6 +31,10 @@ _MEDIA: Final[Mapping[str, str]] = MappingProxyType(
         ".png": "image/png",
     }
 )
+_LANGUAGE_OF: Final[Mapping[str, str]] = MappingProxyType(
+    {f"words.{language}.json": language for language in LANGUAGES}
+)
+"""Files that are made of a catalogue."""
 MEDIA_TYPES: Final = frozenset(each.partition(";")[0] for each in _MEDIA.values())
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -46,24 +53,35 @@ class File:
 
 
 class Files:
-    """Every file of the page in memory; nothing else can be asked for."""
+    """Every file of the page in memory, its texts once somebody reads them; nothing else can be asked for."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         """Read the folder."""
-        self._files = {each.name: _read(each) for each in sorted(folder.iterdir()) if each.suffix in _MEDIA}
+        self._files = {
+            each.name: _file(each.suffix, each.read_bytes())
+            for each in sorted(folder.iterdir())
+            if each.suffix in _MEDIA
+        }
+
+    async def load(self, name: str) -> File:
+        """Return a file by its name, without blocking; raises ``RequestRefused`` like ``find``."""
+        known = self._files.get(name)
+        return await asyncio.to_thread(self.find, name) if known is None else known
 
     def find(self, name: str) -> File:
         """Return a file by its name; raises ``RequestRefused`` for any that there is not."""
-        found = self._files.get(INDEX if name in ADDRESSES else name)
-        if found is None:
-            raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such file", remedy="open /my/")
-        return found
+        known = INDEX if name in ADDRESSES else name
+        if known not in self._files:
+            language = _LANGUAGE_OF.get(known)
+            if language is None:
+                raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such file", remedy="open /my/")
+            self._files[known] = _file(".json", words(language))
+        return self._files[known]
 
 
-def _read(path: Path) -> File:
-    content = path.read_bytes()
+def _file(suffix: str, content: bytes) -> File:
     tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-    return File(_MEDIA[path.suffix], content, gzip.compress(content, mtime=0), tag)
+    return File(_MEDIA[suffix], content, gzip.compress(content, mtime=0), tag)
 
 
 def answer_with(request: web.Request, file: File) -> web.Response:

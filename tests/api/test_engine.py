@@ -17,6 +17,8 @@ from tests.api.serving import filled
 from tests.api.test_openapi import operation_of, validator
 from tests.storage.template import settings_of
 
+pytestmark = pytest.mark.both_databases
+
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"
 SOON_S = 60.0
 FOREIGN = ("flat-2", "flat-3", "caretaker")

@@ -17,7 +17,7 @@ from meter_bridge.core.calendar import SLOT_MS
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.runtime.bridge import prepare
 from meter_bridge.storage import changeset as ops, tables
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.writer import ThreadWriter
 
@@ -69,7 +69,7 @@ async def commits(store: ThreadWriter, over: asyncio.Event) -> list[float]:
     """Commit until it is over; return how long each took, in ms."""
     took: list[float] = []
     while not over.is_set():
-        work = Work()
+        work = Changeset()
         work.add(ops.UPSERT_WATERMARK, {"id": 1, "seq": len(took)})
         begun = time.perf_counter()
         await store.commit(work)

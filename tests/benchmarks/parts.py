@@ -69,15 +69,12 @@ async def bridge(
     data: Path,
     broker_port: int,
     *,
-    decode_only: bool = False,
     settle: bool = True,
     ahead_ms: int = 0,
 ) -> BridgeProcess:
     """Start the bridge on an installation, its clock ahead; with ``settle``, wait until it listens, idle."""
-    log = folder / ("decode-only.log" if decode_only else "bridge.log")
+    log = folder / "bridge.log"
     environment = {"PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{broker_port}"}
-    if decode_only:
-        environment["PREPAID_METER_DECODE_ONLY"] = "yes"
     process = BridgeProcess(data, free_port(), log, environment)
     if ahead_ms:
         process.command = [
@@ -88,18 +85,31 @@ async def bridge(
             *process.command[3:],
         ]
     begun = log.stat().st_size if log.exists() else 0
-    if decode_only:
-        await OwnedProcess.start(process)
-    else:
-        await process.start()
+    await process.start()
+    if settle:
+        await _listening(process, begun)
+    return process
+
+
+async def base_line(folder: Path, data: Path, broker_port: int) -> OwnedProcess:
+    """Start a process that only decodes what an installation's meters send; wait until it listens, idle."""
+    log = folder / "decode-only.log"
+    program = [sys.executable, "-m", "tests.benchmarks.decode_only"]
+    broker = f"mqtt://{LOOPBACK}:{broker_port}"
+    process = OwnedProcess("the base line", [*program, str(data), broker], log)
+    await process.start()
+    await _listening(process, 0)
+    return process
+
+
+async def _listening(process: OwnedProcess, begun: int) -> None:
+    """Wait until a process has subscribed, as its log says, and has nothing left to do."""
 
     async def subscribed() -> bool:
-        return log.exists() and b"connected to the broker" in log.read_bytes()[begun:]
+        return process.log.exists() and b"connected to the broker" in process.log.read_bytes()[begun:]
 
-    if settle:
-        await process.until_ready(subscribed, 60)
-        await quiet(process)
-    return process
+    await process.until_ready(subscribed, 60)
+    await quiet(process)
 
 
 def cpu_s(process: OwnedProcess) -> float:

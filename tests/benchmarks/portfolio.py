@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from meter_bridge.core.calendar import SLOT_MS, day_start, next_month
 from meter_bridge.core.rating.rating import Terms
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
-from meter_bridge.engine.export.parquet_file import ROW_GROUP_ROWS, SEGMENT_SCHEMA
+from meter_bridge.engine.export.parquet_file import ROW_GROUP_ROWS
 from tests.benchmarks.rating import tariff
+from tests.exported import SEGMENT_SCHEMA
 from tests.oracles.described import Example, Load, Meaning
 from tests.oracles.pricing import version_of
 

@@ -16,7 +16,7 @@ from meter_bridge.devices.registry import build_drivers
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.runtime.bridge import NoDevices
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.writer import execute
 from tests.benchmarks.installation import install
@@ -36,16 +36,16 @@ class Held:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.works: list[Work] = []
+        self.works: list[Changeset] = []
 
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         """Hold a unit."""
         self.works.append(work)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
 
-    def see_room(self) -> None:
+    def check_disk_space(self) -> None:
         """There is always room."""
 
     def recover(self) -> None:

@@ -28,12 +28,13 @@ from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.tariff.bands import Band
 from meter_bridge.core.tariff.tariff import BlockSchedule, TariffVersion, Timeline
 from meter_bridge.engine.export.exporter import manifest_rows, watermark_row
-from meter_bridge.engine.export.parquet_file import ROLLUP_SCHEMA, ROW_GROUP_ROWS
+from meter_bridge.engine.export.parquet_file import ROW_GROUP_ROWS
 from meter_bridge.storage import tables
 from meter_bridge.storage.segment_files import ExportFile
 from tests.benchmarks.portfolio import YEAR, account, version, write_month, year
 from tests.benchmarks.progress import bar
 from tests.dashboard.sample_house import House
+from tests.exported import ROLLUP_SCHEMA
 
 UNITS: Final = 500
 FULL: Final = 10_000

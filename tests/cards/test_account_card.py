@@ -34,7 +34,7 @@ async def test_it_says_what_is_left_and_how_long_it_lasts(page: Page) -> None:
 
 async def test_this_period_is_a_ladder_with_the_present_block(page: Page) -> None:
     await show(page, ONE)
-    ladder = page.get_by_role("img", name="Use of this period by block: Block 2 of 3")
+    ladder = page.get_by_role("img", name="Usage this period by block: Block 2 of 3")
     widths = await ladder.locator(".fill").evaluate_all("fills => fills.map((fill) => fill.style.width)")
     assert widths == ["100%", "60%", "0%"]
     rows = await page.locator("table tbody tr").all_inner_texts()
@@ -91,8 +91,8 @@ async def test_a_name_is_text_and_never_markup(page: Page) -> None:
 
 
 async def test_an_account_that_is_gone_says_what_to_do(page: Page) -> None:
-    assert "no longer here" in await show(page, {})
-    assert "Choose an account" in await show(page, ONE, {"device": ""})
+    assert "no longer exists" in await show(page, {})
+    assert "Select an account" in await show(page, ONE, {"device": ""})
 
 
 async def test_an_entity_can_stand_for_the_device(page: Page) -> None:

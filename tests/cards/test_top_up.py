@@ -22,7 +22,7 @@ async def test_money_is_booked_only_after_it_was_confirmed(page: Page) -> None:
     await page.keyboard.type("100")
     await page.get_by_label("Receipt").fill("receipt 7")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_text("Book ZAR 100.00 for Fern Cottage?")).to_be_visible()
+    await expect(page.get_by_text("Top up Fern Cottage by ZAR 100.00?")).to_be_visible()
     assert await page.evaluate("hass.calls") == []
 
     await page.get_by_role("button", name="Top up ZAR 100.00").click()
@@ -41,7 +41,7 @@ async def test_it_shows_where_the_money_went(page: Page) -> None:
     assert [row.split("\t") for row in rows] == [
         ["Arrears", "ZAR\u00a010.00"],
         ["Balance", "ZAR\u00a090.00"],
-        ["Balance now", "ZAR\u00a0277.12"],
+        ["New balance", "ZAR\u00a0277.12"],
     ]
     await page.keyboard.press("Escape")
     await expect(page.locator("dialog")).to_have_count(0)
@@ -65,22 +65,22 @@ async def test_a_refusal_says_why_and_to_look_before_trying_again(page: Page) ->
     await page.get_by_role("button", name="Top up ZAR").click()
     alert = page.get_by_role("alert")
     await expect(alert).to_contain_text("The bridge refused: too much.")
-    await expect(alert).to_contain_text("Look at the last top-up")
+    await expect(alert).to_contain_text("Check the last top-up")
 
 
 async def test_going_back_keeps_what_was_typed(page: Page) -> None:
     await opened(page)
     await page.keyboard.type("12.5")
-    await page.get_by_label("Paid by").select_option("mobile")
+    await page.get_by_label("Payment method").select_option("mobile")
     await page.get_by_role("button", name="Continue").click()
     await page.get_by_role("button", name="Back").click()
     await expect(page.get_by_label("Amount in ZAR")).to_have_value("12.5")
-    await expect(page.get_by_label("Paid by")).to_have_value("mobile")
+    await expect(page.get_by_label("Payment method")).to_have_value("mobile")
 
 
 async def test_the_last_amount_is_offered_again_unless_amounts_are_set(page: Page) -> None:
     await opened(page)
-    await page.get_by_role("button", name="As last time: ZAR 100.00").click()
+    await page.get_by_role("button", name="Same as last time: ZAR 100.00").click()
     await expect(page.get_by_label("Amount in ZAR")).to_have_value("100")
     await opened(page, amounts="50 100 x -2")
     assert await page.locator(".choices button").all_inner_texts() == ["ZAR\u00a050.00", "ZAR\u00a0100.00"]

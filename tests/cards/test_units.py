@@ -6,8 +6,8 @@ from typing import Any
 from playwright.async_api import Page, expect
 import pytest
 
-WORDS = Path(__file__).parents[2] / "custom_components" / "prepaid_meter" / "frontend" / "words"
-LANGUAGES = sorted(path.stem for path in WORDS.glob("*.json"))
+LOCALES = Path(__file__).parents[2] / "custom_components" / "prepaid_meter" / "frontend" / "locales"
+LANGUAGES = sorted(path.stem for path in LOCALES.glob("*.json"))
 
 OFF = {"sensor.supply_state": ["disconnected", {"reason": "credit_exhausted"}]}
 LOW = {"binary_sensor.low_credit": ["on", {}]}
@@ -56,7 +56,7 @@ async def test_hundreds_of_units_are_searched_and_shown_in_pages(page: Page) -> 
     await page.get_by_role("searchbox").fill("unit 59")
     assert await names(page) == ["Unit 59", *[f"Unit {n}" for n in range(590, 600)]]
     await page.get_by_role("searchbox").fill("nobody")
-    await expect(page.get_by_text("No unit matches.")).to_be_visible()
+    await expect(page.get_by_text("No matching units.")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ async def test_every_language_fits_a_phone(page: Page, tag: str, language: str) 
     config = {"device": "x"} if tag == "prepaid-meter-card" else {}
     wide = await page.evaluate(
         """async ([tag, accounts, config, language]) => {
-          await words.loadWords(language);
+          await localize.loadLanguage(language);
           const locale = { language, number_format: "language", time_format: "24" };
           const card = await show(tag, config, makeHass(accounts, { language, locale }));
           const all = [...card.shadowRoot.querySelectorAll("*")];
           const room = card.getBoundingClientRect().right;
-          const beyond = all.filter((each) => each.getBoundingClientRect().right > room + 0.5);
-          return beyond.map((each) => each.outerHTML);
+          const beyond = all.filter((element) => element.getBoundingClientRect().right > room + 0.5);
+          return beyond.map((element) => element.outerHTML);
         }""",
         [tag, units, config, language],
     )
@@ -109,9 +109,9 @@ async def test_the_language_can_be_changed_and_changed_back(page: Page) -> None:
 
 async def test_a_quiet_house_says_so(page: Page) -> None:
     await show(page, {"a": {"name": "Flat 1"}}, attention=True)
-    await expect(page.get_by_text("No unit needs attention.")).to_be_visible()
+    await expect(page.get_by_text("No units need attention.")).to_be_visible()
     await show(page, {})
-    await expect(page.get_by_text("No prepaid account is here yet.")).to_be_visible()
+    await expect(page.get_by_text("No prepaid accounts yet.")).to_be_visible()
 
 
 async def test_a_row_opens_the_card_of_its_unit_and_gives_the_focus_back(page: Page) -> None:

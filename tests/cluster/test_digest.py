@@ -36,6 +36,7 @@ async def told(*owners: Owner) -> None:
             await owner.bridge.notices.stop()
 
 
+@pytest.mark.both_databases
 async def test_the_first_bridge_sums_up_the_units_of_all(divided: Street) -> None:
     async with hook() as receiver:
         write_people(divided.data, receiver)

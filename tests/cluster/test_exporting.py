@@ -154,6 +154,7 @@ async def test_a_folder_that_lost_files_is_filled_anew(both: Street, lost: str) 
     assert shown(both, data) == ({"n1": 4_000, "s1": 4_000}, 0)
 
 
+@pytest.mark.both_databases
 async def test_files_of_a_database_that_went_another_way_are_not_shown(both: Street) -> None:
     """As after an older backup was restored: entries of the same numbers are others."""
     data = both.data.parent / "b"
@@ -261,6 +262,7 @@ async def test_payments_of_every_shard_are_shown_the_newest_first(exported: Stre
         assert least <= len(found) < 40
 
 
+@pytest.mark.both_databases
 @pytest.mark.postgresql
 async def test_a_worker_exports_for_its_machine_what_it_does_not_own(
     tmp_path: Path, server_database: URL

@@ -19,8 +19,7 @@ from meter_bridge.protocol.messages import Role
 from meter_bridge.runtime.bridge import Outside, running
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import open_reader, open_writer
-from meter_bridge.storage.lease import Leases
-from meter_bridge.storage.leased import LeasedOwnership
+from meter_bridge.storage.lease import LeasedOwnership, Leases
 from meter_bridge.storage.shards import WHOLE, Shard
 from tests.engine.harness import LANDLORD, VirtualTime
 from tests.engine.test_shards import TWO, Street, street

@@ -132,6 +132,7 @@ async def test_a_payment_of_no_order_is_credited_to_an_account_of_either_shard_a
     assert booked(pair, "n1") == []
 
 
+@pytest.mark.both_databases
 async def test_what_waits_is_told_of_by_the_order_s_bridge_alone(pair: Pair) -> None:
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"), amount="7.00")
     for owner in pair.owners:
@@ -145,6 +146,7 @@ async def test_what_waits_is_told_of_by_the_order_s_bridge_alone(pair: Pair) -> 
     assert pair.owners[1].engine.session.installation.alerts == {}
 
 
+@pytest.mark.both_databases
 async def test_a_landlord_of_one_site_credits_no_payment_of_a_site_of_another_shard(pair: Pair) -> None:
     await tell(pair, 0, "e1", "succeeded", payment="p1", order=await order(pair, 0, "s1"), amount="7.00")
     payments = pair.owners[0].bridge.payments

@@ -136,6 +136,7 @@ async def test_a_tenant_sees_the_own_account_alone_at_every_worker(pair: Pair) -
         assert (await pair.get(which, "/api/v1/accounts/n1", "tenant"))[0] == 404
 
 
+@pytest.mark.both_databases
 @pytest.mark.invariant(15)
 async def test_a_customer_comes_in_at_any_worker_and_sees_the_own_account_alone(pair: Pair) -> None:
     made = await pair.owners[1].bridge.page.make_access(LANDLORD, "s1")
@@ -180,6 +181,7 @@ async def test_the_local_operator_of_one_machine_reaches_the_accounts_of_the_oth
                 assert answer.status == 200
 
 
+@pytest.mark.both_databases
 async def test_a_history_asks_every_shard_or_that_of_the_account(pair: Pair) -> None:
     status, body = await pair.get(1, "/api/v1/history")
     assert (status, body["next_account"]) == (200, None)
@@ -205,6 +207,7 @@ async def test_a_wrong_token_is_refused_for_a_list_and_for_a_websocket(pair: Pai
     assert (await pair.get(0, "/api/v1/ws", "wrong"))[0] == 401
 
 
+@pytest.mark.both_databases
 async def test_a_websocket_tells_of_all_shards_under_numbers_that_rise_and_resumes(pair: Pair) -> None:
     headers = {"Authorization": f"Bearer {pair.tokens['all']}"}
     async with pair.session.ws_connect(pair.urls[0] + "/api/v1/ws", headers=headers) as socket:

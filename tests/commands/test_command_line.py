@@ -153,7 +153,7 @@ def test_a_second_bridge_is_exit_code_3(run: Command, data: Path) -> None:
     finally:
         lock.release()
     assert code == 3
-    assert "end the other bridge" in err
+    assert "stop the other bridge" in err
 
 
 def test_run_passes_its_options_on(run: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

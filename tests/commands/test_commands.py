@@ -94,7 +94,7 @@ def test_a_supply_is_held_with_a_reason(run: Command, bridge: StandIn) -> None:
 
 def test_a_supply_is_not_held_without_a_reason(run: Command, bridge: StandIn) -> None:
     code, _, err = run("supply", "flat-1", "off")
-    assert (code, err) == (2, "error: 'off' wants a reason\n  add --reason TEXT\n")
+    assert (code, err) == (2, "error: 'off' requires a reason\n  add --reason TEXT\n")
     assert bridge.calls == []
 
 
@@ -104,11 +104,11 @@ def test_meters_are_shown_as_an_aligned_table(run: Command, bridge: StandIn) -> 
     code, out, _ = run("meters")
     assert code == 0
     assert out == (
-        "METER         ADDRESS                 ACCOUNT    REGISTER    CHARGED    POWER  STATE\n"
-        "flat-1-meter  tasmota:flat-1-meter/1  flat-1    1.000 kWh  0.500 kWh        –  online\n"
-        "flat-2-meter  tasmota:flat-2-meter/1  flat-2    1.000 kWh  0.500 kWh  1,234 W  quarantined\n"
-        "shop-1-meter  tasmota:shop-1-meter/1  shop-1            –          –        –  not heard of yet\n"
-        "found         tasmota:found/1         nobody's  1.000 kWh  0.500 kWh        –  online\n"
+        "METER         ADDRESS                 ACCOUNT      REGISTER    CHARGED    POWER  STATE\n"
+        "flat-1-meter  tasmota:flat-1-meter/1  flat-1      1.000 kWh  0.500 kWh        –  online\n"
+        "flat-2-meter  tasmota:flat-2-meter/1  flat-2      1.000 kWh  0.500 kWh  1,234 W  quarantined\n"
+        "shop-1-meter  tasmota:shop-1-meter/1  shop-1              –          –        –  never seen\n"
+        "found         tasmota:found/1         unassigned  1.000 kWh  0.500 kWh        –  online\n"
     )
     assert run("meters", "list") == (code, out, "")
 
@@ -135,8 +135,8 @@ def test_meters_as_json_are_those_of_the_api(run: Command, bridge: StandIn, comm
 @pytest.mark.parametrize(
     "outcome, told",
     [
-        ("charged", "flat-1-meter: the reading was taken\n  charged  0.250 kWh\n"),
-        ("unchanged", "flat-1-meter: the reading tells nothing new; nothing is charged\n"),
+        ("charged", "flat-1-meter: reading recorded\n  charged  0.250 kWh\n"),
+        ("unchanged", "flat-1-meter: reading unchanged; nothing is charged\n"),
     ],
 )
 def test_a_reading_is_told(run: Command, bridge: StandIn, outcome: ReadingOutcome, told: str) -> None:
@@ -156,7 +156,7 @@ def test_a_meter_is_replaced_once_per_key(run: Command, bridge: StandIn) -> None
         code, out, _ = run(*REPLACE, "--reason", "burnt", "--key", "k", "--confirmed")
         assert (code, out) == (
             0,
-            "flat-1-meter: counting goes on from 1.000 kWh, 0.500 kWh charged in all\n",
+            "flat-1-meter: counting continues from 1.000 kWh, 0.500 kWh charged in total\n",
         )
     assert bridge.replaced == {
         ("flat-1-meter", "k"): ReplacementOrder("812.4", "0.0", "burnt", confirmed=True)
@@ -175,7 +175,7 @@ def test_a_replacement_wants_a_reason_and_both_readings(run: Command, bridge: St
 
 
 def test_registers_that_wait_for_a_decision_are_listed(run: Command, bridge: StandIn) -> None:
-    assert run("quarantine", "list")[1] == "No register waits for a decision.\n"
+    assert run("quarantine", "list")[1] == "No registers are quarantined.\n"
     view = QuarantineView(cause="fell", opened_at="2026-03-03T07:15:00.000Z", register_wh=120)
     bridge.held["flat-1"] = {"quarantined": True, "quarantine": view}
     assert run("quarantine", "list")[1] == (
@@ -201,7 +201,7 @@ def test_a_register_is_not_decided_without_a_reason(run: Command, bridge: StandI
 def test_a_new_token_alone_is_on_standard_output(run: Command, bridge: StandIn) -> None:
     code, out, err = run("token", "create", "--name", "HA", "--role", "landlord", "--all-sites")
     assert (code, out) == (0, f"pmb_t1_{SECRET}\n")
-    assert "shown this once" in err
+    assert "shown only once" in err
 
 
 def test_tokens_are_listed_and_revoked(run: Command, bridge: StandIn) -> None:
@@ -210,9 +210,9 @@ def test_tokens_are_listed_and_revoked(run: Command, bridge: StandIn) -> None:
     run("token", "create", "--name", "Flat", "--role", "tenant", "--account", "flat-1", "--days", "365")
     assert run("token", "revoke", "t1")[0] == 0
     assert run("token", "list")[1] == (
-        "ID  NAME  ROLE      SEES       MADE        EXPIRES     STATE\n"
+        "ID  NAME  ROLE      ACCESS     CREATED     EXPIRES     STATE\n"
         "t1  HA    landlord  all sites  2026-03-01  never       revoked 2026-03-01\n"
-        "t2  Flat  tenant    flat-1     2026-03-01  2027-03-01  in force\n"
+        "t2  Flat  tenant    flat-1     2026-03-01  2027-03-01  active\n"
     )
     assert run("token", "revoke", "t9")[0] == 1
 
@@ -232,7 +232,7 @@ def test_apply_dry_run_only_shows(run: Command, bridge: StandIn, site_file: Path
 def test_apply_does_nothing_where_nothing_changes(run: Command, bridge: StandIn, site_file: Path) -> None:
     bridge.changes = ()
     code, out, _ = run("apply", str(site_file))
-    assert (code, out) == (0, "The installation is as the file says; nothing changes.\n")
+    assert (code, out) == (0, "No changes: the installation matches the file.\n")
     assert len(bridge.calls) == 1
 
 
@@ -270,7 +270,7 @@ def test_apply_without_a_person_wants_yes(
 def test_check_says_what_is_in_a_site_file(run: Command, site_file: Path) -> None:
     code, out, _ = run("check", str(site_file))
     assert code == 0
-    assert out == f"{site_file} is right: 1 site, 1 tariff, 1 account, 1 meter\n"
+    assert out == f"{site_file} is valid: 1 site, 1 tariff, 1 account, 1 meter\n"
 
 
 @pytest.mark.parametrize("command", [("check",), ("apply", "--yes")])
@@ -368,7 +368,7 @@ def test_vouchers_are_listed_sold_blocked_and_redeemed(run: Command, bridge: Sta
     ]
     assert run("voucher", "list", "7KQ2MX")[1].splitlines()[1].split() == ["7KQ2MX-0001", "good"]
     assert run("voucher", "sell", "7KQ2MX-0001", "--to", "shop")[1] == "Sold: 7KQ2MX-0001\n"
-    assert run("voucher", "block", "7KQ2MX-0001", "--reason", "torn")[1] == "Blocked: 7KQ2MX-0001\n"
+    assert run("voucher", "block", "7KQ2MX-0001", "--reason", "torn")[1] == "Voided: 7KQ2MX-0001\n"
     assert run("voucher", "block", "--reason", "torn")[0] == 1
     assert "booked as top-up-1" in run("voucher", "redeem", "flat-1", "1234 5678 9012 3456 7890")[1]
     code, _, err = run("voucher", "redeem", "flat-1", "0" * 20)
@@ -379,8 +379,8 @@ def test_tenancies_show_what_is_left_with_whom(run: Command, bridge: StandIn) ->
     code, out, _ = run("tenancies", "flat-1", "--outstanding")
     assert code == 0
     assert out == (
-        "ACCOUNT  N  CUSTOMER    FROM        UNTIL             LEFT\n"
-        "flat-1   1  N. Dlamini  2026-03-01  2026-03-01  ZAR -25.00\n"
+        "ACCOUNT  N  CUSTOMER    FROM        UNTIL       OUTSTANDING\n"
+        "flat-1   1  N. Dlamini  2026-03-01  2026-03-01   ZAR -25.00\n"
     )
     assert run("tenancies")[1].count("N. Dlamini") == 3
 
@@ -391,7 +391,7 @@ def test_debts_show_what_customers_owe_with_the_sum(run: Command, bridge: StandI
     assert out.splitlines()[1].split() == [
         *("flat-1", "N.", "Dlamini", "tenancy", "1,", "moved", "out", "ZAR", "25.00")
     ]
-    assert out.splitlines()[-1] == "ZAR 75.00 in all"
+    assert out.splitlines()[-1] == "ZAR 75.00 in total"
     assert json.loads(run("debts", "--json")[1])["debts"][0]["owed"] == 25_000_000
 
 
@@ -414,7 +414,7 @@ def test_a_cash_top_up_comes_with_a_receipt(run: Command, bridge: StandIn, tmp_p
     assert code == 0
     assert paper.read_bytes().startswith(b"%PDF-")
     code, _, err = run("top-up", "flat-1", "50.00", "--receipt", str(paper))
-    assert (code, "exists already" in err) == (1, True)
+    assert (code, "already exists" in err) == (1, True)
     assert len(bridge.booked) == 1
 
 
@@ -422,9 +422,9 @@ def test_a_statement_is_held_against_the_journal(run: Command, bridge: StandIn, 
     file = tmp_path / "statement.csv"
     file.write_bytes("id,amount,Empf\u00e4nger\nQK1,50.00,M\u00fcller\n".encode("cp1252"))
     code, out, _ = run("payments", "reconcile", "till", str(file), "--currency", "ZAR")
-    assert (code, out) == (0, "2 payments agree, 0 do not.\n")
+    assert (code, out) == (0, "2 payments match, 0 do not.\n")
     code, _, err = run("payments", "reconcile", "till", str(file), "--column", "sum=amount")
-    assert "WHAT is one of" in err
+    assert "WHAT must be one of" in err
 
 
 def test_what_waits_is_listed_and_decided(run: Command, bridge: StandIn) -> None:
@@ -468,14 +468,14 @@ def test_closed_alerts_are_listed_where_asked_for(run: Command, bridge: StandIn)
     )
     assert bridge.calls == ["alerts False 1000"]
     bridge.alert_list = []
-    assert run("alerts", "list", "--all")[1] == "There was no alert yet.\n"
-    assert run("alerts")[1] == "No alert is open.\n"
+    assert run("alerts", "list", "--all")[1] == "There have been no alerts.\n"
+    assert run("alerts")[1] == "There are no open alerts.\n"
 
 
 def test_an_alert_is_acknowledged(run: Command, bridge: StandIn) -> None:
     assert run("alerts", "acknowledge", "broker") == (
         0,
-        "broker: seen; it closes by itself when its cause is gone\n",
+        "broker: acknowledged; it closes automatically when its cause is resolved\n",
         "",
     )
     code, _, err = run("alerts", "acknowledge", "alert-9")
@@ -483,11 +483,11 @@ def test_an_alert_is_acknowledged(run: Command, bridge: StandIn) -> None:
 
 
 def test_a_clock_in_doubt_is_shown_and_confirmed(run: Command, bridge: StandIn) -> None:
-    assert run("clock") == (0, "The bridge believes its clock.\n", "")
+    assert run("clock") == (0, "The bridge trusts its clock.\n", "")
     bridge.alert_list.append(replace(alert("alert-1", None), kind=AlertKind.CLOCK_WRONG, message="it jumped"))
-    assert run("clock")[1].startswith("it jumped\n  look at 'date'")
+    assert run("clock")[1].startswith("it jumped\n  check 'date'")
     shown = json.loads(run("clock", "--json")[1])
     assert (shown["believed"], [each["id"] for each in shown["alerts"]]) == (False, ["alert-1"])
     assert "confirm_clock" not in bridge.calls
-    assert run("clock", "confirm")[1] == f"The clock is taken as right; the bridge goes on at {NOW}.\n"
+    assert run("clock", "confirm")[1] == f"Clock confirmed; the bridge continues at {NOW}.\n"
     assert bridge.calls[-1] == "confirm_clock"

@@ -14,10 +14,10 @@ from tests.storage.template import new_database
 @pytest.mark.parametrize(
     "source,target,message",
     [
-        ("bridge.db", "postgresql://bridge:hidden@db/prepaid", "shows its password"),
+        ("bridge.db", "postgresql://bridge:hidden@db/prepaid", "exposes its password"),
         ("bridge.db", "env:NOT_SET", "NOT_SET is not set"),
         ("bridge.db", "bridge.db", "the same database"),
-        ("bridge.db", "oracle://db", "is no address of a database"),
+        ("bridge.db", "oracle://db", "is not the address of a database"),
     ],
 )
 def test_a_wrong_address_is_refused_with_a_remedy(
@@ -41,5 +41,5 @@ def test_the_tables_are_shown_with_what_proves_them_equal(
     code, out, err = run("migrate", str(source), "env:TARGET")
     assert (code, err) == (0, "")
     assert "journal_entry" in out
-    assert "all tables equal, the books are right" in out
+    assert "all tables equal, books correct" in out
     server.execute("DROP DATABASE by_command WITH (FORCE)")

@@ -10,6 +10,7 @@ from meter_bridge.storage.database import DATABASE_NAME
 from tests.commands.conftest import EXAMPLE, Command
 
 
+@pytest.mark.both_databases
 @pytest.mark.invariant(8)
 def test_a_top_up_outlives_the_command_and_counts_once(run: Command, installed: Path) -> None:
     for _ in range(2):
@@ -20,7 +21,7 @@ def test_a_top_up_outlives_the_command_and_counts_once(run: Command, installed: 
 
 def test_applying_the_same_file_again_changes_nothing(run: Command, installed: Path) -> None:
     code, out, _ = run("apply", str(EXAMPLE))
-    assert (code, out) == (0, "The installation is as the file says; nothing changes.\n")
+    assert (code, out) == (0, "No changes: the installation matches the file.\n")
 
 
 @pytest.mark.sqlite("the backup is looked at as the file of another installation")
@@ -28,7 +29,7 @@ def test_applying_the_same_file_again_changes_nothing(run: Command, installed: P
 def test_the_books_of_an_installation_and_of_its_backup_are_right(run: Command, installed: Path) -> None:
     run("top-up", "flat-1", "100.00")
     code, out, _ = run("verify")
-    assert (code, out) == (0, f"{installed / DATABASE_NAME}: the books are right\n")
+    assert (code, out) == (0, f"{installed / DATABASE_NAME}: the books are correct\n")
     copied = installed / "copy"
     copied.mkdir()
     assert run("backup", str(copied / DATABASE_NAME))[0] == 0
@@ -75,6 +76,7 @@ def test_a_backup_never_overwrites(run: Command, installed: Path) -> None:
     assert (installed / "copy.db").read_text() == "mine"
 
 
+@pytest.mark.both_databases
 def test_a_backup_is_for_its_owner_alone_and_one_file(run: Command, installed: Path) -> None:
     folder = installed / "backups"
     folder.mkdir()
@@ -97,7 +99,11 @@ def test_a_backup_into_no_folder_is_refused(run: Command, installed: Path) -> No
         ("top-up flat-9 10.00", "no account 'flat-9'", "'meter-bridge accounts'"),
         ("refund flat-1 5.00 --reason=", "reason", "at least 1 character"),
         ("refund flat-1 5.00 --reason r", "not possible now (amount: ZAR 5.00)", "holds no credit"),
-        ("write-off flat-1 --reason r", "flat-1 owes nothing of its arrears", "nothing is to be"),
+        (
+            "write-off flat-1 --reason r",
+            "flat-1 owes nothing of its arrears",
+            "there is nothing to write off",
+        ),
         ("reverse flat-1 entry-99 --reason r", "entry entry-99", "'meter-bridge ledger'"),
         ("debt open flat-1 Old 5.00 --rate 1 --reason r", "debt: Old", "lower-case letters"),
         ("debt open flat-1 old 5.00 --percent 120 --reason r", "percent: 120", "100 or less"),
@@ -153,10 +159,10 @@ def test_moving_out_tells_the_final_settlement(run: Command, installed: Path) ->
 def test_a_term_that_nothing_changes_is_refused(run: Command, installed: Path) -> None:
     assert run("debt", "open", "flat-1", "old", "30.00", "--rate", "1", "--reason", "r")[0] == 0
     for rest, what in (
-        (("change", "flat-1", "old"), "wants something to change"),
+        (("change", "flat-1", "old"), "requires something to change"),
         (("change", "flat-1", "old", "10.00", "--rate", "2"), "takes no AMOUNT (10.00)"),
         (("close", "flat-1", "old", "--rate", "2"), "takes no --rate"),
-        (("open", "flat-1", "new", "--rate", "2"), "wants what is owed"),
+        (("open", "flat-1", "new", "--rate", "2"), "requires the amount owed"),
     ):
         code, _, err = run("debt", *rest, "--reason", "r")
         assert (code, what in err) == (2, True)
@@ -165,7 +171,7 @@ def test_a_term_that_nothing_changes_is_refused(run: Command, installed: Path) -
 def test_only_a_running_bridge_has_a_clock_to_confirm(run: Command, installed: Path) -> None:
     code, out, err = run("clock", "confirm")
     assert (code, out) == (3, "")
-    assert "no bridge runs in" in err
+    assert "no bridge is running in" in err
     assert "'meter-bridge run'" in err
 
 

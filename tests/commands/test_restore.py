@@ -79,7 +79,7 @@ def test_an_encrypted_backup_is_read_by_its_key_alone_and_comes_back(
     file = stick / "copy.age"
     before = names(installed)
     code, out, _ = run("backup", str(file), "--encrypt-to", public)
-    assert (code, out.endswith("proven, encrypted\n")) == (0, True)
+    assert (code, out.endswith("verified, encrypted\n")) == (0, True)
     assert SQLITE not in file.read_bytes()
     assert b"flat-1" not in file.read_bytes()
     assert file.stat().st_mode & 0o777 == 0o600
@@ -87,7 +87,7 @@ def test_an_encrypted_backup_is_read_by_its_key_alone_and_comes_back(
     assert run("restore", str(file), "--identity", secret, "--check")[0] == 0
     fresh = tmp_path / "fresh"
     code, out, _ = run("restore", str(file), "--identity", secret, "--data", str(fresh))
-    assert (code, "the books are right" in out) == (0, True)
+    assert (code, "the books are correct" in out) == (0, True)
     assert names(fresh) == [DATABASE_NAME, "bridge.lock"]
     assert (fresh / DATABASE_NAME).stat().st_mode & 0o777 == 0o600
     assert fresh.stat().st_mode & 0o777 == 0o700
@@ -261,4 +261,4 @@ def test_an_installation_on_a_server_is_restored_to_a_file(
 ) -> None:
     monkeypatch.setenv("PREPAID_METER_DATABASE", "postgresql://127.0.0.1:9/x")
     code, _, err = run("restore", "x.db")
-    assert (code, "--to a file" in err) == (1, True)
+    assert (code, "to a file with --to" in err) == (1, True)

@@ -14,15 +14,15 @@ def test_a_statement_is_shown_as_tables(run: Command, bridge: StandIn) -> None:
     assert code == 0
     assert out == (
         "flat-1: Flat-1, Rose\n"
-        "1 March 2026 – 31 March 2026 (not ended yet)\n"
+        "1 March 2026 – 31 March 2026 (in progress)\n"
         "\n"
-        "Opening in all         ZAR -5.00\n"
-        "Credits                ZAR 25.00\n"
-        "Charges               ZAR -14.38\n"
-        "Closing in all          ZAR 5.62\n"
-        "  Balance               ZAR 5.62\n"
-        "  Debt boiler           ZAR 0.00\n"
-        "Used, not yet posted   ZAR -0.02\n"
+        "Opening total              ZAR -5.00\n"
+        "Credits                    ZAR 25.00\n"
+        "Charges                   ZAR -14.38\n"
+        "Closing total               ZAR 5.62\n"
+        "  Balance                   ZAR 5.62\n"
+        "  Debt boiler               ZAR 0.00\n"
+        "Consumed, not yet posted   ZAR -0.02\n"
         "\n"
         "SINCE       CHARGE                  QUANTITY  PRICE  AMOUNT\n"
         "2026-03-01  Energy, block 1, peak  5.000 kWh   2.50   12.50\n"
@@ -68,7 +68,7 @@ def test_a_document_goes_into_a_file_and_not_to_a_terminal(
 @pytest.mark.parametrize(
     "arguments,message",
     [
-        (("--output", "march.doc"), "does not tell the format"),
+        (("--output", "march.doc"), "unknown format of"),
         (("--output", "/nowhere/march.csv"), "No such file or directory"),
     ],
 )

@@ -55,7 +55,7 @@ def test_check_says_what_is_right(run: Command, file: str) -> None:
     code, out, _ = run("tariff", "check", file)
     assert code == 0
     assert out == (
-        f"{file} is right: every minute of every year has one price in 1 version\n"
+        f"{file} is valid: every minute of every year has one price in 1 version\n"
         "  two@2026-04-01: 1 block, 3 bands, standing charge, VAT\n"
     )
 
@@ -140,7 +140,7 @@ def test_a_tariff_without_bands_has_no_hours_to_show(run: Command) -> None:
         "tariff", "show", str(EXAMPLES / "tariffs" / "kenya.yaml"), "kenya-domestic", "--year", "2026"
     )
     assert code == 0
-    assert "The same prices at all hours of the year." in out
+    assert "The same prices at all times." in out
     assert "00:00" not in out
 
 
@@ -162,7 +162,7 @@ def test_a_year_before_the_first_version_is_refused(run: Command, file: str) -> 
     code, _, error = run("tariff", "show", file, "two", "--year", "2025")
     assert code == 2
     assert "no version is in force in 2025" in error
-    assert "from 2026-04-01 on" in error
+    assert "from 2026-04-01" in error
 
 
 def test_price_explains_every_line(run: Command, file: str, load: str) -> None:
@@ -176,7 +176,7 @@ def test_price_explains_every_line(run: Command, file: str, load: str) -> None:
         "standing charge           2   0.50    1.00  0.05\n"
         "VAT 5 %                               0.63\n"
         "sum                                  13.23\n"
-        "The load does not cover this period: what is due at its begin or end may be missing.\n"
+        "The load does not cover the whole period: charges due at its start or end may be missing.\n"
     )
 
 
@@ -211,7 +211,7 @@ def test_a_load_before_the_first_version_has_no_price(run: Command, file: str, l
     Path(load).write_text("timestamp,kWh\n2026-03-31T23:00,1\n2026-04-01T00:00,1\n")
     code, _, error = run("tariff", "price", file, "two", load)
     assert code == 1
-    assert "the load begins 2026-03-31 23:00" in error
+    assert "the load profile starts at 2026-03-31 23:00" in error
 
 
 def test_what_the_tariff_charges_by_has_to_be_said(run: Command, file: str, load: str) -> None:
@@ -246,10 +246,10 @@ def test_units_are_priced_as_they_were_bought(run: Command, tmp_path: Path) -> N
     paid.write_text("timestamp,amount\n2026-03-01T00:00,200.00\n")
     code, out, _ = run("tariff", "price", file, "tshwane-residential", str(load), "--payments", str(paid))
     assert code == 0
-    used = [line.split() for line in out.splitlines() if line.startswith("used of")]
+    used = [line.split() for line in out.splitlines() if line.startswith("purchased units used")]
     assert [words[-3] for words in used] == ["10.000", "20.000"]
     assert "ZAR 200.00 paid" in out
-    assert "left: 28.379 kWh bought and not used" in out
+    assert "left: 28.379 kWh bought but not used" in out
     told = run("tariff", "price", file, "tshwane-residential", str(load), "--payments", str(paid), "--json")
     found = json.loads(told[1])
     assert (found["units_left_wh"], found["paid"]) == (28_379, 200_000_000)
@@ -261,8 +261,8 @@ def test_units_are_priced_as_they_were_bought(run: Command, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "text,what",
     [
-        ("time,amount\n", "begin the file with"),
-        ("timestamp,amount\n2026-03-01,0\n", "write more than zero"),
+        ("time,amount\n", "start the file with"),
+        ("timestamp,amount\n2026-03-01,0\n", "write an amount above zero"),
         ("timestamp,amount\n2026-03-01,ten\n", "like 200.00"),
         ("timestamp,amount\nsoon,10\n", "is not a time"),
     ],

@@ -1,4 +1,4 @@
-"""Automations in tests: what fired, and what a condition says."""
+"""Set up automations in tests and read the data of their runs."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ async def automate(
     options: dict[str, Any] | None = None,
     condition: dict[str, Any] | None = None,
 ) -> list[Event[Any]]:
-    """Set up an automation; return the list to which each of its runs adds what the trigger told."""
+    """Set up an automation; return a list to which each run adds its trigger data."""
     names = (
         "account", "account_id", "device_id", "amount", "balance", "threshold", "reason", "seconds_left",
         "runs_out", "last_top_up_at", "late",
@@ -41,6 +41,6 @@ async def automate(
     return runs
 
 
-def told(runs: list[Event[Any]]) -> list[dict[str, Any]]:
-    """Return what each run was told, without what is empty."""
+def trigger_data(runs: list[Event[Any]]) -> list[dict[str, Any]]:
+    """Return the trigger data of each run, without empty values."""
     return [{name: value for name, value in run.data.items() if value != ""} for run in runs]

@@ -1,4 +1,4 @@
-"""Blueprints in tests: an automation made of one, and what it did."""
+"""Set up automations from blueprints in tests."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 @contextmanager
 def blueprints_of_the_project() -> Generator[None]:
-    """Let Home Assistant look for blueprints in this repository."""
+    """Make Home Assistant load blueprints from this repository."""
     folder = PropertyMock(return_value=FOLDER.parent)
     with patch.object(DomainBlueprints, "blueprint_folder", folder):
         yield
@@ -49,14 +49,14 @@ def phone(hass: HomeAssistant, name: str) -> str:
 
 
 async def reload_automations(hass: HomeAssistant, name: str, inputs: dict[str, Any]) -> None:
-    """Reload the automation, as after a change in the editor."""
+    """Reload the automation, as the editor does after a change."""
     config = {"alias": name, "use_blueprint": {"path": f"{DOMAIN}/{name}.yaml", "input": inputs}}
     with patch("homeassistant.config.load_yaml_config_file", return_value={"automation": [config]}):
         await hass.services.async_call("automation", "reload", blocking=True)
 
 
 async def use_blueprint(hass: HomeAssistant, name: str, inputs: dict[str, Any]) -> None:
-    """Make an automation of a blueprint."""
+    """Create an automation from a blueprint."""
     config = {"alias": name, "use_blueprint": {"path": f"{DOMAIN}/{name}.yaml", "input": inputs}}
     assert await async_setup_component(hass, "automation", {"automation": [config]})
     await hass.async_block_till_done()

@@ -1,4 +1,4 @@
-"""Let Home Assistant's test harness find and load the integration."""
+"""Fixtures that load the integration in Home Assistant with a fake bridge."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
-# The harness has a package of the same name; the one that is imported first is the one that is searched.
+# The harness has a package with the same name; the first one imported is the one that is searched.
 from custom_components.prepaid_meter import coordinator
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.fake_bridge import INSTALLATION_ID, FakeBridge
@@ -22,9 +22,9 @@ type Eventually = Callable[[Callable[[], object]], Awaitable[None]]
 
 @pytest.fixture(autouse=True)
 def load_custom_integrations(request: pytest.FixtureRequest) -> None:
-    """Enable the integration, after the recorder, which has to be there before Home Assistant itself."""
+    """Enable the integration after the recorder, which must be set up before Home Assistant itself."""
     if "recorder_mock" in request.fixturenames:
-        # Every statement as a line of the log makes a test ten times slower, and no failure clearer.
+        # Logging every SQL statement makes a test ten times slower and explains no failure.
         for name in ("sqlalchemy.engine", "homeassistant.components.recorder"):
             logging.getLogger(name).setLevel(logging.WARNING)
         request.getfixturevalue("recorder_mock")
@@ -33,19 +33,19 @@ def load_custom_integrations(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def expected_lingering_timers(request: pytest.FixtureRequest) -> bool:
-    """Accept the timer that the harness's own MQTT client leaves behind."""
+    """Allow the timer that the harness's MQTT client leaves behind."""
     return "mqtt_mock" in request.fixturenames
 
 
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """Write snapshots as Home Assistant does: readable, and without the time of the run."""
+    """Write snapshots in the format of Home Assistant: readable, and without the time of the run."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 @pytest.fixture
 async def bridge(socket_enabled: None) -> AsyncGenerator[FakeBridge]:
-    """Run a stand-in bridge."""
+    """Run a fake bridge."""
     fake = FakeBridge()
     await fake.start()
     yield fake
@@ -54,20 +54,20 @@ async def bridge(socket_enabled: None) -> AsyncGenerator[FakeBridge]:
 
 @pytest.fixture(autouse=True)
 def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connect again at once, so that no test waits."""
+    """Reconnect at once, so that tests do not wait."""
     monkeypatch.setattr(coordinator, "FIRST_RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture(autouse=True)
 def no_blueprints_of_core() -> Generator[None]:
-    """Let automations not copy core's blueprints into the harness's own folder, which all workers share."""
+    """Keep automations from copying core's blueprints into the harness's folder, which all workers share."""
     with patch("homeassistant.components.blueprint.models.DomainBlueprints.async_populate"):
         yield
 
 
 @pytest.fixture
 def all_entities_enabled() -> Generator[None]:
-    """Enable also what is disabled by default."""
+    """Enable entities that are disabled by default as well."""
     target = "homeassistant.helpers.entity.Entity.entity_registry_enabled_default"
     with patch(target, new_callable=PropertyMock, return_value=True):
         yield
@@ -94,7 +94,7 @@ async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncGenerator[
 
 @pytest.fixture
 def eventually(hass: HomeAssistant) -> Eventually:
-    """Wait for something that comes over a real socket."""
+    """Wait for something that arrives over a real socket."""
 
     async def wait(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""A stand-in for the bridge: a real web server on 127.0.0.1 that speaks the contract and does as it is told.
+"""A fake bridge: a real web server on 127.0.0.1 that implements the protocol and responds as configured.
 
 It proves nothing about the bridge itself; contract tests and end-to-end tests do that with the real one.
 """
@@ -54,7 +54,7 @@ CONNECTED = SupplyView(
 
 
 def meter_view(meter_id: str = "meter-1", **changes: Any) -> MeterView:  # noqa: ANN401
-    """Return an online meter with everything known."""
+    """Return an online meter with all values known."""
     relay = RelayView(
         requested=RelayPosition.CLOSED,
         requested_at="2026-11-01T08:00:00.000Z",
@@ -117,7 +117,7 @@ def top_up_view(**changes: Any) -> TopUpView:  # noqa: ANN401
 
 
 def account_view(account_id: str = "flat-1", **changes: Any) -> AccountView:  # noqa: ANN401
-    """Return an account in credit with one meter and everything known."""
+    """Return an account in credit with one meter and all values known."""
     known = AccountView(
         id=account_id,
         name=account_id.replace("-", " ").capitalize(),
@@ -164,7 +164,7 @@ def account_view(account_id: str = "flat-1", **changes: Any) -> AccountView:  # 
 
 
 def rich_account(account_id: str = "flat-1", **changes: Any) -> AccountView:  # noqa: ANN401
-    """Return an account that has everything: phases, emergency credit, debts, limits, friendly hours."""
+    """Return an account with all features: phases, emergency credit, debts, limits, friendly hours."""
     phase = PhaseView(power_mw=500_000, voltage_mv=230_100, current_ma=2_200, power_factor_permille=985)
     meter = meter_view(
         f"meter-of-{account_id}",
@@ -202,7 +202,7 @@ def rich_account(account_id: str = "flat-1", **changes: Any) -> AccountView:  # 
 
 @dataclass
 class FakeBridge:
-    """State of the stand-in, and the levers by which tests move it."""
+    """The state of the fake bridge, and methods with which tests change it."""
 
     accounts: dict[str, AccountView] = field(default_factory=lambda: {"flat-1": account_view()})
     alerts: tuple[AlertView, ...] = ()
@@ -238,7 +238,7 @@ class FakeBridge:
     _runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen on 127.0.0.1, on the port of the last time if there was one."""
+        """Listen on 127.0.0.1, on the same port as before after a restart."""
         app = web.Application()
         app.add_routes(
             [
@@ -269,7 +269,7 @@ class FakeBridge:
             self._runner = None
 
     async def drop(self) -> None:
-        """Close every WebSocket, as a broken network does."""
+        """Close every WebSocket, like a network failure."""
         for socket in list(self._sockets):
             await socket.close()
 
@@ -279,27 +279,27 @@ class FakeBridge:
         return len(self._sockets)
 
     async def update(self, *accounts: AccountView, removed: tuple[str, ...] = ()) -> None:
-        """Change or remove accounts and push that."""
+        """Change or remove accounts and push the update."""
         self.accounts |= {account.id: account for account in accounts}
         for account_id in removed:
             del self.accounts[account_id]
         await self.send(
             {
                 "type": "update",
-                "accounts": [asdict(each) for each in accounts],
+                "accounts": [asdict(account) for account in accounts],
                 "removed": removed,
                 "alerts": None,
             }
         )
 
     async def update_alerts(self, *alerts: AlertView) -> None:
-        """Change the alerts that belong to no account and push that."""
+        """Change the alerts without an account and push the update."""
         self.alerts = alerts
         listed = [asdict(alert) for alert in alerts]
         await self.send({"type": "update", "accounts": [], "removed": [], "alerts": listed})
 
     async def happen(self, kind: EventKind, data: dict[str, Any], account_id: str | None = "flat-1") -> Event:
-        """Make a durable event and push it to whoever listens."""
+        """Create an event and push it to all subscribers."""
         self.seq += 1
         event = Event(
             seq=self.seq,

@@ -1,4 +1,4 @@
-"""What entities ask of the bridge: buttons, numbers, the update; and who is offered them."""
+"""Buttons, numbers and the update entity: their requests to the bridge, and which roles get them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.prepaid_meter import friendly
+from custom_components.prepaid_meter import friendly_hours
 from custom_components.prepaid_meter.client.protocol import (
     EmergencyCreditState,
     FriendlyHoursView,
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("all_entities_enabled")
 
 @pytest.fixture
 def bridge(bridge: FakeBridge) -> FakeBridge:
-    """Run a bridge whose account has everything."""
+    """Run a bridge with an account that has all features."""
     bridge.accounts["flat-1"] = rich_account()
     return bridge
 
@@ -70,7 +70,7 @@ async def test_an_armed_supply_is_confirmed_and_a_protection_reset(
     assert bridge.requests[0][2] == {"action": action}
 
 
-async def test_what_is_not_possible_now_is_refused_in_the_bridges_words(
+async def test_a_refusal_shows_the_bridges_message(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     bridge.refuse_with = (409, {"code": "conflict", "message": "Not armed.", "remedy": "Top up first."})
@@ -88,7 +88,7 @@ async def test_a_threshold_is_set_among_the_others_and_shown_at_once(
     assert value(hass, "number.flat_1_low_credit_threshold_2") == "7.5"
 
 
-async def test_a_threshold_that_is_no_more_is_unavailable(
+async def test_a_removed_threshold_is_unavailable(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -116,7 +116,7 @@ async def test_the_load_limit_is_set_in_watts(
         (Role.TENANT, {"confirm_supply", "select_emergency_credit"}),
     ],
 )
-async def test_a_token_is_offered_what_it_may_do_and_nothing_else(
+async def test_a_token_gets_only_the_entities_it_may_use(
     hass: HomeAssistant,
     bridge: FakeBridge,
     entry: MockConfigEntry,
@@ -127,16 +127,16 @@ async def test_a_token_is_offered_what_it_may_do_and_nothing_else(
     bridge.role = role
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    found = {
+    entities = {
         entity.translation_key if entity.domain == "button" else entity.domain
         for entity in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
         if entity.domain in {"button", "number", "switch"}
     }
-    assert found == offered
+    assert entities == offered
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_friendly_hours_begin_and_end_by_the_clock(
+async def test_friendly_hours_start_and_end_by_the_clock(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -153,7 +153,7 @@ async def test_friendly_hours_begin_and_end_by_the_clock(
     await eventually(lambda: getattr(hass.states.get(entity), "attributes", {}).get("start") == start)
     assert value(hass, entity) == "off"
     for at, shown in ((start, "on"), (end, "off")):
-        monkeypatch.setattr(friendly, "utcnow", lambda at=at: at)
+        monkeypatch.setattr(friendly_hours, "utcnow", lambda at=at: at)
         async_fire_time_changed(hass, at + timedelta(seconds=1))
         await hass.async_block_till_done()
         assert value(hass, entity) == shown
@@ -162,7 +162,7 @@ async def test_friendly_hours_begin_and_end_by_the_clock(
     assert value(hass, entity) == "off"
 
 
-async def test_a_supply_that_waits_for_its_cut_says_when(
+async def test_a_pending_cut_shows_its_time(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -188,7 +188,7 @@ async def test_emergency_credit_in_use_is_shown(
     assert value(hass, "sensor.flat_1_emergency_credit") == "unknown"
 
 
-async def test_a_phase_that_is_told_no_more_is_unknown(
+async def test_a_phase_that_is_no_longer_reported_is_unknown(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -201,7 +201,7 @@ async def test_a_phase_that_is_told_no_more_is_unknown(
     await eventually(lambda: value(hass, "sensor.flat_1_phase_1_voltage") == "unavailable")
 
 
-async def test_an_account_without_a_debt_gets_one_shown_when_it_begins(
+async def test_the_debt_sensor_appears_with_the_first_debt(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, eventually: Eventually
 ) -> None:
     bridge.accounts["flat-1"] = account_view()
@@ -214,7 +214,7 @@ async def test_an_account_without_a_debt_gets_one_shown_when_it_begins(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_an_armed_supply_is_off_for_the_switch(
+async def test_the_switch_of_an_armed_supply_is_off(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -251,5 +251,5 @@ async def test_an_updated_bridge_shows_its_new_version_without_a_reload(
         (("dev", "0.1.0"), "dev"),
     ],
 )
-def test_the_newest_of_the_versions_that_are_known(known: tuple[str, ...], best: str) -> None:
+def test_the_newest_known_version_is_shown(known: tuple[str, ...], best: str) -> None:
     assert newest(*known) == best

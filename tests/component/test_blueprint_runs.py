@@ -1,4 +1,4 @@
-"""Every blueprint does what it promises, once, and nothing on a restart, a reload or a lost connection."""
+"""Every blueprint does what it promises, once, and nothing after a restart, reload or lost connection."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -34,13 +34,13 @@ from tests.component.fake_bridge import CONNECTED, ZAR, FakeBridge, account_view
 DAY = 86_400
 LOW: dict[str, Any] = {"id": "a", "kind": "low_credit", "message": "Low", "detail": "20000000"}
 LOWER = LOW | {"detail": "5000000"}
-TOP_UP = {name: each for name, each in asdict(top_up_view()).items() if name != "at"}
+TOP_UP = {name: value for name, value in asdict(top_up_view()).items() if name != "at"}
 ALSO = [{"event": "also", "event_data": {"title": "{{ title | default }}", "name": "{{ name | default }}"}}]
 
 
 @pytest.fixture(autouse=True)
 async def of_the_project(hass: HomeAssistant) -> AsyncGenerator[None]:
-    """Let Home Assistant look for blueprints in this repository, and end what was made of them."""
+    """Make Home Assistant load blueprints from this repository, and stop the automations at the end."""
     with blueprints_of_the_project():
         yield
     if made := hass.states.async_entity_ids("automation"):
@@ -51,7 +51,7 @@ async def of_the_project(hass: HomeAssistant) -> AsyncGenerator[None]:
 async def following(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> FakeBridge:
-    """Run a bridge to which Home Assistant listens."""
+    """Run a bridge to which Home Assistant is connected."""
     assert await async_setup_component(hass, "homeassistant", {})
     await eventually(lambda: bridge.open_sockets)
     return bridge
@@ -59,12 +59,12 @@ async def following(
 
 @pytest.fixture
 def messages(hass: HomeAssistant) -> list[ServiceCall]:
-    """Return what is sent to notification targets."""
+    """Return the messages that are sent to notification targets."""
     return async_mock_service(hass, "notify", "send_message")
 
 
 async def settle(hass: HomeAssistant, bridge: FakeBridge, eventually: Eventually) -> None:
-    """Wait until everything that the bridge said before is taken: what it says last is shown last."""
+    """Wait until all earlier messages of the bridge have been processed: they are processed in order."""
     bridge.seq += 1
     bridge.accounts["flat-1"] = replace(bridge.accounts["flat-1"], available=bridge.seq * 1000 * ZAR)
     await bridge.update(bridge.accounts["flat-1"])
@@ -87,7 +87,7 @@ def early(hass: HomeAssistant, entry: MockConfigEntry, **inputs: object) -> dict
     return {"account": account_device(hass, entry), "to": ["notify.thandi"], "also": ALSO, **inputs}
 
 
-async def test_an_early_warning_comes_once_until_a_top_up(
+async def test_an_early_warning_is_sent_once_until_a_top_up(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -99,7 +99,7 @@ async def test_an_early_warning_comes_once_until_a_top_up(
     await forecast(following, 5 * DAY, 3 * DAY - 60)
     await eventually(lambda: messages)
     assert texts(messages) == [
-        ("Top up soon: Flat 1", "ZAR 187.12 left. At the recent pace it lasts about 2 days.")
+        ("Top up soon: Flat 1", "ZAR 187.12 left. At the current rate of use it will last about 2 days.")
     ]
     assert messages[0].data["entity_id"] == ["notify.thandi"]
     await eventually(lambda: others)
@@ -126,11 +126,11 @@ async def test_without_a_forecast_the_threshold_warns(
     await forecast(following, None, last_top_up=None)
     await following.happen(EventKind.ALERT_OPENED, LOW)
     await eventually(lambda: messages)
-    assert "a time that is not known yet" in messages[0].data["message"]
+    assert "for an unknown time" in messages[0].data["message"]
 
 
 @pytest.mark.parametrize("days_ago, warned_again", [(1, False), (5, True)])
-async def test_a_restart_does_not_make_it_forget_that_it_has_warned(
+async def test_a_warning_is_not_repeated_after_a_restart(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -149,7 +149,7 @@ async def test_a_restart_does_not_make_it_forget_that_it_has_warned(
     assert bool(messages) is warned_again
 
 
-async def test_the_run_button_shows_what_a_warning_looks_like(
+async def test_running_the_actions_manually_sends_a_warning(
     hass: HomeAssistant, following: FakeBridge, loaded: MockConfigEntry, messages: list[ServiceCall]
 ) -> None:
     await use_blueprint(hass, "warn_early", early(hass, loaded))
@@ -166,9 +166,10 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 async def strike(hass: HomeAssistant, entry: MockConfigEntry, weekday: str) -> None:
-    """Make the automation a second before it looks, where it is Thursday or Friday; let the clock strike.
+    """Create the automation a second before its check, on a Thursday or Friday, and let that second pass.
 
-    The present clock, as a connection does not survive one that jumps; where it is not near midnight.
+    This uses the current time, in a time zone in which it is not near midnight: the connection would not
+    survive a jump of the clock.
     """
     await hass.config.async_set_time_zone("UTC" if dt_util.utcnow().hour < 23 else "Asia/Tokyo")
     look = dt_util.now().replace(microsecond=0) + timedelta(seconds=2)
@@ -196,7 +197,7 @@ async def strike(hass: HomeAssistant, entry: MockConfigEntry, weekday: str) -> N
         ("friday", None, None),
     ],
 )
-async def test_the_evening_warns_of_a_night_or_a_weekend_that_the_credit_does_not_last(
+async def test_the_evening_check_warns_if_the_credit_does_not_last_the_night_or_weekend(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -208,11 +209,11 @@ async def test_the_evening_warns_of_a_night_or_a_weekend_that_the_credit_does_no
     await forecast(following, None if hours_left is None else hours_left * 3600)
     await settle(hass, following, eventually)
     await strike(hass, loaded, weekday)
-    assert [each[0] for each in texts(messages)] == ([title] if title else [])
-    assert all("is used up at 20" in each[1] for each in texts(messages))
+    assert [heading for heading, _ in texts(messages)] == ([title] if title else [])
+    assert all("will run out at 20" in message for _, message in texts(messages))
 
 
-async def test_the_evening_is_silent_where_the_supply_is_off_already(
+async def test_the_evening_check_is_silent_if_the_supply_is_off(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -225,7 +226,7 @@ async def test_the_evening_is_silent_where_the_supply_is_off_already(
     assert messages == []
 
 
-async def test_the_evening_is_silent_while_the_bridge_is_away(
+async def test_the_evening_check_is_silent_while_the_bridge_is_unreachable(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -245,7 +246,7 @@ async def test_the_evening_is_silent_while_the_bridge_is_away(
 
 @pytest.fixture
 async def loads(hass: HomeAssistant) -> dict[str, str]:
-    """Have loads that are on, one that is off, and one that only its label tells."""
+    """Set up loads that are on, one that is off, and one that is selected only by its label."""
     names = ("geyser", "pump", "heater")
     config = {name: {"initial": name != "pump"} for name in names}
     assert await async_setup_component(hass, "input_boolean", {"input_boolean": config})
@@ -267,7 +268,7 @@ def on(hass: HomeAssistant, loads: dict[str, str]) -> set[str]:
     return {name for name, entity in loads.items() if hass.states.is_state(entity, "on")}
 
 
-async def test_loads_are_shed_and_only_those_turned_on_again(
+async def test_only_shed_loads_are_turned_on_again(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -288,7 +289,7 @@ async def test_loads_are_shed_and_only_those_turned_on_again(
     await eventually(lambda: not hass.states.async_entity_ids("scene"))
 
 
-async def test_loads_stay_off_where_nothing_is_to_be_turned_on_again(
+async def test_loads_stay_off_if_restoring_is_disabled(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -307,7 +308,7 @@ async def test_loads_stay_off_where_nothing_is_to_be_turned_on_again(
     assert on(hass, loads) == set()
 
 
-async def test_loads_are_shed_only_at_a_threshold_that_is_low_enough(
+async def test_loads_are_shed_only_up_to_the_highest_threshold(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -322,7 +323,7 @@ async def test_loads_are_shed_only_at_a_threshold_that_is_low_enough(
     await eventually(lambda: not on(hass, loads))
 
 
-async def test_a_label_chooses_loads_too(
+async def test_loads_can_be_selected_by_label(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -334,7 +335,7 @@ async def test_a_label_chooses_loads_too(
     await use_blueprint(hass, "shed_loads", inputs)
     await following.happen(EventKind.ALERT_OPENED, LOW)
     await settle(hass, following, eventually)
-    assert off == []  # an unavailable appliance is not told anything
+    assert off == []  # an unavailable appliance is not turned off
     hass.states.async_set("switch.iron", "on")
     await following.happen(EventKind.ALERT_OPENED, LOWER)
     await eventually(lambda: off)
@@ -346,7 +347,7 @@ async def test_a_label_chooses_loads_too(
 
 @pytest.fixture
 def family(hass: HomeAssistant) -> tuple[list[str], dict[str, list[ServiceCall]]]:
-    """Have two people with phones; return the phones, and what is sent to each."""
+    """Set up two people with phones; return the phones and the notifications sent to each."""
     names = ("Thandi's phone", "Sipho")
     hass.states.async_set("person.thandi", "home", {"friendly_name": "Thandi", "user_id": "user-of-thandi"})
     sent = {
@@ -357,22 +358,22 @@ def family(hass: HomeAssistant) -> tuple[list[str], dict[str, list[ServiceCall]]
 
 
 def touch(hass: HomeAssistant, button: dict[str, Any], user_id: str = "user-of-thandi") -> None:
-    """Touch a button of a notification."""
+    """Press a button of a notification."""
     context = Context(user_id=user_id)
     hass.bus.async_fire("mobile_app_notification_action", {"action": button["action"]}, context=context)
 
 
 async def soon(condition: Callable[[], object]) -> None:
-    """Wait for something; Home Assistant never calls itself done while a question waits for its answer."""
+    """Wait for a condition; Home Assistant never becomes idle while a question waits for its answer."""
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - a state of Home Assistant sets no event
             await asyncio.sleep(0.005)
 
 
 async def hours_pass(hass: HomeAssistant, hours: int, condition: Callable[[], object]) -> None:
-    """Let hours pass from whenever the automation waits for something, until something is so.
+    """Let hours pass whenever the automation waits, until a condition is true.
 
-    Without a timer of its own, which the passing hours would end.
+    This must not use a timer of its own, which would fire as the hours pass.
     """
     for turn in range(5000):
         if condition():
@@ -401,15 +402,15 @@ async def test_the_family_is_asked_and_a_top_up_clears_the_question(
     await following.happen(EventKind.ALERT_OPENED, LOW)
     await soon(lambda: sent["Thandi"] and sent["Sipho"])
     question = sent["Sipho"][0].data
-    assert question["title"] == "Who tops up Flat 1?"
-    assert question["message"] == "ZAR 187.12 left. At the recent pace it lasts about 4 days."
+    assert question["title"] == "Who will top up Flat 1?"
+    assert question["message"] == "ZAR 187.12 left. At the current rate of use it will last about 4 days."
     mine, not_now, pay = question["data"]["actions"]
     assert [mine["title"], not_now["title"], pay["title"]] == ["I'll do it", "Later", "Pay now"]
     assert (pay["action"], pay["uri"]) == ("URI", "/lovelace/electricity")
 
     touch(hass, mine)
     await soon(lambda: len(sent["Sipho"]) == 2)
-    assert sent["Sipho"][1].data["message"] == "Thandi tops up Flat 1."
+    assert sent["Sipho"][1].data["message"] == "Thandi will top up Flat 1."
     await following.happen(EventKind.TOP_UP, TOP_UP)
     await soon(lambda: len(sent["Sipho"]) == 3)
     assert sent["Sipho"][2].data["message"] == "clear_notification"
@@ -417,7 +418,7 @@ async def test_the_family_is_asked_and_a_top_up_clears_the_question(
     await soon(lambda: not asking(hass))
 
 
-async def test_the_family_is_asked_again_if_nobody_tops_up_and_in_the_end_left_alone(
+async def test_the_family_is_asked_a_limited_number_of_times(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -436,7 +437,7 @@ async def test_the_family_is_asked_again_if_nobody_tops_up_and_in_the_end_left_a
     assert len(sent["Sipho"]) == 3
 
 
-async def test_one_phone_that_is_gone_does_not_keep_the_others_from_being_asked(
+async def test_a_removed_phone_does_not_prevent_the_others_from_being_asked(
     hass: HomeAssistant,
     following: FakeBridge,
     loaded: MockConfigEntry,
@@ -453,7 +454,7 @@ async def test_one_phone_that_is_gone_does_not_keep_the_others_from_being_asked(
     await soon(lambda: sent["Sipho"])
     touch(hass, sent["Sipho"][0].data["data"]["actions"][0], user_id="a stranger")
     await soon(lambda: len(sent["Sipho"]) == 2)
-    assert sent["Sipho"][1].data["message"] == "Somebody tops up Flat 1."
+    assert sent["Sipho"][1].data["message"] == "Someone will top up Flat 1."
     await hours_pass(hass, 3, lambda: not asking(hass))
 
 
@@ -474,7 +475,7 @@ async def test_a_top_up_is_celebrated_once(
     await following.happen(EventKind.TOP_UP, TOP_UP)
     await eventually(lambda: flashes)
     await settle(hass, following, eventually)
-    assert texts(messages) == [("Thank you!", "ZAR 100.00 arrived for Flat 1. There are ZAR 187.12 now.")]
+    assert texts(messages) == [("Thank you!", "ZAR 100.00 received for Flat 1. New balance: ZAR 187.12.")]
     assert flashes[0].data == {"entity_id": ["light.porch"], "flash": "long"}
 
 

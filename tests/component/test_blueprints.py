@@ -1,4 +1,4 @@
-"""The files of the blueprints are what Home Assistant imports, and their links lead there."""
+"""The blueprint files can be imported by Home Assistant, and the import links point to them."""
 
 from pathlib import Path
 import re
@@ -24,7 +24,7 @@ def loaded(name: str) -> Blueprint:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_home_assistants_own_schema_takes_the_blueprint(name: str) -> None:
+def test_the_blueprint_is_valid_for_home_assistants_schema(name: str) -> None:
     blueprint = loaded(name)
     assert blueprint.validate() is None
     assert blueprint.domain == "automation"
@@ -37,18 +37,18 @@ def test_every_input_has_a_name_and_is_used(name: str) -> None:
     inputs = loaded(name).inputs
     used = set(re.findall(r"!input (\w+)", (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")))
     assert set(inputs) == used
-    assert all(each["name"] and each["selector"] for each in inputs.values())
+    assert all(field["name"] and field["selector"] for field in inputs.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_source_is_where_the_file_is(name: str) -> None:
+def test_the_source_url_matches_the_path_of_the_file(name: str) -> None:
     source = loaded(name).metadata["source_url"]
     assert source == f"{REPOSITORY}/{(FOLDER / f'{name}.yaml').relative_to(ROOT)}"
     assert _get_github_import_url(source).startswith("https://raw.githubusercontent.com/prepaid-meter/")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_has_an_import_link_of_every_blueprint(name: str) -> None:
+def test_the_page_has_an_import_link_for_every_blueprint(name: str) -> None:
     links = re.findall(
         r"\((https://my\.home-assistant\.io/redirect/blueprint_import/[^)]+)\)", PAGE.read_text()
     )
@@ -56,7 +56,7 @@ def test_the_page_has_an_import_link_of_every_blueprint(name: str) -> None:
     assert [f"{REPOSITORY}/blueprints/automation/prepaid_meter/{name}.yaml"] in leading
 
 
-def test_the_folder_holds_only_the_blueprints_that_are_run_here() -> None:
+def test_the_folder_contains_only_tested_blueprints() -> None:
     runs = Path(__file__).with_name("test_blueprint_runs.py").read_text(encoding="utf-8")
     assert {path.stem for path in FOLDER.iterdir()} == set(NAMES)
     spoken = {"answer_by_voice"}  # needs a conversation agent, so tests/e2e runs it

@@ -1,4 +1,4 @@
-"""The cards are served and loaded, and the landlord's dashboard learns which account is where."""
+"""The cards are served and loaded, and the landlord's dashboard gets the accounts of each site."""
 
 import json
 from pathlib import Path
@@ -17,12 +17,13 @@ from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.fake_bridge import FakeBridge, account_view
 
 ASKS_FOR = (
-    r"\b(?:(?:state|value|text|number|attribute|entity|has|_press|_more|figure)\(|_canPress\(account, )"
+    r"\b(?:(?:state|value|text|number|attribute|entity|has|_pressButton|_?showMoreInfo|figure)\("
+    r"|_canPress\(account, )"
 )
 ADD_URL = "homeassistant.components.frontend.add_extra_js_url"
 
 
-async def test_every_page_loads_the_cards_from_an_address_of_their_content(
+async def test_every_page_loads_the_cards_from_a_url_that_depends_on_their_content(
     hass: HomeAssistant, hass_client: ClientSessionGenerator
 ) -> None:
     hass.config.components.add("frontend")
@@ -36,7 +37,7 @@ async def test_every_page_loads_the_cards_from_an_address_of_their_content(
     assert answer.status == 200
     assert "javascript" in answer.headers["Content-Type"]
     assert "max-age=2678400" in answer.headers["Cache-Control"]
-    assert (await client.get(url.replace("prepaid-meter.js", "words/en.json"))).status == 200
+    assert (await client.get(url.replace("prepaid-meter.js", "locales/en.json"))).status == 200
 
 
 async def test_without_a_frontend_nothing_is_served(
@@ -47,7 +48,7 @@ async def test_without_a_frontend_nothing_is_served(
     add.assert_not_called()
 
 
-def test_the_address_changes_with_the_content(tmp_path: Path) -> None:
+def test_the_url_changes_with_the_content(tmp_path: Path) -> None:
     (tmp_path / "card.js").write_text("1")
     before = cards._fingerprint(tmp_path)
     assert cards._fingerprint(tmp_path) == before
@@ -55,7 +56,7 @@ def test_the_address_changes_with_the_content(tmp_path: Path) -> None:
     assert cards._fingerprint(tmp_path) != before
 
 
-def test_the_cards_need_nothing_from_outside() -> None:
+def test_the_cards_load_nothing_from_external_servers() -> None:
     for file in cards.FOLDER.rglob("*.js"):
         text = file.read_text(encoding="utf-8")
         imports = re.findall(r'from "([^"]+)"', text)
@@ -65,7 +66,7 @@ def test_the_cards_need_nothing_from_outside() -> None:
         assert "innerHTML" not in text, file
 
 
-def test_the_cards_ask_for_entities_and_actions_that_there_are() -> None:
+def test_the_cards_use_only_existing_entities_and_actions() -> None:
     component = cards.FOLDER.parent
     words = json.loads((component / "translations" / "en.json").read_text(encoding="utf-8"))
     known = {f"{domain}.{kind}" for domain, kinds in words["entity"].items() for kind in kinds}
@@ -85,7 +86,7 @@ def two_sites(bridge: FakeBridge) -> None:
     }
 
 
-async def test_the_landlords_dashboard_learns_which_account_is_at_which_site(
+async def test_the_landlords_dashboard_gets_the_accounts_of_each_site(
     hass: HomeAssistant,
     two_sites: None,
     loaded: MockConfigEntry,
@@ -113,7 +114,7 @@ async def test_a_bridge_that_is_not_loaded_has_no_sites(
     assert (await client.receive_json())["result"] == {"sites": []}
 
 
-async def test_an_account_whose_device_somebody_removed_is_at_no_site(
+async def test_an_account_with_a_removed_device_is_in_no_site(
     hass: HomeAssistant,
     two_sites: None,
     loaded: MockConfigEntry,

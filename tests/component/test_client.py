@@ -1,4 +1,4 @@
-"""The client by itself: loadable without Home Assistant, tolerant and strict where it should be."""
+"""The client on its own: loadable without Home Assistant, tolerant of newer bridges, strict about types."""
 
 import asyncio
 from dataclasses import asdict
@@ -26,7 +26,7 @@ from custom_components.prepaid_meter.client import (
     from_dict,
     stream as stream_module,
 )
-from custom_components.prepaid_meter.client.connection import agreed_schema
+from custom_components.prepaid_meter.client.connection import negotiate_schema
 from custom_components.prepaid_meter.client.errors import BridgeTooNewError, BridgeTooOldError, refusal
 from custom_components.prepaid_meter.client.protocol import (
     AccountView,
@@ -60,23 +60,23 @@ assert not [name for name in sys.modules if name.partition(".")[0] == "homeassis
 
 
 def as_sent(account: AccountView) -> dict[str, Any]:
-    """Return an account as it comes over the wire."""
+    """Return an account as sent by the bridge."""
     sent: dict[str, Any] = json.loads(json.dumps(asdict(account)))
     return sent
 
 
-def test_a_newer_bridge_may_say_more_than_is_understood() -> None:
-    said = as_sent(account_view(alerts=(alert_view(),))) | {"new_field": 1}
-    said["supply"] = said["supply"] | {"state": "half_open"}
-    account = from_dict(AccountView, said | {"low_credit_thresholds": [1, 2]})
+def test_unknown_fields_and_values_of_a_newer_bridge_are_tolerated() -> None:
+    message = as_sent(account_view(alerts=(alert_view(),))) | {"new_field": 1}
+    message["supply"] = message["supply"] | {"state": "half_open"}
+    account = from_dict(AccountView, message | {"low_credit_thresholds": [1, 2]})
     assert account.supply.state is SupplyState.UNKNOWN
     assert account.low_credit_thresholds == (1, 2)
 
 
 def test_an_unknown_relay_position_is_not_known() -> None:
-    said = asdict(meter_view()) | {"phases": []}
-    said["relay"]["reported"] = "halfway"
-    meter = from_dict(MeterView, said)
+    message = asdict(meter_view()) | {"phases": []}
+    message["relay"]["reported"] = "halfway"
+    meter = from_dict(MeterView, message)
     assert meter.relay is not None
     assert meter.relay.reported is None
 
@@ -93,17 +93,17 @@ def test_an_unknown_relay_position_is_not_known() -> None:
         ({"last_top_up": {"split": 1}}, "AccountView.last_top_up.amount: missing"),
     ],
 )
-def test_a_wrong_type_is_refused_with_its_place(change: dict[str, object], place: str) -> None:
-    said = as_sent(account_view()) | change
+def test_a_wrong_type_is_rejected_with_its_path(change: dict[str, object], place: str) -> None:
+    message = as_sent(account_view()) | change
     with pytest.raises(ProtocolError, match=place):
-        from_dict(AccountView, said)
+        from_dict(AccountView, message)
 
 
-def test_enums_and_objects_want_their_own_types() -> None:
-    said = asdict(alert_view())
+def test_enums_and_objects_require_the_correct_types() -> None:
+    message = asdict(alert_view())
     with pytest.raises(ProtocolError, match="kind: expected AlertKind, got int"):
-        from_dict(type(alert_view()), said | {"kind": 4})
-    assert from_dict(type(alert_view()), said | {"kind": "news"}).kind is AlertKind.UNKNOWN
+        from_dict(type(alert_view()), message | {"kind": 4})
+    assert from_dict(type(alert_view()), message | {"kind": "news"}).kind is AlertKind.UNKNOWN
     event = {"seq": 1, "at": "", "kind": "top_up", "account_id": None, "meter_id": None}
     with pytest.raises(ProtocolError, match="data: expected object, got list"):
         from_dict(Event, event | {"data": []})
@@ -116,16 +116,16 @@ def info(newest: int, oldest: int) -> ServerInfo:
     )
 
 
-def test_the_newest_common_schema_is_agreed() -> None:
-    assert agreed_schema(info(1, 1)) == 1
-    assert agreed_schema(info(5, 1)) == 1
+def test_the_newest_common_schema_is_used() -> None:
+    assert negotiate_schema(info(1, 1)) == 1
+    assert negotiate_schema(info(5, 1)) == 1
     with pytest.raises(BridgeTooNewError):
-        agreed_schema(info(5, 2))
+        negotiate_schema(info(5, 2))
     with pytest.raises(BridgeTooOldError):
-        agreed_schema(info(0, 0))
+        negotiate_schema(info(0, 0))
 
 
-def test_a_refusal_has_its_class_and_its_way_out() -> None:
+def test_a_refusal_has_its_class_and_its_remedy() -> None:
     error = refusal(Problem(code=ErrorCode.CONFLICT, message="Taken.", remedy="Wait."))
     assert type(error) is RequestRefusedError
     assert str(error) == "Taken. Wait."
@@ -133,7 +133,7 @@ def test_a_refusal_has_its_class_and_its_way_out() -> None:
 
 
 class Recorder:
-    """Remember what the stream tells."""
+    """Records the messages of the stream."""
 
     def __init__(self) -> None:
         self.lost: list[PrepaidMeterError] = []
@@ -171,7 +171,7 @@ def follow(connection: BridgeConnection, recorder: Recorder) -> BridgeStream:
         ('{"type": "error", "code": "not_authenticated", "message": ""}', NotAuthenticatedError),
     ],
 )
-async def test_a_greeting_that_is_none_is_refused(
+async def test_an_invalid_greeting_is_rejected(
     bridge: FakeBridge, connection: BridgeConnection, greeting: str, error: type[Exception]
 ) -> None:
     bridge.raw_greeting = greeting
@@ -184,7 +184,7 @@ async def test_a_greeting_that_is_none_is_refused(
     "status, error",
     [(401, NotAuthenticatedError), (403, NotAllowedError), (503, CannotConnectError)],
 )
-async def test_a_refused_websocket_says_why(
+async def test_a_refused_websocket_raises_the_reason(
     bridge: FakeBridge, connection: BridgeConnection, status: int, error: type[Exception]
 ) -> None:
     bridge.refuse_with = (status, {})
@@ -192,18 +192,18 @@ async def test_a_refused_websocket_says_why(
         await follow(connection, Recorder()).connect()
 
 
-async def test_silence_is_noticed(
+async def test_a_silent_bridge_is_detected(
     bridge: FakeBridge, connection: BridgeConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = follow(connection, Recorder())
     await stream.connect()
     monkeypatch.setattr(stream_module, "SILENCE_SECONDS", 0.05)
-    with pytest.raises(CannotConnectError, match="silent"):
-        await stream._follow()
+    with pytest.raises(CannotConnectError, match="stopped responding"):
+        await stream._read()
     await stream.close()
 
 
-async def test_a_bridge_that_never_greets_is_given_up(
+async def test_a_bridge_without_a_greeting_times_out(
     bridge: FakeBridge, connection: BridgeConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "HANDSHAKE_SECONDS", 0.05)
@@ -212,12 +212,12 @@ async def test_a_bridge_that_never_greets_is_given_up(
         await follow(connection, Recorder()).connect()
 
 
-async def test_there_is_nothing_to_follow_before_connecting(connection: BridgeConnection) -> None:
+async def test_the_stream_cannot_be_read_before_connecting(connection: BridgeConnection) -> None:
     with pytest.raises(CannotConnectError):
-        await follow(connection, Recorder())._follow()
+        await follow(connection, Recorder())._read()
 
 
-async def test_an_error_on_the_open_stream_is_raised_and_news_is_ignored(
+async def test_an_error_on_the_stream_is_raised_and_unknown_messages_are_ignored(
     bridge: FakeBridge, connection: BridgeConnection
 ) -> None:
     stream = follow(connection, Recorder())
@@ -227,7 +227,7 @@ async def test_an_error_on_the_open_stream_is_raised_and_news_is_ignored(
     await bridge.send({"type": "news"})
     await bridge.send({"type": "error", "code": "not_allowed", "message": "No more."})
     with pytest.raises(NotAllowedError):
-        await stream._follow()
+        await stream._read()
     await stream.close()
 
 
@@ -235,7 +235,7 @@ async def test_an_error_on_the_open_stream_is_raised_and_news_is_ignored(
     "status, body, error",
     [(500, {"odd": 1}, RequestRefusedError), (401, {}, NotAuthenticatedError), (200, [], ProtocolError)],
 )
-async def test_an_answer_that_is_not_the_bridges_is_an_error(
+async def test_a_response_from_something_else_is_an_error(
     bridge: FakeBridge, connection: BridgeConnection, status: int, body: object, error: type[Exception]
 ) -> None:
     bridge.refuse_with = (status, body)  # type: ignore[assignment]
@@ -248,7 +248,7 @@ async def test_a_role_of_a_newer_bridge_is_unknown(bridge: FakeBridge, connectio
     assert await connection.role() is Role.UNKNOWN
 
 
-async def test_an_answer_that_takes_too_long_is_a_timeout(
+async def test_a_slow_response_is_a_timeout(
     bridge: FakeBridge, connection: BridgeConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = sys.modules[BridgeConnection.__module__]
@@ -260,13 +260,15 @@ async def test_an_answer_that_takes_too_long_is_a_timeout(
         await connection.open_websocket()
 
 
-async def test_an_answer_of_something_else_is_named_by_its_status(connection: BridgeConnection) -> None:
+async def test_an_error_page_from_something_else_is_reported_by_its_status(
+    connection: BridgeConnection,
+) -> None:
     with pytest.raises(RequestRefusedError, match="/api/v1/nowhere answered 404"):
         await connection.request("GET", "nowhere")
 
 
 @pytest.mark.parametrize("failing", ["send_json", "receive"])
-async def test_a_connection_that_breaks_while_it_is_made_is_said_so(
+async def test_a_connection_that_breaks_during_the_handshake_is_an_error(
     connection: BridgeConnection, failing: str
 ) -> None:
     broken = patch.object(aiohttp.ClientWebSocketResponse, failing, side_effect=ConnectionResetError)

@@ -1,4 +1,4 @@
-"""Conditions say what is known now; what is not known never holds."""
+"""Conditions test current values, and are never met while a value is unknown."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from homeassistant.util.yaml import load_yaml_dict
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.prepaid_meter import condition, friendly
+from custom_components.prepaid_meter import condition, friendly_hours
 from custom_components.prepaid_meter.client.protocol import AccountView, SupplyState
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, ZAR, FakeBridge, account_view, rich_account
@@ -34,7 +34,7 @@ async def holds(hass: HomeAssistant, name: str, target: dict[str, Any], **option
 async def two(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, eventually: Eventually
 ) -> FakeBridge:
-    """Run a bridge with two accounts, of which the second is better off."""
+    """Run a bridge with two accounts, the second with more credit."""
     bridge.accounts = {
         "flat-1": account_view(available=9 * ZAR, supply=CUT),
         "flat-2": account_view("flat-2", available=90 * ZAR, seconds_left=None),
@@ -56,7 +56,7 @@ async def two(
         ("in_friendly_hours", {}, False, False),
     ],
 )
-async def test_a_condition_holds_for_any_or_for_all(
+async def test_a_condition_is_met_by_any_or_by_all(
     hass: HomeAssistant,
     two: FakeBridge,
     name: str,
@@ -72,7 +72,7 @@ async def test_a_condition_holds_for_any_or_for_all(
     "at, on",
     [("15:59", False), ("16:00", True), ("23:00", True)],
 )
-async def test_friendly_hours_are_told_by_the_clock(
+async def test_friendly_hours_follow_the_clock(
     hass: HomeAssistant,
     two: FakeBridge,
     eventually: Eventually,
@@ -84,11 +84,11 @@ async def test_friendly_hours_are_told_by_the_clock(
     await two.update(flat)
     await eventually(lambda: hass.states.get("binary_sensor.flat_1_friendly_hours"))
     now = datetime.fromisoformat(f"2026-11-10T{at}").replace(tzinfo=UTC)
-    monkeypatch.setattr(friendly, "utcnow", lambda: now)
+    monkeypatch.setattr(friendly_hours, "utcnow", lambda: now)
     assert await holds(hass, "in_friendly_hours", {"entity_id": "sensor.flat_1_balance"}) is on
 
 
-async def test_what_is_not_known_never_holds(
+async def test_a_condition_on_an_unknown_value_is_never_met(
     hass: HomeAssistant, two: FakeBridge, entry: MockConfigEntry, eventually: Eventually
 ) -> None:
     second = {"entity_id": "sensor.flat_2_balance"}
@@ -102,7 +102,7 @@ async def test_what_is_not_known_never_holds(
     assert not await holds(hass, "supply_is_connected", second)
 
 
-async def test_the_editor_knows_every_condition(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+async def test_the_editor_lists_every_condition(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     described = await condition_helper.async_get_all_descriptions(hass)
     ours = {name.partition(".")[2] for name in described if name.startswith("prepaid_meter.")}
     file = set(load_yaml_dict(Path(condition.__file__).parent / "conditions.yaml"))

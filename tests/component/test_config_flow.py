@@ -1,4 +1,4 @@
-"""Every way into the integration, and every way in which it can fail."""
+"""Every way to set up the integration, and every way in which that can fail."""
 
 from dataclasses import replace
 from ipaddress import ip_address
@@ -22,8 +22,8 @@ def typed(bridge: FakeBridge, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     return address | {"token": TOKEN} | changes
 
 
-def found(bridge: FakeBridge, **properties: str) -> ZeroconfServiceInfo:
-    told = {"id": INSTALLATION_ID, "path": "/", "version": "0.1.0", "schema": "1", "tls": "0"}
+def discovery(bridge: FakeBridge, **properties: str) -> ZeroconfServiceInfo:
+    defaults = {"id": INSTALLATION_ID, "path": "/", "version": "0.1.0", "schema": "1", "tls": "0"}
     return ZeroconfServiceInfo(
         ip_address=ip_address("127.0.0.1"),
         ip_addresses=[ip_address("127.0.0.1")],
@@ -31,7 +31,7 @@ def found(bridge: FakeBridge, **properties: str) -> ZeroconfServiceInfo:
         name="Long Street._prepaid-meter._tcp.local.",
         port=bridge.port,
         type="_prepaid-meter._tcp.local.",
-        properties=told | {"name": "Long Street"} | properties,
+        properties=defaults | {"name": "Long Street"} | properties,
     )
 
 
@@ -64,7 +64,7 @@ async def test_a_user_connects_a_bridge(hass: HomeAssistant, bridge: FakeBridge)
     await unload_all(hass)
 
 
-async def test_a_pasted_url_is_taken_apart(hass: HomeAssistant, bridge: FakeBridge) -> None:
+async def test_a_pasted_url_is_split(hass: HomeAssistant, bridge: FakeBridge) -> None:
     form = await begin(hass, SOURCE_USER)
     url = f"http://127.0.0.1:{bridge.port}/docs"
 
@@ -75,13 +75,13 @@ async def test_a_pasted_url_is_taken_apart(hass: HomeAssistant, bridge: FakeBrid
 
 
 @pytest.mark.parametrize("host", ["not a host", "http://[::1", "http://a b/"])
-async def test_a_host_that_is_none_is_said_so(hass: HomeAssistant, bridge: FakeBridge, host: str) -> None:
+async def test_an_invalid_host_is_reported(hass: HomeAssistant, bridge: FakeBridge, host: str) -> None:
     form = await begin(hass, SOURCE_USER)
     result = await go_on(hass, form, typed(bridge, host=host))
     assert result["errors"] in ({"host": "invalid_host"}, {"base": "cannot_connect"})
 
 
-async def test_every_refusal_has_its_own_words_and_can_be_mended(
+async def test_every_error_has_its_own_message_and_can_be_corrected(
     hass: HomeAssistant, bridge: FakeBridge
 ) -> None:
     form = await begin(hass, SOURCE_USER)
@@ -119,8 +119,8 @@ async def test_the_same_bridge_is_not_set_up_twice(
     assert result["reason"] == "already_configured"
 
 
-async def test_a_discovered_bridge_wants_only_a_token(hass: HomeAssistant, bridge: FakeBridge) -> None:
-    form = await begin(hass, SOURCE_ZEROCONF, found(bridge))
+async def test_a_discovered_bridge_requires_only_a_token(hass: HomeAssistant, bridge: FakeBridge) -> None:
+    form = await begin(hass, SOURCE_ZEROCONF, discovery(bridge))
     assert form["step_id"] == "zeroconf_confirm"
     wrong = await go_on(hass, form, {"token": "pmb_other"})
     assert wrong["errors"] == {"base": "invalid_auth"}
@@ -132,32 +132,32 @@ async def test_a_discovered_bridge_wants_only_a_token(hass: HomeAssistant, bridg
     await unload_all(hass)
 
 
-async def test_a_discovered_bridge_with_tls_is_called_by_name(
+async def test_a_discovered_bridge_with_tls_is_addressed_by_name(
     hass: HomeAssistant, bridge: FakeBridge
 ) -> None:
-    form = await begin(hass, SOURCE_ZEROCONF, found(bridge, tls="1"))
+    form = await begin(hass, SOURCE_ZEROCONF, discovery(bridge, tls="1"))
     assert form["description_placeholders"] == {"name": "Long Street", "host": "bridge.local"}
     assert form["data_schema"] is not None
     assert "verify_ssl" in form["data_schema"].schema
 
 
-async def test_a_discovered_impostor_is_refused(hass: HomeAssistant, bridge: FakeBridge) -> None:
-    form = await begin(hass, SOURCE_ZEROCONF, found(bridge, id="another"))
+async def test_a_discovered_impostor_is_rejected(hass: HomeAssistant, bridge: FakeBridge) -> None:
+    form = await begin(hass, SOURCE_ZEROCONF, discovery(bridge, id="another"))
     result = await go_on(hass, form, {"token": TOKEN})
     assert result["errors"] == {"base": "wrong_bridge"}
 
 
-async def test_a_discovery_without_an_id_is_dropped(hass: HomeAssistant, bridge: FakeBridge) -> None:
-    result = await begin(hass, SOURCE_ZEROCONF, found(bridge, id=""))
+async def test_a_discovery_without_an_id_is_ignored(hass: HomeAssistant, bridge: FakeBridge) -> None:
+    result = await begin(hass, SOURCE_ZEROCONF, discovery(bridge, id=""))
     assert result["reason"] == "invalid_discovery"
 
 
-async def test_a_discovery_moves_a_bridge_that_is_away_but_never_out_of_tls(
+async def test_a_discovery_updates_the_address_of_a_lost_bridge_but_never_disables_tls(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
 ) -> None:
     hass.config_entries.async_update_entry(entry, data=entry.data | {"host": "192.0.2.1", "ssl": True})
 
-    result = await begin(hass, SOURCE_ZEROCONF, found(bridge))
+    result = await begin(hass, SOURCE_ZEROCONF, discovery(bridge))
 
     assert result["reason"] == "already_configured"
     assert entry.data["host"] == "127.0.0.1"
@@ -165,17 +165,17 @@ async def test_a_discovery_moves_a_bridge_that_is_away_but_never_out_of_tls(
     await hass.async_block_till_done()
 
 
-async def test_a_discovery_leaves_a_connected_bridge_alone(
+async def test_a_discovery_does_not_change_a_connected_bridge(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
-    elsewhere = found(bridge)
+    elsewhere = discovery(bridge)
     elsewhere.port = 1
     result = await begin(hass, SOURCE_ZEROCONF, elsewhere)
     assert result["reason"] == "already_configured"
     assert loaded.data["port"] == bridge.port
 
 
-async def test_a_new_token_is_taken_without_setting_up_anew(
+async def test_a_new_token_is_accepted_without_a_new_setup(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     bridge.token = "pmb_new"

@@ -1,4 +1,4 @@
-"""Device triggers and conditions: offered for accounts, and the same as the integration's own."""
+"""Device triggers and conditions: available for accounts, and equivalent to the integration's own."""
 
 from dataclasses import replace
 from typing import Any
@@ -35,7 +35,9 @@ def account_device(loaded: MockConfigEntry, device_registry: dr.DeviceRegistry) 
 
 async def offered(hass: HomeAssistant, kind: DeviceAutomationType, device_id: str) -> list[dict[str, Any]]:
     return [
-        each for each in await async_get_device_automations(hass, kind, device_id) if each["domain"] == DOMAIN
+        automation
+        for automation in await async_get_device_automations(hass, kind, device_id)
+        if automation["domain"] == DOMAIN
     ]
 
 
@@ -44,26 +46,26 @@ async def test_an_accounts_device_offers_every_trigger_and_condition(
 ) -> None:
     triggers = await offered(hass, DeviceAutomationType.TRIGGER, account_device)
     conditions = await offered(hass, DeviceAutomationType.CONDITION, account_device)
-    assert [each["type"] for each in triggers] == list(TRIGGERS)
-    assert [each["type"] for each in conditions] == list(CONDITIONS)
+    assert [trigger["type"] for trigger in triggers] == list(TRIGGERS)
+    assert [condition["type"] for condition in conditions] == list(CONDITIONS)
     for kind, automations in (
         (DeviceAutomationType.TRIGGER, triggers),
         (DeviceAutomationType.CONDITION, conditions),
     ):
         fields = {
-            each["type"]: [
+            automation["type"]: [
                 field["name"]
-                for field in (await async_get_device_automation_capabilities(hass, kind, each))[
+                for field in (await async_get_device_automation_capabilities(hass, kind, automation))[
                     "extra_fields"
                 ]
             ]
-            for each in automations
+            for automation in automations
         }
         assert fields["runs_out_within"] == ["within"]
-        assert {name for name, found in fields.items() if found} <= {"runs_out_within", "credit_is_below"}
+        assert {name for name, names in fields.items() if names} <= {"runs_out_within", "credit_is_below"}
 
 
-async def test_the_bridges_own_device_offers_none(
+async def test_the_bridges_device_offers_none(
     hass: HomeAssistant, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
 ) -> None:
     bridge = device_registry.async_get_device_by_identifier((DOMAIN, INSTALLATION_ID), loaded.entry_id)
@@ -73,12 +75,12 @@ async def test_the_bridges_own_device_offers_none(
 
 
 async def automate(hass: HomeAssistant, trigger: dict[str, Any], *conditions: dict[str, Any]) -> list[Any]:
-    told = {"what": "{{ trigger.description }}", "platform": "{{ trigger.platform }}"}
+    event_data = {"what": "{{ trigger.description }}", "platform": "{{ trigger.platform }}"}
     config = {
         "alias": "device",
         "triggers": [trigger],
         "conditions": list(conditions),
-        "actions": [{"event": "automation_ran", "event_data": told}],
+        "actions": [{"event": "automation_ran", "event_data": event_data}],
     }
     runs = async_capture_events(hass, "automation_ran")
     assert await async_setup_component(hass, "automation", {"automation": [config]})
@@ -93,7 +95,7 @@ def of_device(device_id: str, name: str, **fields: Any) -> dict[str, Any]:  # no
     return {"domain": DOMAIN, "device_id": device_id, "type": name, **fields}
 
 
-async def test_a_device_trigger_fires_once_for_what_happened_to_its_account(
+async def test_a_device_trigger_fires_once_for_an_event_of_its_account(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -108,10 +110,10 @@ async def test_a_device_trigger_fires_once_for_what_happened_to_its_account(
     await bridge.happen(EventKind.ALERT_OPENED, alert, account_id="flat-2")
     await bridge.happen(EventKind.ALERT_OPENED, alert)
     await eventually(lambda: runs)
-    assert [run.data for run in runs] == [{"what": "low credit of Flat 1", "platform": "device"}]
+    assert [run.data for run in runs] == [{"what": "low credit for Flat 1", "platform": "device"}]
 
 
-async def test_a_device_trigger_takes_its_time(
+async def test_a_device_trigger_accepts_its_duration(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -124,10 +126,10 @@ async def test_a_device_trigger_takes_its_time(
     await bridge.update(account_view(seconds_left=80_000))
     await bridge.update(account_view(seconds_left=40_000))
     await eventually(lambda: runs)
-    assert runs[0].data["what"] == "run-out of Flat 1"
+    assert runs[0].data["what"] == "credit running out for Flat 1"
 
 
-async def test_device_conditions_hold_as_the_integrations_own_do(
+async def test_device_conditions_match_the_integrations_conditions(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -151,7 +153,7 @@ async def test_device_conditions_hold_as_the_integrations_own_do(
 
 
 @pytest.mark.parametrize("name", ["nothing_known", "runs_out_within"])
-async def test_a_device_trigger_of_no_type_or_without_its_time_is_refused(
+async def test_a_device_trigger_with_an_unknown_type_or_without_its_duration_is_rejected(
     hass: HomeAssistant, account_device: str, name: str
 ) -> None:
     trigger = of_device(account_device, name, trigger="device")
@@ -162,7 +164,7 @@ async def test_a_device_trigger_of_no_type_or_without_its_time_is_refused(
     assert state.state == "unavailable"
 
 
-async def test_whoever_attaches_may_also_give_a_callback(
+async def test_a_device_trigger_can_run_a_callback(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -170,17 +172,17 @@ async def test_whoever_attaches_may_also_give_a_callback(
     eventually: Eventually,
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
-    told: list[Any] = []
+    reasons: list[Any] = []
     config = of_device(account_device, "supply_restored")
 
     @callback
     def act(run_variables: dict[str, Any], context: Context | None = None) -> None:
-        told.append(run_variables["trigger"]["reason"])
+        reasons.append(run_variables["trigger"]["reason"])
 
     info: TriggerInfo = {"domain": "x", "name": "x", "variables": {},
                          "trigger_data": {"id": "0", "idx": "0", "alias": None}}  # fmt: skip
     detach = await async_attach_trigger(hass, config, act, info)
     restored = {"state": "connected", "was": "disconnected", "reason": "in_credit"}
     await bridge.happen(EventKind.SUPPLY_CHANGED, restored)
-    await eventually(lambda: told == ["in_credit"])
+    await eventually(lambda: reasons == ["in_credit"])
     detach()

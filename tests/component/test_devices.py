@@ -1,4 +1,4 @@
-"""Accounts and meters that come and go."""
+"""Devices and entities of accounts and meters that are added and removed."""
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -18,7 +18,7 @@ def device(registry: dr.DeviceRegistry, entry: MockConfigEntry, account_id: str)
     return registry.async_get_device_by_identifier(identifier, entry.entry_id)
 
 
-async def test_accounts_hang_below_their_bridge(
+async def test_account_devices_are_connected_via_their_bridge(
     hass: HomeAssistant, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
 ) -> None:
     bridge_device = device_registry.async_get_device_by_identifier((DOMAIN, INSTALLATION_ID), loaded.entry_id)
@@ -31,7 +31,7 @@ async def test_accounts_hang_below_their_bridge(
 
 
 @pytest.mark.parametrize("family, shown", [("zigbee2mqtt", "Zigbee2MQTT"), ("of tomorrow", "of tomorrow")])
-async def test_a_meter_that_tells_no_model_is_called_by_its_family(
+async def test_a_meter_without_a_model_shows_its_family(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -45,7 +45,7 @@ async def test_a_meter_that_tells_no_model_is_called_by_its_family(
     await eventually(lambda: getattr(device(device_registry, loaded, "flat-2"), "model", None) == shown)
 
 
-async def test_an_account_appears_is_renamed_goes_and_comes_back(
+async def test_an_account_is_added_renamed_removed_and_added_again(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -67,7 +67,7 @@ async def test_an_account_appears_is_renamed_goes_and_comes_back(
     await eventually(lambda: hass.states.get("sensor.flat_2_balance"))
 
 
-async def test_an_account_that_left_while_disconnected_goes_with_the_next_snapshot(
+async def test_an_account_deleted_while_disconnected_is_removed_with_the_next_snapshot(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -79,7 +79,7 @@ async def test_an_account_that_left_while_disconnected_goes_with_the_next_snapsh
     assert hass.states.get("sensor.flat_1_balance") is None
 
 
-async def test_devices_that_left_while_home_assistant_was_away_are_dropped(
+async def test_devices_deleted_while_home_assistant_was_not_running_are_removed(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
 ) -> None:
     await hass.config_entries.async_unload(loaded.entry_id)
@@ -92,7 +92,7 @@ async def test_devices_that_left_while_home_assistant_was_away_are_dropped(
     assert device(device_registry, loaded, "flat-2")
 
 
-async def test_a_device_can_be_deleted_only_once_it_is_gone(
+async def test_a_device_can_be_deleted_only_if_the_bridge_no_longer_has_it(
     hass: HomeAssistant, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
 ) -> None:
     flat = device(device_registry, loaded, "flat-1")
@@ -104,7 +104,7 @@ async def test_a_device_can_be_deleted_only_once_it_is_gone(
     assert await async_remove_config_entry_device(hass, loaded, stray)
 
 
-async def test_a_silent_meter_keeps_its_entities_over_a_restart(
+async def test_an_offline_meter_keeps_its_entities_after_a_restart(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     await hass.config_entries.async_unload(loaded.entry_id)
@@ -120,7 +120,7 @@ async def test_a_silent_meter_keeps_its_entities_over_a_restart(
     assert "restored" not in voltage.attributes
 
 
-async def test_several_meters_carry_their_names_and_power_is_summed(
+async def test_entities_of_several_meters_have_meter_names_and_power_has_a_total(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -142,14 +142,14 @@ async def test_several_meters_carry_their_names_and_power_is_summed(
     await eventually(lambda: hass.states.is_state("sensor.flat_1_power", "unknown"))
 
 
-async def test_a_meter_that_left_takes_its_entities_along(
+async def test_a_removed_meter_loses_its_entities(
     hass: HomeAssistant,
     bridge: FakeBridge,
     entry: MockConfigEntry,
     entity_registry: er.EntityRegistry,
     eventually: Eventually,
 ) -> None:
-    meters = tuple(meter_view(each) for each in ("one", "two", "three"))
+    meters = tuple(meter_view(name) for name in ("one", "two", "three"))
     bridge.accounts["flat-1"] = account_view(meters=meters)
     await hass.config_entries.async_setup(entry.entry_id)
     await eventually(lambda: bridge.open_sockets and hass.states.get("sensor.flat_1_three_voltage"))
@@ -162,7 +162,7 @@ async def test_a_meter_that_left_takes_its_entities_along(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_a_landlord_who_becomes_a_tenant_loses_the_switch(
+async def test_a_token_that_changes_from_landlord_to_tenant_loses_the_switch(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:
     assert entity_registry.async_get("switch.flat_1_supply")
@@ -172,7 +172,7 @@ async def test_a_landlord_who_becomes_a_tenant_loses_the_switch(
     assert entity_registry.async_get("switch.flat_1_supply") is None
 
 
-async def test_a_device_that_somebody_else_removed_is_missed_by_nobody(
+async def test_a_device_removed_by_the_user_is_tolerated(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -197,7 +197,7 @@ async def test_a_device_that_somebody_else_removed_is_missed_by_nobody(
 
 
 @pytest.mark.parametrize("accounts", [2, 3])
-async def test_many_accounts_begin_with_what_matters_most(
+async def test_many_accounts_start_with_the_essential_entities(
     hass: HomeAssistant,
     bridge: FakeBridge,
     entry: MockConfigEntry,
@@ -206,24 +206,24 @@ async def test_many_accounts_begin_with_what_matters_most(
     accounts: int,
 ) -> None:
     monkeypatch.setattr(entity, "MANY_ACCOUNTS", 2)
-    monkeypatch.setattr(entity, "PAUSE_S", 0)
+    monkeypatch.setattr(entity, "BACKGROUND_PAUSE_SECONDS", 0)
     bridge.accounts = {f"flat-{n}": account_view(f"flat-{n}") for n in range(accounts)}
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     of_flat = [
-        each
-        for each in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
-        if "/flat-1/" in each.unique_id
+        entity_entry
+        for entity_entry in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
+        if "/flat-1/" in entity_entry.unique_id
     ]
-    enabled = {each.unique_id.split("/", 2)[2] for each in of_flat if not each.disabled}
+    enabled = {entry.unique_id.split("/", 2)[2] for entry in of_flat if not entry.disabled}
     # A thousand accounts times this many stay below Home Assistant's limit of 10,000.
-    assert (enabled == entity.ESSENTIAL) is (accounts == 3)
-    assert len(entity.ESSENTIAL) < 10
+    assert (enabled == entity.ESSENTIAL_KEYS) is (accounts == 3)
+    assert len(entity.ESSENTIAL_KEYS) < 10
     assert len(of_flat) > 30
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_what_is_disabled_is_made_once_it_is_enabled(
+async def test_a_disabled_entity_is_created_when_it_is_enabled(
     hass: HomeAssistant,
     bridge: FakeBridge,
     entry: MockConfigEntry,
@@ -231,7 +231,7 @@ async def test_what_is_disabled_is_made_once_it_is_enabled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(entity, "MANY_ACCOUNTS", 0)
-    monkeypatch.setattr(entity, "PAUSE_S", 0)
+    monkeypatch.setattr(entity, "BACKGROUND_PAUSE_SECONDS", 0)
     for shown in (False, True):
         assert await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()

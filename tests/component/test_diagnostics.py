@@ -1,4 +1,4 @@
-"""Diagnostics that can be shared."""
+"""Diagnostics are safe to share."""
 
 import json
 
@@ -9,7 +9,7 @@ from custom_components.prepaid_meter.diagnostics import async_get_config_entry_d
 from tests.component.fake_bridge import TOKEN
 
 
-async def test_diagnostics_tell_the_state_but_no_name_and_no_secret(
+async def test_diagnostics_contain_the_state_but_no_names_or_secrets(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     diagnostics = await async_get_config_entry_diagnostics(hass, loaded)

@@ -1,4 +1,4 @@
-"""What the pages on Home Assistant say is what the code does."""
+"""The documentation of the integration matches the code."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -31,13 +31,13 @@ def page(name: str) -> str:
 
 
 def sections(name: str) -> dict[str, str]:
-    """Return what stands below each heading of the second level."""
+    """Return the text below each second-level heading."""
     parts = re.split(r"^## (.+)$", page(name), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def described_entities() -> list[tuple[str, str, bool]]:
-    """Return name, kind and whether it is disabled at first of every entity that the page lists."""
+    """Return name, kind and whether it is disabled by default for every entity on the page."""
     rows = [match for match in ROW.finditer(page("entities")) if match["third"]]
     listed = [(row["first"], row["second"]) for row in rows if row["second"] in KINDS.values()]
     return [(name.strip("*"), kind, name.startswith("*")) for name, kind in listed]
@@ -53,20 +53,20 @@ def test_the_page_lists_every_kind_of_entity_and_no_other() -> None:
     assert {(name, kind) for name, kind, _ in described_entities()} == known
 
 
-async def test_entities_that_the_page_calls_disabled_are_and_no_other(
+async def test_exactly_the_entities_that_the_page_calls_disabled_are_disabled(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await bridge.update(rich_account())
     await eventually(lambda: hass.states.get("number.flat_1_low_credit_threshold_2"))
-    found = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
-    disabled = {plain(entity.original_name) for entity in found if entity.disabled_by}
-    enabled = {plain(entity.original_name) for entity in found if not entity.disabled_by}
+    entries = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
+    disabled = {plain(entity.original_name) for entity in entries if entity.disabled_by}
+    enabled = {plain(entity.original_name) for entity in entries if not entity.disabled_by}
     assert {plain(name) for name, _, off in described_entities() if off} == disabled
     assert enabled <= {plain(name) for name, _, off in described_entities() if not off}
 
 
 def plain(name: str | None) -> str:
-    """Return a name without its number, or the placeholder of one."""
+    """Return a name without its number or placeholder."""
     return re.sub(r" (\d|\{\w+\})", "", name or "")
 
 
@@ -75,25 +75,25 @@ def codes(text: str) -> list[str]:
 
 
 def fields_of(text: str, head: str) -> set[str]:
-    """Return the names in the first column of the table with that head."""
+    """Return the names in the first column of the table with the given heading."""
     table = text.partition(f"| {head} | meaning |\n")[2].partition("\n\n")[0]
     return {name for row in ROW.finditer(table) for name in codes(row["first"])}
 
 
 def described(kind: str) -> dict[str, Any]:
-    return {name: each for name, each in load_yaml_dict(FOLDER / f"{kind}.yaml").items() if name[0] != "."}
+    return {name: value for name, value in load_yaml_dict(FOLDER / f"{kind}.yaml").items() if name[0] != "."}
 
 
 def test_the_page_lists_every_action_with_its_fields() -> None:
-    found = {title.strip("`"): text for title, text in sections("actions").items()}
+    texts = {title.strip("`"): text for title, text in sections("actions").items()}
     services = described("services")
-    assert set(found) == {f"{DOMAIN}.{name}" for name in services}
+    assert set(texts) == {f"{DOMAIN}.{name}" for name in services}
     for name, service in services.items():
-        assert fields_of(found[f"{DOMAIN}.{name}"], "field") == set(service["fields"]), name
+        assert fields_of(texts[f"{DOMAIN}.{name}"], "field") == set(service["fields"]), name
 
 
 @pytest.mark.parametrize("name", ["account_status", "tariff_now", "set_thresholds", "top_up"])
-async def test_the_answer_of_an_action_is_what_the_page_says(
+async def test_the_response_of_an_action_is_as_documented(
     hass: HomeAssistant, loaded: MockConfigEntry, name: str
 ) -> None:
     wanted: dict[str, dict[str, Any]] = {"set_thresholds": {"thresholds": ["5"]}, "top_up": {"amount": "5"}}
@@ -105,21 +105,21 @@ async def test_the_answer_of_an_action_is_what_the_page_says(
 
 
 @pytest.mark.parametrize("kind", ["triggers", "conditions"])
-def test_the_page_has_a_section_of_each_with_its_options_and_an_example(kind: str) -> None:
-    found = sections(kind)
-    for name, each in described(kind).items():
-        text = found[ENGLISH[kind][name]["name"]]
+def test_the_page_has_a_section_for_each_with_its_options_and_an_example(kind: str) -> None:
+    texts = sections(kind)
+    for name, description in described(kind).items():
+        text = texts[ENGLISH[kind][name]["name"]]
         assert f"`{DOMAIN}.{name}`" in text
         assert f"{kind[:-1]}: {DOMAIN}.{name}\n" in text, "an example"
-        assert fields_of(text, "option") == set(each.get("fields", {})), name
-    assert set(found) - {each["name"] for each in ENGLISH[kind].values()} <= {
+        assert fields_of(text, "option") == set(description.get("fields", {})), name
+    assert set(texts) - {translation["name"] for translation in ENGLISH[kind].values()} <= {
         "Values in templates",
         "The event bus",
     }
 
 
 OF_HOME_ASSISTANT: Final = {"id", "idx", "alias", "platform", "description", "trigger", "enabled"}
-HAPPENINGS: Final[dict[str, tuple[EventKind, dict[str, Any]]]] = {
+EVENTS: Final[dict[str, tuple[EventKind, dict[str, Any]]]] = {
     "credit_became_low": (EventKind.ALERT_OPENED, {"kind": "low_credit", "message": "Low", "detail": "5"}),
     "supply_cut": (
         EventKind.SUPPLY_CHANGED,
@@ -131,13 +131,13 @@ HAPPENINGS: Final[dict[str, tuple[EventKind, dict[str, Any]]]] = {
     ),
     "top_up_received": (
         EventKind.TOP_UP,
-        {name: each for name, each in asdict(top_up_view()).items() if name != "at"},
+        {name: value for name, value in asdict(top_up_view()).items() if name != "at"},
     ),
 }
 
 
 @pytest.mark.parametrize("name", described("triggers"))
-async def test_the_values_of_a_trigger_are_those_that_the_page_names(
+async def test_the_values_of_a_trigger_are_as_documented(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually, name: str
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -145,36 +145,36 @@ async def test_the_values_of_a_trigger_are_those_that_the_page_names(
     options = {"options": {"within": {"days": 3}}} if name == "runs_out_within" else {}
     target = {"entity_id": "sensor.flat_1_balance"}
     config = {
-        "alias": "told",
+        "alias": "documented values",
         "triggers": [{"trigger": f"{DOMAIN}.{name}", "target": target, **options}],
         "actions": [{"event": "ran", "event_data": {"values": "{{ trigger.keys() | list }}"}}],
     }
     assert await async_setup_component(hass, "automation", {"automation": [config]})
     await hass.async_block_till_done()
-    if name in HAPPENINGS:
-        await bridge.happen(*HAPPENINGS[name])
+    if name in EVENTS:
+        await bridge.happen(*EVENTS[name])
     else:
         await bridge.update(account_view(low_credit=True, seconds_left=9 * 86_400))
         await bridge.update(account_view(low_credit=False, seconds_left=86_400))
     await eventually(lambda: ran)
 
     common = set(re.findall(r"`trigger\.(\w+)`", sections("triggers")["Values in templates"]))
-    if name not in HAPPENINGS:
+    if name not in EVENTS:
         common -= {"at", "late"}
     own = set(re.findall(r"`trigger\.(\w+)`", sections("triggers")[ENGLISH["triggers"][name]["name"]]))
     assert set(ran[0].data["values"]) - OF_HOME_ASSISTANT == common | own
 
 
 def examples() -> list[tuple[str, str]]:
-    found = []
+    blocks_by_id = []
     for path in sorted(PAGES.glob("*.md")):
         blocks = re.findall(r"^```yaml\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-        found += [(f"{path.stem} {number}", block) for number, block in enumerate(blocks, 1)]
-    return found
+        blocks_by_id += [(f"{path.stem} {number}", block) for number, block in enumerate(blocks, 1)]
+    return blocks_by_id
 
 
 def automation(example: str) -> dict[str, Any] | None:
-    """Return the example as a whole automation, None for what is none, such as a card."""
+    """Return the example as a complete automation, or None if it is none, such as a card."""
     written = parse_yaml(example)
     config: dict[str, Any] = written if isinstance(written, dict) else {"actions": written}
     if not config.keys() & {"triggers", "conditions", "actions"}:
@@ -182,8 +182,10 @@ def automation(example: str) -> dict[str, Any] | None:
     return {"alias": "example", "triggers": {"trigger": "event", "event_type": "x"}, "actions": []} | config
 
 
-@pytest.mark.parametrize("example", [each[1] for each in examples()], ids=[each[0] for each in examples()])
-async def test_home_assistant_takes_every_example(
+@pytest.mark.parametrize(
+    "example", [example for _, example in examples()], ids=[name for name, _ in examples()]
+)
+async def test_home_assistant_accepts_every_example(
     hass: HomeAssistant, loaded: MockConfigEntry, example: str
 ) -> None:
     config = automation(example)
@@ -196,19 +198,19 @@ async def test_home_assistant_takes_every_example(
     assert validated.validation_error is None
 
 
-def test_the_pages_that_reviewers_ask_for_are_there() -> None:
+def test_the_pages_required_by_reviewers_exist() -> None:
     names = {path.stem for path in PAGES.glob("*.md")}
     wanted = "actions blueprints conditions data-updates entities installation known-limits removal triggers"
     assert names >= {*wanted.split(), "troubleshooting", "use-cases"}
 
 
-def test_every_parameter_of_the_set_up_is_explained() -> None:
-    asked = set(ENGLISH["config"]["step"]["user"]["data"].values())
-    told = {row["first"] for row in ROW.finditer(page("installation"))}
-    assert asked <= told
+def test_every_setup_parameter_is_documented() -> None:
+    parameters = set(ENGLISH["config"]["step"]["user"]["data"].values())
+    documented = {row["first"] for row in ROW.finditer(page("installation"))}
+    assert parameters <= documented
 
 
-def test_every_repair_issue_is_in_the_troubleshooting() -> None:
+def test_every_repair_issue_is_documented() -> None:
     rows = [row["first"].strip().lower() for row in ROW.finditer(sections("troubleshooting")["Repairs"])]
     known = [part for row in rows for part in row.split(", ")]
     for issue in ENGLISH["issues"].values():
@@ -216,7 +218,7 @@ def test_every_repair_issue_is_in_the_troubleshooting() -> None:
         assert any(part in title or title in part for part in known), title
 
 
-def test_the_languages_that_are_told_are_those_that_there_are() -> None:
+def test_the_documented_languages_are_the_available_ones() -> None:
     named = {"af": "Afrikaans", "en": "English", "es": "Spanish", "fr": "French"}
     named |= {"id": "Indonesian", "pt": "Portuguese"}
     there = {path.stem for path in (FOLDER / "translations").glob("*.json")}

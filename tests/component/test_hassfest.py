@@ -1,6 +1,6 @@
-"""Mirror of hassfest's and HACS's checks of files, with Home Assistant's own validators where it ships them.
+"""The file checks of hassfest and HACS, with Home Assistant's own validators where it provides them.
 
-hassfest is in no package that could be installed here; `.github/workflows/validate.yml` runs the real one.
+hassfest is not available as a package; `.github/workflows/validate.yml` runs the real one.
 """
 
 import ast
@@ -36,7 +36,7 @@ def key(value: str) -> str:
 
 
 def text(value: Any) -> str:  # noqa: ANN401
-    """Validate a text that is translated."""
+    """Validate a translated text."""
     plain = cv.string_with_no_html(value)
     fields = [name for _, name, _, _ in string.Formatter().parse(plain) if name is not None]
     if not all(name.isidentifier() for name in fields):
@@ -99,12 +99,12 @@ TRANSLATIONS = optional(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_translations_have_the_shape_that_home_assistant_reads(language: str) -> None:
+def test_translations_have_the_structure_that_home_assistant_reads(language: str) -> None:
     TRANSLATIONS(json.loads((FOLDER / "translations" / f"{language}.json").read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("bad", ["see www.example.com", "<b>bold</b>", "'{name}'", " x", "{0}"])
-def test_a_text_that_hassfest_refuses_is_refused(bad: str) -> None:
+def test_a_text_that_hassfest_rejects_is_rejected(bad: str) -> None:
     with pytest.raises(probatio.Invalid):
         text(bad)
 
@@ -114,7 +114,7 @@ ICONS: Final = json.loads((FOLDER / "icons.json").read_text(encoding="utf-8"))
 ICON_OF_ENTITY = optional(default=icon, state=by_key(icon), range={probatio.Coerce(float): icon})
 
 
-def test_icons_have_the_shape_that_home_assistant_reads() -> None:
+def test_icons_have_the_structure_that_home_assistant_reads() -> None:
     optional(
         conditions=by_key({probatio.Required("condition"): icon}),
         entity={cv.slug: by_key(ICON_OF_ENTITY)},
@@ -140,16 +140,16 @@ DESCRIBED = {
 
 def described(kind: str) -> dict[str, Any]:
     file = load_yaml_dict(FOLDER / f"{kind}.yaml")
-    return {name: each for name, each in file.items() if not name.startswith(".")}
+    return {name: value for name, value in file.items() if not name.startswith(".")}
 
 
 @pytest.mark.parametrize("kind", DESCRIBED)
-def test_what_an_editor_offers_is_valid_named_and_has_icons(kind: str) -> None:
-    found = described(kind)
-    assert found.keys() == ENGLISH[kind].keys() == ICONS[kind].keys()
-    for name, each in found.items():
-        DESCRIBED[kind](each)
-        fields = each.get("fields", {})
+def test_everything_in_the_editors_is_valid_named_and_has_an_icon(kind: str) -> None:
+    descriptions = described(kind)
+    assert descriptions.keys() == ENGLISH[kind].keys() == ICONS[kind].keys()
+    for name, description in descriptions.items():
+        DESCRIBED[kind](description)
+        fields = description.get("fields", {})
         assert fields.keys() == ENGLISH[kind][name].get("fields", {}).keys(), name
         for field in fields.values():
             assert_options_are_named(field["selector"])
@@ -170,30 +170,30 @@ MAY_BE_USED_WITHOUT_SAYING_SO: Final = {
 }
 
 
-def test_every_integration_that_is_imported_is_a_dependency() -> None:
+def test_every_imported_integration_is_a_dependency() -> None:
     declared = {*MANIFEST.get("dependencies", ()), *MANIFEST.get("after_dependencies", ())}
     declared |= MAY_BE_USED_WITHOUT_SAYING_SO | {"zeroconf"}  # discovery is named in the manifest itself
     for file in FOLDER.rglob("*.py"):
         # A platform of another integration may use that one: repairs.py uses repairs.
-        allowed = declared | {file.stem} | {each.stem for each in FOLDER.glob("*.py")}
+        allowed = declared | {file.stem} | {path.stem for path in FOLDER.glob("*.py")}
         assert imported_integrations(file) <= allowed, file.name
 
 
 def imported_integrations(file: Path) -> set[str]:
-    found = set()
+    imported = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "homeassistant.components":
-            found |= {each.name for each in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("homeassistant.components."):
-            found.add((node.module or "").split(".")[2])
-    return found
+            imported.add((node.module or "").split(".")[2])
+    return imported
 
 
 def test_no_integration_is_declared_twice_or_unknown() -> None:
     first, after = set(MANIFEST["dependencies"]), set(MANIFEST.get("after_dependencies", ()))
     assert not first & after
     components = Path(str(cv.__file__)).parents[1] / "components"
-    assert all((components / each / "manifest.json").is_file() for each in first | after)
+    assert all((components / name / "manifest.json").is_file() for name in first | after)
 
 
 KNOWN_MANIFEST_KEYS: Final = {
@@ -219,7 +219,7 @@ def test_every_step_and_error_of_the_flow_has_its_text() -> None:
     assert set(re.findall(r'reason="(\w+)"', source)) <= set(ENGLISH["config"]["abort"])
 
 
-def test_hacs_finds_what_it_wants() -> None:
+def test_hacs_finds_the_files_it_requires() -> None:
     hacs = json.loads((ROOT / "hacs.json").read_text(encoding="utf-8"))
     optional(
         name=str, homeassistant=str, content_in_root=bool, zip_release=bool, filename=str, country=[str]
@@ -237,7 +237,7 @@ def test_hacs_finds_what_it_wants() -> None:
 def test_the_real_validators_run_for_every_change() -> None:
     workflow = load_yaml_dict(ROOT / ".github" / "workflows" / "validate.yml")
     used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
-    names = {each.partition("@")[0] for each in used}
+    names = {reference.partition("@")[0] for reference in used}
     assert {"home-assistant/actions/hassfest", "hacs/action"} <= names
-    assert all(re.fullmatch(r"[0-9a-f]{40}", each.partition("@")[2]) for each in used)
+    assert all(re.fullmatch(r"[0-9a-f]{40}", reference.partition("@")[2]) for reference in used)
     assert workflow["permissions"] == {"contents": "read"}

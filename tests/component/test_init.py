@@ -1,4 +1,4 @@
-"""Setting up, losing the connection, resuming, unloading."""
+"""Setup, loss of the connection, resuming, unloading."""
 
 import asyncio
 from dataclasses import asdict, replace
@@ -81,8 +81,8 @@ async def test_entities_are_unavailable_while_the_connection_is_lost_and_recover
     assert state_of(hass, "binary_sensor.long_street_connection") == "on"
     assert loaded.state is ConfigEntryState.LOADED
     lines = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len([line for line in lines if "is lost" in line]) == 1
-    assert len([line for line in lines if "is back" in line]) == 1
+    assert len([line for line in lines if " lost: " in line]) == 1
+    assert len([line for line in lines if line.endswith(" restored")]) == 1
 
 
 async def test_events_of_a_broken_connection_arrive_once_and_in_order(
@@ -101,7 +101,7 @@ async def test_events_of_a_broken_connection_arrive_once_and_in_order(
 
     await eventually(lambda: seen == [8, 9, 10])
     await eventually(lambda: bridge.open_sockets)
-    assert [each.get("since") for each in bridge.subscriptions] == [None, 8]
+    assert [subscription.get("since") for subscription in bridge.subscriptions] == [None, 8]
     repeated = bridge.events[-1]
     await bridge.send(
         {"type": "event", "seq": repeated.seq, "at": repeated.at, "kind": "debt_changed"}
@@ -111,7 +111,7 @@ async def test_events_of_a_broken_connection_arrive_once_and_in_order(
     await eventually(lambda: seen == [8, 9, 10, 11])
 
 
-async def test_a_bridge_restored_from_a_backup_is_followed_anew(
+async def test_the_stream_of_a_restored_bridge_starts_again(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -126,7 +126,7 @@ async def test_a_bridge_restored_from_a_backup_is_followed_anew(
     await eventually(lambda: seen == [3])
 
 
-async def test_a_revoked_token_asks_for_another(
+async def test_a_revoked_token_starts_reauthentication(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -138,7 +138,7 @@ async def test_a_revoked_token_asks_for_another(
     assert state_of(hass, BALANCE) == "unavailable"
 
 
-async def test_an_unknown_token_at_start_asks_for_another(
+async def test_an_unknown_token_at_startup_starts_reauthentication(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
 ) -> None:
     bridge.token = "pmb_other"
@@ -153,7 +153,7 @@ async def test_an_unknown_token_at_start_asks_for_another(
         ({"schema_version": 9, "min_schema_version": 2}, "bridge_too_new"),
     ],
 )
-async def test_a_bridge_that_does_not_fit_is_reported_and_taken_up_once_it_does(
+async def test_an_incompatible_bridge_is_reported_and_set_up_once_it_is_compatible(
     hass: HomeAssistant,
     bridge: FakeBridge,
     entry: MockConfigEntry,
@@ -176,7 +176,7 @@ async def test_a_bridge_that_does_not_fit_is_reported_and_taken_up_once_it_does(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_a_removed_entry_takes_its_issue_along(
+async def test_removing_an_entry_deletes_its_issue(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, issue_registry: ir.IssueRegistry
 ) -> None:
     bridge.info = replace(bridge.info, schema_version=9, min_schema_version=2)
@@ -187,21 +187,21 @@ async def test_a_removed_entry_takes_its_issue_along(
     assert not issue_registry.async_get_issue(DOMAIN, f"version_{entry.entry_id}")
 
 
-async def test_another_bridge_at_the_address_is_not_taken_for_this_one(
+async def test_a_different_bridge_at_the_address_is_rejected(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
 ) -> None:
     bridge.info = replace(bridge.info, installation_id="another")
     assert await set_up(hass, entry) is ConfigEntryState.SETUP_RETRY
 
 
-async def test_a_bridge_that_is_away_is_tried_again(
+async def test_setup_is_retried_while_the_bridge_is_unreachable(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
 ) -> None:
     await bridge.stop()
     assert await set_up(hass, entry) is ConfigEntryState.SETUP_RETRY
 
 
-async def test_alerts_of_no_account_show_on_the_bridge(
+async def test_alerts_without_an_account_are_shown_on_the_bridge(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -219,12 +219,12 @@ async def test_alerts_of_no_account_show_on_the_bridge(
     assert state.attributes["alerts"][0]["kind"] == "broker_lost"
 
 
-async def test_a_top_up_event_is_shown_in_decimals(
+async def test_a_top_up_event_has_decimal_amounts(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
     await bridge.happen(
-        EventKind.TOP_UP, {key: told for key, told in asdict(top_up_view()).items() if key != "at"}
+        EventKind.TOP_UP, {key: value for key, value in asdict(top_up_view()).items() if key != "at"}
     )
 
     await eventually(lambda: state_of(hass, TOP_UP) != "unknown")
@@ -245,16 +245,16 @@ async def test_a_tenant_gets_no_switch(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_an_entry_that_cannot_be_unloaded_goes_on(
+async def test_an_entry_that_cannot_be_unloaded_keeps_running(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     with patch.object(hass.config_entries, "async_unload_platforms", return_value=False):
         assert not await async_unload_entry(hass, loaded)
-    loaded.runtime_data.memory.async_keep_event(99)
-    assert loaded.runtime_data.memory.last_event == 99
+    loaded.runtime_data.store.async_set_last_event(99)
+    assert loaded.runtime_data.store.last_event == 99
 
 
-async def test_what_belongs_to_no_account_or_to_one_that_is_gone_is_passed_over(
+async def test_events_without_an_account_or_of_a_removed_account_are_ignored(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -263,5 +263,5 @@ async def test_what_belongs_to_no_account_or_to_one_that_is_gone_is_passed_over(
     coordinator.async_apply_supply("flat-9", CONNECTED)
     assert set(coordinator.accounts) == {"flat-1"}
     await bridge.happen(EventKind.ALERT_OPENED, {"kind": "broker_lost"}, account_id=None)
-    await eventually(lambda: coordinator.memory.last_event == 8)
+    await eventually(lambda: coordinator.store.last_event == 8)
     assert state_of(hass, "event.flat_1_alert") == "unknown"

@@ -1,4 +1,4 @@
-"""Every language says everything that English says, with the same placeholders."""
+"""Every language has all texts of English, with the same placeholders."""
 
 from collections.abc import Iterator
 import json
@@ -15,8 +15,8 @@ import custom_components.prepaid_meter as integration
 from custom_components.prepaid_meter.const import DOMAIN
 
 FOLDER = Path(integration.__file__).parent
-TEXTS, WORDS = FOLDER / "translations", FOLDER / "frontend" / "words"
-OTHERS = sorted(path.stem for path in TEXTS.glob("*.json") if path.stem != "en")
+TRANSLATIONS, LOCALES = FOLDER / "translations", FOLDER / "frontend" / "locales"
+OTHERS = sorted(path.stem for path in TRANSLATIONS.glob("*.json") if path.stem != "en")
 MARKUP = re.compile(r"'\{[^}]*\}'|<[a-z/]|https?://")
 
 
@@ -37,13 +37,13 @@ def marks(text: str) -> list[str]:
     return sorted(re.findall(r"\{\w+\}|`[^`]+`|\n", text))
 
 
-def test_there_are_five_languages_besides_english_and_home_assistant_knows_them() -> None:
+def test_there_are_five_languages_besides_english_which_home_assistant_supports() -> None:
     assert len(OTHERS) >= 5
     assert set(OTHERS) <= LANGUAGES
-    assert sorted(path.stem for path in WORDS.glob("*.json")) == sorted([*OTHERS, "en"])
+    assert sorted(path.stem for path in LOCALES.glob("*.json")) == sorted([*OTHERS, "en"])
 
 
-@pytest.mark.parametrize("folder", [TEXTS, WORDS], ids=["component", "cards"])
+@pytest.mark.parametrize("folder", [TRANSLATIONS, LOCALES], ids=["component", "cards"])
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_language_has_every_text_with_the_same_placeholders(language: str, folder: Path) -> None:
     english, own = texts(folder, "en"), texts(folder, language)
@@ -55,7 +55,7 @@ def test_a_language_has_every_text_with_the_same_placeholders(language: str, fol
         assert not MARKUP.search(text), path
 
 
-@pytest.mark.parametrize("folder", [TEXTS, WORDS], ids=["component", "cards"])
+@pytest.mark.parametrize("folder", [TRANSLATIONS, LOCALES], ids=["component", "cards"])
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_sentence_is_left_in_english(language: str, folder: Path) -> None:
     english, own = texts(folder, "en"), texts(folder, language)
@@ -65,21 +65,23 @@ def test_no_sentence_is_left_in_english(language: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_options_and_states_of_one_list_are_told_apart(language: str) -> None:
-    """Two reasons with one name could not be told apart in a drop-down list."""
-    own = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
-    lists = [each["options"] for each in own["selector"].values() if "options" in each]
-    lists += [each["state"] for kind in own["entity"].values() for each in kind.values() if "state" in each]
+def test_options_and_states_of_a_list_have_distinct_names(language: str) -> None:
+    """Two reasons with the same name would be indistinguishable in a drop-down list."""
+    own = json.loads((TRANSLATIONS / f"{language}.json").read_text(encoding="utf-8"))
+    lists = [select["options"] for select in own["selector"].values() if "options" in select]
+    lists += [
+        entity["state"] for kind in own["entity"].values() for entity in kind.values() if "state" in entity
+    ]
     assert lists
-    for each in lists:
-        assert len(set(each.values())) == len(each), each
+    for names in lists:
+        assert len(set(names.values())) == len(names), names
 
 
-def test_the_cards_offer_exactly_the_languages_that_there_are() -> None:
-    script = (FOLDER / "frontend" / "words.js").read_text(encoding="utf-8")
-    found = re.search(r"const AVAILABLE = (\[[^\]]+\])", script)
-    assert found
-    assert sorted(json.loads(found[1])) == sorted([*OTHERS, "en"])
+def test_the_cards_offer_exactly_the_available_languages() -> None:
+    script = (FOLDER / "frontend" / "localize.js").read_text(encoding="utf-8")
+    match = re.search(r"const AVAILABLE = (\[[^\]]+\])", script)
+    assert match
+    assert sorted(json.loads(match[1])) == sorted([*OTHERS, "en"])
 
 
 @pytest.mark.parametrize("language", OTHERS)

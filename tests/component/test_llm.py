@@ -1,4 +1,4 @@
-"""A language model can ask about the accounts that the user exposes, and about nothing else."""
+"""A language model can read the accounts that the user exposes, and nothing else."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,10 +22,10 @@ TOOL = "prepaid_meter__get_account"
 
 
 @pytest.fixture
-async def asked(
+async def llm_bridge(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, eventually: Eventually
 ) -> FakeBridge:
-    """Run a bridge with three accounts, two of them with one name, none of them exposed."""
+    """Run a bridge with three accounts, two of them with the same name, none of them exposed."""
     for component in ("homeassistant", "llm"):
         assert await async_setup_component(hass, component, {})
     bridge.accounts = {
@@ -61,15 +61,17 @@ def ours(api: llm.APIInstance) -> list[llm.Tool]:
     return [tool for tool in api.tools if tool.integration == DOMAIN]
 
 
-async def test_nothing_is_told_of_accounts_that_are_not_exposed(
-    hass: HomeAssistant, asked: FakeBridge
+async def test_accounts_that_are_not_exposed_are_not_disclosed(
+    hass: HomeAssistant, llm_bridge: FakeBridge
 ) -> None:
     api = await assist(hass)
     assert ours(api) == []
     assert "prepaid" not in api.api_prompt
 
 
-async def test_an_exposed_account_is_told_whole(hass: HomeAssistant, asked: FakeBridge) -> None:
+async def test_the_whole_state_of_an_exposed_account_is_returned(
+    hass: HomeAssistant, llm_bridge: FakeBridge
+) -> None:
     expose(hass, "sensor.flat_1_balance")
     api = await assist(hass)
     assert TOOL in api.api_prompt
@@ -85,8 +87,8 @@ async def test_an_exposed_account_is_told_whole(hass: HomeAssistant, asked: Fake
     assert (answer["emergency_credit"], answer["debt"], answer["alerts"]) == (None, "0.00", [])
 
 
-async def test_of_several_accounts_one_is_named_and_names_are_told_apart(
-    hass: HomeAssistant, asked: FakeBridge, entry: MockConfigEntry
+async def test_with_several_accounts_a_unique_name_is_required(
+    hass: HomeAssistant, llm_bridge: FakeBridge, entry: MockConfigEntry
 ) -> None:
     registry = dr.async_get(hass)
     flat = registry.async_get_device_by_identifier((DOMAIN, f"{INSTALLATION_ID}/flat-2"), entry.entry_id)
@@ -104,13 +106,13 @@ async def test_of_several_accounts_one_is_named_and_names_are_told_apart(
         await ask(hass, api)
 
 
-async def test_two_of_one_name_at_one_site_are_told_apart(
-    hass: HomeAssistant, asked: FakeBridge, eventually: Eventually
+async def test_accounts_with_the_same_name_at_one_site_have_unique_names(
+    hass: HomeAssistant, llm_bridge: FakeBridge, eventually: Eventually
 ) -> None:
-    await asked.update(
+    await llm_bridge.update(
         account_view("flat-2", name="Flat 1"), account_view("shop", name="Flat 1", site_name="Long Street 5")
     )
-    await eventually(lambda: asked.open_sockets)
+    await eventually(lambda: llm_bridge.open_sockets)
     expose(hass, "sensor.flat_1_balance", "sensor.flat_2_balance", "sensor.flat_1_balance_2")
     api = await assist(hass)
     for name in ("Flat 1", "Flat 1, Long Street 5", "Flat 1, Long Street 5, shop"):
@@ -118,11 +120,11 @@ async def test_two_of_one_name_at_one_site_are_told_apart(
 
 
 async def test_what_is_not_known_is_null(
-    hass: HomeAssistant, asked: FakeBridge, eventually: Eventually
+    hass: HomeAssistant, llm_bridge: FakeBridge, eventually: Eventually
 ) -> None:
     expose(hass, "sensor.flat_1_balance")
     cut = replace(CONNECTED, state=SupplyState.DISCONNECTED, reason=SupplyReason.CREDIT_EXHAUSTED)
-    await asked.update(
+    await llm_bridge.update(
         account_view(seconds_left=None, units_left_wh=None, tariff=None, last_top_up=None, supply=cut)
     )
     await eventually(lambda: hass.states.is_state("sensor.flat_1_supply_state", "disconnected"))
@@ -132,47 +134,47 @@ async def test_what_is_not_known_is_null(
     assert answer["supply"]["reason"] == "credit_exhausted"
 
 
-async def test_debt_and_emergency_credit_are_told(
-    hass: HomeAssistant, asked: FakeBridge, eventually: Eventually
+async def test_debt_and_emergency_credit_are_returned(
+    hass: HomeAssistant, llm_bridge: FakeBridge, eventually: Eventually
 ) -> None:
     expose(hass, "sensor.flat_1_balance")
-    await asked.update(rich_account())
+    await llm_bridge.update(rich_account())
     await eventually(lambda: hass.states.is_state("sensor.flat_1_debt", "362.00"))
     answer = (await ask(hass, await assist(hass))).data
     assert answer["debt"] == "362.00"
     assert answer["emergency_credit"] == {"state": "available", "left": "10.00"}
 
 
-async def test_a_bridge_that_cannot_be_heard_is_no_answer(
-    hass: HomeAssistant, asked: FakeBridge, eventually: Eventually
+async def test_an_unreachable_bridge_is_an_error(
+    hass: HomeAssistant, llm_bridge: FakeBridge, eventually: Eventually
 ) -> None:
     expose(hass, "sensor.flat_1_balance")
     api = await assist(hass)
-    await asked.stop()
+    await llm_bridge.stop()
     await eventually(lambda: hass.states.is_state("sensor.flat_1_balance", "unavailable"))
     answer = await ask(hass, api)
     assert answer.error
     assert "cannot be reached" in answer.data["error"]
 
 
-async def test_an_account_that_is_gone_since_is_no_answer(
-    hass: HomeAssistant, asked: FakeBridge, eventually: Eventually
+async def test_a_removed_account_is_an_error(
+    hass: HomeAssistant, llm_bridge: FakeBridge, eventually: Eventually
 ) -> None:
     expose(hass, "sensor.flat_1_balance")
     api = await assist(hass)
-    await asked.update(removed=("flat-1",))
+    await llm_bridge.update(removed=("flat-1",))
     await eventually(lambda: hass.states.get("sensor.flat_1_balance") is None)
     answer = await ask(hass, api)
     assert answer.error
     assert "Flat 1" in answer.data["error"]
 
 
-async def test_other_apis_get_no_tools(hass: HomeAssistant, asked: FakeBridge) -> None:
+async def test_other_apis_get_no_tools(hass: HomeAssistant, llm_bridge: FakeBridge) -> None:
     expose(hass, "sensor.flat_1_balance")
 
     context = llm.LLMContext(
         platform="test", context=None, language=None, assistant=ASSISTANT, device_id=None
     )
     assert not [
-        each for each in (await async_get_tools(hass, context, "other")).tools if each.integration == DOMAIN
+        tool for tool in (await async_get_tools(hass, context, "other")).tools if tool.integration == DOMAIN
     ]

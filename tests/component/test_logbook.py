@@ -1,4 +1,4 @@
-"""What the logbook says, and which events others may listen to."""
+"""The texts of the logbook, and the events on the event bus."""
 
 from typing import Any
 from unittest.mock import Mock
@@ -8,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.prepaid_meter.client.protocol import EventKind
-from custom_components.prepaid_meter.const import EVENT_HAPPENED
+from custom_components.prepaid_meter.const import EVENT_ACCOUNT
 from custom_components.prepaid_meter.logbook import async_describe_events
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import FakeBridge
@@ -22,17 +22,17 @@ CUT = {"state": "disconnected", "was": "connected", "reason": "credit_exhausted"
         (EventKind.TOP_UP, {"amount": 100_000_000, "method": "cash"}, "was topped up with ZAR 100.00"),
         (EventKind.SUPPLY_CHANGED, CUT, "supply is Disconnected: Credit exhausted"),
         (EventKind.ALERT_OPENED, {"kind": "low_credit", "message": "Flat 1: Low."}, "alert: Low."),
-        (EventKind.ALERT_CLOSED, {"kind": "low_credit", "message": "Low."}, "alert is over: Low."),
+        (EventKind.ALERT_CLOSED, {"kind": "low_credit", "message": "Low."}, "alert closed: Low."),
         (
             EventKind.ALERT_ACKNOWLEDGED,
             {"message": "Low.", "by": "Anna"},
-            "alert was acknowledged by Anna: Low.",
+            "alert acknowledged by Anna: Low.",
         ),
-        (EventKind.HOLD_PLACED, {"reason": "Rewiring", "by": "Anna"}, "supply is held by Anna: Rewiring"),
-        (EventKind.HOLD_LIFTED, {"reason": None, "by": "Anna"}, "hold was lifted by Anna"),
+        (EventKind.HOLD_PLACED, {"reason": "Rewiring", "by": "Anna"}, "hold placed by Anna: Rewiring"),
+        (EventKind.HOLD_LIFTED, {"reason": None, "by": "Anna"}, "hold lifted by Anna"),
     ],
 )
-async def test_what_happened_is_said_in_a_sentence(
+async def test_an_event_is_described_in_a_sentence(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -43,24 +43,24 @@ async def test_what_happened_is_said_in_a_sentence(
 ) -> None:
     describe = Mock()
     async_describe_events(hass, describe)
-    domain, event_type, said = describe.call_args.args
-    assert (domain, event_type) == ("prepaid_meter", EVENT_HAPPENED)
+    domain, event_type, describe_event = describe.call_args.args
+    assert (domain, event_type) == ("prepaid_meter", EVENT_ACCOUNT)
     await eventually(lambda: bridge.open_sockets)
-    fired = async_capture_events(hass, EVENT_HAPPENED)
+    fired = async_capture_events(hass, EVENT_ACCOUNT)
 
     await bridge.happen(kind, data)
     await eventually(lambda: fired)
 
     assert fired[0].data["type"] == kind.value
     assert fired[0].data["device_id"]
-    assert said(fired[0]) == {"name": "Flat 1", "message": sentence}
+    assert describe_event(fired[0]) == {"name": "Flat 1", "message": sentence}
 
 
-async def test_what_is_no_news_to_people_is_not_told(
+async def test_internal_events_are_not_in_the_logbook(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
-    fired = async_capture_events(hass, EVENT_HAPPENED)
+    fired = async_capture_events(hass, EVENT_ACCOUNT)
     await bridge.happen(EventKind.DEBT_CHANGED, {})
     await bridge.happen(EventKind.TOP_UP, {"amount": "of a newer bridge"})
     await eventually(lambda: fired)

@@ -1,4 +1,4 @@
-"""Mirror of what hassfest and HACS check, with Home Assistant's own validators where it ships them."""
+"""The checks of hassfest and HACS, with Home Assistant's own validators where it provides them."""
 
 from collections.abc import Iterator
 import json
@@ -59,7 +59,7 @@ async def test_home_assistant_loads_the_manifest(hass: HomeAssistant) -> None:
     assert loaded.version is not None
 
 
-def test_the_manifest_is_as_hassfest_and_hacs_want_it() -> None:
+def test_the_manifest_meets_the_requirements_of_hassfest_and_hacs() -> None:
     assert list(MANIFEST) == ["domain", "name", *sorted(set(MANIFEST) - {"domain", "name"})]
     assert FOLDER.name == MANIFEST["domain"] == DOMAIN
     assert {"codeowners", "documentation", "issue_tracker", "version"} <= set(MANIFEST)
@@ -77,7 +77,7 @@ def test_hacs_json_has_only_known_keys() -> None:
         "name", "content_in_root", "country", "filename", "hacs", "hide_default_branch", "homeassistant",
         "persistent_directory", "render_readme", "zip_release",
     }  # fmt: skip
-    assert [each.name for each in FOLDER.parent.iterdir() if (each / "manifest.json").exists()] == [DOMAIN]
+    assert [path.name for path in FOLDER.parent.iterdir() if (path / "manifest.json").exists()] == [DOMAIN]
 
 
 def test_texts_are_plain_and_keys_are_slugs() -> None:
@@ -96,18 +96,18 @@ def test_every_field_of_the_flow_is_described() -> None:
 
 def entity_keys() -> dict[str, set[str]]:
     meter = {
-        each.translation_key
-        for each in (*sensor.METER_SENSORS, *sensor.PHASE_SENSORS, *binary_sensor.METER_BINARY_SENSORS)
+        description.translation_key
+        for description in (*sensor.METER_SENSORS, *sensor.PHASE_SENSORS, *binary_sensor.METER_BINARY_SENSORS)
     }
     of_meter = {f"{key}_of_meter" for key in meter}
     keys = {
         "sensor": {
-            each.translation_key
-            for each in (*sensor.ACCOUNT_SENSORS, *sensor.METER_SENSORS, *sensor.PHASE_SENSORS)
+            description.translation_key
+            for description in (*sensor.ACCOUNT_SENSORS, *sensor.METER_SENSORS, *sensor.PHASE_SENSORS)
         },
         "binary_sensor": {
-            each.translation_key
-            for each in (
+            description.translation_key
+            for description in (
                 *binary_sensor.ACCOUNT_BINARY_SENSORS,
                 *binary_sensor.METER_BINARY_SENSORS,
                 binary_sensor.CONNECTIVITY,
@@ -116,19 +116,19 @@ def entity_keys() -> dict[str, set[str]]:
             )
         },
         "switch": {switch.SUPPLY.translation_key},
-        "button": {each.translation_key for each in button.ACCOUNT_BUTTONS},
+        "button": {description.translation_key for description in button.ACCOUNT_BUTTONS},
         "number": {
             number.THRESHOLD.translation_key,
             f"{number.THRESHOLD.translation_key}_further",
             number.LOAD_LIMIT.translation_key,
         },
         "update": {update.BRIDGE.translation_key},
-        "event": {each.translation_key for each in event.ACCOUNT_EVENTS},
+        "event": {description.translation_key for description in event.ACCOUNT_EVENTS},
     }
     return {
-        platform: {str(key) for key in found}
-        | {key for key in of_meter if key[: -len("_of_meter")] in found & meter}
-        for platform, found in keys.items()
+        platform: {str(key) for key in names}
+        | {key for key in of_meter if key[: -len("_of_meter")] in names & meter}
+        for platform, names in keys.items()
     }
 
 
@@ -152,7 +152,7 @@ def test_icons_are_material_design_icons() -> None:
 
 def test_actions_have_valid_selectors_texts_and_icons() -> None:
     file = load_yaml_dict(FOLDER / "services.yaml")
-    services = {name: each for name, each in file.items() if not name.startswith(".")}
+    services = {name: value for name, value in file.items() if not name.startswith(".")}
     assert set(services) == set(ENGLISH["services"]) == set(ICONS["services"])
     for name, action in services.items():
         assert "target" not in action
@@ -170,8 +170,8 @@ def test_every_translated_error_has_its_text() -> None:
     descriptions = {key for keys in entity_keys().values() for key in keys}
     known = set(ENGLISH["exceptions"]) | set(ENGLISH["issues"]) | set(ENGLISH["selector"])
     assert used - descriptions <= known | {"bridge_too_old", "bridge_too_new"}
-    keys = {key for _, key in helpers._KEYS} | {"unknown"}
-    assert keys | {code.value for code in helpers._REFUSALS} <= set(ENGLISH["exceptions"])
+    keys = {key for _, key in helpers._ERROR_KEYS} | {"unknown"}
+    assert keys | {code.value for code in helpers._TRANSLATED_CODES} <= set(ENGLISH["exceptions"])
     assert keys <= set(ENGLISH["config"]["error"])
 
 

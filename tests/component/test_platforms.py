@@ -1,4 +1,4 @@
-"""What each platform shows, and that it never shows a false zero."""
+"""The states of each platform, which are never a false zero."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.prepaid_meter import binary_sensor, const, friendly, sensor
+from custom_components.prepaid_meter import binary_sensor, const, friendly_hours, sensor
 from custom_components.prepaid_meter.client.protocol import (
     AlertKind,
     EventKind,
@@ -35,7 +35,7 @@ NOW = datetime(2026, 11, 10, 10, 0, tzinfo=UTC)
 
 
 class Clock:
-    """The clock of the sensors; the loop's own has to run, for real sockets hang on it."""
+    """The clock of the sensors; the event loop's clock must keep running for real sockets."""
 
     now = NOW
 
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the sensors' clock: forecasts and days depend on it."""
     clock = Clock()
     monkeypatch.setattr(sensor, "utcnow", lambda: clock.now)
-    monkeypatch.setattr(friendly, "utcnow", lambda: clock.now)
+    monkeypatch.setattr(friendly_hours, "utcnow", lambda: clock.now)
     monkeypatch.setattr(binary_sensor, "utcnow", lambda: clock.now)
     return clock
 
@@ -61,7 +61,7 @@ def value(hass: HomeAssistant, entity_id: str) -> str:
 
 @pytest.fixture
 async def following(bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually) -> FakeBridge:
-    """Run a bridge to which Home Assistant listens."""
+    """Run a bridge to which Home Assistant is connected."""
     await eventually(lambda: bridge.open_sockets)
     return bridge
 
@@ -118,7 +118,7 @@ async def test_what_is_not_known_is_unknown_and_never_zero(
     }
 
 
-async def test_a_silent_meter_has_no_power_but_keeps_its_energy(
+async def test_an_offline_meter_has_no_power_but_keeps_its_energy(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     await following.update(account_view(meters=(meter_view("meter-of-flat-1", online=False),)))
@@ -129,7 +129,9 @@ async def test_a_silent_meter_has_no_power_but_keeps_its_energy(
     assert value(hass, "binary_sensor.flat_1_meter_connection") == "off"
 
 
-async def test_a_cut_says_why(hass: HomeAssistant, following: FakeBridge, eventually: Eventually) -> None:
+async def test_a_cut_shows_its_reason(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
     cut = replace(CONNECTED, state=SupplyState.DISCONNECTED, reason=SupplyReason.CREDIT_EXHAUSTED)
     await following.update(
         account_view(available=-300, low_credit=True, supply=cut, alerts=(alert_view(AlertKind.SUPPLY_CUT),))
@@ -146,7 +148,7 @@ async def test_a_cut_says_why(hass: HomeAssistant, following: FakeBridge, eventu
     assert alerts.attributes["alerts"][0]["kind"] == "supply_cut"
 
 
-async def test_a_relay_that_disobeys_is_a_problem(
+async def test_a_relay_that_does_not_respond_is_a_problem(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     assert value(hass, "binary_sensor.flat_1_relay") == "off"
@@ -157,7 +159,7 @@ async def test_a_relay_that_disobeys_is_a_problem(
     await eventually(lambda: value(hass, "binary_sensor.flat_1_relay") == "on")
 
 
-async def test_the_supply_is_held_off_and_released(
+async def test_the_supply_is_held_off_and_the_hold_lifted(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     target = {"entity_id": "switch.flat_1_supply"}
@@ -172,7 +174,7 @@ async def test_the_supply_is_held_off_and_released(
     assert asked == [{"action": "off", "reason": "Switched off in Home Assistant"}, {"action": "auto"}]
 
 
-async def test_a_supply_without_credit_is_not_silently_left_off(
+async def test_an_error_is_raised_if_a_supply_without_credit_stays_off(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     await following.update(account_view(available=-1_000_000))
@@ -188,7 +190,7 @@ async def test_a_supply_without_credit_is_not_silently_left_off(
     assert value(hass, "switch.flat_1_supply") == "off"
 
 
-async def test_the_forecast_stands_still_while_it_only_jitters(
+async def test_small_changes_of_the_forecast_are_ignored(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     before = value(hass, "sensor.flat_1_runs_out")
@@ -203,7 +205,7 @@ async def test_the_forecast_stands_still_while_it_only_jitters(
     assert value(hass, "sensor.flat_1_time_left") == "1.0"
 
 
-async def test_the_end_of_credit_stays_where_it_was_once_it_has_come(
+async def test_the_run_out_time_stays_fixed_once_the_credit_has_run_out(
     hass: HomeAssistant, following: FakeBridge, clock: Clock, eventually: Eventually
 ) -> None:
     await following.update(account_view(seconds_left=0))
@@ -218,7 +220,7 @@ async def test_the_end_of_credit_stays_where_it_was_once_it_has_come(
     await eventually(lambda: value(hass, "sensor.flat_1_runs_out") == "2026-11-10T13:00:00+00:00")
 
 
-async def test_a_forecast_says_how_sure_it_is(
+async def test_a_forecast_has_a_prediction_interval(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     def band() -> tuple[Any, Any]:
@@ -227,17 +229,17 @@ async def test_a_forecast_says_how_sure_it_is(
         return state.attributes.get("soonest"), state.attributes.get("latest")
 
     assert band() == (None, None)
-    told = RunOutView(
+    forecast = RunOutView(
         at="2026-11-13T10:00:00.000Z", soonest="2026-11-12T08:00:00.000Z", latest="2026-11-15T20:00:00.000Z"
     )
-    await following.update(account_view(seconds_left=259_200, runs_out=told))
+    await following.update(account_view(seconds_left=259_200, runs_out=forecast))
     await eventually(lambda: band()[0] is not None)
     assert band() == (datetime(2026, 11, 12, 8, tzinfo=UTC), datetime(2026, 11, 15, 20, tzinfo=UTC))
     await following.update(account_view(seconds_left=None, runs_out=None))
     await eventually(lambda: band() == (None, None))
 
 
-async def test_the_day_of_a_total_begins_when_the_bridge_begins_it(
+async def test_a_daily_total_is_reset_when_the_bridge_starts_the_day(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually, clock: Clock
 ) -> None:
     def last_reset() -> Any:  # noqa: ANN401
@@ -257,7 +259,7 @@ async def test_the_day_of_a_total_begins_when_the_bridge_begins_it(
     assert last_reset() == "2026-11-11T00:00:00+02:00"
 
 
-async def test_a_day_slept_through_is_noticed_by_the_clock(
+async def test_a_daily_total_without_updates_is_reset_by_the_clock(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually, clock: Clock
 ) -> None:
     clock.move_to(datetime(2026, 11, 12, 9, 0, tzinfo=UTC))
@@ -268,7 +270,7 @@ async def test_a_day_slept_through_is_noticed_by_the_clock(
     assert state.attributes["last_reset"] == "2026-11-12T00:00:00+02:00"
 
 
-async def test_alert_events_come_with_their_message(
+async def test_alert_events_include_their_message(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     data = {"id": "a", "kind": "low_credit", "message": "Low", "detail": ""}
@@ -279,7 +281,7 @@ async def test_alert_events_come_with_their_message(
     assert (state.attributes["event_type"], state.attributes["message"]) == ("opened", "Low")
 
 
-async def test_an_event_of_an_unknown_shape_still_happens(
+async def test_an_event_in_an_unknown_form_still_fires(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     await following.happen(EventKind.TOP_UP, {"new": "shape"})

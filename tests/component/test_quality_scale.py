@@ -1,4 +1,4 @@
-"""Every rule of the quality scale that is claimed as done has evidence: a test, or a page that says it."""
+"""Every rule of the quality scale that is claimed as done has evidence: a test or a page."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ EVIDENCE: Final = {
         "test_manifest.py::test_every_field_of_the_flow_is_described",
     ],
     "config-flow-test-coverage": [
-        "test_config_flow.py::test_every_refusal_has_its_own_words_and_can_be_mended",
+        "test_config_flow.py::test_every_error_has_its_own_message_and_can_be_corrected",
         "test_quality_scale.py::test_every_step_of_the_flow_is_tested",
     ],
     "dependency-transparency": ["test_manifest.py::test_home_assistant_loads_the_manifest"],
@@ -66,66 +66,68 @@ EVIDENCE: Final = {
     ],
     "docs-conditions": [
         "home-assistant/conditions.md#conditions",
-        "test_documentation.py::test_the_page_has_a_section_of_each_with_its_options_and_an_example",
+        "test_documentation.py::test_the_page_has_a_section_for_each_with_its_options_and_an_example",
     ],
     "docs-high-level-description": ["home-assistant.md#prepaid-meter-in-home-assistant"],
     "docs-installation-instructions": ["home-assistant/installation.md#install-the-integration"],
     "docs-removal-instructions": ["home-assistant/removal.md#removal"],
     "docs-triggers": [
         "home-assistant/triggers.md#triggers",
-        "test_documentation.py::test_the_values_of_a_trigger_are_those_that_the_page_names",
+        "test_documentation.py::test_the_values_of_a_trigger_are_as_documented",
     ],
     "entity-event-setup": [
         "test_init.py::test_unloading_leaves_no_task_and_no_socket",
-        "test_quality_scale.py::test_entities_follow_the_bridge_only_while_they_are_there",
+        "test_quality_scale.py::test_entities_subscribe_only_while_they_are_added",
     ],
     "entity-unique-id": ["test_platforms.py::test_entities_of_an_account"],
     "has-entity-name": ["test_quality_scale.py::test_entities_share_their_base"],
-    "runtime-data": ["test_quality_scale.py::test_what_runs_is_kept_at_the_entry"],
-    "test-before-configure": ["test_config_flow.py::test_every_refusal_has_its_own_words_and_can_be_mended"],
+    "runtime-data": ["test_quality_scale.py::test_runtime_data_is_stored_in_the_entry"],
+    "test-before-configure": [
+        "test_config_flow.py::test_every_error_has_its_own_message_and_can_be_corrected"
+    ],
     "test-before-setup": [
-        "test_init.py::test_a_bridge_that_is_away_is_tried_again",
-        "test_init.py::test_an_unknown_token_at_start_asks_for_another",
+        "test_init.py::test_setup_is_retried_while_the_bridge_is_unreachable",
+        "test_init.py::test_an_unknown_token_at_startup_starts_reauthentication",
     ],
     "unique-config-entry": ["test_config_flow.py::test_the_same_bridge_is_not_set_up_twice"],
     "action-exceptions": [
-        "test_services.py::test_a_bridge_that_is_away_is_said_so",
-        "test_services.py::test_a_tenant_is_told_who_may_top_up",
+        "test_services.py::test_an_unreachable_bridge_is_reported",
+        "test_services.py::test_a_tenant_gets_an_error_that_says_who_may_top_up",
     ],
     "config-entry-unloading": [
         "test_init.py::test_unloading_leaves_no_task_and_no_socket",
-        "test_resilience.py::test_nothing_lingers_after_unloading_whether_the_bridge_is_there_or_away",
+        "test_resilience.py::test_nothing_lingers_after_unloading_whether_the_bridge_is_reachable_or_not",
     ],
     "docs-installation-parameters": [
         "home-assistant/installation.md#connect-the-bridge",
-        "test_documentation.py::test_every_parameter_of_the_set_up_is_explained",
+        "test_documentation.py::test_every_setup_parameter_is_documented",
     ],
     "entity-unavailable": [
         "test_init.py::test_entities_are_unavailable_while_the_connection_is_lost_and_recover_without_a_reload"
     ],
-    "integration-owner": ["test_manifest.py::test_the_manifest_is_as_hassfest_and_hacs_want_it"],
+    "integration-owner": ["test_manifest.py::test_the_manifest_meets_the_requirements_of_hassfest_and_hacs"],
     "log-when-unavailable": [
-        "test_resilience.py::test_an_hour_without_network_is_one_line_and_one_change_and_is_caught_up"
+        "test_resilience.py::test_an_hour_without_network_is_logged_once_changes_states_once_and_is_caught_up"
     ],
-    "parallel-updates": ["test_quality_scale.py::test_every_platform_says_how_many_may_act_at_once"],
+    "parallel-updates": ["test_quality_scale.py::test_every_platform_sets_parallel_updates"],
     "reauthentication-flow": [
-        "test_config_flow.py::test_a_new_token_is_taken_without_setting_up_anew",
-        "test_init.py::test_a_revoked_token_asks_for_another",
+        "test_config_flow.py::test_a_new_token_is_accepted_without_a_new_setup",
+        "test_init.py::test_a_revoked_token_starts_reauthentication",
     ],
     "test-coverage": [
         "test_quality_scale.py::test_branches_of_the_integration_are_measured",
     ],
-    "devices": ["test_devices.py::test_accounts_hang_below_their_bridge"],
-    "diagnostics": ["test_diagnostics.py::test_diagnostics_tell_the_state_but_no_name_and_no_secret"],
-    "discovery": ["test_config_flow.py::test_a_discovered_bridge_wants_only_a_token"],
+    "devices": ["test_devices.py::test_account_devices_are_connected_via_their_bridge"],
+    "diagnostics": ["test_diagnostics.py::test_diagnostics_contain_the_state_but_no_names_or_secrets"],
+    "discovery": ["test_config_flow.py::test_a_discovered_bridge_requires_only_a_token"],
     "discovery-update-info": [
-        "test_config_flow.py::test_a_discovery_moves_a_bridge_that_is_away_but_never_out_of_tls"
+        "test_config_flow.py::test_a_discovery_updates_the_address_of_a_lost_bridge_but_never_disables_tls"
     ],
     "docs-data-update": ["home-assistant/data-updates.md#how-data-is-updated"],
     "docs-examples": [
         "home-assistant/use-cases.md#use-cases-and-examples",
         "home-assistant/blueprints.md#blueprints",
-        "test_documentation.py::test_home_assistant_takes_every_example",
+        "test_documentation.py::test_home_assistant_accepts_every_example",
     ],
     "docs-known-limitations": ["home-assistant/known-limits.md#known-limits"],
     "docs-supported-devices": ["home-assistant.md#supported-devices"],
@@ -136,14 +138,14 @@ EVIDENCE: Final = {
     ],
     "docs-troubleshooting": [
         "home-assistant/troubleshooting.md#troubleshooting",
-        "test_documentation.py::test_every_repair_issue_is_in_the_troubleshooting",
+        "test_documentation.py::test_every_repair_issue_is_documented",
     ],
     "docs-use-cases": ["home-assistant/use-cases.md#use-cases-and-examples"],
-    "dynamic-devices": ["test_devices.py::test_an_account_appears_is_renamed_goes_and_comes_back"],
+    "dynamic-devices": ["test_devices.py::test_an_account_is_added_renamed_removed_and_added_again"],
     "entity-category": ["test_platforms.py::test_entities_of_an_account"],
     "entity-device-class": ["test_platforms.py::test_entities_of_an_account"],
     "entity-disabled-by-default": [
-        "test_documentation.py::test_entities_that_the_page_calls_disabled_are_and_no_other"
+        "test_documentation.py::test_exactly_the_entities_that_the_page_calls_disabled_are_disabled"
     ],
     "entity-translations": [
         "test_manifest.py::test_every_entity_has_a_name_and_an_icon",
@@ -152,19 +154,19 @@ EVIDENCE: Final = {
     "exception-translations": ["test_manifest.py::test_every_translated_error_has_its_text"],
     "icon-translations": [
         "test_manifest.py::test_every_entity_has_a_name_and_an_icon",
-        "test_hassfest.py::test_what_an_editor_offers_is_valid_named_and_has_icons",
+        "test_hassfest.py::test_everything_in_the_editors_is_valid_named_and_has_an_icon",
     ],
     "reconfiguration-flow": [
         "test_config_flow.py::test_the_connection_can_be_changed_and_keeps_its_token",
         "test_config_flow.py::test_the_connection_cannot_be_changed_to_another_bridge",
     ],
     "repair-issues": [
-        "test_repairs.py::test_a_quarantine_is_decided_in_place",
-        "test_init.py::test_a_bridge_that_does_not_fit_is_reported_and_taken_up_once_it_does",
+        "test_repairs.py::test_a_quarantine_is_decided_in_the_fix_flow",
+        "test_init.py::test_an_incompatible_bridge_is_reported_and_set_up_once_it_is_compatible",
     ],
     "stale-devices": [
-        "test_devices.py::test_devices_that_left_while_home_assistant_was_away_are_dropped",
-        "test_devices.py::test_a_device_can_be_deleted_only_once_it_is_gone",
+        "test_devices.py::test_devices_deleted_while_home_assistant_was_not_running_are_removed",
+        "test_devices.py::test_a_device_can_be_deleted_only_if_the_bridge_no_longer_has_it",
     ],
     "async-dependency": ["test_quality_scale.py::test_the_client_blocks_nowhere"],
     "inject-websession": ["test_quality_scale.py::test_the_client_is_given_its_session"],
@@ -178,14 +180,14 @@ def status(rule: str) -> str:
 
 
 def why_missing(evidence: str) -> str | None:
-    """Return what is wrong with a piece of evidence, None if it is there."""
+    """Return what is wrong with a piece of evidence, or None if it exists."""
     file, _, test = evidence.partition("::")
     if test:
         path = Path(__file__).with_name(file)
-        found = path.is_file() and re.search(
+        exists = path.is_file() and re.search(
             rf"^(?:async )?def {test}\(", path.read_text("utf-8"), re.MULTILINE
         )
-        return None if found else f"no test {evidence}"
+        return None if exists else f"no test {evidence}"
     page, _, anchor = evidence.partition("#")
     if not anchor:
         return None if (ROOT / evidence).is_file() else f"no file {evidence}"
@@ -212,17 +214,17 @@ def test_a_rule_that_is_done_has_evidence_and_one_that_is_exempt_a_reason(rule: 
         return
     assert status(rule) == "done"
     assert EVIDENCE.get(rule), f"{rule} is claimed, and nothing shows it"
-    assert [why for each in EVIDENCE[rule] if (why := why_missing(each))] == []
+    assert [why for evidence in EVIDENCE[rule] if (why := why_missing(evidence))] == []
 
 
 @pytest.mark.parametrize(
     "invented", ["test_init.py::test_that_nobody_wrote", "home-assistant.md#no-such-heading", "no/file.py"]
 )
-def test_evidence_that_is_not_there_is_found_out(invented: str) -> None:
+def test_missing_evidence_is_detected(invented: str) -> None:
     assert why_missing(invented)
 
 
-def test_the_manifest_claims_no_more_than_is_done() -> None:
+def test_the_manifest_claims_only_the_achieved_level() -> None:
     claimed = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["quality_scale"]
     tiers = list(TIERS)[: list(TIERS).index(claimed) + 1]
     assert all(status(rule) in {"done", "exempt"} for tier in tiers for rule in TIERS[tier].split())
@@ -251,13 +253,13 @@ def test_entities_share_their_base() -> None:
         assert "_attr_name" not in text, platform
 
 
-def test_entities_follow_the_bridge_only_while_they_are_there() -> None:
+def test_entities_subscribe_only_while_they_are_added() -> None:
     text = source("entity.py")
     assert "async_added_to_hass" in text
     assert text.count("async_on_remove(") >= text.count("coordinator.async_on_") - text.count("import")
 
 
-def test_what_runs_is_kept_at_the_entry() -> None:
+def test_runtime_data_is_stored_in_the_entry() -> None:
     assert "type PrepaidMeterConfigEntry = ConfigEntry[" in source("coordinator.py")
     assert "entry.runtime_data = " in source("__init__.py")
     assert not any("hass.data[" in path.read_text("utf-8") for path in FOLDER.rglob("*.py"))
@@ -269,7 +271,7 @@ def test_every_step_of_the_flow_is_tested() -> None:
         assert started in tests
 
 
-def test_every_platform_says_how_many_may_act_at_once() -> None:
+def test_every_platform_sets_parallel_updates() -> None:
     assert set(PLATFORMS) <= set(Platform)
     for platform in PLATFORMS:
         assert re.search(r"^PARALLEL_UPDATES(?:: Final)? = [01]$", source(f"{platform}.py"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Repair issues: told while a person is needed, taken back by themselves, a quarantine decided in place."""
+"""Repair issues open and close with the problem, and a quarantine is decided in its fix flow."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,7 +20,7 @@ QUARANTINE = QuarantineView(cause="fell", opened_at="2026-11-10T09:00:00.000Z", 
 
 
 def quarantined(account_id: str = "flat-1", **changes: Any) -> AccountView:  # noqa: ANN401
-    """Return an account whose meter waits for a decision."""
+    """Return an account with a quarantined meter."""
     meter = meter_view("meter-1", account_id=account_id, quarantined=True, quarantine=QUARANTINE)
     return account_view(account_id, meters=(replace(meter, **changes),))
 
@@ -33,7 +33,7 @@ def issue_ids(registry: ir.IssueRegistry) -> set[str]:
     "kind",
     [AlertKind.CLOCK_WRONG, AlertKind.STORAGE_FAILING, AlertKind.BROKER_LOST, AlertKind.VOUCHER_GUESSING],
 )
-async def test_what_is_wrong_with_the_bridge_is_told_for_as_long_as_it_lasts(
+async def test_an_issue_of_the_bridge_is_open_for_as_long_as_it_lasts(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -56,7 +56,7 @@ async def test_what_is_wrong_with_the_bridge_is_told_for_as_long_as_it_lasts(
     await eventually(lambda: not issue_ids(issue_registry))
 
 
-async def test_an_issue_outlives_a_lost_connection_and_is_looked_at_again_after_it(
+async def test_an_issue_survives_a_lost_connection_and_is_checked_again_afterwards(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -74,7 +74,7 @@ async def test_an_issue_outlives_a_lost_connection_and_is_looked_at_again_after_
     await eventually(lambda: not issue_ids(issue_registry))
 
 
-async def test_what_was_mended_while_the_entry_was_not_loaded_is_taken_back(
+async def test_an_issue_solved_while_the_entry_was_not_loaded_is_deleted(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, issue_registry: ir.IssueRegistry
 ) -> None:
     bridge.accounts["flat-1"] = quarantined()
@@ -87,7 +87,7 @@ async def test_what_was_mended_while_the_entry_was_not_loaded_is_taken_back(
         assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_an_account_that_goes_takes_its_issues_along(
+async def test_removing_an_account_deletes_its_issues(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -112,7 +112,7 @@ async def test_a_tenant_is_not_asked_to_decide(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_another_bridge_at_the_address_is_told_until_the_right_one_answers(
+async def test_a_different_bridge_at_the_address_is_reported_until_the_right_one_responds(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, issue_registry: ir.IssueRegistry
 ) -> None:
     right = bridge.info
@@ -126,25 +126,25 @@ async def test_another_bridge_at_the_address_is_told_until_the_right_one_answers
 
 
 class Fixing:
-    """The dialogue of a repair issue, as a browser has it."""
+    """The fix flow of a repair issue, over HTTP like in a browser."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401
         self._client = client
         self._flow = ""
 
     async def begin(self, issue_id: str) -> dict[str, Any]:
-        """Open the dialogue."""
+        """Open the fix flow."""
         about = {"handler": DOMAIN, "issue_id": issue_id}
         return await self._said(await self._client.post("/api/repairs/issues/fix", json=about))
 
     async def answer(self, **data: str) -> dict[str, Any]:
-        """Fill the form."""
+        """Submit the form."""
         return await self._said(await self._client.post(f"/api/repairs/issues/fix/{self._flow}", json=data))
 
     async def _said(self, response: Any) -> dict[str, Any]:  # noqa: ANN401
-        said: dict[str, Any] = await response.json()
-        self._flow = said.get("flow_id", self._flow)
-        return said
+        result: dict[str, Any] = await response.json()
+        self._flow = result.get("flow_id", self._flow)
+        return result
 
 
 @pytest.fixture
@@ -155,14 +155,14 @@ async def fixing(hass: HomeAssistant, waiting: str, hass_client: ClientSessionGe
 
 @pytest.fixture
 async def waiting(bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually) -> str:
-    """Let a meter wait for a decision; return its issue."""
+    """Quarantine a meter; return its issue."""
     await eventually(lambda: bridge.open_sockets)
     await bridge.update(quarantined())
     await eventually(lambda: loaded.runtime_data.accounts["flat-1"].meters[0].quarantined)
     return f"quarantine_{loaded.entry_id}_meter-1"
 
 
-async def test_a_quarantine_is_decided_in_place(
+async def test_a_quarantine_is_decided_in_the_fix_flow(
     bridge: FakeBridge, fixing: Fixing, waiting: str, issue_registry: ir.IssueRegistry
 ) -> None:
     form = await fixing.begin(waiting)
@@ -211,7 +211,7 @@ async def test_a_decision_is_one_of_three_and_has_a_reason(
     assert not bridge.requests
 
 
-async def test_nothing_is_decided_about_what_is_over_or_away(
+async def test_no_decision_is_possible_after_the_quarantine_or_while_disconnected(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -232,7 +232,7 @@ async def test_nothing_is_decided_about_what_is_over_or_away(
     assert (await fixing.begin(waiting))["reason"] == "cannot_connect"
 
 
-async def test_registers_that_are_not_known_are_not_invented(
+async def test_unknown_registers_are_shown_as_unknown(
     bridge: FakeBridge, loaded: MockConfigEntry, fixing: Fixing, waiting: str, eventually: Eventually
 ) -> None:
     await bridge.update(quarantined(quarantine=None, register_wh=None))

@@ -1,4 +1,4 @@
-"""Hours without network, restarts of either side, revoked tokens: noticed once, mended without a reload."""
+"""Hours without network, restarts of either side, revoked tokens: detected once, recovered without reload."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ from custom_components.prepaid_meter.client.protocol import (
     SupplyState,
 )
 from custom_components.prepaid_meter.const import DOMAIN
-from tests.component.automating import automate, told
+from tests.component.automating import automate, trigger_data
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, FakeBridge, account_view, alert_view
 
@@ -33,8 +33,8 @@ ALERT = "event.flat_1_alert"
 CUT = {"state": "disconnected", "was": "connected", "reason": "credit_exhausted", "note": None}
 
 
-def of_us(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the integration logged for people."""
+def integration_log(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the integration's log messages of level info or higher."""
     return [
         record.getMessage()
         for record in caplog.records
@@ -54,7 +54,7 @@ def became_unavailable(changes: list[Any]) -> Counter[str]:
 
 
 def event_types(changes: list[Any], entity_id: str) -> list[str]:
-    """Return the events that an event entity told, each once."""
+    """Return the distinct events of an event entity."""
     told_at = [
         (change.data["new_state"].state, change.data["new_state"].attributes.get("event_type"))
         for change in changes
@@ -67,7 +67,7 @@ def tasks_of_ours() -> list[str]:
     return [task.get_name() for task in asyncio.all_tasks() if DOMAIN in task.get_name()]
 
 
-async def test_an_hour_without_network_is_one_line_and_one_change_and_is_caught_up(
+async def test_an_hour_without_network_is_logged_once_changes_states_once_and_is_caught_up(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -104,18 +104,18 @@ async def test_an_hour_without_network_is_one_line_and_one_change_and_is_caught_
     await eventually(lambda: runs)
 
     once = became_unavailable(changes)
-    # All but the connection itself, which says that there is none.
+    # All but the connection sensor, which is off instead.
     assert len(once) == entities - 1
     assert set(once.values()) == {1}
-    (lost, back) = of_us(caplog)
-    assert lost.startswith("Connection to Long Street is lost: ")
-    assert back == "Connection to Long Street is back"
-    assert [run["late"] for run in told(runs)] == [True]
+    (lost, back) = integration_log(caplog)
+    assert lost.startswith("Connection to Long Street lost: ")
+    assert back == "Connection to Long Street restored"
+    assert [run["late"] for run in trigger_data(runs)] == [True]
     assert event_types(changes, ALERT) == ["opened"] * 3
     assert loaded.state is ConfigEntryState.LOADED
 
 
-async def test_a_bridge_that_restarts_again_and_again_doubles_nothing(
+async def test_repeated_restarts_of_the_bridge_repeat_no_event(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     runs = await automate(hass, "top_up_received")
@@ -126,10 +126,10 @@ async def test_a_bridge_that_restarts_again_and_again_doubles_nothing(
         await bridge.stop()
         await bridge.start()
     await eventually(lambda: bridge.open_sockets)
-    assert [run["amount"] for run in told(runs)] == [1.0, 2.0, 3.0, 4.0]
+    assert [run["amount"] for run in trigger_data(runs)] == [1.0, 2.0, 3.0, 4.0]
 
 
-async def test_what_happened_while_home_assistant_was_away_reaches_event_entities_once_and_fires_nothing(
+async def test_missed_events_reach_event_entities_once_and_fire_no_trigger(
     hass: HomeAssistant,
     bridge: FakeBridge,
     entry: MockConfigEntry,
@@ -140,8 +140,8 @@ async def test_what_happened_while_home_assistant_was_away_reaches_event_entitie
     assert await hass.config_entries.async_setup(entry.entry_id)
     await eventually(lambda: bridge.open_sockets)
     await bridge.happen(EventKind.ALERT_OPENED, {"kind": "low_credit", "message": "Low"})
-    await eventually(lambda: entry.runtime_data.memory.last_event == 8)
-    # Home Assistant stops without unloading entries; it has what is still to be written written.
+    await eventually(lambda: entry.runtime_data.store.last_event == 8)
+    # Home Assistant stops without unloading entries, but writes pending data.
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
     await hass.async_block_till_done()
     assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["last_event"] == 8
@@ -154,14 +154,14 @@ async def test_what_happened_while_home_assistant_was_away_reaches_event_entitie
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     for since in (8, 11):
         assert await hass.config_entries.async_setup(entry.entry_id)
-        await eventually(lambda: bridge.open_sockets and entry.runtime_data.memory.last_event == 11)
+        await eventually(lambda: bridge.open_sockets and entry.runtime_data.store.last_event == 11)
         assert bridge.subscriptions[-1]["since"] == since
         assert event_types(changes, ALERT).count("closed") == 2
         assert await hass.config_entries.async_unload(entry.entry_id)
     assert not runs
 
 
-async def test_a_token_that_was_revoked_is_asked_for_once_and_a_new_one_mends_it(
+async def test_a_revoked_token_starts_one_reauthentication_which_restores_the_connection(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -179,7 +179,7 @@ async def test_a_token_that_was_revoked_is_asked_for_once_and_a_new_one_mends_it
     await eventually(lambda: hass.states.is_state(BALANCE, "187.12"))
 
 
-async def test_a_token_that_loses_its_right_is_asked_for_as_well(
+async def test_a_token_that_loses_its_permission_starts_reauthentication(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
@@ -188,7 +188,7 @@ async def test_a_token_that_loses_its_right_is_asked_for_as_well(
     await eventually(lambda: any(loaded.async_get_active_flows(hass, {SOURCE_REAUTH})))
 
 
-async def test_a_bridge_that_becomes_too_new_while_running_is_told_and_taken_up_again_without_a_reload(
+async def test_a_bridge_that_becomes_too_new_while_running_is_reported_and_reconnected_without_a_reload(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -208,10 +208,10 @@ async def test_a_bridge_that_becomes_too_new_while_running_is_told_and_taken_up_
     await eventually(lambda: hass.states.is_state(BALANCE, "187.12"))
     assert not issue_registry.async_get_issue(DOMAIN, issue_id)
     assert loaded.runtime_data is coordinator
-    assert len([line for line in of_us(caplog) if "is lost" in line]) == 1
+    assert len([line for line in integration_log(caplog) if " lost: " in line]) == 1
 
 
-async def test_a_bridge_whose_clock_is_wrong_stays_connected_and_asks_for_a_person(
+async def test_a_bridge_with_a_wrong_clock_stays_connected_and_raises_an_issue(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
@@ -235,7 +235,7 @@ async def test_a_bridge_whose_clock_is_wrong_stays_connected_and_asks_for_a_pers
 
 
 @pytest.mark.parametrize("away", [False, True])
-async def test_nothing_lingers_after_unloading_whether_the_bridge_is_there_or_away(
+async def test_nothing_lingers_after_unloading_whether_the_bridge_is_reachable_or_not(
     recorder_mock: object,
     hass: HomeAssistant,
     bridge: FakeBridge,
@@ -256,7 +256,7 @@ async def test_nothing_lingers_after_unloading_whether_the_bridge_is_there_or_aw
     assert not tasks_of_ours()
 
 
-async def test_unloading_in_the_middle_of_a_history_that_is_being_read_leaves_nothing(
+async def test_unloading_during_a_history_import_leaves_nothing(
     recorder_mock: object,
     hass: HomeAssistant,
     bridge: FakeBridge,
@@ -279,7 +279,7 @@ async def test_unloading_in_the_middle_of_a_history_that_is_being_read_leaves_no
     assert not tasks_of_ours()
 
 
-async def test_home_assistant_that_starts_while_the_bridge_is_away_keeps_what_it_had(
+async def test_starting_while_the_bridge_is_unreachable_keeps_devices_and_entities(
     hass: HomeAssistant,
     bridge: FakeBridge,
     entry: MockConfigEntry,

@@ -1,4 +1,4 @@
-"""Actions: what they ask of the bridge, and what they answer."""
+"""Actions: their requests to the bridge, and their responses."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ async def top_up(hass: HomeAssistant, **data: Any) -> Any:  # noqa: ANN401
     return await hass.services.async_call(DOMAIN, "top_up", data, blocking=True, return_response=True)
 
 
-async def test_a_top_up_returns_where_the_money_went(
+async def test_a_top_up_returns_how_the_amount_was_allocated(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     answer = await top_up(hass, entity_id=BALANCE, amount="50.10", reference="receipt 8")
@@ -41,7 +41,7 @@ async def test_a_top_up_returns_where_the_money_went(
     assert body == {"amount": "50.10", "method": "cash", "reference": "receipt 8"}
 
 
-async def test_a_number_of_the_form_is_read_as_it_is_written(
+async def test_a_number_from_the_form_is_read_exactly(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:
     entity = entity_registry.async_get(BALANCE)
@@ -59,7 +59,7 @@ async def test_two_calls_have_two_keys(
     assert len({key for _, key, _ in bridge.requests}) == 2
 
 
-async def test_a_lost_answer_is_asked_for_again_with_the_same_key(
+async def test_a_request_with_a_lost_response_is_repeated_with_the_same_key(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     bridge.drop_top_up_answers = 1
@@ -69,7 +69,7 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_key(
     assert len({key for _, key, _ in bridge.requests}) == 1
 
 
-async def test_a_bridge_that_is_away_is_said_so(
+async def test_an_unreachable_bridge_is_reported(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     await bridge.stop()
@@ -78,14 +78,16 @@ async def test_a_bridge_that_is_away_is_said_so(
     assert error.value.translation_key == "cannot_connect"
 
 
-async def test_a_tenant_is_told_who_may_top_up(
+async def test_a_tenant_gets_an_error_that_says_who_may_top_up(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
 ) -> None:
     bridge.role = Role.TENANT
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
 
-    with pytest.raises(ServiceValidationError, match="Only a landlord's token may top up Flat 1") as error:
+    with pytest.raises(
+        ServiceValidationError, match="Topping up Flat 1 by an amount requires a landlord's token"
+    ) as error:
         await top_up(hass, entity_id=BALANCE, amount=10)
 
     assert error.value.translation_key == "top_up_not_allowed"
@@ -104,7 +106,7 @@ async def test_a_tenant_is_told_who_may_top_up(
         (503, "storage_unavailable", "storage_unavailable"),
     ],
 )
-async def test_a_refusal_carries_the_bridges_words(
+async def test_a_refusal_includes_the_bridges_message(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, status: int, code: str, key: str
 ) -> None:
     bridge.refuse_with = (status, {"code": code, "message": "Too much.", "remedy": "Ask for less."})
@@ -135,7 +137,7 @@ async def test_only_an_account_can_be_topped_up(
         assert error.value.translation_key == "not_an_account"
 
 
-async def test_a_bridge_that_is_not_loaded_is_said_so(
+async def test_a_bridge_that_is_not_loaded_is_reported(
     hass: HomeAssistant, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await hass.config_entries.async_unload(loaded.entry_id)
@@ -145,11 +147,11 @@ async def test_a_bridge_that_is_not_loaded_is_said_so(
 
 
 async def act(hass: HomeAssistant, name: str, **data: Any) -> Any:  # noqa: ANN401
-    told = {"entity_id": BALANCE, **data}
-    return await hass.services.async_call(DOMAIN, name, told, blocking=True, return_response=True)
+    service_data = {"entity_id": BALANCE, **data}
+    return await hass.services.async_call(DOMAIN, name, service_data, blocking=True, return_response=True)
 
 
-async def test_a_voucher_is_redeemed_once_also_when_the_answer_is_lost(
+async def test_a_voucher_is_redeemed_once_even_if_the_response_is_lost(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     bridge.drop_top_up_answers = 1
@@ -176,7 +178,7 @@ async def test_a_tenant_redeems_vouchers_and_a_caretaker_does_not(
     assert len(bridge.requests) == 1
 
 
-async def test_a_bridge_without_vouchers_is_said_to_be_too_old_for_them(
+async def test_a_bridge_without_vouchers_is_reported_as_too_old(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     bridge.takes_vouchers = False
@@ -188,14 +190,14 @@ async def test_a_bridge_without_vouchers_is_said_to_be_too_old_for_them(
 @pytest.mark.parametrize(
     "code, sentence",
     [
-        ("voucher_not_valid", "This is no valid voucher. Check every digit of the code."),
-        ("voucher_used", "This voucher was redeemed before."),
-        ("voucher_blocked", "This voucher is blocked. Ask whoever sold it."),
-        ("voucher_expired", "This voucher has expired. Ask whoever sold it."),
-        ("too_many_requests", "That was tried too often. Wait, then try again: No more. Wait an hour."),
+        ("voucher_not_valid", "This voucher is not valid. Check each digit of the code."),
+        ("voucher_used", "This voucher has already been redeemed."),
+        ("voucher_blocked", "This voucher is blocked. Contact the seller."),
+        ("voucher_expired", "This voucher has expired. Contact the seller."),
+        ("too_many_requests", "Too many attempts. Wait before you try again: No more. Wait an hour."),
     ],
 )
-async def test_a_voucher_that_is_refused_says_why(
+async def test_a_refused_voucher_has_a_reason(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, code: str, sentence: str
 ) -> None:
     bridge.refuse_with = (409, {"code": code, "message": "No more.", "remedy": "Wait an hour."})
@@ -227,13 +229,13 @@ STATEMENT = {
 }
 
 
-async def test_a_statement_is_told_in_decimals(
+async def test_a_statement_has_decimal_amounts(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     bridge.statement = STATEMENT
-    told = await act(hass, "statement", first_day="2026-11-01", last_day="2026-11-10", detail="day")
+    response = await act(hass, "statement", first_day="2026-11-01", last_day="2026-11-10", detail="day")
     assert bridge.requests[0][2] == {"from": "2026-11-01", "to": "2026-11-10", "detail": "day"}
-    assert told == {
+    assert response == {
         "account_id": "flat-1",
         "currency": "ZAR",
         "opening": "100.00",
@@ -255,7 +257,7 @@ async def test_a_statement_is_told_in_decimals(
     }
 
 
-async def test_a_statement_is_this_months_unless_a_period_is_given(
+async def test_a_statement_covers_the_current_month_by_default(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
     assert await act(hass, "statement") == {}
@@ -266,11 +268,15 @@ async def test_a_statement_is_this_months_unless_a_period_is_given(
     assert error.value.translation_key == "unknown"
 
 
-async def test_the_status_is_told_without_asking_the_bridge(
+async def test_the_status_is_returned_without_a_request(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
-    told = await act(hass, "account_status")
-    assert (told["account"], told["balance"], told["seconds_left"]) == ("Flat 1", "187.12", 345_600)
+    response = await act(hass, "account_status")
+    assert (response["account"], response["balance"], response["seconds_left"]) == (
+        "Flat 1",
+        "187.12",
+        345_600,
+    )
     assert bridge.requests == []
     await bridge.stop()
     await eventually(lambda: hass.states.is_state("sensor.flat_1_balance", "unavailable"))
@@ -279,7 +285,7 @@ async def test_the_status_is_told_without_asking_the_bridge(
     assert error.value.translation_key == "not_loaded"
 
 
-async def test_the_tariff_now_is_told_without_asking_the_bridge(
+async def test_the_current_tariff_is_returned_without_a_request(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     assert await act(hass, "tariff_now") == {
@@ -317,7 +323,7 @@ async def test_thresholds_and_load_limit_are_set_together(
 
 
 @pytest.mark.parametrize("data", [{}, {"thresholds": ["-1"]}, {"thresholds": ["many"]}, {"load_limit": -5}])
-async def test_thresholds_are_amounts_and_something_must_be_set(
+async def test_thresholds_must_be_amounts_and_at_least_one_value_is_required(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, data: dict[str, Any]
 ) -> None:
     with pytest.raises(Invalid):

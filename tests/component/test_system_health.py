@@ -1,4 +1,4 @@
-"""What the system information says of the bridges."""
+"""Information about the bridges on the system information page."""
 
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -12,11 +12,11 @@ from tests.component.fake_bridge import FakeBridge
 async def health(hass: HomeAssistant) -> dict[str, object]:
     assert await async_setup_component(hass, "system_health", {})
     await hass.async_block_till_done()
-    told = await get_system_health_info(hass, DOMAIN)
-    return {key: await value if hasattr(value, "__await__") else value for key, value in told.items()}
+    info = await get_system_health_info(hass, DOMAIN)
+    return {key: await value if hasattr(value, "__await__") else value for key, value in info.items()}
 
 
-async def test_bridges_are_counted_and_reached(
+async def test_bridges_are_counted_and_checked(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     assert await health(hass) == {
@@ -29,8 +29,8 @@ async def test_bridges_are_counted_and_reached(
     }
     await bridge.stop()
     await eventually(lambda: not loaded.runtime_data.available)
-    told = await health(hass)
-    assert told["bridges_connected"] == 0
-    assert told["can_reach_bridge"] == {"type": "failed", "error": "unreachable"}
+    info = await health(hass)
+    assert info["bridges_connected"] == 0
+    assert info["can_reach_bridge"] == {"type": "failed", "error": "unreachable"}
     await hass.config_entries.async_unload(loaded.entry_id)
     assert "can_reach_bridge" not in await health(hass)

@@ -1,4 +1,4 @@
-"""Triggers fire once for what happened, and never for what only looks like it."""
+"""Triggers fire once for an event, and never for mere changes of states."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.prepaid_meter import trigger
 from custom_components.prepaid_meter.client.protocol import EventKind, SupplyState
 from custom_components.prepaid_meter.const import DOMAIN
-from tests.component.automating import BALANCE, automate, told
+from tests.component.automating import BALANCE, automate, trigger_data
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import (
     CONNECTED,
@@ -33,7 +33,7 @@ CUT: dict[str, Any] = {
     "note": None,
 }
 RESTORED: dict[str, Any] = {"state": "connected", "was": "disconnected", "reason": "in_credit", "note": None}
-TOP_UP: dict[str, Any] = {name: each for name, each in asdict(top_up_view()).items() if name != "at"}
+TOP_UP: dict[str, Any] = {name: value for name, value in asdict(top_up_view()).items() if name != "at"}
 HAPPENINGS = {
     "credit_became_low": (EventKind.ALERT_OPENED, LOW),
     "supply_cut": (EventKind.SUPPLY_CHANGED, CUT),
@@ -56,13 +56,13 @@ OVER = {
 
 @pytest.fixture
 async def following(bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually) -> FakeBridge:
-    """Run a bridge to which Home Assistant listens."""
+    """Run a bridge to which Home Assistant is connected."""
     await eventually(lambda: bridge.open_sockets)
     return bridge
 
 
 async def marked(hass: HomeAssistant, bridge: FakeBridge, eventually: Eventually) -> None:
-    """Wait until everything that the bridge said before is taken: what it says last is shown last."""
+    """Wait until all earlier messages of the bridge have been processed: they are processed in order."""
     bridge.accounts["flat-1"] = replace(
         bridge.accounts["flat-1"], balance=bridge.seq, available=bridge.seq * ZAR
     )
@@ -71,7 +71,7 @@ async def marked(hass: HomeAssistant, bridge: FakeBridge, eventually: Eventually
 
 
 @pytest.mark.parametrize("name", HAPPENINGS)
-async def test_what_happens_to_the_account_fires_once(
+async def test_an_event_of_the_account_fires_once(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
 ) -> None:
     runs = await automate(hass, name)
@@ -88,7 +88,7 @@ async def test_what_happens_to_the_account_fires_once(
 
 
 @pytest.mark.parametrize("name", HAPPENINGS)
-async def test_what_happens_of_another_kind_does_not_fire(
+async def test_an_event_of_another_kind_does_not_fire(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
 ) -> None:
     runs = await automate(hass, name)
@@ -108,7 +108,7 @@ async def test_what_happens_of_another_kind_does_not_fire(
 
 
 @pytest.mark.parametrize("name", HAPPENINGS)
-async def test_an_account_that_the_target_does_not_name_does_not_fire(
+async def test_an_account_outside_the_target_does_not_fire(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
 ) -> None:
     await following.update(account_view("flat-2"))
@@ -122,7 +122,7 @@ async def test_an_account_that_the_target_does_not_name_does_not_fire(
 
 
 @pytest.mark.parametrize("name", HAPPENINGS)
-async def test_losing_and_finding_the_bridge_again_fires_nothing(
+async def test_losing_and_restoring_the_connection_fires_nothing(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
 ) -> None:
     runs = await automate(hass, name)
@@ -136,7 +136,7 @@ async def test_losing_and_finding_the_bridge_again_fires_nothing(
 
 
 @pytest.mark.parametrize("name", HAPPENINGS)
-async def test_what_happened_while_the_network_was_gone_fires_once_when_it_is_back(
+async def test_an_event_during_an_interruption_fires_once_after_reconnecting(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
 ) -> None:
     runs = await automate(hass, name)
@@ -153,7 +153,7 @@ async def test_what_happened_while_the_network_was_gone_fires_once_when_it_is_ba
 
 
 @pytest.mark.parametrize("name", OVER)
-async def test_what_is_over_when_the_network_is_back_does_not_fire(
+async def test_an_event_that_no_longer_applies_after_reconnecting_does_not_fire(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually, name: str
 ) -> None:
     runs = await automate(hass, name)
@@ -167,7 +167,7 @@ async def test_what_is_over_when_the_network_is_back_does_not_fire(
 
 
 @pytest.mark.parametrize("name", HAPPENINGS)
-async def test_a_reload_fires_nothing_and_the_trigger_works_on(
+async def test_a_reload_fires_nothing_and_the_trigger_keeps_working(
     hass: HomeAssistant, following: FakeBridge, loaded: MockConfigEntry, eventually: Eventually, name: str
 ) -> None:
     runs = await automate(hass, name)
@@ -182,18 +182,18 @@ async def test_a_reload_fires_nothing_and_the_trigger_works_on(
     await eventually(lambda: runs)
 
 
-async def test_low_credit_tells_its_threshold(
+async def test_low_credit_has_its_threshold(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     runs = await automate(hass, "credit_became_low")
     await following.happen(EventKind.ALERT_OPENED, LOW)
     await following.happen(EventKind.ALERT_OPENED, LOW | {"detail": "new"})
     await eventually(lambda: len(runs) == 2)
-    assert [str(run.get("threshold")) for run in told(runs)] == ["20.0", "None"]
+    assert [str(run.get("threshold")) for run in trigger_data(runs)] == ["20.0", "None"]
 
 
 @pytest.mark.parametrize("reason, times", [("credit_exhausted", 1), ("landlord_off", 0)])
-async def test_a_cut_can_be_asked_for_by_its_reason(
+async def test_cuts_can_be_filtered_by_reason(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually, reason: str, times: int
 ) -> None:
     runs = await automate(hass, "supply_cut", options={"reason": [reason]})
@@ -203,7 +203,7 @@ async def test_a_cut_can_be_asked_for_by_its_reason(
     assert [run.data["reason"] for run in runs] == ["credit_exhausted"] * times
 
 
-async def test_small_top_ups_can_be_left_out(
+async def test_small_top_ups_can_be_ignored(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     runs = await automate(hass, "top_up_received", options={"minimum_amount": 50})
@@ -232,7 +232,7 @@ async def test_a_forecast_that_falls_below_the_limit_fires_once(
     await eventually(lambda: len(runs) == 2)
 
 
-async def test_a_forecast_below_the_limit_from_the_first_fires_nothing(
+async def test_a_forecast_below_the_limit_from_the_start_fires_nothing(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, eventually: Eventually
 ) -> None:
     bridge.accounts["flat-1"] = account_view(seconds_left=DAY // 2)
@@ -275,7 +275,7 @@ async def test_credit_that_is_no_longer_low_fires_once(
     await eventually(lambda: len(runs) == 2)
 
 
-async def test_credit_that_recovers_while_the_network_is_gone_fires_when_it_is_back(
+async def test_credit_that_recovers_during_an_interruption_fires_after_reconnecting(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     runs = await automate(hass, "credit_recovered")
@@ -314,20 +314,20 @@ async def test_credit_of_another_account_that_recovers_fires_nothing(
     assert runs == []
 
 
-async def test_every_trigger_tells_what_is_left(
+async def test_every_trigger_includes_the_remaining_credit(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     runs = await automate(hass, "credit_became_low")
     await following.happen(EventKind.ALERT_OPENED, LOW)
     await eventually(lambda: runs)
-    (run,) = told(runs)
+    (run,) = trigger_data(runs)
     assert (run["balance"], run["seconds_left"]) == (187.12, 4 * DAY)
     assert run["last_top_up_at"] == "2026-11-09T18:30:00.000Z"
     assert run["runs_out"].endswith("+00:00")
 
 
 @pytest.mark.parametrize("chosen", ["device", "area", "label", "any entity"])
-async def test_a_target_may_be_anything_that_leads_to_the_account(
+async def test_a_target_may_be_anything_that_contains_the_account(
     hass: HomeAssistant, following: FakeBridge, loaded: MockConfigEntry, eventually: Eventually, chosen: str
 ) -> None:
     registry = dr.async_get(hass)
@@ -345,7 +345,7 @@ async def test_a_target_may_be_anything_that_leads_to_the_account(
     await eventually(lambda: runs)
 
 
-async def test_the_bridge_itself_is_no_account(
+async def test_a_bridge_is_not_an_account(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     target = {"entity_id": "binary_sensor.long_street_connection"}
@@ -355,16 +355,20 @@ async def test_the_bridge_itself_is_no_account(
     assert runs == []
 
 
-async def test_the_editor_knows_every_trigger_and_what_it_is_about(
+async def test_the_editor_lists_every_trigger_with_its_target(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     described = await async_get_all_descriptions(hass)
-    ours = {name.partition(".")[2]: each for name, each in described.items() if name.startswith(f"{DOMAIN}.")}
+    ours = {
+        name.partition(".")[2]: description
+        for name, description in described.items()
+        if name.startswith(f"{DOMAIN}.")
+    }
     assert (
         set(ours)
         == set(trigger.TRIGGERS)
         == set(load_yaml_dict(Path(trigger.__file__).parent / "triggers.yaml")) - {".account"}
     )
-    for each in ours.values():
-        assert each is not None
-        assert each["target"]["entity"][0]["integration"] == DOMAIN
+    for description in ours.values():
+        assert description is not None
+        assert description["target"]["entity"][0]["integration"] == DOMAIN

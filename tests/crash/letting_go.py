@@ -21,7 +21,7 @@ from meter_bridge.engine.state.clock import Clocks, monotonic_ms
 from meter_bridge.runtime.application import Bridge
 from meter_bridge.runtime.bridge import NoDevices
 from meter_bridge.storage import changeset as ops
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.segment_archive import EXPORT_NAME, Archive, Sums
 from meter_bridge.storage.segment_files import ExportFile
@@ -83,7 +83,7 @@ class _Archive(Archive):
 
 class _Writer(ThreadWriter):
     @override
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         step = next((step for op, step in STORED.items() if op in work.rows), None)
         if step is None:
             return super().commit(work)

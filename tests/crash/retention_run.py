@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.export.parquet_file import SEGMENT_SCHEMA
 from meter_bridge.engine.export.retention import DAY_MS, Retention
 from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.maintenance.verify import verify
@@ -31,6 +30,7 @@ from meter_bridge.storage.sqlite import connect_read_only
 from tests.crash.booking import last_instant
 from tests.crash.letting_go import COMPARING, EXPORTING, KEPT_DAYS, MERGING, STORED, done, register
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened
+from tests.exported import SEGMENT_SCHEMA
 
 CHILD: Final = Path(__file__).with_name("letting_go.py")
 ROOT: Final = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import json
 from meter_bridge.config.codec import encode_tariff_version
 from meter_bridge.core.calendar import local_day
 from meter_bridge.core.forecast.consumption_model import History, fit
-from meter_bridge.core.forecast.cost_projection import project_cost
+from meter_bridge.core.forecast.cost_projection import projected_points
 from meter_bridge.core.forecast.prediction_interval import HORIZONS, errors, prediction_interval
 from meter_bridge.core.rating.rating import Terms
 from meter_bridge.core.tariff.bands import Band, BandCalendar, Window
@@ -65,7 +65,7 @@ def version_document(version: TariffVersion) -> str:
 def supply_document(now: int, time_zone: str, month_wh: int, version: TariffVersion) -> bytes:
     """Return the stored state of a supply that used this much of its month."""
     period = PeriodRule().text(local_day(now, version.zone))
-    state = [[], [[period, 0, month_wh]], [], [], 0, [], [0, 0, 0, 0], 0, [], {}, {}, []]
+    state = [[], [[period, 0, month_wh]], [], [], 0, [], [0, 0, 0, 0], 0, [], {}, {}, [], None]
     return json.dumps(state).encode()
 
 
@@ -81,16 +81,16 @@ def foresight_row(
     opened, now = span
     days = _whole_days(uses, local_day(opened, version.zone), local_day(now, version.zone))
     history = History(local_day(now, version.zone) - timedelta(days=1), days)
-    habit, outlook = fit(history), None
+    habit, points = fit(history), b""
     if habit is not None:
         rating = rating_of(document, Terms(local_day(opened, version.zone)))
-        outlook = project_cost(rating, Timeline((version,)), habit, now)
+        points = pack(tuple(projected_points(rating, Timeline((version,)), habit, now)))
     return {
         "supply_id": supply_id,
         "account_id": account_id,
         "made_at": now,
         "in_units": False,
-        "points": b"" if outlook is None else pack(outlook.points),
+        "points": points,
         "bands": intervals_text({days: prediction_interval(errors(history, days)) for days in HORIZONS}),
     }
 

@@ -131,7 +131,7 @@ def test_a_hold_wants_a_reason_and_a_confirmation(open_page: Open, homes: House,
     button(app, "Continue").click().run()
     [each for each in app.button if each.label == "Hold off"][-1].click().run()
     assert bridge.asked[0].body == {"action": "off", "reason": "leak under the sink"}
-    assert "held off by the landlord" in app.success[0].value
+    assert "switched off by the landlord" in app.success[0].value
 
 
 def test_a_hold_is_lifted(open_page: Open, homes: House, bridge: StandIn) -> None:
@@ -155,7 +155,7 @@ def test_a_register_is_decided_with_a_reason(open_page: Open, homes: House, brid
     [each for each in app.button if each.label == "Decide"][-1].click().run()
     assert bridge.asked[0].body == {"decision": "new_epoch", "reason": "meter was replaced"}
     told = app.success[0].value.replace("\N{NO-BREAK SPACE}", " ").replace("\\", "")
-    assert told == "Decided. It goes on from 1.2 kWh."
+    assert told == "Decided. Metering continues from 1.2 kWh."
 
 
 def test_an_alert_is_acknowledged(open_page: Open, homes: House, bridge: StandIn) -> None:
@@ -183,6 +183,6 @@ def test_everybody_is_offered_what_the_role_may(open_page: Open, homes: House, b
 def test_a_statement_comes_from_the_bridge(open_page: Open, homes: House, bridge: StandIn) -> None:
     bridge.answers["GET /api/v1/accounts/one/statement"] = lambda _: (200, {"raw": b"%PDF-1.7"})
     app = open_page(homes.folder, "unit", token=TOKEN, unit="one")
-    button(app, "Make it").click().run()
+    button(app, "Create").click().run()
     assert "from=2026-11&to=2026-11&detail=day&format=pdf" in bridge.asked[0].path
     assert "Save statement-one-2026-11.pdf" in {each.proto.label for each in app.get("download_button")}

@@ -107,15 +107,15 @@ def test_a_file_has_every_debtor(homes: House) -> None:
 def test_the_page_shows_ages_plans_and_emergency_credit(open_page: Open, homes: House) -> None:
     text = shown(open_page(homes.folder, "debt"))
     for told in (
-        "Who owes",
+        "Debtors",
         "Recovery plans",
-        "ZAR 20.00 a week, 10 % of each top-up",
+        "ZAR 20.00 per week, 10 % of each top-up",
         "32 instalments",
         "overdrawn",
     ):
         assert told in text
     assert "EUR 7.00 is owed" in text
-    assert text.index("Recovery plans") < text.index("Emergency credit out")
+    assert text.index("Recovery plans") < text.index("Outstanding emergency credit")
 
 
 def test_nobody_owes_anything(open_page: Open, tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Everything that a page says can be translated, and numbers are written as the site's people write them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
+from gettext import NullTranslations
 import re
-from typing import ClassVar, override
+from typing import override
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -16,12 +17,15 @@ from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.settings import LANGUAGE_VARIABLE, NUMBERS_VARIABLE
 from dashboard.text import formatting, translate
 from dashboard.text.labels import told_apart
+from meter_bridge.text import paper
+from meter_bridge.text.catalogue import DASHBOARD, PSEUDO, translator
+from meter_bridge.text.languages import LANGUAGES
 from tests.dashboard.fake_bridge import StandIn, bridge_at, landlord, tenant
 from tests.dashboard.sample_house import DAY_MS, NOW_MS, House, build, yesterday
 from tests.dashboard.test_pages import PAGES
-from tests.dashboard.translations import spoken
 
 type Open = Callable[..., AppTest]
+NBSP = "\N{NO-BREAK SPACE}"
 TOKEN = "pmb_0123456789ab_secret"
 NAMES = re.compile(
     r"Flat \d|Protea Court|N\. Dlamini|J\. van Wyk|this machine|Main meter|one|two|new|ZAR|low|VAT \(%\)"
@@ -42,49 +46,56 @@ def words(app: AppTest) -> list[str]:
 def test_every_heading_and_label_of_a_page_is_said_through_the_language(
     open_page: Open, house: House, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
-    monkeypatch.setenv(LANGUAGE_VARIABLE, translate.PSEUDO)
+    monkeypatch.setenv(LANGUAGE_VARIABLE, PSEUDO)
     app = open_page(house.folder, page, unit="one")
     assert not app.exception
     bare = [word for word in words(app) if "⟦" not in word and not NAMES.fullmatch(word)]
     assert bare == []
 
 
-def test_what_a_language_does_not_have_stays_english(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: object
-) -> None:
+def test_what_a_language_does_not_have_stays_english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
-    assert translate.say("Balance") == "Guthaben"
-    assert translate.say("No such sentence {x}", x=1) == "No such sentence 1"
+    assert translate._("Balance") == "Guthaben"
+    assert translate._("No such sentence {x}", x=1) == "No such sentence 1"
 
 
-TRANSLATED = [code for code in translate.languages() if code != translate.ENGLISH]
+def test_what_is_counted_is_singular_or_plural(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ("{number} unit", "{number} units")
+    assert [translate.ngettext(*texts, n) for n in (0, 1, 1234)] == ["0 units", "1 unit", "1,234 units"]
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
+    assert [translate.ngettext(*texts, n) for n in (0, 1, 1234)] == [
+        "0 Einheiten",
+        "1 Einheit",
+        "1.234 Einheiten",
+    ]
 
 
-@pytest.mark.parametrize("code", TRANSLATED)
-def test_a_language_has_every_sentence_and_no_other(code: str) -> None:
-    known, wanted = translate._sentences(code), spoken()
-    assert [f"{text!r} of {wanted[text]}" for text in wanted if text not in known] == []
-    assert [text for text in known if text not in wanted] == [], "said nowhere any more"
+class Noted(NullTranslations):
+    """Notes what a language is asked for and does not have."""
 
-
-@pytest.mark.parametrize("code", TRANSLATED)
-def test_a_translation_names_the_same_values(code: str) -> None:
-    for english, told in translate._sentences(code).items():
-        assert sorted(re.findall(r"{\w*}", english)) == sorted(re.findall(r"{\w*}", told)), english
-        assert english.count("`") == told.count("`"), "commands stay as they are"
-        assert english.startswith("\n") == told.startswith("\n")
-
-
-class Noted(dict[str, str]):
-    """A language that notes what it is asked for and does not have."""
-
-    missing: ClassVar[set[str]] = set()
+    def __init__(self) -> None:
+        super().__init__()
+        self.missing: set[str] = set()
 
     @override
-    def get(self, key: str, default: str | None = None) -> str:  # type: ignore[override]
-        if key not in self:
-            self.missing.add(key)
-        return super().get(key, default or key)
+    def gettext(self, message: str) -> str:
+        self.missing.add(message)
+        return message
+
+    @override
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        self.missing.add(msgid2)
+        return msgid2
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Noted]:
+    """Let the pages speak German, and note what it does not have."""
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
+    found, words = Noted(), translator(DASHBOARD, "de")
+    words._catalogue.add_fallback(found)
+    yield found
+    translator.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -97,28 +108,55 @@ def full_house(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 @pytest.mark.parametrize("page", [*PAGES, "home"])
 def test_no_page_says_a_sentence_that_a_translator_has_not_seen(
-    open_page: Open, full_house: House, monkeypatch: pytest.MonkeyPatch, page: str
+    open_page: Open, full_house: House, noted: Noted, page: str
 ) -> None:
     """Also what is put together in code, and what the data brings."""
-    Noted.missing.clear()
-    sentences = Noted(translate._sentences("de"))
-    monkeypatch.setattr(translate, "_sentences", lambda _: sentences)
-    monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
     with bridge_at(full_house.folder, StandIn({TOKEN: tenant("flat-2a") if page == "home" else landlord()})):
         assert not open_page(full_house.folder, page, token=TOKEN, unit="flat-2a").exception
-    assert sorted(Noted.missing) == []
+    assert sorted(noted.missing) == []
 
 
 def test_a_report_on_paper_says_nothing_that_a_translator_has_not_seen(
-    full_house: House, monkeypatch: pytest.MonkeyPatch
+    full_house: House, noted: Noted
 ) -> None:
-    Noted.missing.clear()
-    sentences = Noted(translate._sentences("de"))
-    monkeypatch.setattr(translate, "_sentences", lambda _: sentences)
-    monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
     opened = Warehouse(read_snapshot(full_house.folder, Scope(kind="report", since=NOW_MS - 70 * DAY_MS)))
     assert portfolio_pdf(opened, Viewer(every_site=True), date(2026, 10, 1)).startswith(b"%PDF-")
-    assert sorted(Noted.missing) == []
+    assert sorted(noted.missing) == []
+
+
+def test_paper_is_in_english_where_the_machine_has_no_letters_of_the_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "zh")
+    monkeypatch.setattr(paper, "_has_chinese", lambda: False)
+    with translate.on_paper():
+        assert translate._("Balance") == "Balance"
+    assert translate._("Balance") == "余额"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_can_be_shown_in_every_language(
+    open_page: Open, full_house: House, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    monkeypatch.setenv(LANGUAGE_VARIABLE, language)
+    for page in ("today", "unit", "tariffs"):
+        assert not open_page(full_house.folder, page, unit="flat-2a").exception
+
+
+def test_numbers_are_written_as_the_language_does_unless_it_is_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
+    assert formatting.money(-1_234_500_000, "ZAR") == f"−1.234,50{NBSP}ZAR"
+    monkeypatch.setenv(NUMBERS_VARIABLE, "1,234.5")
+    assert formatting.money(-1_234_500_000, "ZAR") == f"−1,234.50{NBSP}ZAR"
+
+
+def test_a_chart_writes_days_as_the_language_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert formatting.axis_day(weekday=True, year=True) == "%a %-d %b %Y"
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
+    assert formatting.axis_day(time=True) == "%-d.%-m. %H:%M"
+    assert formatting.axis_day(year=True) == "%-d.%-m.%Y"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_one_unit_without_readings(open_page: Open, tmp_path: Path) -> None:
     assert "not yet known" in shown(open_page(tmp_path, "units"))
     text = shown(open_page(tmp_path, "unit", unit="only"))
     assert "Only flat" in text
-    assert "No charges in this time yet" in text
+    assert "No charges in this period yet" in text
     assert "no reading yet" in text
 
 
@@ -114,7 +114,7 @@ def test_a_relay_that_was_never_asked_for_anything_does_not_wait(open_page: Open
     house.of(tables.relay_status)[0] |= {"requested": None, "requested_at": None}
     house.write()
     app = open_page(tmp_path, "alerts")
-    assert "1 of 2 are where they were asked to be" in shown(app)
+    assert "1 of 2 are proven to be in the requested position" in shown(app)
     (relays,) = [each.proto.body for each in app.get("html") if 'aria-label="Relays"' in each.proto.body]
     order = ("Flat 2", "Pending", "Flat 3", "Proven", "Flat 1", "Not switched yet")
     assert [relays.index(each) for each in order] == sorted(relays.index(each) for each in order)

@@ -16,7 +16,6 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.queries.debts import debtors
 from dashboard.queries.load_duration import load_duration
 from dashboard.queries.takings import Wanted, takings
-from dashboard.queries.week_profile import week_profile
 from tests.dashboard.real_house import real_house
 
 LANDLORD = Viewer(every_site=True)
@@ -94,16 +93,7 @@ def test_few_points_keep_the_peak_and_the_end(folder: Path) -> None:
     assert (coarse[0], coarse[-1]) == (fine[0], fine[-1])
 
 
-def test_the_week_adds_up_to_the_energy_of_its_days(folder: Path, books: sqlite3.Connection) -> None:
-    found = week_profile(seen(folder, "portfolio"), LANDLORD, FIRST, LAST, ("flat-1",))
-    # 1 to 5 November 2026 are a Sunday to a Thursday, each there once.
-    (wh,) = books.execute("SELECT sum(wh) FROM segment WHERE account_id = 'flat-1'").fetchone()
-    assert sum(found.values()) == pytest.approx(wh)
-    assert {weekday for weekday, _ in found} == {7, 1, 2, 3, 4}
-
-
 def test_nobody_sees_anything(folder: Path) -> None:
     assert takings(seen(folder, "top_ups"), NOBODY, ALL) == []
     assert debtors(seen(folder, "debt"), NOBODY) == []
-    assert week_profile(seen(folder, "portfolio"), NOBODY, FIRST, LAST) == {}
     assert load_duration(seen(folder, "portfolio"), NOBODY, FIRST, LAST) == []

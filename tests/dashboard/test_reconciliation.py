@@ -60,7 +60,7 @@ def test_amounts_are_read_as_people_write_them(text: str, steps: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "abc", "ZAR", "1.2.3,4,5.6"])
 def test_what_is_no_amount_is_refused_with_its_text(text: str) -> None:
-    with pytest.raises(ValueError, match="no amount in ZAR"):
+    with pytest.raises(ValueError, match="not an amount in ZAR"):
         amount_of(text, "ZAR")
 
 

@@ -98,7 +98,7 @@ def test_the_portfolios_sums_are_the_ledgers(homes: House, opened: Warehouse) ->
     charged = sum(int(str(row["amount"])) + int(str(row["tax"])) for row in rows)
     assert [each.figures[1].text for each in report.currencies][1] == money(charged, "ZAR")
     assert [each.figures[0].text[:3] for each in report.currencies] == ["EUR", "ZAR"]
-    lines = next(part for part in report.parts if part.name == "What the tariffs brought")
+    lines = next(part for part in report.parts if part.name == "Revenue by tariff")
     assert any("block 2 · peak" in row.cells[0] for row in lines.rows)
     assert {len(row.cells) for part in report.parts for row in part.rows if part is lines} == {5}
 
@@ -119,7 +119,7 @@ def test_the_page_makes_an_archive_and_tells_what_failed(open_page: Open, homes:
     with bridge_at(homes.folder, answering(homes.folder)):
         app = open_page(homes.folder, "reports", token=TOKEN)
         assert "3 units" in shown(app)
-        next(each for each in app.button if each.label == "Make statements").click().run()
+        next(each for each in app.button if each.label == "Create statements").click().run()
         assert "The books do not agree" in app.error[0].value.replace("\\", "")
         (_, many, content) = app.session_state["statements of a month"]
     assert many == 2
@@ -140,8 +140,8 @@ def test_the_page_says_when_the_bridge_is_down(open_page: Open, homes: House) ->
 
         said.answers["GET /api/v1/accounts/one/statement"] = lost
         app.text_input(key="report units").set_value("dlamini").run()
-        next(each for each in app.button if each.label == "Make statements").click().run()
-    assert "The bridge does not answer" in app.warning[0].value
+        next(each for each in app.button if each.label == "Create statements").click().run()
+    assert "The bridge does not respond" in app.warning[0].value
 
 
 def test_without_a_token_there_is_the_portfolio_alone(open_page: Open, homes: House) -> None:

@@ -174,14 +174,14 @@ def test_the_page_shows_a_tariff(open_page: Open, house: House) -> None:
 
 
 def work_out(app: AppTest) -> AppTest:
-    button = next(each for each in app.button if each.label == "Work it out")
+    button = next(each for each in app.button if each.label == "Calculate")
     assert not button.disabled
     return button.click().run()
 
 
 def test_another_standing_charge_is_priced(open_page: Open, house: House) -> None:
     app = open_page(house.folder, "tariffs")
-    assert next(each for each in app.button if each.label == "Work it out").disabled
+    assert next(each for each in app.button if each.label == "Calculate").disabled
     app.text_input[0].set_value("9.25").run()
     app.selectbox(key="period").set_value("7 days").run()
     work_out(app)
@@ -206,8 +206,8 @@ def test_a_tariff_in_words_is_priced(open_page: Open, house: House) -> None:
 def test_units_that_a_search_finds_are_priced(open_page: Open, house: House) -> None:
     app = open_page(house.folder, "tariffs")
     app.text_input[0].set_value("9.25").run()
-    app.selectbox(key="what-if units").set_value("Units that a search finds").run()
-    assert "No unit is meant" in shown(app)
+    app.selectbox(key="what-if units").set_value("Units matching a search").run()
+    assert "No unit is selected" in shown(app)
     app.text_input(key="what-if search").set_value("dlamini").run()
     work_out(app)
     table = [each.proto.body for each in app.get("html") if "Would have been" in each.proto.body]

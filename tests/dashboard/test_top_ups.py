@@ -165,7 +165,7 @@ def test_another_time_reads_further_back(open_page: Open, homes: House) -> None:
 def test_a_search_without_result_says_what_to_do(open_page: Open, homes: House) -> None:
     app = open_page(homes.folder, "top_ups")
     app.text_input(key="search").set_value("nobody").run()
-    assert "No payment in this time" in shown(app)
+    assert "No payment in this period" in shown(app)
 
 
 def test_the_page_is_the_landlords_alone(open_page: Open, homes: House) -> None:
@@ -191,4 +191,4 @@ def test_a_period_is_local_days(name: str, first: date, last: date) -> None:
 
 def test_no_payment_at_all(open_page: Open, tmp_path: Path) -> None:
     build(tmp_path, (Unit(id="only", name="Only flat", days=0),))
-    assert "No payment in this time" in shown(open_page(tmp_path, "top_ups"))
+    assert "No payment in this period" in shown(open_page(tmp_path, "top_ups"))

@@ -100,7 +100,7 @@ def test_the_answer_is_two_clicks_away(open_page: Open, homes: House) -> None:
     assert "?unit=out" in shown(open_page(homes.folder))
     text = shown(open_page(homes.folder, "unit", unit="out"))
     assert text.index("Where the credit went") < text.index("Balance, ZAR")
-    assert "that came in, less" in text
+    assert "received, less" in text
 
 
 def test_the_page_tells_how_long_it_lasts(open_page: Open, homes: House) -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from meter_bridge.devices.base.addresses import AddressError
 from meter_bridge.devices.broker.url import parse_broker_url
-from meter_bridge.devices.decode_only import decode_only
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import Fleet, simulated_meter
+from tests.benchmarks.decode_only import DecodeOnly
 from tests.devices.support import START_MS, Mosquitto, eventually
 
 
@@ -22,9 +22,9 @@ def test_a_wrong_address_is_refused() -> None:
 
 async def test_decode_only_counts_what_it_read(mosquitto: Mosquitto) -> None:
     meters = [simulated_meter(f"m{number}", interval_s=0.1, start_ms=START_MS) for number in range(3)]
-    connection, counted = decode_only(parse_broker_url(mosquitto.url), [meter.address for meter in meters])
-    connection.start()
-    await asyncio.wait_for(counted.connected.wait(), 60)
+    base_line = DecodeOnly(parse_broker_url(mosquitto.url), [meter.address for meter in meters])
+    base_line.connection.start()
+    await asyncio.wait_for(base_line.connected.wait(), 60)
     start = asyncio.get_running_loop().time()
     fleet = Fleet(
         mosquitto.url,
@@ -32,6 +32,6 @@ async def test_decode_only_counts_what_it_read(mosquitto: Mosquitto) -> None:
         clock=lambda: START_MS + round((asyncio.get_running_loop().time() - start) * 1000),
     )
     await fleet.start()
-    await eventually(lambda: counted.reports > 20)
+    await eventually(lambda: base_line.reports > 20)
     await fleet.stop()
-    await connection.stop()
+    await base_line.connection.stop()

@@ -20,7 +20,7 @@ from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.state.session import Audited
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import RelayPosition
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from tests.docs.promtool import RULES, UP, Scrape, promtool, question, scraped
 from tests.docs.test_watching import rules
 from tests.engine.harness import HOUR, House, house, read_only
@@ -111,7 +111,7 @@ async def a_register_falls(watched: Watched, after: int) -> None:
 class Stalled:
     """A writer whose disk takes everything and ends nothing."""
 
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         """Return a future that stays open."""
         del work
         return asyncio.get_running_loop().create_future()

@@ -185,7 +185,7 @@ async def test_a_voucher_that_is_mistyped_can_be_mended_and_tells_where_its_mone
     dialog = page.get_by_role("dialog", name="Voucher for Flat 1")
     code = dialog.get_by_label("Voucher code")
     await dialog.get_by_role("button", name="Redeem").click()
-    await expect(dialog.get_by_role("alert")).to_have_text("Enter the code as it stands on the voucher.")
+    await expect(dialog.get_by_role("alert")).to_have_text("Enter the code printed on the voucher.")
     await code.fill("wrong")
     await dialog.get_by_role("button", name="Redeem").click()
     await expect(dialog.get_by_role("alert")).to_have_text("This is not a valid voucher.")

@@ -138,7 +138,7 @@ async def test_a_tenant_sees_the_own_account_and_creates_no_credit(
         with pytest.raises(RefusedError) as caught:
             await home.action("prepaid_meter.top_up", {"entity_id": "sensor.calm_balance", "amount": "5"})
         assert caught.value.status == 400
-        assert "Only a landlord's token may top up" in caught.value.body
+        assert "requires a landlord's token" in caught.value.body
         assert (await api.account("calm")).last_top_up == before
     finally:
         await reconfigured(home, bridge, await bridge.token("landlord again", "landlord"))

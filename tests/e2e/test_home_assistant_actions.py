@@ -51,7 +51,7 @@ async def test_a_voucher_is_redeemed_once(
     with pytest.raises(RefusedError) as refused:
         await act(home, "redeem_voucher", code=code)
     assert refused.value.status == 400
-    assert "redeemed before" in refused.value.body
+    assert "already been redeemed" in refused.value.body
     with pytest.raises(RefusedError):
         await act(home, "redeem_voucher", code="1234 5678 9012 3456 7890")
 

@@ -22,7 +22,7 @@ async def test_the_dashboard_shows_the_units_and_a_card_offers_to_top_up(
     await page.goto(f"{home.url}{LANDLORDS}")
     await expect(page.get_by_role("region", name="Needs attention")).to_be_visible(timeout=SLOW_MS)
     card = page.get_by_role("region", name="Calm")
-    for words in ("Balance", "Lasts about", "Price now", "Top up"):
+    for words in ("Balance", "Lasts about", "Current price", "Top up"):
         await expect(card.get_by_text(words, exact=True).first).to_be_visible(timeout=SLOW_MS)
     await card.get_by_role("button", name="Top up").click()
     await expect(page.get_by_role("dialog").get_by_label("Amount in ZAR")).to_be_visible()
@@ -39,7 +39,7 @@ async def _late(route: Route) -> None:
 
 async def test_the_card_picker_offers_the_cards(home: HomeAssistant, chromium: Chromium) -> None:
     page = await chromium.page(storage={"hassTokens": home.browser_tokens()})
-    await page.route("**/words/*.json", _late)
+    await page.route("**/locales/*.json", _late)
     await page.goto(f"{home.url}{LANDLORDS}")
     await page.wait_for_function("window.customCards?.length >= 2", timeout=SLOW_MS)
     cards = await page.evaluate("window.customCards.map((card) => [card.type, card.name])")

@@ -33,9 +33,9 @@ async def test_an_installation_moves_while_meters_run_and_people_pay(
         paying = [asyncio.create_task(payer.pay()) for payer in payers]
         bridge.environment["NEW_HOME"] = written(server.url("new_home"))
         source = str(bridge.data / "bridge.db")
-        assert "The bridge still runs" in await bridge.run("migrate", source, "env:NEW_HOME")
+        assert "The bridge is still running" in await bridge.run("migrate", source, "env:NEW_HOME")
         await bridge.stop()
-        assert "the books are right" in await bridge.run("migrate", source, "env:NEW_HOME")
+        assert "books correct" in await bridge.run("migrate", source, "env:NEW_HOME")
         bridge.environment["PREPAID_METER_DATABASE"] = bridge.environment["NEW_HOME"]
         await bridge.start()
         before = [len(payer.acknowledged) for payer in payers]

@@ -11,6 +11,8 @@ from meter_bridge.devices.base.driver import Report
 from meter_bridge.protocol.messages import RelayPosition
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, house, opened, zar
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.mark.invariant(5)
 async def test_energy_posted_just_before_a_crash_is_not_charged_again(tmp_path: Path) -> None:

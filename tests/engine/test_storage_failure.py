@@ -26,6 +26,8 @@ from meter_bridge.protocol.messages import (
 )
 from tests.engine.harness import HOUR, LANDLORD, House, disk_full, read_only, refusing, zar
 
+pytestmark = pytest.mark.both_databases
+
 FULL = pytest.mark.sqlite("pages that SQLite may not have; a server's disk is not the bridge's")
 FAULTS = pytest.mark.parametrize("fault", [pytest.param(disk_full, marks=FULL), read_only])
 type Fault = Callable[[House], AbstractContextManager[None]]

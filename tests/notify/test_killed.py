@@ -16,13 +16,12 @@ import pytest
 
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.service import Notices
-from meter_bridge.notify.templates import templates_for
 from tests.engine.harness import HOUR, LANDLORD, NOON, VirtualTime, house, opened
 
 pytestmark = pytest.mark.sqlite("a process of its own finds the database in its folder")
 TELLING = Path(__file__).with_name("delivery_child.py")
 ROOT = Path(__file__).parents[2]
-MAY_HAVE_COME = templates_for("en").repeated
+MAY_HAVE_COME = "You may have received this message already."
 INSTANTS = ("claimed", "connected", "heard", "answered")
 """On record, not yet connected; connected; the whole message received; its answer come, not on record."""
 

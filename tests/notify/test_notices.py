@@ -24,6 +24,8 @@ from meter_bridge.protocol.requests import MoveIn, MoveOut
 from tests.engine.harness import HOUR, LANDLORD, House, house, operate, read_only
 from tests.notify.channels import Hook, Mailbox, hook, mailbox
 
+pytestmark = pytest.mark.both_databases
+
 TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}), token_id="t1")
 MINUTE = 60_000
 
@@ -168,7 +170,7 @@ async def test_a_customer_is_told_in_the_own_language_what_is_left_and_where_to_
     assert mail.recipients == ["mia@example.org"]
     text = "\n".join(_decoded(mail))
     assert "Das Guthaben ist niedrig" in text
-    assert "Noch übrig: ZAR 4.00." in text
+    assert "Noch übrig: 4,00 ZAR." in text
     assert "Aufladen: https://pay.example.org/my/" in text
 
 
@@ -352,7 +354,7 @@ async def test_staff_hear_of_a_disk_that_failed_as_soon_as_it_works_again(
     assert await flat.engine.try_recover()
     await flat.settle()
     await told(made)
-    assert [each["title"] for each in staff_hook.heard] == ["Storage fails"]
+    assert [each["title"] for each in staff_hook.heard] == ["Storage failure"]
     assert (
         "no top-up was taken, from 2026-11-01T10:00:00.000Z to 2026-11-02T12:00:"
         in staff_hook.heard[0]["message"]

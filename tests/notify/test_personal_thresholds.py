@@ -15,6 +15,8 @@ from meter_bridge.protocol.payments import NotificationSettings
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, house, opened
 from tests.notify.channels import Hook, hook
 
+pytestmark = pytest.mark.both_databases
+
 RAND = parse_amount("1.00", "ZAR")
 CHOSEN = 20 * RAND
 
@@ -164,7 +166,7 @@ async def test_days_are_told_with_half_a_day_of_slack(
             personal_thresholds, "days_left", lambda account, now, tenths=tenths: Left(tenths)
         )
         await told(flat, made)
-    assert titles(phone) == ["Flat 1: Credit ends soon"] * 2
+    assert titles(phone) == ["Flat 1: Credit will run out soon"] * 2
 
 
 async def test_what_waited_for_the_end_of_quiet_hours_is_not_told_once_somebody_topped_up(

@@ -33,7 +33,7 @@ from meter_bridge.payments import order, provider_event
 from meter_bridge.payments.orders.polling import ProviderPolling
 from meter_bridge.payments.vouchers import redeem_operation
 from meter_bridge.storage import changeset as ops
-from meter_bridge.storage.changeset import Row, Work
+from meter_bridge.storage.changeset import Changeset, Row
 from tests.simulation import world
 from tests.simulation.faults import HOUR_S, Fault
 from tests.storage.template import new_database
@@ -77,15 +77,15 @@ def _unbalanced() -> Patches:
     return patch.object(journal, "top_up", top_up), patch.object(journal, "check_balanced", lambda _: None)
 
 
-def _without(*left_out: ops.Op) -> Any:  # noqa: ANN401 - mock's own type has no public name
+def _without(*left_out: ops.Statement) -> Any:  # noqa: ANN401 - mock's own type has no public name
     """Return a patch that leaves rows of some kinds out of every transaction."""
-    honest = Work.add
+    honest = Changeset.add
 
-    def add(self: Work, op: ops.Op, row: Row) -> None:
+    def add(self: Changeset, op: ops.Statement, row: Row) -> None:
         if op not in left_out:
             honest(self, op, row)
 
-    return patch.object(Work, "add", add)
+    return patch.object(Changeset, "add", add)
 
 
 def _no_guards() -> Patches:
@@ -131,7 +131,7 @@ def _acknowledges_first() -> Patches:
     return _does_not_wait_for(ops.INSERT_OPERATION)
 
 
-def _does_not_wait_for(kind: ops.Op) -> Patches:
+def _does_not_wait_for(kind: ops.Statement) -> Patches:
     """Return what answers before a transaction with such a row is on disk."""
     honest = Session.commit
 

@@ -17,9 +17,9 @@ from typing import Final, override
 
 from sqlalchemy import Connection, Engine as SqlEngine, event
 
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import DATABASE_NAME, StorageError
-from meter_bridge.storage.writer import LARGEST_GROUP, ThreadWriter, _drop, _end, _end_all, _Waiting
+from meter_bridge.storage.writer import LARGEST_GROUP, ThreadWriter, _drop, _end, _end_all, _Queued
 
 COMMIT_S: Final = 0.02
 """Most that a commit takes while the disk is not slow."""
@@ -166,7 +166,7 @@ class SimulatedStore(ThreadWriter):
         self._disk = disk
         self._closed = False
         self._failure: StorageError | None = None
-        self._pending: list[_Waiting] = []
+        self._pending: list[_Queued] = []
         self._connection: Connection | None = None
         self._writing = False
         self._set_to: tuple[sqlite3.Connection, int, bool] | None = None
@@ -177,12 +177,12 @@ class SimulatedStore(ThreadWriter):
         event.listen(engine, "commit", lambda _connection: disk.before_statement())
 
     @override
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         done = self._loop.create_future()
         if self._closed or self._disk.dead:
             _end(done, StorageError(DEAD))
             return done
-        self._pending.append(_Waiting(work, done))
+        self._pending.append(_Queued(work, done))
         self._plan()
         return done
 
@@ -215,14 +215,14 @@ class SimulatedStore(ThreadWriter):
             self._disk.crash(None if before is None else self._disk.torn(before, self._disk.read()))
 
     @override
-    def see_room(self) -> None:
+    def check_disk_space(self) -> None:
         """Go on at once: how little room serves for a while is what shall be met."""
 
     @override
-    def _tell(self, group: list[_Waiting], failure: StorageError | None) -> None:
+    def _finish(self, group: list[_Queued], failure: StorageError | None) -> None:
         self._loop.call_soon(self._told, group, failure)
 
-    def _told(self, group: Sequence[_Waiting], failure: StorageError | None) -> None:
+    def _told(self, group: Sequence[_Queued], failure: StorageError | None) -> None:
         """Tell how a group ended, unless the bridge died at it."""
         _end_all(list(group), StorageError(DEAD) if self._disk.dead else failure)
 

@@ -11,6 +11,8 @@ from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.location import Location
 from tests.engine.harness import HOUR, house
 
+pytestmark = pytest.mark.both_databases
+
 ROWS = 100_000
 
 

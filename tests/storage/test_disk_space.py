@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from meter_bridge.storage.disk_space import ROOM_BYTES, see_room
+from meter_bridge.storage.disk_space import NEEDED_BYTES, check_disk_space
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.sqlite import open_writer
 
 
 def test_room_is_seen_and_nothing_is_left_of_it(tmp_path: Path) -> None:
-    see_room(open_writer(tmp_path / "bridge.db"))
+    check_disk_space(open_writer(tmp_path / "bridge.db"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -26,15 +26,15 @@ def test_a_full_disk_is_told_with_what_is_missing(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(StorageError, match=r"no room for 4 MiB \(No space left on device\)"):
-        see_room(open_writer(tmp_path / "bridge.db"))
-    assert asked == [ROOM_BYTES]
+        check_disk_space(open_writer(tmp_path / "bridge.db"))
+    assert asked == [NEEDED_BYTES]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_gone_has_no_room(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file or directory"):
-        see_room(open_writer(tmp_path / "gone" / "bridge.db"))
+        check_disk_space(open_writer(tmp_path / "gone" / "bridge.db"))
 
 
 def test_the_disk_of_a_server_is_its_own_matter() -> None:
-    see_room(create_engine("postgresql+psycopg://nobody@nowhere/prepaid"))
+    check_disk_space(create_engine("postgresql+psycopg://nobody@nowhere/prepaid"))

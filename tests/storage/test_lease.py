@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from sqlalchemy import URL, text
 
-from meter_bridge.storage import changeset as ops, lease, leased
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage import changeset as ops, lease
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import (
     LeaseLostError,
@@ -23,7 +23,7 @@ from meter_bridge.storage.errors import (
     UnreachableError,
 )
 from meter_bridge.storage.lease import Grant, Leases, fenced
-from meter_bridge.storage.ownership import owned
+from meter_bridge.storage.owning import owned
 from meter_bridge.storage.writer import InlineWriter
 from tests import postgresql_server
 
@@ -44,8 +44,8 @@ def expire(url: URL) -> None:
         connection.execute(text("UPDATE lease SET expires_at = 1"))
 
 
-def rename(n: int) -> Work:
-    work = Work()
+def rename(n: int) -> Changeset:
+    work = Changeset()
     row = {"id": "one", "name": str(n), "created_at": 0, "last_instant": 0}
     work.add(ops.UPSERT_INSTALLATION, row)
     return work
@@ -213,7 +213,7 @@ async def test_a_standby_that_is_told_to_stop_stops(tmp_path: Path, server_datab
 async def test_the_owner_hears_that_its_lease_was_taken(
     tmp_path: Path, server_database: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leased, "RENEW_S", 0.05)
+    monkeypatch.setattr(lease, "RENEW_S", 0.05)
     async with owned(tmp_path / "a", server_database) as ownership:
         assert not ownership.lost.is_set()
         expire(server_database)
@@ -227,7 +227,7 @@ async def test_a_bridge_that_stands_still_is_taken_over_and_hears_of_it(
     tmp_path: Path, server_database: URL, leases: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("RENEW_S", 0.05), ("STALL_S", 0.2), ("TERM_MS", 1_000)):
-        monkeypatch.setattr(leased, name, value)
+        monkeypatch.setattr(lease, name, value)
     async with owned(tmp_path / "a", server_database) as ownership:
         other = threading.Thread(target=_take_when_over, args=(leases,))
         other.start()
@@ -241,9 +241,9 @@ async def test_a_bridge_that_reads_a_large_state_keeps_its_lease_meanwhile(
     tmp_path: Path, server_database: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("RENEW_S", 0.05), ("STALL_S", 0.0)):
-        monkeypatch.setattr(leased, name, value)
+        monkeypatch.setattr(lease, name, value)
     async with owned(tmp_path / "a", server_database) as ownership:
-        with ownership.patient(), open_writer(server_database).connect() as connection:
+        with ownership.suspend_watchdog(), open_writer(server_database).connect() as connection:
             query = text("SELECT expires_at FROM lease")
             before = connection.execute(query).scalar_one()
             deadline = time.monotonic() + 20
@@ -256,7 +256,7 @@ async def test_a_bridge_that_reads_a_large_state_keeps_its_lease_meanwhile(
 async def test_a_lease_is_kept_as_long_as_it_is_renewed(
     tmp_path: Path, server_database: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leased, "RENEW_S", 0.05)
+    monkeypatch.setattr(lease, "RENEW_S", 0.05)
     async with owned(tmp_path / "a", server_database):
         with open_writer(server_database).begin() as connection:
             before = connection.execute(text("SELECT expires_at FROM lease")).scalar_one()

@@ -49,7 +49,7 @@ def test_a_unix_socket_may_be_named() -> None:
 @pytest.mark.parametrize(
     "text,message",
     [
-        ("mysql://root:hidden@host/db", "is no address of a database"),
+        ("mysql://root:hidden@host/db", "is not the address of a database"),
         ("postgresql://bridge:hidden@host", "names no database"),
         ("postgresql://bridge:hidden@host/one/two", "names no database"),
         ("postgresql://bridge:hidden@host:port/db", "no readable host and port"),

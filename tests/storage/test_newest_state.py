@@ -3,13 +3,13 @@
 from sqlalchemy import create_engine, select
 
 from meter_bridge.storage import changeset as ops, tables
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.writer import execute
 
 
-def state(supply_id: str, at: int) -> Work:
+def state(supply_id: str, at: int) -> Changeset:
     """Return a unit that stores a supply's state."""
-    work = Work()
+    work = Changeset()
     work.add(ops.UPSERT_SUPPLY_STATUS, (supply_id, "account", at, 0, at, None, b"{}"))
     return work
 

@@ -124,17 +124,17 @@ def test_a_database_that_does_not_sort_byte_by_byte_is_refused(caplog: pytest.Lo
     server = postgresql_server.shared()
     server.execute("CREATE DATABASE dictionary TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'")
     with pytest.raises(ServerError, match=r"rules of ICU.*LC_COLLATE 'C'"):
-        postgresql.reach(server.url("dictionary"))
+        postgresql.check_reachable(server.url("dictionary"))
     server.execute("DROP DATABASE dictionary")
     with caplog.at_level(logging.WARNING):
-        postgresql.reach(server.url("postgres"))
+        postgresql.check_reachable(server.url("postgres"))
     assert "fsync off" in caplog.text
 
 
 def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
     url = URL.create("postgresql+psycopg", "bridge", "hidden", "127.0.0.1", 9, "prepaid")
     with pytest.raises(ServerError, match="cannot be reached") as refused:
-        postgresql.reach(url)
+        postgresql.check_reachable(url)
     assert "hidden" not in str(refused.value)
     with pytest.raises(OperationalError):
         open_writer(url).connect()

@@ -1,29 +1,41 @@
 """What an older bridge stored is read, charged on and proven by this one, on both databases.
 
 ``dumps/schema_NNNN.sql`` are dumps of SQLite made by the bridge of that schema, with the engine's harness: a
-flat with blocks, bands and tax, eight hours of use, two top-ups, a hold. Each release adds one.
+flat with blocks, bands and tax, eight hours of use, two top-ups, an export, a hold. Each release adds one.
+``dumps/supply_documents_515b651.jsonl`` are states of supplies that the engine of that commit stored in its
+tests: doubted, replaced, unread registers, returned energy, units bought, demand, open and due quarter hours.
 """
 
 from contextlib import closing
+import json
 from pathlib import Path
 import sqlite3
+from typing import cast
 
 import pytest
 from sqlalchemy import Boolean, MetaData, Table, insert
 
+from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.supply.decision import SupplyState
+from meter_bridge.core.tariff.tariff import Timeline
 from meter_bridge.engine.maintenance.verify import verify
+from meter_bridge.engine.state.model import Account, Meter, Supply
+from meter_bridge.engine.state.supply_document import decode_into, encode, energy
 from meter_bridge.protocol.messages import SupplyAction
 from meter_bridge.storage.database import open_writer
+from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import Location
-from meter_bridge.storage.migrate import HEAD, main, migrate, schema_of
+from meter_bridge.storage.migrate import FIRST, HEAD, main, migrate, schema_of
 from tests.engine.harness import HOUR, House, VirtualTime, opened, zar
 from tests.storage.template import empty_location
 
+pytestmark = pytest.mark.both_databases
+
 DUMPS = sorted((Path(__file__).parent / "dumps").glob("schema_*.sql"))
+DOCUMENTS = (Path(__file__).parent / "dumps" / "supply_documents_515b651.jsonl").read_bytes().splitlines()
 BALANCE = 113_350_500
 """What the older bridge told last."""
-STOPPED_AT = 1_793_559_611_000
+STOPPED_AT = 1_793_556_079_000
 
 
 def restore(dump: Path, folder: Path) -> Location:
@@ -33,7 +45,7 @@ def restore(dump: Path, folder: Path) -> Location:
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(dump.read_text(encoding="utf-8"))
     if not isinstance(location, Path):
-        main(location, dump.stem.removeprefix("schema_"))
+        main(location)
         _fill(file, location)
     return location
 
@@ -66,13 +78,13 @@ def later() -> VirtualTime:
 
 
 async def test_there_is_a_dump_of_the_first_schema() -> None:
-    assert DUMPS[0].stem == "schema_0001"
+    assert DUMPS[0].stem == f"schema_{FIRST}"
 
 
 @pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.stem)
 def test_the_books_are_right_after_the_upgrade(dump: Path, tmp_path: Path) -> None:
     location = restore(dump, tmp_path)
-    assert schema_of(location) == dump.stem.removeprefix("schema_") != HEAD
+    assert schema_of(location) == dump.stem.removeprefix("schema_")
     migrate(location)
     assert schema_of(location) == HEAD
     assert verify(location) == []
@@ -96,6 +108,54 @@ async def test_this_bridge_goes_on_where_the_older_one_stopped(dump: Path, tmp_p
         assert flat.meter.energy_wh == before + 400
         assert flat.available < BALANCE + zar("10.00")
         assert flat.problems() == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_stored_supply_is_read_and_stored_as_it_was(document: bytes) -> None:
+    supply = Supply("supply", cast("Account", None), "electricity", "tariff", cast("Timeline", None))
+    meters = [str(row[0]) for row in json.loads(document)[3]]
+    supply.meters = [Meter(each, cast("MeterPlan", None), supply) for each in meters]
+    decode_into(supply, document)
+    assert encode(supply) == document
+    assert [meter_id for meter_id, _, _ in energy(document)] == meters
+
+
+@pytest.mark.sqlite("of a file; a server has the same check")
+def test_a_database_of_an_unreleased_schema_is_refused_with_a_remedy(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0013'")
+    with pytest.raises(StorageError, match=r"schema 0013 of an early development version.*515b651"):
+        migrate(database)
+    assert schema_of(database) == "0013"
+
+
+@pytest.mark.sqlite("of files; what a server has was compared once, and the books are checked there")
+def test_a_new_database_has_the_schema_of_an_upgraded_one(database: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    older.mkdir()
+    path = restore(DUMPS[0], older)
+    assert isinstance(path, Path)
+    migrate(path)
+    assert described(path) == described(database)
+
+
+def described(path: Path) -> dict[str, object]:
+    """Return the names of a file's tables, indexes and triggers, and the columns and keys of its tables."""
+    with closing(sqlite3.connect(path)) as connection:
+        made = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+        details = {
+            name: [
+                sorted(tuple(map(str, row[1:])) for row in connection.execute(f"PRAGMA {of}({name})"))
+                for of in ("table_info", "foreign_key_list", "index_list")
+            ]
+            for kind, name in made
+            if kind == "table"
+        }
+    keys = {
+        name: [columns, sorted(row[1:] for row in foreign), sorted(row[0] for row in indexes)]
+        for name, (columns, foreign, indexes) in details.items()
+    }
+    return {"made": sorted(made), "tables": keys}
 
 
 async def booked_before_is_known(flat: House) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from sqlalchemy import Table, create_engine, select
 
 from meter_bridge.storage import changeset as ops, tables
-from meter_bridge.storage.changeset import Op, Work
+from meter_bridge.storage.changeset import Changeset, Statement
 from meter_bridge.storage.writer import execute
 
 STATUS = {
@@ -29,9 +29,9 @@ FORESIGHT = {
 }
 
 
-def stored(op: Op, table: Table, *rows: dict[str, object]) -> list[dict[str, object]]:
+def stored(op: Statement, table: Table, *rows: dict[str, object]) -> list[dict[str, object]]:
     """Return what a new database holds after some rows."""
-    engine, work = create_engine("sqlite://"), Work()
+    engine, work = create_engine("sqlite://"), Changeset()
     tables.metadata.create_all(engine)
     work.extend(op, rows)
     with engine.begin() as connection:

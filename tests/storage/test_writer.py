@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from meter_bridge.storage import changeset as ops
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import StorageError, open_writer, reading
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.writer import InlineWriter, ThreadWriter
 from tests.storage.template import ON_POSTGRESQL
+
+pytestmark = pytest.mark.both_databases
 
 SOON_S = 60.0
 
@@ -32,9 +34,9 @@ async def writer(engine: Engine) -> AsyncIterator[ThreadWriter]:
     opened.close()
 
 
-def event_row(seq: int, data: str = "{}") -> Work:
+def event_row(seq: int, data: str = "{}") -> Changeset:
     """Return a unit that stores one event."""
-    work = Work()
+    work = Changeset()
     row = {"seq": seq, "at": 0, "kind": "top_up", "account_id": None, "meter_id": None, "data": data}
     work.add(ops.INSERT_EVENT, row)
     return work
@@ -161,7 +163,7 @@ async def test_units_are_committed_in_the_order_in_which_they_came(
     row = {"id": "one", "name": "?", "created_at": 0, "last_instant": 0}
     ended = []
     for n in range(100):
-        work = Work()
+        work = Changeset()
         work.add(ops.UPSERT_INSTALLATION, row | {"name": str(n)})
         ended.append(writer.commit(work))
     await asyncio.gather(*ended)
@@ -207,13 +209,13 @@ async def test_a_writer_in_place_keeps_the_same_promises(engine: Engine, locatio
 
 
 async def test_empty_work_says_so() -> None:
-    work, other = Work(), Work()
+    work, other = Changeset(), Changeset()
     assert not work
     other.absorb(event_row(1))
     assert other
 
 
 def test_rows_go_in_the_order_of_what_they_name() -> None:
-    late, early = event_row(1), Work()
+    late, early = event_row(1), Changeset()
     early.add(ops.UPSERT_SITE, {"id": "house"})
-    assert [op.name for op, _ in ops.in_order([late, early])] == ["upsert site", "insert event"]
+    assert [op.name for op, _ in ops.merged_statements([late, early])] == ["upsert site", "insert event"]

@@ -162,6 +162,7 @@ async def test_a_lock_is_on_record_and_a_thousand_more_tries_add_nothing(street:
     assert street.events("access_locked") == [{"number": "flat9"}]
 
 
+@pytest.mark.both_databases
 async def test_a_new_card_ends_the_old_one_and_every_session_that_began_with_it(street: House) -> None:
     old = await card(street)
     _, cookie = await street.bridge.page.sign_in("flat-1", old.code, PEER)

@@ -1,6 +1,6 @@
-"""Client of the bridge's API: one connection, typed messages, one tree of errors.
+"""Client for the bridge's API: a connection, typed messages, and one hierarchy of errors.
 
-Nothing here imports Home Assistant, so the package also serves scripts and the bridge's own tests.
+The package does not import Home Assistant, so scripts and the bridge's own tests use it as well.
 """
 
 from .connection import BridgeAddress, BridgeConnection, QuarantineDecision

@@ -1,4 +1,4 @@
-"""Talk to the bridge: one function for REST, one for opening the WebSocket."""
+"""The connection to a bridge: REST requests, and opening its WebSocket."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -56,19 +56,19 @@ _STATUS_CODES: Final = {
 
 
 class QuarantineDecision(StrEnum):
-    """What a person says of a register that fell or jumped."""
+    """A person's decision on a register that went backwards or jumped."""
 
     ACCEPT = "accept"
-    """It is right: charge what it counted."""
+    """The reading is correct: charge the difference."""
     DISCARD = "discard"
-    """Go on from it, and charge nothing of the jump."""
+    """Continue from the new reading without charging the difference."""
     NEW_EPOCH = "new_epoch"
     """The counter was reset or replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeAddress:
-    """Where a bridge listens."""
+    """The network address of a bridge."""
 
     host: str
     port: int
@@ -81,27 +81,27 @@ class BridgeAddress:
 
 
 class BridgeConnection:
-    """Requests to one bridge with one token, over a session that the caller owns."""
+    """Requests to one bridge with one token, over the caller's session."""
 
     def __init__(self, session: ClientSession, address: BridgeAddress, token: str | None = None) -> None:
-        """Remember where to ask and as whom; nothing is sent yet."""
+        """Create the connection without sending anything."""
         self.address = address
         self._session = session
         self._api = address.url / "api" / "v1"
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     async def info(self) -> ServerInfo:
-        """Return who the bridge is; wants no token.
+        """Return information about the bridge; requires no token.
 
         Raises:
             VersionError: bridge and client share no schema version.
         """
         info = from_dict(ServerInfo, await self.request("GET", "info"))
-        agreed_schema(info)
+        negotiate_schema(info)
         return info
 
     async def role(self) -> Role:
-        """Return whom the token speaks for."""
+        """Return the role of the token."""
         answer = await self.request("GET", "me")
         if not isinstance(answer, dict) or not isinstance(answer.get("role"), str):
             raise ProtocolError("me: expected an object with a role")
@@ -111,7 +111,7 @@ class BridgeConnection:
     async def top_up(
         self, account_id: str, amount: str, *, method: str, reference: str | None, key: str
     ) -> TopUpResult:
-        """Book a top-up of a decimal amount; asking again with the same key books nothing more."""
+        """Book a top-up of a decimal amount; repeating it with the same key books nothing more."""
         body = {"amount": amount, "method": method, "reference": reference}
         answer = await self.request(
             "POST", "accounts", account_id, "top-ups", body=body, headers={"Idempotency-Key": key}
@@ -119,10 +119,10 @@ class BridgeConnection:
         return from_dict(TopUpResult, answer)
 
     async def redeem_voucher(self, account_id: str, code: str, *, key: str) -> TopUpResult:
-        """Redeem a voucher; asking again with the same key redeems nothing more.
+        """Redeem a voucher; repeating it with the same key redeems nothing more.
 
         Raises:
-            NotSupportedError: the bridge is too old to take vouchers.
+            NotSupportedError: the bridge is too old for vouchers.
         """
         answer = await self.request(
             "POST", "accounts", account_id, "vouchers", body={"code": code}, headers={"Idempotency-Key": key}
@@ -130,7 +130,7 @@ class BridgeConnection:
         return from_dict(TopUpResult, answer)
 
     async def select_emergency_credit(self, account_id: str, *, key: str) -> OperationResult:
-        """Select the emergency credit of an account, as its customer wants."""
+        """Select the emergency credit of an account on behalf of its customer."""
         answer = await self.request(
             "POST", "accounts", account_id, "emergency-credit", body={}, headers={"Idempotency-Key": key}
         )
@@ -148,12 +148,12 @@ class BridgeConnection:
         return from_dict(AccountView, await self.request("POST", "accounts", account_id, "policy", body=body))
 
     async def decide_quarantine(self, meter_id: str, decision: QuarantineDecision, reason: str) -> MeterView:
-        """Say what a quarantined register means."""
+        """Decide on a quarantined register."""
         body = {"decision": decision.value, "reason": reason}
         return from_dict(MeterView, await self.request("POST", "meters", meter_id, "quarantine", body=body))
 
     async def statement(self, account_id: str, *, begin: str | None, end: str | None, detail: str) -> Json:
-        """Return an account's statement as the bridge tells it; this month's unless a period is given."""
+        """Return an account's statement as JSON; without a period, the one for the current month."""
         query = {"from": begin, "to": end, "detail": detail}
         answer = await self.request("GET", "accounts", account_id, "statement", query=query)
         if not isinstance(answer, dict):
@@ -164,18 +164,18 @@ class BridgeConnection:
         self,
         after: int,
         *,
-        upto: int | None = None,
+        up_to: int | None = None,
         account_id: str | None = None,
         from_account: str | None = None,
     ) -> HistoryPage:
         """Return a page of hours that changed since a journal entry.
 
         Raises:
-            NotSupportedError: the bridge is too old to tell its history.
+            NotSupportedError: the bridge is too old to provide its history.
         """
-        query = {"after": after, "upto": upto, "account": account_id, "from_account": from_account}
-        texts = {name: None if value is None else str(value) for name, value in query.items()}
-        return from_dict(HistoryPage, await self.request("GET", "history", query=texts))
+        values = {"after": after, "upto": up_to, "account": account_id, "from_account": from_account}
+        query = {name: None if value is None else str(value) for name, value in values.items()}
+        return from_dict(HistoryPage, await self.request("GET", "history", query=query))
 
     async def set_supply(
         self, account_id: str, action: SupplyAction, reason: str | None = None
@@ -192,31 +192,31 @@ class BridgeConnection:
         query: Mapping[str, str | None] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> object:
-        """Return the decoded JSON answer of a route below ``/api/v1``.
+        """Return the decoded JSON response of a route below ``/api/v1``.
 
         Raises:
-            CannotConnectError: no answer, or not in time.
-            RequestRefusedError: the bridge said no; subclasses tell a bad token from a missing right.
-            ProtocolError: the answer is not the bridge's.
+            CannotConnectError: there was no response in time.
+            RequestRefusedError: the bridge refused; subclasses distinguish a bad token from a missing right.
+            ProtocolError: the response is not that of a bridge.
         """
         try:
             async with self._session.request(
                 method,
                 self._api.joinpath(*path),
-                params=_known(query or {}),
-                json=None if body is None else _known(body),
+                params=_without_none(query or {}),
+                json=None if body is None else _without_none(body),
                 headers={**self._headers, **(headers or {})},
                 timeout=ClientTimeout(total=REQUEST_SECONDS),
                 allow_redirects=False,
             ) as response:
-                return await _answer(response)
+                return await _decode_response(response)
         except TimeoutError as error:
             raise ConnectionTimeoutError(f"{self.address.url} did not answer in time") from error
         except (ClientError, OSError) as error:
             raise CannotConnectError(f"{self.address.url}: {error}") from error
 
     async def open_websocket(self) -> ClientWebSocketResponse:
-        """Return an open WebSocket on which nothing has been read yet."""
+        """Return an open WebSocket from which nothing has been read yet."""
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 return await self._session.ws_connect(
@@ -234,12 +234,11 @@ class BridgeConnection:
             raise CannotConnectError(f"{self.address.url}: {error}") from error
 
 
-def _known[T](values: Mapping[str, T | None]) -> dict[str, T]:
-    """Return what is said; what is None is left out."""
+def _without_none[T](values: Mapping[str, T | None]) -> dict[str, T]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def agreed_schema(info: ServerInfo) -> int:
+def negotiate_schema(info: ServerInfo) -> int:
     """Return the newest schema version that the bridge and this client share."""
     if info.schema_version < MIN_SCHEMA_VERSION:
         raise BridgeTooOldError(info.version)
@@ -248,8 +247,8 @@ def agreed_schema(info: ServerInfo) -> int:
     return min(info.schema_version, SCHEMA_VERSION)
 
 
-async def _answer(response: ClientResponse) -> object:
-    """Return the body of an accepted request, raise the error of a refused one."""
+async def _decode_response(response: ClientResponse) -> object:
+    """Return the body of a successful response, or raise the error of a refusal."""
     if response.ok and response.status < HTTPStatus.MULTIPLE_CHOICES:
         return await _json(response)
     raise refusal(await _problem(response))
@@ -264,7 +263,7 @@ async def _json(response: ClientResponse) -> object:
 
 
 async def _problem(response: ClientResponse) -> Problem:
-    """Return the bridge's own problem, or one made from the status when something else answered."""
+    """Return the bridge's problem, or one derived from the status code if something else answered."""
     try:
         return from_dict(Problem, await _json(response))
     except ProtocolError:

@@ -1,7 +1,7 @@
-"""Read messages of the bridge into the dataclasses of the protocol.
+"""Decodes messages of the bridge into the dataclasses of the protocol.
 
-Tolerant towards a newer bridge (unknown fields are ignored, unknown words become ``UNKNOWN``), strict about
-types: a message whose shape is wrong raises `ProtocolError` with the place, and is never half read.
+It tolerates a newer bridge (unknown fields are ignored, unknown enum values become ``UNKNOWN``) but is strict
+about types: a malformed message raises `ProtocolError` with the path of the fault and is never half decoded.
 """
 
 from collections.abc import Callable, Hashable
@@ -20,10 +20,10 @@ type Decoder = Callable[[object, str], object]
 
 
 def from_dict[T](cls: type[T], data: object) -> T:
-    """Return ``data``, as JSON gave it, as an instance of the dataclass ``cls``.
+    """Return decoded JSON as an instance of the dataclass ``cls``.
 
     Raises:
-        ProtocolError: a field is missing or of the wrong type.
+        ProtocolError: a field is missing or has the wrong type.
     """
     decode = _decoder(cast("Hashable", cls))
     return cast("T", decode(data, cls.__name__))
@@ -46,8 +46,8 @@ def _decoder(kind: Hashable) -> Decoder:
     return _scalar_decoder(cast("type", kind))
 
 
-def _wrong(path: str, wanted: str, value: object) -> ProtocolError:
-    return ProtocolError(f"{path}: expected {wanted}, got {type(value).__name__}")
+def _type_error(path: str, expected: str, value: object) -> ProtocolError:
+    return ProtocolError(f"{path}: expected {expected}, got {type(value).__name__}")
 
 
 def _anything(value: object, _path: str) -> object:
@@ -56,9 +56,9 @@ def _anything(value: object, _path: str) -> object:
 
 def _scalar_decoder(kind: type) -> Decoder:
     def decode(value: object, path: str) -> object:
-        # The exact type: JSON's true must not pass for 1, nor 1.5 for an amount.
+        # The exact type: true must not be accepted as 1, nor 1.5 as an amount.
         if type(value) is not kind:
-            raise _wrong(path, kind.__name__, value)
+            raise _type_error(path, kind.__name__, value)
         return value
 
     return decode
@@ -70,7 +70,7 @@ def _enum_decoder(kind: type[StrEnum]) -> Decoder:
 
     def decode(value: object, path: str) -> object:
         if not isinstance(value, str):
-            raise _wrong(path, kind.__name__, value)
+            raise _type_error(path, kind.__name__, value)
         return members.get(value, unknown)
 
     return decode
@@ -90,8 +90,8 @@ def _tuple_decoder(item: Hashable) -> Decoder:
 
     def decode(value: object, path: str) -> object:
         if not isinstance(value, list):
-            raise _wrong(path, "list", value)
-        return tuple(inner(each, f"{path}[{index}]") for index, each in enumerate(value))
+            raise _type_error(path, "list", value)
+        return tuple(inner(element, f"{path}[{index}]") for index, element in enumerate(value))
 
     return decode
 
@@ -101,8 +101,8 @@ def _dict_decoder(item: Hashable) -> Decoder:
 
     def decode(value: object, path: str) -> object:
         if not isinstance(value, dict):
-            raise _wrong(path, "object", value)
-        return {key: inner(each, f"{path}.{key}") for key, each in value.items()}
+            raise _type_error(path, "object", value)
+        return {key: inner(element, f"{path}.{key}") for key, element in value.items()}
 
     return decode
 
@@ -115,7 +115,7 @@ def _dataclass_decoder(kind: type[DataclassInstance]) -> Decoder:
 
     def decode(value: object, path: str) -> object:
         if not isinstance(value, dict):
-            raise _wrong(path, "object", value)
+            raise _type_error(path, "object", value)
         if missing := required - value.keys():
             raise ProtocolError(f"{path}.{min(missing)}: missing")
         return kind(

@@ -1,4 +1,4 @@
-"""Everything that can go wrong between a client and the bridge."""
+"""Errors of the client."""
 
 from typing import override
 
@@ -6,7 +6,7 @@ from .protocol import ErrorCode, Problem
 
 
 class PrepaidMeterError(Exception):
-    """Anything that went wrong with the bridge."""
+    """Base class of the client's errors."""
 
 
 class CannotConnectError(PrepaidMeterError):
@@ -18,35 +18,35 @@ class ConnectionTimeoutError(CannotConnectError):
 
 
 class ProtocolError(PrepaidMeterError):
-    """The bridge sent something that is not its protocol."""
+    """The bridge sent something that does not follow the protocol."""
 
 
 class VersionError(PrepaidMeterError):
     """Bridge and client share no schema version."""
 
     def __init__(self, version: str) -> None:
-        """Keep the bridge's version for the message to the user."""
+        """Store the bridge's version for messages to the user."""
         super().__init__(f"bridge {version} shares no schema version with this client")
         self.version = version
 
 
 class BridgeTooOldError(VersionError):
-    """The bridge speaks only older schemas; the bridge must be updated."""
+    """The bridge supports only older schemas; the bridge must be updated."""
 
 
 class BridgeTooNewError(VersionError):
-    """The bridge speaks only newer schemas; the client must be updated."""
+    """The bridge supports only newer schemas; the client must be updated."""
 
 
 class WrongInstallationError(PrepaidMeterError):
-    """Another bridge than the expected one answers at this address."""
+    """A different bridge answers at this address."""
 
 
 class RequestRefusedError(PrepaidMeterError):
     """The bridge understood the request and refused it."""
 
     def __init__(self, problem: Problem) -> None:
-        """Keep the bridge's own words about the refusal."""
+        """Store the bridge's explanation of the refusal."""
         super().__init__(problem.message)
         self.code: ErrorCode = problem.code
         self.message = problem.message
@@ -56,23 +56,23 @@ class RequestRefusedError(PrepaidMeterError):
 
     @override
     def __str__(self) -> str:
-        """Return the message with its way out."""
+        """Return the message with its remedy."""
         return f"{self.message} {self.remedy}" if self.remedy else self.message
 
 
 class NotAuthenticatedError(RequestRefusedError):
-    """The token is not, or no longer, known to the bridge."""
+    """The bridge does not accept the token, or no longer does."""
 
 
 class NotAllowedError(RequestRefusedError):
-    """The token is known but lacks the right."""
+    """The token is valid but lacks the permission."""
 
 
 class NotSupportedError(RequestRefusedError):
-    """The bridge does not have what was asked for: it is too old, or it is switched off there."""
+    """The bridge does not have the requested feature: it is too old, or the feature is disabled."""
 
 
-_CLASSES: dict[ErrorCode, type[RequestRefusedError]] = {
+_ERROR_CLASSES: dict[ErrorCode, type[RequestRefusedError]] = {
     ErrorCode.NOT_AUTHENTICATED: NotAuthenticatedError,
     ErrorCode.NOT_ALLOWED: NotAllowedError,
     ErrorCode.NOT_SUPPORTED: NotSupportedError,
@@ -80,8 +80,8 @@ _CLASSES: dict[ErrorCode, type[RequestRefusedError]] = {
 
 
 def refusal(problem: Problem) -> RequestRefusedError:
-    """Return the error whose class fits the problem's code."""
-    # What is not found has a name; without one it is the route itself, which an older bridge does not have.
+    """Return the error of the class that matches the problem's code."""
+    # A missing object is named in ``field``; without it the route itself is missing, as on an older bridge.
     if problem.code is ErrorCode.NOT_FOUND and problem.field is None:
         return NotSupportedError(problem)
-    return _CLASSES.get(problem.code, RequestRefusedError)(problem)
+    return _ERROR_CLASSES.get(problem.code, RequestRefusedError)(problem)

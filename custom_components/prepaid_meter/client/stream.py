@@ -1,4 +1,4 @@
-"""Follow a bridge over its WebSocket, for as long as wanted, without losing or repeating an event."""
+"""The event stream of a bridge over its WebSocket, without lost or repeated events."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from typing import Final, NoReturn, Protocol
 
 from aiohttp import ClientError, ClientWebSocketResponse, WSMsgType
 
-from .connection import BridgeConnection, agreed_schema
+from .connection import BridgeConnection, negotiate_schema
 from .decode import from_dict
 from .errors import (
     BridgeTooNewError,
@@ -23,25 +23,25 @@ from .protocol import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
 
 HANDSHAKE_SECONDS: Final = 15
 SILENCE_SECONDS: Final = 75
-"""The bridge sends a ping every 30 s, so this long without a frame means that two were lost."""
+"""The bridge sends a ping every 30 s, so this long without a frame means that two pings were lost."""
 FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 60.0
 
 
 class StreamHandler(Protocol):
-    """What a follower of the stream is told; called in the order in which the bridge sent it."""
+    """Receives the messages of the stream, in the order in which the bridge sent them."""
 
     def on_snapshot(self, info: ServerInfo, snapshot: Snapshot) -> None:
-        """Take everything anew: the connection has just been made."""
+        """Replace the whole state: the connection has just been established."""
 
     def on_event(self, event: Event) -> None:
-        """Take an event; each arrives once, also over a broken connection."""
+        """Handle an event; each is delivered once, even if the connection was interrupted."""
 
     def on_update(self, update: Update) -> None:
-        """Take the accounts that changed."""
+        """Update the accounts that have changed."""
 
     def on_lost(self, error: PrepaidMeterError) -> None:
-        """Take notice that the connection is lost, or could not be made again."""
+        """Handle the loss of the connection, or a failed attempt to reconnect."""
 
 
 class BridgeStream:
@@ -55,9 +55,10 @@ class BridgeStream:
         first_retry_seconds: float = FIRST_RETRY_SECONDS,
         last_seq: int | None = None,
     ) -> None:
-        """Remember whom to follow, and after which event.
+        """Create the stream without connecting.
 
-        ``installation_id`` guards against another bridge at the same address.
+        ``installation_id`` guards against another bridge at the same address; ``last_seq`` is the last event
+        that was processed.
         """
         self._connection = connection
         self._handler = handler
@@ -68,14 +69,14 @@ class BridgeStream:
 
     @property
     def last_seq(self) -> int | None:
-        """Return the newest event that was passed on, None before the first connection."""
+        """Return the sequence number of the newest processed event, None before the first connection."""
         return self._last_seq
 
     async def connect(self) -> None:
-        """Open the socket and take the snapshot.
+        """Open the socket and handle the snapshot.
 
         Raises:
-            PrepaidMeterError: the reason why there is no connection now.
+            PrepaidMeterError: the connection could not be established.
         """
         socket = await self._connection.open_websocket()
         try:
@@ -84,14 +85,14 @@ class BridgeStream:
         except TimeoutError as error:
             await socket.close()
             raise ConnectionTimeoutError("the bridge did not answer the subscription in time") from error
-        except BaseException:  # also where it is cancelled: no socket may stay open
+        except BaseException:  # including cancellation: no socket may stay open
             await socket.close()
             raise
         self._socket = socket
         self._handler.on_snapshot(info, snapshot)
 
     async def run(self) -> NoReturn:
-        """Follow the stream until cancelled, connecting again with growing delays."""
+        """Process the stream until cancelled, reconnecting with increasing delays."""
         failures = 0
         try:
             while True:
@@ -99,7 +100,7 @@ class BridgeStream:
                     if self._socket is None:
                         await self.connect()
                     failures = 0
-                    await self._follow()
+                    await self._read()
                 except PrepaidMeterError as error:
                     await self.close()
                     self._handler.on_lost(error)
@@ -115,13 +116,13 @@ class BridgeStream:
             await socket.close()
 
     def _delay(self, failures: int) -> float:
-        longest = min(self._first_retry_seconds * (1 << min(failures, 16)), LAST_RETRY_SECONDS)
-        # Spread, so that a restarted bridge does not meet all its clients in one instant.
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311
+        max_delay = min(self._first_retry_seconds * (1 << min(failures, 16)), LAST_RETRY_SECONDS)
+        # Jitter, so that not all clients reconnect to a restarted bridge at the same moment.
+        return max_delay * random.uniform(0.5, 1.0)  # noqa: S311
 
     async def _subscribe(self, socket: ClientWebSocketResponse) -> tuple[ServerInfo, Snapshot]:
         info = from_dict(ServerInfo, await _receive(socket, "server_info"))
-        schema = agreed_schema(info)
+        schema = negotiate_schema(info)
         if self._installation_id not in (None, info.installation_id):
             raise WrongInstallationError(f"{info.installation_id} answers instead of {self._installation_id}")
         since = {} if self._last_seq is None else {"since": self._last_seq}
@@ -130,29 +131,29 @@ class BridgeStream:
         except ConnectionError as error:
             raise CannotConnectError("the connection broke while subscribing") from error
         snapshot = from_dict(Snapshot, await _receive(socket, "snapshot", info.version))
-        # A snapshot older than the last event means that the bridge was restored from a backup: begin anew.
-        # Otherwise the events up to the snapshot are still to come, and only they move the mark.
+        # A snapshot older than the last event means that the bridge was restored from a backup: start there.
+        # Otherwise the events up to the snapshot are still to come, and only they advance the position.
         if self._last_seq is None or snapshot.seq < self._last_seq:
             self._last_seq = snapshot.seq
         return info, snapshot
 
-    async def _follow(self) -> NoReturn:
+    async def _read(self) -> NoReturn:
         socket = self._socket
         if socket is None:
-            raise CannotConnectError("there is no connection to follow")
+            raise CannotConnectError("there is no connection to read from")
         while True:
             self._dispatch(await _message(socket))
 
     def _dispatch(self, message: dict[str, object]) -> None:
         match message["type"]:
             case "event":
-                self._take_event(from_dict(Event, message))
+                self._handle_event(from_dict(Event, message))
             case "update":
                 self._handler.on_update(from_dict(Update, message))
             case "error":
                 _raise_refusal(message, version="")
 
-    def _take_event(self, event: Event) -> None:
+    def _handle_event(self, event: Event) -> None:
         if self._last_seq is not None and event.seq <= self._last_seq:
             return
         self._last_seq = event.seq
@@ -160,7 +161,7 @@ class BridgeStream:
 
 
 async def _receive(socket: ClientWebSocketResponse, kind: str, version: str = "") -> dict[str, object]:
-    """Return the next message, which must be of the kind that the handshake wants here."""
+    """Return the next message, which must be of the expected kind."""
     message = await _message(socket)
     if message["type"] == "error":
         _raise_refusal(message, version)
@@ -173,7 +174,7 @@ async def _message(socket: ClientWebSocketResponse) -> dict[str, object]:
     try:
         frame = await socket.receive(timeout=SILENCE_SECONDS)
     except TimeoutError as error:
-        raise ConnectionTimeoutError("the bridge has fallen silent") from error
+        raise ConnectionTimeoutError("the bridge has stopped responding") from error
     except (ClientError, OSError) as error:
         raise CannotConnectError(f"the connection broke: {error}") from error
     if frame.type is not WSMsgType.TEXT:
@@ -189,7 +190,7 @@ async def _message(socket: ClientWebSocketResponse) -> dict[str, object]:
 
 def _raise_refusal(message: dict[str, object], version: str) -> NoReturn:
     problem = from_dict(Problem, message)
-    # The codes speak of the schema that the client asked for.
+    # The codes refer to the client's schema.
     if problem.code is ErrorCode.SCHEMA_TOO_OLD:
         raise BridgeTooNewError(version)
     if problem.code is ErrorCode.SCHEMA_TOO_NEW:

@@ -1,19 +1,19 @@
-/** An account as Home Assistant knows it: a device and its entities, found by what they are. */
+/** The data of an account: its device and entities, identified by translation key. */
 
 export const DOMAIN = "prepaid_meter";
-const NOTHING = new Set(["unknown", "unavailable"]);
+const UNKNOWN_STATES = new Set(["unknown", "unavailable"]);
 const SECONDS = { s: 1, min: 60, h: 3600, d: 86400, w: 604800 };
 
-/** Indexes by the registry that they were made of: it is replaced whenever it changes. */
+/** Indexes by entity registry: Home Assistant replaces the registry object whenever it changes. */
 const indexes = new WeakMap();
 
-/** Return the entities of every account: device id to ``sensor.balance`` to entity id. */
+/** Return the entities of every account: device ID → ``sensor.balance`` → entity ID. */
 function index(hass) {
-  if (!indexes.has(hass.entities)) indexes.set(hass.entities, makeIndex(hass.entities));
+  if (!indexes.has(hass.entities)) indexes.set(hass.entities, buildIndex(hass.entities));
   return indexes.get(hass.entities);
 }
 
-function makeIndex(registry) {
+function buildIndex(registry) {
   const devices = new Map();
   for (const entry of Object.values(registry)) {
     if (entry.platform !== DOMAIN || !entry.device_id || !entry.translation_key) continue;
@@ -27,18 +27,18 @@ function makeIndex(registry) {
   return devices;
 }
 
-/** Return the ids of the devices that are accounts. */
+/** Return the device IDs of all accounts. */
 export function accountDevices(hass) {
   return [...index(hass).keys()];
 }
 
-/** Return the account's device to which an entity belongs, or null. */
+/** Return the account device of an entity, or null. */
 export function deviceOf(hass, entityId) {
   const device = hass.entities[entityId]?.device_id;
   return device && index(hass).has(device) ? device : null;
 }
 
-/** The newest states of one account. */
+/** The current states of one account. */
 export class Account {
   constructor(hass, deviceId) {
     this.hass = hass;
@@ -63,10 +63,10 @@ export class Account {
     return this.hass.states[this.entity(kind)];
   }
 
-  /** Return a state's text, null where it is not known. */
+  /** Return the value of a state, or null if it is not known. */
   value(kind) {
     const state = this.state(kind)?.state;
-    return state === undefined || NOTHING.has(state) ? null : state;
+    return state === undefined || UNKNOWN_STATES.has(state) ? null : state;
   }
 
   number(kind) {
@@ -74,7 +74,7 @@ export class Account {
     return value === null || Number.isNaN(Number(value)) ? null : Number(value);
   }
 
-  /** Return a state as Home Assistant writes it, null where it is not known. */
+  /** Return a state as formatted by Home Assistant, or null if it is not known. */
   text(kind) {
     return this.value(kind) === null ? null : this.hass.formatEntityState(this.state(kind));
   }
@@ -83,7 +83,7 @@ export class Account {
     return this.value(kind) === null ? undefined : this.state(kind).attributes[name];
   }
 
-  /** Return whether nothing can be said: the bridge is away, or Home Assistant is starting. */
+  /** Return whether no data is available: the bridge is disconnected, or Home Assistant is starting. */
   get away() {
     const state = this.state("sensor.balance")?.state;
     return state === undefined || state === "unavailable";
@@ -93,7 +93,7 @@ export class Account {
     return this.attribute("sensor.balance", "unit_of_measurement") ?? "";
   }
 
-  /** Return how long the credit lasts; nothing is forecast of a supply that is off because it is used up. */
+  /** Return the forecast of how long the credit lasts; zero if the credit is used up and the supply is off. */
   get secondsLeft() {
     const left = this.number("sensor.time_left");
     const unit = this.attribute("sensor.time_left", "unit_of_measurement");
@@ -110,7 +110,7 @@ export class Account {
     return this.attribute("binary_sensor.problem", "alerts") ?? [];
   }
 
-  /** Return the one word that describes the account; the worst wins. */
+  /** Return the condition of the account; the most urgent one wins. */
   get condition() {
     if (this.away) return "away";
     if (this.supply === "disconnected") return "cut";
@@ -120,17 +120,17 @@ export class Account {
     return "well";
   }
 
-  /** Return whether the token may top up by amount: only a landlord's has the supply switch. */
+  /** Return whether the token may top up by amount, which is assumed if it has the supply switch. */
   get mayTopUp() {
     return this.entities.has("switch.supply") && Boolean(this.hass.services?.[DOMAIN]?.top_up);
   }
 
-  /** Return whether the token may redeem a voucher: a customer's or a landlord's, which both may reconnect. */
+  /** Return whether the token may redeem vouchers: tenants and landlords, who may both reconnect. */
   get mayRedeem() {
     return this.entities.has("button.confirm_supply") && Boolean(this.hass.services?.[DOMAIN]?.redeem_voucher);
   }
 
-  /** Return the states that the account consists of, to tell whether anything changed. */
+  /** Return the states of all entities of the account, to detect changes. */
   get states() {
     return [...this.entities.values()].map((entity) => this.hass.states[entity]);
   }
@@ -138,8 +138,8 @@ export class Account {
 
 export const CONDITIONS = ["cut", "armed", "low", "alert", "away", "well"];
 
-/** How each condition looks: its tone and its icon. */
-export const LOOKS = {
+/** The tone and icon of each condition. */
+export const CONDITION_STYLES = {
   cut: { tone: "red", icon: "mdi:power-plug-off" },
   armed: { tone: "amber", icon: "mdi:power-plug-outline" },
   low: { tone: "amber", icon: "mdi:wallet" },

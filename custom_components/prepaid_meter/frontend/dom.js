@@ -1,4 +1,4 @@
-/** Build pages without a library. */
+/** Helpers to create DOM elements without a library. */
 
 /** Return an element with its attributes, listeners (``onclick``) and children. */
 export function h(tag, attributes = {}, ...children) {
@@ -11,29 +11,29 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Set an attribute; ``false``, ``null`` and ``undefined`` take it away. */
+/** Set an attribute; ``false``, ``null`` and ``undefined`` remove it. */
 export function setAttribute(element, name, value) {
   if (value === false || value === null || value === undefined) element.removeAttribute(name);
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value === true ? "" : value);
 }
 
-/** Set a text; what is the same stays untouched, so that a screen reader says only what is new. */
+/** Set a text only if it has changed, so that screen readers announce only changes. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Show a text where there is one. */
+/** Set a text, and hide the element if the text is empty. */
 export function setTextOrHide(element, text) {
   element.hidden = !text;
   setText(element, text || "");
 }
 
-/** Return an icon that only decorates the words beside it. */
+/** Return a decorative icon, hidden from screen readers. */
 export function icon(name) {
   return h("ha-icon", { icon: name, "aria-hidden": "true" });
 }
 
-/** Tell Home Assistant of something, through the borders of shadow trees. */
+/** Fire an event for Home Assistant that crosses the boundaries of shadow trees. */
 export function fire(element, type, detail) {
   element.dispatchEvent(new CustomEvent(type, { bubbles: true, composed: true, detail }));
 }

@@ -1,19 +1,19 @@
-/** The forms by which the cards are set up. */
+/** The configuration forms of the cards. */
 
 import { DOMAIN } from "./account.js";
-import { word } from "./words.js";
+import { localize } from "./localize.js";
 
 const ACCOUNT = { entity: { integration: DOMAIN, domain: "sensor", device_class: "monetary" } };
 
 function form(schema) {
   return {
     schema,
-    computeLabel: (field) => word(`editor.${field.name}`),
-    computeHelper: (field) => (field.name === "amounts" ? word("editor.amounts_helper") : undefined),
+    computeLabel: (field) => localize(`editor.${field.name}`),
+    computeHelper: (field) => (field.name === "amounts" ? localize("editor.amounts_helper") : undefined),
   };
 }
 
-/** Return the form of the card of one account. */
+/** Return the form of the account card. */
 export function cardForm() {
   return form([
     { name: "device", required: true, selector: { device: { integration: DOMAIN, ...ACCOUNT } } },
@@ -24,7 +24,7 @@ export function cardForm() {
   ]);
 }
 
-/** Return the form of the list of units. */
+/** Return the form of the units card. */
 export function unitsForm() {
   return form([
     { name: "title", selector: { text: {} } },

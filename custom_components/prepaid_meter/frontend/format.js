@@ -1,6 +1,6 @@
-/** Write numbers, money and times as the user's profile wants them. */
+/** Formats numbers, money and times according to the user's profile. */
 
-import { word } from "./words.js";
+import { localize } from "./localize.js";
 
 const NUMBER_LOCALES = {
   comma_decimal: ["en-US", "en"],
@@ -18,13 +18,13 @@ function numberLocale(hass) {
   return format in NUMBER_LOCALES ? NUMBER_LOCALES[format] : hass.locale?.language;
 }
 
-/** Return a number with a fixed count of decimals. */
+/** Return a number with a fixed number of decimals. */
 export function number(hass, value, decimals) {
   const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
   return new Intl.NumberFormat(numberLocale(hass), digits).format(value);
 }
 
-/** Return an amount with its currency; a decimal text is not turned into a binary fraction on the way. */
+/** Return an amount with its currency; decimal strings are formatted without conversion to binary floats. */
 export function money(hass, amount, currency) {
   try {
     return new Intl.NumberFormat(numberLocale(hass), { style: "currency", currency }).format(amount);
@@ -33,7 +33,7 @@ export function money(hass, amount, currency) {
   }
 }
 
-/** Return a price with all the decimals that it has, up to four. */
+/** Return a price with all its decimals, up to four. */
 export function price(hass, amount, currency) {
   try {
     const style = { style: "currency", currency, maximumFractionDigits: 4 };
@@ -43,12 +43,12 @@ export function price(hass, amount, currency) {
   }
 }
 
-/** Return an energy of so many kWh. */
+/** Return an energy in kWh. */
 export function energy(hass, kilowattHours) {
   return `${number(hass, kilowattHours, 1)} kWh`;
 }
 
-/** Return how many decimals a currency has in daily life. */
+/** Return how many decimals a currency has in everyday use. */
 export function currencyDigits(currency) {
   try {
     return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
@@ -57,20 +57,20 @@ export function currencyDigits(currency) {
   }
 }
 
-/** Return an amount that a person typed as a decimal text, or null: ``1 000,50`` is ``1000.50``. */
+/** Return an amount that was typed by a person as a decimal string, or null: ``1 000,50`` becomes ``1000.50``. */
 export function decimalText(hass, typed) {
   const parts = new Intl.NumberFormat(numberLocale(hass)).formatToParts(1234567.5);
   const sign = (type) => parts.find((part) => part.type === type)?.value;
   let text = typed.trim().replace(/[\s\u00a0\u202f’']/g, "");
   const decimal = sign("decimal");
-  // Someone who types the other sign once, before at most two digits, means the decimals.
+  // The other separator, typed once before at most two digits, means a decimal separator.
   if (decimal === "," && !/^\d+\.\d{1,2}$/.test(text)) text = text.replaceAll(".", "").replace(",", ".");
   else if (/^\d+,\d{1,2}$/.test(text)) text = text.replace(",", ".");
   else text = text.replaceAll(",", "");
   return /^\d+(\.\d+)?$/.test(text) && Number(text) > 0 ? text : null;
 }
 
-/** Return a duration in the one unit that matters: days, and hours when it is less than two of them. */
+/** Return a duration in its most useful unit: days, or hours or minutes below two days. */
 export function duration(hass, seconds) {
   const [value, unit] =
     seconds >= HOURS_BELOW
@@ -82,13 +82,13 @@ export function duration(hass, seconds) {
   return new Intl.NumberFormat(hass.locale?.language, style).format(value);
 }
 
-/** Return how long credit lasts, null where that is not known. */
+/** Return how long the credit lasts, or null if that is not known. */
 export function lastsFor(hass, seconds) {
   if (seconds === null) return null;
-  return seconds > 0 ? duration(hass, seconds) : word("label.used_up");
+  return seconds > 0 ? duration(hass, seconds) : localize("label.used_up");
 }
 
-/** Return an instant as day and time of day, in the zone of the user's choice. */
+/** Return a time as day and time of day, in the time zone of the user's profile. */
 export function instant(hass, text) {
   const at = new Date(text);
   const far = at - Date.now() > 6 * DAY * 1000 || at < Date.now() - 6 * DAY * 1000;
@@ -108,7 +108,7 @@ function clock(hass) {
   };
 }
 
-/** Return how long ago something was, in words. */
+/** Return a relative time, such as ``2 hours ago``. */
 export function ago(hass, text) {
   const seconds = (new Date(text) - Date.now()) / 1000;
   const [value, unit] =

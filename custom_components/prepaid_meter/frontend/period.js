@@ -1,24 +1,24 @@
-/** This period by block: a ladder from cheap to dear, and the same as a table. */
+/** Usage in this period by block: a bar from the cheapest to the most expensive block, and a table. */
 
 import { h, setAttribute, setText, setTextOrHide } from "./dom.js";
 import { energy, number, price } from "./format.js";
-import { word } from "./words.js";
+import { localize } from "./localize.js";
 
 const SHADES = 6;
 
 export class Period {
-  constructor(more) {
-    this.cost = h("button", { class: "link", type: "button", onclick: () => more("sensor.cost_period") });
+  constructor(showMoreInfo) {
+    this.cost = h("button", { class: "link", type: "button", onclick: () => showMoreInfo("sensor.cost_period") });
     this.ladder = h("div", { class: "ladder", role: "img" });
-    this.where = h("span", { class: "soft" });
+    this.current = h("span", { class: "soft" });
     this.next = h("span", { class: "soft" });
     this.rows = h("tbody");
     const heads = ["label.block_head", "label.range", "label.per_kwh", "label.used"];
-    const head = h("tr", {}, ...heads.map((path) => h("th", { scope: "col" }, word(path))));
-    this.table = h("table", {}, h("caption", { class: "unseen" }, word("label.ladder")), h("thead", {}, head), this.rows);
-    const title = h("div", { class: "row" }, h("h3", {}, word("label.period")), this.cost);
-    this.place = h("div", { class: "row" }, this.where, this.next);
-    this.box = h("section", { class: "period" }, title, this.ladder, this.place, this.table);
+    const head = h("tr", {}, ...heads.map((path) => h("th", { scope: "col" }, localize(path))));
+    this.table = h("table", {}, h("caption", { class: "unseen" }, localize("label.ladder")), h("thead", {}, head), this.rows);
+    const title = h("div", { class: "row" }, h("h3", {}, localize("label.period")), this.cost);
+    this.position = h("div", { class: "row" }, this.current, this.next);
+    this.box = h("section", { class: "period" }, title, this.ladder, this.position, this.table);
   }
 
   update(account) {
@@ -27,18 +27,18 @@ export class Period {
     const blocks = account.attribute("sensor.block", "blocks") ?? 1;
     const steps = account.attribute("sensor.block", "ladder") ?? [];
     const ladder = block !== null && blocks > 1;
-    this.ladder.hidden = this.place.hidden = !ladder;
-    const rest = account.text("sensor.block_remaining");
-    setTextOrHide(this.next, ladder && rest && word("label.to_next", { units: rest }));
+    this.ladder.hidden = this.position.hidden = !ladder;
+    const remaining = account.text("sensor.block_remaining");
+    setTextOrHide(this.next, ladder && remaining && localize("label.to_next", { units: remaining }));
     this.box.hidden = !ladder && this.cost.hidden;
-    if (ladder) this._draw(account, block, blocks, steps);
-    this._fill(account, block, ladder ? steps : []);
+    if (ladder) this._updateBar(account, block, blocks, steps);
+    this._updateTable(account, block, ladder ? steps : []);
   }
 
-  _draw(account, block, blocks, steps) {
-    const words = word("label.block_of", { block, blocks });
-    setText(this.where, words);
-    setAttribute(this.ladder, "aria-label", `${word("label.ladder")}: ${words}`);
+  _updateBar(account, block, blocks, steps) {
+    const text = localize("label.block_of", { block, blocks });
+    setText(this.current, text);
+    setAttribute(this.ladder, "aria-label", `${localize("label.ladder")}: ${text}`);
     if (this.ladder.children.length !== blocks) {
       const step = (n) => h("div", { class: "step", style: `--pm-block: ${shade(n, blocks)}` }, h("div", { class: "fill" }));
       this.ladder.replaceChildren(...Array.from({ length: blocks }, (_, n) => step(n)));
@@ -48,12 +48,12 @@ export class Period {
     });
   }
 
-  _fill(account, block, steps) {
+  _updateTable(account, block, steps) {
     this.table.hidden = steps.length === 0;
     const rows = steps.map((step, n) => {
       const key = h("span", { class: "key", style: `--pm-block: ${shade(n, steps.length)}` });
       const cells = [range(account.hass, steps[n - 1]?.end ?? 0, step.end), price(account.hass, step.price, account.currency), energy(account.hass, step.used)];
-      const head = h("th", { scope: "row" }, key, word("label.block", { block: step.block }));
+      const head = h("th", { scope: "row" }, key, localize("label.block", { block: step.block }));
       const current = step.block === block;
       return h("tr", { class: current ? "now" : "", "aria-current": current && "true" }, head, ...cells.map((text) => h("td", {}, text)));
     });
@@ -61,23 +61,23 @@ export class Period {
   }
 }
 
-/** Return the colour of a block: the scale is spread over as many blocks as there are. */
+/** Return the colour of a block; the colour scale is spread over the number of blocks. */
 function shade(n, blocks) {
   const step = blocks > 1 ? Math.round((n * (SHADES - 1)) / (blocks - 1)) : 0;
   return `var(--pm-block-${step + 1})`;
 }
 
-/** Return how much of a block is used, in percent; the last one has no end and is full once it is begun. */
-function share(account, number_, block, step) {
-  if (number_ !== block) return number_ < block ? 100 : 0;
-  const rest = account.number("sensor.block_remaining");
-  if (rest === null) return 100;
+/** Return the used share of a block in percent; the last block has no end and is full once it is entered. */
+function share(account, blockNumber, block, step) {
+  if (blockNumber !== block) return blockNumber < block ? 100 : 0;
+  const remaining = account.number("sensor.block_remaining");
+  if (remaining === null) return 100;
   const used = step?.used ?? 0;
-  return used + rest > 0 ? Math.max((100 * used) / (used + rest), 4) : 4;
+  return used + remaining > 0 ? Math.max((100 * used) / (used + remaining), 4) : 4;
 }
 
-/** Return from where to where a block reaches. */
+/** Return the energy range of a block. */
 function range(hass, start, end) {
   const from = number(hass, start, 0);
-  return end === null ? word("label.above", { start: from }) : `${from}–${number(hass, end, 0)} kWh`;
+  return end === null ? localize("label.above", { start: from }) : `${from}–${number(hass, end, 0)} kWh`;
 }

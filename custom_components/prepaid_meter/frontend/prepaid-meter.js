@@ -1,28 +1,28 @@
-/** What Home Assistant loads on every page: the cards and the dashboard, offered in their pickers. */
+/** Entry point, loaded on every page: defines the cards and the dashboard strategy and adds them to the pickers. */
 
 import { accountDevices, deviceOf } from "./account.js";
 import { PrepaidMeterCard } from "./card.js";
 import { PrepaidMeterStrategy } from "./strategy.js";
 import { PrepaidMeterUnitsCard } from "./units-card.js";
-import { loadWords, pageLanguage, word } from "./words.js";
+import { loadLanguage, localize, pageLanguage } from "./localize.js";
 
 const DOCUMENTATION =
   "https://github.com/prepaid-meter/prepaid-meter/blob/main/docs/home-assistant/card.md";
 
-/** Define an element once: after an update of the integration an open page meets a second version. */
+/** Define an element once: after an update of the integration, an open page loads a second version. */
 function define(tag, element) {
   if (!customElements.get(tag)) customElements.define(tag, element);
 }
 
-/** Describe an entry of a picker; its texts follow the language of the page. */
+/** Describe a picker entry; its texts follow the language of the page. */
 function described(entry, key) {
   return Object.defineProperties(entry, {
-    name: { enumerable: true, get: () => word(`${key}.name`) },
-    description: { enumerable: true, get: () => word(`${key}.description`) },
+    name: { enumerable: true, get: () => localize(`${key}.name`) },
+    description: { enumerable: true, get: () => localize(`${key}.description`) },
   });
 }
 
-/** Offer an entry in one of Home Assistant's pickers unless it is there. */
+/** Add an entry to one of Home Assistant's pickers unless it is already there. */
 function offer(list, key, entry) {
   window[list] = window[list] || [];
   if (!window[list].some((known) => known[key] === entry[key])) window[list].push(entry);
@@ -32,8 +32,8 @@ define("prepaid-meter-card", PrepaidMeterCard);
 define("prepaid-meter-units-card", PrepaidMeterUnitsCard);
 define("ll-strategy-dashboard-prepaid-meter", PrepaidMeterStrategy);
 
-// A picker that is opened early shall not show the keys of texts that are still on their way.
-await loadWords(pageLanguage());
+// Load the texts first, so that a picker that is opened early does not show their keys.
+await loadLanguage(pageLanguage());
 
 offer(
   "customCards",

@@ -1,9 +1,9 @@
-/** The dialog that tops an account up: amount, confirmation, and where the money went. */
+/** The top-up dialog: amount, confirmation, and how the amount was allocated. */
 
 import { DOMAIN } from "./account.js";
 import { h, icon, setAttribute, setTextOrHide } from "./dom.js";
 import { currencyDigits, decimalText, money, number } from "./format.js";
-import { word } from "./words.js";
+import { localize } from "./localize.js";
 
 const METHODS = ["cash", "card", "transfer", "mobile", "other"];
 
@@ -16,49 +16,49 @@ export class TopUpDialog {
     this.amount = null;
   }
 
-  /** Show the dialog above everything; it leaves when it is closed. */
+  /** Show the modal dialog; it is removed when it is closed. */
   open(parent) {
     this.dialog = h("dialog", { "aria-labelledby": "top-up-title", onclose: () => this.dialog.remove() });
     this.dialog.addEventListener("cancel", (event) => this.busy && event.preventDefault());
     parent.append(this.dialog);
-    this._ask();
+    this._showForm();
     this.dialog.showModal();
     this.input.focus();
   }
 
   get title() {
-    return word("top_up.title", { name: this.name });
+    return localize("top_up.title", { name: this.name });
   }
 
   _show(children, submit) {
-    const sent = (event) => {
+    const onSubmit = (event) => {
       event.preventDefault();
       submit();
     };
     const title = h("h2", { id: "top-up-title", tabindex: "-1" }, this.title);
-    this.dialog.replaceChildren(h("form", { novalidate: true, onsubmit: sent }, title, ...children));
+    this.dialog.replaceChildren(h("form", { novalidate: true, onsubmit: onSubmit }, title, ...children));
     return title;
   }
 
-  _ask() {
+  _showForm() {
     const currency = this.account.currency;
     this.input = h("input", {
       class: "amount", type: "text", id: "amount", inputmode: "decimal", autocomplete: "off", required: true, "aria-describedby": "wrong",
     });
-    this.method = this.method ?? h("select", { id: "method" }, ...METHODS.map((each) => h("option", { value: each }, word(`method.${each}`))));
+    this.method = this.method ?? h("select", { id: "method" }, ...METHODS.map((method) => h("option", { value: method }, localize(`method.${method}`))));
     this.reference = this.reference ?? h("input", { type: "text", id: "reference", maxlength: "100", autocomplete: "off" });
-    this.wrong = h("p", { class: "banner red", id: "wrong", role: "alert", hidden: true });
+    this.error = h("p", { class: "banner red", id: "wrong", role: "alert", hidden: true });
     if (this.typed) this.input.value = this.typed;
-    const optional = h("span", { class: "optional" }, ` (${word("top_up.optional")})`);
+    const optional = h("span", { class: "optional" }, ` (${localize("top_up.optional")})`);
     const fields = [
-      h("label", { for: "amount" }, word("top_up.amount", { currency }), this.input),
+      h("label", { for: "amount" }, localize("top_up.amount", { currency }), this.input),
       this._choices(),
-      this.wrong,
-      h("label", { for: "method" }, word("top_up.method"), this.method),
-      h("label", { for: "reference" }, word("top_up.reference"), optional, this.reference),
-      this._buttons("button.cancel", () => this.dialog.close(), word("button.continue")),
+      this.error,
+      h("label", { for: "method" }, localize("top_up.method"), this.method),
+      h("label", { for: "reference" }, localize("top_up.reference"), optional, this.reference),
+      this._buttons("button.cancel", () => this.dialog.close(), localize("button.continue")),
     ];
-    this._show(fields, () => this._take());
+    this._show(fields, () => this._submitForm());
   }
 
   _choices() {
@@ -66,33 +66,33 @@ export class TopUpDialog {
       this.input.value = number(this.hass, text, decimals(text, this.account.currency));
       this.input.focus();
     };
-    const words = (text) => {
+    const label = (text) => {
       const amount = this._money(text);
-      return this.choices.again === text ? word("button.again", { amount }) : amount;
+      return this.choices.again === text ? localize("button.again", { amount }) : amount;
     };
-    const buttons = this.choices.amounts.map((text) => h("button", { class: "button", type: "button", onclick: choose(text) }, words(text)));
+    const buttons = this.choices.amounts.map((text) => h("button", { class: "button", type: "button", onclick: choose(text) }, label(text)));
     return buttons.length ? h("div", { class: "choices" }, ...buttons) : null;
   }
 
-  _take() {
+  _submitForm() {
     this.typed = this.input.value;
     this.amount = decimalText(this.hass, this.typed);
     if (this.amount !== null) return this._confirm();
     setAttribute(this.input, "aria-invalid", "true");
     const example = number(this.hass, 100, currencyDigits(this.account.currency));
-    setTextOrHide(this.wrong, word("top_up.wrong", { example }));
+    setTextOrHide(this.error, localize("top_up.wrong", { example }));
     this.input.focus();
   }
 
   _confirm() {
     const amount = this._money(this.amount);
-    const question = h("p", { class: "large" }, word("top_up.confirm", { amount, name: this.name }));
-    const buttons = this._buttons("button.back", () => this._back(), word("button.book", { amount }));
-    this._show([question, buttons], () => this._book(buttons)).focus();
+    const confirmation = h("p", { class: "large" }, localize("top_up.confirm", { amount, name: this.name }));
+    const buttons = this._buttons("button.back", () => this._back(), localize("button.book", { amount }));
+    this._show([confirmation, buttons], () => this._book(buttons)).focus();
   }
 
   _back() {
-    this._ask();
+    this._showForm();
     this.input.focus();
   }
 
@@ -100,9 +100,9 @@ export class TopUpDialog {
     if (this.busy) return;
     this.busy = true;
     for (const button of buttons.children) button.disabled = true;
-    buttons.lastChild.textContent = word("top_up.booking");
+    buttons.lastChild.textContent = localize("top_up.booking");
     try {
-      const [action, data] = this._ordered();
+      const [action, data] = this._serviceCall();
       const answer = await this.hass.callService(DOMAIN, action, data, undefined, false, true);
       this._done(answer.response);
     } catch (error) {
@@ -112,8 +112,8 @@ export class TopUpDialog {
     }
   }
 
-  /** Return the action that books, with its data. */
-  _ordered() {
+  /** Return the action to call, with its data. */
+  _serviceCall() {
     const data = { device_id: this.account.id, amount: this.amount, method: this.method.value };
     if (this.reference.value.trim()) data.reference = this.reference.value.trim();
     return ["top_up", data];
@@ -121,27 +121,27 @@ export class TopUpDialog {
 
   _failed(error) {
     const reason = error?.message || String(error);
-    const texts = [h("strong", {}, word("top_up.failed", { reason })), h("p", {}, word("top_up.look"))];
+    const texts = [h("strong", {}, localize("top_up.failed", { reason })), h("p", {}, localize("top_up.look"))];
     const banner = h("div", { class: "banner red", role: "alert" }, icon("mdi:alert-circle"), h("div", {}, ...texts));
     this._show([banner, this._buttons("button.close", () => this.dialog.close())], () => this.dialog.close());
     this.dialog.querySelector("button").focus();
   }
 
   _done(result) {
-    const done = word("top_up.done", { amount: this._money(result.amount, result.currency) });
+    const done = localize("top_up.done", { amount: this._money(result.amount, result.currency) });
     const banner = h("p", { class: "banner green", role: "status" }, icon("mdi:check-circle"), h("strong", {}, done));
-    const row = (tag, path, amount) => h("tr", {}, h("th", { scope: "row" }, word(path)), h(tag, {}, this._money(amount, result.currency)));
+    const row = (tag, path, amount) => h("tr", {}, h("th", { scope: "row" }, localize(path)), h(tag, {}, this._money(amount, result.currency)));
     const rows = Object.entries(result.split).map(([part, amount]) => row("td", `split.${part}`, amount));
     const total = h("tfoot", {}, row("td", "top_up.balance_now", result.balance));
-    const caption = h("caption", { class: "unseen" }, word("top_up.went"));
-    const heading = h("h3", { class: "soft", "aria-hidden": "true" }, word("top_up.went"));
+    const caption = h("caption", { class: "unseen" }, localize("top_up.went"));
+    const heading = h("h3", { class: "soft", "aria-hidden": "true" }, localize("top_up.went"));
     const table = h("table", { class: "split" }, caption, h("tbody", {}, ...rows), total);
     this._show([banner, h("div", {}, heading, table), this._buttons("button.close", () => this.dialog.close())], () => this.dialog.close());
     this.dialog.querySelector("button").focus();
   }
 
   _buttons(path, back, forward) {
-    const first = h("button", { class: "button plain", type: "button", onclick: back }, word(path));
+    const first = h("button", { class: "button plain", type: "button", onclick: back }, localize(path));
     return h("div", { class: "buttons" }, first, forward && h("button", { class: "button strong", type: "submit" }, forward));
   }
 
@@ -150,7 +150,7 @@ export class TopUpDialog {
   }
 }
 
-/** Return the amounts to choose from: those of the card's settings, or what was paid last. */
+/** Return the suggested amounts: those in the card's settings, or the last top-up. */
 function choices(config, account) {
   const set = String(config.amounts ?? "").split(/\s+/).filter((text) => /^\d+(\.\d+)?$/.test(text) && Number(text) > 0);
   const last = account.value("sensor.last_top_up");

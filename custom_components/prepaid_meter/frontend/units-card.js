@@ -1,17 +1,17 @@
-/** All units in one list, or those that need attention, worst first; a row opens the card of its unit. */
+/** All units in one list, or those that need attention, most urgent first; a row opens the card of its unit. */
 
-import { Account, CONDITIONS, LOOKS, accountDevices } from "./account.js";
+import { Account, CONDITIONS, CONDITION_STYLES, accountDevices } from "./account.js";
 import { h, icon, setAttribute } from "./dom.js";
 import { unitsForm } from "./editor.js";
 import { lastsFor } from "./format.js";
-import { look } from "./look.js";
-import { bestLanguage, loadWords, pageLanguage, speak, word } from "./words.js";
+import { styleSheets } from "./styles.js";
+import { loadLanguage, localize, pageLanguage, setLanguage, supportedLanguage } from "./localize.js";
 
-const PAGE = 25;
-const FAR = Number.MAX_SAFE_INTEGER;
-const SEARCH_FROM = 8;
-const SHOWN = ["sensor.balance", "sensor.time_left", "sensor.supply_state", "binary_sensor.low_credit", "binary_sensor.problem"];
-const REST_MS = 1000;
+const PAGE_SIZE = 25;
+const NO_FORECAST = Number.MAX_SAFE_INTEGER;
+const MIN_UNITS_FOR_SEARCH = 8;
+const WATCHED_STATES = ["sensor.balance", "sensor.time_left", "sensor.supply_state", "binary_sensor.low_credit", "binary_sensor.problem"];
+const REDRAW_INTERVAL_MS = 1000;
 
 export class PrepaidMeterUnitsCard extends HTMLElement {
   static getStubConfig() {
@@ -19,20 +19,20 @@ export class PrepaidMeterUnitsCard extends HTMLElement {
   }
 
   static async getConfigForm() {
-    await loadWords(pageLanguage());
+    await loadLanguage(pageLanguage());
     return unitsForm();
   }
 
   constructor() {
     super();
-    this.attachShadow({ mode: "open" }).adoptedStyleSheets = look("units", "dialog");
+    this.attachShadow({ mode: "open" }).adoptedStyleSheets = styleSheets("units", "dialog");
     this._query = "";
   }
 
   setConfig(config) {
     this._config = config;
-    this._limit = config.page ?? PAGE;
-    this._shown = undefined;
+    this._limit = config.page ?? PAGE_SIZE;
+    this._rendered = undefined;
     if (this._hass) this._render();
   }
 
@@ -51,42 +51,42 @@ export class PrepaidMeterUnitsCard extends HTMLElement {
   }
 
   disconnectedCallback() {
-    clearTimeout(this._resting);
-    this._resting = undefined;
+    clearTimeout(this._redrawTimer);
+    this._redrawTimer = undefined;
   }
 
   _render() {
     if (!this._config) return;
     const language = this._hass.locale?.language ?? this._hass.language;
-    if (!speak(language)) {
-      loadWords(language).then(() => speak(language) && this._render());
+    if (!setLanguage(language)) {
+      loadLanguage(language).then(() => setLanguage(language) && this._render());
       return;
     }
     setAttribute(this, "dark", Boolean(this._hass.themes?.darkMode));
-    if (!this._parts || this._parts.language !== bestLanguage(language)) this._build(bestLanguage(language));
-    if (this._hasChanged()) this._drawSoon();
+    if (!this._parts || this._parts.language !== supportedLanguage(language)) this._build(supportedLanguage(language));
+    if (this._hasChanged()) this._scheduleDraw();
   }
 
-  /** Draw at once, then at most once a second: a thousand meters speak all the time. */
-  _drawSoon() {
-    if (this._resting) {
-      this._waiting = true;
+  /** Draw at once, then at most once a second: a thousand meters report all the time. */
+  _scheduleDraw() {
+    if (this._redrawTimer) {
+      this._redrawPending = true;
       return;
     }
     this._draw();
-    this._resting = setTimeout(() => {
-      this._resting = undefined;
-      if (this._waiting) this._drawSoon();
-      this._waiting = false;
-    }, REST_MS);
+    this._redrawTimer = setTimeout(() => {
+      this._redrawTimer = undefined;
+      if (this._redrawPending) this._scheduleDraw();
+      this._redrawPending = false;
+    }, REDRAW_INTERVAL_MS);
   }
 
   _hasChanged() {
     const devices = this._config.devices ?? accountDevices(this._hass);
     this._accounts = devices.map((id) => new Account(this._hass, id)).filter((account) => account.exists);
-    const now = [this._hass.locale, ...this._accounts.flatMap((account) => SHOWN.map((kind) => account.state(kind)))];
-    const same = this._shown?.length === now.length && now.every((each, n) => each === this._shown[n]);
-    this._shown = now;
+    const now = [this._hass.locale, ...this._accounts.flatMap((account) => WATCHED_STATES.map((kind) => account.state(kind)))];
+    const same = this._rendered?.length === now.length && now.every((value, index) => value === this._rendered[index]);
+    this._rendered = now;
     return !same;
   }
 
@@ -98,15 +98,15 @@ export class PrepaidMeterUnitsCard extends HTMLElement {
     const parts = {
       language,
       counts: h("div", { class: "counts", role: "status" }),
-      search: h("input", { type: "search", placeholder: word("units.search"), "aria-label": word("units.search"), oninput: search }),
+      search: h("input", { type: "search", placeholder: localize("units.search"), "aria-label": localize("units.search"), oninput: search }),
       rows: h("tbody"),
       note: h("p", { class: "calm" }),
       more: h("button", { class: "button", type: "button", onclick: () => this._showMore() }),
     };
-    const head = (path, names) => h("th", { scope: "col", class: names }, word(path));
+    const head = (path, names) => h("th", { scope: "col", class: names }, localize(path));
     const heads = h("tr", {}, head("units.unit"), head("units.state"), head("label.balance", "end"), head("label.lasts", "end wide"));
     parts.table = h("table", {}, h("thead", {}, heads), parts.rows);
-    const title = this._config.title ?? word(this._config.attention ? "units.attention" : "units.title");
+    const title = this._config.title ?? localize(this._config.attention ? "units.attention" : "units.title");
     const top = h("div", { class: "row" }, h("h2", { id: "title" }, title), parts.counts);
     const body = h("div", { class: "body" }, top, parts.search, parts.note, parts.table, parts.more);
     this.shadowRoot.replaceChildren(h("ha-card", { role: "region", "aria-labelledby": "title" }, body));
@@ -116,43 +116,43 @@ export class PrepaidMeterUnitsCard extends HTMLElement {
   _draw() {
     const sorted = [...this._accounts].map(describe).sort(this._config.attention ? byUrgency : byName);
     const listed = this._config.attention ? sorted.filter((unit) => unit.condition !== "well") : sorted;
-    const found = listed.filter((unit) => unit.name.toLowerCase().includes(this._query));
+    const matching = listed.filter((unit) => unit.name.toLowerCase().includes(this._query));
     const { counts, search, rows, table, more } = this._parts;
     counts.replaceChildren(...(this._config.attention ? [] : this._counts(sorted)));
-    search.hidden = listed.length < SEARCH_FROM && !this._query;
-    table.hidden = found.length === 0;
-    this._note(found.length, listed.length, sorted.length);
+    search.hidden = listed.length < MIN_UNITS_FOR_SEARCH && !this._query;
+    table.hidden = matching.length === 0;
+    this._note(matching.length, listed.length, sorted.length);
     const focused = this.shadowRoot.activeElement?.dataset.device;
-    rows.replaceChildren(...found.slice(0, this._limit).map((unit) => this._row(unit)));
+    rows.replaceChildren(...matching.slice(0, this._limit).map((unit) => this._row(unit)));
     if (focused) rows.querySelector(`[data-device="${focused}"]`)?.focus();
-    more.hidden = found.length <= this._limit;
-    more.textContent = word("units.more", { count: Math.min(found.length - this._limit, this._limit) });
+    more.hidden = matching.length <= this._limit;
+    more.textContent = localize("units.more", { count: Math.min(matching.length - this._limit, this._limit) });
   }
 
-  _note(found, listed, all) {
+  _note(matching, listed, all) {
     const { note } = this._parts;
-    note.hidden = found > 0;
-    if (found > 0) return;
-    const [symbol, path] = all === 0 ? ["mdi:meter-electric-outline", "units.no_accounts"] : listed === 0 ? ["mdi:check-circle", "units.calm"] : ["mdi:magnify", "units.none"];
+    note.hidden = matching > 0;
+    if (matching > 0) return;
+    const [iconName, path] = all === 0 ? ["mdi:meter-electric-outline", "units.no_accounts"] : listed === 0 ? ["mdi:check-circle", "units.calm"] : ["mdi:magnify", "units.none"];
     note.className = `calm ${listed === 0 && all > 0 ? "green" : "grey"}`;
-    note.replaceChildren(icon(symbol), h("span", {}, word(path)));
+    note.replaceChildren(icon(iconName), h("span", {}, localize(path)));
   }
 
-  /** Return how many units are in each condition, worst first. */
+  /** Return the number of units in each condition, most urgent first. */
   _counts(units) {
     return CONDITIONS.map((condition) => [condition, units.filter((unit) => unit.condition === condition).length])
       .filter(([, count]) => count > 0)
       .map(([condition, count]) => {
-        const { tone, icon: symbol } = LOOKS[condition];
-        return h("span", { class: `chip ${tone}` }, icon(symbol), h("span", {}, `${count} · ${word(`condition.${condition}`)}`));
+        const { tone, icon: iconName } = CONDITION_STYLES[condition];
+        return h("span", { class: `chip ${tone}` }, icon(iconName), h("span", {}, `${count} · ${localize(`condition.${condition}`)}`));
       });
   }
 
   _row(unit) {
-    const { tone, icon: symbol } = LOOKS[unit.condition];
+    const { tone, icon: iconName } = CONDITION_STYLES[unit.condition];
     const open = () => this._open(unit.account);
     const name = h("button", { class: "link", type: "button", "data-device": unit.account.id, onclick: open }, unit.name);
-    const chip = h("span", { class: `chip ${tone}` }, icon(symbol), h("span", {}, word(`condition.${unit.condition}`)));
+    const chip = h("span", { class: `chip ${tone}` }, icon(iconName), h("span", {}, localize(`condition.${unit.condition}`)));
     const lasts = lastsFor(this._hass, unit.seconds) ?? "–";
     return h(
       "tr",
@@ -165,17 +165,17 @@ export class PrepaidMeterUnitsCard extends HTMLElement {
   }
 
   _showMore() {
-    this._limit += this._config.page ?? PAGE;
+    this._limit += this._config.page ?? PAGE_SIZE;
     this._draw();
   }
 
-  /** Show the card of a unit above the list. */
+  /** Show the card of a unit in a dialog. */
   _open(account) {
     const card = document.createElement("prepaid-meter-card");
     card.setConfig({ type: "custom:prepaid-meter-card", device: account.id });
     card.hass = this._hass;
     const dialog = h("dialog", { class: "unit", "aria-label": account.name });
-    const close = h("button", { class: "button plain", type: "button", onclick: () => dialog.close() }, word("button.close"));
+    const close = h("button", { class: "button plain", type: "button", onclick: () => dialog.close() }, localize("button.close"));
     const closed = (event) => {
       if (event.target !== dialog) return;
       dialog.remove();
@@ -197,7 +197,7 @@ function describe(account) {
 function byUrgency(one, other) {
   return (
     CONDITIONS.indexOf(one.condition) - CONDITIONS.indexOf(other.condition) ||
-    (one.seconds ?? FAR) - (other.seconds ?? FAR) ||
+    (one.seconds ?? NO_FORECAST) - (other.seconds ?? NO_FORECAST) ||
     byName(one, other)
   );
 }

@@ -1,44 +1,44 @@
-/** The dialog of a customer who redeems a voucher: its code, and where the money went. */
+/** The dialog in which customers redeem a voucher: its code, and how the amount was allocated. */
 
 import { DOMAIN } from "./account.js";
 import { h, setAttribute, setTextOrHide } from "./dom.js";
 import { TopUpDialog } from "./top-up.js";
-import { word } from "./words.js";
+import { localize } from "./localize.js";
 
 export class VoucherDialog extends TopUpDialog {
   get title() {
-    return word("voucher.title", { name: this.name });
+    return localize("voucher.title", { name: this.name });
   }
 
-  _ask(wrong = null) {
+  _showForm(error = null) {
     this.input = h("input", {
       class: "code", type: "text", id: "code", inputmode: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false",
       required: true, "aria-describedby": "wrong",
     });
     this.input.value = this.typed ?? "";
-    this.wrong = h("p", { class: "banner red", id: "wrong", role: "alert" });
-    setTextOrHide(this.wrong, wrong);
-    setAttribute(this.input, "aria-invalid", wrong && "true");
-    this.buttons = this._buttons("button.cancel", () => this.dialog.close(), word("button.redeem"));
-    const label = h("label", { for: "code" }, word("voucher.code"), this.input);
-    this._show([label, this.wrong, this.buttons], () => this._take());
+    this.error = h("p", { class: "banner red", id: "wrong", role: "alert" });
+    setTextOrHide(this.error, error);
+    setAttribute(this.input, "aria-invalid", error && "true");
+    this.buttons = this._buttons("button.cancel", () => this.dialog.close(), localize("button.redeem"));
+    const label = h("label", { for: "code" }, localize("voucher.code"), this.input);
+    this._show([label, this.error, this.buttons], () => this._submitForm());
   }
 
-  _take() {
+  _submitForm() {
     this.typed = this.input.value.trim();
     if (this.typed) return this._book(this.buttons);
     setAttribute(this.input, "aria-invalid", "true");
-    setTextOrHide(this.wrong, word("voucher.wrong"));
+    setTextOrHide(this.error, localize("voucher.wrong"));
     this.input.focus();
   }
 
-  _ordered() {
+  _serviceCall() {
     return ["redeem_voucher", { device_id: this.account.id, code: this.typed }];
   }
 
-  /** A code is counted once however often it is sent, so it can be mended and sent again. */
+  /** A code counts once however often it is sent, so it can be corrected and sent again. */
   _failed(error) {
-    this._ask(error?.message || String(error));
+    this._showForm(error?.message || String(error));
     this.input.focus();
   }
 }

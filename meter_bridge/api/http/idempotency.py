@@ -6,9 +6,9 @@ from typing import Final
 from meter_bridge.api.http.endpoint import Call
 from meter_bridge.api.http.errors import shown
 from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.headers import KEY_HEADER
 from meter_bridge.protocol.messages import ErrorCode
 
-KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 HEADERS: Final = {
     KEY_HEADER: "1 to 255 printable characters, generated before the request and kept until it is answered."

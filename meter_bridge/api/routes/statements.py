@@ -14,7 +14,7 @@ from meter_bridge.engine.statement.period import FORMS
 from meter_bridge.engine.statement.spreadsheet import as_csv
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ErrorCode
-from meter_bridge.protocol.patterns import TEXT
+from meter_bridge.protocol.patterns import LANGUAGE, TEXT
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 
 CSV: Final = "text/csv"
@@ -55,6 +55,9 @@ class StatementQuery(
     ) = None
     detail: Detail = Detail.LINE
     format: Format = Format.JSON
+    language: Annotated[
+        str, msgspec.Meta(pattern=LANGUAGE, description="Language of the PDF, as in `en`.")
+    ] = "en"
     tenancy: (
         Annotated[
             int,
@@ -68,10 +71,10 @@ class StatementQuery(
     ) = None
 
 
-async def _written(call: Call, statement: Statement, form: Format) -> tuple[str, bytes]:
+async def _written(call: Call, statement: Statement, query: StatementQuery) -> tuple[str, bytes]:
     """Return the content type and the content of a statement's file."""
-    if form is Format.PDF:
-        return PDF, await as_pdf(statement, call.request.app[TYPESETTER])
+    if query.format is Format.PDF:
+        return PDF, await as_pdf(statement, call.request.app[TYPESETTER], query.language)
     return f"{CSV}; charset=utf-8", as_csv(statement)
 
 
@@ -98,7 +101,7 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
     )
     if query.format is Format.JSON:
         return Reply(statement)
-    media, content = await _written(call, statement, query.format)
+    media, content = await _written(call, statement, query)
     name = f"statement-{account.id}-{statement.first_day}-{statement.last_day}.{query.format}"
     headers = {"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=content, headers=headers)

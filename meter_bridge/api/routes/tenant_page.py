@@ -207,7 +207,7 @@ async def get_page(call: Call) -> web.StreamResponse:
 )
 async def get_page_file(call: Call) -> web.StreamResponse:
     """Return a file of the tenant's page, or the page at one of its own addresses."""
-    return answer_with(call.request, call.request.app[FILES].find(call.request.match_info["file"]))
+    return answer_with(call.request, await call.request.app[FILES].load(call.request.match_info["file"]))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (

@@ -1,5 +1,6 @@
 """Top-ups: money in, once for each key."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -104,7 +105,7 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     made = receipt.receipt_of(account, found.entry, call.port.payments.issuer, taken_back=found.taken_back)
     if query.format == "json":
         return Reply(made)
-    told = receipt.told(made, query.language)
+    told = await asyncio.to_thread(receipt.told, made, query.language)
     content = await call.request.app[TYPESETTER].set(told, receipt.LAYOUT)
     name = f"receipt-{account.id}-{made.number}.pdf"
     headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}

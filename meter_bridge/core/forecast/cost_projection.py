@@ -100,15 +100,6 @@ def _just_before(projection: CostProjection, at: int) -> int:
     return next((point.spent for point in projection.points if point.at == at), projection.spent(at))
 
 
-def project_cost(rating: Rating, timeline: Timeline, model: ConsumptionModel, at: int) -> CostProjection:
-    """Return what a supply will spend if it goes on as its habit is, from an instant on.
-
-    The present day counts with the part of it that is to come.
-    """
-    points = tuple(projected_points(rating, timeline, model, at))
-    return CostProjection(points, sells_units(timeline, at))
-
-
 def sells_units(timeline: Timeline, at: int) -> bool:
     """Say whether the tariff in force sells units."""
     return timeline.at(at).basis is BlockBasis.PURCHASE_TIME

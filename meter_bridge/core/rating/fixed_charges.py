@@ -14,7 +14,6 @@ from meter_bridge.core.rating.rating import (
     LineKind,
     Rating,
     Segment,
-    Terms,
     line,
 )
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
@@ -128,13 +127,3 @@ def _charge(
     tax = sums.taxes(rating, timeline, key.period, key.version_id)
     if amount or tax:
         sums.segments.append(Segment(fixed.kind, None, *span, key, 0, amount, tax))
-
-
-def fixed_per_day(version: TariffVersion, terms: Terms) -> int:
-    """Return what the fixed charges come to for a day, before tax, rounded down."""
-    lengths = {PeriodUnit.DAY: 1, PeriodUnit.WEEK: 7, PeriodUnit.MONTH: 30}
-    total = sum(charge.amount // lengths[charge.per] for charge in version.standing)
-    demand = version.demand
-    if demand is not None and demand.of is DemandOf.CONTRACTED:
-        total += demand.per_kw * terms.contracted_w // (1000 * lengths[PeriodUnit.MONTH])
-    return total

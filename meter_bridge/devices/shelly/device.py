@@ -44,7 +44,6 @@ GET_STATUS: Final = 1
 GET_DEVICE_INFO: Final = 2
 SWITCH_SET: Final = 3
 NOTIFICATIONS: Final = frozenset({"NotifyStatus", "NotifyFullStatus"})
-SWITCHES: Final = frozenset({"switch", "pm1"})
 METERING: Final = frozenset({"switch", "pm1", "em", "em1"})
 COMPONENT_NUMBER: Final = re.compile(r"[0-9]{1,3}")
 BOOT_TOLERANCE_S: Final = 60

@@ -30,7 +30,7 @@ from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
-from meter_bridge.storage.segment_archive import facts
+from meter_bridge.storage.segment_archive import complete_segments
 
 _PERIOD_KEY: Final = "period"
 EARLY_MS: Final = 86_400_000
@@ -96,7 +96,7 @@ class Repricing(BookOperation):
             start = max(start, since)
             early = min(start, known_from(version, period)) - EARLY_MS
             first = first_entry_since(connection, early, account_id)
-            with facts(connection, session.archive, account_id, first, LAST_SEQ) as there:
+            with complete_segments(connection, session.archive, account_id, first, LAST_SEQ) as there:
                 whole = _used_in(supply, first, start, end)
                 if _sold_units(there, whole):
                     what = "lies in a period whose energy was sold as units, at the price of then"

@@ -23,7 +23,7 @@ BATCH: Final = 500
 class _PurgeRule:
     """What is forgotten alike."""
 
-    purge: ops.Op
+    purge: ops.Statement
     ended: Callable[[int], Select[tuple[object, ...]]]
     """Returns the query of what ended before an instant, by its key as ``forget`` takes it."""
 
@@ -55,10 +55,10 @@ def _files(before: int) -> Select[tuple[object, ...]]:
 
 
 _KINDS: Final = (
-    _PurgeRule(ops.FORGET_EVENT, _events),
-    _PurgeRule(ops.FORGET_COMMAND, _commands),
-    _PurgeRule(ops.FORGET_NOTICE, _messages),
-    _PurgeRule(ops.FORGET_FILE, _files),
+    _PurgeRule(ops.PURGE_EVENT, _events),
+    _PurgeRule(ops.PURGE_COMMAND, _commands),
+    _PurgeRule(ops.PURGE_NOTICE, _messages),
+    _PurgeRule(ops.PURGE_FILE, _files),
 )
 
 

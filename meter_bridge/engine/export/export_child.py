@@ -1,8 +1,7 @@
 """Child process that copies segments from the bridge's database into sorted Parquet files.
 
 Reads in one read transaction through ADBC, writes each file under a temporary name, syncs and renames it, and
-prints a JSON manifest. Memory is bounded: a run beyond ``CHUNK_ROWS`` makes several files for a month. Rows
-of a file are in the order (account, meter, start): every question about a unit then reads few row groups.
+prints a JSON manifest. Memory is bounded: a run beyond ``CHUNK_ROWS`` makes several files for a month.
 """
 
 import argparse
@@ -12,24 +11,27 @@ from dataclasses import asdict
 import json
 import os
 from pathlib import Path
+import shutil
 import sys
 import time
 from typing import Final
 
+import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from meter_bridge.engine.export.folder_manifest import FolderManifest, read_manifest
 from meter_bridge.engine.export.parquet_file import (
     NICENESS,
-    ROLLUP_SCHEMA,
-    SEGMENT_SCHEMA,
+    SEGMENT_ORDER,
+    SPILL_PREFIX,
     ParquetFile,
+    daily_sums,
+    first_line,
+    open_duckdb,
     peak_bytes,
     rollup_file,
-    summed,
 )
-from meter_bridge.engine.export.segment_order import in_order
+from meter_bridge.storage import segment_columns
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
 from meter_bridge.storage.location import Location, parse_location
 from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS, ExportFile
@@ -42,30 +44,18 @@ LEFTOVER_GRACE_S: Final = 3_600
 """Age from which an unmanifested file is rubbish: its run's commit may still be under way before."""
 
 # Whole numbers of our own stand in the text: PostgreSQL streams a query only where it has no parameters.
-# ADBC takes a column's type from the first batch, so a text column must not begin with nulls.
-SEGMENTS_SQL: Final = """
-    SELECT entry_seq, n, kind, account_id, supply_id, coalesce(meter_id, '') AS meter_id, start_ms, end_ms,
-           wh, local_day, local_slot, coalesce(band, '') AS band, block, version_id, amount, tax,
-           estimated
-    FROM segment WHERE entry_seq > {0} AND entry_seq <= {1} ORDER BY entry_seq, n"""
-OPTIONAL_TEXT: Final = frozenset({"meter_id", "band"})
+SEGMENTS_SQL: Final = f"""
+    SELECT {segment_columns.untyped()}
+    FROM segment WHERE entry_seq > {{0}} AND entry_seq <= {{1}} ORDER BY entry_seq, n"""  # noqa: S608
+_MONTHS: Final = "SELECT DISTINCT left(local_day, 7) FROM chunk ORDER BY 1"
+_MONTH: Final = f"""
+    SELECT {segment_columns.typed()}
+    FROM chunk WHERE left(local_day, 7) = $month ORDER BY {SEGMENT_ORDER}"""  # noqa: S608
+_SUMS: Final = daily_sums(f"SELECT {segment_columns.typed(segment_columns.ROLLUP)} FROM chunk")  # noqa: S608
 
 
 # Who read the manifest before a file was retired may still read the file.
 _NEEDED: Final = "SELECT name FROM export_file WHERE retired_at IS NULL OR retired_at > {0}"
-
-
-def _typed(table: pa.Table) -> pa.Table:
-    """Return segments in the types of the file: days as dates, empty texts as nulls."""
-    columns = [_column(table[field.name], field) for field in SEGMENT_SCHEMA]
-    return pa.Table.from_arrays(columns, schema=SEGMENT_SCHEMA)
-
-
-def _column(values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
-    """Return a column in the type of its field."""
-    if field.name in OPTIONAL_TEXT:
-        values = pc.if_else(pc.equal(values, ""), None, values)
-    return values.cast(field.type)
 
 
 def _chunks(columns: Columns, span: tuple[int, int]) -> Iterator[pa.Table]:
@@ -89,22 +79,14 @@ def _ahead[T](items: Iterator[T]) -> Iterator[T]:
             yield item
 
 
-def _segment_files(chunk: pa.Table, export_dir: Path, span: tuple[int, int]) -> Iterator[ExportFile]:
-    """Write a sorted file for each local month of a chunk."""
-    for month, rows in _by_month(chunk):
-        file = ParquetFile(export_dir / SEGMENTS / f"month={month}", SEGMENTS, span, SEGMENT_SCHEMA)
-        file.write(rows.take(in_order(rows, ("account_id", "meter_id"), ("start_ms",))))
-        yield file.publish(export_dir)
-
-
-def _by_month(chunk: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """Yield each local month of a chunk with its rows."""
-    days = chunk["local_day"].unique()
-    months = pc.strftime(days, format="%Y-%m")
-    for month in sorted(months.unique().to_pylist()):
-        inside = days.filter(pc.equal(months, month))
-        whole = len(inside) == len(days)
-        yield month, chunk if whole else chunk.filter(pc.is_in(chunk["local_day"], inside))
+def _segment_files(
+    database: duckdb.DuckDBPyConnection, export_dir: Path, span: tuple[int, int]
+) -> Iterator[ExportFile]:
+    """Write a sorted file for each local month of the chunk."""
+    for (month,) in database.execute(_MONTHS).fetchall():
+        file = ParquetFile(export_dir, f"{SEGMENTS}/month={month}", SEGMENTS, span)
+        file.write(database, _MONTH, month=month)
+        yield file.publish()
 
 
 def _clean(columns: Columns, export_dir: Path) -> None:
@@ -117,22 +99,26 @@ def _clean(columns: Columns, export_dir: Path) -> None:
         named = path.relative_to(export_dir).as_posix() in known
         if path.is_file() and not named and path.stat().st_mtime < oldest:
             path.unlink(missing_ok=True)
+    for folder in export_dir.glob(f"{SPILL_PREFIX}*"):
+        if folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def export(database: Location, export_dir: Path, after: int, upto: int) -> list[ExportFile]:
+def export(location: Location, export_dir: Path, after: int, upto: int) -> list[ExportFile]:
     """Write the files of one run and return their manifest."""
     span = (after + 1, upto)
-    with columns_of(database) as columns:
+    files: list[ExportFile] = []
+    with columns_of(location) as columns, open_duckdb(export_dir) as database:
         _clean(columns, export_dir)
-        files: list[ExportFile] = []
-        sums: list[pa.Table] = []
-        for read in _ahead(_chunks(columns, span)):
-            chunk = _typed(read)
-            files += _segment_files(chunk, export_dir, span)
-            sums.append(summed([chunk.select(ROLLUP_SCHEMA.names)]))
-            if len(sums) == SUMS_AT_ONCE:
-                sums = [summed(sums)]
-    return [*files, rollup_file(sums, export_dir, span)] if sums else files
+        for count, chunk in enumerate(_ahead(_chunks(columns, span))):
+            database.register("chunk", chunk)
+            files += _segment_files(database, export_dir, span)
+            database.execute(f"INSERT INTO daily {_SUMS}" if count else f"CREATE TABLE daily AS {_SUMS}")
+            if count % SUMS_AT_ONCE == SUMS_AT_ONCE - 1:
+                database.execute(f"CREATE OR REPLACE TABLE daily AS {daily_sums('FROM daily')}")
+        if files:
+            files.append(rollup_file(database, "daily", export_dir, span))
+    return files
 
 
 def _arguments() -> argparse.Namespace:
@@ -153,8 +139,8 @@ def main() -> int:
     pa.set_cpu_count(1)
     try:
         files = export(parse_location(sys.stdin.read()), given.export_dir, given.after, given.upto)
-    except (AdbcError, OSError, pa.ArrowException) as error:
-        print(f"export failed: {error}", file=sys.stderr)  # noqa: T201
+    except (AdbcError, OSError, duckdb.Error, pa.ArrowException) as error:
+        print(f"export failed: {first_line(error)}", file=sys.stderr)  # noqa: T201
         return 1
     print(json.dumps({"files": [asdict(file) for file in files], "peak_bytes": peak_bytes()}))  # noqa: T201
     return 0

@@ -5,7 +5,7 @@ import sys
 from meter_bridge.storage import import_guard
 
 if __name__ == "__main__":
-    import_guard.refuse()
+    import_guard.block_imports("numpy")
     from meter_bridge.engine.export.export_child import main
 
     sys.exit(main())

@@ -12,7 +12,9 @@ from dataclasses import asdict
 import json
 from pathlib import Path
 import sys
-from typing import Final, TypedDict, cast
+from typing import Final
+
+import msgspec
 
 from meter_bridge.storage.location import Location, written
 from meter_bridge.storage.segment_files import MANIFEST_NAME, ExportFile
@@ -27,37 +29,15 @@ class ExportError(RuntimeError):
     """An export run that failed; nothing of it is visible and it may be repeated."""
 
 
-class _FileFields(TypedDict):
-    name: str
-    kind: str
-    first_seq: int
-    last_seq: int
-    rows: int
-    first_day: str | None
-    last_day: str | None
-
-
-class _Answer(TypedDict):
-    files: list[_FileFields]
+class _Answer(msgspec.Struct):
+    files: list[ExportFile]
     peak_bytes: int
 
 
 def manifest_rows(files: Sequence[ExportFile], created_at: int) -> list[dict[str, str | int | bool | None]]:
     """Return the rows of ``export_file`` for a run; commit them together with ``watermark_row``."""
     return [
-        {
-            "name": file.name,
-            "kind": file.kind,
-            "first_seq": file.first_seq,
-            "last_seq": file.last_seq,
-            "rows": file.rows,
-            "first_day": file.first_day,
-            "last_day": file.last_day,
-            "created_at": created_at,
-            "retired_at": None,
-            "checked": False,
-        }
-        for file in files
+        {**asdict(file), "created_at": created_at, "retired_at": None, "checked": False} for file in files
     ]
 
 
@@ -77,11 +57,11 @@ class Exporter:
         self.peak_bytes: int | None = None
         """Peak resident memory of the last child."""
 
-    def lacks(self, names: Iterable[str]) -> bool:
+    def any_missing(self, names: Iterable[str]) -> bool:
         """Say whether a file of the manifest is not in this folder, as after a takeover elsewhere."""
         return not all((self._export_dir / name).is_file() for name in names)
 
-    def alone(self) -> None:
+    def discard_folder_manifest(self) -> None:
         """Forget the folder's own manifest: where one bridge serves all sites the database has it."""
         (self._export_dir / MANIFEST_NAME).unlink(missing_ok=True)
 
@@ -94,8 +74,8 @@ class Exporter:
             # Not on the command line, where everyone on the machine can read a password.
             given = written(self._database).encode()
             answer = await self._child(given, CHILD, "--after", str(after), "--upto", str(upto))
-        self.peak_bytes = answer["peak_bytes"]
-        return [ExportFile(**file) for file in answer["files"]]
+        self.peak_bytes = answer.peak_bytes
+        return answer.files
 
     async def merge(self, files: Sequence[ExportFile]) -> ExportFile:
         """Write one file of what some files of a kind and month hold, and return it; they stay.
@@ -104,8 +84,8 @@ class Exporter:
         """
         async with self._one_at_a_time:
             answer = await self._child(json.dumps([asdict(file) for file in files]).encode(), MERGER)
-        (merged,) = answer["files"]
-        return ExportFile(**merged)
+        (merged,) = answer.files
+        return merged
 
     async def _child(self, given: bytes, module: str, *more: str) -> _Answer:
         """Return what the child printed."""
@@ -136,4 +116,4 @@ def _answer(status: int | None, printed: bytes, complaint: bytes) -> _Answer:
         said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
         msg = f"export child ended with status {status}: {said or 'no message'}"
         raise ExportError(msg)
-    return cast("_Answer", json.loads(printed))
+    return msgspec.json.decode(printed, type=_Answer)

@@ -1,109 +1,114 @@
-"""How exported files are written: their columns, the order of their rows, and daily sums.
+"""How exported files are written: with DuckDB, sorted by unit and time, and daily sums beside them.
 
-Without ADBC, which not everything that writes such a file needs.
+Memory is bounded: what does not fit goes to a folder beside the files, and only while a run needs it.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 import os
 from pathlib import Path
 import resource
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import duckdb
 
-from meter_bridge.engine.export.segment_order import in_order
+from meter_bridge.storage import segment_columns
 from meter_bridge.storage.segment_files import ROLLUP, ExportFile
 
+MEMORY_LIMIT: Final = "128MB"
+SPILL_LIMIT: Final = "8GB"
+SPILL_PREFIX: Final = ".spill-"
 ROW_GROUP_ROWS: Final = 32_768
 NICENESS: Final = 10
 
-SEGMENT_SCHEMA: Final = pa.schema(
-    [
-        ("entry_seq", pa.int64()),
-        ("n", pa.int32()),
-        ("kind", pa.string()),
-        ("account_id", pa.string()),
-        ("supply_id", pa.string()),
-        ("meter_id", pa.string()),
-        ("start_ms", pa.int64()),
-        ("end_ms", pa.int64()),
-        ("wh", pa.int64()),
-        ("local_day", pa.date32()),
-        ("local_slot", pa.int16()),
-        ("band", pa.string()),
-        ("block", pa.int16()),
-        ("version_id", pa.string()),
-        ("amount", pa.int64()),
-        ("tax", pa.int64()),
-        ("estimated", pa.bool_()),
-    ]
-)
-ROLLUP_SCHEMA: Final = pa.schema(
-    [
-        ("account_id", pa.string()),
-        ("supply_id", pa.string()),
-        ("local_day", pa.date32()),
-        ("kind", pa.string()),
-        ("band", pa.string()),
-        ("block", pa.int16()),
-        ("version_id", pa.string()),
-        ("start_ms", pa.int64()),
-        ("end_ms", pa.int64()),
-        ("wh", pa.int64()),
-        ("amount", pa.int64()),
-        ("tax", pa.int64()),
-    ]
-)
-"""A row is a part of a local day: a time without a gap in one band, so that ladders climb in order."""
+SEGMENT_ORDER: Final = "account_id, meter_id NULLS LAST, start_ms, entry_seq, n"
+"""Every question about a unit then reads few row groups."""
+ROLLUP_ORDER: Final = "account_id, supply_id, start_ms, end_ms, kind, band, block, version_id"
 
-ROLLUP_KEYS: Final = ["account_id", "supply_id", "local_day", "kind", "band", "block", "version_id"]
-ROLLUP_MEASURES: Final = [
-    *((measure, "sum") for measure in ("wh", "amount", "tax")),
-    ("start_ms", "min"),
-    ("end_ms", "max"),
-]
-_PART: Final = "part"
 _LATEST_MS: Final = 1 << 42
-"""Later than any instant, so that instants of several groups can be told apart in one column."""
+"""Later than any instant, so that instants of several days can be told apart in one column."""
+# An empty OVER goes through the rows in the order of the subquery below it, which DuckDB promises. A
+# partition for each day of a supply would say the same and take twice the time.
+_DAILY_SUMS: Final = f"""
+    SELECT {", ".join(segment_columns.ROLLUP_KEYS)}, min(start_ms) AS start_ms, max(end_ms) AS end_ms,
+           {segment_columns.sums()}
+    FROM (
+        SELECT *, sum(begins::TINYINT) OVER (ROWS UNBOUNDED PRECEDING) AS part
+        FROM (
+            SELECT *, other_band OR day * {_LATEST_MS} + start_ms > lag(reached, 1, -1) OVER () AS begins
+            FROM (
+                SELECT *, max(day * {_LATEST_MS} + end_ms) OVER (ROWS UNBOUNDED PRECEDING) AS reached
+                FROM (
+                    SELECT *, sum(other_day::TINYINT) OVER (ROWS UNBOUNDED PRECEDING)::HUGEINT AS day
+                    FROM (
+                        SELECT *, lag(band) OVER () IS DISTINCT FROM band AS other_band,
+                               (lag(account_id) OVER (), lag(supply_id) OVER (), lag(local_day) OVER ())
+                                   IS DISTINCT FROM (account_id, supply_id, local_day) AS other_day
+                        FROM ({{}} ORDER BY account_id, supply_id, start_ms, end_ms)
+                    )
+                )
+            )
+        )
+    )
+    GROUP BY {", ".join(segment_columns.ROLLUP_KEYS)}, part"""  # noqa: S608 - of constants
+
+
+@contextmanager
+def open_duckdb(export_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Offer a DuckDB in memory for one run, which can reach nothing but the export folder."""
+    export_dir.mkdir(parents=True, exist_ok=True)
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "memory_limit": MEMORY_LIMIT,
+        # Made when it is first needed, and removed when the database is closed.
+        "temp_directory": str(export_dir.absolute() / f"{SPILL_PREFIX}{os.getpid()}"),
+        "max_temp_directory_size": SPILL_LIMIT,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "enable_external_file_cache": False,
+        "python_enable_replacements": False,
+    }
+    with duckdb.connect(":memory:", config=settings) as database:
+        database.execute("SET allowed_directories = $folders", {"folders": [str(export_dir.absolute())]})
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        yield database
 
 
 class ParquetFile:
     """One file being written; invisible until ``publish``."""
 
-    def __init__(self, folder: Path, kind: str, span: tuple[int, int], schema: pa.Schema) -> None:
-        """Open a temporary file in a folder for the journal entries ``span[0]`` to ``span[1]``."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._kind, self._span, self._schema = kind, span, schema
-        self._path, self._temporary = _claimed(folder, span)
-        self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
-        self._days: list[str] = []
+    def __init__(self, export_dir: Path, folder: str, kind: str, span: tuple[int, int]) -> None:
+        """Claim a name in a folder for the journal entries ``span[0]`` to ``span[1]``."""
+        self._export_dir, self._kind, self._span = export_dir.absolute(), kind, span
+        self._path, self._temporary = _claimed(self._export_dir / folder, span)
         self._rows = 0
+        self._days = ("", "")
 
-    def write(self, table: pa.Table) -> None:
-        """Append rows."""
-        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-        self._rows += table.num_rows
-        extremes = pc.min_max(table["local_day"]).as_py()
-        self._days += [extremes["min"].isoformat(), extremes["max"].isoformat()]
+    def write(self, database: duckdb.DuckDBPyConnection, query: str, **values: object) -> None:
+        """Write the rows of a query, in its order."""
+        copied = database.execute(
+            f"COPY ({query}) TO $path (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS},"
+            " PARQUET_VERSION V2, WRITE_BLOOM_FILTER false, USE_TMP_FILE false, RETURN_STATS)",
+            values | {"path": str(self._temporary)},
+        )
+        ((_, self._rows, _, _, statistics, *_),) = copied.fetchall()
+        self._days = statistics['"local_day"']["min"], statistics['"local_day"']["max"]
 
-    def publish(self, export_dir: Path) -> ExportFile:
+    def publish(self) -> ExportFile:
         """Make the file durable under its name and return its manifest."""
-        self._writer.close()
         _sync(self._temporary)
         self._temporary.rename(self._path)
         _sync(self._path.parent)
         _sync(self._path.parent.parent)
         return ExportFile(
-            name=self._path.relative_to(export_dir).as_posix(),
+            name=self._path.relative_to(self._export_dir).as_posix(),
             kind=self._kind,
             first_seq=self._span[0],
             last_seq=self._span[1],
             rows=self._rows,
-            first_day=min(self._days),
-            last_day=max(self._days),
+            first_day=self._days[0],
+            last_day=self._days[1],
         )
 
 
@@ -112,6 +117,7 @@ def _claimed(folder: Path, span: tuple[int, int]) -> tuple[Path, Path]:
 
     A run whose bridge was killed may still be writing, and the next one begins at the same entry.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     attempt = 0
     while True:
         path = folder / f"{span[0]}-{span[1]}-{attempt}.parquet"
@@ -125,7 +131,6 @@ def _claimed(folder: Path, span: tuple[int, int]) -> tuple[Path, Path]:
 
 
 def _sync(path: Path) -> None:
-    """Write a file or folder through to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -133,46 +138,26 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def summed(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return the sums of energy and amounts by what the rollup tells apart."""
-    table = _with_parts(pa.concat_tables(tables)).group_by([*ROLLUP_KEYS, _PART], use_threads=False)
-    sums = table.aggregate(ROLLUP_MEASURES)
-    names = {f"{measure}_{how}": measure for measure, how in ROLLUP_MEASURES}
-    return sums.rename_columns([names.get(name, name) for name in sums.column_names]).select(
-        ROLLUP_SCHEMA.names
-    )
+def daily_sums(query: str) -> str:
+    """Return the query for the daily sums of the rows of another, which has the columns of the rollup.
+
+    These may be daily sums themselves: parts of a day that follow each other become one.
+    """
+    return _DAILY_SUMS.format(query)
 
 
-def _with_parts(table: pa.Table) -> pa.Table:
-    """Return rows in the order of unit and time, numbered by part: a new one at each change and each gap."""
-    table = table.take(in_order(table, ("account_id", "supply_id"), ("start_ms", "end_ms")))
-    days = _changes(table, ("account_id", "supply_id", "local_day"))
-    group = pc.multiply(pc.cumulative_sum(days.cast(pa.int64())), _LATEST_MS)
-    reached = pc.cumulative_max(pc.add(group, table["end_ms"].combine_chunks()))
-    begins = pc.add(group, table["start_ms"].combine_chunks())
-    gaps = pa.concat_arrays([pa.array([True]), pc.greater(begins[1:], reached[:-1])])
-    new = pc.or_(pc.or_(days, gaps), _changes(table, ("band",)))
-    return table.append_column(_PART, pc.cumulative_sum(new.cast(pa.int64())))
+def rollup_file(
+    database: duckdb.DuckDBPyConnection, table: str, export_dir: Path, span: tuple[int, int]
+) -> ExportFile:
+    """Write the daily sums of a table and return the file."""
+    file = ParquetFile(export_dir, ROLLUP, ROLLUP, span)
+    file.write(database, f"{daily_sums(f'FROM {table}')} ORDER BY {ROLLUP_ORDER}")
+    return file.publish()
 
 
-def _changes(table: pa.Table, names: Sequence[str]) -> pa.Array:
-    """Return for each row whether it differs from the row before."""
-    found = pa.array([True] + [False] * (table.num_rows - 1))
-    for name in names:
-        column = table[name].combine_chunks()
-        if pa.types.is_string(column.type):
-            column = pc.fill_null(column, "")
-        differs = pc.not_equal(column[1:], column[:-1])
-        found = pc.or_(found, pa.concat_arrays([pa.array([True]), differs]))
-    return found
-
-
-def rollup_file(sums: Sequence[pa.Table], export_dir: Path, span: tuple[int, int]) -> ExportFile:
-    """Write what the run adds to the daily sums."""
-    file = ParquetFile(export_dir / ROLLUP, ROLLUP, span, ROLLUP_SCHEMA)
-    rows = summed(sums)
-    file.write(rows.take(in_order(rows, ("account_id", "supply_id"), ("start_ms",))))
-    return file.publish(export_dir)
+def first_line(error: Exception) -> str:
+    """Return what an error says, without the query that DuckDB shows below."""
+    return str(error).split("\n", 1)[0]
 
 
 def peak_bytes() -> int:

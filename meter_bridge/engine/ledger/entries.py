@@ -16,7 +16,7 @@ from meter_bridge.protocol.messages import (
 from meter_bridge.protocol.statements import EntryExplanation, MeterReadings, RegisterReading, SegmentView
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
-from meter_bridge.storage.segment_archive import Archive, facts
+from meter_bridge.storage.segment_archive import Archive, complete_segments
 
 LOOK_BACK = 500
 """Charges before an entry among which a meter's reading before is looked for: days, with many supplies."""
@@ -71,7 +71,7 @@ def explain_entry(
         if row is None:
             return None
         own_segments = select(segment).where(segment.c.entry_seq == row["seq"]).order_by(segment.c.n)
-        with facts(connection, archive, account_id, row["seq"], row["seq"]) as there:
+        with complete_segments(connection, archive, account_id, row["seq"], row["seq"]) as there:
             segments = there.execute(own_segments).mappings().all()
         return EntryExplanation(
             entry=ledger_entries(connection, [row])[0],

@@ -20,7 +20,7 @@ from meter_bridge.core.tariff.periods import bounds
 from meter_bridge.protocol.messages import AccountHistory, HistoryHour, HistoryPage
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
-from meter_bridge.storage.segment_archive import Archive, facts, retired_upto
+from meter_bridge.storage.segment_archive import Archive, complete_segments, retired_upto
 
 HOUR_MS: Final = 3_600_000
 MOST_HOURS: Final = 5_000
@@ -113,7 +113,7 @@ def _account(
     # What was used in an hour is posted after it began, so that older entries need not be looked at.
     early = first_entry_since(connection, first * HOUR_MS, asked.account_id) if first else 0
     lowest = max(asked.first_seq, early)
-    with facts(connection, archive, asked.account_id, lowest, span.upto) as there:
+    with complete_segments(connection, archive, asked.account_id, lowest, span.upto) as there:
         hours = _used(there, asked, SeqRange(lowest, span.upto), first)
     for change in corrections:
         if change.hour >= first:

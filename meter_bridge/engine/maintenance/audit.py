@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
 from importlib.util import find_spec
-import json
 import logging
 import os
 from pathlib import Path
 import sys
-from typing import Final, TypedDict, cast
+from typing import Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.money import format_amount
@@ -23,43 +24,17 @@ from meter_bridge.core.tariff.periods import bounds
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.session import Audited, Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.audit import Audit, Difference
 from meter_bridge.storage.location import Location, written
 
 CHILD: Final = "dashboard.audit"
-NEEDS: Final = "duckdb"
+NEEDS: Final = "numpy"
+"""What the dashboard's SQL needs beyond what the bridge does."""
 DATABASE_VARIABLE: Final = "PREPAID_METER_DATABASE"
 EVERY_S: Final = 60.0
 AFTER_MIDNIGHT_MS: Final = 1_800_000
 """Half an hour after midnight of the first site everything of the closed day is usually read and posted."""
 _LOGGER: Final = logging.getLogger(__name__)
-
-
-class Difference(TypedDict):
-    """A supply whose ledger differs from its price list in a billing period."""
-
-    account_id: str
-    supply_id: str
-    name: str
-    currency: str
-    period: str
-    charged: int
-    priced: int
-
-
-class Skipped(TypedDict):
-    """A supply that was not audited, with the reason."""
-
-    supply_id: str
-    reason: str
-
-
-class Audit(TypedDict):
-    """What the child found."""
-
-    upto: int
-    supplies: int
-    differences: list[Difference]
-    skipped: list[Skipped]
 
 
 class AuditError(RuntimeError):
@@ -94,7 +69,7 @@ async def run_child(data: Path, database: Location, shard: int | None) -> Audit:
         said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
         msg = f"the audit ended with status {process.returncode}: {said or 'no message'}"
         raise AuditError(msg)
-    return cast("Audit", json.loads(printed))
+    return msgspec.json.decode(printed, type=Audit)
 
 
 class Auditor:
@@ -133,19 +108,19 @@ class Auditor:
             session.audited.failures += 1
             _LOGGER.warning("The ledger was not audited: %s", error)
             return
-        reasons = sorted({skipped["reason"] for skipped in found["skipped"]})
+        reasons = sorted({skipped.reason for skipped in found.skipped})
         _LOGGER.info(
             "Audited the ledger: %d supplies, %d differences, %d not priced in sets%s",
-            found["supplies"],
-            len(found["differences"]),
-            len(found["skipped"]),
+            found.supplies,
+            len(found.differences),
+            len(found.skipped),
             f" ({'; '.join(reasons)})" if reasons else "",
         )
         session.audited = Audited(
-            found["upto"],
-            found["supplies"],
-            len(found["skipped"]),
-            len(found["differences"]),
+            found.upto,
+            found.supplies,
+            len(found.skipped),
+            len(found.differences),
             session.audited.failures,
         )
         self._tell(found)
@@ -156,9 +131,9 @@ class Auditor:
         installation = self._session.installation
         wanted = {
             AlertKey(
-                AlertKind.LEDGER_AUDIT, each["account_id"], None, f"{each['supply_id']} {each['period']}"
+                AlertKind.LEDGER_AUDIT, each.account_id, None, f"{each.supply_id} {each.period}"
             ): _message(each)
-            for each in found["differences"]
+            for each in found.differences
         }
         for account in installation.accounts.values():
             mine = {key: message for key, message in wanted.items() if key.account_id == account.id}
@@ -171,9 +146,9 @@ class Auditor:
 
 def _message(found: Difference) -> str:
     """Return what to say of a difference."""
-    charged, priced = (format_amount(found[name], found["currency"]) for name in ("charged", "priced"))
-    first, end = bounds(found["period"])
+    charged, priced = (format_amount(amount, found.currency) for amount in (found.charged, found.priced))
+    first, end = bounds(found.period)
     return (
-        f"{found['name']}: from {first} until {end} the ledger charged {charged}, but its price list makes"
+        f"{found.name}: from {first} until {end} the ledger charged {charged}, but its price list makes"
         f" {priced} of the same energy; keep a backup and report it"
     )

@@ -109,9 +109,9 @@ def _follow(source: Connection, target: Connection, table: Table) -> int:
         if on_sqlite(target):
             target.execute(insert(table), [row._asdict() for row in rows])
         else:
-            from meter_bridge.storage.postgresql import copy_in  # noqa: PLC0415 - not needed for SQLite
+            from meter_bridge.storage.postgresql import bulk_insert  # noqa: PLC0415 - not needed for SQLite
 
-            copy_in(target, table, rows)
+            bulk_insert(target, table, rows)
         written += len(rows)
     return written
 

@@ -77,9 +77,9 @@ def _claim(target: Location) -> Location:
         return part
     from meter_bridge.storage import lease, postgresql  # noqa: PLC0415 - its driver is not needed for SQLite
 
-    postgresql.reach(target)
+    postgresql.check_reachable(target)
     migrate(target)
-    if not lease.claim(target, UNFINISHED):
+    if not lease.seal_if_free(target, UNFINISHED):
         msg = f"{shown(target)} is in use; end its bridge, or name an empty database"
         raise StorageError(msg)
     return target
@@ -96,7 +96,7 @@ async def _owned(source: Location) -> AsyncIterator[None]:
         finally:
             lock.release()
         return
-    from meter_bridge.storage.leased import leased  # noqa: PLC0415 - its driver is not needed for SQLite
+    from meter_bridge.storage.lease import leased  # noqa: PLC0415 - its driver is not needed for SQLite
 
     async with leased(source, wait=False, stop=asyncio.Event()):
         yield

@@ -27,7 +27,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event
 from meter_bridge.storage import changeset as ops
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import StorageError
 from meter_bridge.storage.segment_archive import Archive
 from meter_bridge.storage.shards import WHOLE, Shard
@@ -285,9 +285,9 @@ class Session:
         """Wait until one of the transactions handed over has ended."""
         await asyncio.wait(self._pending, return_when=asyncio.FIRST_COMPLETED)
 
-    def heartbeat(self) -> Work:
+    def heartbeat(self) -> Changeset:
         """Return work that stores the newest event time, of a shard in its own row, and the name."""
-        work = Work()
+        work = Changeset()
         if not self.shard.whole:
             applied = self.installation.sequences.applied_here
             row = {"n": self.shard.n, "last_instant": self.clock.now(), "applied": applied}

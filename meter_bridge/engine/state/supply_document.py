@@ -26,15 +26,14 @@ class _RegisterDocument(msgspec.Struct, array_like=True):
     turned_wh: int
     boot: str | None
     since: int
-    ahead_ms: int = 0
+    ahead_ms: int
 
 
 class _MeterDocument(msgspec.Struct, array_like=True):
     """A meter's register and newest values."""
 
     id: str
-    register: _RegisterDocument | Register | None
-    """Earlier versions stored a register with the names of its fields."""
+    register: _RegisterDocument | None
     earlier_wh: int
     power_mw: int | None
     voltage_mv: int | None
@@ -44,7 +43,7 @@ class _MeterDocument(msgspec.Struct, array_like=True):
     last_seen: int | None
     quarantine_id: str | None
     boot: str | None
-    returned: ReverseEnergy | None = None
+    returned: ReverseEnergy | None
 
 
 class _Document(msgspec.Struct, array_like=True):
@@ -57,15 +56,15 @@ class _Document(msgspec.Struct, array_like=True):
     meters: list[_MeterDocument]
     standing_due: int
     days: list[tuple[str, int, int]]
-    pace: tuple[int, int, int, int]
-    """Keeps its place only: what is used per day stands in ``daily_use``."""
+    unused: tuple[int, int, int, int]
+    """Zeros; what is stored since commit 515b651 has them here."""
     earlier_wh: int
     intervals: list[tuple[int, int]]
     peaks: dict[str, int]
     history: dict[str, int]
     lots: list[tuple[str, int, str]]
-    due: tuple[int, dict[str, ReadingNote]] | None = None
-    """What closed and waits for its turn to be posted; earlier versions posted it at once."""
+    due: tuple[int, dict[str, ReadingNote]] | None
+    """What closed and waits for its turn to be posted."""
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -202,8 +201,7 @@ def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
 
 def _register(row: _MeterDocument) -> Register | None:
     """Return a stored register."""
-    stored = row.register
-    return Register(*msgspec.structs.astuple(stored)) if isinstance(stored, _RegisterDocument) else stored
+    return None if row.register is None else Register(*msgspec.structs.astuple(row.register))
 
 
 def energy(document: bytes) -> list[tuple[str, int, int]]:

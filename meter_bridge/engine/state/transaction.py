@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from meter_bridge.engine.state.model import Account, Supply
 from meter_bridge.protocol.messages import Event
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 
 
 @dataclass(slots=True)
@@ -14,7 +14,7 @@ class Transaction:
 
     at: int
     actor: str = "bridge"
-    changeset: Work = field(default_factory=Work)
+    changeset: Changeset = field(default_factory=Changeset)
     events: list[Event] = field(default_factory=list)
     effects: list[Callable[[], None]] = field(default_factory=list)
     supplies: dict[Supply, None] = field(default_factory=dict)

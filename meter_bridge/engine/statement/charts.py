@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.rating.rating import ENERGY_KINDS
-from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.labels import Labels
 from meter_bridge.protocol.statements import DayCharge, Statement
+from meter_bridge.text.languages import ENGLISH
 
 WHOLE: Final = 1000
 """Height of the tallest bar."""
@@ -54,20 +54,20 @@ class Picture:
 
     name: str
     tallest: str
+    caption: str
     bars: tuple[Bar, ...]
     colours: tuple[Colour, ...]
 
 
-def pictures(statement: Statement) -> tuple[Picture, ...]:
+def pictures(statement: Statement, labels: Labels | None = None) -> tuple[Picture, ...]:
     """Return what can be drawn of the days that a statement tells; nothing of one day or of very many."""
     days = _days(statement)
     if not 1 < len(days) <= MOST_DAYS:
         return ()
-    currency = statement.currency
-    cost = _picture(
-        f"Cost by day, {currency}", days, _costs(statement.days), lambda most: labels.money(most, currency)
-    )
-    energy = _picture("Energy by day", days, _energy(statement.days), format_kwh)
+    currency, told = statement.currency, labels or Labels(ENGLISH)
+    name = told.gettext("Cost by day, {currency}", currency=currency)
+    cost = _picture(name, days, _costs(statement.days), lambda most: told.money(most, currency), told)
+    energy = _picture(told.gettext("Energy by day"), days, _energy(statement.days), told.kwh, told)
     return tuple(each for each in (cost, energy) if each is not None)
 
 
@@ -104,7 +104,9 @@ def _colour(charge: DayCharge) -> int:
     return FIXED if charge.kind not in ENERGY_KINDS else min((charge.block or 1) - 1, MOST_BLOCKS - 1)
 
 
-def _picture(name: str, days: Sequence[str], sums: Sums, told: Callable[[int], str]) -> Picture | None:
+def _picture(
+    name: str, days: Sequence[str], sums: Sums, written: Callable[[int], str], labels: Labels
+) -> Picture | None:
     """Return the bars of a measure, if there is anything to draw; what is given back has no height."""
     highest = max((sum(max(part, 0) for part in sums[day].values()) for day in days), default=0)
     if highest <= 0:
@@ -117,7 +119,10 @@ def _picture(name: str, days: Sequence[str], sums: Sums, told: Callable[[int], s
         for place, day in enumerate(days)
     )
     used = sorted({piece.colour for bar in bars for piece in bar.pieces})
-    return Picture(name, told(highest), bars, tuple(Colour(_name(colour), colour) for colour in used))
+    tallest = written(highest)
+    caption = labels.gettext("highest {amount}", amount=tallest)
+    colours = tuple(Colour(_name(colour, labels), colour) for colour in used)
+    return Picture(name, tallest, caption, bars, colours)
 
 
 def _pieces(parts: dict[int, int], highest: int) -> Iterator[Piece]:
@@ -128,6 +133,8 @@ def _pieces(parts: dict[int, int], highest: int) -> Iterator[Piece]:
             yield Piece(colour, height)
 
 
-def _name(colour: int) -> str:
+def _name(colour: int, labels: Labels) -> str:
     """Return what a colour stands for."""
-    return {FIXED: "Fixed charges", TAX: "Taxes"}.get(colour, f"Block {colour + 1}")
+    if colour == FIXED:
+        return labels.gettext("Fixed charges")
+    return labels.gettext("Taxes") if colour == TAX else labels.gettext("Block {number}", number=colour + 1)

@@ -1,5 +1,6 @@
 """What stands on a printed statement: every text ready made, so that the layout has nothing to work out."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -7,13 +8,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.money import amount_digits, format_amount
-from meter_bridge.engine.statement import labels
+from meter_bridge.core.money import amount_digits
+from meter_bridge.engine.statement import labels as words
 from meter_bridge.engine.statement.charts import Picture, pictures
+from meter_bridge.engine.statement.labels import Labels
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Statement
+from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.paper import printable
 
 MANY_KINDS = 2
 """From more kinds of entries than this on their sums are listed: fewer are what the summary says."""
@@ -63,7 +66,9 @@ class Part:
 class Printed:
     """Everything that stands on the paper."""
 
+    language: str
     title: str
+    heading: str
     site: str
     account: tuple[str, ...]
     running: str
@@ -77,154 +82,15 @@ class Printed:
     made: str
 
 
-async def as_pdf(statement: Statement, typesetter: Typesetter) -> bytes:
+async def as_pdf(statement: Statement, typesetter: Typesetter, language: str = ENGLISH) -> bytes:
     """Return the statement as PDF; raises ``TypesettingError``."""
-    return await typesetter.set(msgspec.json.encode(printed(statement)), LAYOUT)
+    paper = await asyncio.to_thread(printed, statement, language=language)
+    return await typesetter.set(msgspec.json.encode(paper), LAYOUT)
 
 
-def printed(statement: Statement, *, each_day: bool = True) -> Printed:
+def printed(statement: Statement, *, each_day: bool = True, language: str = ENGLISH) -> Printed:
     """Return what stands on a statement's paper; without ``each_day`` days are drawn, but not listed."""
-    period = labels.period(statement)
-    made = labels.local(statement.made_at, ZoneInfo(statement.time_zone))
-    holder = (statement.account_name, statement.customer, f"Account {statement.account_id}")
-    parts = (
-        _holdings(statement),
-        _units(statement),
-        _kinds(statement),
-        _lines(statement),
-        *_if(each_day, _days(statement)),
-        _entries(statement),
-        _settlements(statement),
-    )
-    return Printed(
-        title=f"Statement of {statement.account_name}, {period}",
-        site=statement.site_name,
-        account=tuple(text for text in holder if text),
-        running=f"{statement.site_name} · {statement.account_name}",
-        period=period,
-        summary=_summary(statement),
-        notes=tuple(_notes(statement)),
-        pictures=pictures(statement),
-        parts=tuple(part for part in parts if part.rows),
-        closing=_closing(statement),
-        made=f"Made on {labels.long_date(made.date())} at {made:%H:%M}, {statement.time_zone}",
-    )
-
-
-def _money(amount: int, statement: Statement) -> str:
-    """Return an amount with a typographic minus."""
-    return labels.money(amount, statement.currency).replace("-", "\N{MINUS SIGN}")
-
-
-def _summary(statement: Statement) -> tuple[Figure, ...]:
-    """Return how the balance got from its opening to its closing."""
-    what = "balance" if len(statement.holdings) == 1 else "in all"
-    closing = _money(statement.closing, statement)
-    left = statement.outstanding
-    figures = (
-        Figure(f"Opening {what}", _money(statement.opening, statement)),
-        Figure("Credits", _money(statement.credits, statement)),
-        Figure("Charges", _money(-statement.charges, statement)),
-        Figure(f"Closing {what}, {statement.currency}", closing, strong=not left),
-    )
-    if not left:
-        return figures
-    name = "Still owed" if left < 0 else "Kept for you"
-    return (*figures, Figure(f"{name}, {statement.currency}", _money(abs(left), statement), strong=True))
-
-
-def _notes(statement: Statement) -> Iterable[str]:
-    """Yield what is to be known of the figures."""
-    if statement.open:
-        yield "The period has not ended: what is used and paid until then is still to come."
-    pending = statement.not_yet_posted
-    if pending is not None and (pending.wh or pending.amount):
-        amount = format_amount(pending.amount, statement.currency)
-        yield f"Used, but not yet posted and not in the closing balance: {format_kwh(pending.wh)}, {amount}."
-    if statement.outstanding == 0:
-        yield labels.outstanding(statement)
-
-    if any(day.estimated_wh for day in statement.days):
-        yield f"{labels.ESTIMATED}stands before energy whose day is an estimate: no reading came for a time."
-
-
-def _closing(statement: Statement) -> str:
-    """Return how exact the figures are."""
-    digits = amount_digits(statement.currency)
-    return (
-        f"Amounts are in {statement.currency}. They are kept to {digits} decimal places and rounded here,"
-        " so a column may differ from its sum in the last place."
-        " An entry stands in the period in which it was booked."
-    )
-
-
-def _holdings(statement: Statement) -> Part:
-    """Return what opening and closing are made of, where there is more than the balance."""
-    columns = (
-        Column("Credit and debt", wide=True),
-        Column("Opening", figures=True),
-        Column("Closing", figures=True),
-    )
-    rows = [
-        Row(
-            (labels.holding_name(each.name), _money(each.opening, statement), _money(each.closing, statement))
-        )
-        for each in statement.holdings
-    ]
-    return Part("Credit and debt", columns, tuple(rows) if len(rows) > 1 else ())
-
-
-def _units(statement: Statement) -> Part:
-    """Return the units of each supply whose tariff sells them."""
-    names = ("Opening", "Bought", "Used", "Closing")
-    columns = (Column("Supply", wide=True), *(Column(name, figures=True) for name in names))
-    rows = [
-        Row(
-            (
-                each.supply_id,
-                *map(format_kwh, (each.opening_wh, each.bought_wh, each.used_wh, each.closing_wh)),
-            )
-        )
-        for each in statement.units
-    ]
-    return Part("Units", columns, tuple(rows))
-
-
-def _kinds(statement: Statement) -> Part:
-    """Return what each kind of entry did, where there are many."""
-    columns = (Column("Kind", wide=True), Column("Entries", figures=True), Column("Amount", figures=True))
-    rows = [
-        Row((labels.words(each.kind), f"{each.entries:,}", _money(each.amount, statement)))
-        for each in statement.sums
-    ]
-    return Part("Summary", columns, tuple(rows) if len(rows) > MANY_KINDS else ())
-
-
-def _lines(statement: Statement) -> Part:
-    """Return the charges by line of the price list, with their sum."""
-    several = len({line.supply_id for line in statement.lines}) > 1
-    periods = len({line.period for line in statement.lines}) > 1
-    first = (*_if(periods, Column("Since")), *_if(several, Column("Supply")))
-    columns = (
-        *first,
-        Column("Charge", wide=True),
-        Column("Quantity", figures=True),
-        Column("Unit price", figures=True),
-        Column("Amount", figures=True),
-    )
-    rows = [
-        Row(
-            (
-                *_if(periods, labels.since(line)),
-                *_if(several, line.supply_id),
-                *_charge(line, statement),
-                labels.line_amount(line, statement.currency).replace("-", "\N{MINUS SIGN}"),
-            )
-        )
-        for line in statement.lines
-    ]
-    total = Row((*[""] * len(first), "Charges", "", "", _money(statement.charges, statement)), strong=True)
-    return Part("Charges", columns, (*rows, total) if rows else ())
+    return _Paper(statement, Labels(printable(language))).printed(each_day=each_day)
 
 
 def _if[T](wanted: bool, value: T) -> tuple[T, ...]:  # noqa: FBT001 - reads as what it is where it is used
@@ -232,70 +98,251 @@ def _if[T](wanted: bool, value: T) -> tuple[T, ...]:  # noqa: FBT001 - reads as 
     return (value,) if wanted else ()
 
 
-def _charge(charge: ChargeLine | DayCharge, statement: Statement) -> tuple[str, str, str]:
-    """Return what was charged, how much of it and at which price."""
-    return labels.charge_name(charge), labels.quantity(charge), labels.price(charge, statement.currency)
+class _Paper:
+    """Writes a statement in one language."""
 
+    def __init__(self, statement: Statement, labels: Labels) -> None:
+        self._statement = statement
+        self._labels = labels
+        self._ = labels.gettext
+        self._zone = ZoneInfo(statement.time_zone)
 
-def _days(statement: Statement) -> Part:
-    """Return the charges by local day of use; a day is named once."""
-    columns = (
-        Column("Day of use"),
-        Column("Charge", wide=True),
-        Column("Quantity", figures=True),
-        Column("Unit price", figures=True),
-        Column("Before tax", figures=True),
-        Column("Tax", figures=True),
-    )
-    rows, before = [], None
-    for day in statement.days:
-        amounts = (_money(day.amount, statement), _money(day.tax, statement))
-        rows.append(Row(("" if day.day == before else day.day, *_charge(day, statement), *amounts)))
-        before = day.day
-    sums = (sum(day.amount for day in statement.days), sum(day.tax for day in statement.days))
-    total = Row(("Sum", "", "", "", *(_money(each, statement) for each in sums)), strong=True)
-    return Part("Charges by day", columns, (*rows, total) if rows else ())
+    def printed(self, *, each_day: bool) -> Printed:
+        """Return what stands on the paper."""
+        statement, _ = self._statement, self._
+        period = self._labels.period(statement)
+        made = words.local(statement.made_at, self._zone)
+        number = _("Account {id}", id=statement.account_id)
+        holder = (statement.account_name, statement.customer, number)
+        parts = (
+            self._holdings(),
+            self._units(),
+            self._kinds(),
+            self._lines(),
+            *_if(each_day, self._days()),
+            self._entries(),
+            self._settlements(),
+        )
+        return Printed(
+            language=self._labels.language,
+            title=_("Statement of {name}, {period}", name=statement.account_name, period=period),
+            heading=_("Statement"),
+            site=statement.site_name,
+            account=tuple(text for text in holder if text),
+            running=f"{statement.site_name} · {statement.account_name}",
+            period=period,
+            summary=self._summary(),
+            notes=tuple(self._notes()),
+            pictures=pictures(statement, self._labels),
+            parts=tuple(part for part in parts if part.rows),
+            closing=self._closing(),
+            made=_(
+                "Made on {day} at {time}, {zone}",
+                day=self._labels.written.long_day(made.date()),
+                time=self._labels.written.time(made),
+                zone=statement.time_zone,
+            ),
+        )
 
+    def _money(self, amount: int) -> str:
+        return self._labels.money(amount, self._statement.currency)
 
-def _entries(statement: Statement) -> Part:
-    """Return every entry that is not a charge."""
-    zone = ZoneInfo(statement.time_zone)
-    columns = (
-        Column("Booked"),
-        Column("Entry", wide=True),
-        Column("Amount", figures=True),
-        Column("Balance after", figures=True),
-    )
-    rows = []
-    for entry in statement.entries:
-        where = labels.moved(entry.changes, statement.currency).replace("-", "\N{MINUS SIGN}")
-        units = f"{format_kwh(entry.units_wh)} bought" if entry.units_wh else None
-        texts = (labels.with_reason(entry), units, where, entry.reference, entry.id)
-        rows.append(
+    def _summary(self) -> tuple[Figure, ...]:
+        """Return how the balance got from its opening to its closing."""
+        statement, _ = self._statement, self._
+        left, single = statement.outstanding, len(statement.holdings) == 1
+        closing = _("Closing balance, {currency}") if single else _("Closing total, {currency}")
+        figures = (
+            Figure(_("Opening balance") if single else _("Opening total"), self._money(statement.opening)),
+            Figure(_("Credits"), self._money(statement.credits)),
+            Figure(_("Charges"), self._money(-statement.charges)),
+            Figure(
+                closing.format(currency=statement.currency), self._money(statement.closing), strong=not left
+            ),
+        )
+        if not left:
+            return figures
+        name = _("Still owed, {currency}") if left < 0 else _("Kept for you, {currency}")
+        return (
+            *figures,
+            Figure(name.format(currency=statement.currency), self._money(abs(left)), strong=True),
+        )
+
+    def _notes(self) -> Iterable[str]:
+        """Yield what is to be known of the figures."""
+        statement, _ = self._statement, self._
+        if statement.open:
+            yield _("The period has not ended: further consumption and payments are still to come.")
+        pending = statement.not_yet_posted
+        if pending is not None and (pending.wh or pending.amount):
+            yield _(
+                "Used, but not yet posted and not in the closing balance: {energy}, {amount}.",
+                energy=self._labels.kwh(pending.wh),
+                amount=self._labels.written.money(pending.amount, statement.currency),
+            )
+        if statement.outstanding == 0:
+            yield self._labels.outstanding(statement)
+        if any(day.estimated_wh for day in statement.days):
+            yield _(
+                "{mark} marks energy whose day is an estimate because no reading arrived for a time.",
+                mark=words.ESTIMATED.strip(),
+            )
+
+    def _closing(self) -> str:
+        """Return how exact the figures are."""
+        return self._(
+            "Amounts are in {currency}. They are kept to {digits} decimal places and rounded here, so a"
+            " column may differ from its sum in the last place. An entry appears in the period in which it"
+            " was booked.",
+            currency=self._statement.currency,
+            digits=amount_digits(self._statement.currency),
+        )
+
+    def _holdings(self) -> Part:
+        """Return what opening and closing are made of, where there is more than the balance."""
+        _ = self._
+        name = _("Credit and debt")
+        columns = (
+            Column(name, wide=True),
+            Column(_("Opening"), figures=True),
+            Column(_("Closing"), figures=True),
+        )
+        rows = [
+            Row((self._labels.holding_name(each.name), self._money(each.opening), self._money(each.closing)))
+            for each in self._statement.holdings
+        ]
+        return Part(name, columns, tuple(rows) if len(rows) > 1 else ())
+
+    def _units(self) -> Part:
+        """Return the units of each supply whose tariff sells them."""
+        _ = self._
+        names = (_("Opening"), _("Bought"), _("Used"), _("Closing"))
+        columns = (Column(_("Supply"), wide=True), *(Column(name, figures=True) for name in names))
+        rows = [
             Row(
                 (
-                    f"{labels.local(entry.at, zone):%Y-%m-%d %H:%M}",
-                    " · ".join(text for text in texts if text),
-                    _money(entry.amount, statement),
-                    _money(entry.balance_after, statement),
+                    each.supply_id,
+                    *map(self._labels.kwh, (each.opening_wh, each.bought_wh, each.used_wh, each.closing_wh)),
                 )
             )
+            for each in self._statement.units
+        ]
+        return Part(_("Units"), columns, tuple(rows))
+
+    def _kinds(self) -> Part:
+        """Return what each kind of entry did, where there are many."""
+        _ = self._
+        columns = (
+            Column(_("Kind"), wide=True),
+            Column(_("Entries"), figures=True),
+            Column(_("Amount"), figures=True),
         )
-    return Part("Payments and other entries", columns, tuple(rows))
-
-
-def _settlements(statement: Statement) -> Part:
-    """Return what was settled after the customer had moved out."""
-    zone = ZoneInfo(statement.time_zone)
-    rows = [
-        Row(
-            (
-                f"{labels.local(each.at, zone):%Y-%m-%d %H:%M}",
-                " · ".join(text for text in (labels.with_reason(each), each.reference, each.id) if text),
-                _money(each.amount, statement),
+        rows = [
+            Row(
+                (
+                    self._labels.code(each.kind),
+                    self._labels.written.whole(each.entries),
+                    self._money(each.amount),
+                )
             )
+            for each in self._statement.sums
+        ]
+        return Part(_("Summary"), columns, tuple(rows) if len(rows) > MANY_KINDS else ())
+
+    def _lines(self) -> Part:
+        """Return the charges by line of the price list, with their sum."""
+        statement, _ = self._statement, self._
+        several = len({line.supply_id for line in statement.lines}) > 1
+        periods = len({line.period for line in statement.lines}) > 1
+        first = (*_if(periods, Column(_("Since"))), *_if(several, Column(_("Supply"))))
+        columns = (*first, *self._charge_columns(), Column(_("Amount"), figures=True))
+        rows = [
+            Row(
+                (
+                    *_if(periods, words.since(line)),
+                    *_if(several, line.supply_id),
+                    *self._charge(line),
+                    self._labels.line_amount(line, statement.currency),
+                )
+            )
+            for line in statement.lines
+        ]
+        total = Row((*[""] * len(first), _("Charges"), "", "", self._money(statement.charges)), strong=True)
+        return Part(_("Charges"), columns, (*rows, total) if rows else ())
+
+    def _charge_columns(self) -> tuple[Column, ...]:
+        _ = self._
+        return (
+            Column(_("Charge"), wide=True),
+            Column(_("Quantity"), figures=True),
+            Column(_("Unit price"), figures=True),
         )
-        for each in statement.settlements
-    ]
-    columns = (Column("Settled"), Column("Entry", wide=True), Column("Amount", figures=True))
-    return Part("Settled after moving out", columns, tuple(rows))
+
+    def _charge(self, charge: ChargeLine | DayCharge) -> tuple[str, str, str]:
+        """Return what was charged, how much of it and at which price."""
+        labels = self._labels
+        return (
+            labels.charge_name(charge),
+            labels.quantity(charge),
+            labels.price(charge, self._statement.currency),
+        )
+
+    def _days(self) -> Part:
+        """Return the charges by local day of use; a day is named once."""
+        statement, _ = self._statement, self._
+        columns = (
+            Column(_("Day of use")),
+            *self._charge_columns(),
+            Column(_("Before tax"), figures=True),
+            Column(_("Tax"), figures=True),
+        )
+        rows, before = [], None
+        for day in statement.days:
+            amounts = (self._money(day.amount), self._money(day.tax))
+            rows.append(Row(("" if day.day == before else day.day, *self._charge(day), *amounts)))
+            before = day.day
+        sums = (sum(day.amount for day in statement.days), sum(day.tax for day in statement.days))
+        total = Row((_("Sum"), "", "", "", *map(self._money, sums)), strong=True)
+        return Part(_("Charges by day"), columns, (*rows, total) if rows else ())
+
+    def _entries(self) -> Part:
+        """Return every entry that is not a charge."""
+        statement, labels, _ = self._statement, self._labels, self._
+        columns = (
+            Column(_("Booked")),
+            Column(_("Entry"), wide=True),
+            Column(_("Amount"), figures=True),
+            Column(_("Balance after"), figures=True),
+        )
+        rows = []
+        for entry in statement.entries:
+            where = labels.moved(entry.changes, statement.currency)
+            units = _("{energy} bought", energy=labels.kwh(entry.units_wh)) if entry.units_wh else None
+            texts = (labels.with_reason(entry), units, where, entry.reference, entry.id)
+            rows.append(
+                Row(
+                    (
+                        f"{words.local(entry.at, self._zone):%Y-%m-%d %H:%M}",
+                        " · ".join(text for text in texts if text),
+                        self._money(entry.amount),
+                        self._money(entry.balance_after),
+                    )
+                )
+            )
+        return Part(_("Payments and other entries"), columns, tuple(rows))
+
+    def _settlements(self) -> Part:
+        """Return what was settled after the customer had moved out."""
+        labels, _ = self._labels, self._
+        rows = [
+            Row(
+                (
+                    f"{words.local(each.at, self._zone):%Y-%m-%d %H:%M}",
+                    " · ".join(text for text in (labels.with_reason(each), each.reference, each.id) if text),
+                    self._money(each.amount),
+                )
+            )
+            for each in self._statement.settlements
+        ]
+        columns = (Column(_("Settled")), Column(_("Entry"), wide=True), Column(_("Amount"), figures=True))
+        return Part(_("Settled after moving out"), columns, tuple(rows))

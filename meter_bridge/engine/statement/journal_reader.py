@@ -30,7 +30,7 @@ from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementEntry
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
-from meter_bridge.storage.segment_archive import Archive, facts
+from meter_bridge.storage.segment_archive import Archive, complete_segments
 
 MOST_ENTRIES: Final = 5_000
 MOST_CHARGES: Final = 10_000
@@ -179,7 +179,7 @@ def _priced(days: Iterable[DayCharge], lines: Sequence[ChargeLine]) -> tuple[Day
 
 def _by_day(connection: Connection, archive: Archive | None, span: EntryRange) -> tuple[DayCharge, ...]:
     """Return the charges by local day of use, also of a time whose segments are in exported files alone."""
-    with facts(connection, archive, span.account_id, span.first, span.stop - 1) as there:
+    with complete_segments(connection, archive, span.account_id, span.first, span.stop - 1) as there:
         return _days(there, span)
 
 

@@ -7,61 +7,166 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_end, day_start
-from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.ledger.journal import Bucket
-from meter_bridge.core.money import format_amount, minor_digits, to_decimal
+from meter_bridge.core.money import minor_digits, to_decimal
 from meter_bridge.core.rating.rating import ENERGY_KINDS, TAX_KINDS, LineKind
 from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
 from meter_bridge.protocol.statements import DayCharge, SegmentView, Statement, StatementEntry
+from meter_bridge.text.catalogue import BRIDGE, translator
+from meter_bridge.text.formats import formats
+from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.marks import N_
 
 _KINDS: Final[Mapping[str, str]] = {
-    LineKind.CONSUMPTION: "Energy",
-    LineKind.FREE: "Free units",
-    LineKind.VACANT: "Used before moving in",
-    LineKind.UNITS: "Units bought before",
-    LineKind.PURCHASE: "Units bought",
-    LineKind.STANDING: "Standing charge",
-    LineKind.DEMAND: "Demand charge",
-    LineKind.MINIMUM: "Minimum charge",
-    LineKind.LIFELINE: "Lifeline",
+    LineKind.CONSUMPTION: N_("Energy"),
+    LineKind.FREE: N_("Free units"),
+    LineKind.VACANT: N_("Used before moving in"),
+    LineKind.UNITS: N_("Units bought before"),
+    LineKind.PURCHASE: N_("Units bought"),
+    LineKind.STANDING: N_("Standing charge"),
+    LineKind.DEMAND: N_("Demand charge"),
+    LineKind.MINIMUM: N_("Minimum charge"),
+    LineKind.LIFELINE: N_("Lifeline"),
 }
+_CODES: Final = (
+    *(N_("Balance"), N_("Emergency credit"), N_("Arrears"), N_("Debt"), N_("Outstanding"), N_("Tax")),
+    *(N_("Opening"), N_("Top up"), N_("Charge"), N_("Correction"), N_("Reversal"), N_("Refund")),
+    *(N_("Transfer"), N_("Write off"), N_("Debt recovery"), N_("Closing"), N_("Settlement")),
+    *(
+        N_("Opening credit"),
+        N_("cash"),
+        N_("card"),
+        N_("voucher"),
+        N_("transfer"),
+        N_("peak"),
+        N_("off-peak"),
+    ),
+    N_("standard"),
+)
+"""What codes and fixed descriptions of the ledger become, and usual names of a tariff's bands."""
 _NAMED: Final = frozenset({LineKind.STANDING, *TAX_KINDS})
 """Kinds whose lines have names of their own."""
+_TOP_UP: Final = "Top-up, "
 KWH: Final = "kWh"
 ESTIMATED: Final = "\N{ALMOST EQUAL TO} "
 """Before energy whose time of use is an estimate."""
 
 
-def words(code: str) -> str:
+def sentence_case(code: str) -> str:
     """Return a code such as ``emergency_credit`` as words, with a capital."""
     text = code.replace("_", " ")
     return text[:1].upper() + text[1:]
 
 
-def charge_name(charge: ChargeLine | DayCharge | SegmentView) -> str:
-    """Return what a charge is for, such as ``Energy, block 2, peak``; what has a name, by its name alone."""
-    if charge.kind in _NAMED and charge.band:
-        return words(charge.band) + (", in the prices" if charge.kind == LineKind.INCLUDED_TAX else "")
-    block = None if charge.block is None else f"block {charge.block}"
-    band = None if charge.band == charge.kind else charge.band
-    parts = (_KINDS.get(charge.kind, words(charge.kind)), block, band)
-    return ", ".join(part for part in parts if part)
+class Labels:
+    """The words of statements in one language; ``plain`` as a terminal shows them."""
 
+    def __init__(self, language: str, *, plain: bool = False) -> None:
+        """Keep the texts and figures of the language."""
+        words = translator(BRIDGE, language)
+        self.gettext = words.gettext
+        self.language = words.language
+        self.written = formats(words.language, plain=plain)
 
-def line_amount(line: ChargeLine, currency: str) -> str:
-    """Return the amount of a line for people; in brackets where other lines contain it."""
-    text = money(line.amount, currency)
-    return f"({text})" if line.kind == LineKind.INCLUDED_TAX else text
+    def code(self, code: str) -> str:
+        """Return what a code means."""
+        return self.gettext(sentence_case(code))
+
+    def charge_name(self, charge: ChargeLine | DayCharge | SegmentView) -> str:
+        """Return what a charge is for, such as ``Energy, block 2, peak``, or its own name."""
+        if charge.kind in _NAMED and charge.band:
+            name = self.code(charge.band)
+            included = charge.kind == LineKind.INCLUDED_TAX
+            return self.gettext("{name}, in the prices", name=name) if included else name
+        block = "" if charge.block is None else self.gettext("block {number}", number=charge.block)
+        band = "" if charge.band is None or charge.band == charge.kind else self.gettext(charge.band)
+        kind = _KINDS.get(charge.kind)
+        name = self.code(charge.kind) if kind is None else self.gettext(kind)
+        return ", ".join(part for part in (name, block, band) if part)
+
+    def line_amount(self, line: ChargeLine, currency: str) -> str:
+        """Return the amount of a line; in brackets where other lines contain it."""
+        text = self.money(line.amount, currency)
+        return f"({text})" if line.kind == LineKind.INCLUDED_TAX else text
+
+    def money(self, amount: int, currency: str) -> str:
+        """Return an amount, rounded to the minor unit, without its currency."""
+        return self.written.amount(amount, currency)
+
+    def kwh(self, wh: int) -> str:
+        """Return energy with every digit that is kept, so that columns align."""
+        return f"{self.written.written(f'{Decimal(wh) / 1000:,.3f}')} {KWH}"
+
+    def quantity(self, charge: ChargeLine | DayCharge) -> str:
+        """Return how much was charged: energy with its unit, a count of times, or nothing."""
+        if charge.kind in ENERGY_KINDS and charge.quantity:
+            estimated = isinstance(charge, DayCharge) and charge.estimated_wh
+            return f"{ESTIMATED if estimated else ''}{self.kwh(charge.quantity)}"
+        return self.written.whole(charge.quantity) if charge.quantity else ""
+
+    def price(self, charge: ChargeLine | DayCharge, currency: str) -> str:
+        """Return the price of a unit with all its digits."""
+        if charge.unit_price is None:
+            return ""
+        return self.written.written(f"{exact(charge.unit_price, currency):,}")
+
+    def period(self, statement: Statement) -> str:
+        """Return the period: whole days where it is made of such, else with its times."""
+        zone = ZoneInfo(statement.time_zone)
+        first, last = date.fromisoformat(statement.first_day), date.fromisoformat(statement.last_day)
+        start, end = local(statement.start, zone), local(statement.end, zone)
+        whole = (day_start(first, zone), day_end(last, zone)) == (_ms(start), _ms(end))
+        day = self.written.long_day
+        # A tenancy is told by its days: nobody asks at which second somebody moved.
+        if not whole and statement.tenancy is None:
+            return f"{day(start.date())}, {start:%H:%M:%S} – {day(end.date())}, {end:%H:%M:%S}"
+        return day(first) if first == last else f"{day(first)} – {day(last)}"
+
+    def holding_name(self, name: str) -> str:
+        """Return a holding's name, such as ``Emergency credit`` or ``Debt boiler``."""
+        kind, _, own = name.partition(":")
+        return f"{self.code(kind)} {own.replace('_', ' ')}" if own else self.code(kind)
+
+    def outstanding(self, statement: Statement) -> str:
+        """Return what is left with a customer who moved out; nothing where it is not such a statement."""
+        left, currency = statement.outstanding, statement.currency
+        if left is None:
+            return ""
+        if not left:
+            return self.gettext("Nothing is left to settle with this customer.")
+        amount = self.written.money(abs(left), currency)
+        if left < 0:
+            return self.gettext("{amount} are still owed by this customer.", amount=amount)
+        return self.gettext("{amount} are kept for this customer.", amount=amount)
+
+    def description(self, text: str) -> str:
+        """Return what an entry of the ledger is called: its fixed descriptions are translated."""
+        if text.startswith(_TOP_UP):
+            return self.gettext("Top-up, {method}", method=self.gettext(text.removeprefix(_TOP_UP)))
+        return self.gettext(text)
+
+    def with_reason(self, entry: LedgerEntry | StatementEntry) -> str:
+        """Return what an entry is, and why where that is not said already."""
+        text, reason = self.description(entry.description), entry.reason
+        return text if not reason or reason in entry.description else f"{text}: {reason}"
+
+    def moved(self, changes: Mapping[str, int], currency: str) -> str:
+        """Return what changed where, or nothing where it was the balance alone."""
+        if set(changes) <= {Bucket.BALANCE}:
+            return ""
+        return ", ".join(
+            f"{self.inside(name)} {self.money(part, currency)}" for name, part in changes.items()
+        )
+
+    def inside(self, name: str) -> str:
+        """Return a holding's name within a sentence: small in English, as it is elsewhere."""
+        text = self.holding_name(name)
+        return text.lower() if self.language == ENGLISH else text
 
 
 def since(line: ChargeLine) -> str:
     """Return the first day of the period in which a line adds up."""
     return line.period.partition("/")[0]
-
-
-def money(amount: int, currency: str) -> str:
-    """Return an amount for people, rounded to the minor unit, without its currency."""
-    return format_amount(amount, currency).removeprefix(f"{currency} ")
 
 
 def exact(amount: int, currency: str) -> Decimal:
@@ -71,39 +176,9 @@ def exact(amount: int, currency: str) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-places))
 
 
-def quantity(charge: ChargeLine | DayCharge) -> str:
-    """Return how much was charged: energy with its unit, a count of what is charged by time, else nothing."""
-    if charge.kind in ENERGY_KINDS and charge.quantity:
-        estimated = isinstance(charge, DayCharge) and charge.estimated_wh
-        return f"{ESTIMATED if estimated else ''}{format_kwh(charge.quantity)}"
-    return f"{charge.quantity:,}" if charge.quantity else ""
-
-
-def price(charge: ChargeLine | DayCharge, currency: str) -> str:
-    """Return the price of a unit with all its digits."""
-    return "" if charge.unit_price is None else f"{exact(charge.unit_price, currency):,}"
-
-
 def local(instant: str, zone: ZoneInfo) -> datetime:
     """Return an instant of the wire by the wall clock."""
     return datetime.fromisoformat(instant).astimezone(zone)
-
-
-def long_date(day: date) -> str:
-    """Return a date such as ``1 November 2026``."""
-    return f"{day.day} {day:%B} {day.year}"
-
-
-def period(statement: Statement) -> str:
-    """Return the period in words: whole days where it is made of such, else with its times."""
-    zone = ZoneInfo(statement.time_zone)
-    first, last = date.fromisoformat(statement.first_day), date.fromisoformat(statement.last_day)
-    start, end = local(statement.start, zone), local(statement.end, zone)
-    whole = (day_start(first, zone), day_end(last, zone)) == (_ms(start), _ms(end))
-    # A tenancy is told by its days: nobody asks at which second somebody moved.
-    if not whole and statement.tenancy is None:
-        return f"{long_date(start.date())}, {start:%H:%M:%S} – {long_date(end.date())}, {end:%H:%M:%S}"
-    return long_date(first) if first == last else f"{long_date(first)} – {long_date(last)}"
 
 
 def _ms(time: datetime) -> int:
@@ -111,34 +186,5 @@ def _ms(time: datetime) -> int:
     return int(time.timestamp()) * 1000 + time.microsecond // 1000
 
 
-def holding_name(name: str) -> str:
-    """Return a holding's name, such as ``Emergency credit`` or ``Debt boiler``."""
-    return words(name.replace(":", " "))
-
-
-def outstanding(statement: Statement) -> str:
-    """Return what is left with a customer who moved out; nothing where it is not such a statement."""
-    left, currency = statement.outstanding, statement.currency
-    if left is None:
-        return ""
-    if not left:
-        return "Nothing is left to settle with this customer."
-    owed = format_amount(abs(left), currency)
-    return f"{owed} are still owed by this customer." if left < 0 else f"{owed} are kept for this customer."
-
-
-def with_reason(entry: LedgerEntry | StatementEntry) -> str:
-    """Return what an entry is, and why where that is not said already."""
-    reason = entry.reason
-    return (
-        entry.description if not reason or reason in entry.description else f"{entry.description}: {reason}"
-    )
-
-
-def moved(changes: Mapping[str, int], currency: str) -> str:
-    """Return what changed where, or nothing where it was the balance alone."""
-    if set(changes) <= {Bucket.BALANCE}:
-        return ""
-    return ", ".join(
-        f"{holding_name(name).lower()} {money(part, currency)}" for name, part in changes.items()
-    )
+TERMINAL: Final = Labels(ENGLISH, plain=True)
+"""The words of the command line and of files for spreadsheets."""

@@ -111,7 +111,7 @@ def _rows(statement: Statement) -> Iterator[Row]:
         left = labels.exact(statement.outstanding, currency)
         yield {
             "type": "outstanding",
-            "description": labels.outstanding(statement),
+            "description": labels.TERMINAL.outstanding(statement),
             "changes": f"outstanding {left}",
         }
     pending = statement.not_yet_posted
@@ -127,7 +127,7 @@ def _rows(statement: Statement) -> Iterator[Row]:
 
 def _holding(holding: Holding, kind: str, day: str, amount: int, currency: str) -> Row:
     """Return a holding at the beginning or the end."""
-    text = labels.holding_name(holding.name)
+    text = labels.TERMINAL.holding_name(holding.name)
     return {"date": day, "type": kind, "description": text, "balance": labels.exact(amount, currency)}
 
 
@@ -146,7 +146,7 @@ def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
     return {
         "date": charge.day if isinstance(charge, DayCharge) else None,
         "type": charge.kind.replace("_", " "),
-        "description": labels.charge_name(charge),
+        "description": labels.TERMINAL.charge_name(charge),
         "supply": charge.supply_id,
         "tariff version": charge.tariff_version_id,
         "block": charge.block,
@@ -172,7 +172,7 @@ def _entry(entry: StatementEntry, statement: Statement) -> Row:
     at = labels.local(entry.at, ZoneInfo(statement.time_zone))
     currency = statement.currency
     parts = [
-        f"{labels.holding_name(name).lower()} {labels.exact(part, currency)}"
+        f"{labels.TERMINAL.inside(name)} {labels.exact(part, currency)}"
         for name, part in entry.changes.items()
     ]
     return {

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import msgspec
 
 from meter_bridge.core.money import MoneyError, format_amount, minor_digits, parse_amount
-from meter_bridge.engine.statement.labels import money
 from meter_bridge.payments.order import Order
 from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
@@ -58,7 +57,7 @@ class WebhookProvider:
     async def start(self, order: Order, links: Links | None) -> Started:
         """Return where the customer pays, or how."""
         del links  # the provider's page knows where it sends whom
-        amount = money(order.amount, order.currency).replace(",", "")
+        amount = format_amount(order.amount, order.currency).partition(" ")[2].replace(",", "")
         filled = {
             "order": order.id,
             "amount": amount,

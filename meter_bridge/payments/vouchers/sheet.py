@@ -1,6 +1,7 @@
 """Vouchers on paper and as a table: what stands on each, ready made for the layout."""
 
 import csv
+from datetime import date
 from io import StringIO
 import json
 from typing import Final
@@ -8,6 +9,10 @@ from typing import Final
 from meter_bridge.core.money import format_amount
 from meter_bridge.printing.qr import qr_svg
 from meter_bridge.protocol.payments import NewVouchers
+from meter_bridge.text.catalogue import BRIDGE, translator
+from meter_bridge.text.formats import formats
+from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.paper import printable
 
 LAYOUT: Final = "payments/vouchers/vouchers.typ"
 _DAY: Final = len("2026-03-01")
@@ -24,22 +29,26 @@ def as_csv(made: NewVouchers) -> str:
     return out.getvalue()
 
 
-def told(made: NewVouchers, *, place: str, link: str | None) -> str:
+def told(made: NewVouchers, *, place: str, link: str | None, language: str = ENGLISH) -> str:
     """Return what stands on the vouchers, as JSON.
 
     The QR code leads to the tenant's page where its address is known; the code stands behind the ``#``, which
     no browser sends to a server, so that it is in no log.
     """
     batch = made.batch
-    value = format_amount(batch.amount, batch.currency)
-    expires = None if batch.expires_at is None else f"Good until {batch.expires_at[:_DAY]}"
+    words = translator(BRIDGE, printable(language))
+    _, written = words.gettext, formats(words.language, plain=True)
+    expires = None if batch.expires_at is None else date.fromisoformat(batch.expires_at[:_DAY])
     return json.dumps(
         {
-            "title": f"Vouchers {batch.id}",
+            "language": words.language,
+            "title": _("Vouchers {batch}", batch=batch.id),
+            "name": _("Electricity voucher"),
+            "picture": _("QR code of the voucher"),
             "place": place,
-            "value": value,
-            "expires": expires or "",
-            "how": "Type the number on your page, or scan the code.",
+            "value": written.money(batch.amount, batch.currency),
+            "expires": "" if expires is None else _("Valid until {day}", day=written.day(expires)),
+            "how": _("Enter the number on your page, or scan the code."),
             "vouchers": [
                 {
                     "serial": voucher.serial,
@@ -50,7 +59,8 @@ def told(made: NewVouchers, *, place: str, link: str | None) -> str:
                 }
                 for voucher in made.vouchers
             ],
-        }
+        },
+        ensure_ascii=False,
     )
 
 

@@ -12,7 +12,8 @@ export class Refusal extends Error {
 
   get text() {
     const key = `error.${this.code}`;
-    if (this.code === "too_many_requests") return say(key, { minutes: (this.remedy || "").match(/\d+/)?.[0] || "60" });
+    const minutes = (this.remedy || "").match(/\d+/)?.[0] || "60";
+    if (this.code === "too_many_requests") return say(key, { minutes, count: Number(minutes) });
     return knows(key) ? say(key) : [this.message, this.remedy].filter(Boolean).join(" – ");
   }
 }

@@ -10,14 +10,17 @@ export async function speak(wanted) {
   const found = [wanted, ...navigator.languages].map((each) => (each || "").slice(0, 2)).find((each) => LANGUAGES[each]);
   language = found || "en";
   const load = async (name) => (await fetch(`/my/words.${name}.json`)).json();
-  Object.assign(words, await load("en"), language === "en" ? {} : await load(language));
+  Object.assign(words, await load(language).catch(() => load(language = "en")));
   document.documentElement.lang = language;
   document.title = words.title;
   document.querySelector(".skip").textContent = words.skip;
 }
 
+// A text that counts is a pair of singular and plural; `count` chooses.
 export function say(key, values = {}) {
-  return (words[key] || key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  const text = words[key] || key;
+  const told = typeof text === "string" ? text : text[new Intl.PluralRules(language).select(values.count) === "one" ? 0 : 1];
+  return told.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 export function knows(key) {
@@ -86,10 +89,10 @@ export function when(instant, zone, style = { dateStyle: "medium", timeStyle: "s
 
 export function lasts(seconds) {
   if (seconds == null) return "";
-  const hours = seconds / 3600;
+  const hours = Math.floor(seconds / 3600);
   if (hours < 1) return say("lasts.less");
-  if (hours < 48) return say("lasts.hours", { n: number(Math.floor(hours), 0) });
-  return say("lasts.days", { n: number(Math.floor(hours / 24), 0) });
+  const [key, count] = hours < 48 ? ["lasts.hours", hours] : ["lasts.days", Math.floor(hours / 24)];
+  return say(key, { n: number(count, 0), count });
 }
 
 export function show(...elements) {

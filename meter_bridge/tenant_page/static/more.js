@@ -35,7 +35,7 @@ function months(mine) {
     const shown = when(`${name}-15T12:00:00Z`, "UTC", { year: "numeric", month: "long" });
     month -= 1;
     if (!month) { month = 12; year -= 1; }
-    const link = (format) => h("a", { href: `/api/v1/accounts/${mine.id}/statement?from=${name}&to=${name}&format=${format}`, download: true }, format.toUpperCase());
+    const link = (format) => h("a", { href: `/api/v1/accounts/${mine.id}/statement?from=${name}&to=${name}&format=${format}&language=${document.documentElement.lang}`, download: true }, format.toUpperCase());
     return h("li", {}, shown, h("span", {}, link("pdf"), " · ", link("csv")));
   });
 }

@@ -64,11 +64,6 @@ class Chromium:
         return page
 
 
-async def text_of(page: Page) -> str:
-    """Return what a page shows."""
-    return await page.locator("body").inner_text()
-
-
 async def picture(page: Page, path: Path) -> None:
     """Keep a picture of a page."""
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition, Role
 from meter_bridge.runtime.application import Bridge
 from meter_bridge.runtime.bridge import prepare
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.writer import execute
@@ -70,10 +70,10 @@ class GatheringWriter:
     def __init__(self, engine: SqlEngine) -> None:
         """Take the database."""
         self._engine = engine
-        self._waiting: list[Work] = []
+        self._waiting: list[Changeset] = []
         self.gathering = False
 
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         """Keep a unit, or write it at once before gathering begins."""
         self._waiting.append(work)
         if not self.gathering:
@@ -88,7 +88,7 @@ class GatheringWriter:
         with self._engine.begin() as connection:
             execute(connection, works)
 
-    def see_room(self) -> None:
+    def check_disk_space(self) -> None:
         """Do nothing, as below."""
 
     def recover(self) -> None:

@@ -20,14 +20,10 @@ class UnitPage:
     async def text(self) -> str:
         """Load the page and return what it says once its figures are there."""
         await self.page.goto(self._url)
-        await self.page.get_by_text("Power now").first.wait_for()
+        await self.page.get_by_text("Current power").first.wait_for()
         return await self.page.locator("body").inner_text()
 
     async def balance(self) -> Decimal | None:
         """Return the balance that the page shows."""
         found = BALANCE.search(await self.text())
         return Decimal(found[1].replace(",", "").replace("\u2212", "-")) if found else None
-
-    async def says(self, words: str) -> bool:
-        """Say whether the page shows some words."""
-        return words in await self.text()

@@ -10,7 +10,8 @@ from meter_bridge.core.forecast.cost_projection import (
     CostProjection,
     Point,
     depletion_at,
-    project_cost,
+    projected_points,
+    sells_units,
     with_debts,
 )
 from meter_bridge.core.forecast.prediction_interval import LEAST_ERRORS, errors, lasts, prediction_interval
@@ -34,7 +35,9 @@ def outlook(
 ) -> CostProjection:
     habit = fit(history)
     assert habit is not None
-    return project_cost(rating or Rating(terms=Terms()), Timeline((version,)), habit, instant(at, ZONE))
+    timeline, now = Timeline((version,)), instant(at, ZONE)
+    points = projected_points(rating or Rating(terms=Terms()), timeline, habit, now)
+    return CostProjection(tuple(points), sells_units(timeline, now))
 
 
 def days_left(

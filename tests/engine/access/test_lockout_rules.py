@@ -1,6 +1,7 @@
 """Guessing is counted by person and place and locks after five; an attack everywhere makes counts strict."""
 
 from hypothesis import given, strategies as st
+import pytest
 
 from meter_bridge.engine.access.lockout_rules import (
     MISTYPED,
@@ -10,6 +11,8 @@ from meter_bridge.engine.access.lockout_rules import (
     LockoutLimits,
     Verdict,
 )
+
+pytestmark = pytest.mark.both_databases
 
 MINUTE = 60_000
 LIMITS = LockoutLimits()

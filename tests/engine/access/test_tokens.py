@@ -6,6 +6,8 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from tests.engine.harness import HOUR, LANDLORD, House, opened, read_only
 
+pytestmark = pytest.mark.both_databases
+
 
 async def panel(flat: House, days: int | None = None) -> str:
     """Return a new tenant's token."""

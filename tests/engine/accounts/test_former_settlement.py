@@ -113,6 +113,7 @@ async def test_two_payments_at_once_never_pay_more_than_is_owed(owing: House) ->
     assert owing.problems() == []
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "asked,match",
     [

@@ -52,6 +52,7 @@ async def test_the_difference_is_one_correction_with_its_lines(flat: House) -> N
     ]
 
 
+@pytest.mark.both_databases
 async def test_again_changes_nothing_and_back_gives_it_all_back(flat: House) -> None:
     before = flat.available
     await operate(flat, asked(), key="a")
@@ -63,6 +64,7 @@ async def test_again_changes_nothing_and_back_gives_it_all_back(flat: House) -> 
     assert flat.available == before
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "version, day, message",
     [

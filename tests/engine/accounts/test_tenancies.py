@@ -353,6 +353,7 @@ async def days(flat: House, count: int) -> None:
     await flat.read(flat.meter.register.watermark_wh, after=0)
 
 
+@pytest.mark.both_databases
 async def test_what_was_paid_in_advance_is_given_back_when_a_customer_moves_out(tmp_path: Path) -> None:
     async with house(tmp_path, RENT, credit="200.00") as flat:
         await flat.read(0, power_w=0)

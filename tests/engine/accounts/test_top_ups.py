@@ -11,6 +11,8 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, apply, house, read_only, refusing, zar
 
+pytestmark = pytest.mark.both_databases
+
 
 async def book(
     flat: House, amount: str = "10.00", key: str = "one", method: str = "cash", reference: str | None = None

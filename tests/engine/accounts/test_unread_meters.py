@@ -39,7 +39,7 @@ async def statement(flat: House) -> Statement:
 async def test_what_a_silent_meter_counted_before_is_estimated_and_charged_to_nobody(silent: House) -> None:
     await silent.read(12_000, after=2 * HOUR)
     made = await statement(silent)
-    energy = {labels.charge_name(line): (line.quantity, line.amount) for line in made.lines}
+    energy = {labels.TERMINAL.charge_name(line): (line.quantity, line.amount) for line in made.lines}
     before, after = energy["Used before moving in, standard"], energy["Energy, block 1, standard"]
     assert before[0] + after[0] == 12_000
     assert after[0] == pytest.approx(2_000, abs=5), "two of twelve hours"

@@ -7,6 +7,8 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from tests.engine.harness import HOUR, LANDLORD, House
 
+pytestmark = pytest.mark.both_databases
+
 TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}))
 
 

@@ -11,6 +11,8 @@ from tests.engine.harness import LANDLORD, House, house
 from tests.engine.second_tariff import DAY
 from tests.engine.stream.test_feed import seqs, some
 
+pytestmark = pytest.mark.both_databases
+
 KEPT_DAYS = 62
 MONTHS = 4
 STAY = {

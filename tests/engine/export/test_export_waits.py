@@ -8,7 +8,7 @@ import pytest
 
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.jobs import Scheduler
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.segment_files import ExportFile
 from tests.engine.harness import House
 
@@ -38,7 +38,7 @@ async def test_an_export_waits_for_what_is_not_on_disk_yet(
     await daemon.export()
     at_once, disk, tasks = flat.store.commit, asyncio.Event(), set[asyncio.Task[None]]()
 
-    def later(work: Work) -> asyncio.Future[None]:
+    def later(work: Changeset) -> asyncio.Future[None]:
         """Commit once the disk gets to it, as a writer on a thread does."""
         done = asyncio.get_running_loop().create_future()
 

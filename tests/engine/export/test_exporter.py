@@ -3,20 +3,20 @@
 import asyncio
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import date
 import json
 import os
 from pathlib import Path
+import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import create_engine, insert
 
+from meter_bridge.engine.export.compaction import group_of
 from meter_bridge.engine.export.exporter import (
     CHILD,
     MERGER,
@@ -25,14 +25,26 @@ from meter_bridge.engine.export.exporter import (
     manifest_rows,
     watermark_row,
 )
-from meter_bridge.engine.export.parquet_file import ParquetFile
+from meter_bridge.engine.export.parquet_file import ParquetFile, open_duckdb
 from meter_bridge.storage import segment_archive, tables
-from meter_bridge.storage.segment_files import ROLLUP, Asked, ExportFile
+from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS, ExportFile, SegmentQuery
 
+DUMPS = Path(__file__).with_name("dumps")
+IMPORT_ALL = """
+import importlib, pkgutil
+from meter_bridge.storage import import_guard
+import_guard.block_imports("numpy")
+import meter_bridge
+modules = [each.name for each in pkgutil.walk_packages(meter_bridge.__path__, "meter_bridge.")]
+modules = [name for name in modules if ".migrations." not in name and not name.endswith("__main__")]
+for name in modules:
+    importlib.import_module(name)
+print(len(modules))
+"""
 MEASURES = ("wh", "amount", "tax")
 PER_ENTRY = 3
 type Row = dict[str, object]
-NEEDLESS = {"asyncio.base_events", "pandas.core", "polars.dataframe", "sqlalchemy.sql"}
+NEEDLESS = {"asyncio.base_events", "numpy._core", "pandas.core", "polars.dataframe", "sqlalchemy.sql"}
 
 
 def _segment(entry: int, n: int) -> Row:
@@ -232,11 +244,11 @@ async def test_leftovers_of_a_crashed_run_are_removed_once_they_are_old(
 
 def test_two_runs_that_begin_at_the_same_entry_write_two_files(export_dir: Path) -> None:
     """As where a bridge was killed and its child goes on beside that of the next."""
-    schema = pa.schema([("local_day", pa.date32())])
-    runs = [ParquetFile(export_dir / ROLLUP, ROLLUP, (1, 40), schema) for _ in range(2)]
-    for day, run in enumerate(runs, start=1):
-        run.write(pa.table({"local_day": [date(2026, 11, day)]}, schema))
-    files = [run.publish(export_dir) for run in runs]
+    runs = [ParquetFile(export_dir, ROLLUP, ROLLUP, (1, 40)) for _ in range(2)]
+    with open_duckdb(export_dir) as database:
+        for day, run in enumerate(runs, start=1):
+            run.write(database, "SELECT make_date(2026, 11, $day) AS local_day", day=day)
+    files = [run.publish() for run in runs]
     held = [pq.ParquetFile(export_dir / file.name).read()["local_day"][0].as_py().day for file in files]
     assert held == [1, 2]
 
@@ -287,11 +299,49 @@ def test_children_load_nothing_that_they_do_not_need(database: Path, export_dir:
     for file in (files[0], files[-1]):
         _, loaded = child_of(MERGER, [file], folder)
         assert not loaded & (NEEDLESS | {"adbc_driver_manager"})
-    asked = Asked(export_dir=str(export_dir), files=[files[0]["name"]], first=1, last=99, account=None)
+    asked = SegmentQuery(export_dir=str(export_dir), files=[files[0]["name"]], first=1, last=99, account=None)
     for account in (None, "unit-1"):
         printed, loaded = child_of(segment_archive.CHILD, asked | {"account": account})
         assert json.loads(printed)
         assert not loaded & (NEEDLESS | {"adbc_driver_manager"})
+
+
+async def test_files_of_an_earlier_release_are_merged_with_new_ones(database: Path, tmp_path: Path) -> None:
+    """They were written by another library, with other encodings (commit 515b651)."""
+    export_dir = tmp_path / "export"
+    shutil.copytree(DUMPS / "515b651", export_dir)
+    old = [ExportFile(**each) for each in json.loads((export_dir / "files.json").read_bytes())]
+    exporter = Exporter(database, export_dir)
+    new = await exporter.run(40, 99)
+    for earlier, later in ((old, []), ([file for file in old if file.last_seq == 40], new)):
+        groups: dict[tuple[str, str], list[ExportFile]] = {}
+        for file in (*earlier, *later):
+            groups.setdefault(group_of(file) if file.kind == SEGMENTS else (ROLLUP, ""), []).append(file)
+        made = [await exporter.merge(files) for files in groups.values()]
+        assert keyed(read(export_dir, made, SEGMENTS)) == keyed(expected(1, 99))
+        for measure in MEASURES:
+            sums = [
+                sum(int(str(row[measure])) for row in rows)
+                for rows in (read(export_dir, made, ROLLUP), expected(1, 99))
+            ]
+            assert sums[0] == sums[1]
+        asked = SegmentQuery(
+            export_dir=str(export_dir),
+            files=[file.name for file in made if file.kind == SEGMENTS],
+            first=1,
+            last=99,
+            account="unit-1",
+        )
+        printed, _ = child_of(segment_archive.CHILD, asked)
+        own = {key: row for key, row in keyed(expected(1, 99)).items() if row["account_id"] == "unit-1"}
+        assert keyed(json.loads(printed)) == {key: row | {"register_wh": None} for key, row in own.items()}
+
+
+def test_nothing_of_the_bridge_needs_numpy() -> None:
+    """It comes with the dashboard alone; what exports and merges refuses to load it (see above)."""
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 100
 
 
 def test_the_childs_peak_is_known(exported: Exported) -> None:

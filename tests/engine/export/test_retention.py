@@ -101,6 +101,7 @@ async def asked(flat: House) -> list[object]:
     return [statement.days, statement.closing, facts, hours, late.accounts[0].hours[-1]]
 
 
+@pytest.mark.both_databases
 async def test_what_was_let_go_of_is_answered_as_before(flat: House) -> None:
     before, count = await asked(flat), segments(flat)
     assert flat.problems() == []
@@ -192,7 +193,7 @@ async def test_a_failure_between_two_batches_loses_nothing(
     before, count = await asked(flat), segments(flat)
     commit, batches = flat.engine.session.store.commit, []
 
-    def counted(work: ops.Work) -> object:
+    def counted(work: ops.Changeset) -> object:
         batches.append(work)
         if len(batches) == 3:
             with read_only(flat):

@@ -47,6 +47,7 @@ def kinds(made: House) -> set[AlertKind]:
     return {key.kind for key in made.account.alerts}
 
 
+@pytest.mark.both_databases
 async def test_nothing_is_foretold_in_the_first_days(tmp_path: Path) -> None:
     async with warned(tmp_path) as made:
         await live(made, 2)

@@ -16,7 +16,7 @@ from meter_bridge.engine.ledger.deferred_posting import LONGEST_WAIT_MS
 from meter_bridge.engine.ledger.journal import book
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, house, opened, zar
 
 SECOND = 1_000
@@ -162,10 +162,10 @@ async def test_readings_after_the_end_of_a_quarter_commit_nothing_and_a_decision
     crowd: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = await before_the_end(crowd, 25)
-    commits: list[Work] = []
+    commits: list[Changeset] = []
     commit = crowd.store.commit
 
-    def noted(work: Work) -> asyncio.Future[None]:
+    def noted(work: Changeset) -> asyncio.Future[None]:
         commits.append(work)
         return commit(work)
 

@@ -108,6 +108,7 @@ async def test_a_correction_counts_when_it_was_booked(flat: House) -> None:
     assert (await hours(flat, first.seq))[-1] == ("11-01T17:00", 0, -zar("0.50"))
 
 
+@pytest.mark.both_databases
 async def test_a_charge_that_was_taken_back_costs_nothing_in_its_own_hour(flat: House) -> None:
     await flat.read(1_000, after=HOUR)
     await posted(flat)

@@ -13,6 +13,8 @@ from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply
 from tests.storage.template import ON_POSTGRESQL
 
+pytestmark = pytest.mark.both_databases
+
 PAID = {"payment_order", "payment_event", "payment_booking", "keypad_token"}
 """Tables of which tests/payments makes rows, and proves the same."""
 NEVER_CHANGED = [table.name for table in APPEND_ONLY if table.name not in PAID]

@@ -18,7 +18,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.protocol.statements import Detail
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, House, house, opened, zar
 from tests.engine.ledger.test_deferred_posting import (
     MINUTE,
@@ -251,7 +251,7 @@ class Slow:
         self._commit = made.store.commit
         monkeypatch.setattr(made.store, "commit", self.commit)
 
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         """Store, and keep quiet about it."""
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((self._commit(work), told))

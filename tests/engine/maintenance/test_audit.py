@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.engine.maintenance.audit import Audit, Auditor
+from meter_bridge.engine.maintenance.audit import Auditor
 from meter_bridge.engine.metrics import render
+from meter_bridge.protocol.audit import Audit
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.location import Location
 from tests.engine.harness import BLOCKS, HOUR, House, house
@@ -51,7 +52,7 @@ async def test_it_is_made_once_a_night(tmp_path: Path) -> None:
 
     async def run(data: Path, database: Location, shard: int | None) -> Audit:
         made_at.append(made.engine.session.clock.now())
-        return {"upto": 1, "supplies": 1, "differences": [], "skipped": []}
+        return Audit(upto=1, supplies=1)
 
     async with house(tmp_path) as made:
         made.time.synchronised = True

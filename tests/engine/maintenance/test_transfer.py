@@ -19,7 +19,7 @@ from meter_bridge.storage.database import (
 )
 from meter_bridge.storage.errors import LockedError, StorageError
 from meter_bridge.storage.location import Location
-from meter_bridge.storage.ownership import owned
+from meter_bridge.storage.owning import owned
 from tests import postgresql_server
 from tests.engine.harness import BLOCKS, HOUR, VirtualTime, house, opened
 

@@ -133,6 +133,7 @@ async def test_a_unit_that_comes_back_at_another_price_never_stops_the_bridge(
         assert again.problems() == []
 
 
+@pytest.mark.both_databases
 async def test_a_tariff_that_comes_back_cannot_have_another_past(flat: House) -> None:
     other = (
         SITE.replace("  house:\n", "  other:\n")
@@ -327,6 +328,7 @@ async def test_an_apply_that_nobody_waits_for_comes_to_its_end(flat: House) -> N
     assert [each.id for each in flat.bridge.accounts(LANDLORD)] == ["flat-1", "flat-2"]
 
 
+@pytest.mark.both_databases
 async def test_a_key_keeps_its_answer_after_its_account_was_closed(flat: House) -> None:
     await apply(flat, BOTH)
     first = await flat.top_up("7.00", key="once")

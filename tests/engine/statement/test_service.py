@@ -124,7 +124,7 @@ async def test_every_kind_of_charge_has_a_name_and_adds_up(tmp_path: Path) -> No
         statement = await statement_of(flat)
         november = await statement_of(flat, "2026-11", "2026-11")
         assert flat.problems() == []
-    names = {labels.charge_name(line) for line in (*november.lines, *statement.lines)}
+    names = {labels.TERMINAL.charge_name(line) for line in (*november.lines, *statement.lines)}
     assert names >= {"Energy, block 1, off-peak", "Network", "Demand charge", "Minimum charge", "VAT"}
     assert {labels.since(line) for line in statement.lines} == {"2026-11-01", "2026-12-01"}
     assert printed(statement).parts
@@ -185,7 +185,7 @@ async def test_energy_whose_day_is_an_estimate_is_marked(flat: House) -> None:
     statement = await statement_of(flat)
     (day,) = statement.days
     assert 290 < day.estimated_wh < day.quantity
-    assert labels.quantity(day).startswith("≈ 0.400")
+    assert labels.TERMINAL.quantity(day).startswith("≈ 0.400")
     assert any(note.startswith("≈") for note in printed(statement).notes)
 
 
@@ -261,6 +261,7 @@ async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> N
     assert statement.closing == zar("60.00")
 
 
+@pytest.mark.both_databases
 async def test_units_that_top_ups_bought_are_stated_beside_the_money(tmp_path: Path) -> None:
     async with house(tmp_path, SELLING, credit=None) as flat:
         await flat.read(0, power_w=2_000)
@@ -389,7 +390,7 @@ async def test_an_entry_tells_why_and_who_asked_for_it(flat: House) -> None:
     statement = await statement_of(flat)
     for each in (page.entries[0], found.entry, statement.entries[-1]):
         assert (each.reason, each.by) == ("moves away", "landlord")
-        assert labels.with_reason(each) == "Refund: moves away"
+        assert labels.TERMINAL.with_reason(each) == "Refund: moves away"
     rows = list(csv.DictReader(io.StringIO(as_csv(statement).decode("utf-8-sig"))))
     assert [(row["reason"], row["by"]) for row in rows if row["type"] == "refund"] == [
         ("moves away", "landlord")
@@ -407,6 +408,7 @@ async def test_too_much_for_one_statement_is_refused_with_a_way_out(
     assert (refused.value.code, refused.value.field) == (ErrorCode.BAD_REQUEST, "from")
 
 
+@pytest.mark.both_databases
 async def test_a_long_statement_is_read_in_halves_and_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

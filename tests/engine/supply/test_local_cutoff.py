@@ -593,6 +593,7 @@ async def test_a_relay_that_holds_has_no_bound_but_its_rating(tmp_path: Path) ->
         assert (said.limited, said.hourly_wh) == (False, 0)
 
 
+@pytest.mark.both_databases
 async def test_a_replaced_device_loses_its_value_and_the_new_one_gets_its_own(tmp_path: Path) -> None:
     """The device that left the wall is remembered until it said that nothing is left in it."""
     async with cutting(tmp_path) as (home, plug):

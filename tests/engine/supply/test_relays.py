@@ -11,7 +11,7 @@ from meter_bridge.core.supply.relay import Proof
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import RelayPosition, RelayProof, SupplyAction
-from meter_bridge.storage.changeset import Work
+from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.writer import Store
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, opened, refusing
 
@@ -39,9 +39,9 @@ class Held:
     """A store on a slow disk: units wait until they are let go."""
 
     store: Store
-    waiting: list[tuple[Work, asyncio.Future[None]]] = field(default_factory=list)
+    waiting: list[tuple[Changeset, asyncio.Future[None]]] = field(default_factory=list)
 
-    def commit(self, work: Work) -> asyncio.Future[None]:
+    def commit(self, work: Changeset) -> asyncio.Future[None]:
         """Keep a unit."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((work, done))
@@ -67,7 +67,7 @@ async def test_a_command_goes_out_only_after_its_decision_is_on_disk(
     commit = flat.store.commit
     seen: list[int] = []
 
-    def watch(work: Work) -> object:
+    def watch(work: Changeset) -> object:
         seen.append(len(flat.transport.switched))
         return commit(work)
 

@@ -29,6 +29,8 @@ from meter_bridge.protocol.requests import Reversal
 from tests.engine.harness import LANDLORD, SITE, House, house, operate
 from tests.payments.till import TENANT, write_file
 
+pytestmark = pytest.mark.both_databases
+
 KEY, CODE = "a29ab82edc5fbbc41ec9530f6dac86b1", 516_959_010
 FILE = f"""
 keypads:

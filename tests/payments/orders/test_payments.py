@@ -132,6 +132,7 @@ async def test_a_key_stands_for_one_amount(shop: Till) -> None:
     assert error.code is ErrorCode.IDEMPOTENCY_CONFLICT
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "more,reason",
     [
@@ -471,6 +472,7 @@ async def test_with_a_full_disk_no_payment_is_acknowledged_and_the_repeat_is_cre
     assert shop.house.available == zar("150.00")
 
 
+@pytest.mark.both_databases
 @pytest.mark.invariant(15)
 async def test_a_tenant_pays_for_and_sees_the_own_account_and_tenancy_alone(shop: Till) -> None:
     mine = await shop.order()

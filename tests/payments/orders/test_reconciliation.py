@@ -14,6 +14,8 @@ from meter_bridge.protocol.payments import Reconciliation
 from tests.engine.harness import LANDLORD, zar
 from tests.payments.till import Till, till
 
+pytestmark = pytest.mark.both_databases
+
 HEAD = "Receipt No.,Completion Time,Details,Paid In,Currency\n"
 
 

@@ -18,6 +18,8 @@ from meter_bridge.protocol.payments import NewVouchers, VoucherState
 from meter_bridge.protocol.voucher_requests import VoucherOrder
 from tests.engine.harness import HOUR, LANDLORD, NOON, SITE, House, VirtualTime, house, opened, zar
 
+pytestmark = pytest.mark.both_databases
+
 TENANT = Actor("tenant", Role.TENANT, accounts=frozenset({"flat-1"}), token_id="t1")
 TWO = SITE + SITE[SITE.index("      flat-1:") :].replace("flat-1", "flat-2").replace("Flat 1", "Flat 2")
 DAY = 24 * HOUR

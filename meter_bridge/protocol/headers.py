@@ -1,0 +1,5 @@
+"""Names of HTTP headers that both sides use."""
+
+from typing import Final
+
+KEY_HEADER: Final = "Idempotency-Key"

@@ -1,0 +1,234 @@
+"""The text of an alert, made where it is read: from the alert's kind and the facts that were stored with it.
+
+Facts are plain JSON. Their names say how they are written: ``…_amount`` in the ``currency`` of the facts,
+``…_wh``, ``…_mw`` and ``…_mv`` with their units, ``…_ms`` as an instant in their ``time_zone``, ``…_day``
+as a date, ``…_days`` with at most one decimal. ``case`` chooses among the texts of a kind; several cases with
+spaces between them are several sentences.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.text.catalogue import BRIDGE, translator
+from meter_bridge.text.formats import Formats, formats
+from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.marks import N_, Counted, ngettext
+
+type Fact = str | int
+type Text = str | Counted
+
+_COUNTED: Final = "days"
+"""The fact that chooses between singular and plural."""
+TEXTS: Final[Mapping[AlertKind, Mapping[str, Text]]] = {
+    AlertKind.LOW_CREDIT: {
+        "": N_("{name}: credit is low, {left_amount} left (warning at {threshold_amount})"),
+    },
+    AlertKind.DAYS_LEFT: {
+        "": ngettext(
+            "{name}: credit will last about {days} day (warning at {threshold_days})",
+            "{name}: credit will last about {days} days (warning at {threshold_days})",
+        ),
+    },
+    AlertKind.EMERGENCY_CREDIT_AVAILABLE: {
+        "": N_("{name}: emergency credit of {left_amount} is available"),
+    },
+    AlertKind.EMERGENCY_CREDIT_IN_USE: {
+        "": N_("{name}: emergency credit of {limit_amount} is in use"),
+    },
+    AlertKind.EMERGENCY_CREDIT_EXHAUSTED: {
+        "": N_("{name}: the emergency credit of {limit_amount} is used up"),
+    },
+    AlertKind.SUPPLY_CUT: {
+        "": N_("{name}: supply is cut, the credit is used up"),
+    },
+    AlertKind.SUPPLY_ARMED: {
+        "": N_("{name}: the customer may switch the supply on again"),
+        "load_limit": N_(
+            "{name}: more than {limit_mw} was used too often; switch something off, then switch the supply on"
+            " again"
+        ),
+    },
+    AlertKind.CUT_SOON: {
+        "": N_("{name}: the credit is used up; supply will be cut at {cut_ms} unless somebody tops up"),
+        "limited": N_(
+            "{name}: the credit is used up; supply will be limited at {cut_ms} unless somebody tops up"
+        ),
+    },
+    AlertKind.LOAD_LIMITED: {
+        "": N_("{name}: the credit is used up, supply is limited to {limit_mw} until a top-up"),
+        "exceeded": N_("{name}: more than {limit_mw} was used, supply is off"),
+    },
+    AlertKind.PROTECTION_TRIPPED: {
+        "over_voltage": N_(
+            "{name}: supply is off, the voltage at {meter} was above its limit, {voltage_mv}."
+        ),
+        "under_voltage": N_(
+            "{name}: supply is off, the voltage at {meter} was below its limit, {voltage_mv}."
+        ),
+        "overload": N_("{name}: supply is off, the load of {meter} was above its limit, {power_mw}."),
+        "locked": N_("It stays off until the landlord or caretaker resets it."),
+        "returns": N_("It comes back by itself once the fault has cleared."),
+    },
+    AlertKind.METER_OFFLINE: {
+        "": N_("{name}: meter {meter} is offline; its consumption will be charged when it reports again"),
+    },
+    AlertKind.RELAY_DISOBEYS: {
+        "open": N_("{name}: the relay of {meter} did not open when it was told to"),
+        "closed": N_("{name}: the relay of {meter} did not close when it was told to"),
+    },
+    AlertKind.TAMPER: {
+        "": N_("{name}: {meter} measures consumption although its relay is open; check for a bypass"),
+        "reverse_energy": N_(
+            "{name}: energy flows back through {meter}, {returned_wh} in total; check for a meter connected"
+            " the wrong way round, or set 'returns energy: yes' in the site file"
+        ),
+    },
+    AlertKind.REGISTER_QUARANTINED: {
+        "fell": N_(
+            "{name}: the register of {meter} fell from {before_wh} to {after_wh}; nothing is charged until"
+            " somebody decides (accept, discard or new epoch)"
+        ),
+        "jumped": N_(
+            "{name}: the register of {meter} jumped from {before_wh} to {after_wh}; nothing is charged until"
+            " somebody decides (accept, discard or new epoch)"
+        ),
+    },
+    AlertKind.LOCAL_CUT_OFF: {
+        "no_value": N_(
+            "{name}: {meter} has no local cut-off: energy is free, or friendly hours have no end, so no"
+            " register value is late enough"
+        ),
+        "foreign": N_(
+            "{name}: rule set {slot} of {meter} holds somebody else's rules, so its local cut-off is not in"
+            " force; empty it, or name another with 'rule slot'"
+        ),
+        "unable": N_(
+            "{name}: {meter} counts no total that a rule can watch, so its local cut-off is not in force;"
+            " write 'without the bridge: hold'"
+        ),
+        "unconfirmed": N_(
+            "{name}: {meter} does not confirm its local cut-off; the request is being repeated"
+        ),
+        "not_withdrawn": N_(
+            "{name}: {meter} may still open its own relay; the bridge repeats the request to withdraw its"
+            " local cut-off until it confirms"
+        ),
+        "not_withdrawn_at": N_(
+            "{name}: {meter} may still open its own relay at {held_wh}; the bridge repeats the request to"
+            " withdraw its local cut-off until it confirms"
+        ),
+    },
+    AlertKind.OVER_VOLTAGE: {
+        "": N_("{name}: voltage at {meter} is above its limit, {voltage_mv}"),
+    },
+    AlertKind.UNDER_VOLTAGE: {
+        "": N_("{name}: voltage at {meter} is below its limit, {voltage_mv}"),
+    },
+    AlertKind.OVERLOAD: {
+        "": N_("{name}: load of {meter} is above its limit, {power_mw}"),
+    },
+    AlertKind.POWER_OUTAGE: {
+        "": N_(
+            "{name}: no mains voltage at {meter}, and neither credit nor the bridge is the cause; check for"
+            " an outage or a blown fuse"
+        ),
+        "site": N_(
+            "{name}: all {meters} meters are offline although the MQTT broker is reachable, the last of them"
+            " since {since_ms}; power or network of the whole site has failed"
+        ),
+    },
+    AlertKind.BROKER_LOST: {
+        "": N_("The connection to the MQTT broker is lost; readings and commands are waiting"),
+    },
+    AlertKind.CLOCK_WRONG: {
+        "": N_("The bridge's clock jumped; charges by time and cuts wait until it is right or confirmed"),
+    },
+    AlertKind.STORAGE_FAILING: {
+        "": N_(
+            "Nothing is charged or switched, and no top-up is accepted, since {since_ms}: {reason}. Check the"
+            " disk of the database; what is used meanwhile stays on the meters' registers"
+        ),
+        "past": N_(
+            "Nothing was charged or switched, and no top-up was accepted, from {since_ms} to {until_ms}:"
+            " {reason}. What was used is charged from the meters' registers; check the disk of the database"
+            " before it happens again"
+        ),
+    },
+    AlertKind.VOUCHER_GUESSING: {
+        "": N_("Many invalid voucher codes: one invalid code now locks an account for an hour"),
+    },
+    AlertKind.PAYMENT_WAITING: {
+        "": N_("A payment is waiting for a decision: 'meter-bridge payments waiting' shows it"),
+    },
+    AlertKind.UNUSUAL_CONSUMPTION: {
+        "past": N_("{name}: {now_wh} a day last week, {percent} % of the usual {usual_wh}"),
+        "similar": N_("{name}: {now_wh} a day last week; the median of {units} units here is {usual_wh}"),
+    },
+    AlertKind.NO_CONSUMPTION: {
+        "": ngettext(
+            "{name}: nothing was used for {days} day although the supply is on; vacant, or is the meter"
+            " bypassed?",
+            "{name}: nothing was used for {days} days although the supply is on; vacant, or is the meter"
+            " bypassed?",
+        ),
+    },
+    AlertKind.ENERGY_UNACCOUNTED: {
+        "": N_(
+            "{name}: {missing_wh} of {total_wh} in the last days ({percent} %) went through no unit's meter;"
+            " losses, a stopped meter, or an illegal connection"
+        ),
+    },
+    AlertKind.LEDGER_AUDIT: {
+        "": N_(
+            "{name}: from {first_day} until {end_day} the ledger charged {charged_amount}, but its price list"
+            " gives {priced_amount} for the same energy; keep a backup and report it"
+        ),
+    },
+}
+
+
+def alert_text(kind: str, facts: Mapping[str, Fact], language: str = ENGLISH) -> str:
+    """Return what an alert says in a language; raises ``KeyError`` for a fact that is missing."""
+    words = translator(BRIDGE, language)
+    written = formats(words.language, plain=True)
+    values = {name: _shown(name, fact, facts, written) for name, fact in facts.items()}
+    sentences = []
+    for case in str(facts.get("case", "")).split(" "):
+        text = TEXTS[AlertKind(kind)][case]
+        if isinstance(text, Counted):
+            sentences.append(words.ngettext(text.one, text.many, Decimal(facts[_COUNTED]), **values))
+        else:
+            sentences.append(words.gettext(text, **values))
+    return " ".join(sentences)
+
+
+def _shown(name: str, fact: Fact, facts: Mapping[str, Fact], written: Formats) -> str:
+    """Return a fact as it is read."""
+    ending = name.rpartition("_")[2]
+    if ending == "days":
+        return written.number(Decimal(fact), 1)
+    if ending == "day":
+        return written.day(date.fromisoformat(str(fact)))
+    return _measure(ending, fact, facts, written) if isinstance(fact, int) else fact
+
+
+def _measure(ending: str, fact: int, facts: Mapping[str, Fact], written: Formats) -> str:
+    """Return a whole number with its unit, if it has one."""
+    match ending:
+        case "amount":
+            return written.money(fact, str(facts["currency"]))
+        case "wh":
+            return written.energy(fact)
+        case "mw":
+            return written.with_unit(written.whole(fact // 1000), "W")
+        case "mv":
+            return written.with_unit(written.whole(fact // 1000), "V")
+        case "ms":
+            zone = ZoneInfo(str(facts["time_zone"]))
+            return written.moment(datetime.fromtimestamp(fact / 1000, UTC).astimezone(zone))
+        case _:
+            return written.whole(fact)

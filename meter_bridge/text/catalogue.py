@@ -1,0 +1,111 @@
+"""Translations, compiled in memory from the ``.po`` file of a language when they are first needed.
+
+English needs no catalogue and no Babel. A text that a catalogue does not have stays English.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from meter_bridge.text.languages import ENGLISH, LANGUAGES, locale_of
+
+FOLDER: Final = Path(__file__).with_name("locale")
+BRIDGE: Final = "bridge"
+"""Notices, alerts and documents."""
+PAGE: Final = "page"
+"""The tenant's page."""
+DASHBOARD: Final = "dashboard"
+PSEUDO: Final = "xx"
+"""A language of tests: every text that a translator would get stands in brackets."""
+_ONE: Final = 1
+_MANY: Final = 2
+
+
+class Translator:
+    """The texts of one surface in one language."""
+
+    def __init__(self, language: str, catalogue: NullTranslations) -> None:
+        """Keep where to look texts up."""
+        self.language = language
+        self._catalogue = catalogue
+
+    def gettext(self, text: str, /, **values: object) -> str:
+        """Return a text, with its values filled in; to gettext, no text is the catalogue's head."""
+        return "" if not text else _filled(self._catalogue.gettext(text), values)
+
+    def pgettext(self, key: str, text: str, /, **values: object) -> str:
+        """Return the text of a key, with its values filled in."""
+        return _filled(self._catalogue.pgettext(key, text), values)
+
+    def ngettext(self, one: str, many: str, number: int | Decimal, /, **values: object) -> str:
+        """Return a text that counts something; ``{number}`` is the number unless given among the values."""
+        found = self._catalogue.ngettext(one, many, self._whole(number))
+        return _filled(found, {"number": number} | values)
+
+    def plurals(self, key: str, one: str, many: str) -> tuple[str, str]:
+        """Return the singular and the plural of a key's text, for where the number is not yet known."""
+        found = self._catalogue.npgettext
+        return found(key, one, many, _ONE), found(key, one, many, _MANY)
+
+    def _whole(self, number: int | Decimal) -> int:
+        """Return a whole number that takes the same plural form."""
+        if number == int(number):
+            return int(number)
+        if self.language not in LANGUAGES or self.language == ENGLISH:
+            return _MANY
+        from babel import Locale  # noqa: PLC0415 - slow to import, and English needs none of it
+
+        return _ONE if Locale.parse(locale_of(self.language)).plural_form(number) == "one" else _MANY
+
+
+@cache
+def translator(domain: str, language: str) -> Translator:
+    """Return the texts of a domain in a language; in English where there is no such language."""
+    if language == PSEUDO:
+        return Translator(language, _Bracketed())
+    if language == ENGLISH or language not in LANGUAGES:
+        return Translator(ENGLISH, NullTranslations())
+    return Translator(language, _compiled(po_file(domain, language)))
+
+
+def po_file(domain: str, language: str) -> Path:
+    """Return the source of a domain's translations into a language."""
+    return FOLDER / language / f"{domain}.po"
+
+
+def _compiled(path: Path) -> GNUTranslations:
+    """Return the translations of a ``.po`` file."""
+    from babel.messages.mofile import write_mo  # noqa: PLC0415 - as above
+    from babel.messages.pofile import read_po  # noqa: PLC0415 - as above
+
+    binary = BytesIO()
+    with path.open("rb") as source:
+        write_mo(binary, read_po(source))
+    binary.seek(0)
+    return GNUTranslations(binary)
+
+
+def _filled(text: str, values: Mapping[str, object]) -> str:
+    return text.format_map(values) if values else text
+
+
+class _Bracketed(NullTranslations):
+    """Marks whatever goes through it."""
+
+    def gettext(self, message: str) -> str:
+        return f"⟦{message}⟧"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == _ONE else msgid2)
+
+    def pgettext(self, context: str, message: str) -> str:
+        del context
+        return self.gettext(message)
+
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        del context
+        return self.ngettext(msgid1, msgid2, n)

@@ -1,0 +1,62 @@
+"""The base line of the throughput benchmark: MQTT client, routing and decoding, and nothing after.
+
+Run as ``python -m tests.benchmarks.decode_only DATA BROKER_URL``. It subscribes to the meters of the
+installation in the folder ``DATA`` as the bridge does, until a signal ends it.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+import logging
+from pathlib import Path
+import signal
+import sys
+from typing import Final
+
+from meter_bridge.commands.logs import set_up
+from meter_bridge.devices.base.driver import Item, Report
+from meter_bridge.devices.broker.connection import MqttConnection
+from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
+from meter_bridge.devices.registry import build_drivers
+from meter_bridge.engine.restore import load
+from meter_bridge.storage.database import reading
+from meter_bridge.storage.location import location_of
+
+_LOGGER: Final = logging.getLogger("meter_bridge.decode_only")
+
+
+class DecodeOnly:
+    """A connection to the broker whose reports are only counted."""
+
+    def __init__(self, broker: MqttSettings, addresses: Iterable[str]) -> None:
+        """Prepare the connection; it begins with ``connection.start()``."""
+        self.reports = 0
+        self.connected = asyncio.Event()
+        self.connection = MqttConnection(broker, build_drivers(addresses), self._count, self._changed)
+
+    def _count(self, items: Sequence[Item]) -> None:
+        self.reports += sum(isinstance(item, Report) for item in items)
+
+    def _changed(self, connected: bool) -> None:  # noqa: FBT001 - as the connection calls it
+        if connected:
+            self.connected.set()
+
+
+async def decode(data: Path, broker: MqttSettings) -> None:
+    """Receive and decode what the meters of an installation send, until a signal."""
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    with reading(location_of(data)) as reader, reader.connect() as stored:
+        installation = load(stored)
+    addresses = [*installation.by_energy, *installation.by_relay] if installation else []
+    base_line = DecodeOnly(broker, addresses)
+    base_line.connection.start()
+    await stop.wait()
+    await base_line.connection.stop()
+    messages = base_line.connection.messages
+    _LOGGER.info("Decoded %d reports of %d messages", base_line.reports, messages)
+
+
+if __name__ == "__main__":
+    set_up("INFO")
+    asyncio.run(decode(Path(sys.argv[1]), parse_broker_url(sys.argv[2])))

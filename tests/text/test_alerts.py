@@ -1,0 +1,73 @@
+"""Every alert can be told in every language, from its kind and its facts alone."""
+
+from typing import Final
+
+import pytest
+
+from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.text.alerts import TEXTS, Fact, alert_text
+from meter_bridge.text.languages import LANGUAGES
+
+FACTS: Final[dict[str, Fact]] = {
+    "name": "Flat 1",
+    "meter": "meter-1",
+    "slot": 2,
+    "reason": "disk full",
+    "currency": "ZAR",
+    "time_zone": "Africa/Johannesburg",
+    **dict.fromkeys(("left_amount", "threshold_amount", "limit_amount"), 4_000_000),
+    **dict.fromkeys(("charged_amount", "priced_amount"), 5_000_000),
+    **dict.fromkeys(("before_wh", "after_wh", "held_wh", "returned_wh", "now_wh", "usual_wh"), 12_500),
+    **dict.fromkeys(("missing_wh", "total_wh"), 1_000),
+    **dict.fromkeys(("limit_mw", "power_mw"), 3_500_000),
+    **dict.fromkeys(("cut_ms", "since_ms", "until_ms"), 1_793_548_800_000),
+    "voltage_mv": 260_000,
+    "days": "2.5",
+    "threshold_days": 3,
+    "percent": 250,
+    "units": 12,
+    "meters": 4,
+    "first_day": "2026-10-01",
+    "end_day": "2026-11-01",
+}
+EVERY: Final = [(kind, case) for kind in AlertKind for case in TEXTS[kind]]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind, case", EVERY)
+def test_an_alert_can_be_told(kind: AlertKind, case: str, language: str) -> None:
+    text = alert_text(kind, FACTS | {"case": case}, language)
+    assert text
+    assert "{" not in text
+    assert (text == alert_text(kind, FACTS | {"case": case})) == (language == "en")
+
+
+def test_facts_are_written_by_what_their_names_say() -> None:
+    assert alert_text("low_credit", FACTS) == "Flat 1: credit is low, ZAR 4.00 left (warning at ZAR 4.00)"
+    assert alert_text("low_credit", FACTS, "de") == (
+        "Flat 1: Das Guthaben ist niedrig, noch 4,00 ZAR (Warnung bei 4,00 ZAR)"
+    )
+    assert alert_text("cut_soon", FACTS) == (
+        "Flat 1: the credit is used up; supply will be cut at 1 Nov 2026, 18:00 unless somebody tops up"
+    )
+    assert alert_text("overload", FACTS) == "Flat 1: load of meter-1 is above its limit, 3,500 W"
+    assert alert_text("over_voltage", FACTS) == "Flat 1: voltage at meter-1 is above its limit, 260 V"
+
+
+def test_one_day_is_one_day() -> None:
+    assert "about 1 day (" in alert_text("days_left", FACTS | {"days": "1.0"})
+    assert "about 1.5 days (" in alert_text("days_left", FACTS | {"days": "1.5"})
+    assert "environ 1,5 jour (" in alert_text("days_left", FACTS | {"days": "1.5"}, "fr")
+
+
+def test_several_cases_are_several_sentences() -> None:
+    text = alert_text("protection_tripped", FACTS | {"case": "over_voltage locked"})
+    assert text == (
+        "Flat 1: supply is off, the voltage at meter-1 was above its limit, 260 V."
+        " It stays off until the landlord or caretaker resets it."
+    )
+
+
+def test_a_fact_that_is_missing_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        alert_text("low_credit", {"name": "Flat 1"})
