@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboard.text.translate import _
+from meter_bridge.devices.registry import families
 from meter_bridge.text.marks import N_
 
 
@@ -117,7 +118,6 @@ MADE_OF_NAMES: Final = (
     *(N_("Last top-up"), N_("14 days"), N_("overdrawn"), N_("this machine")),
 )
 """What pages put together of names in code and in tariffs."""
-FAMILIES: Final = {"tasmota": "Tasmota", "shelly": "Shelly", "zigbee2mqtt": "Zigbee2MQTT"}
 
 
 def supply_label(state: str | None) -> Label:
@@ -152,7 +152,8 @@ def split_label(part: str) -> str:
 
 def family_name(family: str) -> str:
     """Return a meter family as its makers write it."""
-    return FAMILIES.get(family, spelled(family).capitalize())
+    known = families().get(family)
+    return spelled(family).capitalize() if known is None else known.title
 
 
 def spelled(name: str) -> str:

@@ -36,7 +36,7 @@ class MeterPlan:
     """Energy that flows back (solar) is expected here and no sign of tampering."""
     without_bridge: WithoutBridge = WithoutBridge.HOLD
     rule_slot: int = DEFAULT_RULE_SLOT
-    """Where a device keeps its local cut-off (Tasmota's ``Rule1`` to ``Rule3``)."""
+    """Where a device keeps its local cut-off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ MAIN: Final = "main"
 OFFLINE_AFTER_S: Final = 900
 MOST_DAYS_LEFT: Final = 30
 RULE_SLOTS: Final = (1, 2, 3)
-"""Rule sets of a Tasmota device."""
+"""Places in a device where its local cut-off may be kept."""
 LOAD_RULE: Final = ProtectionRule(delay_ms=30_000, reset_after_ms=120_000)
 """How a load limit behaves where nothing else is written."""
 _POLICY: Final = Policy()

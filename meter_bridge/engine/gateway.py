@@ -8,12 +8,11 @@ from typing import Final
 
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.addresses import parse_address
-from meter_bridge.devices.base.driver import CutsLocally, Driver, Family, Publish, Sink
+from meter_bridge.devices.base.driver import CutsLocally, Driver, Link, LinkCutsLocally, Publish, Sink
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
-from meter_bridge.devices.registry import build_drivers
-from meter_bridge.devices.shelly.websocket import ShellyWebSocket
+from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.engine.state.model import CutOffSlot, Installation, Meter
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.shards import WHOLE, Shard
@@ -35,8 +34,8 @@ class Gateway:
     ) -> None:
         """Build the drivers; nothing connects before ``start``. Without settings there is no broker."""
         self._sink = sink
-        self._drivers: dict[Family, Driver] = {driver.family: driver for driver in build_drivers()}
-        self._links: dict[str, ShellyWebSocket] = {}
+        self._drivers: dict[str, Driver] = {driver.family: driver for driver in build_drivers()}
+        self._links: dict[str, Link] = {}
         self._link_settings: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._send_tasks: set[asyncio.Task[None]] = set()
@@ -100,7 +99,10 @@ class Gateway:
             _LOGGER.warning(
                 "%s: the environment variable %s with its password is not set", host, password_env
             )
-        link = ShellyWebSocket(host, addresses, password=password)
+        make_link = families()[parse_address(addresses[0]).family].link
+        if make_link is None:
+            return
+        link = make_link(host, addresses, password)
         self._links[host] = link
         self._link_settings[host] = (password_env, addresses)
         self._tasks[host] = asyncio.create_task(link.run(self._sink), name=f"link {host}")
@@ -128,6 +130,9 @@ class Gateway:
     ) -> bool:
         """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""
         address, slot = place
+        link = next((each for each in self._links.values() if address in each.addresses), None)
+        if isinstance(link, LinkCutsLocally):
+            return self._send_over(link, _cut_off_of(link, place, step, relay_address, limit_wh))
 
         def messages(driver: Driver) -> Sequence[Publish]:
             if not isinstance(driver, CutsLocally):
@@ -140,11 +145,11 @@ class Gateway:
 
         return self._publish(address, messages)
 
-    def _link(self, meter: Meter) -> ShellyWebSocket | None:
+    def _link(self, meter: Meter) -> Link | None:
         """Return the link of a meter with a host of its own."""
         return self._links.get(meter.plan.host) if meter.plan.host else None
 
-    def _send_over(self, link: ShellyWebSocket, sending: Coroutine[object, object, None]) -> bool:
+    def _send_over(self, link: Link, sending: Coroutine[object, object, None]) -> bool:
         """Send over a link; False while it is not connected."""
         if not link.connected:
             sending.close()
@@ -167,6 +172,18 @@ class Gateway:
 def _query_messages(address: str) -> Callable[[Driver], Sequence[Publish]]:
     """Return what asks a driver for the messages of a query."""
     return lambda driver: driver.query(address)
+
+
+def _cut_off_of(
+    link: LinkCutsLocally, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+) -> Coroutine[object, object, None]:
+    """Return what asks for, writes or withdraws a local cut-off over a link."""
+    address, slot = place
+    if step is CutOffRequest.ASK:
+        return link.ask_cut_off(address, slot)
+    if step is CutOffRequest.WITHDRAW or limit_wh is None:
+        return link.withdraw_cut_off(address, slot)
+    return link.write_cut_off(address, slot, relay_address, limit_wh)
 
 
 def _addresses(meter: Meter) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ import tempfile
 import time
 from typing import Final
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.clock import Clocks
@@ -83,7 +82,7 @@ class Stages:
         self._intake = self._engine.intake
         installation = self._engine.session.installation
         addresses = [*installation.by_energy_address, *installation.by_relay_address]
-        self._driver = build_drivers(addresses, families=[Family.TASMOTA])[0]
+        self._driver = build_drivers(addresses, names=["tasmota"])[0]
         self._topics = [f"tele/m{n}/SENSOR" for n in range(meters)]
         self.rows = 0
 

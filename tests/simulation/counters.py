@@ -7,7 +7,6 @@ from dataclasses import replace
 import random
 from typing import Final
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state import supply_document
@@ -47,7 +46,7 @@ class Counters:
         elif fault.kind == "counter jump":
             self._move(truth, lambda: truth.house.meter.raise_register(JUMP_WH), told=False)
         else:
-            told = fault.kind == "counter told" and truth.house.meter.family is Family.TASMOTA
+            told = fault.kind == "counter told" and truth.house.meter.family == "tasmota"
             self._move(truth, lambda: truth.house.meter.reset_register(with_witness=told), told=told)
 
     def _move(self, truth: Truth, move: Callable[[], None], *, told: bool) -> None:

@@ -16,12 +16,12 @@ from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.core.supply.local_cutoff import CutOffRequest, SlotState
-from meter_bridge.devices.base.driver import Family, Publish
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators import simulated_meter
-from meter_bridge.devices.simulators.tasmota import TasmotaMeter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule
+from meter_bridge.devices.tasmota.simulator import TasmotaMeter
 from meter_bridge.engine.ledger.emergency import set_emergency_selected
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state.model import CutOffSlot, Meter
@@ -62,7 +62,7 @@ class Plug(Recorder):
     def __post_init__(self) -> None:
         """Make the plug and tell the driver of it."""
         meter = simulated_meter(
-            "flat-1", Family.TASMOTA, load_w=3_600.0, interval_s=10.0, register_wh=START_WH, start_ms=NOON
+            "flat-1", "tasmota", load_w=3_600.0, interval_s=10.0, register_wh=START_WH, start_ms=NOON
         )
         assert isinstance(meter, TasmotaMeter)
         self.meter = meter
