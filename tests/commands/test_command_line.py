@@ -11,7 +11,7 @@ import pytest
 from meter_bridge import app
 from meter_bridge.api.http.unix_socket import SOCKET_NAME
 from meter_bridge.cli import SUMMARIES, main
-from meter_bridge.commands import connection
+from meter_bridge.commands import connection, offline as offline_command
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
 from meter_bridge.commands.output import duration, plain, table
 from meter_bridge.config.settings import Settings

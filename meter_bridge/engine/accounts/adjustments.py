@@ -8,7 +8,7 @@ from meter_bridge.core.ledger.credit import spend
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry, other_account
-from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
+from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import settle_all
 from meter_bridge.engine.state.events import entry_id
@@ -220,23 +220,3 @@ def write_off(
     postings = journal.entry(account.site.currency, {bucket: amount}, against=Bucket.WRITE_OFF)
     entry = Entry(EntryKind.WRITE_OFF, postings, f"Write-off: {what}", detail)
     return book_entry(session, account, unit, entry)
-
-
-def refund(account: Account, request: requests.Refund) -> Refund:
-    """Return the refund that is asked for."""
-    return Refund(parsed_amount(account, request.amount), request)
-
-
-def correction(account: Account, request: requests.Correction) -> Correction:
-    """Return the correction that is asked for."""
-    return Correction(parsed_amount(account, request.amount), request)
-
-
-def transfer(account: Account, request: requests.Transfer) -> Transfer:
-    """Return the transfer that is asked for."""
-    return Transfer(parsed_amount(account, request.amount), request)
-
-
-def written_off(account: Account, request: requests.WriteOff) -> WriteOff:
-    """Return the write-off that is asked for."""
-    return WriteOff(None if request.amount is None else parsed_amount(account, request.amount), request)
