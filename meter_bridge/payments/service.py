@@ -1,7 +1,7 @@
 """Payments beside a session, as the API sees them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.secret_key import SecretKey
@@ -19,24 +19,17 @@ from meter_bridge.payments.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import VoucherBatchService
 from meter_bridge.payments.vouchers.redemption import VoucherRedemption
 from meter_bridge.protocol.messages import Role, TopUpResult
-from meter_bridge.protocol.payment_requests import PaymentDecision, PaymentOrder, ReconcileQuery
+from meter_bridge.protocol.payment_requests import PaymentOrder, ReconcileQuery
 from meter_bridge.protocol.payments import (
     KeypadTokenKind,
     KeypadTokens,
-    NewVouchers,
-    PaymentDecided,
     PaymentHeard,
     PaymentList,
     PaymentOptions,
     PaymentView,
     Reconciliation,
     TopUpPreview,
-    VoucherBatches,
-    VoucherList,
-    VouchersChanged,
-    WaitingPayments,
 )
-from meter_bridge.protocol.voucher_requests import VoucherOrder
 
 type FindAccount = Callable[[Actor, str], Account]
 """Returns an account that an actor may see; raises ``RequestRefused`` for any other."""
@@ -57,32 +50,10 @@ class Payments:
         self._session = session
         self._find_account = find_account
         self.orders = OrderService(session, operations, file)
-        self._manual_review = ManualReview(session, operations, self.orders, find_account)
+        self.review = ManualReview(session, operations, self.orders, find_account)
         self._keypads = KeypadTokenIssuer(session, file.keypads)
-        self._voucher_batches = VoucherBatchService(session, key)
+        self.vouchers = VoucherBatchService(session, key)
         self._voucher_redemption = VoucherRedemption(session, operations, key)
-
-    async def create_vouchers(self, actor: Actor, order: VoucherOrder) -> NewVouchers:
-        """Make vouchers; their codes are shown this once."""
-        return await self._voucher_batches.create(actor, order)
-
-    async def vouchers(self, actor: Actor) -> VoucherBatches:
-        """Return the batches of vouchers that the actor may see, newest first."""
-        return await self._voucher_batches.batches(actor)
-
-    async def voucher_batch(self, actor: Actor, batch_id: str) -> VoucherList:
-        """Return the vouchers of a batch."""
-        return await self._voucher_batches.batch(actor, batch_id)
-
-    async def sell_vouchers(self, actor: Actor, serials: Sequence[str], *, to: str) -> VouchersChanged:
-        """Note vouchers as sold, each once."""
-        return await self._voucher_batches.sell(actor, serials, to)
-
-    async def block_vouchers(
-        self, actor: Actor, serials: Sequence[str], batch_id: str | None, *, reason: str
-    ) -> VouchersChanged:
-        """Block vouchers, or all of a batch that were not used."""
-        return await self._voucher_batches.block(actor, serials, batch_id, reason)
 
     async def redeem_voucher(
         self, actor: Actor, account_id: str, code: str, *, key: str
@@ -144,14 +115,6 @@ class Payments:
             return reconcile(provider_id, file, books, query.first, query.last)
 
         return await asyncio.to_thread(compare)
-
-    async def waiting_payments(self, actor: Actor) -> WaitingPayments:
-        """Return what waits for a person."""
-        return await self._manual_review.waiting(actor)
-
-    async def decide_payment(self, actor: Actor, decision: PaymentDecision) -> PaymentDecided:
-        """Credit or dismiss a payment that waits."""
-        return await self._manual_review.decide(actor, decision)
 
     async def tick(self) -> None:
         """Let time pass."""

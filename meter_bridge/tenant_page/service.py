@@ -6,7 +6,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
-from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
+from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.tenant_page.contacts import read_settings, save_settings
 from meter_bridge.tenant_page.sign_in import CustomerSignIn
 
@@ -21,32 +21,12 @@ class TenantPage:
         self._session = session
         self._find_account = account
         self._address = address
-        self._sign_in = CustomerSignIn(session, key, address, account)
+        self.access = CustomerSignIn(session, key, address, account)
 
     @property
     def secure(self) -> bool:
         """Say whether customers reach the page over TLS, be it a proxy's."""
         return self._address is not None and self._address.startswith("https://")
-
-    async def make_access(self, actor: Actor, account_id: str) -> AccessView:
-        """Make a code and a link for a customer, in place of those there were."""
-        return await self._sign_in.create_access(actor, account_id)
-
-    async def revoke_access(self, actor: Actor, account_id: str) -> None:
-        """End a customer's access and sessions."""
-        await self._sign_in.revoke_access(actor, account_id)
-
-    async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
-        """Let a customer in by number and code; return the session's cookie beside it."""
-        return await self._sign_in.sign_in(number, code, peer)
-
-    async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:
-        """Let a customer in by a link."""
-        return await self._sign_in.sign_in_by_link(secret)
-
-    def actor_of(self, cookie: str) -> Actor | None:
-        """Return the customer of a session, or None."""
-        return self._sign_in.actor_of(cookie)
 
     async def notification_settings(self, actor: Actor, account_id: str) -> NotificationSettings:
         """Return how a customer wants to be told of things."""

@@ -29,7 +29,9 @@ from meter_bridge.engine.stream.feed import Feed
 from meter_bridge.engine.supply.service import SupplyService
 from meter_bridge.errors import RequestRefused
 from meter_bridge.notify.service import Notices
+from meter_bridge.payments.orders.manual_review import ManualReview
 from meter_bridge.payments.service import Payments
+from meter_bridge.payments.vouchers.batches import VoucherBatchService
 from meter_bridge.protocol.answers import ApplyResult, ReadingOutcome, ReadingResult
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.protocol.messages import (
@@ -81,6 +83,7 @@ from meter_bridge.protocol.requests import OperationRequest
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 from meter_bridge.runtime.application import Application
 from meter_bridge.tenant_page.service import TenantPage
+from meter_bridge.tenant_page.sign_in import CustomerSignIn
 from tests.api.factories import (
     ACTORS,
     INFO,
@@ -575,37 +578,72 @@ class _Stream(_Fake, Feed):
         )
 
 
-class _Payments(_Fake, Payments):
-    issuer = "Rose Street Properties"
-    create_vouchers = _answering(
-        "create_vouchers", NewVouchers(BATCH, (NewVoucher(VOUCHER.serial, VOUCHER_CODE),))
-    )
-    vouchers = _answering("vouchers", VoucherBatches((BATCH,)))
-    start_payment = _answering("start_payment", (PAYMENT, False))
-    payments = _answering("payments", PaymentList((PAYMENT,)))
-    payment = _answering("payment", PAYMENT)
-    keypad_tokens = _answering("keypad_tokens", KeypadTokens(serial="000123", unit_wh=100, tokens=()))
-    waiting_payments = _answering("waiting_payments", WaitingPayments((WAITING,)))
-    reconcile = _answering("reconcile", RECONCILIATION)
+class _Vouchers(_Fake, VoucherBatchService):
+    create = _answering("create_vouchers", NewVouchers(BATCH, (NewVoucher(VOUCHER.serial, VOUCHER_CODE),)))
+    batches = _answering("vouchers", VoucherBatches((BATCH,)))
 
     @override
-    async def voucher_batch(self, actor: Actor, batch_id: str) -> VoucherList:
+    async def batch(self, actor: Actor, batch_id: str) -> VoucherList:
         self.bridge.asked("voucher_batch")
         if batch_id != BATCH.id:
             raise RequestRefused(ErrorCode.NOT_FOUND, f"there is no batch {batch_id!r}", field="batch")
         return VoucherList(BATCH, (VOUCHER,))
 
     @override
-    async def sell_vouchers(self, actor: Actor, serials: Sequence[str], *, to: str) -> VouchersChanged:
+    async def sell(self, actor: Actor, serials: Sequence[str], *, to: str) -> VouchersChanged:
         self.bridge.asked("sell_vouchers")
         return VouchersChanged(tuple(serials))
 
     @override
-    async def block_vouchers(
+    async def block(
         self, actor: Actor, serials: Sequence[str], batch_id: str | None, *, reason: str
     ) -> VouchersChanged:
         self.bridge.asked("block_vouchers")
         return VouchersChanged((*serials, VOUCHER.serial) if batch_id else tuple(serials))
+
+
+class _Review(_Fake, ManualReview):
+    waiting = _answering("waiting_payments", WaitingPayments((WAITING,)))
+
+    @override
+    async def decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
+        self.bridge.asked("decide_payment")
+        entry = "entry-9" if asked.decision == "credit" else None
+        return PaymentDecided(
+            provider=asked.provider, payment=asked.payment, decision=asked.decision, top_up=entry
+        )
+
+
+class _Access(_Fake, CustomerSignIn):
+    make = _answering("make_access", ACCESS)
+    revoke = _answering("revoke_access", None)
+    sign_in_by_link = _answering("sign_in_by_link", (SignedIn(account_id="flat-1"), COOKIE))
+
+    @override
+    async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
+        self.bridge.asked("sign_in")
+        if (number, code) != ("Flat 1", CODE):
+            raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "these do not go together", field="code")
+        return SignedIn(account_id="flat-1"), COOKIE
+
+    @override
+    def actor_of(self, cookie: str) -> Actor | None:
+        return ACTORS["tenant"] if cookie == COOKIE else None
+
+
+class _Payments(_Fake, Payments):
+    issuer = "Rose Street Properties"
+    start_payment = _answering("start_payment", (PAYMENT, False))
+    payments = _answering("payments", PaymentList((PAYMENT,)))
+    payment = _answering("payment", PAYMENT)
+    keypad_tokens = _answering("keypad_tokens", KeypadTokens(serial="000123", unit_wh=100, tokens=()))
+    reconcile = _answering("reconcile", RECONCILIATION)
+
+    def __init__(self, bridge: StandIn) -> None:
+        """Keep the stand-in, and bring the services within."""
+        super().__init__(bridge)
+        self.vouchers = _Vouchers(bridge)
+        self.review = _Review(bridge)
 
     @override
     async def redeem_voucher(
@@ -636,14 +674,6 @@ class _Payments(_Fake, Payments):
             raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "there is no signature")
         return PaymentHeard(1)
 
-    @override
-    async def decide_payment(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
-        self.bridge.asked("decide_payment")
-        entry = "entry-9" if asked.decision == "credit" else None
-        return PaymentDecided(
-            provider=asked.provider, payment=asked.payment, decision=asked.decision, top_up=entry
-        )
-
 
 class _Notices(_Fake, Notices):
     notices = _answering("notices", NoticeList(notices=(NOTICE,)))
@@ -657,21 +687,12 @@ class _Notices(_Fake, Notices):
 
 class _Page(_Fake, TenantPage):
     secure = False
-    make_access = _answering("make_access", ACCESS)
-    revoke_access = _answering("revoke_access", None)
-    sign_in_by_link = _answering("sign_in_by_link", (SignedIn(account_id="flat-1"), COOKIE))
     notification_settings = _answering("notification_settings", NotificationSettings())
 
-    @override
-    async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
-        self.bridge.asked("sign_in")
-        if (number, code) != ("Flat 1", CODE):
-            raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "these do not go together", field="code")
-        return SignedIn(account_id="flat-1"), COOKIE
-
-    @override
-    def actor_of(self, cookie: str) -> Actor | None:
-        return ACTORS["tenant"] if cookie == COOKIE else None
+    def __init__(self, bridge: StandIn) -> None:
+        """Keep the stand-in, and bring the services within."""
+        super().__init__(bridge)
+        self.access = _Access(bridge)
 
     @override
     async def set_notification_settings(

@@ -152,9 +152,9 @@ async def test_a_landlord_of_one_site_credits_no_payment_of_a_site_of_another_sh
     payments = pair.owners[0].app.payments
     asked = PaymentDecision(provider="till", payment="p1", decision="credit", account="n2", reason="asked")
     with pytest.raises(RequestRefused, match="does not wait for a decision"):
-        await payments.decide_payment(Actor("north", Role.LANDLORD, frozenset({"north"})), asked)
+        await payments.review.decide(Actor("north", Role.LANDLORD, frozenset({"north"})), asked)
     assert booked(pair, "n2") == []
-    await payments.decide_payment(Actor("both", Role.LANDLORD, frozenset({"north", "south"})), asked)
+    await payments.review.decide(Actor("both", Role.LANDLORD, frozenset({"north", "south"})), asked)
     assert booked(pair, "n2") == [("credit", 0)]
 
 

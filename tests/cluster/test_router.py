@@ -139,7 +139,7 @@ async def test_a_tenant_sees_the_own_account_alone_at_every_worker(pair: Pair) -
 @pytest.mark.both_databases
 @pytest.mark.invariant(15)
 async def test_a_customer_comes_in_at_any_worker_and_sees_the_own_account_alone(pair: Pair) -> None:
-    made = await pair.owners[1].app.page.make_access(LANDLORD, "s1")
+    made = await pair.owners[1].app.page.access.create_access(LANDLORD, "s1")
     for which in (0, 1):
         async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
             address, marked = pair.urls[which] + "/api/v1/page/sign-in", {"Prepaid-Page": "1"}

@@ -37,7 +37,7 @@ async def sign_in(pair: Pair, which: int, number: str, code: str) -> int:
 async def test_who_guesses_the_code_of_any_shard_is_not_heard_when_it_is_right_at_last(
     pair: Pair, account: str, shard: int, which: int
 ) -> None:
-    made = await pair.owners[shard].app.page.make_access(LANDLORD, account)
+    made = await pair.owners[shard].app.page.access.create_access(LANDLORD, account)
     guesses = [await sign_in(pair, which, account, f"GUESS{n}") for n in range(MAX_PER_NUMBER_AND_PEER)]
     assert guesses == [401] * MAX_PER_NUMBER_AND_PEER
     assert [await sign_in(pair, each, account, made.code) for each in (0, 1)] == [429, 429]

@@ -219,7 +219,7 @@ class World:
     async def _sell_vouchers(self, app: Application) -> None:
         """Sell each voucher to two customers, who cannot both have it."""
         order = VoucherOrder(count=3 * len(self.customers), amount=VOUCHER)
-        sold = await app.payments.create_vouchers(LANDLORD, order)
+        sold = await app.payments.vouchers.create(LANDLORD, order)
         redeemed: dict[str, str] = {}
         for customer in self.customers:
             customer.redeemed = redeemed

@@ -28,14 +28,14 @@ async def street(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def card(street: House, account: str = "flat-1") -> AccessView:
-    made = await street.app.page.make_access(LANDLORD, account)
+    made = await street.app.page.access.create_access(LANDLORD, account)
     await street.settle()
     return made
 
 
 async def refusal(street: House, number: str, code: str, peer: str | None = PEER) -> RequestRefused:
     with pytest.raises(RequestRefused) as error:
-        await street.app.page.sign_in(number, code, peer)
+        await street.app.page.access.sign_in(number, code, peer)
     return error.value
 
 
@@ -50,19 +50,19 @@ async def test_a_customer_comes_in_by_room_or_meter_number_and_code_however_type
 ) -> None:
     made = await card(street)
     for code in (made.code, made.code.lower().replace("-", " "), made.code.replace("-", "")):
-        who, cookie = await street.app.page.sign_in(number, code, PEER)
+        who, cookie = await street.app.page.access.sign_in(number, code, PEER)
         assert who.account_id == "flat-1"
-        actor = street.app.page.actor_of(cookie)
+        actor = street.app.page.access.actor_of(cookie)
         assert actor is not None
         assert [each.id for each in street.app.accounts.views(actor)] == ["flat-1"]
 
 
 async def test_a_link_opens_the_page_without_typing(street: House) -> None:
     made = await card(street)
-    who, _ = await street.app.page.sign_in_by_link(made.secret)
+    who, _ = await street.app.page.access.sign_in_by_link(made.secret)
     assert who.account_id == "flat-1"
     with pytest.raises(RequestRefused, match="not good any more"):
-        await street.app.page.sign_in_by_link("0" * 40)
+        await street.app.page.access.sign_in_by_link("0" * 40)
 
 
 async def test_a_code_opens_the_room_that_it_was_made_for_alone(street: House) -> None:
@@ -88,14 +88,14 @@ async def test_ten_thousand_guesses_at_one_room_hear_five_answers_an_hour(street
     assert codes.count(ErrorCode.NOT_AUTHENTICATED) == 5
     assert (await refusal(street, "flat-1", made.code)).code is ErrorCode.TOO_MANY_REQUESTS
     street.time.forward(HOUR)
-    await street.app.page.sign_in("flat-1", made.code, PEER)
+    await street.app.page.access.sign_in("flat-1", made.code, PEER)
 
 
 async def test_ten_thousand_rooms_asked_for_from_one_place_hear_twenty_answers(street: House) -> None:
     made = await card(street)
     codes = [(await refusal(street, f"room {n}", made.code)).code for n in range(10_000)]
     assert codes.count(ErrorCode.NOT_AUTHENTICATED) == 20
-    await street.app.page.sign_in("flat-1", made.code, "203.0.113.8")
+    await street.app.page.access.sign_in("flat-1", made.code, "203.0.113.8")
 
 
 async def test_ten_thousand_places_guessing_at_one_room_hear_thirty_answers(street: House) -> None:
@@ -105,7 +105,7 @@ async def test_ten_thousand_places_guessing_at_one_room_hear_thirty_answers(stre
         for n in range(10_000)
     ]
     assert heard.count(ErrorCode.NOT_AUTHENTICATED) == 30
-    who, _ = await street.app.page.sign_in_by_link(made.secret)
+    who, _ = await street.app.page.access.sign_in_by_link(made.secret)
     assert who.account_id == "flat-1"
 
 
@@ -124,7 +124,7 @@ async def test_a_restart_frees_nobody_who_guesses(tmp_path: Path) -> None:
     async with opened(tmp_path, VirtualTime(NOON + HOUR)) as again:
         assert (await refusal(again, "flat-1", made.code)).code is ErrorCode.TOO_MANY_REQUESTS
     async with opened(tmp_path, VirtualTime(NOON + HOUR + 5 * 60_000)) as again:
-        await again.app.page.sign_in("flat-1", made.code, PEER)
+        await again.app.page.access.sign_in("flat-1", made.code, PEER)
 
 
 async def test_who_has_shown_the_right_code_begins_anew_after_a_restart_too(tmp_path: Path) -> None:
@@ -132,10 +132,10 @@ async def test_who_has_shown_the_right_code_begins_anew_after_a_restart_too(tmp_
         made = await card(street)
         for n in range(4):
             await refusal(street, "flat-1", f"{n:08d}")
-        await street.app.page.sign_in("flat-1", made.code, PEER)
+        await street.app.page.access.sign_in("flat-1", made.code, PEER)
     async with opened(tmp_path, VirtualTime(NOON + 1_000)) as again:
         assert (await refusal(again, "flat-1", "one more")).code is ErrorCode.NOT_AUTHENTICATED
-        await again.app.page.sign_in("flat-1", made.code, PEER)
+        await again.app.page.access.sign_in("flat-1", made.code, PEER)
 
 
 async def test_what_is_stored_of_guesses_is_little_and_goes_by_itself(street: House) -> None:
@@ -150,10 +150,10 @@ async def test_what_is_stored_of_guesses_is_little_and_goes_by_itself(street: Ho
 
 async def test_a_session_that_began_before_a_lock_goes_on(street: House) -> None:
     made = await card(street)
-    _, cookie = await street.app.page.sign_in("flat-1", made.code, PEER)
+    _, cookie = await street.app.page.access.sign_in("flat-1", made.code, PEER)
     for n in range(40):
         await refusal(street, "flat-1", f"{n:08d}")
-    assert street.app.page.actor_of(cookie) is not None
+    assert street.app.page.access.actor_of(cookie) is not None
 
 
 async def test_a_lock_is_on_record_and_a_thousand_more_tries_add_nothing(street: House) -> None:
@@ -165,12 +165,12 @@ async def test_a_lock_is_on_record_and_a_thousand_more_tries_add_nothing(street:
 @pytest.mark.both_databases
 async def test_a_new_card_ends_the_old_one_and_every_session_that_began_with_it(street: House) -> None:
     old = await card(street)
-    _, cookie = await street.app.page.sign_in("flat-1", old.code, PEER)
+    _, cookie = await street.app.page.access.sign_in("flat-1", old.code, PEER)
     new = await card(street)
-    assert street.app.page.actor_of(cookie) is None
+    assert street.app.page.access.actor_of(cookie) is None
     assert (await refusal(street, "flat-1", old.code)).code is ErrorCode.NOT_AUTHENTICATED
-    await street.app.page.sign_in("flat-1", new.code, PEER)
-    await street.app.page.revoke_access(LANDLORD, "flat-1")
+    await street.app.page.access.sign_in("flat-1", new.code, PEER)
+    await street.app.page.access.revoke_access(LANDLORD, "flat-1")
     await street.settle()
     assert (await refusal(street, "flat-1", new.code)).code is ErrorCode.NOT_AUTHENTICATED
 
@@ -178,17 +178,17 @@ async def test_a_new_card_ends_the_old_one_and_every_session_that_began_with_it(
 @pytest.mark.invariant(15)
 async def test_who_moved_out_sees_nothing_of_who_moved_in(street: House) -> None:
     made = await card(street)
-    _, cookie = await street.app.page.sign_in("flat-1", made.code, PEER)
-    actor = street.app.page.actor_of(cookie)
+    _, cookie = await street.app.page.access.sign_in("flat-1", made.code, PEER)
+    actor = street.app.page.access.actor_of(cookie)
     assert actor is not None
     wanted = NotificationSettings(email="old@example.org")
     await street.app.page.set_notification_settings(actor, "flat-1", wanted)
     await operate(street, MoveOut(remainder="refund", reason="gone"))
-    assert street.app.page.actor_of(cookie) is None
+    assert street.app.page.access.actor_of(cookie) is None
     await operate(street, MoveIn(customer="N. Next", opening_credit="10.00"))
-    assert street.app.page.actor_of(cookie) is None
+    assert street.app.page.access.actor_of(cookie) is None
     with pytest.raises(RequestRefused):
-        await street.app.page.sign_in_by_link(made.secret)
+        await street.app.page.access.sign_in_by_link(made.secret)
     assert await street.app.page.notification_settings(LANDLORD, "flat-1") == NotificationSettings()
 
 
@@ -197,20 +197,20 @@ async def test_accesses_and_sessions_outlive_a_restart_and_nothing_stored_holds_
 ) -> None:
     async with house(tmp_path, TWO) as street:
         made = await card(street)
-        _, cookie = await street.app.page.sign_in("flat-1", made.code, PEER)
+        _, cookie = await street.app.page.access.sign_in("flat-1", made.code, PEER)
         stored = "".join(str(street.rows(f"SELECT * FROM {each}")) for each in ("tenant_access", "event"))
         for secret in (made.code, made.code.replace("-", ""), made.secret, cookie):
             assert secret not in stored
     async with opened(tmp_path, VirtualTime(NOON + HOUR)) as again:
-        assert again.app.page.actor_of(cookie) is not None
-        await again.app.page.sign_in("flat-1", made.code, PEER)
+        assert again.app.page.access.actor_of(cookie) is not None
+        await again.app.page.access.sign_in("flat-1", made.code, PEER)
 
 
 async def test_a_session_ends_by_itself(street: House) -> None:
     made = await card(street)
-    _, cookie = await street.app.page.sign_in("flat-1", made.code, PEER)
+    _, cookie = await street.app.page.access.sign_in("flat-1", made.code, PEER)
     street.time.forward(session.DAYS * 24 * HOUR)
-    assert street.app.page.actor_of(cookie) is None
+    assert street.app.page.access.actor_of(cookie) is None
 
 
 @given(at=st.integers(0, 90), sign=st.characters(codec="ascii"))
@@ -227,7 +227,9 @@ def test_a_cookie_with_one_changed_sign_is_none(at: int, sign: str) -> None:
 
 async def test_many_at_once_come_in(street: House) -> None:
     made = await card(street)
-    found = await asyncio.gather(*(street.app.page.sign_in("flat-1", made.code, PEER) for _ in range(50)))
+    found = await asyncio.gather(
+        *(street.app.page.access.sign_in("flat-1", made.code, PEER) for _ in range(50))
+    )
     assert {who.account_id for who, _ in found} == {"flat-1"}
 
 

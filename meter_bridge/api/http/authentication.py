@@ -44,7 +44,7 @@ def actor_of(request: web.Request, app: Application) -> Actor:
 
 def _customer(request: web.Request, app: Application) -> Actor:
     """Return the customer of a session of the tenant's page."""
-    actor = app.page.actor_of(request.cookies[SESSION_COOKIE])
+    actor = app.page.access.actor_of(request.cookies[SESSION_COOKIE])
     if actor is None:
         raise RequestRefused(
             ErrorCode.NOT_AUTHENTICATED,

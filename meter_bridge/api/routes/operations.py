@@ -1,6 +1,5 @@
 """Operations on an account's books, each once for each key: refunds, debts, customers who move."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -22,24 +21,40 @@ _ALWAYS: Final = (
     ErrorCode.IDEMPOTENCY_CONFLICT,
     ErrorCode.STORAGE_UNAVAILABLE,
 )
-type _Handler = Callable[[Call], Awaitable[Reply]]
 
 
 def _operation(
     path: str,
+    name: str,
+    summary: str,
     example: requests.OperationRequest,
-    *refusals: ErrorCode,
+    *,
+    noun: str,
+    refusals: tuple[ErrorCode, ...] = (),
     rights: Rights = LANDLORD,
-) -> Callable[[_Handler], Endpoint]:
-    """Declare a route that carries out the operation whose request the example shows."""
-    return endpoint(
-        "POST",
-        f"/api/v1/accounts/{{id}}/{path}",
+) -> Endpoint:
+    """Return the route that carries out the operation whose request the example shows."""
+    body = type(example)
+
+    async def carry_out(call: Call) -> Reply:
+        account = account_in_reach(call)
+        key = idempotency_key(call, noun)
+        request = await call.body(body)
+        result, replayed = await call.app.accounts.operate(call.actor, account.id, request, key=key)
+        if replayed:
+            return Reply(result, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
+        return Reply(result, HTTPStatus.CREATED)
+
+    carry_out.__name__, carry_out.__doc__ = name, summary
+    return Endpoint(
+        method="POST",
+        path=f"/api/v1/accounts/{{id}}/{path}",
         rights=rights,
+        handler=carry_out,
         answer=OperationResult,
         status=HTTPStatus.CREATED,
         other_status={HTTPStatus.OK: SEEN_BEFORE},
-        body=type(example),
+        body=body,
         headers=HEADERS,
         example=example,
         answer_example=BOOKED,
@@ -47,148 +62,124 @@ def _operation(
     )
 
 
-async def _carry_out(call: Call, what: str) -> Reply:
-    """Ask the engine for what the request's body says."""
-    account = account_in_reach(call)
-    key = idempotency_key(call, what)
-    body: type[requests.OperationRequest] | None = call.endpoint.body
-    assert body is not None, "every operation has a body"
-    asked = await call.body(body)
-    result, replayed = await call.app.accounts.operate(call.actor, account.id, asked, key=key)
-    if replayed:
-        return Reply(result, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
-    return Reply(result, HTTPStatus.CREATED)
-
-
-@_operation(
-    "refunds",
-    requests.Refund(amount="50.00", reason="moves away", reference="eft 7"),
-    ErrorCode.AMOUNT_OUT_OF_RANGE,
-)
-async def refund(call: Call) -> Reply:
-    """Refund money to the customer, at most the balance."""
-    return await _carry_out(call, "a refund")
-
-
-@_operation(
-    "corrections",
-    requests.Correction(amount="-12.50", reason="meter of the neighbour was read"),
-    ErrorCode.AMOUNT_OUT_OF_RANGE,
-)
-async def correction(call: Call) -> Reply:
-    """Correct the balance, either way; money that comes in repays emergency credit first."""
-    return await _carry_out(call, "a correction")
-
-
-@_operation(
-    "repricings",
-    requests.Repricing(day="2026-06-20", version="home@2026-07-01", reason="published late"),
-)
-async def repricing(call: Call) -> Reply:
-    """Price a past billing period with another price list; the difference becomes a correction."""
-    return await _carry_out(call, "a repricing")
-
-
-@_operation(
-    "transfers",
-    requests.Transfer(to="flat-7", amount="20.00", reason="moved rooms"),
-    ErrorCode.AMOUNT_OUT_OF_RANGE,
-)
-async def transfer(call: Call) -> Reply:
-    """Transfer credit to another account of the same currency, in one transaction."""
-    return await _carry_out(call, "a transfer")
-
-
-@_operation(
-    "reversals",
-    requests.Reversal(entry="entry-12", reason="cheque bounced"),
-    ErrorCode.ALREADY_REVERSED,
-    ErrorCode.CONFLICT,
-)
-async def reversal(call: Call) -> Reply:
-    """Reverse a top-up or a charge, once: its split is undone in reverse order."""
-    return await _carry_out(call, "a reversal")
-
-
-@_operation(
-    "write-offs",
-    requests.WriteOff(reason="agreed", debt="arrears-2025", amount="20.00"),
-    ErrorCode.AMOUNT_OUT_OF_RANGE,
-)
-async def write_off(call: Call) -> Reply:
-    """Write off what is owed of a debt, or of the arrears, in whole or in part."""
-    return await _carry_out(call, "a write-off")
-
-
-@_operation(
-    "debts",
-    requests.OpenDebt(
-        debt="arrears-2025", description="Arrears of 2025", amount="350.00", reason="agreed", rate="3.50"
+OPERATIONS: Final[tuple[Endpoint, ...]] = (
+    _operation(
+        "refunds",
+        "refund",
+        "Refund money to the customer, at most the balance.",
+        requests.Refund(amount="50.00", reason="moves away", reference="eft 7"),
+        noun="a refund",
+        refusals=(ErrorCode.AMOUNT_OUT_OF_RANGE,),
     ),
-    ErrorCode.AMOUNT_OUT_OF_RANGE,
-    ErrorCode.CONFLICT,
+    _operation(
+        "corrections",
+        "correction",
+        "Correct the balance, either way; money that comes in repays emergency credit first.",
+        requests.Correction(amount="-12.50", reason="meter of the neighbour was read"),
+        noun="a correction",
+        refusals=(ErrorCode.AMOUNT_OUT_OF_RANGE,),
+    ),
+    _operation(
+        "repricings",
+        "repricing",
+        "Price a past billing period with another price list; the difference becomes a correction.",
+        requests.Repricing(day="2026-06-20", version="home@2026-07-01", reason="published late"),
+        noun="a repricing",
+    ),
+    _operation(
+        "transfers",
+        "transfer",
+        "Transfer credit to another account of the same currency, in one transaction.",
+        requests.Transfer(to="flat-7", amount="20.00", reason="moved rooms"),
+        noun="a transfer",
+        refusals=(ErrorCode.AMOUNT_OUT_OF_RANGE,),
+    ),
+    _operation(
+        "reversals",
+        "reversal",
+        "Reverse a top-up or a charge, once: its split is undone in reverse order.",
+        requests.Reversal(entry="entry-12", reason="cheque bounced"),
+        noun="a reversal",
+        refusals=(
+            ErrorCode.ALREADY_REVERSED,
+            ErrorCode.CONFLICT,
+        ),
+    ),
+    _operation(
+        "write-offs",
+        "write_off",
+        "Write off what is owed of a debt, or of the arrears, in whole or in part.",
+        requests.WriteOff(reason="agreed", debt="arrears-2025", amount="20.00"),
+        noun="a write-off",
+        refusals=(ErrorCode.AMOUNT_OUT_OF_RANGE,),
+    ),
+    _operation(
+        "debts",
+        "open_debt",
+        "Open a debt that is recovered per local day, week or month, out of top-ups, or both.",
+        requests.OpenDebt(
+            debt="arrears-2025", description="Arrears of 2025", amount="350.00", reason="agreed", rate="3.50"
+        ),
+        noun="a debt",
+        refusals=(
+            ErrorCode.AMOUNT_OUT_OF_RANGE,
+            ErrorCode.CONFLICT,
+        ),
+    ),
+    _operation(
+        "debts/change",
+        "change_debt",
+        "Change how a debt is recovered; what is owed stays.",
+        requests.ChangeDebt(debt="arrears-2025", reason="agreed", percent="10", cap="5.00"),
+        noun="a change of a debt",
+    ),
+    _operation(
+        "debts/close",
+        "close_debt",
+        "Close a debt; what is still owed is written off.",
+        requests.CloseDebt(debt="arrears-2025", reason="forgiven"),
+        noun="closing a debt",
+    ),
+    _operation(
+        "emergency-credit",
+        "select_emergency_credit",
+        "Select emergency credit, as the customer or on the customer's behalf.",
+        requests.SelectEmergencyCredit(),
+        noun="the choice of emergency credit",
+        refusals=(ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,),
+        rights=LANDLORD_AND_TENANT,
+    ),
+    _operation(
+        "move-out",
+        "move_out",
+        "Make the final settlement with a customer who moves out, and revoke the tenant's access.",
+        requests.MoveOut(reason="end of lease", remainder="refund"),
+        noun="moving out",
+        refusals=(ErrorCode.CONFLICT,),
+    ),
+    _operation(
+        "move-in",
+        "move_in",
+        "Move the next customer in, with a fresh ledger.",
+        requests.MoveIn(customer="N. Dlamini", opening_credit="20.00"),
+        noun="moving in",
+        refusals=(
+            ErrorCode.AMOUNT_OUT_OF_RANGE,
+            ErrorCode.CONFLICT,
+        ),
+    ),
+    _operation(
+        "settlements",
+        "settle",
+        "Settle with a former customer; the present customer is not affected.",
+        requests.Settlement(tenancy=1, how="paid", reason="paid by instalments", amount="25.00"),
+        noun="a settlement",
+        refusals=(
+            ErrorCode.AMOUNT_OUT_OF_RANGE,
+            ErrorCode.CONFLICT,
+        ),
+    ),
 )
-async def open_debt(call: Call) -> Reply:
-    """Open a debt that is recovered per local day, week or month, out of top-ups, or both."""
-    return await _carry_out(call, "a debt")
-
-
-@_operation(
-    "debts/change",
-    requests.ChangeDebt(debt="arrears-2025", reason="agreed", percent="10", cap="5.00"),
-)
-async def change_debt(call: Call) -> Reply:
-    """Change how a debt is recovered; what is owed stays."""
-    return await _carry_out(call, "a change of a debt")
-
-
-@_operation("debts/close", requests.CloseDebt(debt="arrears-2025", reason="forgiven"))
-async def close_debt(call: Call) -> Reply:
-    """Close a debt; what is still owed is written off."""
-    return await _carry_out(call, "closing a debt")
-
-
-@_operation(
-    "emergency-credit",
-    requests.SelectEmergencyCredit(),
-    ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
-    rights=LANDLORD_AND_TENANT,
-)
-async def select_emergency_credit(call: Call) -> Reply:
-    """Select emergency credit, as the customer or on the customer's behalf."""
-    return await _carry_out(call, "the choice of emergency credit")
-
-
-@_operation(
-    "move-out",
-    requests.MoveOut(reason="end of lease", remainder="refund"),
-    ErrorCode.CONFLICT,
-)
-async def move_out(call: Call) -> Reply:
-    """Make the final settlement with a customer who moves out, and revoke the tenant's access."""
-    return await _carry_out(call, "moving out")
-
-
-@_operation(
-    "move-in",
-    requests.MoveIn(customer="N. Dlamini", opening_credit="20.00"),
-    ErrorCode.AMOUNT_OUT_OF_RANGE,
-    ErrorCode.CONFLICT,
-)
-async def move_in(call: Call) -> Reply:
-    """Move the next customer in, with a fresh ledger."""
-    return await _carry_out(call, "moving in")
-
-
-@_operation(
-    "settlements",
-    requests.Settlement(tenancy=1, how="paid", reason="paid by instalments", amount="25.00"),
-    ErrorCode.AMOUNT_OUT_OF_RANGE,
-    ErrorCode.CONFLICT,
-)
-async def settle(call: Call) -> Reply:
-    """Settle with a former customer; the present customer is not affected."""
-    return await _carry_out(call, "a settlement")
 
 
 @endpoint(
@@ -233,21 +224,4 @@ async def list_debts(call: Call) -> Reply:
     return Reply(Debts(tuple(each for each in found if call.actor.sees(each.account_id, each.site_id))))
 
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    refund,
-    correction,
-    repricing,
-    transfer,
-    reversal,
-    write_off,
-    open_debt,
-    change_debt,
-    close_debt,
-    select_emergency_credit,
-    move_out,
-    move_in,
-    settle,
-    list_tenancies,
-    list_all_tenancies,
-    list_debts,
-)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (*OPERATIONS, list_tenancies, list_all_tenancies, list_debts)

@@ -144,7 +144,7 @@ async def hear_payment_event(call: Call) -> Reply:
 @endpoint("GET", "/api/v1/payments/waiting", rights=LANDLORD, answer=WaitingPayments)
 async def list_waiting_payments(call: Call) -> Reply:
     """List the payments that await a decision, oldest first."""
-    return Reply(await call.app.payments.waiting_payments(call.actor))
+    return Reply(await call.app.payments.review.waiting(call.actor))
 
 
 @endpoint(
@@ -166,7 +166,7 @@ async def list_waiting_payments(call: Call) -> Reply:
 async def decide_payment(call: Call) -> Reply:
     """Credit a pending payment, or dismiss it because it was returned."""
     body = await call.body(PaymentDecision)
-    return Reply(await call.app.payments.decide_payment(call.actor, body))
+    return Reply(await call.app.payments.review.decide(call.actor, body))
 
 
 @endpoint(

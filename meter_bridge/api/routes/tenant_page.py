@@ -69,9 +69,9 @@ async def sign_in(call: Call) -> web.StreamResponse:
     body = await call.body(SignIn)
     page = call.app.page
     if body.link:
-        who, cookie = await page.sign_in_by_link(body.link)
+        who, cookie = await page.access.sign_in_by_link(body.link)
     else:
-        who, cookie = await page.sign_in(body.number, body.code, _peer(call.request))
+        who, cookie = await page.access.sign_in(body.number, body.code, _peer(call.request))
     response = web.Response(body=msgspec.json.encode(who), content_type="application/json")
     response.set_cookie(
         SESSION_COOKIE,
@@ -129,7 +129,7 @@ def _peer(request: web.Request) -> str | None:
 async def make_access(call: Call) -> Reply:
     """Create a customer's code and link, which replace earlier ones; they are shown only once."""
     account = account_in_reach(call)
-    return Reply(await call.app.page.make_access(call.actor, account.id), HTTPStatus.CREATED)
+    return Reply(await call.app.page.access.create_access(call.actor, account.id), HTTPStatus.CREATED)
 
 
 @endpoint(
@@ -143,7 +143,7 @@ async def make_access(call: Call) -> Reply:
 async def revoke_access(call: Call) -> Reply:
     """Revoke a customer's access to the page, on every device."""
     account = account_in_reach(call)
-    await call.app.page.revoke_access(call.actor, account.id)
+    await call.app.page.access.revoke_access(call.actor, account.id)
     return Reply(None, HTTPStatus.NO_CONTENT)
 
 

@@ -52,7 +52,7 @@ async def redeem_voucher(call: Call) -> Reply:
 @endpoint("GET", "/api/v1/vouchers", rights=LANDLORD, answer=VoucherBatches)
 async def list_vouchers(call: Call) -> Reply:
     """List the batches of vouchers, newest first, with how many are in each state."""
-    return Reply(await call.app.payments.vouchers(call.actor))
+    return Reply(await call.app.payments.vouchers.batches(call.actor))
 
 
 @endpoint(
@@ -64,7 +64,7 @@ async def list_vouchers(call: Call) -> Reply:
 )
 async def get_vouchers(call: Call) -> Reply:
     """Return the vouchers of a batch with the state of each; codes are never shown again."""
-    return Reply(await call.app.payments.voucher_batch(call.actor, call.request.match_info["batch"]))
+    return Reply(await call.app.payments.vouchers.batch(call.actor, call.request.match_info["batch"]))
 
 
 @endpoint(
@@ -80,7 +80,7 @@ async def get_vouchers(call: Call) -> Reply:
 async def create_vouchers(call: Call) -> Reply:
     """Create vouchers; their codes are in this response and nowhere else."""
     body = await call.body(VoucherOrder)
-    return Reply(await call.app.payments.create_vouchers(call.actor, body), HTTPStatus.CREATED)
+    return Reply(await call.app.payments.vouchers.create(call.actor, body), HTTPStatus.CREATED)
 
 
 @endpoint(
@@ -95,7 +95,7 @@ async def create_vouchers(call: Call) -> Reply:
 async def sell_vouchers(call: Call) -> Reply:
     """Mark vouchers as sold, each only once; all of them or none."""
     body = await call.body(VoucherSale)
-    return Reply(await call.app.payments.sell_vouchers(call.actor, body.serials, to=body.to))
+    return Reply(await call.app.payments.vouchers.sell(call.actor, body.serials, to=body.to))
 
 
 @endpoint(
@@ -111,7 +111,7 @@ async def block_vouchers(call: Call) -> Reply:
     """Block vouchers permanently: some, or all unused ones of a batch."""
     body = await call.body(VoucherBlock)
     return Reply(
-        await call.app.payments.block_vouchers(call.actor, body.serials, body.batch, reason=body.reason)
+        await call.app.payments.vouchers.block(call.actor, body.serials, body.batch, reason=body.reason)
     )
 
 

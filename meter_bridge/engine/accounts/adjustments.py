@@ -8,7 +8,7 @@ from meter_bridge.core.ledger.credit import split_charge
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry, other_account
-from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
+from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.state.events import entry_id
@@ -226,23 +226,3 @@ def write_off(
     postings = journal.balanced_postings(account.site.currency, {bucket: amount}, against=Bucket.WRITE_OFF)
     entry = EntryDraft(EntryKind.WRITE_OFF, postings, f"Write-off: {what}", detail)
     return book_entry(session, account, unit, entry)
-
-
-def refund_of(account: Account, request: requests.Refund) -> Refund:
-    """Return the refund that is asked for."""
-    return Refund(parsed_amount(account, request.amount), request)
-
-
-def correction_of(account: Account, request: requests.Correction) -> Correction:
-    """Return the correction that is asked for."""
-    return Correction(parsed_amount(account, request.amount), request)
-
-
-def transfer_of(account: Account, request: requests.Transfer) -> Transfer:
-    """Return the transfer that is asked for."""
-    return Transfer(parsed_amount(account, request.amount), request)
-
-
-def write_off_of(account: Account, request: requests.WriteOff) -> WriteOff:
-    """Return the write-off that is asked for."""
-    return WriteOff(None if request.amount is None else parsed_amount(account, request.amount), request)

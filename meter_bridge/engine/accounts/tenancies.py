@@ -22,7 +22,7 @@ from meter_bridge.engine.accounts.booking import (
 )
 from meter_bridge.engine.alerts.alerting import close_all
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
-from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
+from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.fixed_charges import has_uncharged, post_accruals
 from meter_bridge.engine.ledger.journal import book_charges
 from meter_bridge.engine.ledger.prepaid_charges import read_prepaid_charges
@@ -308,8 +308,3 @@ def _close_vacancy(session: Session, account: Account, unit: Transaction) -> int
     postings = journal.balanced_postings(account.site.currency, changes, against=Bucket.WRITE_OFF)
     entry = EntryDraft(EntryKind.CLOSING, (*postings, *units), "Vacancy", detail)
     return book_entry(session, account, unit, entry)
-
-
-def move_in_of(account: Account, request: requests.MoveIn) -> MoveIn:
-    """Return the move that is asked for."""
-    return MoveIn(request, parsed_amount(account, request.opening_credit, "opening_credit"))

@@ -150,7 +150,7 @@ class VoucherBatchService:
         vouchers = await asyncio.to_thread(queries.of_batch, self._session.reader, batch_id)
         return VoucherList(found[0], tuple(queries.view(each, at) for each in vouchers))
 
-    async def sell(self, actor: Actor, serials: Sequence[str], to: str) -> VouchersChanged:
+    async def sell(self, actor: Actor, serials: Sequence[str], *, to: str) -> VouchersChanged:
         """Note vouchers as sold, all or none; one that was sold is not sold again."""
         tx = self._session.begin(actor)
         found = self._find(actor, serials)
@@ -170,7 +170,7 @@ class VoucherBatchService:
         return await self._save_changes(tx, "sold", found, to=to)
 
     async def block(
-        self, actor: Actor, serials: Sequence[str], batch_id: str | None, reason: str
+        self, actor: Actor, serials: Sequence[str], batch_id: str | None, *, reason: str
     ) -> VouchersChanged:
         """Block vouchers; those of a whole batch as far as they were not used."""
         tx = self._session.begin(actor)

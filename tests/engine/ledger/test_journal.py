@@ -29,7 +29,7 @@ async def used(flat: House) -> House:
     await flat.app.meters.submit_reading(LANDLORD, "flat-1/main", register="11.000", at=None)
     await flat.hold_off()
     await flat.top_up("10.00")
-    sold = await flat.app.payments.create_vouchers(LANDLORD, VoucherOrder(count=1, amount="10.00"))
+    sold = await flat.app.payments.vouchers.create(LANDLORD, VoucherOrder(count=1, amount="10.00"))
     await flat.app.payments.redeem_voucher(LANDLORD, "flat-1", sold.vouchers[0].code, key="voucher")
     await flat.tick()
     assert flat.problems() == []

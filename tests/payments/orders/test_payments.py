@@ -148,7 +148,7 @@ async def test_what_was_paid_otherwise_than_ordered_credits_nothing_and_waits_fo
     order = await shop.order()
     await shop.pay(order, **more)
     assert shop.house.available == zar("100.00")
-    (one,) = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
+    (one,) = (await shop.house.app.payments.review.waiting(LANDLORD)).waiting
     assert (one.reason, one.payment) == (reason, "p1")
     assert WAITS in shop.house.engine.session.installation.alerts
     assert await shop.state(order) == ("open" if reason == "unknown_order" else "review")
@@ -162,12 +162,12 @@ async def test_a_person_credits_what_was_paid_where_it_belongs(
     await shop.pay(order, amount="40.00")
     payments = shop.house.app.payments
     asked = PaymentDecision("till", "p1", "credit", "typed 40", account)
-    decided = await payments.decide_payment(LANDLORD, asked)
+    decided = await payments.review.decide(LANDLORD, asked)
     assert decided.top_up is not None
     rows = shop.house.rows(f"SELECT account_id FROM journal_entry WHERE id = '{decided.top_up}'")
     assert rows == [(credited,)]
     assert WAITS not in shop.house.engine.session.installation.alerts
-    again = await refused(payments.decide_payment(LANDLORD, asked))
+    again = await refused(payments.review.decide(LANDLORD, asked))
     assert again.code is ErrorCode.NOT_FOUND
     await shop.tell("refunded", payment="p1", reversal="r1", amount="40.00", currency="ZAR")
     assert shop.house.app.accounts.view(LANDLORD, credited).balance in (zar("100.00"), 0)
@@ -177,8 +177,8 @@ async def test_a_person_dismisses_what_was_returned(shop: Till) -> None:
     order = await shop.order()
     await shop.pay(order, amount="40.00")
     payments = shop.house.app.payments
-    await payments.decide_payment(LANDLORD, PaymentDecision("till", "p1", "dismiss", "returned"))
-    assert (await payments.waiting_payments(LANDLORD)).waiting == ()
+    await payments.review.decide(LANDLORD, PaymentDecision("till", "p1", "dismiss", "returned"))
+    assert (await payments.review.waiting(LANDLORD)).waiting == ()
     assert shop.house.available == zar("100.00")
     assert shop.house.events("payment_decided")[-1]["reason"] == "returned"
     await shop.pay(order, "p2")
@@ -190,7 +190,7 @@ async def test_a_second_payment_of_one_order_is_not_lost_and_not_credited_unaske
     await shop.pay(order, "p1")
     await shop.pay(order, "p2")
     assert shop.house.available == zar("150.00")
-    (one,) = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
+    (one,) = (await shop.house.app.payments.review.waiting(LANDLORD)).waiting
     assert (one.payment, one.reason) == ("p2", "second_payment")
 
 
@@ -199,7 +199,7 @@ async def test_what_is_paid_for_a_customer_who_moved_out_waits(shop: Till) -> No
     await operate(shop.house, MoveOut(remainder="refund", reason="gone"))
     await shop.pay(order)
     assert shop.house.account.balance == 0
-    (one,) = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
+    (one,) = (await shop.house.app.payments.review.waiting(LANDLORD)).waiting
     assert one.reason == "closed_account"
     with pytest.raises(RequestRefused):
         await shop.order(key="new", actor=LANDLORD)
@@ -243,7 +243,7 @@ async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked
         assert (await refused(stepping.book(subject, case, step))).code is ErrorCode.CONFLICT
     assert shop.house.account.balance == 0
     await cashier.event_handler.settle_unsettled(after_decision=True)
-    waiting = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
+    waiting = (await shop.house.app.payments.review.waiting(LANDLORD)).waiting
     assert [each.reason for each in waiting] == ["closed_account", "closed_account"]
 
 
@@ -265,9 +265,9 @@ async def test_what_is_paid_for_a_unit_that_is_gone_waits(shop: Till) -> None:
     order = await shop.order(actor=LANDLORD, account="flat-2")
     await apply(shop.house, SITE)
     await shop.pay(order)
-    (one,) = (await shop.house.app.payments.waiting_payments(LANDLORD)).waiting
+    (one,) = (await shop.house.app.payments.review.waiting(LANDLORD)).waiting
     assert one.reason == "closed_account"
-    await shop.house.app.payments.decide_payment(
+    await shop.house.app.payments.review.decide(
         LANDLORD, PaymentDecision("till", "p1", "credit", "moved to flat 1", "flat-1")
     )
     assert shop.house.available == zar("150.00")
@@ -483,9 +483,9 @@ async def test_a_tenant_pays_for_and_sees_the_own_account_and_tenancy_alone(shop
     assert [each.id for each in (await payments.payments(TENANT, "flat-1")).payments] == [mine.id]
     elsewhere = Actor("other", Role.LANDLORD, frozenset({"elsewhere"}))
     await shop.pay(mine, amount="1.00")
-    assert (await payments.waiting_payments(elsewhere)).waiting == ()
+    assert (await payments.review.waiting(elsewhere)).waiting == ()
     asked = PaymentDecision("till", "p1", "dismiss", "x")
-    assert (await refused(payments.decide_payment(elsewhere, asked))).code is ErrorCode.NOT_FOUND
+    assert (await refused(payments.review.decide(elsewhere, asked))).code is ErrorCode.NOT_FOUND
 
 
 @pytest.mark.invariant(15)
@@ -495,7 +495,7 @@ async def test_a_new_customer_hears_nothing_of_what_was_paid_for_the_one_before(
     await operate(shop.house, MoveIn(customer="Next"))
     await shop.pay(old)
     asked = PaymentDecision("till", "p1", "dismiss", "paid back to the old customer")
-    await shop.house.app.payments.decide_payment(LANDLORD, asked)
+    await shop.house.app.payments.review.decide(LANDLORD, asked)
     await shop.pay(await shop.order(key="new"), "p2")
     heard = {}
     for actor in (TENANT, LANDLORD):

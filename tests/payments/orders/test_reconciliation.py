@@ -68,7 +68,7 @@ async def test_what_waits_and_what_was_dismissed_is_told_apart(shop: Till) -> No
     await shop.pay(order, "QK4", amount="40.00")
     await shop.pay(order, "QK5", amount="41.00")
     asked = PaymentDecision("till", "QK5", "dismiss", "returned")
-    await shop.house.app.payments.decide_payment(LANDLORD, asked)
+    await shop.house.app.payments.review.decide(LANDLORD, asked)
     text = HEAD + "".join(line(f"QK{n}") for n in (1, 2, 3)) + line("QK4", "40.00") + line("QK5", "41.00")
     assert said(await held(shop, text)) == [
         ("QK4", "not_booked", "waiting"),

@@ -33,7 +33,7 @@ async def street(tmp_path: Path) -> AsyncIterator[House]:
 
 async def make(street: House, count: int = 1, amount: str = "50.00", **more: object) -> NewVouchers:
     order = VoucherOrder(count=count, amount=amount, **more)  # type: ignore[arg-type]
-    return await street.app.payments.create_vouchers(LANDLORD, order)
+    return await street.app.payments.vouchers.create(LANDLORD, order)
 
 
 async def redeem(
@@ -162,11 +162,11 @@ async def test_a_voucher_lasts_as_many_days_as_the_wall_clock_says(street: House
     await street.tick(30 * HOUR)
     await street.set_clock_back(20)  # a day is over by event time alone
     serials = [each.serial for each in made.vouchers]
-    (batch,) = (await street.app.payments.vouchers(LANDLORD)).batches
+    (batch,) = (await street.app.payments.vouchers.batches(LANDLORD)).batches
     assert batch.states == {VoucherState.UNSOLD: 2}
-    listed = (await street.app.payments.voucher_batch(LANDLORD, batch.id)).vouchers
+    listed = (await street.app.payments.vouchers.batch(LANDLORD, batch.id)).vouchers
     assert {each.state for each in listed} == {VoucherState.UNSOLD}
-    await street.app.payments.sell_vouchers(LANDLORD, serials, to="Kiosk")
+    await street.app.payments.vouchers.sell(LANDLORD, serials, to="Kiosk")
     assert await redeem(street, made.vouchers[0].code) == zar("50.00")
     later = await make(street, 1, days=1)
     street.time.forward(15 * HOUR)
@@ -192,13 +192,13 @@ async def test_a_blocked_voucher_says_so_and_a_batch_is_blocked_as_far_as_it_was
     serials = [each.serial for each in made.vouchers]
     await redeem(street, made.vouchers[0].code)
     payments = street.app.payments
-    done = await payments.block_vouchers(LANDLORD, (), made.batch.id, reason="stolen")
+    done = await payments.vouchers.block(LANDLORD, (), made.batch.id, reason="stolen")
     assert set(done.serials) == set(serials[1:])
     assert (await refusal(street, made.vouchers[1].code, "b")).code is ErrorCode.VOUCHER_BLOCKED
     with pytest.raises(RequestRefused, match="was used"):
-        await payments.block_vouchers(LANDLORD, serials[:1], None, reason="late")
+        await payments.vouchers.block(LANDLORD, serials[:1], None, reason="late")
     states = {
-        each.serial: each.state for each in (await payments.voucher_batch(LANDLORD, made.batch.id)).vouchers
+        each.serial: each.state for each in (await payments.vouchers.batch(LANDLORD, made.batch.id)).vouchers
     }
     assert [states[each] for each in serials] == [
         VoucherState.REDEEMED,
@@ -211,9 +211,9 @@ async def test_a_voucher_that_needs_a_sale_is_sold_once_and_worth_nothing_before
     made = await make(street, needs_sale=True)
     serial, payments = made.vouchers[0].serial, street.app.payments
     assert "not been sold" in (await refusal(street, made.vouchers[0].code)).message
-    await payments.sell_vouchers(LANDLORD, (serial,), to="receipt 12")
+    await payments.vouchers.sell(LANDLORD, (serial,), to="receipt 12")
     with pytest.raises(RequestRefused, match="sold on 2026-11-01"):
-        await payments.sell_vouchers(LANDLORD, (serial,), to="receipt 13")
+        await payments.vouchers.sell(LANDLORD, (serial,), to="receipt 13")
     assert await redeem(street, made.vouchers[0].code, "now") == zar("50.00")
 
 
@@ -224,7 +224,7 @@ async def test_a_voucher_above_the_limits_of_the_account_is_not_used_up(tmp_path
         refused = await refusal(flat, made.vouchers[0].code)
         assert refused.code is ErrorCode.AMOUNT_OUT_OF_RANGE
         assert "not used up" in refused.message
-        (view,) = (await flat.app.payments.voucher_batch(LANDLORD, made.batch.id)).vouchers
+        (view,) = (await flat.app.payments.vouchers.batch(LANDLORD, made.batch.id)).vouchers
         assert view.state is VoucherState.GOOD
 
 
@@ -312,7 +312,7 @@ async def test_an_order_that_makes_no_sense_makes_no_voucher(
     street: House, order: VoucherOrder, field: str
 ) -> None:
     with pytest.raises(RequestRefused) as refused:
-        await street.app.payments.create_vouchers(LANDLORD, order)
+        await street.app.payments.vouchers.create(LANDLORD, order)
     assert refused.value.field == field
     assert street.rows("SELECT count(*) FROM voucher") == [(0,)]
 
@@ -322,12 +322,12 @@ async def test_a_landlord_of_named_sites_makes_and_sees_vouchers_of_those_alone(
     made = await make(street, site="house")
     payments = street.app.payments
     with pytest.raises(RequestRefused, match="token of all sites"):
-        await payments.create_vouchers(elsewhere, VoucherOrder(count=1, amount="5"))
-    assert (await payments.vouchers(elsewhere)).batches == ()
+        await payments.vouchers.create(elsewhere, VoucherOrder(count=1, amount="5"))
+    assert (await payments.vouchers.batches(elsewhere)).batches == ()
     with pytest.raises(RequestRefused, match="there is no batch"):
-        await payments.voucher_batch(elsewhere, made.batch.id)
+        await payments.vouchers.batch(elsewhere, made.batch.id)
     with pytest.raises(RequestRefused, match="there is no voucher"):
-        await payments.sell_vouchers(elsewhere, (made.vouchers[0].serial,), to="x")
+        await payments.vouchers.sell(elsewhere, (made.vouchers[0].serial,), to="x")
 
 
 async def test_a_lost_key_is_named_and_a_damaged_one_keeps_the_bridge_from_starting(tmp_path: Path) -> None:
