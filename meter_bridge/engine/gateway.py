@@ -7,7 +7,7 @@ import os
 from typing import Final
 
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
-from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.driver import CutsLocally, Driver, Link, LinkCutsLocally, Publish, Sink
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client

@@ -12,7 +12,7 @@ import pytest
 
 from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.http.endpoint import Endpoint
-from meter_bridge.api.openapi_schema import describe
+from meter_bridge.api.routes.openapi_schema import describe
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.serving import Served, filled
 

@@ -7,7 +7,7 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, endpoint
 from meter_bridge.api.http.roles import ANY_TOKEN
-from meter_bridge.api.openapi_schema import describe
+from meter_bridge.api.routes.openapi_schema import describe
 
 CATALOGUE: Final[web.AppKey[tuple[Endpoint, ...]]] = web.AppKey("catalogue")
 """The endpoints that are served, for the document that describes them."""

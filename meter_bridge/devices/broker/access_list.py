@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Final
 
-from meter_bridge.devices.base.addresses import Address, parse_address
+from meter_bridge.devices.addresses import Address, parse_address
 from meter_bridge.devices.registry import build_drivers, families
 
 BRIDGE: Final = "prepaid-meter"

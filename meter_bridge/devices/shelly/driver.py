@@ -8,7 +8,7 @@ tells whose it is.
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.decoding import (
     REFUSALS,
     TELEMETRY_LIMIT,

@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.decoding import REFUSALS, TELEMETRY_LIMIT, rejected
 from meter_bridge.devices.base.driver import Report, Sink
 from meter_bridge.devices.shelly.device import (

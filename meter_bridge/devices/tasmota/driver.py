@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from meter_bridge.core.supply.local_cutoff import SlotState
-from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.decoding import (
     REFUSALS,
     TELEMETRY_LIMIT,

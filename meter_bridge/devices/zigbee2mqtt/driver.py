@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.addresses import FORBIDDEN, parse_address
+from meter_bridge.devices.addresses import FORBIDDEN, parse_address
 from meter_bridge.devices.base.decoding import (
     DEVICE_LIMIT,
     NAME_LENGTH,

@@ -11,7 +11,7 @@ import gmqtt
 import pytest
 
 from meter_bridge.cli import main
-from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.driver import Item, Publish, Report
 from meter_bridge.devices.broker.access_list import BRIDGE
 from meter_bridge.devices.broker.connection import MqttConnection

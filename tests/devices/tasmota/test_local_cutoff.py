@@ -7,7 +7,7 @@ import pytest
 
 from meter_bridge.core.supply.local_cutoff import SlotState
 from meter_bridge.devices.base.driver import CutsLocally, Item, Publish, ReportedCutOff
-from meter_bridge.devices.base.local_cutoff import refusal
+from meter_bridge.devices.local_cutoff import refusal
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.devices.simulators.physics import DailyProfile

@@ -1,6 +1,6 @@
 """Which devices can cut by themselves: known from their addresses, before anything is connected."""
 
-from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.registry import families
 
 
