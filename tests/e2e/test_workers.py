@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from sqlalchemy import text
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.base.outbound import Outbound
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.payments.providers.signature import HEADER, sign

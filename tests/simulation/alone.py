@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad
+from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, ConstantLoad
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.exposure import account_exposure, min_register_wh

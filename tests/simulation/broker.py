@@ -7,7 +7,8 @@ from functools import cache
 import random
 from typing import Final, Protocol, cast
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound, Outgoing
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.broker.outgoing_queue import Outgoing
 from meter_bridge.devices.broker.url import MqttSettings
 from tests.simulation.loop import VirtualLoop
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
-from meter_bridge.devices.simulators.physics import ConstantLoad
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.base.simulated_physics import ConstantLoad
 from meter_bridge.devices.zigbee2mqtt.simulator import Zigbee2MqttMeter
 from tests.simulation.broker import Broker
 from tests.simulation.loop import VirtualLoop

@@ -9,7 +9,7 @@ import logging
 from typing import Final
 
 from meter_bridge.devices.base.driver import Discovered, Driver, Item, Publish, Rejected
-from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.base.outbound import Outbound
 from meter_bridge.devices.broker.session import BrokerSession, MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 

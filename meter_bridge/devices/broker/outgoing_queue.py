@@ -7,21 +7,12 @@ Commands overtake the drivers' own questions; nothing here outlives a connection
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from meter_bridge.devices.base.outbound import Outbound
 
 COMMANDS_WAITING: Final = 1_000
 QUESTIONS_WAITING: Final = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Outbound:
-    """One message to publish."""
-
-    topic: str
-    payload: bytes
-    qos: int = 1
-    retain: bool = False
 
 
 class Outgoing:

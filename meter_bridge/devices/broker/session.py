@@ -14,7 +14,8 @@ from typing import Final, Protocol, cast
 
 import gmqtt
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound, Outgoing
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.broker.outgoing_queue import Outgoing
 from meter_bridge.devices.broker.url import MqttSettings
 
 LOGGER: Final = logging.getLogger(__name__)

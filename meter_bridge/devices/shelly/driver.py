@@ -17,7 +17,6 @@ from meter_bridge.devices.base.decoding import (
     too_large,
 )
 from meter_bridge.devices.base.driver import Item, Publish, Report
-from meter_bridge.devices.shelly import FAMILY
 from meter_bridge.devices.shelly.device import (
     ASK_INFORMATION,
     ASK_STATUS,
@@ -26,6 +25,7 @@ from meter_bridge.devices.shelly.device import (
     ShellyDevice,
     switch_request,
 )
+from meter_bridge.devices.shelly.names import NAME, TITLE
 from meter_bridge.protocol.messages import RelayPosition
 
 EVENTS: Final = "/events/rpc"
@@ -38,7 +38,7 @@ ONLINE_WORDS: Final = {b"true": True, b"false": False}
 class ShellyDriver:
     """Reads and commands Shelly devices that have ``rpc_ntf`` on, as they have by default."""
 
-    family = FAMILY.name
+    family = NAME
 
     def __init__(self, source: str = "prepaid-meter-bridge") -> None:
         """Take the topic under which answers come; it must be this installation's own."""
@@ -102,7 +102,7 @@ class ShellyDriver:
     def _device(self, name: str) -> ShellyDevice:
         device = self._devices.get(name)
         if device is None:
-            check_new_device(name, self._devices, self._assigned, FAMILY.title)
+            check_new_device(name, self._devices, self._assigned, TITLE)
             device = self._devices[name] = ShellyDevice(name)
         return device
 

@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
-from meter_bridge.devices.shelly import FAMILY
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.shelly.digest import Answer
-from meter_bridge.devices.simulators.meter import SimulatedMeter
+from meter_bridge.devices.shelly.names import NAME
 
 NOT_FOUND: Final = 404
 INVALID_ARGUMENT: Final = -103
@@ -40,7 +40,7 @@ class Call(msgspec.Struct):
 class ShellyMeter(SimulatedMeter):
     """One ``switch:0`` with both energy counters; the topic prefix is the device id."""
 
-    family = FAMILY.name
+    family = NAME
     name_form = "shellyplugsg3-{:012x}"
     commands = ("+/rpc", "+/command/+")
 

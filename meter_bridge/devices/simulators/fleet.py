@@ -7,10 +7,10 @@ import heapq
 import time
 from typing import Final
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
-from meter_bridge.devices.simulators.meter import SimulatedMeter
 
 RESPONSIVE_FLEET: Final = 200
 """Fleets up to this size are stepped at every tick, so that a fault shows at once."""

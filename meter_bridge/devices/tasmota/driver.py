@@ -26,8 +26,8 @@ from meter_bridge.devices.base.driver import (
     ReportedCutOff,
 )
 from meter_bridge.devices.base.quantities import UnreadableError
-from meter_bridge.devices.tasmota import FAMILY
 from meter_bridge.devices.tasmota.device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
+from meter_bridge.devices.tasmota.names import NAME, TITLE
 from meter_bridge.devices.tasmota.payloads import (
     ANNOUNCED_SENSORS,
     ANNOUNCEMENT,
@@ -64,7 +64,7 @@ RULE_SETS: Final = (1, 2, 3)
 class TasmotaDriver:
     """Reads and commands Tasmota devices, announced or not."""
 
-    family = FAMILY.name
+    family = NAME
 
     def __init__(self) -> None:
         """Start without any device."""
@@ -164,7 +164,7 @@ class TasmotaDriver:
     def _device(self, topic: str) -> TasmotaDevice:
         device = self._devices.get(topic)
         if device is None:
-            check_new_device(topic, self._devices, self._assigned, FAMILY.title)
+            check_new_device(topic, self._devices, self._assigned, TITLE)
             device = self._devices[topic] = TasmotaDevice(topic)
         return device
 

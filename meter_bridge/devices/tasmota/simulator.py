@@ -10,10 +10,10 @@ import random
 import struct
 from typing import Final, override
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
-from meter_bridge.devices.simulators.meter import NEVER, MeterSettings, SimulatedMeter
-from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad
-from meter_bridge.devices.tasmota import FAMILY
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.base.simulated_meter import NEVER, MeterSettings, SimulatedMeter
+from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, ConstantLoad
+from meter_bridge.devices.tasmota.names import NAME
 from meter_bridge.devices.tasmota.simulated_rules import RULE_SETS, Event, RuleSet, upper
 
 ENERGY_DECIMALS: Final = 5
@@ -33,7 +33,7 @@ MICROJOULES_PER_KWH: Final = 1000 * MICROJOULES_PER_WH
 class TasmotaMeter(SimulatedMeter):
     """One relay, one meter, the default ``FullTopic``."""
 
-    family = FAMILY.name
+    family = NAME
     name_form = "tasmota-{:04d}"
     commands = ("cmnd/#",)
 

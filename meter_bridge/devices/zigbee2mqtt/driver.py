@@ -30,7 +30,6 @@ from meter_bridge.devices.base.quantities import (
     register_mwh,
     voltage_mv,
 )
-from meter_bridge.devices.zigbee2mqtt import FAMILY
 from meter_bridge.devices.zigbee2mqtt.exposes import (
     DEVICES,
     Channel,
@@ -42,6 +41,7 @@ from meter_bridge.devices.zigbee2mqtt.exposes import (
     assumed_channel,
     channels_of,
 )
+from meter_bridge.devices.zigbee2mqtt.names import NAME
 from meter_bridge.protocol.messages import RelayPosition
 
 DEVICE_LIST_LIMIT: Final = 8 * 1024 * 1024
@@ -83,7 +83,7 @@ class _Device:
 class Zigbee2MqttDriver:
     """Reads and commands the devices of one gateway."""
 
-    family = FAMILY.name
+    family = NAME
 
     def __init__(self, base: str = "zigbee2mqtt") -> None:
         """Take the gateway's base topic."""

@@ -11,9 +11,9 @@ from typing import Final, Self, override
 
 import msgspec
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
-from meter_bridge.devices.simulators.meter import SimulatedMeter
-from meter_bridge.devices.zigbee2mqtt import BASE, FAMILY
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
+from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME
 
 
 class SetRequest(msgspec.Struct):
@@ -25,7 +25,7 @@ class SetRequest(msgspec.Struct):
 class Zigbee2MqttMeter(SimulatedMeter):
     """One plug with two-decimal kWh, known by its friendly name."""
 
-    family = FAMILY.name
+    family = NAME
     name_form = "zigbee {:04d}"
     commands = (f"{BASE}/+/set", f"{BASE}/+/get")
     _cache: dict[str, object] | None = None

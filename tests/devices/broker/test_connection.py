@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from meter_bridge.devices.base.driver import Item, Publish, Report
+from meter_bridge.devices.base.outbound import Outbound
 from meter_bridge.devices.broker.connection import MqttConnection
-from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
 from meter_bridge.devices.tasmota.driver import TasmotaDriver

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from meter_bridge.devices.base.outbound import Outbound
 from meter_bridge.devices.broker.embedded import EmbeddedBroker, EmbeddedBrokerError
-from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from tests.devices.support import eventually

@@ -13,9 +13,9 @@ import pytest
 from meter_bridge.cli import main
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.driver import Item, Publish, Report
+from meter_bridge.devices.base.outbound import Outbound
 from meter_bridge.devices.broker.access_list import BRIDGE
 from meter_bridge.devices.broker.connection import MqttConnection
-from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.devices.registry import build_drivers

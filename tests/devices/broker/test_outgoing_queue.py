@@ -1,4 +1,5 @@
-from meter_bridge.devices.broker.outgoing_queue import COMMANDS_WAITING, Outbound, Outgoing
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.broker.outgoing_queue import COMMANDS_WAITING, Outgoing
 
 
 class Wire:

@@ -7,8 +7,9 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.devices.base.driver import Discovered, Driver, Item, Rejected, Report
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.base.simulated_physics import Physics
 from meter_bridge.devices.broker.connection import MqttConnection
-from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import (
@@ -19,7 +20,6 @@ from meter_bridge.devices.simulators import (
     simulated_meter,
     wall_clock_ms,
 )
-from meter_bridge.devices.simulators.physics import Physics
 from meter_bridge.protocol.messages import RelayPosition
 from tests.devices.support import START_MS, Mosquitto, eventually, reports, requests
 

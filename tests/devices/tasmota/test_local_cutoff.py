@@ -7,10 +7,10 @@ import pytest
 
 from meter_bridge.core.supply.local_cutoff import SlotState
 from meter_bridge.devices.base.driver import CutsLocally, Item, Publish, ReportedCutOff
+from meter_bridge.devices.base.simulated_physics import DailyProfile
 from meter_bridge.devices.local_cutoff import refusal
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import simulated_meter
-from meter_bridge.devices.simulators.physics import DailyProfile
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.simulated_rules import RuleSet, matches, upper
 from meter_bridge.devices.tasmota.simulator import TasmotaMeter

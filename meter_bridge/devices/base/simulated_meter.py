@@ -6,8 +6,14 @@ from dataclasses import dataclass
 import random
 from typing import ClassVar, Final, Self
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
-from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad, Faults, Load, Physics
+from meter_bridge.devices.base.outbound import Outbound
+from meter_bridge.devices.base.simulated_physics import (
+    MICROJOULES_PER_WH,
+    ConstantLoad,
+    Faults,
+    Load,
+    Physics,
+)
 
 SETTLING_MS: Final = 400
 """How long after a relay moved a device reports what it now measures."""
