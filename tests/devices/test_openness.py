@@ -43,7 +43,7 @@ MADE_UP: Final = '''
 import re
 
 from meter_bridge.devices.family import BrokerRights, Family
-from meter_bridge.devices.simulators.meter import SimulatedMeter
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
 told = []
 
@@ -167,7 +167,7 @@ async def test_the_gateway_speaks_to_a_device_of_a_new_family_without_a_broker(
         relay_address="madeup:one/b",
     )
     meter = cast("Any", SimpleNamespace(plan=plan))
-    used = SimpleNamespace(by_energy=["madeup:one/a"], by_relay=["madeup:one/b"], meters={"one": meter})
+    used = SimpleNamespace(by_energy_address=["madeup:one/a"], by_relay_address=["madeup:one/b"], meters={"one": meter})
     gateway = Gateway(None, lambda _items: None, lambda _connected: None)
     gateway.start(cast("Any", used))
     place = CutOffSlot("madeup:one/a", 3)
@@ -214,5 +214,6 @@ def test_a_folder_says_what_its_family_is_without_loading_driver_or_simulator() 
         tree = ast.parse((PACKAGE / "devices" / name / "__init__.py").read_text(encoding="utf-8"))
         imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
         assert {each for each in imported if each and each.startswith("meter_bridge")} == {
-            "meter_bridge.devices.family"
+            "meter_bridge.devices.family",
+            f"meter_bridge.devices.{name}.names",
         }
