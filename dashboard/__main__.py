@@ -28,7 +28,8 @@ the bridge runs, and shows what to do when nothing is there yet. Where the bridg
 {DATABASE_VARIABLE} names it for both.
 
 People sign in with a token of the bridge (meter-bridge token create), or through OpenID Connect with
---people. With --without-sign-in whoever uses this machine reads everything, and nobody changes anything.
+--people. With --without-sign-in anyone who uses this machine can read everything, and nobody can change
+anything.
 """
 
 
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--without-sign-in",
         action="store_true",
-        help="whoever uses this machine reads everything; loopback only",
+        help="anyone who uses this machine can read everything; loopback only",
     )
     parser.add_argument(
         "--people", metavar="FILE", type=Path, help="roles of people who sign in through OpenID Connect"
@@ -99,21 +100,21 @@ def _parser() -> argparse.ArgumentParser:
 def _arguments() -> argparse.Namespace:
     """Return the parsed command line."""
     parser = _parser()
-    given = parser.parse_args()
-    if given.data is None:
+    options = parser.parse_args()
+    if options.data is None:
         parser.error(f"give the bridge's data folder with --data DIR, or in the variable {DATA_VARIABLE}")
-    if given.without_sign_in and not _is_loopback(given.address):
+    if options.without_sign_in and not _is_loopback(options.address):
         parser.error(
-            f"--without-sign-in would show everything to whoever reaches {given.address}; leave it out"
+            f"--without-sign-in would show everything to anyone who reaches {options.address}; leave it out"
         )
-    if given.session_hours < 1:
+    if options.session_hours < 1:
         parser.error("--session-hours is at least 1")
-    wrong = next((each for each in given.framed_by if not ORIGIN.fullmatch(each)), None)
+    wrong = next((each for each in options.framed_by if not ORIGIN.fullmatch(each)), None)
     if wrong is not None:
         parser.error(f"--framed-by {wrong!r} is no origin; write scheme, host and port without a path")
-    if given.people is not None and not given.people.is_file():
-        parser.error(f"--people {given.people}: there is no such file; docs/dashboard.md shows one")
-    return given
+    if options.people is not None and not options.people.is_file():
+        parser.error(f"--people {options.people}: there is no such file; docs/dashboard.md shows one")
+    return options
 
 
 def _is_loopback(address: str) -> bool:
@@ -124,31 +125,31 @@ def _is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
-def command(given: argparse.Namespace) -> list[str]:
+def server_command(options: argparse.Namespace) -> list[str]:
     """Return the command that serves the dashboard."""
-    flags = [f"--server.address={given.address}", f"--server.port={given.port}", "--server.headless=true"]
-    flags += [f"--server.corsAllowedOrigins={origin}" for origin in given.origin]
+    flags = [f"--server.address={options.address}", f"--server.port={options.port}", "--server.headless=true"]
+    flags += [f"--server.corsAllowedOrigins={origin}" for origin in options.origin]
     return [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
 
 
 def _serve() -> None:
     """Become the dashboard's server."""
-    given = _arguments()
-    told = Settings(
-        data=given.data.absolute(),
+    options = _arguments()
+    environment = Settings(
+        data=options.data.absolute(),
         database=os.environ.get(DATABASE_VARIABLE) or None,
-        bridge=given.bridge,
-        without_sign_in=given.without_sign_in,
-        framed_by=tuple(given.framed_by),
-        people=None if given.people is None else given.people.absolute(),
-        session_hours=given.session_hours,
-        language=given.language,
-        numbers=given.numbers,
+        bridge=options.bridge,
+        without_sign_in=options.without_sign_in,
+        framed_by=tuple(options.framed_by),
+        people=None if options.people is None else options.people.absolute(),
+        session_hours=options.session_hours,
+        language=options.language,
+        numbers=options.numbers,
     )
-    os.environ.update(told.environment())
-    how = "without sign-in" if given.without_sign_in else "with sign-in"
-    print(f"Dashboard on {given.address}:{given.port}, {how}; data in {told.data}", flush=True)  # noqa: T201
-    arguments = command(given)
+    os.environ.update(environment.environment())
+    how = "without sign-in" if options.without_sign_in else "with sign-in"
+    print(f"Dashboard on {options.address}:{options.port}, {how}; data in {environment.data}", flush=True)  # noqa: T201
+    arguments = server_command(options)
     os.execv(arguments[0], arguments)  # noqa: S606
 
 

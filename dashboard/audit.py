@@ -18,7 +18,7 @@ NICENESS: Final = 10
 def main(arguments: list[str]) -> int:
     """Audit a data folder at low priority."""
     import_guard.block_imports()
-    from dashboard.data.snapshot import SourceError  # noqa: PLC0415 - as above
+    from dashboard.data.snapshot import SnapshotError  # noqa: PLC0415 - as above
     from dashboard.pricing.audit import audit  # noqa: PLC0415 - without what is refused
     from dashboard.settings import settings  # noqa: PLC0415 - as above
 
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     try:
         shard = int(arguments[1]) if len(arguments) > 1 else None
         found = audit(Path(arguments[0]), settings().database, shard)
-    except SourceError as error:
+    except SnapshotError as error:
         print(f"audit failed: {error}", file=sys.stderr)  # noqa: T201
         return 1
     print(json.dumps(asdict(found)))  # noqa: T201

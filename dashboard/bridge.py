@@ -13,7 +13,7 @@ from dashboard.settings import Settings
 
 SOCKET_NAME: Final = "bridge.sock"
 TIMEOUT_S: Final = 10.0
-MAX_ANSWER: Final = 32 * 1024 * 1024
+MAX_RESPONSE: Final = 32 * 1024 * 1024
 
 
 class BridgeError(Exception):
@@ -39,7 +39,7 @@ class RefusedError(BridgeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What the bridge answered."""
 
     status: int
@@ -63,7 +63,7 @@ class _UnixConnection(HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-class Bridge:
+class BridgeClient:
     """The bridge of an installation."""
 
     def __init__(
@@ -84,17 +84,17 @@ class Bridge:
         self._url = url
         self._timeout = timeout
 
-    def get(self, token: str, *path: str, query: str = "") -> Answer:
+    def get(self, token: str, *path: str, query: str = "") -> Response:
         """Return what a reading route answers; raise ``BridgeError``."""
-        return self._ask("GET", path, token, query=query)
+        return self._request("GET", path, token, query=query)
 
     def post(
         self, token: str, *path: str, body: Mapping[str, object] | None = None, key: str | None = None
-    ) -> Answer:
+    ) -> Response:
         """Return what a changing route answers; raise ``BridgeError``."""
-        return self._ask("POST", path, token, body=body or {}, key=key)
+        return self._request("POST", path, token, body=body or {}, key=key)
 
-    def _ask(
+    def _request(
         self,
         method: str,
         path: tuple[str, ...],
@@ -103,7 +103,7 @@ class Bridge:
         query: str = "",
         body: Mapping[str, object] | None = None,
         key: str | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Send one request and return its accepted answer."""
         headers = {} if self._as_operator else {"Authorization": f"Bearer {token}"}
         if body is not None:
@@ -117,7 +117,7 @@ class Bridge:
         try:
             connection.request(method, target, body=content, headers=headers)
             response = connection.getresponse()
-            answer = Answer(response.status, response.read(MAX_ANSWER))
+            answer = Response(response.status, response.read(MAX_RESPONSE))
         except (OSError, HTTPException) as error:
             raise BridgeDownError(f"The bridge does not answer: {error}") from error
         finally:
@@ -135,12 +135,12 @@ class Bridge:
         return kind(parts.hostname or "127.0.0.1", parts.port, timeout=self._timeout)
 
 
-def bridge_of(given: Settings, timeout: float = TIMEOUT_S) -> Bridge:
+def bridge_client(dashboard_settings: Settings, timeout: float = TIMEOUT_S) -> BridgeClient:
     """Return the bridge that the settings name."""
-    return Bridge(given.data, given.bridge, timeout)
+    return BridgeClient(dashboard_settings.data, dashboard_settings.bridge, timeout)
 
 
-def _refusal(answer: Answer) -> BridgeError:
+def _refusal(answer: Response) -> BridgeError:
     """Return what the bridge said no with."""
     try:
         problem = answer.json()

@@ -12,10 +12,10 @@ import dashboard.parts.week_charts
 import dashboard.parts.what_if  # noqa: F401
 
 # What pages import is imported before anybody asks for one, so that nobody waits for it.
-from dashboard.signin.gate import Gate
+from dashboard.signin.gate import SignInMiddleware
 from dashboard.signin.routes import ROUTES
 
-app = st.App(Path(__file__).with_name("app.py"), routes=ROUTES, middleware=[Middleware(Gate)])
+app = st.App(Path(__file__).with_name("app.py"), routes=ROUTES, middleware=[Middleware(SignInMiddleware)])
 
 # What was imported stays for ever; no collection needs to walk it.
 gc.freeze()

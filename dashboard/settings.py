@@ -40,7 +40,7 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """Return the settings as variables for the server's process."""
-        told = {
+        variables = {
             DATA_VARIABLE: str(self.data),
             DATABASE_VARIABLE: self.database or "",
             BRIDGE_VARIABLE: self.bridge or "",
@@ -51,7 +51,7 @@ class Settings:
             OPEN_VARIABLE: YES if self.without_sign_in else "",
             PEOPLE_VARIABLE: "" if self.people is None else str(self.people),
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in variables.items() if value}
 
 
 def settings() -> Settings:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from dashboard.actions.action import Action
-from dashboard.bridge import Answer, Bridge
+from dashboard.bridge import BridgeClient, Response
 from dashboard.text.formatting import kwh, money
-from dashboard.text.labels import alert_word, reason_text, spelled, split_word, supply_word
+from dashboard.text.labels import alert_label, reason_text, spelled, split_label, supply_label
 from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
 from meter_bridge.text.marks import N_
@@ -18,7 +18,7 @@ TENANT: Final = frozenset({Role.TENANT, Role.LANDLORD})
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ActionKind:
     """A kind of action: who may take it, what its dialog says, and what it asks."""
 
     title: str
@@ -26,109 +26,117 @@ class Kind:
     question: str
     """What the person confirms; filled with the name and what was given."""
     button: str
-    ask: Callable[[Bridge, str, Action], list[str]]
+    send: Callable[[BridgeClient, str, Action], list[str]]
 
 
-def _top_up(bridge: Bridge, token: str, action: Action) -> list[str]:
+def _top_up(bridge: BridgeClient, token: str, action: Action) -> list[str]:
     """Book a payment and say where it went."""
-    given = action.filled or {}
-    body = {"amount": given["amount"], "method": given["method"]}
-    if given.get("reference"):
-        body["reference"] = given["reference"]
-    answer = bridge.post(token, "accounts", action.about, "top-ups", body=body, key=action.key).json()
+    inputs = action.inputs or {}
+    body = {"amount": inputs["amount"], "method": inputs["method"]}
+    if inputs.get("reference"):
+        body["reference"] = inputs["reference"]
+    answer = bridge.post(token, "accounts", action.target_id, "top-ups", body=body, key=action.key).json()
     booked = cast("dict[str, object]", answer["top_up"])
     split = cast("dict[str, int]", booked["split"])
-    told = [_("Booked as {id}.", id=booked["id"])]
-    told += [
-        _("{amount} to {where}", amount=money(part, action.currency), where=split_word(name))
+    lines = [_("Booked as {id}.", id=booked["id"])]
+    lines += [
+        _("{amount} to {where}", amount=money(part, action.currency), where=split_label(name))
         for name, part in split.items()
     ]
-    told.append(_("Available now: {amount}", amount=money(cast("int", answer["available"]), action.currency)))
-    return [*told, _supply(cast("dict[str, object]", answer["supply"]))]
+    lines.append(
+        _("Available now: {amount}", amount=money(cast("int", answer["available"]), action.currency))
+    )
+    return [*lines, _supply_text(cast("dict[str, object]", answer["supply"]))]
 
 
-def _switch(what: str) -> Callable[[Bridge, str, Action], list[str]]:
+def _switch(position: str) -> Callable[[BridgeClient, str, Action], list[str]]:
     """Return what asks for a position of the supply."""
 
-    def ask(bridge: Bridge, token: str, action: Action) -> list[str]:
-        body: dict[str, object] = {"action": what}
-        if reason := (action.filled or {}).get("reason"):
+    def ask(bridge: BridgeClient, token: str, action: Action) -> list[str]:
+        body: dict[str, object] = {"action": position}
+        if reason := (action.inputs or {}).get("reason"):
             body["reason"] = reason
-        return [_supply(bridge.post(token, "accounts", action.about, "supply", body=body).json())]
+        return [_supply_text(bridge.post(token, "accounts", action.target_id, "supply", body=body).json())]
 
     return ask
 
 
-def _supply(view: Mapping[str, object]) -> str:
+def _supply_text(view: Mapping[str, object]) -> str:
     """Return how the supply stands now."""
-    return f"{supply_word(str(view['state'])).said}: {reason_text(str(view['reason']))}"
+    return f"{supply_label(str(view['state'])).said}: {reason_text(str(view['reason']))}"
 
 
-def _quarantine(bridge: Bridge, token: str, action: Action) -> list[str]:
+def _quarantine(bridge: BridgeClient, token: str, action: Action) -> list[str]:
     """Decide what a register means."""
-    given = action.filled or {}
-    body = {"decision": given["decision"], "reason": given["reason"]}
-    view = bridge.post(token, "meters", action.about, "quarantine", body=body).json()
+    inputs = action.inputs or {}
+    body = {"decision": inputs["decision"], "reason": inputs["reason"]}
+    view = bridge.post(token, "meters", action.target_id, "quarantine", body=body).json()
     return [_("Decided. Metering continues from {energy}.", energy=kwh(cast("int", view["register_wh"])))]
 
 
-def _acknowledge(bridge: Bridge, token: str, action: Action) -> list[str]:
+def _acknowledge(bridge: BridgeClient, token: str, action: Action) -> list[str]:
     """Acknowledge an alert."""
-    view = bridge.post(token, "alerts", action.about, "acknowledge").json()
-    return [_("{alert}: acknowledged.", alert=alert_word(str(view["kind"])).said)]
+    view = bridge.post(token, "alerts", action.target_id, "acknowledge").json()
+    return [_("{alert}: acknowledged.", alert=alert_label(str(view["kind"])).said)]
 
 
-def _emergency(bridge: Bridge, token: str, action: Action) -> list[str]:
+def _emergency(bridge: BridgeClient, token: str, action: Action) -> list[str]:
     """Select emergency credit."""
-    answer: Answer = bridge.post(token, "accounts", action.about, "emergency-credit", body={}, key=action.key)
+    answer: Response = bridge.post(
+        token, "accounts", action.target_id, "emergency-credit", body={}, key=action.key
+    )
     view = answer.json()
-    told = _("Available now: {amount}", amount=money(cast("int", view["available"]), action.currency))
-    return [_("Emergency credit is selected."), told, _supply(cast("dict[str, object]", view["supply"]))]
+    available = _("Available now: {amount}", amount=money(cast("int", view["available"]), action.currency))
+    return [
+        _("Emergency credit is selected."),
+        available,
+        _supply_text(cast("dict[str, object]", view["supply"])),
+    ]
 
 
-KINDS: Final = {
-    "top_up": Kind(
+ACTION_KINDS: Final = {
+    "top_up": ActionKind(
         N_("Top up"), LANDLORD, N_("Book {amount} ({method}) for {name}?"), N_("Book it"), _top_up
     ),
-    "hold": Kind(
+    "hold": ActionKind(
         N_("Hold off"),
         STAFF,
         N_("Switch {name} off and hold it off? The customer is shown: {reason}"),
         N_("Hold off"),
         _switch("off"),
     ),
-    "restore": Kind(
+    "restore": ActionKind(
         N_("Lift the hold"),
         STAFF,
         N_("Lift the hold on {name}? Credit decides again."),
         N_("Lift it"),
         _switch("auto"),
     ),
-    "keep_on": Kind(
+    "keep_on": ActionKind(
         N_("Keep on"),
         LANDLORD,
         N_("Keep {name} on, whatever the credit? The customer is shown: {reason}"),
         N_("Keep on"),
         _switch("on"),
     ),
-    "confirm": Kind(
+    "confirm": ActionKind(
         N_("Switch on"),
         TENANT,
         N_("Switch {name} on? Make sure that nothing dangerous is plugged in."),
         N_("Switch on"),
         _switch("confirm"),
     ),
-    "quarantine": Kind(
+    "quarantine": ActionKind(
         N_("Decide"), STAFF, N_("{name}: {decision}? Recorded reason: {reason}"), N_("Decide"), _quarantine
     ),
-    "acknowledge": Kind(
+    "acknowledge": ActionKind(
         N_("Acknowledge"),
         STAFF,
         N_("Acknowledge: {name}? It stays open until its cause is gone."),
         N_("Acknowledge"),
         _acknowledge,
     ),
-    "emergency": Kind(
+    "emergency": ActionKind(
         N_("Use emergency credit"),
         TENANT,
         N_("Use emergency credit? The next top-up repays it first."),

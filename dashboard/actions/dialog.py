@@ -7,9 +7,9 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from dashboard.access import Viewer
-from dashboard.actions.action import Action, begin, close, opened
-from dashboard.actions.asking import DECISIONS, KINDS, METHODS, Kind, method_name
-from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
+from dashboard.actions.action import Action, begin, close, open_action
+from dashboard.actions.asking import ACTION_KINDS, DECISIONS, METHODS, ActionKind, method_name
+from dashboard.bridge import BridgeDownError, RefusedError, bridge_client
 from dashboard.data.cache import invalidate
 from dashboard.settings import settings
 from dashboard.text.formatting import money
@@ -21,9 +21,11 @@ MAX_REASON: Final = 500
 MAX_REFERENCE: Final = 200
 
 
-def offer(viewer: Viewer, kind: str, make: Callable[[], Action], *, key: str, primary: bool = False) -> None:
+def show_action_button(
+    viewer: Viewer, kind: str, make: Callable[[], Action], *, key: str, primary: bool = False
+) -> None:
     """Show the button of an action to a person who may take it and has a token to take it with."""
-    what = KINDS[kind]
+    what = ACTION_KINDS[kind]
     if viewer.token is None or viewer.role not in what.roles:
         return
     if st.button(_(what.title), key=key, type="primary" if primary else "secondary", width="content"):
@@ -32,29 +34,29 @@ def offer(viewer: Viewer, kind: str, make: Callable[[], Action], *, key: str, pr
 
 def show_open_action(viewer: Viewer) -> None:
     """Show the dialog that is open, outside of what refreshes by itself."""
-    action = opened()
+    action = open_action()
     if action is None:
         return
-    kind = KINDS[action.kind]
+    kind = ACTION_KINDS[action.kind]
     if viewer.token is None or viewer.role not in kind.roles:
         close()
         return
-    st.dialog(f"{_(kind.title)}: {action.name}", on_dismiss=close)(_content)(viewer, kind, action)
+    st.dialog(f"{_(kind.title)}: {action.name}", on_dismiss=close)(_show_step)(viewer, kind, action)
 
 
-def _content(viewer: Viewer, kind: Kind, action: Action) -> None:
+def _show_step(viewer: Viewer, kind: ActionKind, action: Action) -> None:
     """Show the step that the action has come to."""
-    if action.told:
-        _done(action)
+    if action.result_lines:
+        _show_result(action)
         return
-    if action.filled is None:
+    if action.inputs is None:
         _form(action)
-        if action.filled is None:
+        if action.inputs is None:
             return
     _confirm(viewer, kind, action)
 
 
-def _again() -> None:
+def _rerun() -> None:
     """Show the next step, without running the page behind the dialog where that is not needed."""
     try:
         st.rerun(scope="fragment")
@@ -66,14 +68,14 @@ def _form(action: Action) -> None:
     """Ask for what the action needs; nothing is sent from here."""
     fields = FORMS.get(action.kind)
     if fields is None:
-        action.filled = {}
+        action.inputs = {}
         return
     with st.form(f"form {action.key}", border=False):
-        given = fields(action)
+        inputs = fields(action)
         ready = st.form_submit_button(_("Continue"), type="primary")
-    if ready and given is not None:
-        action.filled = given
-        _again()
+    if ready and inputs is not None:
+        action.inputs = inputs
+        _rerun()
 
 
 def _top_up_fields(action: Action) -> dict[str, str] | None:
@@ -124,37 +126,37 @@ FORMS: Final[Mapping[str, Callable[[Action], dict[str, str] | None]]] = {
 }
 
 
-def _confirm(viewer: Viewer, kind: Kind, action: Action) -> None:
+def _confirm(viewer: Viewer, kind: ActionKind, action: Action) -> None:
     """Ask whether it is meant, and only then ask the bridge."""
-    st.markdown(plain(_(kind.question).format(name=action.name, **_in_words(action))))
+    st.markdown(plain(_(kind.question).format(name=action.name, **_described_inputs(action))))
     with st.container(horizontal=True):
         sure = st.button(_(kind.button), type="primary", key=f"sure {action.key}")
         if st.button(_("Back"), key=f"back {action.key}"):
             if action.kind in FORMS:
-                action.filled = None
-                _again()
+                action.inputs = None
+                _rerun()
             close()
             st.rerun()
     if sure:
         _send(viewer, kind, action)
 
 
-def _in_words(action: Action) -> dict[str, str]:
+def _described_inputs(action: Action) -> dict[str, str]:
     """Return what was filled in as people read it."""
-    given = dict(action.filled or {})
-    if "amount" in given:
-        given["amount"] = money(parse_amount(given["amount"], action.currency), action.currency)
-        given["method"] = method_name(given["method"])
-    if "decision" in given:
-        given["decision"] = _(DECISIONS[given["decision"]])
-    return given
+    inputs = dict(action.inputs or {})
+    if "amount" in inputs:
+        inputs["amount"] = money(parse_amount(inputs["amount"], action.currency), action.currency)
+        inputs["method"] = method_name(inputs["method"])
+    if "decision" in inputs:
+        inputs["decision"] = _(DECISIONS[inputs["decision"]])
+    return inputs
 
 
-def _send(viewer: Viewer, kind: Kind, action: Action) -> None:
+def _send(viewer: Viewer, kind: ActionKind, action: Action) -> None:
     """Ask the bridge; the dialog stays, with the same key, where no answer came."""
     try:
         with st.spinner(_("Contacting the bridge …")):
-            action.told = kind.ask(bridge_of(settings()), viewer.token or "", action)
+            action.result_lines = kind.send(bridge_client(settings()), viewer.token or "", action)
     except BridgeDownError:
         st.error(
             _("The bridge does not respond. It may or may not be done: press again, it counts only once."),
@@ -164,12 +166,12 @@ def _send(viewer: Viewer, kind: Kind, action: Action) -> None:
         st.error(plain(str(refused)), icon=":material/block:")
     else:
         invalidate()
-        _again()
+        _rerun()
 
 
-def _done(action: Action) -> None:
+def _show_result(action: Action) -> None:
     """Show what came of it."""
-    st.success("  \n".join(plain(line) for line in action.told), icon=":material/check_circle:")
+    st.success("  \n".join(plain(line) for line in action.result_lines), icon=":material/check_circle:")
     if st.button(_("Close"), key=f"close {action.key}", type="primary"):
         close()
         st.rerun()

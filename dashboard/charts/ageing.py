@@ -14,9 +14,9 @@ AGES: Final = (N_("Up to 30 days"), N_("31 to 60 days"), N_("61 to 90 days"), N_
 HEIGHT: Final = 220
 
 
-def ageing(sums: Sequence[int], currency: str, ink: Palette) -> Chart:
+def ageing(sums: Sequence[int], currency: str, palette: Palette) -> Chart:
     """Return a bar for each age, the oldest strongest."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     figure.add_bar(
         x=[_(name) for name in AGES],
         y=[main_units(amount, currency) for amount in sums],
@@ -26,8 +26,8 @@ def ageing(sums: Sequence[int], currency: str, ink: Palette) -> Chart:
         textposition="outside",
         cliponaxis=False,
         constraintext="none",
-        textfont={"color": ink.soft, "size": 12},
-        marker={"color": ink.accent, "opacity": [0.35, 0.55, 0.75, 1.0], "line": {"width": 0}},
+        textfont={"color": palette.muted, "size": 12},
+        marker={"color": palette.accent, "opacity": [0.35, 0.55, 0.75, 1.0], "line": {"width": 0}},
     )
     figure.update_yaxes(visible=False)  # each bar says its sum
     figure.update_layout(height=HEIGHT, showlegend=False, hovermode="closest", bargap=0.45, margin={"t": 26})

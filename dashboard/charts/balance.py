@@ -27,21 +27,21 @@ class BalanceNow:
     currency: str
     time_zone: str
     thresholds: tuple[int, ...] = ()
-    ahead: BalanceForecast | None = None
+    forecast: BalanceForecast | None = None
 
     def local(self, instant: int) -> datetime:
         """Return an instant by the site's clock, as a chart's coordinate."""
         return at_place(instant, self.time_zone).replace(tzinfo=None)
 
 
-def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, ink: Palette) -> Chart:
+def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, palette: Palette) -> Chart:
     """Return the balance of the last days."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     posted = [*steps, BalancePoint(at=now.at, kind="charge", balance_after=now.available)]
-    _line(figure, posted, now, ink)
-    _forecast(figure, now, ink)
-    _top_ups(figure, [step for step in steps if step.kind == "top_up"], now, ink)
-    _levels(figure, posted, now, ink)
+    _line(figure, posted, now, palette)
+    _forecast(figure, now, palette)
+    _top_ups(figure, [step for step in steps if step.kind == "top_up"], now, palette)
+    _draw_levels(figure, posted, now, palette)
     names = [_level(main_units(threshold, now.currency)) for threshold in now.thresholds]
     room = 8 + LETTER * max((len(name) for name in names), default=0)
     figure.update_layout(hovermode="closest", showlegend=False, margin={"r": room})
@@ -52,7 +52,7 @@ def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, ink: Palet
     return Chart(figure, _summary(posted, now))
 
 
-def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, ink: Palette) -> None:
+def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, palette: Palette) -> None:
     """Draw the balance, which falls with use and steps up with money, and mark its end."""
     figure.add_scatter(
         x=[now.local(step.at) for step in posted],
@@ -60,45 +60,49 @@ def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, in
         customdata=[_label(step, now) for step in posted],
         hovertemplate="%{customdata}<extra></extra>",
         mode="lines",
-        line={"color": ink.accent, "width": 2, "shape": "hv"},
+        line={"color": palette.accent, "width": 2, "shape": "hv"},
         fill="tozeroy",
-        fillcolor=ink.accent_fill,
+        fillcolor=palette.accent_fill,
     )
     figure.add_scatter(
         x=[now.local(now.at)],
         y=[main_units(now.available, now.currency)],
         hovertemplate=f"{_('{amount} now', amount=money(now.available, now.currency))}<extra></extra>",
         mode="markers",
-        marker={"color": ink.accent, "size": 8},
+        marker={"color": palette.accent, "size": 8},
     )
 
 
 def _end(begin: int, now: BalanceNow) -> int:
     """Return where the chart ends: a little after now, or where the balance is likely to end."""
     span = now.at - begin
-    if now.ahead is None:
+    if now.forecast is None:
         return now.at + span // 60
-    last = now.ahead.points[-1].late if now.ahead.depletion is None else now.ahead.depletion.late
+    last = (
+        now.forecast.points[-1].latest_at
+        if now.forecast.depletion is None
+        else now.forecast.depletion.latest_at
+    )
     return min(last + span // 60, now.at + span // 2)
 
 
-def _forecast(figure: go.Figure, now: BalanceNow, ink: Palette) -> None:
+def _forecast(figure: go.Figure, now: BalanceNow, palette: Palette) -> None:
     """Draw how the balance is likely to go on, with the band in which it does four times out of five."""
-    if now.ahead is None:
+    if now.forecast is None:
         return
-    points = now.ahead.points
+    points = now.forecast.points
     balances = [main_units(point.balance, now.currency) for point in points]
-    if now.ahead.has_interval:
+    if now.forecast.has_interval:
         figure.add_scatter(
             x=[
-                *(now.local(point.early) for point in points),
-                *(now.local(point.late) for point in points[::-1]),
+                *(now.local(point.earliest_at) for point in points),
+                *(now.local(point.latest_at) for point in points[::-1]),
             ],
             y=[*balances, *balances[::-1]],
             mode="lines",
             line={"width": 0},
             fill="toself",
-            fillcolor=ink.accent_fill,
+            fillcolor=palette.accent_fill,
             hoverinfo="skip",
         )
     figure.add_scatter(
@@ -109,11 +113,11 @@ def _forecast(figure: go.Figure, now: BalanceNow, ink: Palette) -> None:
         ],
         hovertemplate=f"{_('Forecast')}: %{{customdata}}<extra></extra>",
         mode="lines",
-        line={"color": ink.accent, "width": 2, "dash": "dot"},
+        line={"color": palette.accent, "width": 2, "dash": "dot"},
     )
 
 
-def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow, ink: Palette) -> None:
+def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow, palette: Palette) -> None:
     """Mark where money came in."""
     figure.add_scatter(
         x=[now.local(step.at) for step in top_ups],
@@ -121,36 +125,38 @@ def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow
         customdata=[_label(step, now) for step in top_ups],
         hovertemplate=f"{_('Top-up')}: %{{customdata}}<extra></extra>",
         mode="markers",
-        marker={"color": ink.panel, "size": 8, "line": {"color": ink.accent, "width": 2}},
+        marker={"color": palette.panel, "size": 8, "line": {"color": palette.accent, "width": 2}},
     )
 
 
-def _levels(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, ink: Palette) -> None:
+def _draw_levels(
+    figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, palette: Palette
+) -> None:
     """Draw zero and the thresholds of low credit, each with its name.
 
     All at once: Plotly's ``add_hline`` goes through the whole figure for each of them.
     """
     highest = max(step.balance_after for step in posted)
     levels = [main_units(each, now.currency) for each in now.thresholds if each <= highest * 2]
-    amber = {"color": ink.amber, "width": 1, "dash": "dot"}
-    zero = _across(0, {"color": ink.red, "width": 1})
+    amber = {"color": palette.amber, "width": 1, "dash": "dot"}
+    zero = _level_line(0, {"color": palette.red, "width": 1})
     figure.update_layout(
-        shapes=[zero, *(_across(level, amber) for level in levels)],
-        annotations=[_level_name(level, ink) for level in levels],
+        shapes=[zero, *(_level_line(level, amber) for level in levels)],
+        annotations=[_level_name(level, palette) for level in levels],
     )
 
 
-def _across(level: float, line: Mapping[str, object]) -> dict[str, object]:
+def _level_line(level: float, line: Mapping[str, object]) -> dict[str, object]:
     """Return a line across the chart."""
     place = {"xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": level, "y1": level}
     return {"type": "line", "line": line, **place}
 
 
-def _level_name(level: float, ink: Palette) -> dict[str, object]:
+def _level_name(level: float, palette: Palette) -> dict[str, object]:
     """Return the name of a threshold beside its line."""
     return {
         "text": _level(level),
-        "font": {"color": ink.amber, "size": 11},
+        "font": {"color": palette.amber, "size": 11},
         "showarrow": False,
         "xref": "x domain",
         "x": 1,
@@ -177,26 +183,26 @@ def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
     balances = [step.balance_after for step in posted]
     count = sum(step.kind == "top_up" for step in posted)
     ups = ngettext("{number} top-up", "{number} top-ups", count) if count else _("no top-up")
-    told = _(
+    text = _(
         "{now} left now; between {low} and {high} in this period, with {ups}.",
         now=money(now.available, now.currency),
         low=money(min(balances), now.currency),
         high=money(max(balances), now.currency),
         ups=ups,
     )
-    return f"{told} {_foretold(now.ahead, now)}" if now.ahead is not None else told
+    return f"{text} {_forecast_text(now.forecast, now)}" if now.forecast is not None else text
 
 
-def _foretold(ahead: BalanceForecast, now: BalanceNow) -> str:
+def _forecast_text(forecast: BalanceForecast, now: BalanceNow) -> str:
     """Return when the balance is likely to be used up."""
-    if ahead.depletion is None:
+    if forecast.depletion is None:
         return _("It lasts longer than can be forecast.")
-    depletion = short_moment(ahead.depletion.at, now.time_zone)
-    if not ahead.has_interval:
+    depletion = short_moment(forecast.depletion.at, now.time_zone)
+    if not forecast.has_interval:
         return _("Likely used up {instant}.", instant=depletion)
     return _(
         "Likely used up {instant}, four times out of five between {early} and {late}.",
         instant=depletion,
-        early=short_moment(ahead.depletion.early, now.time_zone),
-        late=short_moment(ahead.depletion.late, now.time_zone),
+        early=short_moment(forecast.depletion.earliest_at, now.time_zone),
+        late=short_moment(forecast.depletion.latest_at, now.time_zone),
     )

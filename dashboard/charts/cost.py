@@ -24,10 +24,10 @@ type Layer = tuple[str, str, dict[date, int]]
 """Name, colour and amounts by day of one part of the stack."""
 
 
-def cost_by_block(usages: Sequence[Usage], currency: str, ink: Palette) -> Chart:
+def cost_by_block(usages: Sequence[Usage], currency: str, palette: Palette) -> Chart:
     """Return the cost per day by block, from cheap to dear."""
     blocks = sorted({use.block for use in usages if use.kind == "consumption" and use.block is not None})
-    colours = block_colours(max(blocks, default=1), ink)
+    colours = block_colours(max(blocks, default=1), palette)
     layers = [
         (
             _("Block {number}", number=block),
@@ -36,10 +36,10 @@ def cost_by_block(usages: Sequence[Usage], currency: str, ink: Palette) -> Chart
         )
         for block in blocks
     ]
-    return _stacked([*layers, *_other(usages, ink, lambda use: use.block is None)], currency, ink)
+    return _stacked([*layers, *_other(usages, palette, lambda use: use.block is None)], currency, palette)
 
 
-def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, ink: Palette) -> Chart:
+def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, palette: Palette) -> Chart:
     """Return the cost per day by time-of-use band."""
     colours = band_colours(bands)
     used = band_order([band for band in bands if any(use.band == band for use in usages)])
@@ -47,19 +47,19 @@ def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, i
         (band_name(band), colours[band], _sums((use.day, use.amount) for use in usages if use.band == band))
         for band in used
     ]
-    return _stacked([*layers, *_other(usages, ink, lambda use: use.band is None)], currency, ink)
+    return _stacked([*layers, *_other(usages, palette, lambda use: use.band is None)], currency, palette)
 
 
-def _other(usages: Sequence[Usage], ink: Palette, unnamed: Callable[[Usage], bool]) -> list[Layer]:
+def _other(usages: Sequence[Usage], palette: Palette, unnamed: Callable[[Usage], bool]) -> list[Layer]:
     """Return consumption without block or band, the standing charge and the tax, where there are any."""
     layers: list[Layer] = [
         (
             _("Other use"),
-            ink.accent,
+            palette.accent,
             _amounts(usages, lambda use: use.kind == "consumption" and unnamed(use)),
         ),
-        (_("Standing charge"), ink.standing, _amounts(usages, lambda use: use.kind == "standing")),
-        (_("Tax"), ink.tax, _sums((use.day, use.tax) for use in usages)),
+        (_("Standing charge"), palette.standing, _amounts(usages, lambda use: use.kind == "standing")),
+        (_("Tax"), palette.tax, _sums((use.day, use.tax) for use in usages)),
     ]
     return [layer for layer in layers if any(layer[2].values())]
 
@@ -77,9 +77,9 @@ def _sums(pairs: Iterable[tuple[date, int]]) -> dict[date, int]:
     return dict(sums)
 
 
-def _stacked(layers: Sequence[Layer], currency: str, ink: Palette) -> Chart:
+def _stacked(layers: Sequence[Layer], currency: str, palette: Palette) -> Chart:
     """Return the stacked bars and what they add up to."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     for name, colour, amounts in layers:
         figure.add_bar(
             name=name,

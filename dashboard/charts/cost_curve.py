@@ -14,11 +14,11 @@ WH_PER_KWH: Final = 1_000
 
 
 def cost_curve(
-    curves: Mapping[str, Sequence[CostPoint]], limits: Sequence[int], currency: str, ink: Palette
+    curves: Mapping[str, Sequence[CostPoint]], limits: Sequence[int], currency: str, palette: Palette
 ) -> Chart:
     """Return a line for each tariff, the first in the accent, with marks where blocks of it begin."""
-    figure = go.Figure(layout=layout(ink))
-    styles = ({"color": ink.accent, "width": 2.5}, {"color": ink.soft, "width": 2, "dash": "dash"})
+    figure = go.Figure(layout=layout(palette))
+    styles = ({"color": palette.accent, "width": 2.5}, {"color": palette.muted, "width": 2, "dash": "dash"})
     for (name, points), style in zip(curves.items(), styles, strict=False):
         figure.add_scatter(
             name=name,
@@ -32,10 +32,10 @@ def cost_curve(
     for number, limit in enumerate(limits, 2):
         figure.add_vline(
             x=limit / WH_PER_KWH,
-            line={"color": ink.soft, "width": 1, "dash": "dot"},
+            line={"color": palette.muted, "width": 1, "dash": "dot"},
             annotation={
                 "text": _("block {number}", number=number),
-                "font": {"color": ink.soft, "size": 11},
+                "font": {"color": palette.muted, "size": 11},
                 "textangle": -90,
                 "yanchor": "top",
                 "xanchor": "right",
@@ -59,5 +59,5 @@ def _summary(curves: Mapping[str, Sequence[CostPoint]], currency: str) -> str:
     """Return what a small, a middling and a large month cost by the first tariff."""
     points = next(iter(curves.values()))
     some = [points[len(points) // 4], points[len(points) // 2], points[-1]]
-    told = ", ".join(f"{kwh(point.wh)} {money(point.amount, currency)}" for point in some)
-    return _("Taxes and fixed charges included, used evenly: {costs}.", costs=told)
+    text = ", ".join(f"{kwh(point.wh)} {money(point.amount, currency)}" for point in some)
+    return _("Taxes and fixed charges included, used evenly: {costs}.", costs=text)

@@ -6,20 +6,20 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Palette, layout
-from dashboard.pricing.what_if import Answer, Bucket
+from dashboard.pricing.what_if import Bucket, WhatIfAnswer
 from dashboard.text.formatting import main_units, money, signed_money
 from dashboard.text.translate import _, ngettext
 
 BUCKETS: Final = 16
 
 
-def difference_bars(answer: Answer, ink: Palette) -> Chart:
+def difference_bars(answer: WhatIfAnswer, palette: Palette) -> Chart:
     """Return how many units would pay how much more or less."""
     buckets = round_buckets(answer)
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     less = [each for each in buckets if each.high <= 0]
     more = [each for each in buckets if each.high > 0]
-    for name, chosen, colour in ((_("Pay less"), less, ink.soft), (_("Pay more"), more, ink.accent)):
+    for name, chosen, colour in ((_("Pay less"), less, palette.muted), (_("Pay more"), more, palette.accent)):
         figure.add_bar(
             name=name,
             x=[main_units((each.low + each.high) // 2, answer.currency) for each in chosen],
@@ -29,14 +29,14 @@ def difference_bars(answer: Answer, ink: Palette) -> Chart:
             hovertemplate="%{customdata}<extra></extra>",
             marker={"color": colour, "line": {"width": 0}},
         )
-    figure.add_vline(x=0, line={"color": ink.text, "width": 1})
+    figure.add_vline(x=0, line={"color": palette.text, "width": 1})
     figure.update_layout(hovermode="closest")
     figure.update_xaxes(nticks=8, tickformat=",.10~g")
     figure.update_yaxes(nticks=4, tickformat=",d")
     return Chart(figure, _summary(answer))
 
 
-def round_buckets(answer: Answer) -> Sequence[Bucket]:
+def round_buckets(answer: WhatIfAnswer) -> Sequence[Bucket]:
     """Return buckets of one round width, so that zero lies between two of them."""
     differences = [change.difference for change in answer.changes]
     if not differences:
@@ -68,7 +68,7 @@ def _label(bucket: Bucket, currency: str) -> str:
     return _("{units} from {low} to {high}", units=units, low=low, high=high)
 
 
-def _summary(answer: Answer) -> str:
+def _summary(answer: WhatIfAnswer) -> str:
     """Return how many pay more, less and the same, and the one in the middle."""
     if not answer.changes:
         return _("No unit to price.")

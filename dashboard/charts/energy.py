@@ -13,9 +13,9 @@ from dashboard.text.formatting import axis_day, day as day_text, hour_of_day, kw
 from dashboard.text.translate import _
 
 
-def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Palette) -> Chart:
+def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], palette: Palette) -> Chart:
     """Return the energy per day, stacked by band."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     sums: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
     for use in usages:
         if use.kind == "consumption":
@@ -29,7 +29,7 @@ def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Palette) 
             y=[watt_hours / 1000 for watt_hours in energy.values()],
             customdata=[kwh(watt_hours) for watt_hours in energy.values()],
             hovertemplate="%{customdata}",
-            marker={"color": colours.get(band, ink.accent), "line": {"width": 0}},
+            marker={"color": colours.get(band, palette.accent), "line": {"width": 0}},
         )
     totals: dict[date, int] = defaultdict(int)
     for energy in sums.values():
@@ -39,9 +39,9 @@ def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], ink: Palette) 
     return Chart(figure, _summary(totals))
 
 
-def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], ink: Palette) -> Chart:
+def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], palette: Palette) -> Chart:
     """Return the energy of each hour, stacked by band."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     colours = band_colours(bands)
     for band in band_order(sorted({use.band for use in uses})):
         mine = [use for use in uses if use.band == band]
@@ -51,7 +51,7 @@ def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], ink: Palette)
             y=[use.wh / 1000 for use in mine],
             customdata=[kwh(use.wh) for use in mine],
             hovertemplate="%{customdata}",
-            marker={"color": colours.get(band, ink.accent), "line": {"width": 0}},
+            marker={"color": colours.get(band, palette.accent), "line": {"width": 0}},
         )
     figure.update_xaxes(
         type="date", tickformat=axis_day(time=True), hoverformat=axis_day(weekday=True, time=True), nticks=6

@@ -10,13 +10,13 @@ from dashboard.queries.energy_balance import DayBalance, HourBalance, Member
 from dashboard.text.formatting import day as day_text, hour_of_day, kwh, percent
 from dashboard.text.translate import _
 
-MOST_FLOWS: Final = 14
+MAX_FLOWS: Final = 14
 FLOW_HEIGHT: Final = 26
 
 
-def balance_by_day(days: Sequence[DayBalance], ink: Palette) -> Chart:
+def balance_by_day(days: Sequence[DayBalance], palette: Palette) -> Chart:
     """Return the units' sum and what is missing as a stack, with the building's meter as a line."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     dates = [each.day for each in days]
     figure.add_bar(
         name=_("All units"),
@@ -24,7 +24,7 @@ def balance_by_day(days: Sequence[DayBalance], ink: Palette) -> Chart:
         y=[each.units / 1000 for each in days],
         customdata=[kwh(each.units) for each in days],
         hovertemplate="%{customdata}",
-        marker={"color": ink.accent, "line": {"width": 0}},
+        marker={"color": palette.accent, "line": {"width": 0}},
     )
     figure.add_bar(
         name=_("Missing"),
@@ -32,7 +32,7 @@ def balance_by_day(days: Sequence[DayBalance], ink: Palette) -> Chart:
         y=[max(each.missing or 0, 0) / 1000 for each in days],
         customdata=[_("not known") if each.missing is None else kwh(each.missing) for each in days],
         hovertemplate="%{customdata}",
-        marker={"color": ink.amber, "line": {"width": 0}},
+        marker={"color": palette.amber, "line": {"width": 0}},
     )
     known = [each for each in days if each.building is not None]
     figure.add_scatter(
@@ -42,7 +42,7 @@ def balance_by_day(days: Sequence[DayBalance], ink: Palette) -> Chart:
         customdata=[kwh(each.building or 0) for each in known],
         hovertemplate="%{customdata}",
         mode="markers",
-        marker={"symbol": "line-ew", "size": 14, "line": {"width": 2, "color": ink.text}},
+        marker={"symbol": "line-ew", "size": 14, "line": {"width": 2, "color": palette.text}},
     )
     date_axis(figure, len(days))
     return Chart(figure, _summary(known))
@@ -70,16 +70,16 @@ def _summary(known: Sequence[DayBalance]) -> str:
     )
 
 
-def balance_by_hour(hours: Sequence[HourBalance], ink: Palette) -> Chart:
+def balance_by_hour(hours: Sequence[HourBalance], palette: Palette) -> Chart:
     """Return what is missing in each hour of the clock, in the mean."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     missing = [each.building - each.units for each in hours]
     figure.add_bar(
         x=[f"{each.hour:02}:00" for each in hours],
         y=[each / 1000 for each in missing],
         customdata=[kwh(round(each)) for each in missing],
         hovertemplate="%{x}: %{customdata}<extra></extra>",
-        marker={"color": ink.amber, "line": {"width": 0}},
+        marker={"color": palette.amber, "line": {"width": 0}},
     )
     figure.update_layout(showlegend=False, hovermode="closest")
     figure.update_xaxes(nticks=9)
@@ -87,26 +87,26 @@ def balance_by_hour(hours: Sequence[HourBalance], ink: Palette) -> Chart:
         return Chart(figure, _("No energy was used in this period."))
     most = max(hours, key=lambda each: each.building - each.units)
     least = min(hours, key=lambda each: each.building - each.units)
-    told = _(
+    text = _(
         "Most is missing from {most} with {amount}, least from {least} with {little}.",
         most=hour_of_day(most.hour),
         amount=kwh(round(most.building - most.units)),
         least=hour_of_day(least.hour),
         little=kwh(round(least.building - least.units)),
     )
-    return Chart(figure, told)
+    return Chart(figure, text)
 
 
-def energy_flow(building: int, units: Sequence[Member], ink: Palette) -> Chart:
+def energy_flow(building: int, units: Sequence[Member], palette: Palette) -> Chart:
     """Return where the building's energy goes: to the units that use most, all others, and nowhere known."""
-    shown = [each for each in units if each.wh][:MOST_FLOWS]
+    shown = [each for each in units if each.wh][:MAX_FLOWS]
     rest = sum(each.wh or 0 for each in units) - sum(each.wh or 0 for each in shown)
     missing = max(building - sum(each.wh or 0 for each in units), 0)
-    flows = [(each.name, each.wh or 0, ink.accent_fill, ink.accent) for each in shown]
+    flows = [(each.name, each.wh or 0, palette.accent_fill, palette.accent) for each in shown]
     if rest:
-        flows.append((_("All other units"), rest, ink.accent_fill, ink.accent))
+        flows.append((_("All other units"), rest, palette.accent_fill, palette.accent))
     if missing:
-        flows.append((_("Missing"), missing, ink.line, ink.amber))
+        flows.append((_("Missing"), missing, palette.line, palette.amber))
     figure = go.Figure(
         go.Sankey(
             arrangement="snap",
@@ -115,7 +115,7 @@ def energy_flow(building: int, units: Sequence[Member], ink: Palette) -> Chart:
                     f"{_('Building')} {kwh(building)}",
                     *(f"{name} {kwh(wh)}" for name, wh, *_ in flows),
                 ],
-                "color": [ink.text, *(colour for *_, colour in flows)],
+                "color": [palette.text, *(colour for *_, colour in flows)],
                 "pad": 10,
                 "thickness": 10,
                 "line": {"width": 0},
@@ -128,9 +128,9 @@ def energy_flow(building: int, units: Sequence[Member], ink: Palette) -> Chart:
                 "color": [fill for _, _, fill, _ in flows],
                 "hoverinfo": "skip",
             },
-            textfont={"color": ink.text, "size": 12},
+            textfont={"color": palette.text, "size": 12},
         ),
-        layout=layout(ink),
+        layout=layout(palette),
     )
     figure.update_layout(height=max(FLOW_HEIGHT * (len(flows) + 2), 200))
     largest = max(flows, key=lambda each: each[1], default=None)

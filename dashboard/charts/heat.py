@@ -14,7 +14,7 @@ HOURS: Final = 24
 WEEK: Final = 7
 
 
-def week_heat(profile: Profile, ink: Palette) -> Chart:
+def week_heat(profile: Profile, palette: Palette) -> Chart:
     """Return the mean energy of each hour of the week; hours that were never seen stay empty."""
     names = weekdays()
     cells = [[profile.get((weekday, hour)) for hour in range(HOURS)] for weekday in range(1, WEEK + 1)]
@@ -25,12 +25,12 @@ def week_heat(profile: Profile, ink: Palette) -> Chart:
             y=names,
             customdata=[["" if wh is None else kwh(round(wh)) for wh in row] for row in cells],
             hovertemplate="%{y} %{x}: %{customdata}<extra></extra>",
-            colorscale=scale(ink),
+            colorscale=scale(palette),
             xgap=2,
             ygap=2,
-            colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"color": ink.soft, "size": 11}},
+            colorbar={"thickness": 10, "outlinewidth": 0, "tickfont": {"color": palette.muted, "size": 11}},
         ),
-        layout=layout(ink),
+        layout=layout(palette),
     )
     figure.update_layout(hovermode="closest")
     figure.update_yaxes(autorange="reversed", showgrid=False, nticks=WEEK, dtick=1)
@@ -38,9 +38,9 @@ def week_heat(profile: Profile, ink: Palette) -> Chart:
     return Chart(figure, _summary(profile, names))
 
 
-def scale(ink: Palette) -> list[tuple[float, str]]:
+def scale(palette: Palette) -> list[tuple[float, str]]:
     """Return the scale of quantities: from the panel to the accent, lightness alone."""
-    return [(0.0, ink.accent_fill_solid), (1.0, ink.accent)]
+    return [(0.0, palette.accent_fill_solid), (1.0, palette.accent)]
 
 
 def _summary(profile: Profile, names: Sequence[str]) -> str:

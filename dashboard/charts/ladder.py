@@ -14,14 +14,14 @@ from dashboard.charts.template import (
 from dashboard.text.formatting import main_units, number, price
 from dashboard.text.translate import _
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.tariff.tariff import EXACT, BlockSchedule, TariffVersion
+from meter_bridge.core.tariff.tariff import EXACT_SCALE, BlockSchedule, TariffVersion
 
 WH_PER_KWH = 1_000
 
 
 def price_with_tax(version: TariffVersion, block: int, band: str) -> int:
     """Return what a kWh costs, taxes and levies included; blocks count from 0."""
-    return divide_half_even(version.taxed(version.price(block, band)) * WH_PER_KWH, EXACT)
+    return divide_half_even(version.taxed_value(version.price(block, band)) * WH_PER_KWH, EXACT_SCALE)
 
 
 def block_names(ladder: BlockSchedule) -> list[str]:
@@ -41,9 +41,9 @@ def block_names(ladder: BlockSchedule) -> list[str]:
     return names
 
 
-def block_ladder(version: TariffVersion, ink: Palette) -> Chart:
+def block_prices(version: TariffVersion, palette: Palette) -> Chart:
     """Return the price per kWh of each block, taxes included, with a bar for each band."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     bands = [band.name for band in version.bands]
     colours = band_colours(bands)
     for band in band_order(bands):
@@ -57,10 +57,10 @@ def block_ladder(version: TariffVersion, ink: Palette) -> Chart:
             text=[number(main_units(each, version.currency)) for each in prices],
             textposition="outside",
             cliponaxis=False,
-            textfont={"color": ink.soft, "size": 11},
+            textfont={"color": palette.muted, "size": 11},
             hovertemplate="%{customdata}",
             marker={
-                "color": colours[band] if len(bands) > 1 else block_colours(ladder.blocks, ink),
+                "color": colours[band] if len(bands) > 1 else block_colours(ladder.blocks, palette),
                 "line": {"width": 0},
             },
         )

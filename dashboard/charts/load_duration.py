@@ -13,9 +13,9 @@ from dashboard.text.translate import _, ngettext
 HALF = 0.5
 
 
-def load_duration_curve(points: Curve, ink: Palette) -> Chart:
+def load_duration_curve(points: Curve, palette: Palette) -> Chart:
     """Return the power of all units together, from its peak to its base."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     figure.add_scatter(
         x=[share * 100 for share, _ in points],
         y=[watts / 1000 for _, watts in points],
@@ -25,9 +25,9 @@ def load_duration_curve(points: Curve, ink: Palette) -> Chart:
         ],
         hovertemplate="%{customdata}<extra></extra>",
         mode="lines",
-        line={"color": ink.accent, "width": 2},
+        line={"color": palette.accent, "width": 2},
         fill="tozeroy",
-        fillcolor=ink.accent_fill,
+        fillcolor=palette.accent_fill,
     )
     figure.update_layout(showlegend=False, hovermode="closest")
     figure.update_xaxes(range=[0, 100], ticksuffix=f"{chr(0xA0)}%", nticks=6)
@@ -48,12 +48,12 @@ def _summary(points: Curve) -> str:
     )
 
 
-def use_against_blocks(uses: Sequence[int], limits: Sequence[int], ink: Palette) -> Chart:
+def use_against_blocks(uses: Sequence[int], limits: Sequence[int], palette: Palette) -> Chart:
     """Return what each unit used in a period, most first, coloured by the block that it got to."""
-    figure = go.Figure(layout=layout(ink))
-    colours = block_colours(len(limits) + 1, ink)
+    figure = go.Figure(layout=layout(palette))
+    colours = block_colours(len(limits) + 1, palette)
     edges = [0, *limits, max([*uses, *limits], default=0) + 1]
-    shown = thinned(uses)
+    shown = downsampled(uses)
     many = len(shown)
     for block, (low, high) in enumerate(pairwise(edges)):
         inside = [min(max(wh - low, 0), high - low) for wh in shown]
@@ -71,14 +71,14 @@ def use_against_blocks(uses: Sequence[int], limits: Sequence[int], ink: Palette)
             fillcolor=colours[block],
         )
     for limit in limits:
-        figure.add_hline(y=limit / 1000, line={"color": ink.soft, "width": 1, "dash": "dot"})
+        figure.add_hline(y=limit / 1000, line={"color": palette.muted, "width": 1, "dash": "dot"})
     figure.update_xaxes(range=[0, 100], ticksuffix=f"{chr(0xA0)}%", nticks=6)
     figure.update_yaxes(ticksuffix=f"{chr(0xA0)}kWh")
     figure.update_layout(hovermode="closest", showlegend=bool(limits))
-    return Chart(figure, _reach(uses, limits))
+    return Chart(figure, _units_per_block(uses, limits))
 
 
-def _reach(uses: Sequence[int], limits: Sequence[int]) -> str:
+def _units_per_block(uses: Sequence[int], limits: Sequence[int]) -> str:
     """Return how many units get into each block."""
     if not uses:
         return _("No unit used energy in this period.")
@@ -104,7 +104,7 @@ def _reach(uses: Sequence[int], limits: Sequence[int]) -> str:
     )
 
 
-def thinned(uses: Sequence[int], most: int = 300) -> list[int]:
+def downsampled(uses: Sequence[int], most: int = 300) -> list[int]:
     """Return a part of a long falling list that keeps its shape, first and last included."""
     if len(uses) <= most:
         return list(uses)

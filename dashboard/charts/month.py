@@ -23,26 +23,26 @@ from dashboard.text.translate import _
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class CostLayer:
     """One part of the stack: its name, colour and what it adds on each day of the period."""
 
     name: str
     colour: str
-    adds: dict[int, int]
+    increments: dict[int, int]
 
 
 def month_accrual(
-    used: Sequence[Usage], since: date, bands: Sequence[str] | None, currency: str, ink: Palette
+    used: Sequence[Usage], since: date, bands: Sequence[str] | None, currency: str, palette: Palette
 ) -> Chart:
     """Return the cumulated cost of the period that began on a day, stacked by block, or by band if given."""
     now = [use for use in used if use.day >= since]
     last = max(((use.day - since).days for use in now), default=0)
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     days = list(range(last + 1))
     dates = [since + timedelta(days=each) for each in days]
-    layers = _by_block(now, since, ink) if bands is None else _by_band(now, since, bands, ink)
+    layers = _by_block(now, since, palette) if bands is None else _by_band(now, since, bands, palette)
     for layer in layers:
-        sums = list(accumulate(layer.adds.get(each, 0) for each in days))
+        sums = list(accumulate(layer.increments.get(each, 0) for each in days))
         figure.add_scatter(
             name=layer.name,
             x=dates,
@@ -53,7 +53,7 @@ def month_accrual(
             line={"width": 0, "shape": "hv" if last else "linear"},
             fillcolor=layer.colour,
         )
-    before = _before(used, since, len(dates))
+    before = _previous_period(used, since, len(dates))
     if before:
         figure.add_scatter(
             name=_("Period before"),
@@ -62,38 +62,44 @@ def month_accrual(
             customdata=[money(amount, currency) for amount in before],
             hovertemplate="%{customdata}",
             mode="lines",
-            line={"color": ink.soft, "width": 2, "dash": "dot"},
+            line={"color": palette.muted, "width": 2, "dash": "dot"},
         )
     figure.update_xaxes(type="date", tickformat=axis_day(), hoverformat=axis_day(weekday=True), nticks=8)
     return Chart(figure, _summary(now, before, since, currency))
 
 
-def _by_block(used: Sequence[Usage], since: date, ink: Palette) -> list[Layer]:
+def _by_block(used: Sequence[Usage], since: date, palette: Palette) -> list[CostLayer]:
     """Return a layer for each block, then what has none."""
     blocks = sorted({use.block for use in used if use.block is not None})
-    colours = block_colours(max(blocks, default=1), ink)
+    colours = block_colours(max(blocks, default=1), palette)
     layers = [
-        Layer(
+        CostLayer(
             _("Block {number}", number=block),
             colours[block - 1],
-            _adds([u for u in used if u.block == block], since),
+            _daily_increments([u for u in used if u.block == block], since),
         )
         for block in blocks
     ]
-    return [*layers, *_rest(used, since, ink, [use for use in used if use.block is None])]
+    return [*layers, *_other_layers(used, since, palette, [use for use in used if use.block is None])]
 
 
-def _by_band(used: Sequence[Usage], since: date, bands: Sequence[str], ink: Palette) -> list[Layer]:
+def _by_band(used: Sequence[Usage], since: date, bands: Sequence[str], palette: Palette) -> list[CostLayer]:
     """Return a layer for each band, then what has none."""
     colours = band_colours(bands)
     layers = [
-        Layer(band_name(band), colours[band], _adds([use for use in used if use.band == band], since))
+        CostLayer(
+            band_name(band),
+            colours[band],
+            _daily_increments([use for use in used if use.band == band], since),
+        )
         for band in band_order([band for band in bands if any(use.band == band for use in used)])
     ]
-    return [*layers, *_rest(used, since, ink, [use for use in used if use.band is None])]
+    return [*layers, *_other_layers(used, since, palette, [use for use in used if use.band is None])]
 
 
-def _rest(used: Sequence[Usage], since: date, ink: Palette, without: Sequence[Usage]) -> list[Layer]:
+def _other_layers(
+    used: Sequence[Usage], since: date, palette: Palette, without: Sequence[Usage]
+) -> list[CostLayer]:
     """Return energy without block or band, fixed charges, and taxes."""
     plain = [use for use in without if use.kind == "consumption"]
     fixed = [use for use in without if use.kind != "consumption"]
@@ -101,14 +107,14 @@ def _rest(used: Sequence[Usage], since: date, ink: Palette, without: Sequence[Us
     for use in used:
         taxes[(use.day - since).days] += use.tax
     layers = [
-        Layer(_("Other use"), ink.accent, _adds(plain, since)),
-        Layer(_("Fixed charges"), ink.standing, _adds(fixed, since)),
-        Layer(_("Tax"), ink.tax, dict(taxes)),
+        CostLayer(_("Other use"), palette.accent, _daily_increments(plain, since)),
+        CostLayer(_("Fixed charges"), palette.standing, _daily_increments(fixed, since)),
+        CostLayer(_("Tax"), palette.tax, dict(taxes)),
     ]
-    return [layer for layer in layers if any(layer.adds.values())]
+    return [layer for layer in layers if any(layer.increments.values())]
 
 
-def _adds(used: Sequence[Usage], since: date) -> dict[int, int]:
+def _daily_increments(used: Sequence[Usage], since: date) -> dict[int, int]:
     """Return what each day of the period adds, before tax."""
     adds: dict[int, int] = defaultdict(int)
     for use in used:
@@ -116,7 +122,7 @@ def _adds(used: Sequence[Usage], since: date) -> dict[int, int]:
     return dict(adds)
 
 
-def _before(used: Sequence[Usage], since: date, days: int) -> list[int]:
+def _previous_period(used: Sequence[Usage], since: date, days: int) -> list[int]:
     """Return the cumulated cost of as many days of the period before, if all of them are known."""
     earlier = [use for use in used if use.day < since]
     if not earlier:
@@ -135,11 +141,11 @@ def _before(used: Sequence[Usage], since: date, days: int) -> list[int]:
 def _summary(now: Sequence[Usage], before: Sequence[int], since: date, currency: str) -> str:
     """Return what the period has cost so far, and the one before at the same day."""
     total = sum(use.amount + use.tax for use in now)
-    told = _("{amount} since {day}", amount=money(total, currency), day=day_text(since))
+    text = _("{amount} since {day}", amount=money(total, currency), day=day_text(since))
     if not before:
-        return f"{told}."
+        return f"{text}."
     return _(
         "{so_far}; {amount} after as many days of the period before.",
-        so_far=told,
+        so_far=text,
         amount=money(before[-1], currency),
     )

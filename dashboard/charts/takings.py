@@ -8,8 +8,8 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Palette, day_bars, layout
-from dashboard.queries.payments import method_word
-from dashboard.queries.takings import Taking
+from dashboard.queries.payments import method_label
+from dashboard.queries.takings import PaymentSum
 from dashboard.text.formatting import day as day_text, main_units, money, percent
 from dashboard.text.translate import _
 
@@ -23,9 +23,11 @@ COLOURS: Final = {
 OTHERS: Final = ("#c58fb5", "#7ba4cf", "#9aa5ac")
 
 
-def takings_per_day(taken: Sequence[Taking], first: date, last: date, currency: str, ink: Palette) -> Chart:
+def payments_per_day(
+    taken: Sequence[PaymentSum], first: date, last: date, currency: str, palette: Palette
+) -> Chart:
     """Return bars of what came in on each day, days without a payment included."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     colours = method_colours([one.method for one in taken])
     days = [first + timedelta(days=each) for each in range((last - first).days + 1)]
     sums: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
@@ -34,7 +36,7 @@ def takings_per_day(taken: Sequence[Taking], first: date, last: date, currency: 
     for method in sorted(sums, key=lambda each: -sum(sums[each].values())):
         amounts = [sums[method].get(each, 0) for each in days]
         figure.add_bar(
-            name=method_word(method) or _("Other"),
+            name=method_label(method) or _("Other"),
             x=days,
             y=[main_units(amount, currency) for amount in amounts],
             customdata=[money(amount, currency) if amount else "–" for amount in amounts],
@@ -52,7 +54,7 @@ def method_colours(methods: Sequence[str]) -> dict[str, str]:
     return {name: COLOURS.get(name) or extra[name] for name in methods}
 
 
-def _summary(taken: Sequence[Taking], currency: str) -> str:
+def _summary(taken: Sequence[PaymentSum], currency: str) -> str:
     """Return the best day and the most frequent way of paying."""
     total = sum(one.amount for one in taken)
     if total <= 0:
@@ -68,6 +70,6 @@ def _summary(taken: Sequence[Taking], currency: str) -> str:
         total=money(total, currency),
         day=day_text(best),
         amount=money(days[best], currency),
-        method=method_word(most) or _("Other"),
+        method=method_label(most) or _("Other"),
         share=percent(ways[most] / total),
     )

@@ -20,7 +20,7 @@ HEIGHT: Final = 340
 
 
 @dataclass(frozen=True, slots=True)
-class Year:
+class TariffYear:
     """The band of each step of each day."""
 
     days: tuple[date, ...]
@@ -39,13 +39,13 @@ class Year:
 
 
 @lru_cache(maxsize=16)
-def year_of(calendar: BandCalendar, year: int) -> Year:
+def build_tariff_year(calendar: BandCalendar, year: int) -> TariffYear:
     """Return a calendar year by a tariff's wall clock."""
     first = date(year, 1, 1)
     days = tuple(first + timedelta(days=each) for each in range((date(year + 1, 1, 1) - first).days))
     runs = {day: calendar.runs(day) for day in days}
     step = max(gcd(60, *(minute for each in runs.values() for minute, _ in each)), FINEST)
-    return Year(days, step, tuple(_steps(runs[day], step) for day in days))
+    return TariffYear(days, step, tuple(_steps(runs[day], step) for day in days))
 
 
 def _steps(runs: Sequence[tuple[int, str]], step: int) -> tuple[str, ...]:
@@ -58,9 +58,9 @@ def _steps(runs: Sequence[tuple[int, str]], step: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def tariff_year(shown: Year, prices: dict[str, str], ink: Palette) -> Chart:
+def tariff_year(shown: TariffYear, prices: dict[str, str], palette: Palette) -> Chart:
     """Return the year as a calendar; ``prices`` says what a band costs in its first block."""
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     colours = band_colours(list(prices))
     clock = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, DAY_MINUTES, shown.step)]
     shares = shown.shares()
@@ -82,7 +82,7 @@ def tariff_year(shown: Year, prices: dict[str, str], ink: Palette) -> Chart:
     figure.update_layout(height=HEIGHT, hovermode="closest")
     figure.update_xaxes(tickformat=axis_month(), dtick="M1", ticklabelmode="period", showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False, dtick=4 * 60 // shown.step, nticks=7)
-    told = ", ".join(
+    text = ", ".join(
         f"{band_name(band) or _('All hours')} {percent(shares[band])} ({prices[band]})" for band in names
     )
-    return Chart(figure, _("Of the hours of {year}: {bands}.", year=shown.days[0].year, bands=told))
+    return Chart(figure, _("Of the hours of {year}: {bands}.", year=shown.days[0].year, bands=text))

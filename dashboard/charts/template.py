@@ -35,7 +35,7 @@ class Palette:
     """Colours of a mode."""
 
     text: str
-    soft: str
+    muted: str
     line: str
     panel: str
     accent: str
@@ -51,7 +51,7 @@ class Palette:
 
 LIGHT: Final = Palette(
     text="#1c2429",
-    soft="#5a666d",
+    muted="#5a666d",
     line="#e6e9ea",
     panel="#ffffff",
     accent="#1f5f8b",
@@ -65,7 +65,7 @@ LIGHT: Final = Palette(
 )
 DARK: Final = Palette(
     text="#e4e9ec",
-    soft="#9aa7ae",
+    muted="#9aa7ae",
     line="#263036",
     panel="#1f282e",
     accent="#6cb2e0",
@@ -87,14 +87,14 @@ class Chart:
     summary: str
 
 
-def block_colours(count: int, ink: Palette) -> list[str]:
+def block_colours(count: int, palette: Palette) -> list[str]:
     """Return a colour for each block, the cheapest first, spread over the scale."""
-    last = len(ink.blocks) - 1
+    last = len(palette.blocks) - 1
     if count == 1:
-        return [ink.blocks[2]]
-    return [ink.blocks[round(place * last / max(count - 1, 3))] for place in range(min(count, last + 1))] + [
-        ink.blocks[-1]
-    ] * max(count - last - 1, 0)
+        return [palette.blocks[2]]
+    return [
+        palette.blocks[round(place * last / max(count - 1, 3))] for place in range(min(count, last + 1))
+    ] + [palette.blocks[-1]] * max(count - last - 1, 0)
 
 
 def band_colours(bands: Sequence[str]) -> dict[str, str]:
@@ -116,14 +116,14 @@ def band_name(band: str) -> str:
     return _(spelled(band).replace("off peak", "off-peak").capitalize()) if band else ""
 
 
-def layout(ink: Palette) -> go.Layout:
+def layout(palette: Palette) -> go.Layout:
     """Return the layout that every chart begins with."""
     axis = {
         "automargin": True,
         "fixedrange": True,
         "showline": False,
         "ticks": "",
-        "tickfont": {"color": ink.soft, "size": 12},
+        "tickfont": {"color": palette.muted, "size": 12},
         "zeroline": False,
     }
     return go.Layout(
@@ -131,24 +131,25 @@ def layout(ink: Palette) -> go.Layout:
         margin={"l": 4, "r": 8, "t": 8, "b": 4},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": FONT, "color": ink.text, "size": 13},
+        font={"family": FONT, "color": palette.text, "size": 13},
         xaxis=axis | {"showgrid": False, "ticklabelstandoff": 4, "separatethousands": True},
-        yaxis=axis | {"gridcolor": ink.line, "nticks": 5, "separatethousands": True, "ticklabelstandoff": 4},
+        yaxis=axis
+        | {"gridcolor": palette.line, "nticks": 5, "separatethousands": True, "ticklabelstandoff": 4},
         separators=separators(),
         barmode="stack",
         bargap=0.28,
         hovermode="x unified",
         hoverlabel={
-            "bgcolor": ink.panel,
-            "bordercolor": ink.line,
-            "font": {"family": FONT, "color": ink.text},
+            "bgcolor": palette.panel,
+            "bordercolor": palette.line,
+            "font": {"family": FONT, "color": palette.text},
         },
         legend={
             "orientation": "h",
             "y": -0.16,
             "yanchor": "top",
             "x": 0,
-            "font": {"color": ink.soft, "size": 12},
+            "font": {"color": palette.muted, "size": 12},
             "itemclick": False,
             "itemdoubleclick": False,
             "traceorder": "normal",

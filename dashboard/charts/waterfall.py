@@ -31,24 +31,26 @@ NAMES: Final = {
 ROW: Final = 30
 
 
-def name_of(moved: BalanceChange) -> str:
+def change_name(change: BalanceChange) -> str:
     """Return what moved the balance."""
-    name = _(NAMES.get(moved.kind, spelled(moved.kind).capitalize()))
-    return f"{name}, {_('block {number}', number=moved.block)}" if moved.block is not None else name
+    name = _(NAMES.get(change.kind, spelled(change.kind).capitalize()))
+    return f"{name}, {_('block {number}', number=change.block)}" if change.block is not None else name
 
 
-def waterfall(gone: CreditBreakdown, currency: str, ink: Palette) -> Chart:
+def waterfall(breakdown: CreditBreakdown, currency: str, palette: Palette) -> Chart:
     """Return the steps from top to bottom, each beginning where the one before ended."""
-    figure = go.Figure(layout=layout(ink))
-    blocks = [each.block for each in gone.changes if each.block is not None]
-    colours = block_colours(max(blocks, default=1), ink)
+    figure = go.Figure(layout=layout(palette))
+    blocks = [each.block for each in breakdown.changes if each.block is not None]
+    colours = block_colours(max(blocks, default=1), palette)
     rows: list[tuple[str, int, int, str, str]] = []
-    rows.append((_("Balance before"), 0, gone.before, ink.soft, money(gone.before, currency)))
-    level = gone.before
-    for each in gone.changes:
-        rows.append((name_of(each), level, each.amount, _colour(each, colours, ink), _text(each, currency)))
+    rows.append((_("Balance before"), 0, breakdown.before, palette.muted, money(breakdown.before, currency)))
+    level = breakdown.before
+    for each in breakdown.changes:
+        rows.append(
+            (change_name(each), level, each.amount, _colour(each, colours, palette), _text(each, currency))
+        )
         level += each.amount
-    rows.append((_("Left now"), 0, gone.now, ink.accent, money(gone.now, currency)))
+    rows.append((_("Left now"), 0, breakdown.now, palette.accent, money(breakdown.now, currency)))
     figure.add_bar(
         orientation="h",
         y=[row[0] for row in rows],
@@ -59,20 +61,20 @@ def waterfall(gone: CreditBreakdown, currency: str, ink: Palette) -> Chart:
         textposition="none",
         hovertemplate="%{y}: %{text}<extra></extra>",
     )
-    figure.add_vline(x=0, line={"color": ink.line, "width": 1})
+    figure.add_vline(x=0, line={"color": palette.line, "width": 1})
     figure.update_layout(height=ROW * len(rows) + 40, showlegend=False, hovermode="closest", bargap=0.35)
     figure.update_yaxes(autorange="reversed", showgrid=False, nticks=len(rows) + 1, dtick=1)
-    figure.update_xaxes(showgrid=True, gridcolor=ink.line, nticks=6)
-    return Chart(figure, _summary(gone, currency))
+    figure.update_xaxes(showgrid=True, gridcolor=palette.line, nticks=6)
+    return Chart(figure, _summary(breakdown, currency))
 
 
-def _colour(each: BalanceChange, blocks: Sequence[str], ink: Palette) -> str:
+def _colour(each: BalanceChange, blocks: Sequence[str], palette: Palette) -> str:
     """Return the colour of a step: that of its block, of its kind, or of money that came in."""
     if each.block is not None:
         return blocks[each.block - 1]
     if each.amount > 0:
-        return ink.accent
-    return {"standing": ink.standing, "tax": ink.tax}.get(each.kind, ink.soft)
+        return palette.accent
+    return {"standing": palette.standing, "tax": palette.tax}.get(each.kind, palette.muted)
 
 
 def _text(each: BalanceChange, currency: str) -> str:
@@ -81,19 +83,19 @@ def _text(each: BalanceChange, currency: str) -> str:
     return f"{signed_money(each.amount, currency)}{energy}"
 
 
-def _summary(gone: CreditBreakdown, currency: str) -> str:
+def _summary(breakdown: CreditBreakdown, currency: str) -> str:
     """Return what came in and went out, and what took most."""
-    came = sum(each.amount for each in gone.changes if each.amount > 0)
-    went = [each for each in gone.changes if each.amount < 0]
+    came = sum(each.amount for each in breakdown.changes if each.amount > 0)
+    went = [each for each in breakdown.changes if each.amount < 0]
     spent = -sum(each.amount for each in went)
     if not spent:
         return _("Nothing was deducted in this period.")
     most = min(went, key=lambda each: each.amount)
     return _(
         "{before} at the start plus {came} received, less {spent}; most of it: {name} ({share}).",
-        before=money(gone.before, currency),
+        before=money(breakdown.before, currency),
         came=money(came, currency),
         spent=money(spent, currency),
-        name=inside(name_of(most)),
+        name=inside(change_name(most)),
         share=percent(-most.amount / spent),
     )

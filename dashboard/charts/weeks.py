@@ -24,19 +24,19 @@ class Measure:
     text: Callable[[int], str]
 
 
-def week_on_week(today: date, measure: Measure, ink: Palette) -> Chart:
+def week_on_week(today: date, measure: Measure, palette: Palette) -> Chart:
     """Return bars of the last seven local days, with a mark where the same weekday was a week before."""
     dates = [today - timedelta(days=back) for back in reversed(range(WEEK))]
     before = [each - timedelta(days=WEEK) for each in dates]
     names = [_name(each, today) for each in dates]
-    figure = go.Figure(layout=layout(ink))
+    figure = go.Figure(layout=layout(palette))
     figure.add_bar(
         name=_("Last 7 days"),
         x=names,
         y=_heights(dates, measure),
         customdata=_texts(dates, measure),
         hovertemplate="%{customdata}",
-        marker={"color": ink.accent, "line": {"width": 0}},
+        marker={"color": palette.accent, "line": {"width": 0}},
     )
     figure.add_scatter(
         name=_("A week before"),
@@ -45,7 +45,7 @@ def week_on_week(today: date, measure: Measure, ink: Palette) -> Chart:
         customdata=_texts(before, measure),
         hovertemplate="%{customdata}",
         mode="markers",
-        marker={"symbol": "line-ew", "size": 22, "line": {"width": 2.5, "color": ink.soft}},
+        marker={"symbol": "line-ew", "size": 22, "line": {"width": 2.5, "color": palette.muted}},
     )
     figure.update_layout(height=HEIGHT, bargap=0.4)
     return Chart(figure, _summary(dates, before, measure))

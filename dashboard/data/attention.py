@@ -31,16 +31,16 @@ class Cause:
     """A reason for attention."""
 
     key: str
-    word: Label
+    label: Label
     applies: Callable[[UnitStatus], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
+class AttentionItem:
     """A cause with the units that it applies to."""
 
     cause: Cause
-    units: tuple[UnitStatus, ...]
+    statuses: tuple[UnitStatus, ...]
 
 
 def _has(*kinds: str) -> Callable[[UnitStatus], bool]:
@@ -49,21 +49,21 @@ def _has(*kinds: str) -> Callable[[UnitStatus], bool]:
     return lambda standing: not wanted.isdisjoint(standing.unit.alerts)
 
 
-def out_of_credit(standing: UnitStatus) -> bool:
+def out_of_credit(status: UnitStatus) -> bool:
     """Tell whether a unit has nothing left or was cut for it."""
-    unit = standing.unit
+    unit = status.unit
     return unit.reason == "credit_exhausted" or "supply_cut" in unit.alerts or _exhausted(unit)
 
 
 def _exhausted(unit: Unit) -> bool:
     """Tell whether a charged unit has no credit; a new unit with nothing charged is not out of credit."""
-    return unit.available <= 0 and unit.read_at is not None and not unit.never_ends
+    return unit.available <= 0 and unit.read_at is not None and not unit.is_billed_later
 
 
-def runs_out_soon(standing: UnitStatus) -> bool:
+def runs_out_soon(status: UnitStatus) -> bool:
     """Tell whether credit lasts only days, or fell below a threshold."""
-    soon = standing.days_left is not None and standing.days_left < SOON_DAYS
-    return not out_of_credit(standing) and (soon or "low_credit" in standing.unit.alerts)
+    soon = status.days_left is not None and status.days_left < SOON_DAYS
+    return not out_of_credit(status) and (soon or "low_credit" in status.unit.alerts)
 
 
 CAUSES: Final = (
@@ -82,19 +82,19 @@ CAUSES: Final = (
 )
 
 
-def concerns(standings: Sequence[UnitStatus]) -> list[Concern]:
+def attention_items(statuses: Sequence[UnitStatus]) -> list[AttentionItem]:
     """Return the causes that apply, the gravest first, each with its units, the shortest credit first."""
-    ranked = sorted(standings, key=_shortest)
-    found = [Concern(cause, tuple(filter(cause.applies, ranked))) for cause in CAUSES]
-    return [concern for concern in found if concern.units]
+    ranked = sorted(statuses, key=_by_days_left)
+    found = [AttentionItem(cause, tuple(filter(cause.applies, ranked))) for cause in CAUSES]
+    return [concern for concern in found if concern.statuses]
 
 
-def urgency(standing: UnitStatus) -> tuple[int, bool, float, str]:
+def urgency(status: UnitStatus) -> tuple[int, bool, float, str]:
     """Return a key that sorts units that need attention first, then by days left."""
-    gravest = next((place for place, cause in enumerate(CAUSES) if cause.applies(standing)), len(CAUSES))
-    return gravest, *_shortest(standing)
+    rank = next((place for place, cause in enumerate(CAUSES) if cause.applies(status)), len(CAUSES))
+    return rank, *_by_days_left(status)
 
 
-def _shortest(standing: UnitStatus) -> tuple[bool, float, str]:
+def _by_days_left(status: UnitStatus) -> tuple[bool, float, str]:
     """Return a key that sorts by days left, the unknown last, then by name."""
-    return standing.days_left is None, standing.days_left or 0.0, standing.unit.name
+    return status.days_left is None, status.days_left or 0.0, status.unit.name

@@ -12,7 +12,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.queries.tariffs import SupplyTariff, supply_tariffs
 from meter_bridge.config.codec import CodecError, decode_policy
 from meter_bridge.core.calendar import local_day
-from meter_bridge.core.rating.rating import Rating, Terms, block_at, energy_to_next_block, price_per_kwh
+from meter_bridge.core.rating.rating import Rating, SupplyTerms, block_at, energy_to_next_block, price_per_kwh
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffError, Timeline
 from meter_bridge.engine.state.supply_document import rating_of
 
@@ -24,7 +24,7 @@ _DOCUMENT: Final = "SELECT document FROM supply_document WHERE supply_id = $supp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceNow:
+class CurrentPrice:
     """The price in force for one supply."""
 
     tariff_id: str
@@ -43,11 +43,11 @@ class PriceNow:
     sells_units: bool
 
 
-def price_now(warehouse: Warehouse, viewer: Viewer, account_id: str) -> PriceNow | None:
+def current_price(warehouse: Warehouse, viewer: Viewer, account_id: str) -> CurrentPrice | None:
     """Return what the next kWh of a unit's first supply costs; None while that is not known."""
     unit = warehouse.rows(_UNIT, viewer.parameters() | {"account": account_id})
     try:
-        lines = warehouse.once(supply_tariffs, viewer)
+        lines = warehouse.cached(supply_tariffs, viewer)
         if not unit or not lines:
             return None
         rating = rating_of_supply(warehouse, viewer, lines[0])
@@ -64,15 +64,15 @@ def rating_of_supply(warehouse: Warehouse, viewer: Viewer, supply: SupplyTariff)
         return None
     rules = decode_policy(unit[0]["policy"])
     started = local_day(unit[0]["opened_at"], supply.timeline.versions[0].zone)
-    return rating_of(rows[0]["document"], Terms(started, rules.contracted_w, rules.free_units))
+    return rating_of(rows[0]["document"], SupplyTerms(started, rules.contracted_w, rules.free_units))
 
 
-def _price(timeline: Timeline, rating: Rating, at: int) -> PriceNow:
+def _price(timeline: Timeline, rating: Rating, at: int) -> CurrentPrice:
     """Return the price at an instant."""
     stretch = timeline.interval_at(at)
     version = stretch.version
     start = version.billing_period.start_of(local_day(at, version.zone))
-    return PriceNow(
+    return CurrentPrice(
         tariff_id=version.tariff_id,
         version_id=version.id,
         per_kwh=price_per_kwh(rating, stretch),

@@ -41,8 +41,8 @@ class ForecastPoint:
 
     at: int
     balance: int
-    early: int
-    late: int
+    earliest_at: int
+    latest_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,8 @@ def usable_credit(unit: Unit, policy: Policy) -> int:
 
 def balance_forecast(opened: Warehouse, viewer: Viewer, account_id: str) -> BalanceForecast | None:
     """Return how a unit's balance goes on; None while too little is known, or where units are bought."""
-    unit = next((each for each in opened.once(units, viewer) if each.id == account_id), None)
-    known = opened.once(forecasts, viewer).get(account_id)
+    unit = next((each for each in opened.cached(units, viewer) if each.id == account_id), None)
+    known = opened.cached(forecasts, viewer).get(account_id)
     policy = None if unit is None else policy_of(unit.policy)
     now = opened.as_of
     if unit is None or policy is None or not known or now is None:
@@ -100,26 +100,26 @@ def _forecast(
     """
     floor = min(available, least)
     outlooks = [each.projection for each in known]
-    base = sum(each.spent(now) for each in outlooks)
+    base = sum(each.spent_by(now) for each in outlooks)
     instants = sorted({point.at for each in outlooks for point in each.points if point.at > now})
     points = [ForecastPoint(now, available, now, now)]
     for at in instants:
         if out is not None and at >= out.at:
             break
-        balance = available + base - sum(each.spent(at) for each in outlooks)
-        points.append(_within(at, max(balance, floor), now, out))
-    end = None if out is None else _within(out.at, floor, now, out)
+        balance = available + base - sum(each.spent_by(at) for each in outlooks)
+        points.append(_forecast_point(at, max(balance, floor), now, out))
+    end = None if out is None else _forecast_point(out.at, floor, now, out)
     return BalanceForecast(
         points=tuple(points) if end is None else (*points, end),
         depletion=end,
-        has_interval=out is not None and out.soonest is not None,
+        has_interval=out is not None and out.earliest is not None,
     )
 
 
-def _within(at: int, balance: int, now: int, out: Depletion | None) -> ForecastPoint:
+def _forecast_point(at: int, balance: int, now: int, out: Depletion | None) -> ForecastPoint:
     """Return a balance with the instants between which it is likely to be reached."""
-    if out is None or out.soonest is None or out.latest is None or out.at <= now:
+    if out is None or out.earliest is None or out.latest is None or out.at <= now:
         return ForecastPoint(at, balance, at, at)
-    low, high = ((end - now) * PPM // (out.at - now) for end in (out.soonest, out.latest))
+    low, high = ((end - now) * PPM // (out.at - now) for end in (out.earliest, out.latest))
     early, late = (now + (at - now) * part // PPM for part in (low, high))
     return ForecastPoint(at, balance, min(early, at), max(late, at))

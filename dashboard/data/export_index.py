@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from dashboard.data.seq_ranges import LAST, Range, ranges_of
+from dashboard.data.seq_ranges import LAST, Range, shard_ranges
 from meter_bridge.engine.export.folder_manifest import FolderManifest
 
 
@@ -18,13 +18,13 @@ class ExportIndex:
     """Names of exported files by kind, and the numbers of entries whose segments are in none of them."""
 
     names: Mapping[str, Sequence[str]]
-    tail: Sequence[Range]
+    ranges_not_exported: Sequence[Range]
 
 
 def export_index(
     tables: Mapping[str, pa.Table],
     mine: FolderManifest | None,
-    here: Callable[[str], bool],
+    file_exists: Callable[[str], bool],
     booked_at: Callable[[int], int | None],
 ) -> ExportIndex:
     """Return where segments are; ``here`` says whether a file is, ``booked_at`` when an entry was booked."""
@@ -33,11 +33,11 @@ def export_index(
     row = tables["exported"].to_pylist()[0]
     if not shards:
         return ExportIndex(_by_kind(listed), [(row["seq"], LAST)])
-    ranges = ranges_of(shards)
+    ranges = shard_ranges(shards)
     if mine is not None and all(booked_at(mark.seq) == mark.at for mark in mine.watermarks.values()):
         tail = [(mine.after(n, begin), end) for n, (begin, end) in zip(shards, ranges, strict=True)]
         return ExportIndex(_by_kind((file.kind, file.name) for file in mine.files), tail)
-    if row["retired"] or all(here(name) for _, name in listed):
+    if row["retired"] or all(file_exists(name) for _, name in listed):
         return ExportIndex(_by_kind(listed), [(max(begin, row["seq"]), end) for begin, end in ranges])
     return ExportIndex({}, ranges)
 

@@ -14,11 +14,11 @@ type Range = tuple[int, int]
 """Numbers after the first one, up to the second."""
 
 
-def ranges_of(shards: Sequence[int]) -> list[Range]:
+def shard_ranges(shards: Sequence[int]) -> list[Range]:
     """Return the ranges of shards, in their order; where there are none, the one of everything."""
     return [(n * RANGE, (n + 1) * RANGE) for n in shards] or [(0, LAST)]
 
 
-def within(column: str, ranges: Iterable[Range]) -> str:
+def in_ranges(column: str, ranges: Iterable[Range]) -> str:
     """Return the condition, in SQL, that a number is in any of some ranges."""
     return f"({' OR '.join(f'{column} > {after} AND {column} <= {upto}' for after, upto in ranges)})"

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from dashboard.data.export_index import ExportIndex, export_index
 from dashboard.data.scope import PORTFOLIO, Scope
-from dashboard.data.seq_ranges import Range, ranges_of, within
+from dashboard.data.seq_ranges import Range, in_ranges, shard_ranges
 from dashboard.data.snapshot_sql import AT, EVERYWHERE, NEWEST, OWN, QUERIES, SnapshotQuery
 from meter_bridge.engine.export.folder_manifest import FolderManifest, read_manifest
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
@@ -30,15 +30,15 @@ MARGIN_MS: Final = 48 * 3_600_000
 BATCH_ROWS: Final = 262_144
 
 
-class SourceError(Exception):
+class SnapshotError(Exception):
     """The bridge's data cannot be shown; the message says why."""
 
 
-class NoDatabaseError(SourceError):
+class NoDatabaseError(SnapshotError):
     """There is no database yet: the bridge has never run here."""
 
 
-class NotReadableError(SourceError):
+class NotReadableError(SnapshotError):
     """A database is there, but it is not one that this dashboard can read."""
 
 
@@ -57,11 +57,11 @@ class Snapshot:
 
 
 def read_snapshot(data_dir: Path, scope: Scope | str = PORTFOLIO, database: str | None = None) -> Snapshot:
-    """Return a snapshot of what a page is about; a text names a unit. Raises ``SourceError``.
+    """Return a snapshot of what a page is about; a text names a unit. Raises ``SnapshotError``.
 
     ``database`` is the address of a PostgreSQL database; None reads the file in the folder.
     """
-    asked = Scope(account_id=scope, kind="unit") if isinstance(scope, str) else scope
+    requested = Scope(account_id=scope, kind="unit") if isinstance(scope, str) else scope
     location, export_dir = locate(data_dir, database), data_dir / EXPORT_NAME
     mine = read_manifest(export_dir)  # before the database: what was exported since is in the tail as well
 
@@ -70,13 +70,13 @@ def read_snapshot(data_dir: Path, scope: Scope | str = PORTFOLIO, database: str 
 
     try:
         with columns_of(location, batch_rows=BATCH_ROWS) as columns:
-            first_seq, found, tables = _read(columns, asked, mine, here)
+            first_seq, found, tables = _read(columns, requested, mine, here)
     except (AdbcError, OSError) as error:
         msg = f"{shown(location)} cannot be read: {error}"
         raise NotReadableError(msg) from error
     return Snapshot(
         export_dir=export_dir,
-        as_of=_as_of(tables),
+        as_of=_newest_instant(tables),
         files={kind: tuple(str(export_dir / name) for name in names) for kind, names in found.names.items()},
         tables=tables,
         first_seq=first_seq,
@@ -84,7 +84,7 @@ def read_snapshot(data_dir: Path, scope: Scope | str = PORTFOLIO, database: str 
 
 
 def locate(data_dir: Path, database: str | None) -> Location:
-    """Return where the bridge's database is; raises ``SourceError`` where there is none."""
+    """Return where the bridge's database is; raises ``SnapshotError`` where there is none."""
     try:
         location = location_of(data_dir, database)
     except LocationError as error:
@@ -105,42 +105,42 @@ def _read(
         for row in _fetch(connection, OWN, values).to_pylist():
             values |= {"first": row["first_seq"], "begin": row["start_ms"]}
     found = export_index(tables, mine, here, lambda seq: _booked_at(connection, seq))
-    ranges = ranges_of(tables["shard"]["n"].to_pylist())
+    ranges = shard_ranges(tables["shard"]["n"].to_pylist())
     conditions = {
-        ":tail": lambda: found.tail,
-        ":since": lambda: _since(connection, scope.since, ranges),
-        ":recent": lambda: _since(connection, (_as_of(tables) or 0) - RECENT_MS, ranges),
+        ":tail": lambda: found.ranges_not_exported,
+        ":since": lambda: _ranges_since(connection, scope.since, ranges),
+        ":recent": lambda: _ranges_since(connection, (_newest_instant(tables) or 0) - RECENT_MS, ranges),
     }
     for name, question in QUERIES[scope.kind].items():
         tables[name] = _fetch(connection, _with_ranges(question, conditions), values)
     if scope.kind == "system":
-        tables["watermark"] = _watermark(connection, ranges, found.tail)
+        tables["watermark"] = _watermark(connection, ranges, found.ranges_not_exported)
     return int(values["first"]), found, tables
 
 
 def _with_ranges(
-    question: SnapshotQuery, conditions: Mapping[str, Callable[[], Sequence[Range]]]
+    query: SnapshotQuery, conditions: Mapping[str, Callable[[], Sequence[Range]]]
 ) -> SnapshotQuery:
     """Return a question that names the ranges which it marks: whole numbers of our own."""
     for mark, ranges in conditions.items():
-        if mark in question.sql:
+        if mark in query.sql:
             column = "entry_seq" if mark == ":tail" else "+seq"
-            return replace(question, sql=question.sql.replace(mark, within(column, ranges())))
-    return question
+            return replace(query, sql=query.sql.replace(mark, in_ranges(column, ranges())))
+    return query
 
 
-def _since(connection: Columns, instant: int, ranges: Iterable[Range]) -> list[Range]:
+def _ranges_since(connection: Columns, instant: int, ranges: Iterable[Range]) -> list[Range]:
     """Return of each range the part that was booked at an instant or later."""
-    return [(_first_since(connection, instant - MARGIN_MS, each) - 1, each[1]) for each in ranges]
+    return [(_first_seq_since(connection, instant - MARGIN_MS, each) - 1, each[1]) for each in ranges]
 
 
-def _first_since(connection: Columns, instant: int, within_range: Range) -> int:
+def _first_seq_since(connection: Columns, instant: int, within_range: Range) -> int:
     """Return from which number of a range on journal entries were booked at an instant or later.
 
     Entries are numbered as they are booked, so a search that halves needs no index of instants; the margin
     covers what was booked with an instant a little before that of its number.
     """
-    low, high = within_range[0], _newest(connection, within_range)
+    low, high = within_range[0], _newest_seq(connection, within_range)
     while low < high:
         middle = (low + high) // 2
         at = _booked_at(connection, middle)
@@ -148,7 +148,7 @@ def _first_since(connection: Columns, instant: int, within_range: Range) -> int:
     return low
 
 
-def _newest(connection: Columns, each: Range) -> int:
+def _newest_seq(connection: Columns, each: Range) -> int:
     """Return the newest entry of a range, or the number before its first."""
     found = _fetch(connection, NEWEST, {"begin": each[0], "end": each[1]})["seq"].to_pylist()
     return found[0] or each[0]
@@ -162,31 +162,31 @@ def _booked_at(connection: Columns, seq: int) -> int | None:
 
 def _watermark(connection: Columns, ranges: Sequence[Range], tail: Sequence[Range]) -> pa.Table:
     """Return how many entries are in files and how many there are, as the numbers of their ranges tell."""
-    newest = [_newest(connection, each) for each in ranges]
+    newest = [_newest_seq(connection, each) for each in ranges]
     every = sum(last - begin for (begin, _), last in zip(ranges, newest, strict=True))
     waiting = sum(max(last - after, 0) for (after, _), last in zip(tail, newest, strict=True))
     return pa.table({"seq": [every - waiting], "revision": [every]})
 
 
-def _fetch(connection: Columns, question: SnapshotQuery, values: Mapping[str, str | int]) -> pa.Table:
+def _fetch(connection: Columns, query: SnapshotQuery, values: Mapping[str, str | int]) -> pa.Table:
     """Return the answer to one statement."""
-    given = tuple(values[name] for name in question.takes)
-    statement = question.sql if connection.on_sqlite else question.on_postgresql
-    return _with_types(connection.table(statement, given), question)
+    parameters = tuple(values[name] for name in query.parameter_names)
+    statement = query.sql if connection.on_sqlite else query.on_postgresql
+    return _with_types(connection.table(statement, parameters), query)
 
 
-def _with_types(table: pa.Table, question: SnapshotQuery) -> pa.Table:
+def _with_types(table: pa.Table, query: SnapshotQuery) -> pa.Table:
     """Return an answer whose columns have their types even when no row tells SQLite so."""
     fields = [
-        pa.field(name, pa.int64() if name in question.whole else pa.string())
-        if name in question.whole or name not in question.other
+        pa.field(name, pa.int64() if name in query.whole else pa.string())
+        if name in query.whole or name not in query.other
         else table.field(name)
         for name in table.column_names
     ]
     return table.cast(pa.schema(fields))
 
 
-def _as_of(tables: Mapping[str, pa.Table]) -> int | None:
+def _newest_instant(tables: Mapping[str, pa.Table]) -> int | None:
     """Return the newest instant among the installation's and the supplies'."""
     instants = [
         *tables["installation"]["last_instant"].to_pylist(),

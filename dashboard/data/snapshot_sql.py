@@ -9,8 +9,8 @@ from typing import Final
 
 from meter_bridge.storage import segment_columns
 
-MOST_TOP_UPS: Final = 400_000
-MOST_ALERTS: Final = 5_000
+MAX_TOP_UPS: Final = 400_000
+MAX_ALERTS: Final = 5_000
 
 _WHOLE: Final = frozenset(
     {
@@ -32,7 +32,7 @@ class SnapshotQuery:
     """A statement with the values that it takes, in the order of their numbers."""
 
     sql: str
-    takes: tuple[str, ...] = ()
+    parameter_names: tuple[str, ...] = ()
     whole: frozenset[str] = _WHOLE
     """Columns of whole numbers."""
     other: frozenset[str] = frozenset()
@@ -63,7 +63,7 @@ _BALANCE: Final = "SELECT account_id, asset, amount FROM balance WHERE bucket = 
 _HELD: Final = """
     SELECT account_id, bucket, asset, amount FROM balance
     WHERE bucket IN ('emergency_credit', 'units') AND amount <> 0"""
-_FORESIGHT: Final = """
+_FORECAST: Final = """
     SELECT f.supply_id, f.points, f.bands, f.in_units FROM foresight f"""
 _STATUS: Final = """
     SELECT account_id, supply_state, reason, since, coalesce(hold, '') AS hold, coalesce(note, '') AS note,
@@ -153,7 +153,7 @@ _UNIT: Final = {
     "balance": SnapshotQuery(f"{_BALANCE} AND account_id = $1", ("account",)),
     "held": SnapshotQuery(f"{_HELD} AND account_id = $1", ("account",)),
     "foresight": SnapshotQuery(
-        f"{_FORESIGHT} WHERE f.account_id = $1", ("account",), other=frozenset({"points"})
+        f"{_FORECAST} WHERE f.account_id = $1", ("account",), other=frozenset({"points"})
     ),
     "owed": SnapshotQuery(
         "SELECT account_id, bucket, asset, amount FROM balance WHERE account_id = $1 AND amount <> 0",
@@ -216,7 +216,7 @@ QUERIES: Final = {
     "portfolio": _UNITS
     | {
         "top_up": SnapshotQuery(_TOP_UP + _LAST_TOP_UPS),
-        "foresight": SnapshotQuery(_FORESIGHT, other=frozenset({"points"})),
+        "foresight": SnapshotQuery(_FORECAST, other=frozenset({"points"})),
     }
     | _TARIFFS
     | _TAIL,
@@ -224,7 +224,7 @@ QUERIES: Final = {
     "top_ups": {
         "account": SnapshotQuery(_ACCOUNT),
         "top_up": SnapshotQuery(
-            f"{_TOP_UP}{_SINCE} ORDER BY j.at DESC, j.seq DESC LIMIT {MOST_TOP_UPS}", ("since",)
+            f"{_TOP_UP}{_SINCE} ORDER BY j.at DESC, j.seq DESC LIMIT {MAX_TOP_UPS}", ("since",)
         ),
         "reversal": SnapshotQuery(
             "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
@@ -255,7 +255,7 @@ QUERIES: Final = {
     "alerts": {
         "account": SnapshotQuery(_ACCOUNT),
         "alert": SnapshotQuery(
-            f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1 ORDER BY opened_at DESC LIMIT {MOST_ALERTS}",
+            f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1 ORDER BY opened_at DESC LIMIT {MAX_ALERTS}",
             ("since",),
         ),
         "meter": SnapshotQuery(_METER),

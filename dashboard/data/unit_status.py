@@ -10,8 +10,8 @@ from dashboard.queries.units import units
 
 def unit_statuses(opened: Warehouse, viewer: Viewer) -> list[UnitStatus]:
     """Return the units that the viewer may see, each with its forecast."""
-    known, now = opened.once(forecasts, viewer), opened.as_of or 0
+    known, now = opened.cached(forecasts, viewer), opened.as_of or 0
     return [
         UnitStatus(unit, credit_duration(unit, known.get(unit.id, ()), now))
-        for unit in opened.once(units, viewer)
+        for unit in opened.cached(units, viewer)
     ]

@@ -78,7 +78,7 @@ def _database(export_dir: Path) -> duckdb.DuckDBPyConnection:
 
 
 @dataclass(slots=True)
-class _Slot:
+class _CachedAnswer:
     """An answer that is worked out once."""
 
     question: Callable[..., object]
@@ -96,7 +96,7 @@ class Warehouse:
         self.as_of = snapshot.as_of
         self._snapshot = snapshot
         self._lock = Lock()
-        self._answers: dict[tuple[object, ...], _Slot] = {}
+        self._answers: dict[tuple[object, ...], _CachedAnswer] = {}
         self._answers_lock = Lock()
         self._connection = _database(snapshot.export_dir.absolute()).cursor()
         for name, table in snapshot.tables.items():
@@ -113,7 +113,7 @@ class Warehouse:
             self._view("rollup_files", snapshot.files.get("rollup", ()), _ROLLUP, _ROLLUP_FILES)
 
     @contextmanager
-    def separate(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a connection of its own to the same snapshot, for long questions that keep tables."""
         opened = Warehouse(self._snapshot)
         with closing(opened._connection) as connection:
@@ -138,24 +138,24 @@ class Warehouse:
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
-    def once[**P, T](
+    def cached[**P, T](
         self, question: Callable[Concatenate[Warehouse, P], T], *arguments: P.args, **named: P.kwargs
     ) -> T:
         """Return the answer to a question about this snapshot, worked out once for all who ask the same."""
         assert not named, "questions that are remembered take their arguments by position"
         key = (question, *arguments)
         with self._answers_lock:
-            slot = self._answers.setdefault(key, _Slot(question, arguments))
+            slot = self._answers.setdefault(key, _CachedAnswer(question, arguments))
         with slot.lock:
             if not slot.known:
                 slot.answer, slot.known = question(self, *arguments, **named), True
         return cast("T", slot.answer)
 
-    def answer_as(self, before: Warehouse) -> None:
+    def precompute_from(self, before: Warehouse) -> None:
         """Answer ahead what was asked of the snapshot before, so that nobody waits for it."""
         for slot in list(before._answers.values()):
             if slot.known:
-                self.once(slot.question, *slot.arguments)
+                self.cached(slot.question, *slot.arguments)
 
 
 def local_date(instant: int, time_zone: str) -> date:

@@ -28,9 +28,9 @@ COLUMNS: Final = (
 )
 
 
-def debts_table(owing: Sequence[Debtor], now: int) -> Sheet:
+def debts_table(debtors: Sequence[Debtor], now: int) -> Sheet:
     """Return debtors with what they owe, by kind and by age."""
-    return Sheet(COLUMNS, [_row(each, now) for each in owing])
+    return Sheet(COLUMNS, [_row(each, now) for each in debtors])
 
 
 def _row(each: Debtor, now: int) -> tuple[Value, ...]:

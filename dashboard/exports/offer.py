@@ -5,17 +5,17 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard.exports.sheet import MEDIA, Sheet, written_as
+from dashboard.exports.sheet import MEDIA, Sheet, render
 
 
-def offer_table(name: str, make: Callable[[], Sheet], label: str) -> None:
+def show_downloads(name: str, make: Callable[[], Sheet], label: str) -> None:
     """Offer a table as CSV, XLSX and Parquet."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"files {name}"):
         st.caption(label, width="content")
         for form, media in MEDIA.items():
             st.download_button(
                 form.upper() if form != "parquet" else "Parquet",
-                data=partial(_written, make, form),
+                data=partial(_file_content, make, form),
                 file_name=f"{name}.{form}",
                 mime=media,
                 key=f"{name} as {form}",
@@ -25,6 +25,6 @@ def offer_table(name: str, make: Callable[[], Sheet], label: str) -> None:
             )
 
 
-def _written(make: Callable[[], Sheet], form: str) -> bytes:
+def _file_content(make: Callable[[], Sheet], form: str) -> bytes:
     """Return the file that was asked for."""
-    return written_as(make(), form)
+    return render(make(), form)

@@ -5,7 +5,7 @@ from typing import Final
 from dashboard.exports.sheet import Column, Sheet, Value
 from dashboard.queries.payments import Payment
 from dashboard.reconciling.matching import Reconciliation
-from dashboard.reconciling.reading import Line
+from dashboard.reconciling.reading import StatementLine
 from dashboard.text.formatting import at_place
 from meter_bridge.core.money import to_decimal
 
@@ -32,7 +32,7 @@ def reconciliation_table(found: Reconciliation, currency: str) -> Sheet:
     return Sheet(COLUMNS, rows)
 
 
-def _line(line: Line | None, currency: str) -> tuple[Value, ...]:
+def _line(line: StatementLine | None, currency: str) -> tuple[Value, ...]:
     """Return the statement's cells."""
     if line is None:
         return (None, None, None, None)

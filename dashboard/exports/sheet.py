@@ -19,7 +19,7 @@ MEDIA: Final = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "parquet": "application/vnd.apache.parquet",
 }
-MOST_XLSX_ROWS: Final = 1_048_575
+MAX_XLSX_ROWS: Final = 1_048_575
 """A worksheet's rows besides its head (Excel specifications and limits)."""
 DECIMALS: Final = 10
 _TYPES: Final = {
@@ -49,7 +49,7 @@ class Sheet:
     rows: Sequence[Sequence[Value]]
 
 
-def written_as(sheet: Sheet, form: str) -> bytes:
+def render(sheet: Sheet, form: str) -> bytes:
     """Return a table as a file of a form in ``MEDIA``."""
     return {"csv": as_csv, "xlsx": as_xlsx, "parquet": as_parquet}[form](sheet)
 
@@ -60,11 +60,11 @@ def as_csv(sheet: Sheet) -> bytes:
     text.write(BOM)
     writer = csv.writer(text)
     writer.writerow([column.name for column in sheet.columns])
-    writer.writerows([_plain(value) for value in row] for row in sheet.rows)
+    writer.writerows([_csv_value(value) for value in row] for row in sheet.rows)
     return text.getvalue().encode()
 
 
-def _plain(value: Value) -> str:
+def _csv_value(value: Value) -> str:
     """Return a value as CSV has it."""
     if value is None:
         return ""
@@ -99,7 +99,7 @@ def as_xlsx(sheet: Sheet) -> bytes:
         for place, column in enumerate(sheet.columns):
             page.write_string(0, place, column.name, head)
             page.set_column(place, place, 16, forms.get(column.kind))
-        for line, row in enumerate(sheet.rows[:MOST_XLSX_ROWS], 1):
+        for line, row in enumerate(sheet.rows[:MAX_XLSX_ROWS], 1):
             for place, value in enumerate(row):
                 _write(page, line, place, value)
         page.freeze_panes(1, 0)
@@ -124,7 +124,7 @@ def _write(page: object, line: int, place: int, value: Value) -> None:
 def as_parquet(sheet: Sheet) -> bytes:
     """Return a table as Parquet: amounts as decimals, moments as ISO 8601 with their offset."""
     arrays = [
-        pa.array([_typed(row[place]) for row in sheet.rows], type=_TYPES[column.kind])
+        pa.array([_arrow_value(row[place]) for row in sheet.rows], type=_TYPES[column.kind])
         for place, column in enumerate(sheet.columns)
     ]
     table = pa.table(arrays, names=[column.name for column in sheet.columns])
@@ -133,7 +133,7 @@ def as_parquet(sheet: Sheet) -> bytes:
     return raw.getvalue()
 
 
-def _typed(value: Value) -> object:
+def _arrow_value(value: Value) -> object:
     """Return a value as Arrow takes it."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")

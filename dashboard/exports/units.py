@@ -8,7 +8,7 @@ from dashboard.data.attention import UnitStatus
 from dashboard.data.depletion import BEYOND_FORECAST
 from dashboard.exports.sheet import Column, Sheet, Value
 from dashboard.text.formatting import at_place
-from dashboard.text.labels import alert_word, reason_text, supply_word
+from dashboard.text.labels import alert_label, reason_text, supply_label
 from meter_bridge.core.money import to_decimal
 
 COLUMNS: Final = (
@@ -27,25 +27,25 @@ COLUMNS: Final = (
 )
 
 
-def units_table(standings: Sequence[UnitStatus]) -> Sheet:
+def units_table(statuses: Sequence[UnitStatus]) -> Sheet:
     """Return units with how they stand."""
-    return Sheet(COLUMNS, [_row(standing) for standing in standings])
+    return Sheet(COLUMNS, [_row(standing) for standing in statuses])
 
 
-def _row(standing: UnitStatus) -> tuple[Value, ...]:
+def _row(status: UnitStatus) -> tuple[Value, ...]:
     """Return a unit's row."""
-    unit = standing.unit
+    unit = status.unit
     return (
         unit.id,
         unit.name,
         unit.customer,
         unit.site_name,
-        supply_word(unit.supply_state).said,
+        supply_label(unit.supply_state).said,
         reason_text(unit.reason),
         unit.currency,
         to_decimal(unit.available, unit.currency),
-        _days(standing.days_left),
-        ", ".join(alert_word(kind).said for kind in unit.alerts),
+        _days(status.days_left),
+        ", ".join(alert_label(kind).said for kind in unit.alerts),
         None if unit.top_up_at is None else at_place(unit.top_up_at, unit.time_zone),
         None if unit.top_up_amount is None else to_decimal(unit.top_up_amount, unit.currency),
     )

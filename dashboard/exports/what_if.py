@@ -3,7 +3,7 @@
 from typing import Final
 
 from dashboard.exports.sheet import Column, Sheet, Value
-from dashboard.pricing.what_if import Answer
+from dashboard.pricing.what_if import WhatIfAnswer
 from meter_bridge.core.money import to_decimal
 
 COLUMNS: Final = (
@@ -17,7 +17,7 @@ COLUMNS: Final = (
 )
 
 
-def what_if_table(answer: Answer) -> Sheet:
+def what_if_table(answer: WhatIfAnswer) -> Sheet:
     """Return what each unit paid and would have paid."""
     rows: list[tuple[Value, ...]] = [
         (

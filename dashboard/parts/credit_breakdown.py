@@ -6,17 +6,17 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.charts.waterfall import name_of, waterfall
+from dashboard.charts.waterfall import change_name, waterfall
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.page import draw, palette
 from dashboard.queries.credit_breakdown import BalanceChange, CreditBreakdown, credit_breakdown
 from dashboard.queries.units import Unit
 from dashboard.text.formatting import count, kwh, moment, money, signed_money
-from dashboard.text.markup import Cell, soft, table
+from dashboard.text.markup import Cell, muted, table
 from dashboard.text.translate import _
 from meter_bridge.text.marks import N_
 
-SPANS: Final = {N_("Since the last top-up"): None, N_("7 days"): 7, N_("30 days"): 30}
+PERIODS: Final = {N_("Since the last top-up"): None, N_("7 days"): 7, N_("30 days"): 30}
 
 
 def show_credit_breakdown(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
@@ -26,42 +26,44 @@ def show_credit_breakdown(opened: Warehouse, viewer: Viewer, unit: Unit) -> None
             st.subheader(_("Where the credit went"), anchor=False, width="content")
             chosen = st.segmented_control(
                 _("Time shown"),
-                list(SPANS),
+                list(PERIODS),
                 default="Since the last top-up",
                 required=True,
                 format_func=_,
                 key="credit gone",
                 label_visibility="collapsed",
             )
-        gone = opened.once(
-            credit_breakdown, viewer, unit.id, SPANS[chosen or "7 days"], unit.balance - unit.available
+        breakdown = opened.cached(
+            credit_breakdown, viewer, unit.id, PERIODS[chosen or "7 days"], unit.balance - unit.available
         )
-        if gone is None or not gone.changes:
+        if breakdown is None or not breakdown.changes:
             st.caption(_("Nothing has changed the balance in this period."))
             return
-        st.caption(_("Since {instant}.", instant=moment(gone.since, unit.time_zone)))
+        st.caption(_("Since {instant}.", instant=moment(breakdown.since, unit.time_zone)))
         left, right = st.columns([3, 2])
         with left:
-            draw(waterfall(gone, unit.currency, palette()), "where it went")
-        right.html(_table(gone, unit.currency))
+            draw(waterfall(breakdown, unit.currency, palette()), "where it went")
+        right.html(_table(breakdown, unit.currency))
 
 
-def _table(gone: CreditBreakdown, currency: str) -> str:
+def _table(breakdown: CreditBreakdown, currency: str) -> str:
     """Return every step with its amount."""
-    rows = [[Cell(_("Balance before")), Cell(money(gone.before, currency), number=True)]]
+    rows = [[Cell(_("Balance before")), Cell(money(breakdown.before, currency), number=True)]]
     rows += [
         [
-            Cell(f"{escape(name_of(each))}{_how_much(each)}"),
+            Cell(f"{escape(change_name(each))}{_quantity(each)}"),
             Cell(signed_money(each.amount, currency), number=True),
         ]
-        for each in gone.changes
+        for each in breakdown.changes
     ]
-    rows.append([Cell(f"<strong>{_('Left now')}</strong>"), Cell(money(gone.now, currency), number=True)])
+    rows.append(
+        [Cell(f"<strong>{_('Left now')}</strong>"), Cell(money(breakdown.now, currency), number=True)]
+    )
     return table((_("What"), _("Amount")), rows, _("Where the credit went"))
 
 
-def _how_much(each: BalanceChange) -> str:
+def _quantity(each: BalanceChange) -> str:
     """Return the energy or the number of entries of a step."""
     if each.wh:
-        return soft(kwh(each.wh))
-    return soft(_("{number} entries", number=count(each.entries))) if each.entries > 1 else ""
+        return muted(kwh(each.wh))
+    return muted(_("{number} entries", number=count(each.entries))) if each.entries > 1 else ""

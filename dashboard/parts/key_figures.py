@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.data.attention import UnitStatus
 from dashboard.data.warehouse import Warehouse
-from dashboard.queries.week import Weeks, charged_and_energy, money_in
+from dashboard.queries.week import WeekSums, charged_and_energy, money_in
 from dashboard.text.formatting import change, count, kwh, money
 from dashboard.text.translate import _
 from meter_bridge.text.formats import MINUS
@@ -24,14 +24,14 @@ class Figure:
     description: str | None
 
 
-def show_key_figures(opened: Warehouse, viewer: Viewer, standings: Sequence[UnitStatus]) -> None:
+def show_key_figures(opened: Warehouse, viewer: Viewer, statuses: Sequence[UnitStatus]) -> None:
     """Show the key figures, money once for each currency."""
-    charged, energy = opened.once(charged_and_energy, viewer)
+    charged, energy = opened.cached(charged_and_energy, viewer)
     figures = [
-        _units(standings),
-        *(_moneys(_("Paid in, 7 days"), opened.once(money_in, viewer)) if viewer.sees_money else ()),
-        *_moneys(_("Charged, 7 days"), charged),
-        Figure(_("Energy, 7 days"), kwh(energy.now), change(energy.now, energy.before), _than_before(energy)),
+        _units(statuses),
+        *(_money_figures(_("Paid in, 7 days"), opened.cached(money_in, viewer)) if viewer.sees_money else ()),
+        *_money_figures(_("Charged, 7 days"), charged),
+        Figure(_("Energy, 7 days"), kwh(energy.now), change(energy.now, energy.before), _comparison(energy)),
     ]
     show_figures(figures)
 
@@ -51,22 +51,22 @@ def show_figures(figures: Sequence[Figure]) -> None:
         )
 
 
-def _units(standings: Sequence[UnitStatus]) -> Figure:
+def _units(statuses: Sequence[UnitStatus]) -> Figure:
     """Return how many units there are, and how many have no supply."""
-    without = sum(standing.unit.supply_state != "connected" for standing in standings)
-    told = _("{number} not connected", number=count(without)) if without else _("all connected")
-    return Figure(_("Units"), count(len(standings)), None, told)
+    without = sum(standing.unit.supply_state != "connected" for standing in statuses)
+    text = _("{number} not connected", number=count(without)) if without else _("all connected")
+    return Figure(_("Units"), count(len(statuses)), None, text)
 
 
-def _moneys(label: str, sums: Mapping[str, Weeks]) -> list[Figure]:
+def _money_figures(label: str, sums: Mapping[str, WeekSums]) -> list[Figure]:
     """Return a figure for each currency."""
     return [
-        Figure(label, money(weeks.now, currency), change(weeks.now, weeks.before), _than_before(weeks))
+        Figure(label, money(weeks.now, currency), change(weeks.now, weeks.before), _comparison(weeks))
         for currency, weeks in sums.items()
     ]
 
 
-def _than_before(weeks: Weeks) -> str:
+def _comparison(weeks: WeekSums) -> str:
     """Return what a change refers to, or that there is none."""
     if not weeks.before:
         return _("first week")

@@ -9,26 +9,26 @@ from dashboard.text.translate import _
 
 
 @dataclass(frozen=True, slots=True)
-class MadeFile:
+class DownloadFile:
     """A file with what it is about, such as a unit or a payment."""
 
-    about: str
+    subject: str
     name: str
     media: str
     content: bytes
 
 
-def keep(kind: str, made: MadeFile) -> None:
+def store_file(kind: str, file: DownloadFile) -> None:
     """Keep the newest file of a kind for this session."""
-    st.session_state[f"{kind} ready"] = made
+    st.session_state[f"{kind} ready"] = file
 
 
-def hand_over(kind: str, about: str | None) -> None:
+def show_download(kind: str, subject: str | None) -> None:
     """Offer the file of a kind that was made last, while it is about what is chosen."""
-    made = st.session_state.get(f"{kind} ready")
-    if not isinstance(made, MadeFile) or made.about != about:
+    file = st.session_state.get(f"{kind} ready")
+    if not isinstance(file, DownloadFile) or file.subject != subject:
         return
-    save_button(_("Save {file}", file=made.name), made.content, made.name, made.media, key=f"save {kind}")
+    save_button(_("Save {file}", file=file.name), file.content, file.name, file.media, key=f"save {kind}")
 
 
 def save_button(

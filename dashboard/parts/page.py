@@ -11,7 +11,7 @@ from dashboard.access import Viewer
 from dashboard.charts.template import DARK, LIGHT, Chart, Palette
 from dashboard.data.cache import data_dir, warehouse
 from dashboard.data.scope import PORTFOLIO, Scope
-from dashboard.data.snapshot import NoDatabaseError, SourceError
+from dashboard.data.snapshot import NoDatabaseError, SnapshotError
 from dashboard.data.warehouse import Warehouse
 from dashboard.signin.current import current_viewer
 from dashboard.signin.routes import SIGN_IN
@@ -43,38 +43,38 @@ def show_page(body: Body, scope: Scope | Callable[[], Scope] = PORTFOLIO) -> Non
 
     A scope that depends on what is chosen on the page is worked out at every run.
     """
-    st.fragment(_shown, run_every=REFRESH_SECONDS)(body, scope)
+    st.fragment(_show_body, run_every=REFRESH_SECONDS)(body, scope)
 
 
-def _shown(body: Body, scope: Scope | Callable[[], Scope]) -> None:
+def _show_body(body: Body, scope: Scope | Callable[[], Scope]) -> None:
     """Open the data and show a page over it, to somebody who is known at this very run."""
     viewer = current_viewer()
     if viewer is None:
-        signed_out()
+        show_signed_out()
         return
-    asked = _allowed(scope() if callable(scope) else scope, viewer)
-    if asked is None:
-        no_such_unit()
+    requested = _permitted_scope(scope() if callable(scope) else scope, viewer)
+    if requested is None:
+        show_no_such_unit()
         return
     try:
         with st.spinner(_("Reading the bridge's data …"), show_time=False):
-            opened = warehouse(data_dir(), asked)
+            opened = warehouse(data_dir(), requested)
     except NoDatabaseError as problem:
-        next_step(_("No bridge has run here yet"), str(problem), _(RUN))
-    except SourceError as problem:
-        next_step(_("The bridge's data cannot be read"), str(problem), _(CHECK))
+        show_next_step(_("No bridge has run here yet"), str(problem), _(RUN))
+    except SnapshotError as problem:
+        show_next_step(_("The bridge's data cannot be read"), str(problem), _(CHECK))
     else:
         body(opened, viewer)
 
 
-def _allowed(scope: Scope, viewer: Viewer) -> Scope | None:
+def _permitted_scope(scope: Scope, viewer: Viewer) -> Scope | None:
     """Return what may be opened: a customer opens the own unit, and of it the present tenancy."""
     if viewer.role is not Role.TENANT:
         return scope
     return replace(scope, own=True) if scope.kind == "unit" and scope.account_id in viewer.accounts else None
 
 
-def signed_out() -> None:
+def show_signed_out() -> None:
     """Say that the person is not, or no longer, signed in."""
     with st.container(border=True):
         st.subheader(f":material/lock: {_('Please sign in')}", anchor=False)
@@ -82,7 +82,7 @@ def signed_out() -> None:
         st.html(f'<a class="pm-link" href="{SIGN_IN}" target="_self">{_("Sign in")}</a>')
 
 
-def no_such_unit() -> None:
+def show_no_such_unit() -> None:
     """Say that there is no such unit; one that the viewer may not see looks the same."""
     with st.container(border=True):
         st.subheader(f":material/search_off: {_('No such unit')}", anchor=False)
@@ -90,7 +90,7 @@ def no_such_unit() -> None:
         st.html(f'<a class="pm-link" href="./" target="_self">{_("To the first page")}</a>')
 
 
-def next_step(title: str, problem: str, remedy: str, icon: str = "database_off") -> None:
+def show_next_step(title: str, problem: str, remedy: str, icon: str = "database_off") -> None:
     """Say what is missing and what to do."""
     with st.container(border=True):
         st.subheader(f":material/{icon}: {title}", anchor=False)
@@ -99,19 +99,19 @@ def next_step(title: str, problem: str, remedy: str, icon: str = "database_off")
         st.markdown(remedy)
 
 
-def no_units() -> None:
+def show_no_units() -> None:
     """Say how the first unit is added."""
-    next_step(_("No units yet"), "", _(NO_UNITS), "add_home")
+    show_next_step(_("No units yet"), "", _(NO_UNITS), "add_home")
 
 
-def freshness(opened: Warehouse, time_zone: str) -> None:
+def show_staleness(opened: Warehouse, time_zone: str) -> None:
     """Say how old the data is when the bridge has fallen silent."""
     now = int(time.time() * 1000)
     if opened.as_of is None or now - opened.as_of <= STALE_MS:
         return
     known = f"{moment(opened.as_of, time_zone)} ({ago(opened.as_of, now)})"
-    told = _("**The bridge is not running.** Last known data of {instant}.", instant=known)
-    st.warning(told, icon=":material/sync_disabled:")
+    text = _("**The bridge is not running.** Last known data of {instant}.", instant=known)
+    st.warning(text, icon=":material/sync_disabled:")
 
 
 def palette() -> Palette:

@@ -6,13 +6,13 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
-from dashboard.parts.made_file import MadeFile, hand_over, keep
+from dashboard.bridge import BridgeDownError, RefusedError, bridge_client
+from dashboard.parts.made_file import DownloadFile, show_download, store_file
 from dashboard.queries.payments import Payment
 from dashboard.reports.typesetter import MEDIA
 from dashboard.settings import settings
 from dashboard.text.formatting import money, short_moment
-from dashboard.text.labels import told_apart
+from dashboard.text.labels import unique_labels
 from dashboard.text.markup import plain
 from dashboard.text.translate import _
 from meter_bridge.text.languages import ENGLISH
@@ -20,7 +20,7 @@ from meter_bridge.text.languages import ENGLISH
 RECEIPT: Final = "receipt"
 
 
-def offer_receipts(payments: Sequence[Payment], viewer: Viewer) -> None:
+def show_receipts(payments: Sequence[Payment], viewer: Viewer) -> None:
     """Let the person choose one of the payments that are shown, and hand its receipt over."""
     if not payments:
         return
@@ -28,7 +28,7 @@ def offer_receipts(payments: Sequence[Payment], viewer: Viewer) -> None:
         st.caption(_("Sign in with a token to download receipts; the bridge creates them."))
         return
     known = {payment.id: payment for payment in payments}
-    labels = told_apart(known, lambda each: _short(known[each]))
+    labels = unique_labels(known, lambda each: _label(known[each]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             _("Receipt for"),
@@ -37,10 +37,10 @@ def offer_receipts(payments: Sequence[Payment], viewer: Viewer) -> None:
             key="receipt",
             width=420,
         )
-        asked = st.button(_("Create the receipt"), key="make receipt", icon=":material/receipt_long:")
-        if asked and chosen is not None:
+        is_requested = st.button(_("Create the receipt"), key="make receipt", icon=":material/receipt_long:")
+        if is_requested and chosen is not None:
             _make(viewer.token, known[chosen])
-        hand_over(RECEIPT, chosen)
+        show_download(RECEIPT, chosen)
 
 
 def _make(token: str, payment: Payment) -> None:
@@ -49,13 +49,13 @@ def _make(token: str, payment: Payment) -> None:
     path = ("accounts", payment.account_id, "top-ups", payment.id, "receipt")
     try:
         with st.spinner(_("The bridge is creating the receipt …")):
-            answer = bridge_of(settings()).get(token, *path, query=f"format=pdf&language={language}")
+            answer = bridge_client(settings()).get(token, *path, query=f"format=pdf&language={language}")
     except BridgeDownError:
         st.warning(_("The bridge does not respond; it creates the receipts. Try again once it is running."))
     except RefusedError as refused:
         st.error(plain(str(refused)))
     else:
-        keep(RECEIPT, MadeFile(payment.id, receipt_name(payment), MEDIA, answer.body))
+        store_file(RECEIPT, DownloadFile(payment.id, receipt_name(payment), MEDIA, answer.body))
 
 
 def receipt_name(payment: Payment) -> str:
@@ -63,7 +63,7 @@ def receipt_name(payment: Payment) -> str:
     return f"receipt-{payment.account_id}-{payment.id}.pdf"
 
 
-def _short(payment: Payment) -> str:
+def _label(payment: Payment) -> str:
     """Return a payment in a few words."""
     paid = money(payment.amount, payment.currency)
     return f"{payment.name} · {paid} · {short_moment(payment.at, payment.time_zone)}"

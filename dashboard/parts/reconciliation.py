@@ -6,29 +6,29 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.data.snapshot_sql import MOST_TOP_UPS
+from dashboard.data.snapshot_sql import MAX_TOP_UPS
 from dashboard.data.warehouse import Warehouse
-from dashboard.exports.offer import offer_table
+from dashboard.exports.offer import show_downloads
 from dashboard.exports.reconciliation import reconciliation_table
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.paged import show_paged
 from dashboard.queries.payments import Payment
-from dashboard.queries.takings import Wanted, wanted_payments
-from dashboard.reconciling.matching import MOST_DAYS, Pair, Reconciliation, reconcile
+from dashboard.queries.takings import PaymentFilter, filtered_payments
+from dashboard.reconciling.matching import MAX_DAYS_APART, MatchedPair, Reconciliation, reconcile
 from dashboard.reconciling.reading import (
-    ORDERS,
-    Columns,
-    Line,
-    Read,
+    DATE_ORDERS,
+    ParsedStatement,
+    StatementColumns,
     StatementError,
+    StatementLine,
     Table,
-    guess,
+    guess_columns,
     read_lines,
     read_table,
 )
 from dashboard.text.formatting import count, day, money, short_moment
-from dashboard.text.labels import told_apart
-from dashboard.text.markup import Cell, plain, soft, unit_link
+from dashboard.text.labels import unique_labels
+from dashboard.text.markup import Cell, muted, plain, unit_link
 from dashboard.text.translate import _
 from meter_bridge.text.marks import N_
 
@@ -36,14 +36,16 @@ NONE: Final = -1
 SHOWN_PROBLEMS: Final = 5
 
 
-def show_reconciliation(opened: Warehouse, viewer: Viewer, wanted: Wanted, currencies: Sequence[str]) -> None:
+def show_reconciliation(
+    opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, currencies: Sequence[str]
+) -> None:
     """Ask for a statement, and say what agrees and what does not."""
     st.caption(
         _(
             "Upload a payment provider's or bank's statement as CSV. Choose the same days above, and the"
             " provider's method. Lines and payments are matched by reference, else by amount within {days}"
             " days. Nothing is booked, and the file is not kept.",
-            days=MOST_DAYS,
+            days=MAX_DAYS_APART,
         )
     )
     file = st.file_uploader(_("Statement (CSV)"), type=["csv", "txt"], key="provider statement")
@@ -61,18 +63,18 @@ def show_reconciliation(opened: Warehouse, viewer: Viewer, wanted: Wanted, curre
         return
     booked = [
         payment
-        for payment in opened.once(wanted_payments, viewer, wanted, MOST_TOP_UPS)
+        for payment in opened.cached(filtered_payments, viewer, wanted, MAX_TOP_UPS)
         if payment.currency == currency and not payment.taken_back
     ]
     _show(reconcile(read.lines, booked), currency)
 
 
-def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, Columns]:
+def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, StatementColumns]:
     """Let the person correct which column is what."""
-    guessed = guess(cells)
+    guessed = guess_columns(cells)
     places = list(range(len(cells.headers)))
 
-    name = told_apart(
+    name = unique_labels(
         [*places, NONE],
         lambda place: _("none") if place == NONE else cells.headers[place] or f"{place + 1}",
     ).__getitem__
@@ -80,8 +82,8 @@ def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, Columns]:
     day_at = first.selectbox(_("Day"), places, index=guessed.day, format_func=name, key="day column")
     order = second.selectbox(
         _("Written as"),
-        list(ORDERS),
-        index=list(ORDERS.values()).index(guessed.order),
+        list(DATE_ORDERS),
+        index=list(DATE_ORDERS.values()).index(guessed.order),
         format_func=_,
         key="day order",
     )
@@ -94,10 +96,12 @@ def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, Columns]:
         key="reference column",
     )
     currency = fifth.selectbox(_("Currency"), currencies, key="statement currency")
-    return currency, Columns(day_at, amount, None if reference == NONE else reference, ORDERS[order])
+    return currency, StatementColumns(
+        day_at, amount, None if reference == NONE else reference, DATE_ORDERS[order]
+    )
 
 
-def _problems(read: Read) -> None:
+def _problems(read: ParsedStatement) -> None:
     """Say what of the file is no payment or could not be read."""
     if read.problems:
         listed = "  \n".join(plain(each) for each in read.problems[:SHOWN_PROBLEMS])
@@ -132,17 +136,17 @@ def _show(found: Reconciliation, currency: str) -> None:
     _lines(found.only_statement, currency)
     _pairs(found.differ, currency)
     _payments(found.only_ledger)
-    offer_table("reconciliation", lambda: reconciliation_table(found, currency), _("All lines as a file"))
+    show_downloads("reconciliation", lambda: reconciliation_table(found, currency), _("All lines as a file"))
 
 
-def _lines(lines: Sequence[Line], currency: str) -> None:
+def _lines(lines: Sequence[StatementLine], currency: str) -> None:
     """Show what was paid to the provider and is not booked."""
     if lines:
         st.subheader(_("On the statement, not booked"), anchor=False)
         show_paged(
             lines,
             lambda line: [
-                Cell(f"{plain_text(line.reference)}{soft(_('line {number}', number=line.number))}"),
+                Cell(f"{plain_text(line.reference)}{muted(_('line {number}', number=line.number))}"),
                 Cell(day(line.day), number=True),
                 Cell(money(line.amount, currency), number=True),
             ],
@@ -152,14 +156,14 @@ def _lines(lines: Sequence[Line], currency: str) -> None:
         )
 
 
-def _pairs(pairs: Sequence[Pair], currency: str) -> None:
+def _pairs(pairs: Sequence[MatchedPair], currency: str) -> None:
     """Show references whose amounts differ."""
     if pairs:
         st.subheader(_("Amounts differ"), anchor=False)
         show_paged(
             pairs,
             lambda pair: [
-                Cell(f"{unit_link(pair.payment.account_id, pair.payment.name)}{soft(pair.line.reference)}"),
+                Cell(f"{unit_link(pair.payment.account_id, pair.payment.name)}{muted(pair.line.reference)}"),
                 Cell(money(pair.line.amount, currency), number=True),
                 Cell(money(pair.payment.amount, currency), number=True),
             ],
@@ -176,7 +180,7 @@ def _payments(payments: Sequence[Payment]) -> None:
         show_paged(
             payments,
             lambda payment: [
-                Cell(f"{unit_link(payment.account_id, payment.name)}{soft(payment.how)}"),
+                Cell(f"{unit_link(payment.account_id, payment.name)}{muted(payment.method_text)}"),
                 Cell(short_moment(payment.at, payment.time_zone), number=True),
                 Cell(money(payment.amount, payment.currency), number=True),
             ],
@@ -188,4 +192,4 @@ def _payments(payments: Sequence[Payment]) -> None:
 
 def plain_text(text: str) -> str:
     """Return a text of the file as markup shows it."""
-    return soft(text) if text else soft(_("no reference"))
+    return muted(text) if text else muted(_("no reference"))

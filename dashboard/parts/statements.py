@@ -6,8 +6,8 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
-from dashboard.parts.made_file import MadeFile, hand_over, keep
+from dashboard.bridge import BridgeDownError, RefusedError, bridge_client
+from dashboard.parts.made_file import DownloadFile, show_download, store_file
 from dashboard.settings import settings
 from dashboard.text.formatting import month
 from dashboard.text.markup import plain
@@ -41,10 +41,10 @@ def show_statements(viewer: Viewer, account_id: str, today: date | None, opened:
                 key="statement form",
                 label_visibility="collapsed",
             )
-            asked = st.button(_("Create"), key="make statement", icon=":material/description:")
-        if asked and chosen is not None:
+            is_requested = st.button(_("Create"), key="make statement", icon=":material/description:")
+        if is_requested and chosen is not None:
             _make(viewer, account_id, chosen, form or "pdf")
-        hand_over(STATEMENT, account_id)
+        show_download(STATEMENT, account_id)
 
 
 def months(today: date, opened: date | None) -> list[date]:
@@ -63,11 +63,11 @@ def months(today: date, opened: date | None) -> list[date]:
 
 def _make(viewer: Viewer, account_id: str, chosen: date, form: str) -> None:
     """Ask the bridge for a statement and keep it for the download."""
-    told = f"{chosen:%Y-%m}"
-    query = f"from={told}&to={told}&detail=day&format={form}&language={settings().language}"
+    month = f"{chosen:%Y-%m}"
+    query = f"from={month}&to={month}&detail=day&format={form}&language={settings().language}"
     try:
         with st.spinner(_("The bridge is creating the statement …")):
-            answer = bridge_of(settings()).get(
+            answer = bridge_client(settings()).get(
                 viewer.token or "", "accounts", account_id, "statement", query=query
             )
     except BridgeDownError:
@@ -75,5 +75,5 @@ def _make(viewer: Viewer, account_id: str, chosen: date, form: str) -> None:
     except RefusedError as refused:
         st.error(plain(str(refused)))
     else:
-        name = f"statement-{account_id}-{told}.{form}"
-        keep(STATEMENT, MadeFile(account_id, name, FORMS[form], answer.body))
+        name = f"statement-{account_id}-{month}.{form}"
+        store_file(STATEMENT, DownloadFile(account_id, name, FORMS[form], answer.body))

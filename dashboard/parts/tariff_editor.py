@@ -9,10 +9,17 @@ import streamlit as st
 from dashboard.charts.ladder import block_names
 from dashboard.charts.template import band_name
 from dashboard.data.warehouse import local_date
-from dashboard.pricing.edited import EditError, Words, differences, edited, words_of, written
+from dashboard.pricing.edited import (
+    EditError,
+    TariffFigures,
+    differences,
+    figures_of,
+    parse_tariff,
+    with_figures,
+)
 from dashboard.queries.tariffs import Tariff
 from dashboard.text.formatting import day as day_text
-from dashboard.text.labels import told_apart
+from dashboard.text.labels import unique_labels
 from dashboard.text.markup import plain
 from dashboard.text.translate import _, ngettext
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
@@ -40,12 +47,12 @@ prices:
 standing charge: 4.50 per day
 taxes: [{name: VAT, percent: 15}]
 """
-ABREAST: Final = 4
+FIELDS_PER_ROW: Final = 4
 COLUMN: Final = 120
 MAX_TEXT: Final = 20_000
 
 
-def choose_other(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
+def choose_tariff(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
     """Let the person say which tariff the load is to be priced by; None while it is not one yet."""
     way = st.segmented_control(
         _("Compare with"),
@@ -58,16 +65,16 @@ def choose_other(present: Tariff, version: TariffVersion, every: Sequence[Tariff
     )
     try:
         if way == OTHER:
-            return _another(present, version, every)
+            return _choose_version(present, version, every)
         if way == TEXT:
-            return _in_words(version)
-        return _edited(present, version)
+            return _edit_text(version)
+        return _edit_figures(present, version)
     except EditError as problem:
         st.error("  \n".join(plain(line) for line in str(problem).splitlines()), icon=":material/error:")
         return None
 
 
-def _another(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
+def _choose_version(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
     """Let the person choose among the versions of all tariffs in the same currency."""
     known = {
         each.id: (tariff, each)
@@ -81,10 +88,10 @@ def _another(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -
     chosen = st.selectbox(
         _("Tariff"),
         list(known),
-        format_func=told_apart(known, lambda each: version_name(*known[each], present)).__getitem__,
+        format_func=unique_labels(known, lambda each: version_name(*known[each], present)).__getitem__,
         key="other tariff",
     )
-    return Timeline((_always(known[chosen][1]),))
+    return Timeline((_always_in_force(known[chosen][1]),))
 
 
 def version_name(tariff: Tariff, version: TariffVersion, present: Tariff | None = None) -> str:
@@ -95,14 +102,14 @@ def version_name(tariff: Tariff, version: TariffVersion, present: Tariff | None 
     return f"{tariff.name}, {since}" if several else tariff.name
 
 
-def _always(version: TariffVersion) -> TariffVersion:
+def _always_in_force(version: TariffVersion) -> TariffVersion:
     """Return a version as if it had been in force from ever on."""
-    return edited(version, words_of(version))
+    return with_figures(version, figures_of(version))
 
 
-def _edited(present: Tariff, version: TariffVersion) -> Timeline | None:
+def _edit_figures(present: Tariff, version: TariffVersion) -> Timeline | None:
     """Show the figures of the tariff to be changed."""
-    before = words_of(version)
+    before = figures_of(version)
     mark = f"{present.id} {version.id}"
     prices, limits = [], []
     for number in range(len(version.ladders)):
@@ -111,29 +118,29 @@ def _edited(present: Tariff, version: TariffVersion) -> Timeline | None:
         limits.append(ends)
     named = [(charge.name, _(PER[charge.per])) for charge in version.standing]
     named += [(tax.name, "%") for tax in version.taxes]
-    given = _fields(named, [*before.standing, *before.taxes], mark)
+    values = _fields(named, [*before.standing, *before.taxes], mark)
     many = len(before.standing)
-    after = Words(tuple(prices), tuple(limits), given[:many], given[many:])
+    after = TariffFigures(tuple(prices), tuple(limits), values[:many], values[many:])
     changed = {name: many for name, many in differences(before, after).items() if many}
     if not changed:
         st.caption(
             _("Change a price, limit, charge or tax; amounts in {currency}.", currency=version.currency)
         )
         return None
-    told = ", ".join(ngettext(*NOUNS[name], many) for name, many in changed.items())
-    st.caption(_("Changed: {figures}.", figures=told))
-    return Timeline((edited(version, after),))
+    text = ", ".join(ngettext(*NOUNS[name], many) for name, many in changed.items())
+    st.caption(_("Changed: {figures}.", figures=text))
+    return Timeline((with_figures(version, after),))
 
 
 def _ladder(
-    version: TariffVersion, number: int, before: Words, mark: str
+    version: TariffVersion, number: int, before: TariffFigures, mark: str
 ) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
     """Show the prices of a ladder by block and band, and its limits, to be changed."""
     ladder = version.ladders[number]
-    told = [band_name(band) or _("Price") for band in ladder.bands]
-    if len(set(told)) < len(told):
-        told = list(ladder.bands)
-    columns = {name: [row[place] for row in before.prices[number]] for place, name in enumerate(told)}
+    column_names = [band_name(band) or _("Price") for band in ladder.bands]
+    if len(set(column_names)) < len(column_names):
+        column_names = list(ladder.bands)
+    columns = {name: [row[place] for row in before.prices[number]] for place, name in enumerate(column_names)}
     ends = _("Up to, kWh")
     if ladder.limits:
         columns = {ends: [*before.limits[number], ""]} | columns
@@ -158,16 +165,18 @@ def _fields(named: Sequence[tuple[str, str]], values: Sequence[str], mark: str) 
     """Show a field for each charge and tax."""
     if not named:
         return ()
-    given = []
-    columns = st.columns(ABREAST)
+    values_given = []
+    columns = st.columns(FIELDS_PER_ROW)
     for place, ((name, unit), value) in enumerate(zip(named, values, strict=True)):
         label = f"{plain(name[:1].upper() + name[1:])} ({unit})"
-        text = columns[place % ABREAST].text_input(label, value, key=f"charge {mark} {place}", max_chars=20)
-        given.append(text.strip() or "0")
-    return tuple(given)
+        text = columns[place % FIELDS_PER_ROW].text_input(
+            label, value, key=f"charge {mark} {place}", max_chars=20
+        )
+        values_given.append(text.strip() or "0")
+    return tuple(values_given)
 
 
-def _in_words(version: TariffVersion) -> Timeline | None:
+def _edit_text(version: TariffVersion) -> Timeline | None:
     """Let the person write a tariff as a site file has it."""
     text = st.text_area(
         _("As in a site file, below a version's from:"),
@@ -177,4 +186,4 @@ def _in_words(version: TariffVersion) -> Timeline | None:
         key="tariff in words",
         help=_("docs/tariffs.md describes every key. Amounts are in {currency}.", currency=version.currency),
     )
-    return Timeline((written(text or "", version),)) if text and text.strip() else None
+    return Timeline((parse_tariff(text or "", version),)) if text and text.strip() else None

@@ -18,13 +18,13 @@ from dashboard.parts.page import draw, palette
 from dashboard.queries.balance import balance_steps
 from dashboard.queries.daily import newest_day
 from dashboard.queries.hourly import hourly
-from dashboard.queries.profile import profile
+from dashboard.queries.profile import hourly_profile
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import Usage, bands, usage
 from dashboard.text.translate import _
 
 TWO_PERIODS: Final = 62
-LEAST_PROFILE: Final = 28
+MIN_PROFILE_DAYS: Final = 28
 HOURS_OF_DAYS: Final = 3
 
 
@@ -39,12 +39,12 @@ def show_charts(
     """Show the charts of the last days; ``since`` is when the present billing period began."""
     with st.container(border=True):
         _balance(opened, viewer, unit, thresholds, days)
-    used = opened.once(usage, viewer, unit.id, days)
+    used = opened.cached(usage, viewer, unit.id, days)
     if not used:
-        told = _("No charges in this period yet; they appear with the first readings.")
-        st.info(told, icon=":material/hourglass_empty:")
+        text = _("No charges in this period yet; they appear with the first readings.")
+        st.info(text, icon=":material/hourglass_empty:")
         return
-    names = opened.once(bands, viewer)
+    names = opened.cached(bands, viewer)
     with st.container(border=True):
         _month(opened, viewer, unit, names, since)
     cost, energy = st.columns(2)
@@ -54,16 +54,19 @@ def show_charts(
         _energy(opened, viewer, unit, used, names)
     with st.container(border=True):
         st.subheader(_("When it is used, kWh per hour"), anchor=False)
-        draw(week_heat(opened.once(profile, viewer, unit.id, max(days, LEAST_PROFILE)), palette()), "heat")
+        draw(
+            week_heat(opened.cached(hourly_profile, viewer, unit.id, max(days, MIN_PROFILE_DAYS)), palette()),
+            "heat",
+        )
 
 
 def _month(opened: Warehouse, viewer: Viewer, unit: Unit, names: Sequence[str], since: date | None) -> None:
     """Show what the billing period has cost so far."""
-    today = opened.once(newest_day, viewer)
+    today = opened.cached(newest_day, viewer)
     if today is None:
         return
     begun = since or today.replace(day=1)
-    used = opened.once(usage, viewer, unit.id, max((today - begun).days + 1, 1) + TWO_PERIODS)
+    used = opened.cached(usage, viewer, unit.id, max((today - begun).days + 1, 1) + TWO_PERIODS)
     by_band = _stacked_by(_("This period so far, {currency}", currency=unit.currency), "month by", names)
     earliest = begun - timedelta(days=TWO_PERIODS)
     wanted = [use for use in used if use.day >= earliest]
@@ -115,7 +118,7 @@ def _energy(
             label_visibility="collapsed",
         )
     if per == "Hour":
-        hours = opened.once(hourly, viewer, unit.id, HOURS_OF_DAYS, unit.time_zone)
+        hours = opened.cached(hourly, viewer, unit.id, HOURS_OF_DAYS, unit.time_zone)
         draw(energy_per_hour(hours, names, palette()), "energy")
     else:
         draw(energy_per_day(used, names, palette()), "energy")
@@ -130,6 +133,6 @@ def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[in
         currency=unit.currency,
         time_zone=unit.time_zone,
         thresholds=thresholds,
-        ahead=opened.once(balance_forecast, viewer, unit.id),
+        forecast=opened.cached(balance_forecast, viewer, unit.id),
     )
-    draw(balance_over_time(opened.once(balance_steps, viewer, unit.id, days), now, palette()), "balance")
+    draw(balance_over_time(opened.cached(balance_steps, viewer, unit.id, days), now, palette()), "balance")

@@ -7,12 +7,12 @@ from typing import Final
 from dashboard.access import Viewer
 from dashboard.charts.template import band_name
 from dashboard.data.attention import UnitStatus
-from dashboard.data.current_price import PriceNow
+from dashboard.data.current_price import CurrentPrice
 from dashboard.data.depletion import BEYOND_FORECAST
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure
 from dashboard.queries.units import Unit
-from dashboard.queries.week import Weeks, charged_and_energy
+from dashboard.queries.week import WeekSums, charged_and_energy
 from dashboard.text.formatting import ago, days, kwh, moment, money, number_of_days, power, short_moment
 from dashboard.text.translate import _, inside
 
@@ -21,18 +21,18 @@ DAY_MS: Final = 24 * HOUR_MS
 
 
 def unit_figures(
-    opened: Warehouse, viewer: Viewer, standing: UnitStatus, price: PriceNow | None
+    opened: Warehouse, viewer: Viewer, status: UnitStatus, price: CurrentPrice | None
 ) -> list[Figure]:
     """Return a unit's figures."""
-    unit = standing.unit
-    charged, energy = opened.once(charged_and_energy, viewer)
-    week = charged.get(unit.currency, Weeks(now=0, before=0))
+    unit = status.unit
+    charged, energy = opened.cached(charged_and_energy, viewer)
+    week = charged.get(unit.currency, WeekSums(now=0, before=0))
     return [
         Figure(_("Balance"), money(unit.available, unit.currency), None, _accrued(unit)),
-        Figure(_("Lasts"), days(standing.days_left), None, why_days(standing, opened.as_of or 0)),
+        Figure(_("Lasts"), days(status.days_left), None, depletion_text(status, opened.as_of or 0)),
         *(() if price is None else (_next_kwh(price, unit.currency),)),
         Figure(_("Charged, 7 days"), money(week.now, unit.currency), None, kwh(energy.now)),
-        Figure(_("Power now"), power(unit.power_mw), None, _read(unit, int(time.time() * 1000))),
+        Figure(_("Power now"), power(unit.power_mw), None, _last_reading(unit, int(time.time() * 1000))),
     ]
 
 
@@ -41,35 +41,35 @@ def _accrued(unit: Unit) -> str:
     return _("{amount} not yet posted", amount=money(unit.accrued, unit.currency))
 
 
-def why_days(standing: UnitStatus, now: int) -> str:
+def depletion_text(status: UnitStatus, now: int) -> str:
     """Return until when credit lasts, with the band where there is one, or why that is not told."""
-    if standing.unit.never_ends:
+    if status.unit.is_billed_later:
         return _("billed later, never cut")
-    if standing.days_left is None:
+    if status.days_left is None:
         return _("needs three full days of use")
-    depletion = standing.duration.depletion
+    depletion = status.duration.depletion
     if depletion is None:
-        return _("nothing is left") if standing.days_left < BEYOND_FORECAST else _("no end in sight yet")
-    zone = standing.unit.time_zone
-    if standing.days_left <= 0:
+        return _("nothing is left") if status.days_left < BEYOND_FORECAST else _("no end in sight yet")
+    zone = status.unit.time_zone
+    if status.days_left <= 0:
         return _("nothing is left")
-    if depletion.soonest is None or depletion.latest is None:
+    if depletion.earliest is None or depletion.latest is None:
         return _("until {instant}", instant=short_moment(depletion.at, zone))
-    if depletion.soonest - now < DAY_MS:
-        early, late = short_moment(depletion.soonest, zone), short_moment(depletion.latest, zone)
+    if depletion.earliest - now < DAY_MS:
+        early, late = short_moment(depletion.earliest, zone), short_moment(depletion.latest, zone)
         return _("{early} to {late}, four times out of five", early=early, late=late)
-    early, late = (number_of_days((at - now) / DAY_MS) for at in (depletion.soonest, depletion.latest))
+    early, late = (number_of_days((at - now) / DAY_MS) for at in (depletion.earliest, depletion.latest))
     if early == late:
         return _("until {instant}", instant=short_moment(depletion.at, zone))
     return _("{early} to {late} days, four times out of five", early=early, late=late)
 
 
-def _next_kwh(price: PriceNow, currency: str) -> Figure:
+def _next_kwh(price: CurrentPrice, currency: str) -> Figure:
     """Return what the next kWh costs, and where on the ladder that is."""
-    return Figure(_("Next kWh"), money(price.per_kwh, currency), None, where_on_ladder(price))
+    return Figure(_("Next kWh"), money(price.per_kwh, currency), None, tier_text(price))
 
 
-def where_on_ladder(price: PriceNow) -> str:
+def tier_text(price: CurrentPrice) -> str:
     """Return block and band, and how far it is to the next block."""
     parts = []
     if price.blocks > 1:
@@ -81,7 +81,7 @@ def where_on_ladder(price: PriceNow) -> str:
     return " · ".join(parts) if parts else _("one price for all")
 
 
-def _read(unit: Unit, now: int) -> str:
+def _last_reading(unit: Unit, now: int) -> str:
     """Return when the meter was last heard, by the clock on the wall: the bridge may be silent as well."""
     if unit.read_at is None:
         return _("no reading yet")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.receipts import offer_receipts
+from dashboard.parts.receipts import show_receipts
 from dashboard.queries.alerts import Command, commands
 from dashboard.queries.history import SupplyChange, UnitAlert, supply_changes, unit_alerts
 from dashboard.queries.payments import unit_payments
@@ -17,14 +17,14 @@ from dashboard.text.formatting import count, money, short_moment
 from dashboard.text.labels import (
     METHODS,
     POSITIONS,
-    alert_word,
+    alert_label,
     outcome_text,
     reason_text,
     spelled,
-    split_word,
-    supply_word,
+    split_label,
+    supply_label,
 )
-from dashboard.text.markup import Cell, chip, soft, table
+from dashboard.text.markup import Cell, chip, muted, table
 from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
 
@@ -38,26 +38,26 @@ def show_history(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
     if viewer.role is not Role.CARETAKER:
         with left.container(border=True, height="stretch"):
             st.subheader(_("Top-ups"), anchor=False)
-            paid = opened.once(top_ups, viewer, unit.id)
-            _listed(_top_ups(paid, unit), _("No top-up yet."), _("top-ups"))
-            offer_receipts(opened.once(unit_payments, viewer, unit.id, RECEIPTS), viewer)
+            paid = opened.cached(top_ups, viewer, unit.id)
+            _show_listing(_top_ups(paid, unit), _("No top-up yet."), _("top-ups"))
+            show_receipts(opened.cached(unit_payments, viewer, unit.id, RECEIPTS), viewer)
     with right.container(border=True, height="stretch"):
         st.subheader(_("Alerts"), anchor=False)
-        found = opened.once(unit_alerts, viewer, unit.id)
-        _listed(_alerts(found, unit), _("No alert so far."), _("alerts"))
+        found = opened.cached(unit_alerts, viewer, unit.id)
+        _show_listing(_alerts(found, unit), _("No alert so far."), _("alerts"))
         st.subheader(_("Supply"), anchor=False)
-        changes = opened.once(supply_changes, viewer, unit.id)
-        _listed(_supply(changes, unit), _("No supply decision yet."), _("decisions"))
-        sent = opened.once(commands, viewer)
+        changes = opened.cached(supply_changes, viewer, unit.id)
+        _show_listing(_supply(changes, unit), _("No supply decision yet."), _("decisions"))
+        sent = opened.cached(commands, viewer)
         if viewer.is_staff and sent:
             st.subheader(_("Relay"), anchor=False)
-            _listed(_commands(sent, unit), "", _("commands"))
+            _show_listing(_commands(sent, unit), "", _("commands"))
 
 
 type Listing = tuple[tuple[str, ...], list[list[Cell]]]
 
 
-def _listed(listing: Listing, none: str, name: str) -> None:
+def _show_listing(listing: Listing, none: str, name: str) -> None:
     """Show the newest rows, and the others on demand."""
     headers, rows = listing
     if not rows:
@@ -73,8 +73,8 @@ def _top_ups(paid: Sequence[TopUp], unit: Unit) -> Listing:
     """Return the top-ups with where each went."""
     rows = [
         [
-            Cell(f"{short_moment(one.at, unit.time_zone)}{soft(_how(one))}"),
-            Cell(f"{money(one.amount, unit.currency)}{soft(_split(one, unit.currency))}", number=True),
+            Cell(f"{short_moment(one.at, unit.time_zone)}{muted(_method_text(one))}"),
+            Cell(f"{money(one.amount, unit.currency)}{muted(_split(one, unit.currency))}", number=True),
             Cell(money(one.balance_after, unit.currency), number=True),
         ]
         for one in paid
@@ -82,7 +82,7 @@ def _top_ups(paid: Sequence[TopUp], unit: Unit) -> Listing:
     return (_("When"), _("Paid"), _("Balance after")), rows
 
 
-def _how(one: TopUp) -> str:
+def _method_text(one: TopUp) -> str:
     """Return method and reference."""
     method = _(METHODS.get(one.method or "", spelled(one.method or "").capitalize())) if one.method else ""
     return " · ".join(part for part in (method, one.reference) if part)
@@ -92,15 +92,15 @@ def _split(one: TopUp, currency: str) -> str:
     """Return where the money went."""
     if set(one.split) <= {"balance"}:
         return _("all to balance")
-    return ", ".join(f"{money(part, currency)} {split_word(name)}" for name, part in one.split.items())
+    return ", ".join(f"{money(part, currency)} {split_label(name)}" for name, part in one.split.items())
 
 
 def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:
     """Return the alerts, open ones first."""
     rows = [
         [
-            Cell(f"{chip(alert_word(one.kind))}{soft(one.message)}"),
-            Cell(f"{short_moment(one.opened_at, unit.time_zone)}{soft(_ended(one, unit))}", number=True),
+            Cell(f"{chip(alert_label(one.kind))}{muted(one.message)}"),
+            Cell(f"{short_moment(one.opened_at, unit.time_zone)}{muted(_ended(one, unit))}", number=True),
         ]
         for one in alerts
     ]
@@ -118,9 +118,9 @@ def _supply(changes: Sequence[SupplyChange], unit: Unit) -> Listing:
     """Return the supply decisions with their reasons."""
     rows = [
         [
-            Cell(f"{chip(supply_word(one.state))}{soft(_why(one))}"),
+            Cell(f"{chip(supply_label(one.state))}{muted(_reason_text(one))}"),
             Cell(
-                f"{short_moment(one.at, unit.time_zone)}{soft(_('by {name}', name=one.actor))}", number=True
+                f"{short_moment(one.at, unit.time_zone)}{muted(_('by {name}', name=one.actor))}", number=True
             ),
         ]
         for one in changes
@@ -132,9 +132,9 @@ def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
     """Return relay commands with what became of them."""
     rows = [
         [
-            Cell(f"{_(POSITIONS.get(one.position, one.position))}{soft(one.meter_name)}"),
+            Cell(f"{_(POSITIONS.get(one.position, one.position))}{muted(one.meter_name)}"),
             Cell(
-                f"{short_moment(one.created_at, unit.time_zone)}{soft(outcome_text(one.outcome))}",
+                f"{short_moment(one.created_at, unit.time_zone)}{muted(outcome_text(one.outcome))}",
                 number=True,
             ),
         ]
@@ -143,7 +143,7 @@ def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
     return (_("Command"), _("When")), rows
 
 
-def _why(one: SupplyChange) -> str:
+def _reason_text(one: SupplyChange) -> str:
     """Return the reason of a decision with its note."""
     reason = reason_text(one.reason)
     return f"{reason}: {one.note}" if one.note else reason

@@ -6,12 +6,12 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.data.attention import Concern, UnitStatus, urgency
+from dashboard.data.attention import AttentionItem, UnitStatus, urgency
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.daily import costs_of
 from dashboard.text.formatting import ago, count, days, money, short_moment
-from dashboard.text.labels import alert_word, reason_text, supply_word
-from dashboard.text.markup import Cell, chip, soft, spark, table, unit_link
+from dashboard.text.labels import alert_label, reason_text, supply_label
+from dashboard.text.markup import Cell, chip, muted, sparkline, table, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -30,13 +30,13 @@ ORDERS: Final[dict[str, Callable[[UnitStatus], tuple[object, ...]]]] = {
 
 
 def show_unit_table(
-    opened: Warehouse, viewer: Viewer, standings: Sequence[UnitStatus], found: Sequence[Concern]
+    opened: Warehouse, viewer: Viewer, statuses: Sequence[UnitStatus], found: Sequence[AttentionItem]
 ) -> Sequence[UnitStatus]:
     """Show the controls and the page of units that they ask for; return all that they ask for."""
-    chosen = _chosen(standings, found)
+    chosen = _chosen(statuses, found)
     if not chosen:
-        told = _("No unit matches. Clear the search or the filter to see all.")
-        st.info(told, icon=":material/search_off:")
+        text = _("No unit matches. Clear the search or the filter to see all.")
+        st.info(text, icon=":material/search_off:")
         return chosen
     pages = -(-len(chosen) // PAGE_ROWS)
     page = 1
@@ -45,7 +45,7 @@ def show_unit_table(
         page = st.pagination(pages, key="page")
     first = (page - 1) * PAGE_ROWS
     shown = chosen[first : first + PAGE_ROWS]
-    costs = opened.once(costs_of, viewer, tuple(one.unit.id for one in shown), SPARK_DAYS)
+    costs = opened.cached(costs_of, viewer, tuple(one.unit.id for one in shown), SPARK_DAYS)
     below.html(_table(shown, costs, opened.as_of or 0))
     if pages > 1:
         span = {"first": count(first + 1), "last": count(first + len(shown))}
@@ -59,7 +59,7 @@ def show_unit_table(
     return chosen
 
 
-def _chosen(standings: Sequence[UnitStatus], found: Sequence[Concern]) -> list[UnitStatus]:
+def _chosen(standings: Sequence[UnitStatus], found: Sequence[AttentionItem]) -> list[UnitStatus]:
     """Return the units that search and filter leave, in the order asked for."""
     search, order = st.columns([3, 2])
     text = search.text_input(
@@ -74,11 +74,11 @@ def _chosen(standings: Sequence[UnitStatus], found: Sequence[Concern]) -> list[U
     return sorted(matching(wanted, text or ""), key=ORDERS[ordered])
 
 
-def _filtered(standings: Sequence[UnitStatus], found: Sequence[Concern]) -> Sequence[UnitStatus]:
+def _filtered(standings: Sequence[UnitStatus], found: Sequence[AttentionItem]) -> Sequence[UnitStatus]:
     """Return the units of the cause that was picked, or all."""
     if not found:
         return standings
-    labels = {each.cause.key: f"{each.cause.word.said} {count(len(each.units))}" for each in found}
+    labels = {each.cause.key: f"{each.cause.label.said} {count(len(each.statuses))}" for each in found}
     picked = st.pills(
         _("Show"),
         list(labels),
@@ -86,44 +86,44 @@ def _filtered(standings: Sequence[UnitStatus], found: Sequence[Concern]) -> Sequ
         key="show",
         label_visibility="collapsed",
     )
-    return next((concern.units for concern in found if concern.cause.key == picked), standings)
+    return next((concern.statuses for concern in found if concern.cause.key == picked), standings)
 
 
-def matching(standings: Sequence[UnitStatus], text: str) -> list[UnitStatus]:
+def matching(statuses: Sequence[UnitStatus], text: str) -> list[UnitStatus]:
     """Return the units in whose name, customer, site or id every word is found."""
     words = text.casefold().split()
-    return [standing for standing in standings if all(word in _haystack(standing) for word in words)]
+    return [standing for standing in statuses if all(word in _search_text(standing) for word in words)]
 
 
-def _haystack(standing: UnitStatus) -> str:
+def _search_text(status: UnitStatus) -> str:
     """Return what a search looks through."""
-    unit = standing.unit
+    unit = status.unit
     return f"{unit.name} {unit.customer or ''} {unit.site_name} {unit.id}".casefold()
 
 
-def _table(standings: Sequence[UnitStatus], costs: Mapping[str, Sequence[float]], now: int) -> str:
+def _table(statuses: Sequence[UnitStatus], costs: Mapping[str, Sequence[float]], now: int) -> str:
     """Return the markup of a page of units."""
     names = ("Unit", "Supply", "Balance", "Days left", "14 days", "Alerts", "Last top-up")
-    several = len({standing.unit.site_id for standing in standings}) > 1
+    several = len({standing.unit.site_id for standing in statuses}) > 1
     rows = [
-        _row(standing, costs.get(standing.unit.id, ()), now, several_sites=several) for standing in standings
+        _row(standing, costs.get(standing.unit.id, ()), now, several_sites=several) for standing in statuses
     ]
     return table(tuple(map(_, names)), rows, _("Units"), wide=True)
 
 
-def _row(standing: UnitStatus, costs: Sequence[float], now: int, *, several_sites: bool) -> list[Cell]:
+def _row(status: UnitStatus, costs: Sequence[float], now: int, *, several_sites: bool) -> list[Cell]:
     """Return the cells of a unit."""
-    unit = standing.unit
+    unit = status.unit
     who = " · ".join(part for part in (unit.customer, unit.site_name if several_sites else None) if part)
-    alerts = "".join(chip(alert_word(kind)) for kind in unit.alerts)
+    alerts = "".join(chip(alert_label(kind)) for kind in unit.alerts)
     return [
-        Cell(f"{unit_link(unit.id, unit.name)}{soft(who) if who else ''}"),
-        Cell(f"{chip(supply_word(unit.supply_state))}{_reason(standing)}"),
+        Cell(f"{unit_link(unit.id, unit.name)}{muted(who) if who else ''}"),
+        Cell(f"{chip(supply_label(unit.supply_state))}{_reason(status)}"),
         Cell(money(unit.available, unit.currency), number=True),
-        Cell(_days(standing), number=True),
+        Cell(_days(status), number=True),
         Cell(_spark(costs, unit.currency)),
         Cell(f'<span class="pm-chips">{alerts}</span>' if alerts else ""),
-        Cell(_top_up(standing, now), number=True),
+        Cell(_top_up(status, now), number=True),
     ]
 
 
@@ -132,31 +132,31 @@ def _spark(costs: Sequence[float], currency: str) -> str:
     if not costs:
         return ""
     mean = money(round(sum(costs) / len(costs)), currency)
-    return spark(costs, _("Cost of {days} days, {mean} a day", days=len(costs), mean=mean))
+    return sparkline(costs, _("Cost of {days} days, {mean} a day", days=len(costs), mean=mean))
 
 
-def _reason(standing: UnitStatus) -> str:
+def _reason(status: UnitStatus) -> str:
     """Return why a supply is as it is, where that is not plain."""
-    reason = standing.unit.reason
-    return "" if reason in {None, "in_credit"} else soft(reason_text(reason))
+    reason = status.unit.reason
+    return "" if reason in {None, "in_credit"} else muted(reason_text(reason))
 
 
-def _days(standing: UnitStatus) -> str:
+def _days(status: UnitStatus) -> str:
     """Return the days left, quietly where they are not known."""
-    if standing.unit.never_ends:
-        return soft("–")
-    left = days(standing.days_left)
-    return soft(left) if standing.days_left is None else left
+    if status.unit.is_billed_later:
+        return muted("–")
+    left = days(status.days_left)
+    return muted(left) if status.days_left is None else left
 
 
-def _top_up(standing: UnitStatus, now: int) -> str:
+def _top_up(status: UnitStatus, now: int) -> str:
     """Return the last top-up with its time."""
-    unit = standing.unit
+    unit = status.unit
     if unit.top_up_at is None or unit.top_up_amount is None:
-        return soft(_("none yet"))
+        return muted(_("none yet"))
     when = (
         ago(unit.top_up_at, now)
         if now - unit.top_up_at < DAY_MS
         else short_moment(unit.top_up_at, unit.time_zone)
     )
-    return f"{money(unit.top_up_amount, unit.currency)}{soft(when)}"
+    return f"{money(unit.top_up_amount, unit.currency)}{muted(when)}"

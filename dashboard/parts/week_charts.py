@@ -11,7 +11,7 @@ from dashboard.access import Viewer
 from dashboard.charts.weeks import Measure, week_on_week
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.page import draw, palette
-from dashboard.queries.daily import Day, days, newest_day
+from dashboard.queries.daily import DaySums, days, newest_day
 from dashboard.text.formatting import kwh, main_units, money
 from dashboard.text.translate import _
 
@@ -20,8 +20,8 @@ TWO_WEEKS: Final = 14
 
 def show_weeks(opened: Warehouse, viewer: Viewer) -> None:
     """Show the last week beside the one before; money once for each currency."""
-    sums = opened.once(days, viewer, TWO_WEEKS)
-    today = opened.once(newest_day, viewer)
+    sums = opened.cached(days, viewer, TWO_WEEKS)
+    today = opened.cached(newest_day, viewer)
     if today is None or not sums:
         return
     charts = [
@@ -34,7 +34,7 @@ def show_weeks(opened: Warehouse, viewer: Viewer) -> None:
             draw(week_on_week(today, measure, palette()), f"weeks {place}")
 
 
-def _charts_of_money(sums: Sequence[Day]) -> list[tuple[str, Measure]]:
+def _charts_of_money(sums: Sequence[DaySums]) -> list[tuple[str, Measure]]:
     """Return what came in by currency, and beside a single currency what was charged."""
     currencies = sorted({each.currency for each in sums})
     charts = [
@@ -61,7 +61,7 @@ def _money(amounts: dict[date, int], currency: str) -> Measure:
     )
 
 
-def _energy(sums: Sequence[Day]) -> dict[date, int]:
+def _energy(sums: Sequence[DaySums]) -> dict[date, int]:
     """Return the energy of all currencies by day."""
     energy: dict[date, int] = {}
     for each in sums:

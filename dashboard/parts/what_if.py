@@ -11,16 +11,16 @@ from dashboard.access import Viewer
 from dashboard.charts.differences import difference_bars
 from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
-from dashboard.exports.offer import offer_table
+from dashboard.exports.offer import show_downloads
 from dashboard.exports.what_if import what_if_table
 from dashboard.parts.key_figures import Figure, show_figures
 from dashboard.parts.page import draw, palette
 from dashboard.parts.paged import show_paged
 from dashboard.parts.period import choose_period
-from dashboard.parts.tariff_editor import choose_other
+from dashboard.parts.tariff_editor import choose_tariff
 from dashboard.parts.unit_table import matching
 from dashboard.pricing.pricer import PricingError
-from dashboard.pricing.what_if import Answer, Change, Question, what_if
+from dashboard.pricing.what_if import UnitChange, WhatIfAnswer, WhatIfQuestion, what_if
 from dashboard.queries.tariffs import Tariff
 from dashboard.text.formatting import change, count, day, kwh, money, signed_money
 from dashboard.text.markup import Cell, plain, unit_link
@@ -38,10 +38,10 @@ SOME: Final = N_("Units matching a search")
 class WhatIfResult:
     """An answer with what was asked."""
 
-    answer: Answer
+    answer: WhatIfAnswer
     first: date
     last: date
-    whom: str
+    scope_label: str
 
 
 def show_what_if(
@@ -58,11 +58,11 @@ def show_what_if(
         st.subheader(_("Compare with another tariff"), anchor=False)
         st.caption(
             _(
-                "Prices the real load of the units again, by the bridge's own rules, to the last unit. What "
+                "Prices the real load of the units again, by the bridge's own rules, exactly. What "
                 "was charged comes from the ledger."
             )
         )
-        timeline = choose_other(tariff, version, every)
+        timeline = choose_tariff(tariff, version, every)
         first, second, third = st.columns([1, 1, 1])
         with first:
             days = choose_period("Last month").between(today)
@@ -71,17 +71,19 @@ def show_what_if(
         if accounts == ():
             st.info(_("No unit is selected: choose others."), icon=":material/search_off:")
         ready = timeline is not None and accounts != ()
-        asked = st.button(_("Calculate"), type="primary", disabled=not ready, icon=":material/calculate:")
-        if asked and timeline is not None:
-            _work_out(
+        is_requested = st.button(
+            _("Calculate"), type="primary", disabled=not ready, icon=":material/calculate:"
+        )
+        if is_requested and timeline is not None:
+            _compute(
                 opened,
                 viewer,
-                Question(timeline=timeline, first=days[0], last=days[1], accounts=accounts),
+                WhatIfQuestion(timeline=timeline, first=days[0], last=days[1], accounts=accounts),
                 whom,
             )
-        told = st.session_state.get(ANSWER)
-        if isinstance(told, WhatIfResult):
-            _show(told)
+        result = st.session_state.get(ANSWER)
+        if isinstance(result, WhatIfResult):
+            _show(result)
 
 
 def _accounts(
@@ -105,12 +107,12 @@ def _accounts(
     )
     if not (text or "").strip():
         return ()
-    found = matching(opened.once(unit_statuses, viewer), text or "")
+    found = matching(opened.cached(unit_statuses, viewer), text or "")
     column.caption(ngettext("{number} unit", "{number} units", len(found)))
     return tuple(each.unit.id for each in found)
 
 
-def _work_out(opened: Warehouse, viewer: Viewer, question: Question, whom: str) -> None:
+def _compute(opened: Warehouse, viewer: Viewer, question: WhatIfQuestion, whom: str) -> None:
     """Price the load, and keep the answer until another is worked out."""
     bar = st.progress(0.0, _("Calculating …"))
 
@@ -127,10 +129,17 @@ def _work_out(opened: Warehouse, viewer: Viewer, question: Question, whom: str) 
     st.session_state[ANSWER] = WhatIfResult(answer, question.first, question.last, whom)
 
 
-def _show(told: WhatIfResult) -> None:
+def _show(result: WhatIfResult) -> None:
     """Show revenue, distribution, and every unit."""
-    answer = told.answer
-    st.caption(_("{whom}, {first} to {last}.", whom=_(told.whom), first=day(told.first), last=day(told.last)))
+    answer = result.answer
+    st.caption(
+        _(
+            "{whom}, {first} to {last}.",
+            whom=_(result.scope_label),
+            first=day(result.first),
+            last=day(result.last),
+        )
+    )
     if answer.other_currencies:
         left_out = ngettext("{number} unit", "{number} units", answer.other_currencies)
         st.warning(
@@ -150,10 +159,10 @@ def _show(told: WhatIfResult) -> None:
         caption=_("Who would pay more, and who less"),
         many=20,
     )
-    offer_table("what-if", lambda: what_if_table(answer), _("All units as a file"))
+    show_downloads("what-if", lambda: what_if_table(answer), _("All units as a file"))
 
 
-def _figures(answer: Answer) -> list[Figure]:
+def _figures(answer: WhatIfAnswer) -> list[Figure]:
     """Return revenue then and now, and who would notice."""
     difference = answer.new - answer.old
     mean = difference // len(answer.changes)
@@ -170,24 +179,24 @@ def _figures(answer: Answer) -> list[Figure]:
             _("Pay more"),
             count(answer.more),
             None,
-            _at_most(most.difference, answer.more, answer.currency),
+            _largest_change(most.difference, answer.more, answer.currency),
         ),
         Figure(
             _("Pay less"),
             count(answer.less),
             None,
-            _at_most(least.difference, answer.less, answer.currency),
+            _largest_change(least.difference, answer.less, answer.currency),
         ),
         Figure(_("Per unit"), signed_money(mean, answer.currency), None, _("on average")),
     ]
 
 
-def _at_most(difference: int, units: int, currency: str) -> str:
+def _largest_change(difference: int, units: int, currency: str) -> str:
     """Return what the unit with the greatest difference would notice, if there is one."""
     return _("at most {amount}", amount=signed_money(difference, currency)) if units else _("nobody")
 
 
-def _row(each: Change, currency: str) -> list[Cell]:
+def _row(each: UnitChange, currency: str) -> list[Cell]:
     """Return a unit's cells."""
     share = change(each.new, each.old)
     return [
@@ -195,10 +204,10 @@ def _row(each: Change, currency: str) -> list[Cell]:
         Cell(kwh(each.wh), number=True),
         Cell(money(each.old, currency), number=True),
         Cell(money(each.new, currency), number=True),
-        Cell(f"{signed_money(each.difference, currency)}{soft_share(share)}", number=True),
+        Cell(f"{signed_money(each.difference, currency)}{muted_share(share)}", number=True),
     ]
 
 
-def soft_share(share: str | None) -> str:
+def muted_share(share: str | None) -> str:
     """Return a change in percent as a secondary line."""
     return f'<span class="pm-soft">{share}</span>' if share else ""

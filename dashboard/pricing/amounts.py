@@ -7,12 +7,12 @@ and never a wrong figure.
 from collections.abc import Iterator
 from typing import Final
 
-from dashboard.pricing.book import Book, kind_number
+from dashboard.pricing.book import TariffTables, kind_number
 from meter_bridge.core.rating.rating import LineKind
-from meter_bridge.core.tariff.tariff import EXACT, PPM, WH_PER_MWH
+from meter_bridge.core.tariff.tariff import EXACT_SCALE, PPM, WH_PER_MWH
 
-_WHOLE: Final = f"{EXACT}::HUGEINT"
-_PER_WH: Final = f"{EXACT // WH_PER_MWH}::HUGEINT"
+_WHOLE: Final = f"{EXACT_SCALE}::HUGEINT"
+_PER_WH: Final = f"{EXACT_SCALE // WH_PER_MWH}::HUGEINT"
 _FACTORS: Final = f"{PPM * PPM}::HUGEINT"
 
 MACROS: Final = (
@@ -26,7 +26,7 @@ MACROS: Final = (
 )
 
 
-def amount_statements(book: Book) -> Iterator[str]:
+def amount_statements(book: TariffTables) -> Iterator[str]:
     """Yield what turns lines of energy into ``amount``, the amount of every line of every unit."""
     yield _PLAIN
     yield _DERIVED
@@ -34,9 +34,9 @@ def amount_statements(book: Book) -> Iterator[str]:
         yield _SHARES
     if book.lifeline_table().num_rows:
         yield _LIFELINES
-    if book.by_demand or book.minimum_table().num_rows:
+    if book.has_demand_charge or book.minimum_table().num_rows:
         yield _NEWEST
-    if book.by_demand:
+    if book.has_demand_charge:
         yield _DEMANDS
     if book.minimum_table().num_rows:
         yield _MINIMA
@@ -105,7 +105,7 @@ _NEWEST: Final = """
 _DEMANDS: Final = f"""
     INSERT INTO derived
     SELECT n.unit, n.period, n.version, {_k(LineKind.DEMAND)}, -1, $demand, k.peak * 60 // d.interval_min,
-           d.per_kw::HUGEINT * (k.peak * 60 // d.interval_min) * {EXACT // 1000}::HUGEINT
+           d.per_kw::HUGEINT * (k.peak * 60 // d.interval_min) * {EXACT_SCALE // 1000}::HUGEINT
     FROM (SELECT unit, period, max(peak) AS peak FROM unit_peak GROUP BY unit, period) k
     JOIN newest n ON n.unit = k.unit AND n.period = k.period
     JOIN demand d ON d.version = n.version WHERE k.peak > 0"""  # noqa: S608

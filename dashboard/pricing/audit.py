@@ -22,11 +22,11 @@ from dashboard.pricing.pricer import Pricer, PricingError
 from dashboard.queries.tariffs import supply_tariffs
 from meter_bridge.config.codec import decode_policy
 from meter_bridge.core.calendar import day_start, local_day
-from meter_bridge.core.rating.rating import LineKind, Terms
-from meter_bridge.core.rating.repricing import known_from
-from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.rating.rating import LineKind, SupplyTerms
+from meter_bridge.core.rating.repricing import energy_needed_from
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockBasis, Timeline
-from meter_bridge.protocol.audit import Audit, Difference, Skipped
+from meter_bridge.protocol.audit import AuditReport, Difference, SkippedSupply
 
 _EVERYBODY: Final = Viewer(every_site=True)
 _SUPPLIES: Final = """
@@ -60,7 +60,7 @@ WAIVED: Final = "standing charges were waived"
 
 
 @dataclass(frozen=True, slots=True)
-class _Unit:
+class _AuditedSupply:
     """A supply with what a tariff has to know of it."""
 
     supply_id: str
@@ -68,54 +68,56 @@ class _Unit:
     name: str
     currency: str
     first_seq: int
-    terms: Terms
+    terms: SupplyTerms
     begun: int
 
 
-def audit(folder: Path, database: str | None = None, shard: int | None = None) -> Audit:
-    """Hold the ledger of a shard, or the whole one, against its price lists. Raises ``SourceError``."""
+def audit(folder: Path, database: str | None = None, shard: int | None = None) -> AuditReport:
+    """Hold the ledger of a shard, or the whole one, against its price lists. Raises ``SnapshotError``."""
     opened = Warehouse(read_snapshot(folder, Scope(kind="audit"), database))
     upto = max(opened.as_of or 0, opened.rows(_LATEST, {})[0]["latest"])
-    found = Audit(upto=upto)
+    found = AuditReport(upto=upto)
     every = opened.rows(_SUPPLIES, {})
     rows = {row["supply_id"]: row for row in every if shard is None or row["shard"] == shard}
-    groups: dict[int, tuple[Timeline, list[_Unit]]] = {}
+    groups: dict[int, tuple[Timeline, list[_AuditedSupply]]] = {}
     for tariff in supply_tariffs(opened, _EVERYBODY):
         if tariff.supply_id in rows:
-            unit = _unit(rows[tariff.supply_id], tariff.timeline)
+            unit = _audited_supply(rows[tariff.supply_id], tariff.timeline)
             groups.setdefault(id(tariff.timeline), (tariff.timeline, []))[1].append(unit)
     for timeline, units in groups.values():
         _audit(opened, timeline, units, found)
     return found
 
 
-def _unit(row: Mapping[str, object], timeline: Timeline) -> _Unit:
+def _audited_supply(row: Mapping[str, object], timeline: Timeline) -> _AuditedSupply:
     """Return a supply of a row."""
     policy = decode_policy(str(row["policy"]))
     started = local_date(int(str(row["begun"])), timeline.versions[0].time_zone)
-    return _Unit(
+    return _AuditedSupply(
         str(row["supply_id"]),
         str(row["account_id"]),
         str(row["name"]),
         str(row["currency"]),
         int(str(row["first_seq"])),
-        Terms(started, policy.contracted_w, policy.free_units),
+        SupplyTerms(started, policy.contracted_w, policy.free_units),
         int(str(row["begun"])),
     )
 
 
-def _audit(opened: Warehouse, timeline: Timeline, units: Sequence[_Unit], found: Audit) -> None:
+def _audit(
+    opened: Warehouse, timeline: Timeline, units: Sequence[_AuditedSupply], found: AuditReport
+) -> None:
     """Audit the supplies of a timeline."""
     if timeline.versions[0].valid_from >= found.upto:
         return
     periods, since = _periods(timeline, found.upto)
     terms = {number: unit.terms for number, unit in enumerate(units)}
-    with opened.separate() as connection:
+    with opened.cursor() as connection:
         pricer, why = _pricer(connection, timeline, terms, (since, found.upto))
         if pricer is None:
-            found.skipped += [Skipped(supply_id=unit.supply_id, reason=why) for unit in units]
+            found.skipped += [SkippedSupply(supply_id=unit.supply_id, reason=why) for unit in units]
             return
-        _choose(pricer, units, periods, since, timeline)
+        _register_selection(pricer, units, periods, since, timeline)
         pricer.add(_ENERGY)
         unordered = _unordered(connection, timeline, since)
         _compare(connection, pricer, units, periods, unordered, found)
@@ -124,7 +126,7 @@ def _audit(opened: Warehouse, timeline: Timeline, units: Sequence[_Unit], found:
 def _pricer(
     connection: duckdb.DuckDBPyConnection,
     timeline: Timeline,
-    terms: Mapping[int, Terms],
+    terms: Mapping[int, SupplyTerms],
     span: tuple[int, int],
 ) -> tuple[Pricer | None, str]:
     """Return a pricer of a timeline over a span, or why there can be none."""
@@ -146,7 +148,7 @@ def _periods(timeline: Timeline, upto: int) -> tuple[list[str], int]:
     before = version.billing_period.start_of(start - timedelta(days=1))
     periods = [version.billing_period.text(each) for each in (before, start)]
     return periods, max(
-        known_from(timeline.at(max(first, day_start(before, version.zone))), periods[0]), first
+        energy_needed_from(timeline.at(max(first, day_start(before, version.zone))), periods[0]), first
     )
 
 
@@ -159,13 +161,13 @@ def _obstacle(timeline: Timeline, since: int) -> str | None:
     return None
 
 
-def _choose(
-    pricer: Pricer, units: Sequence[_Unit], periods: Sequence[str], since: int, timeline: Timeline
+def _register_selection(
+    pricer: Pricer, units: Sequence[_AuditedSupply], periods: Sequence[str], since: int, timeline: Timeline
 ) -> None:
     """Tell SQL which supplies and periods are audited."""
     chosen = [[unit.supply_id for unit in units], list(range(len(units))), [unit.first_seq for unit in units]]
     pricer.register("chosen", pa.table(chosen, schema=_CHOSEN))
-    spans = [bounds(period) for period in periods]
+    spans = [period_bounds(period) for period in periods]
     columns = [list(periods), [first for first, _ in spans], [end for _, end in spans]]
     pricer.register("audited", pa.table(columns, schema=_AUDITED))
     first = local_day(since, timeline.versions[0].zone)
@@ -190,10 +192,10 @@ def _unordered(connection: duckdb.DuckDBPyConnection, timeline: Timeline, since:
 def _compare(
     connection: duckdb.DuckDBPyConnection,
     pricer: Pricer,
-    units: Sequence[_Unit],
+    units: Sequence[_AuditedSupply],
     periods: Iterable[str],
     unordered: frozenset[int],
-    found: Audit,
+    found: AuditReport,
 ) -> None:
     """Compare what was charged with what was priced, period by period."""
     priced, standing = pricer.totals(), pricer.totals(LineKind.STANDING)
@@ -206,9 +208,9 @@ def _compare(
             if amount == priced.get(key, 0):
                 continue
             if number in unordered:
-                found.skipped.append(Skipped(supply_id=unit.supply_id, reason=NO_ORDER))
+                found.skipped.append(SkippedSupply(supply_id=unit.supply_id, reason=NO_ORDER))
             elif fixed < standing.get(key, 0):
-                found.skipped.append(Skipped(supply_id=unit.supply_id, reason=WAIVED))
+                found.skipped.append(SkippedSupply(supply_id=unit.supply_id, reason=WAIVED))
             else:
                 found.differences.append(
                     Difference(

@@ -8,12 +8,12 @@ from typing import Final
 
 import pyarrow as pa
 
-from dashboard.pricing.calendar import Calendar, Names, table
-from dashboard.pricing.fixed import Fixed, block_limits, fixed_charges, free_units, least_charge
-from meter_bridge.core.rating.rating import NO_BLOCK, LineKind, Terms
+from dashboard.pricing.calendar import Calendar, Numbering, table
+from dashboard.pricing.fixed import FixedCharges, block_limits, fixed_charges, free_units, least_charge
+from meter_bridge.core.rating.rating import NO_BLOCK, LineKind, SupplyTerms
 from meter_bridge.core.tariff.bands import Band
 from meter_bridge.core.tariff.tariff import (
-    EXACT,
+    EXACT_SCALE,
     PPM,
     WH_PER_MWH,
     BlockBandMeaning,
@@ -41,14 +41,14 @@ def kind_number(kind: str) -> int:
 
 
 @dataclass(frozen=True)
-class Book:
+class TariffTables:
     """Everything that SQL has to know of a timeline over a span of time, for some groups of terms."""
 
     calendar: Calendar
-    groups: tuple[Terms, ...]
-    names: Names[str]
+    groups: tuple[SupplyTerms, ...]
+    names: Numbering[str]
     """Bands, and names of charges and taxes."""
-    fixed: tuple[Fixed, ...]
+    fixed: tuple[FixedCharges, ...]
 
     @property
     def blocks(self) -> int:
@@ -61,24 +61,24 @@ class Book:
         return self.calendar.versions
 
     @property
-    def gives_units(self) -> bool:
+    def has_free_units(self) -> bool:
         """Say whether some supply gets free units."""
         return any(terms.free_units for terms in self.groups) and any(each.free_wh for each in self.versions)
 
     @property
-    def by_history(self) -> bool:
+    def has_history_blocks(self) -> bool:
         """Say whether some block is that of the periods before."""
         return any(version.history_periods for version in self.versions)
 
     @property
-    def by_demand(self) -> bool:
+    def has_demand_charge(self) -> bool:
         """Say whether the greatest power of a period has a price."""
         return any(each.demand and each.demand.of is DemandOf.MAXIMUM for each in self.versions)
 
     @property
     def looks_back(self) -> bool:
         """Say whether a line depends on more than the energy before it on its ladder."""
-        return self.gives_units or self.by_history or self.by_demand
+        return self.has_free_units or self.has_history_blocks or self.has_demand_charge
 
     @cached_property
     def _ends(self) -> dict[tuple[int, int], tuple[int, ...]]:
@@ -246,7 +246,7 @@ class Book:
         """Return what a Wh adds to each tax line, exact; under shared blocks only what is raised per unit."""
         rows = []
         for number, version in enumerate(self.versions):
-            for term in version.terms[TaxBase.CONSUMPTION]:
+            for term in version.tax_terms[TaxBase.CONSUMPTION]:
                 inclusive = term.tax.inclusive
                 kind = LineKind.INCLUDED_TAX if inclusive else LineKind.TAX
                 base = BASES.index(TaxBase.CONSUMPTION if inclusive else "")
@@ -254,7 +254,9 @@ class Book:
                 for band in version.bands:
                     for block, price in _prices(version, band):
                         per_wh = (
-                            price * (EXACT // WH_PER_MWH) if inclusive else price * term.factor + term.per_wh
+                            price * (EXACT_SCALE // WH_PER_MWH)
+                            if inclusive
+                            else price * term.factor + term.per_wh
                         )
                         rows.append(
                             (
@@ -285,7 +287,7 @@ class Book:
             )
             for number, version in enumerate(self.versions)
             for of, base in _TAXED.items()
-            for term in version.terms[base]
+            for term in version.tax_terms[base]
         ]
         columns = [("factor", pa.string()), ("inclusive", pa.bool_())]
         return table(rows, pa.schema([*_schema("version of_kind kind name base"), *columns]))
@@ -296,7 +298,7 @@ class Book:
         for number, version in enumerate(self.versions):
             for base in TaxBase:
                 contained = [tax for tax in version.taxes if tax.inclusive and base in tax.on]
-                whole = EXACT * (PPM + sum(tax.rate_ppm for tax in contained))
+                whole = EXACT_SCALE * (PPM + sum(tax.rate_ppm for tax in contained))
                 rows += [
                     (number, self.names.number(tax.name), BASES.index(base), tax.rate_ppm, str(whole))
                     for tax in contained
@@ -320,7 +322,9 @@ def _prices(version: TariffVersion, band: Band) -> Iterator[tuple[int, int]]:
         yield block, version.price(block, band.name)
 
 
-def make_book(calendar: Calendar, groups: Sequence[Terms]) -> Book:
+def build_tariff_tables(calendar: Calendar, groups: Sequence[SupplyTerms]) -> TariffTables:
     """Return the tables of a calendar's tariff for some groups of terms."""
-    names: Names[str] = Names(dict(calendar.bands.known))
-    return Book(calendar, tuple(groups), names, tuple(fixed_charges(calendar, terms) for terms in groups))
+    names: Numbering[str] = Numbering(dict(calendar.bands.known))
+    return TariffTables(
+        calendar, tuple(groups), names, tuple(fixed_charges(calendar, terms) for terms in groups)
+    )

@@ -18,7 +18,7 @@ from meter_bridge.core.tariff.tariff import DemandOf, TariffInterval, TariffVers
 NO_DEMAND: Final = -1
 
 
-class Step(NamedTuple):
+class BlockLimits(NamedTuple):
     """A ladder of a version in one of its periods: what the blocks' limits depend on."""
 
     version: int
@@ -27,7 +27,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PricingInterval:
     """A stretch of time in which energy goes on the same lines, whatever block it reaches."""
 
     start: int
@@ -40,7 +40,7 @@ class Run:
 
 
 @dataclass(slots=True)
-class Names[T]:
+class Numbering[T]:
     """Numbers for things, in the order in which they were met."""
 
     known: dict[T, int] = field(default_factory=dict)
@@ -64,11 +64,11 @@ class Calendar:
     last: int
     versions: list[TariffVersion] = field(default_factory=list)
     """One for each id, in the order in which they are in force last."""
-    runs: list[Run] = field(default_factory=list)
-    periods: Names[str] = field(default_factory=Names)
-    rungs: Names[BlockUsageKey] = field(default_factory=Names)
-    steps: Names[Step] = field(default_factory=Names)
-    bands: Names[str] = field(default_factory=Names)
+    runs: list[PricingInterval] = field(default_factory=list)
+    periods: Numbering[str] = field(default_factory=Numbering)
+    rungs: Numbering[BlockUsageKey] = field(default_factory=Numbering)
+    steps: Numbering[BlockLimits] = field(default_factory=Numbering)
+    bands: Numbering[str] = field(default_factory=Numbering)
 
     def version_number(self, version_id: str) -> int:
         """Return the place of a version among ``versions``."""
@@ -85,16 +85,16 @@ CUT: Final = pa.schema([*SLOT, ("start_ms", pa.int64()), ("end_ms", pa.int64())]
 """Quarter hours in which a run ends, with the part that lies in each run."""
 
 
-def make_calendar(timeline: Timeline, first: int, last: int) -> Calendar:
+def build_calendar(timeline: Timeline, first: int, last: int) -> Calendar:
     """Return the runs of [first, last), asked of the timeline stretch by stretch."""
-    made = Calendar(timeline, first, last, _in_order(timeline))
-    numbers = {version.id: place for place, version in enumerate(made.versions)}
+    calendar = Calendar(timeline, first, last, _in_order(timeline))
+    numbers = {version.id: place for place, version in enumerate(calendar.versions)}
     at = first
     while at < last:
         stretch = timeline.interval_at(at)
-        _extend(made, numbers, stretch, at, min(stretch.end, last))
+        _extend(calendar, numbers, stretch, at, min(stretch.end, last))
         at = stretch.end
-    return made
+    return calendar
 
 
 def _in_order(timeline: Timeline) -> list[TariffVersion]:
@@ -106,26 +106,28 @@ def _in_order(timeline: Timeline) -> list[TariffVersion]:
     return list(found.values())
 
 
-def _extend(made: Calendar, numbers: dict[str, int], stretch: TariffInterval, start: int, end: int) -> None:
+def _extend(
+    calendar: Calendar, numbers: dict[str, int], stretch: TariffInterval, start: int, end: int
+) -> None:
     """Add a stretch to the run before, or as a run of its own."""
     version = numbers[stretch.version.id]
-    run = Run(
+    run = PricingInterval(
         start,
         end,
-        made.periods.number(stretch.period),
-        made.rungs.number(BlockUsageKey(stretch.block_period, stretch.schedule)),
-        made.steps.number(Step(version, stretch.schedule, stretch.block_period)),
+        calendar.periods.number(stretch.period),
+        calendar.rungs.number(BlockUsageKey(stretch.block_period, stretch.schedule)),
+        calendar.steps.number(BlockLimits(version, stretch.schedule, stretch.block_period)),
         version,
-        made.bands.number(stretch.band),
+        calendar.bands.number(stretch.band),
     )
-    before = made.runs[-1] if made.runs else None
+    before = calendar.runs[-1] if calendar.runs else None
     if before is not None and _label(before) == _label(run):
-        made.runs[-1] = Run(before.start, end, *_label(run))
+        calendar.runs[-1] = PricingInterval(before.start, end, *_label(run))
     else:
-        made.runs.append(run)
+        calendar.runs.append(run)
 
 
-def _label(run: Run) -> tuple[int, int, int, int, int]:
+def _label(run: PricingInterval) -> tuple[int, int, int, int, int]:
     """Return what tells the lines of a run apart."""
     return run.period, run.rung, run.step, run.version, run.band
 
@@ -152,14 +154,14 @@ def slot_tables(calendar: Calendar) -> tuple[pa.Table, pa.Table]:
 
 def _demands(calendar: Calendar, slots: np.ndarray, runs: np.ndarray) -> np.ndarray:
     """Return the demand interval of each quarter hour; asked one by one where there is a charge for it."""
-    if not any(_measures(version) for version in calendar.versions):
+    if not any(_charges_demand(version) for version in calendar.versions):
         return np.full(len(slots), NO_DEMAND)
     versions = [calendar.versions[run.version] for run in calendar.runs]
     pairs = zip(slots.tolist(), runs.tolist(), strict=True)
     return np.array([_demand_interval(versions[run], slot * SLOT_MS) for slot, run in pairs])
 
 
-def _parts(calendar: Calendar, number: int, run: Run) -> Iterator[tuple[int, ...]]:
+def _parts(calendar: Calendar, number: int, run: PricingInterval) -> Iterator[tuple[int, ...]]:
     """Yield the quarter hours that lie only partly in a run, with that part."""
     for slot in dict.fromkeys((run.start // SLOT_MS, (run.end - 1) // SLOT_MS)):
         start, end = max(slot * SLOT_MS, run.start), min((slot + 1) * SLOT_MS, run.end)
@@ -167,7 +169,7 @@ def _parts(calendar: Calendar, number: int, run: Run) -> Iterator[tuple[int, ...
             yield slot, number, _demand_interval(calendar.versions[run.version], start), start, end
 
 
-def _measures(version: TariffVersion) -> bool:
+def _charges_demand(version: TariffVersion) -> bool:
     """Say whether a version charges the greatest power."""
     return version.demand is not None and version.demand.of is DemandOf.MAXIMUM
 
@@ -175,7 +177,7 @@ def _measures(version: TariffVersion) -> bool:
 def _demand_interval(version: TariffVersion, at: int) -> int:
     """Return the minute in which the demand interval of an instant begins, or ``NO_DEMAND``."""
     demand = version.demand
-    if demand is None or not _measures(version):
+    if demand is None or not _charges_demand(version):
         return NO_DEMAND
     past = local_time(at, version.zone).minute * MINUTE_MS + at % MINUTE_MS
     return (at - past % (demand.interval_min * MINUTE_MS)) // MINUTE_MS

@@ -12,14 +12,14 @@ are joined with their pieces. Only where two pieces of a way overlap in time doe
 from itertools import pairwise
 from typing import Final
 
-from dashboard.pricing.book import Book
+from dashboard.pricing.book import TariffTables
 
 HALVES: Final = range(2)
 """Running sums are worked out row by row, so each half of the units has its own thread."""
 _LINE: Final = "dense_rank() OVER (ORDER BY {of}period, {of}version, {of}band)::INTEGER AS line"
 
 
-def create(book: Book) -> tuple[str, ...]:
+def create(book: TariffTables) -> tuple[str, ...]:
     """Return what makes the tables of parts; each part carries its line and the limits of its ladder."""
     limits = "".join(f", e{each} BIGINT" for each in _inner(book))
     return (
@@ -36,7 +36,7 @@ def create(book: Book) -> tuple[str, ...]:
     )
 
 
-def add(book: Book) -> str:
+def add(book: TariffTables) -> str:
     """Return what adds the rows of ``loads`` as parts."""
     limits = "".join(f", p.e{each}" for each in _inner(book))
     rungs = len(book.calendar.rungs.things)
@@ -48,7 +48,7 @@ def add(book: Book) -> str:
         WHERE l.wh > 0"""  # noqa: S608
 
 
-def _inner(book: Book) -> range:
+def _inner(book: TariffTables) -> range:
     """Return the blocks that end somewhere."""
     return range(book.blocks - 1)
 
@@ -97,7 +97,7 @@ _JOINED: Final = """
          ON p.way = w.way AND p.base = w.base"""
 
 
-def wide(book: Book, *, divided: bool) -> str:
+def energy_by_block_query(book: TariffTables, *, divided: bool) -> str:
     """Return the query of each line's energy with its blocks in columns ``b0`` to ``bN``.
 
     ``divided`` says that ways of several pieces were walked.

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from dashboard.pricing.pricer import LOAD, Pricer
 from meter_bridge.core.calendar import SLOT_MS, day_start
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 
 POINTS: Final = 40
@@ -48,7 +48,7 @@ def month_costs(version: TariffVersion, day: date, highest_wh: int) -> tuple[Cos
     end = day_start(always.billing_period.next_start(first), always.zone)
     period = always.period(start)
     with closing(duckdb.connect(":memory:")) as connection:
-        terms = dict.fromkeys(range(len(uses)), Terms())
+        terms = dict.fromkeys(range(len(uses)), SupplyTerms())
         pricer = Pricer(connection, Timeline((always,)), terms, start, end)
         pricer.add_table(_even(uses, start, end))
         totals = pricer.totals()

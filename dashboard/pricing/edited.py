@@ -34,7 +34,7 @@ class EditError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TariffFigures:
     """A tariff's figures as people write them."""
 
     prices: tuple[tuple[tuple[str, ...], ...], ...]
@@ -46,33 +46,34 @@ class Words:
     """Rates in per cent."""
 
 
-def words_of(version: TariffVersion) -> Words:
+def figures_of(version: TariffVersion) -> TariffFigures:
     """Return the figures of a price list, exactly."""
     currency = version.currency
-    return Words(
+    return TariffFigures(
         prices=tuple(
             tuple(tuple(_exact(price, currency, KWH_PER_MWH) for price in row) for row in ladder.prices)
             for ladder in version.ladders
         ),
         limits=tuple(
-            tuple(_plain(Decimal(limit) / 1000) for limit in ladder.limits) for ladder in version.ladders
+            tuple(_plain_number(Decimal(limit) / 1000) for limit in ladder.limits)
+            for ladder in version.ladders
         ),
         standing=tuple(_exact(charge.amount, currency) for charge in version.standing),
-        taxes=tuple(_plain(Decimal(tax.rate_ppm) / PPM_PER_PERCENT) for tax in version.taxes),
+        taxes=tuple(_plain_number(Decimal(tax.rate_ppm) / PPM_PER_PERCENT) for tax in version.taxes),
     )
 
 
 def _exact(amount: int, currency: str, parts: int = 1) -> str:
     """Return an amount divided by a power of ten with all its digits."""
-    return _plain(to_decimal(amount, currency) / parts)
+    return _plain_number(to_decimal(amount, currency) / parts)
 
 
-def _plain(value: Decimal) -> str:
+def _plain_number(value: Decimal) -> str:
     """Return a number without exponent and idle zeros."""
     return f"{value.normalize():f}"
 
 
-def edited(version: TariffVersion, words: Words) -> TariffVersion:
+def with_figures(version: TariffVersion, words: TariffFigures) -> TariffVersion:
     """Return the price list with other figures, in force from ever on; raise ``EditError``."""
     ladders = tuple(
         _ladder(ladder, number, words, version.currency) for number, ladder in enumerate(version.ladders)
@@ -98,7 +99,7 @@ def edited(version: TariffVersion, words: Words) -> TariffVersion:
     )
 
 
-def _ladder(ladder: BlockSchedule, number: int, words: Words, currency: str) -> BlockSchedule:
+def _ladder(ladder: BlockSchedule, number: int, words: TariffFigures, currency: str) -> BlockSchedule:
     """Return a ladder with other prices and limits."""
     rows = words.prices[number]
     prices = tuple(
@@ -163,7 +164,7 @@ def _checked(version: TariffVersion) -> TariffVersion:
     return version
 
 
-def written(text: str, place: TariffVersion) -> TariffVersion:
+def parse_tariff(text: str, place: TariffVersion) -> TariffVersion:
     """Return a price list in the words of a site file, for the time zone and currency of another.
 
     ``text`` is what stands below ``versions:``, without its ``from``. Raises ``EditError`` with the lines of
@@ -175,15 +176,15 @@ def written(text: str, place: TariffVersion) -> TariffVersion:
         (site,) = load_tariffs(f"{head}{body}\n")
     except SiteFileError as error:
         lines = head.count("\n")
-        told = [
+        messages = [
             f"line {max(problem.line - lines, 1)}: {problem.message}; {problem.remedy}"
             for problem in error.problems[:5]
         ]
-        raise EditError("\n".join(told)) from error
+        raise EditError("\n".join(messages)) from error
     return replace(site.tariffs[0].versions[0], id=EDITED, tariff_id=EDITED, valid_from=0)
 
 
-def differences(before: Words, after: Words) -> Mapping[str, int]:
+def differences(before: TariffFigures, after: TariffFigures) -> Mapping[str, int]:
     """Return how many prices, limits, charges and taxes differ."""
     pairs: Mapping[str, tuple[Sequence[object], Sequence[object]]] = {
         "prices": (_flat(before.prices), _flat(after.prices)),

@@ -28,14 +28,14 @@ _PARTS: Final = """
       AND r.start_ms >= getvariable('start_ms') AND r.start_ms < getvariable('stop_ms')"""
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """The time [start, end), milliseconds UTC."""
 
     start: int
     end: int
 
 
-def windows_stay(wanted: Timeline, charged: Timeline) -> bool:
+def can_use_daily_sums(wanted: Timeline, charged: Timeline) -> bool:
     """Say whether daily sums by band, as ``charged`` divided days, are enough to price ``wanted``.
 
     They are where no band of the wanted price lists begins or ends within a band of those that were charged,
@@ -53,8 +53,8 @@ def windows_stay(wanted: Timeline, charged: Timeline) -> bool:
     )
 
 
-def add_days(pricer: Pricer, numbers: Mapping[str, int], span: Span, zone: ZoneInfo) -> None:
-    """Add the daily sums of some accounts to a pricer; for those whose ``windows_stay``."""
+def add_days(pricer: Pricer, numbers: Mapping[str, int], span: TimeSpan, zone: ZoneInfo) -> None:
+    """Add the daily sums of some accounts to a pricer; for those whose ``can_use_daily_sums``."""
     chosen = pa.table({"account_id": list(numbers), "unit": list(numbers.values())}, schema=_NUMBERS)
     pricer.register("chosen", chosen)
     first, end = local_day(span.start, zone), local_day(span.end, zone) + timedelta(days=1)
@@ -65,7 +65,7 @@ def add_days(pricer: Pricer, numbers: Mapping[str, int], span: Span, zone: ZoneI
 def add_segments(
     pricer: Pricer,
     numbers: Mapping[str, int],
-    span: Span,
+    span: TimeSpan,
     zone: ZoneInfo,
     progress: Callable[[float], None],
 ) -> None:
@@ -80,7 +80,7 @@ def add_segments(
         progress(done / len(months))
 
 
-def _months(span: Span, zone: ZoneInfo) -> list[tuple[date, date]]:
+def _months(span: TimeSpan, zone: ZoneInfo) -> list[tuple[date, date]]:
     """Return the parts of a span, each within a calendar month, as first day and first day after it."""
     first = local_day(span.start, zone) - timedelta(days=1)
     end = local_day(span.end, zone) + timedelta(days=2)

@@ -9,11 +9,11 @@ import duckdb
 import pyarrow as pa
 
 from dashboard.pricing import amounts, climbing, quantities
-from dashboard.pricing.book import BASES, KINDS, Book, kind_number, make_book
-from dashboard.pricing.calendar import make_calendar, run_table, slot_tables, table
-from dashboard.pricing.support import obstacle
+from dashboard.pricing.book import BASES, KINDS, TariffTables, build_tariff_tables, kind_number
+from dashboard.pricing.calendar import build_calendar, run_table, slot_tables, table
+from dashboard.pricing.support import unsupported_reason
 from meter_bridge.core.calendar import local_day
-from meter_bridge.core.rating.rating import LineKey, LineKind, Terms
+from meter_bridge.core.rating.rating import LineKey, LineKind, SupplyTerms
 from meter_bridge.core.tariff.tariff import Timeline
 
 LOAD: Final = pa.schema(
@@ -54,14 +54,14 @@ class Charge:
 class Pricer:
     """One pricing on its way: loads are added part by part, then lines and totals are asked for.
 
-    It keeps temporary tables in the connection, which therefore has to be its own (``Warehouse.separate``).
+    It keeps temporary tables in the connection, which therefore has to be its own (``Warehouse.cursor``).
     """
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         timeline: Timeline,
-        units: Mapping[int, Terms],
+        units: Mapping[int, SupplyTerms],
         first: int,
         last: int,
     ) -> None:
@@ -69,15 +69,15 @@ class Pricer:
 
         Raises ``PricingError`` for a timeline that only the core can price.
         """
-        why = obstacle(timeline, last)
+        why = unsupported_reason(timeline, last)
         if any(terms.ended is not None for terms in units.values()):
             why = why or "a customer moved out within the time"
         if why is not None:
             raise PricingError(f"this tariff cannot be priced in sets: {why}")
         self._connection = connection
-        units = _as_seen(units, timeline, first)
+        units = _effective_terms(units, timeline, first)
         groups = list(dict.fromkeys(units.values()))
-        self.book: Book = make_book(make_calendar(timeline, first, last), groups)
+        self.book: TariffTables = build_tariff_tables(build_calendar(timeline, first, last), groups)
         numbers = {terms: number for number, terms in enumerate(groups)}
         self._make_tables(table([(unit, numbers[terms]) for unit, terms in units.items()], _UNITS))
         self._ready = False
@@ -89,7 +89,7 @@ class Pricer:
         run = run_table(self.book.calendar)
         slot, cut = slot_tables(self.book.calendar)
         self._cuts = cut.num_rows > 0
-        made = {
+        tables = {
             "run": run,
             "slot": slot,
             "cut": cut,
@@ -111,7 +111,7 @@ class Pricer:
             "tax_factor": self.book.tax_factor_table(),
             "included": self.book.included_table(),
         }
-        for name, rows in made.items():
+        for name, rows in tables.items():
             self._connection.register(f"given_{name}", rows)
             self._connection.execute(_copy(name, rows.schema))
             self._connection.unregister(f"given_{name}")
@@ -135,14 +135,14 @@ class Pricer:
         """
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW loads AS {query}")
         self._ready = False
-        if in_order and self.takes_order:
+        if in_order and self.supports_ordered_loads:
             self._connection.execute(climbing.add(self.book))
             self._in_order = True
         else:
-            self._take()
+            self._sum_by_interval()
 
     @property
-    def takes_order(self) -> bool:
+    def supports_ordered_loads(self) -> bool:
         """Say whether ladders can be climbed in the order of the loads."""
         return not (self._cuts or self.book.looks_back)
 
@@ -153,13 +153,13 @@ class Pricer:
         self._connection.execute("DROP VIEW loads")
         self._connection.unregister("given_loads")
 
-    def _take(self) -> None:
+    def _sum_by_interval(self) -> None:
         """Add up the energy of the loads by run."""
         self._added += 1
         self._connection.execute(quantities.ADD_RUNS)
         if self._cuts:
             self._connection.execute(quantities.ADD_CUT_RUNS)
-        if self.book.by_demand:
+        if self.book.has_demand_charge:
             self._connection.execute(quantities.ADD_PEAKS)
 
     def check(self, loads: pa.Table) -> None:
@@ -173,11 +173,11 @@ class Pricer:
                 f"{unfit} intervals are longer than a quarter hour or outside the span: cut them first"
             )
 
-    def _finish(self) -> None:
+    def _compute_lines(self) -> None:
         """Work out the lines and their amounts from what was added."""
         if self._ready:
             return
-        climbed = self._climbed() if self._in_order else ""
+        climbed = self._ordered_energy_query() if self._in_order else ""
         summed = self._added + self._in_order <= 1 and not self._cuts
         for statement in quantities.line_statements(self.book, summed=summed, climbed=climbed):
             self._connection.execute(statement)
@@ -185,7 +185,7 @@ class Pricer:
             self._connection.execute(statement, self._names(statement))
         self._ready = True
 
-    def _climbed(self) -> str:
+    def _ordered_energy_query(self) -> str:
         """Return the query of what lies in the order of time, and let the rest be sorted."""
         self._connection.execute(climbing.PIECES)
         mixed, divided = self._connection.execute(climbing.COUNTS).fetchone() or (0, 0)
@@ -193,7 +193,7 @@ class Pricer:
         steps = climbing.SORT_ALL if mixed else climbing.SORT_DIVIDED if divided else ()
         for statement in (climbing.WALK,) if many else steps:
             self._connection.execute(statement)
-        return climbing.wide(self.book, divided=many)
+        return climbing.energy_by_block_query(self.book, divided=many)
 
     def _names(self, statement: str) -> dict[str, int]:
         """Return the parameters that a statement asks for."""
@@ -202,7 +202,7 @@ class Pricer:
 
     def charges(self) -> list[Charge]:
         """Return every line of every unit that comes to something."""
-        self._finish()
+        self._compute_lines()
         return [self._charge(row) for row in self._connection.execute(_RESULT).fetchall()]
 
     def _charge(self, row: Sequence[int]) -> Charge:
@@ -220,23 +220,25 @@ class Pricer:
 
     def unit_totals(self) -> dict[int, int]:
         """Return what each unit pays for the whole span, contained taxes counted once."""
-        self._finish()
-        given = {"included": kind_number(LineKind.INCLUDED_TAX)}
-        return dict(self._connection.execute(_UNIT_TOTALS, given).fetchall())
+        self._compute_lines()
+        parameters = {"included": kind_number(LineKind.INCLUDED_TAX)}
+        return dict(self._connection.execute(_UNIT_TOTALS, parameters).fetchall())
 
     def totals(self, only: LineKind | None = None) -> dict[tuple[int, str], int]:
         """Return what each unit pays in each billing period, contained taxes counted once; or of one kind."""
-        self._finish()
+        self._compute_lines()
         periods = self.book.calendar.periods.things
-        given = {
+        parameters = {
             "included": kind_number(LineKind.INCLUDED_TAX),
             "only": -1 if only is None else kind_number(only),
         }
-        rows = self._connection.execute(_TOTALS, given).fetchall()
+        rows = self._connection.execute(_TOTALS, parameters).fetchall()
         return {(unit, periods[period]): amount for unit, period, amount in rows}
 
 
-def _as_seen(units: Mapping[int, Terms], timeline: Timeline, first: int) -> dict[int, Terms]:
+def _effective_terms(
+    units: Mapping[int, SupplyTerms], timeline: Timeline, first: int
+) -> dict[int, SupplyTerms]:
     """Return the terms of units, without the begin of those that were there in every period of the span.
 
     So units with the same terms are one group, on whatever day each of them began.
@@ -244,7 +246,7 @@ def _as_seen(units: Mapping[int, Terms], timeline: Timeline, first: int) -> dict
     day = local_day(first, timeline.versions[0].zone)
     rules = [rule for version in timeline.versions for rule in (version.billing_period, version.block_period)]
     earliest = min(rule.start_of(day) for rule in rules) - timedelta(days=1)
-    known: dict[Terms, Terms] = {}
+    known: dict[SupplyTerms, SupplyTerms] = {}
     for terms in units.values():
         if terms not in known:
             before = terms.started is not None and terms.started < earliest

@@ -8,7 +8,7 @@ of it divides its sum exactly, and no interval is looked at again.
 from collections.abc import Iterator
 from typing import Final
 
-from dashboard.pricing.book import Book
+from dashboard.pricing.book import TariffTables
 
 ADD_RUNS: Final = """
     INSERT INTO unit_run
@@ -44,16 +44,16 @@ CREATE: Final = (
 )
 
 
-def line_statements(book: Book, *, summed: bool = False, climbed: str = "") -> Iterator[str]:
+def line_statements(book: TariffTables, *, summed: bool = False, climbed: str = "") -> Iterator[str]:
     """Yield what turns the energy of runs into ``line`` and ``free_line``.
 
     ``summed`` says that no unit has two rows of a run, so that they need not be added up once more;
     ``climbed`` is the query of what needs no sorting (``climbing``).
     """
-    if book.by_history:
+    if book.has_history_blocks:
         yield _HISTORY
     yield f"CREATE OR REPLACE TEMP VIEW unit_run_sum AS {_ONCE if summed else _SUMMED}"
-    yield f"CREATE OR REPLACE TEMP TABLE wide AS {_wide(book)}"
+    yield f"CREATE OR REPLACE TEMP TABLE wide AS {_energy_by_block_query(book)}"
     if climbed:
         yield f"INSERT INTO wide {climbed}"
     parts = " UNION ALL ".join(
@@ -70,44 +70,44 @@ def line_statements(book: Book, *, summed: bool = False, climbed: str = "") -> I
         SELECT unit, period, version, band, free AS wh FROM wide WHERE free > 0"""
 
 
-def _wide(book: Book) -> str:
+def _energy_by_block_query(book: TariffTables) -> str:
     """Return the query of each line's energy with its blocks in columns ``b0`` to ``bN``."""
     sums = ", ".join(f"sum({_block(book, block)})::BIGINT AS b{block}" for block in range(book.blocks))
     return f"""
         SELECT p.unit, p.period, p.version, p.band, sum(p.free)::BIGINT AS free, {sums}
         FROM ({_positions(book)}) p
         JOIN step e ON e.grp = p.grp AND e.step = p.step
-        {_HISTORY_JOIN if book.by_history else ""}
+        {_HISTORY_JOIN if book.has_history_blocks else ""}
         GROUP BY p.unit, p.period, p.version, p.band"""  # noqa: S608
 
 
-def _block(book: Book, block: int) -> str:
+def _block(book: TariffTables, block: int) -> str:
     """Return the energy of a part that lies in a block."""
     if book.blocks == 1:
         return "p.charged"
     low = f"e.e{block - 1}" if block else "0"
     inside = f"greatest(least(p.high, e.e{block}) - greatest(p.high - p.charged, {low}), 0)"
-    if not book.by_history:
+    if not book.has_history_blocks:
         return inside
     # Without any period before, it is the first block.
     by_history = f"CASE WHEN coalesce(h.block, 0) = {block} THEN p.charged ELSE 0 END"
     return f"CASE WHEN v.by_history THEN {by_history} ELSE {inside} END"
 
 
-def _positions(book: Book) -> str:
+def _positions(book: TariffTables) -> str:
     """Return the query of each run's charged energy and how high it stands on its ladder then.
 
     Free units come first: in their period, then in each run.
     """
-    climb = "CASE WHEN free_climbs THEN wh ELSE charged END" if book.gives_units else "charged"
+    climb = "CASE WHEN free_climbs THEN wh ELSE charged END" if book.has_free_units else "charged"
     high = f"sum({climb}) OVER (PARTITION BY unit, rung ORDER BY run)" if book.blocks > 1 else "0"
     return f"""
         SELECT *, ({high})::BIGINT AS high FROM ({_charged(book)})"""  # noqa: S608
 
 
-def _charged(book: Book) -> str:
+def _charged(book: TariffTables) -> str:
     """Return the query of each run's energy, divided into free and charged."""
-    if not book.gives_units:
+    if not book.has_free_units:
         return f"SELECT *, wh AS charged, 0 AS free FROM ({_RUNS})"  # noqa: S608
     return f"""
         SELECT *, wh - free AS charged FROM (

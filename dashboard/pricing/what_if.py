@@ -12,14 +12,14 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.pricing.energy import Span, add_days, add_segments, windows_stay
+from dashboard.pricing.energy import TimeSpan, add_days, add_segments, can_use_daily_sums
 from dashboard.pricing.pricer import Pricer
-from dashboard.queries.charged import Charged, charged
+from dashboard.queries.charged import ChargedUnit, charged_units
 from dashboard.queries.tariffs import supply_tariffs
 from meter_bridge.config.codec import decode_policy
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.rating import Terms
-from meter_bridge.core.rating.repricing import known_from
+from meter_bridge.core.rating.rating import SupplyTerms
+from meter_bridge.core.rating.repricing import energy_needed_from
 from meter_bridge.core.tariff.tariff import Timeline
 
 BUCKETS: Final = 12
@@ -28,7 +28,7 @@ type Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class WhatIfQuestion:
     """Another tariff over the real load of some units and days."""
 
     timeline: Timeline
@@ -40,7 +40,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class UnitChange:
     """What a unit was charged, and what it would have been."""
 
     account_id: str
@@ -65,11 +65,11 @@ class Bucket:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class WhatIfAnswer:
     """The units of one currency, old and new."""
 
     currency: str
-    changes: tuple[Change, ...]
+    changes: tuple[UnitChange, ...]
     """In the order of the difference, who pays most besides first."""
     other_currencies: int
     """Units that were left out because their account is kept in another currency."""
@@ -111,38 +111,42 @@ class Answer:
 
 
 def what_if(
-    opened: Warehouse, viewer: Viewer, question: Question, progress: Progress | None = None
-) -> Answer:
+    opened: Warehouse, viewer: Viewer, question: WhatIfQuestion, progress: Progress | None = None
+) -> WhatIfAnswer:
     """Return what units were and would have been charged for local days of the tariff's time zone.
 
     Raises ``PricingError`` for a tariff that cannot be priced in sets.
     """
     currency = question.timeline.versions[0].currency
-    found = charged(opened, viewer, question.first, question.last, question.accounts)
+    found = charged_units(opened, viewer, question.first, question.last, question.accounts)
     mine = [each for each in found if each.currency == currency]
     new = _priced(opened, viewer, question, mine, progress or (lambda _: None)) if mine else {}
     changes = (
-        Change(account_id=each.account_id, name=each.name, wh=each.wh, old=each.amount, new=new[number])
+        UnitChange(account_id=each.account_id, name=each.name, wh=each.wh, old=each.amount, new=new[number])
         for number, each in enumerate(mine)
     )
     in_order = sorted(changes, key=lambda change: (-change.difference, change.account_id))
-    return Answer(currency=currency, changes=tuple(in_order), other_currencies=len(found) - len(mine))
+    return WhatIfAnswer(currency=currency, changes=tuple(in_order), other_currencies=len(found) - len(mine))
 
 
 def _priced(
-    opened: Warehouse, viewer: Viewer, question: Question, units: Sequence[Charged], progress: Progress
+    opened: Warehouse,
+    viewer: Viewer,
+    question: WhatIfQuestion,
+    units: Sequence[ChargedUnit],
+    progress: Progress,
 ) -> Mapping[int, int]:
     """Return what each unit would have been charged, by its place."""
     zone = question.timeline.versions[0].zone
     start, end = day_start(question.first, zone), day_start(question.last + timedelta(days=1), zone)
     version = question.timeline.at(start)
-    since = min(known_from(version, version.period(start)), start)
+    since = min(energy_needed_from(version, version.period(start)), start)
     since = max(since, question.timeline.versions[0].valid_from)
     load = _Load(opened, question.timeline, units, _by_day(opened, viewer, question.timeline))
-    whole = load.totals(Span(since, end), progress)
+    whole = load.totals(TimeSpan(since, end), progress)
     before: Mapping[int, int] = {}
     if since < start:
-        before = load.totals(Span(since, start), progress)
+        before = load.totals(TimeSpan(since, start), progress)
     return {number: whole.get(number, 0) - before.get(number, 0) for number in range(len(units))}
 
 
@@ -150,10 +154,10 @@ def _by_day(opened: Warehouse, viewer: Viewer, timeline: Timeline) -> frozenset[
     """Return the accounts whose daily sums are enough, because the time windows stay."""
     known: dict[int, bool] = {}
     stays: dict[str, bool] = {}
-    for each in opened.once(supply_tariffs, viewer):
+    for each in opened.cached(supply_tariffs, viewer):
         key = id(each.timeline)
         if key not in known:
-            known[key] = windows_stay(timeline, each.timeline)
+            known[key] = can_use_daily_sums(timeline, each.timeline)
         stays[each.account_id] = stays.get(each.account_id, True) and known[key]
     return frozenset(account_id for account_id, stay in stays.items() if stay)
 
@@ -164,10 +168,10 @@ class _Load:
 
     opened: Warehouse
     timeline: Timeline
-    units: Sequence[Charged]
+    units: Sequence[ChargedUnit]
     by_day: frozenset[str]
 
-    def totals(self, span: Span, progress: Progress) -> Mapping[int, int]:
+    def totals(self, span: TimeSpan, progress: Progress) -> Mapping[int, int]:
         """Return what each unit pays for a span of time."""
         terms = {number: _terms(each, self.timeline) for number, each in enumerate(self.units)}
         daily: dict[str, int] = {}
@@ -175,7 +179,7 @@ class _Load:
         for number, each in enumerate(self.units):
             (daily if each.account_id in self.by_day else others)[each.account_id] = number
         zone = self.timeline.versions[0].zone
-        with self.opened.separate() as connection:
+        with self.opened.cursor() as connection:
             pricer = Pricer(connection, self.timeline, terms, span.start, span.end)
             if daily:
                 add_days(pricer, daily, span, zone)
@@ -186,8 +190,8 @@ class _Load:
         return found
 
 
-def _terms(unit: Charged, timeline: Timeline) -> Terms:
+def _terms(unit: ChargedUnit, timeline: Timeline) -> SupplyTerms:
     """Return what the tariff has to know of a unit and its customer."""
     policy = decode_policy(unit.policy)
     started = local_date(unit.since, timeline.versions[0].time_zone)
-    return Terms(started, policy.contracted_w, policy.free_units)
+    return SupplyTerms(started, policy.contracted_w, policy.free_units)

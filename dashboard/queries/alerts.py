@@ -46,7 +46,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relay:
+class RelayState:
     """Where a meter's relay was asked to be, says that it is, and is proven to be."""
 
     meter_id: str
@@ -84,9 +84,9 @@ def alerts(warehouse: Warehouse, viewer: Viewer) -> list[Alert]:
     return [Alert(**row) for row in warehouse.rows(_ALERTS, viewer.parameters())]
 
 
-def relays(warehouse: Warehouse, viewer: Viewer) -> list[Relay]:
+def relays(warehouse: Warehouse, viewer: Viewer) -> list[RelayState]:
     """Return relays, those that disobey or are waited for first, those never asked for anything last."""
-    return [Relay(**row) for row in warehouse.rows(_RELAYS, viewer.parameters())]
+    return [RelayState(**row) for row in warehouse.rows(_RELAYS, viewer.parameters())]
 
 
 def commands(warehouse: Warehouse, viewer: Viewer) -> list[Command]:

@@ -31,8 +31,8 @@ class BalancePoint:
 def balance_steps(warehouse: Warehouse, viewer: Viewer, account_id: str, days: int) -> list[BalancePoint]:
     """Return the steps of a unit's posted balance in the last days, begun with the balance before them."""
     since = (warehouse.as_of or 0) - days * 24 * _HOUR_MS
-    given = viewer.parameters() | {"account": account_id, "since": since}
+    parameters = viewer.parameters() | {"account": account_id, "since": since}
     step = 1 if days <= FINE_DAYS else _HOUR_MS
-    before = warehouse.rows(_BEFORE, given)[0]["balance"]
+    before = warehouse.rows(_BEFORE, parameters)[0]["balance"]
     first = [] if before is None else [BalancePoint(at=since, kind="charge", balance_after=before)]
-    return first + [BalancePoint(**row) for row in warehouse.rows(_QUERY, given | {"step": step})]
+    return first + [BalancePoint(**row) for row in warehouse.rows(_QUERY, parameters | {"step": step})]

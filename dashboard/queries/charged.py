@@ -20,7 +20,7 @@ _QUERY: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Charged:
+class ChargedUnit:
     """A unit's energy and charges, with what a tariff has to know of it."""
 
     account_id: str
@@ -32,9 +32,9 @@ class Charged:
     amount: int
 
 
-def charged(
+def charged_units(
     warehouse: Warehouse, viewer: Viewer, first: date, last: date, accounts: tuple[str, ...] | None = None
-) -> list[Charged]:
+) -> list[ChargedUnit]:
     """Return what units used and were charged, first and last day included; all without ``accounts``."""
-    given = {"first": first, "last": last, "everyone": accounts is None, "chosen": list(accounts or ())}
-    return [Charged(**row) for row in warehouse.rows(_QUERY, viewer.parameters() | given)]
+    parameters = {"first": first, "last": last, "everyone": accounts is None, "chosen": list(accounts or ())}
+    return [ChargedUnit(**row) for row in warehouse.rows(_QUERY, viewer.parameters() | parameters)]

@@ -59,19 +59,19 @@ def credit_breakdown(
 
     ``accrued`` is what was used since the last posting.
     """
-    given = viewer.parameters() | {"account": account_id}
-    first = _first(warehouse, given, days)
+    parameters = viewer.parameters() | {"account": account_id}
+    first = _first_seq(warehouse, parameters, days)
     if first is None:
         return None
-    given["seq"] = first
-    before = warehouse.rows(_BEFORE, given)[0]
+    parameters["seq"] = first
+    before = warehouse.rows(_BEFORE, parameters)[0]
     since = warehouse.rows('SELECT "at" FROM journal WHERE seq = $seq', {"seq": first})[0]["at"]
     kinds = {
         row["kind"]: BalanceChange(row["kind"], row["amount"], entries=row["entries"])
-        for row in warehouse.rows(_KINDS, given)
+        for row in warehouse.rows(_KINDS, parameters)
     }
     charged = kinds.pop(CHARGE, None)
-    lines = _lines(warehouse, given) if charged is not None else []
+    lines = _charge_lines(warehouse, parameters) if charged is not None else []
     rest = (0 if charged is None else charged.amount) - sum(line.amount for line in lines)
     moved = [*kinds.values(), *lines, BalanceChange("elsewhere", rest), BalanceChange("accrued", -accrued)]
     opening = before["balance"] or 0
@@ -83,19 +83,19 @@ def credit_breakdown(
     )
 
 
-def _first(warehouse: Warehouse, given: dict[str, object], days: int | None) -> int | None:
+def _first_seq(warehouse: Warehouse, parameters: dict[str, object], days: int | None) -> int | None:
     """Return the first entry that counts."""
     if days is None:
-        newest: int | None = warehouse.rows(_LAST_TOP_UP, given)[0]["seq"]
+        newest: int | None = warehouse.rows(_LAST_TOP_UP, parameters)[0]["seq"]
         if newest is not None:
             return newest
     since = 0 if days is None else (warehouse.as_of or 0) - days * 24 * 3_600_000
-    first: int | None = warehouse.rows(_FIRST, given | {"seq": 0, "since": since})[0]["seq"]
+    first: int | None = warehouse.rows(_FIRST, parameters | {"seq": 0, "since": since})[0]["seq"]
     return first
 
 
-def _lines(warehouse: Warehouse, given: dict[str, object]) -> list[BalanceChange]:
+def _charge_lines(warehouse: Warehouse, parameters: dict[str, object]) -> list[BalanceChange]:
     """Return what was charged by kind and block, and the taxes on all of it."""
-    rows = warehouse.rows(_LINES, given)
+    rows = warehouse.rows(_LINES, parameters)
     lines = [BalanceChange(row["kind"], -row["amount"], row["block"], row["wh"]) for row in rows]
     return [*lines, BalanceChange("tax", -sum(row["tax"] for row in rows))]

@@ -36,7 +36,7 @@ _COSTS: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
+class DaySums:
     """Sums of a local day in one currency."""
 
     currency: str
@@ -46,13 +46,13 @@ class Day:
     paid: int
 
 
-def days(warehouse: Warehouse, viewer: Viewer, many: int) -> list[Day]:
+def days(warehouse: Warehouse, viewer: Viewer, many: int) -> list[DaySums]:
     """Return the sums of the last local days, today included, by currency and day."""
-    given = viewer.parameters() | {"days": many}
-    used = {(row["currency"], row["day"]): row for row in warehouse.rows(_USED, given)}
-    paid = {(row["currency"], row["day"]): row["paid"] for row in warehouse.rows(_PAID, given)}
+    parameters = viewer.parameters() | {"days": many}
+    used = {(row["currency"], row["day"]): row for row in warehouse.rows(_USED, parameters)}
+    paid = {(row["currency"], row["day"]): row["paid"] for row in warehouse.rows(_PAID, parameters)}
     return [
-        Day(
+        DaySums(
             currency=key[0],
             day=key[1],
             wh=used[key]["wh"] if key in used else 0,
@@ -73,5 +73,5 @@ def costs_of(
     warehouse: Warehouse, viewer: Viewer, units: tuple[str, ...], many: int
 ) -> dict[str, list[float]]:
     """Return what each of some units cost on its last full local days, oldest first."""
-    given = viewer.parameters() | {"units": list(units), "days": many}
-    return {row["account_id"]: row["costs"] for row in warehouse.rows(_COSTS, given)}
+    parameters = viewer.parameters() | {"units": list(units), "days": many}
+    return {row["account_id"]: row["costs"] for row in warehouse.rows(_COSTS, parameters)}

@@ -57,7 +57,7 @@ _RECOVERED: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class DebtPart:
     """A part of what is owed, with the instant at which it was lent."""
 
     bucket: str
@@ -83,7 +83,7 @@ class Debtor:
     """What was used beyond the balance."""
     paid_at: int | None
     plans: tuple[Debt, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[DebtPart, ...] = ()
 
     @property
     def owed(self) -> int:
@@ -103,7 +103,7 @@ class Debtor:
         return min((part.at for part in self.parts), default=None)
 
 
-class _Terms(msgspec.Struct):
+class _DebtDocument(msgspec.Struct):
     """What an account's stored document says of its debts."""
 
     debts: list[Debt] = []
@@ -111,9 +111,9 @@ class _Terms(msgspec.Struct):
 
 def debtors(warehouse: Warehouse, viewer: Viewer) -> list[Debtor]:
     """Return the units whose customers owe something, by site and name."""
-    parts: dict[str, list[Part]] = {}
+    parts: dict[str, list[DebtPart]] = {}
     for row in warehouse.rows(_AGES, viewer.parameters()):
-        parts.setdefault(row.pop("account_id"), []).append(Part(**row))
+        parts.setdefault(row.pop("account_id"), []).append(DebtPart(**row))
     return [
         _debtor(row, tuple(parts.get(row["account_id"], ())))
         for row in warehouse.rows(_OWED, viewer.parameters())
@@ -127,13 +127,13 @@ def recovered(warehouse: Warehouse, viewer: Viewer, days: int) -> dict[str, int]
     return {row["currency"]: row["amount"] for row in rows}
 
 
-def _debtor(row: dict[str, Any], parts: tuple[Part, ...]) -> Debtor:
+def _debtor(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> Debtor:
     """Return a unit with its plans."""
     document = str(row.pop("document"))
-    return Debtor(**row, plans=_plans(document), parts=(*parts, *_by_charges(row, parts)))
+    return Debtor(**row, plans=_plans(document), parts=(*parts, *_debt_from_charges(row, parts)))
 
 
-def _by_charges(row: dict[str, Any], parts: tuple[Part, ...]) -> list[Part]:
+def _debt_from_charges(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> list[DebtPart]:
     """Return what charges put into arrears or emergency credit, dated from the last payment.
 
     Charges are the bulk of the journal; looking for these few among them would take longer than people wait.
@@ -141,12 +141,12 @@ def _by_charges(row: dict[str, Any], parts: tuple[Part, ...]) -> list[Part]:
     at = row["opened_at"] if row["paid_at"] is None else row["paid_at"]
     known = {bucket: sum(part.amount for part in parts if part.bucket == bucket) for bucket in BY_CHARGES}
     rest = {bucket: row[name] - known[bucket] for bucket, name in BY_CHARGES.items()}
-    return [Part(bucket=bucket, at=at, amount=amount) for bucket, amount in rest.items() if amount > 0]
+    return [DebtPart(bucket=bucket, at=at, amount=amount) for bucket, amount in rest.items() if amount > 0]
 
 
 def _plans(document: str) -> tuple[Debt, ...]:
     """Return the plans by which debts are recovered; none where the document is of another version."""
     try:
-        return tuple(msgspec.json.decode(document, type=_Terms).debts)
+        return tuple(msgspec.json.decode(document, type=_DebtDocument).debts)
     except msgspec.DecodeError:
         return ()

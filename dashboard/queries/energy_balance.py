@@ -35,7 +35,7 @@ _HOURS: Final = """
     WHERE a.site_id = $site AND s.wh > 0 AND s.local_day BETWEEN $first AND $last
       AND s.local_day IN (SELECT local_day FROM measured)
     GROUP BY 1 ORDER BY 1"""
-_FALLEN: Final = """
+_USAGE_DROPS: Final = """
     WITH daily AS (
         SELECT r.account_id, r.local_day, sum(r.wh) AS wh
         FROM rollup r JOIN account a ON a.id = r.account_id
@@ -95,7 +95,7 @@ class HourBalance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fallen:
+class UsageDrop:
     """A unit that uses far less than it did, or whose meter suspects tampering."""
 
     account_id: str
@@ -111,15 +111,15 @@ class Fallen:
 
 def members(warehouse: Warehouse, viewer: Viewer, site_id: str, first: date, last: date) -> list[Member]:
     """Return the units of a site, those that used most first."""
-    given = viewer.parameters() | {"site": site_id, "first": first, "last": last}
-    return [Member(**row) for row in warehouse.rows(_SITE, given)]
+    parameters = viewer.parameters() | {"site": site_id, "first": first, "last": last}
+    return [Member(**row) for row in warehouse.rows(_SITE, parameters)]
 
 
 def balance_days(
     warehouse: Warehouse, viewer: Viewer, site_id: str, building: str, first: date, last: date
 ) -> list[DayBalance]:
     """Return building against units for each local day with any energy."""
-    rows = warehouse.rows(_DAYS, _given(viewer, site_id, building, first, last))
+    rows = warehouse.rows(_DAYS, _parameters(viewer, site_id, building, first, last))
     return [DayBalance(**row) for row in rows]
 
 
@@ -127,7 +127,7 @@ def balance_hours(
     warehouse: Warehouse, viewer: Viewer, site_id: str, building: str, first: date, last: date
 ) -> list[HourBalance]:
     """Return building against units for each hour of the clock, in the mean of the days."""
-    rows = warehouse.rows(_HOURS, _given(viewer, site_id, building, first, last))
+    rows = warehouse.rows(_HOURS, _parameters(viewer, site_id, building, first, last))
     return [
         HourBalance(
             hour=row["hour"],
@@ -138,12 +138,14 @@ def balance_hours(
     ]
 
 
-def fallen(warehouse: Warehouse, viewer: Viewer, site_id: str, building: str, today: date) -> list[Fallen]:
+def usage_drops(
+    warehouse: Warehouse, viewer: Viewer, site_id: str, building: str, today: date
+) -> list[UsageDrop]:
     """Return units worth a look: use below half of what is usual, or an open alert of tampering."""
-    given = viewer.parameters() | {"site": site_id, "building": building, "last": today}
-    return [Fallen(**row) for row in warehouse.rows(_FALLEN, given)]
+    parameters = viewer.parameters() | {"site": site_id, "building": building, "last": today}
+    return [UsageDrop(**row) for row in warehouse.rows(_USAGE_DROPS, parameters)]
 
 
-def _given(viewer: Viewer, site_id: str, building: str, first: date, last: date) -> dict[str, object]:
+def _parameters(viewer: Viewer, site_id: str, building: str, first: date, last: date) -> dict[str, object]:
     """Return the parameters."""
     return viewer.parameters() | {"site": site_id, "building": building, "first": first, "last": last}

@@ -21,13 +21,13 @@ def forecasts(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[SupplyFor
     """Return what is foretold of each account; units that were bought count as of the newest posting."""
     found: dict[str, list[SupplyForecast | None]] = {}
     for row in warehouse.rows(_QUERY, viewer.parameters()):
-        sight = (
+        forecast = (
             supply_forecast_of(
                 row["points"], row["bands"], in_units=bool(row["in_units"]), units=row["units"]
             )
             if row["points"]
             else None
         )
-        found.setdefault(row["account_id"], []).append(sight)
+        found.setdefault(row["account_id"], []).append(forecast)
     whole = {account: [each for each in every if each] for account, every in found.items()}
     return {account: tuple(known) for account, known in whole.items() if len(known) == len(found[account])}

@@ -43,6 +43,6 @@ def load_duration(
 
     The time runs from the first quarter of an hour with energy to the last.
     """
-    given = {"first": first, "last": last, "everyone": accounts is None, "units": list(accounts or ())}
-    rows = warehouse.rows(_QUERY, viewer.parameters() | given | {"points": points})
+    parameters = {"first": first, "last": last, "everyone": accounts is None, "units": list(accounts or ())}
+    rows = warehouse.rows(_QUERY, viewer.parameters() | parameters | {"points": points})
     return [(row["share"], row["watts"]) for row in rows]

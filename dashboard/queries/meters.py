@@ -64,7 +64,7 @@ def quarantines(warehouse: Warehouse, viewer: Viewer) -> list[Quarantine]:
     return [Quarantine(**row) for row in warehouse.rows(_QUARANTINES, viewer.parameters())]
 
 
-def exported(warehouse: Warehouse) -> tuple[int, int]:
+def export_progress(warehouse: Warehouse) -> tuple[int, int]:
     """Return up to which journal entry was exported, and which is the newest."""
     row = warehouse.rows(_EXPORTED, {})[0]
     return row["seq"], row["newest"]

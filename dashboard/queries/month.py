@@ -46,7 +46,7 @@ _ALERTS: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitMonth:
+class UnitSums:
     """What a unit used, was charged and paid."""
 
     account_id: str
@@ -60,7 +60,7 @@ class UnitMonth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DayMonth:
+class DaySums:
     """What a day brought in one currency."""
 
     currency: str
@@ -70,7 +70,7 @@ class DayMonth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineMonth:
+class LineSums:
     """What a line of a price list brought."""
 
     currency: str
@@ -84,7 +84,7 @@ class LineMonth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertMonth:
+class AlertCount:
     """How many alerts of a kind opened, and how many are open still."""
 
     kind: str
@@ -92,26 +92,26 @@ class AlertMonth:
     still_open: int
 
 
-def unit_months(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[UnitMonth]:
+def unit_sums(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[UnitSums]:
     """Return what each unit used, was charged and paid in some local days, without what was taken back."""
-    return [UnitMonth(**row) for row in warehouse.rows(_UNITS, _given(viewer, first, last))]
+    return [UnitSums(**row) for row in warehouse.rows(_UNITS, _parameters(viewer, first, last))]
 
 
-def day_months(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[DayMonth]:
+def day_sums(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[DaySums]:
     """Return what each day brought, by currency."""
-    return [DayMonth(**row) for row in warehouse.rows(_DAYS, _given(viewer, first, last))]
+    return [DaySums(**row) for row in warehouse.rows(_DAYS, _parameters(viewer, first, last))]
 
 
-def line_months(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[LineMonth]:
+def line_sums(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[LineSums]:
     """Return what each line of each price list brought."""
-    return [LineMonth(**row) for row in warehouse.rows(_LINES, _given(viewer, first, last))]
+    return [LineSums(**row) for row in warehouse.rows(_LINES, _parameters(viewer, first, last))]
 
 
-def alert_months(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[AlertMonth]:
+def alert_counts(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[AlertCount]:
     """Return the alerts that opened in some days, the most frequent first."""
-    return [AlertMonth(**row) for row in warehouse.rows(_ALERTS, _given(viewer, first, last))]
+    return [AlertCount(**row) for row in warehouse.rows(_ALERTS, _parameters(viewer, first, last))]
 
 
-def _given(viewer: Viewer, first: date, last: date) -> dict[str, object]:
+def _parameters(viewer: Viewer, first: date, last: date) -> dict[str, object]:
     """Return the parameters."""
     return viewer.parameters() | {"first": first, "last": last}

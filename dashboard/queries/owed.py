@@ -13,7 +13,7 @@ _QUERY: Final = """
       AND (starts_with(o.bucket, 'debt:') OR o.bucket IN ('arrears', 'emergency_credit'))"""
 
 
-def owed_by(warehouse: Warehouse, viewer: Viewer, account_id: str) -> int:
+def owed_amount(warehouse: Warehouse, viewer: Viewer, account_id: str) -> int:
     """Return what a unit's customer owes in its currency; zero or more."""
     owed: int = warehouse.rows(_QUERY, viewer.parameters() | {"account": account_id})[0]["owed"]
     return owed

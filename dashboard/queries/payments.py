@@ -48,35 +48,35 @@ class Payment:
     taken_back: bool = False
 
     @property
-    def how(self) -> str:
+    def method_text(self) -> str:
         """Return method and reference."""
-        return " · ".join(part for part in (method_word(self.method), self.reference) if part)
+        return " · ".join(part for part in (method_label(self.method), self.reference) if part)
 
 
-def method_word(method: str) -> str:
+def method_label(method: str) -> str:
     """Return how a payment came, in words."""
     return _(METHODS.get(method, spelled(method).capitalize())) if method else ""
 
 
 def newest_payments(warehouse: Warehouse, viewer: Viewer, many: int) -> list[Payment]:
     """Return the newest payments of the last fourteen days."""
-    given = viewer.parameters() | {"now": warehouse.as_of or 0, "many": many}
-    return [payment_of(row) for row in warehouse.rows(_NEWEST, given)]
+    parameters = viewer.parameters() | {"now": warehouse.as_of or 0, "many": many}
+    return [payment_from(row) for row in warehouse.rows(_NEWEST, parameters)]
 
 
 def unit_payments(warehouse: Warehouse, viewer: Viewer, account_id: str, many: int) -> list[Payment]:
     """Return the newest payments of a unit."""
-    given = viewer.parameters() | {"account": account_id, "many": many}
-    return [payment_of(row) for row in warehouse.rows(_OF_UNIT, given)]
+    parameters = viewer.parameters() | {"account": account_id, "many": many}
+    return [payment_from(row) for row in warehouse.rows(_OF_UNIT, parameters)]
 
 
-def payment_of(row: dict[str, Any]) -> Payment:
+def payment_from(row: dict[str, Any]) -> Payment:
     """Return a payment with what its entry's detail says."""
-    told = json.loads(str(row.pop("detail")))
-    split = told.get("split") or {}
+    entry_detail = json.loads(str(row.pop("detail")))
+    split = entry_detail.get("split") or {}
     return Payment(
         **row,
-        method=str(told.get("method") or ""),
-        reference=str(told.get("reference") or ""),
+        method=str(entry_detail.get("method") or ""),
+        reference=str(entry_detail.get("reference") or ""),
         split=tuple((str(part), int(amount)) for part, amount in split.items()),
     )

@@ -18,5 +18,5 @@ def used_by_unit(
     warehouse: Warehouse, viewer: Viewer, first: date, after: date, accounts: tuple[str, ...]
 ) -> list[tuple[str, int]]:
     """Return what each unit used from a day on and before another, most first, if it used any."""
-    given = viewer.parameters() | {"first": first, "after": after, "chosen": list(accounts)}
-    return [(row["account_id"], row["wh"]) for row in warehouse.rows(_QUERY, given)]
+    parameters = viewer.parameters() | {"first": first, "after": after, "chosen": list(accounts)}
+    return [(row["account_id"], row["wh"]) for row in warehouse.rows(_QUERY, parameters)]

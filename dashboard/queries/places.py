@@ -13,7 +13,7 @@ _QUERY: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class UnitName:
     """A unit, its customer and site."""
 
     id: str
@@ -25,6 +25,6 @@ class Place:
     currency: str
 
 
-def places(warehouse: Warehouse, viewer: Viewer) -> list[Place]:
+def unit_names(warehouse: Warehouse, viewer: Viewer) -> list[UnitName]:
     """Return the units that the viewer may see, by site and name."""
-    return [Place(**row) for row in warehouse.rows(_QUERY, viewer.parameters())]
+    return [UnitName(**row) for row in warehouse.rows(_QUERY, viewer.parameters())]

@@ -22,7 +22,7 @@ type Profile = dict[tuple[int, int], float]
 """Mean Wh of each hour, by weekday (1 is Monday) and hour of the clock."""
 
 
-def profile(warehouse: Warehouse, viewer: Viewer, account_id: str, days: int) -> Profile:
+def hourly_profile(warehouse: Warehouse, viewer: Viewer, account_id: str, days: int) -> Profile:
     """Return the mean energy of each hour of the week over the last full local days."""
-    given = viewer.parameters() | {"account": account_id, "days": days}
-    return {(row["weekday"], row["hour"]): row["wh"] for row in warehouse.rows(_QUERY, given)}
+    parameters = viewer.parameters() | {"account": account_id, "days": days}
+    return {(row["weekday"], row["hour"]): row["wh"] for row in warehouse.rows(_QUERY, parameters)}

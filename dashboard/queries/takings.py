@@ -6,7 +6,7 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from dashboard.queries.payments import Payment, payment_of
+from dashboard.queries.payments import Payment, payment_from
 
 # Every value is bound; a search is a list of words, each of which has to be found somewhere in the haystack.
 _PAID: Final = """
@@ -49,7 +49,7 @@ _METHODS: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PaymentFilter:
     """Which payments are asked for; no methods or words means all."""
 
     first: date
@@ -69,7 +69,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taking:
+class PaymentSum:
     """What came in on a local day by a method, in one currency."""
 
     currency: str
@@ -81,23 +81,23 @@ class Taking:
     """Of the amount, what was taken back since."""
 
 
-def takings(warehouse: Warehouse, viewer: Viewer, wanted: Wanted) -> list[Taking]:
+def payment_sums(warehouse: Warehouse, viewer: Viewer, wanted: PaymentFilter) -> list[PaymentSum]:
     """Return the sums of the wanted payments by currency, day and method."""
-    return [Taking(**row) for row in warehouse.rows(_BY_DAY, viewer.parameters() | wanted.parameters())]
+    return [PaymentSum(**row) for row in warehouse.rows(_BY_DAY, viewer.parameters() | wanted.parameters())]
 
 
-def paying_units(warehouse: Warehouse, viewer: Viewer, wanted: Wanted) -> dict[str, int]:
+def paying_units(warehouse: Warehouse, viewer: Viewer, wanted: PaymentFilter) -> dict[str, int]:
     """Return how many units paid, by currency."""
     rows = warehouse.rows(_UNITS, viewer.parameters() | wanted.parameters())
     return {row["currency"]: row["units"] for row in rows}
 
 
-def wanted_payments(
-    warehouse: Warehouse, viewer: Viewer, wanted: Wanted, many: int, skipped: int = 0
+def filtered_payments(
+    warehouse: Warehouse, viewer: Viewer, wanted: PaymentFilter, many: int, skipped: int = 0
 ) -> list[Payment]:
     """Return a part of the wanted payments, newest first."""
-    given = viewer.parameters() | wanted.parameters() | {"many": many, "skipped": skipped}
-    return [payment_of(row) for row in warehouse.rows(_LISTED, given)]
+    parameters = viewer.parameters() | wanted.parameters() | {"many": many, "skipped": skipped}
+    return [payment_from(row) for row in warehouse.rows(_LISTED, parameters)]
 
 
 def methods(warehouse: Warehouse, viewer: Viewer) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Final
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 from meter_bridge.config.codec import decode_tariff_version
-from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
 
 _VERSIONS: Final = """
     SELECT t.id AS tariff_id, t.name, t.site_id, v.document
@@ -15,7 +15,7 @@ _VERSIONS: Final = """
        OR t.id IN (SELECT u.tariff_id FROM supply_tariff u JOIN supply s ON s.id = u.supply_id
                    JOIN permitted($every, $sites, $accounts) p ON p.account_id = s.account_id)
     ORDER BY t.site_id, t.name, t.id, v.valid_from"""
-_TURNS: Final = """
+_TARIFF_CHANGES: Final = """
     SELECT s.account_id, s.id AS supply_id, u.valid_from, u.tariff_id
     FROM supply s JOIN supply_tariff u ON u.supply_id = s.id
     JOIN permitted($every, $sites, $accounts) p ON p.account_id = s.account_id
@@ -63,14 +63,16 @@ def supply_tariffs(warehouse: Warehouse, viewer: Viewer) -> list[SupplyTariff]:
     """Return by which price lists each supply is charged, one that changed its tariff by each in its time."""
     known = {tariff.id: tariff.versions for tariff in tariffs(warehouse, viewer)}
     turns: dict[tuple[str, str], list[tuple[int, str]]] = {}
-    for row in warehouse.rows(_TURNS, viewer.parameters()):
+    for row in warehouse.rows(_TARIFF_CHANGES, viewer.parameters()):
         if row["tariff_id"] in known:
             turn = (row["valid_from"], row["tariff_id"])
             turns.setdefault((row["account_id"], row["supply_id"]), []).append(turn)
     timelines: dict[tuple[tuple[int, str], ...], Timeline] = {}
     for turn_list in map(tuple, turns.values()):
         if turn_list not in timelines:
-            timelines[turn_list] = compose([(start, known[tariff_id]) for start, tariff_id in turn_list])
+            timelines[turn_list] = compose_timeline(
+                [(start, known[tariff_id]) for start, tariff_id in turn_list]
+            )
     return [
         SupplyTariff(
             account_id=account_id,

@@ -33,12 +33,12 @@ def top_ups(warehouse: Warehouse, viewer: Viewer, account_id: str) -> list[TopUp
 
 def _top_up(at: int, amount: int, balance_after: int, detail: str) -> TopUp:
     """Return a top-up with what its entry's detail says."""
-    told = json.loads(detail)
+    entry_detail = json.loads(detail)
     return TopUp(
         at=at,
         amount=amount,
         balance_after=balance_after,
-        method=told.get("method"),
-        reference=told.get("reference"),
-        split={str(part): int(value) for part, value in (told.get("split") or {}).items()},
+        method=entry_detail.get("method"),
+        reference=entry_detail.get("reference"),
+        split={str(part): int(value) for part, value in (entry_detail.get("split") or {}).items()},
     )

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from dashboard.access import Viewer
 from dashboard.data.policies import credit_rules, emergency_selected
 from dashboard.data.warehouse import Warehouse
-from meter_bridge.core.ledger.credit import CreditState, after, spend
+from meter_bridge.core.ledger.credit import CreditState, after_spending, split_charge
 
 _QUERY: Final = """
     WITH accrual AS (
@@ -67,7 +67,7 @@ class Unit:
     emergency_selected: bool
 
     @property
-    def never_ends(self) -> bool:
+    def is_billed_later(self) -> bool:
         """Return whether running out of credit changes nothing, because the landlord bills later."""
         return self.reason == "credit_mode"
 
@@ -76,7 +76,7 @@ class Unit:
         """Return what the posted credit comes to once what was used since is posted as well."""
         rules = credit_rules(self.policy)
         posted = CreditState(self.balance, self.lent, selected=self.emergency_selected)
-        return after(posted, spend(rules, posted, self.accrued))
+        return after_spending(posted, split_charge(rules, posted, self.accrued))
 
     @property
     def available(self) -> int:
@@ -88,12 +88,12 @@ def units(warehouse: Warehouse, viewer: Viewer) -> list[Unit]:
     """Return the units that the viewer may see, by site and name."""
     rows = warehouse.rows(_QUERY, viewer.parameters())
     return [
-        Unit(**{name: value for name, value in row.items() if name != "document"} | _told(row))
+        Unit(**{name: value for name, value in row.items() if name != "document"} | _document_fields(row))
         for row in rows
     ]
 
 
-def _told(row: dict[str, object]) -> dict[str, Any]:
+def _document_fields(row: dict[str, object]) -> dict[str, Any]:
     """Return what is read out of columns; most units have an empty document."""
     document = str(row["document"])
     return {

@@ -28,24 +28,24 @@ _USE: Final = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weeks:
+class WeekSums:
     """A sum of the last seven days and of the seven before."""
 
     now: int
     before: int
 
 
-def money_in(warehouse: Warehouse, viewer: Viewer) -> dict[str, Weeks]:
+def money_in(warehouse: Warehouse, viewer: Viewer) -> dict[str, WeekSums]:
     """Return what was topped up, by currency."""
     rows = warehouse.rows(_MONEY, _parameters(warehouse, viewer))
-    return {row["currency"]: Weeks(now=row["now"], before=row["before"]) for row in rows}
+    return {row["currency"]: WeekSums(now=row["now"], before=row["before"]) for row in rows}
 
 
-def charged_and_energy(warehouse: Warehouse, viewer: Viewer) -> tuple[dict[str, Weeks], Weeks]:
+def charged_and_energy(warehouse: Warehouse, viewer: Viewer) -> tuple[dict[str, WeekSums], WeekSums]:
     """Return what was charged, by currency, and the energy in Wh."""
     rows = warehouse.rows(_USE, _parameters(warehouse, viewer))
-    charged = {row["currency"]: Weeks(now=row["now"], before=row["before"]) for row in rows}
-    energy = Weeks(now=sum(row["wh_now"] for row in rows), before=sum(row["wh_before"] for row in rows))
+    charged = {row["currency"]: WeekSums(now=row["now"], before=row["before"]) for row in rows}
+    energy = WeekSums(now=sum(row["wh_now"] for row in rows), before=sum(row["wh_before"] for row in rows))
     return charged, energy
 
 

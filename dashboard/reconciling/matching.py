@@ -7,18 +7,18 @@ from functools import cached_property
 from typing import Final
 
 from dashboard.queries.payments import Payment
-from dashboard.reconciling.reading import Line
+from dashboard.reconciling.reading import StatementLine
 from dashboard.text.formatting import at_place
 
-MOST_DAYS: Final = 3
+MAX_DAYS_APART: Final = 3
 """A provider books up to so many days apart (weekends)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class MatchedPair:
     """A line and its payment."""
 
-    line: Line
+    line: StatementLine
     payment: Payment
     by_reference: bool
 
@@ -27,10 +27,10 @@ class Pair:
 class Reconciliation:
     """What agrees, what does not, and what only one side has."""
 
-    agree: tuple[Pair, ...]
-    differ: tuple[Pair, ...]
+    agree: tuple[MatchedPair, ...]
+    differ: tuple[MatchedPair, ...]
     """The same reference with another amount."""
-    only_statement: tuple[Line, ...]
+    only_statement: tuple[StatementLine, ...]
     """Paid to the provider, but not booked."""
     only_ledger: tuple[Payment, ...]
     """Booked, but not on the statement."""
@@ -50,12 +50,12 @@ class Reconciliation:
         )
 
 
-def plain(reference: str) -> str:
+def comparable(reference: str) -> str:
     """Return a reference as it is compared: letters and digits alone."""
     return "".join(letter for letter in reference.casefold() if letter.isalnum())
 
 
-def reconcile(lines: Sequence[Line], payments: Sequence[Payment]) -> Reconciliation:
+def reconcile(lines: Sequence[StatementLine], payments: Sequence[Payment]) -> Reconciliation:
     """Return how lines and payments of one currency go together; each belongs to one other at most."""
     pairs, lines_left, payments_left = _by_reference(lines, payments)
     agree = [pair for pair in pairs if pair.line.amount == pair.payment.amount]
@@ -64,14 +64,14 @@ def reconcile(lines: Sequence[Line], payments: Sequence[Payment]) -> Reconciliat
     return Reconciliation((*agree, *more), tuple(differ), tuple(lines_left), tuple(payments_left))
 
 
-type Step = tuple[list[Pair], list[Line], list[Payment]]
+type MatchResult = tuple[list[MatchedPair], list[StatementLine], list[Payment]]
 
 
-def _by_reference(lines: Sequence[Line], payments: Sequence[Payment]) -> Step:
+def _by_reference(lines: Sequence[StatementLine], payments: Sequence[Payment]) -> MatchResult:
     """Return what goes together by reference, equal amounts before others."""
     known: dict[str, list[Payment]] = defaultdict(list)
     for payment in payments:
-        for name in {plain(payment.reference), plain(payment.id)} - {""}:
+        for name in {comparable(payment.reference), comparable(payment.id)} - {""}:
             known[name].append(payment)
     pairs, taken = [], set()
     matched: set[int] = set()
@@ -82,13 +82,13 @@ def _by_reference(lines: Sequence[Line], payments: Sequence[Payment]) -> Step:
             found = next(
                 (
                     each
-                    for each in known.get(plain(line.reference), [])
+                    for each in known.get(comparable(line.reference), [])
                     if each.seq not in taken and (not exact or each.amount == line.amount)
                 ),
                 None,
             )
             if found is not None:
-                pairs.append(Pair(line, found, by_reference=True))
+                pairs.append(MatchedPair(line, found, by_reference=True))
                 matched.add(line.number)
                 taken.add(found.seq)
     return (
@@ -98,24 +98,24 @@ def _by_reference(lines: Sequence[Line], payments: Sequence[Payment]) -> Step:
     )
 
 
-def _by_amount(lines: Sequence[Line], payments: Sequence[Payment]) -> Step:
+def _by_amount(lines: Sequence[StatementLine], payments: Sequence[Payment]) -> MatchResult:
     """Return what goes together by amount, on the nearest day."""
     waiting: dict[int, list[Payment]] = defaultdict(list)
     for payment in payments:
         waiting[payment.amount].append(payment)
     pairs, left = [], []
     for line in lines:
-        candidates = [each for each in waiting[line.amount] if _apart(line, each) <= MOST_DAYS]
+        candidates = [each for each in waiting[line.amount] if _days_apart(line, each) <= MAX_DAYS_APART]
         if not candidates:
             left.append(line)
             continue
-        found = min(candidates, key=lambda each: (_apart(line, each), each.seq))
+        found = min(candidates, key=lambda each: (_days_apart(line, each), each.seq))
         waiting[line.amount].remove(found)
-        pairs.append(Pair(line, found, by_reference=False))
+        pairs.append(MatchedPair(line, found, by_reference=False))
     taken = {pair.payment.seq for pair in pairs}
     return pairs, left, [payment for payment in payments if payment.seq not in taken]
 
 
-def _apart(line: Line, payment: Payment) -> int:
+def _days_apart(line: StatementLine, payment: Payment) -> int:
     """Return how many days are between a line and a payment."""
     return abs((line.day - at_place(payment.at, payment.time_zone).date()).days)

@@ -13,13 +13,17 @@ from dashboard.text.translate import _
 from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
 from meter_bridge.text.marks import N_
 
-MOST_LINES: Final = 100_000
+MAX_LINES: Final = 100_000
 DELIMITERS: Final = ",;\t|"
 ENCODINGS: Final = ("utf-8-sig", "cp1252")
 THOUSAND: Final = 3
 YEAR_LENGTH: Final = 4
-ORDERS: Final = {N_("Year, month, day"): "ymd", N_("Day, month, year"): "dmy", N_("Month, day, year"): "mdy"}
-HINTS: Final = {
+DATE_ORDERS: Final = {
+    N_("Year, month, day"): "ymd",
+    N_("Day, month, year"): "dmy",
+    N_("Month, day, year"): "mdy",
+}
+HEADER_HINTS: Final = {
     "day": ("created", "date", "day", "datum", "time", "paid", "when"),
     "amount": ("gross", "amount", "betrag", "value", "montant", "paid in", "credit"),
     "reference": ("reference", "receipt", "transaction", "referenz", "ref", "id", "description"),
@@ -42,7 +46,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class StatementColumns:
     """Which column is what, by place; the day's parts in their order."""
 
     day: int
@@ -52,7 +56,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StatementLine:
     """A payment as the provider has it."""
 
     number: int
@@ -63,10 +67,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ParsedStatement:
     """The payments of a statement, what is no payment in it, and what could not be read."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[StatementLine, ...]
     outgoing: int
     """Lines of zero or below: fees and refunds."""
     problems: tuple[str, ...]
@@ -82,9 +86,9 @@ def read_table(content: bytes) -> Table:
     rows = [tuple(cell.strip() for cell in row) for row in csv.reader(StringIO(text), dialect) if any(row)]
     if len(rows) < 2:  # noqa: PLR2004 - a head and a line
         raise StatementError(_("The file has no lines below its head. Export the statement again, as CSV."))
-    if len(rows) > MOST_LINES:
+    if len(rows) > MAX_LINES:
         raise StatementError(
-            _("The file has more than {number} lines. Export a shorter period.", number=count(MOST_LINES))
+            _("The file has more than {number} lines. Export a shorter period.", number=count(MAX_LINES))
         )
     width = len(rows[0])
     whole = tuple(row[:width] + ("",) * (width - len(row)) for row in rows[1:])
@@ -101,14 +105,14 @@ def _decoded(content: bytes) -> str:
     raise StatementError(_("The file is not text. Export the statement again, as CSV."))
 
 
-def guess(table: Table) -> Columns:
+def guess_columns(table: Table) -> StatementColumns:
     """Return which column is probably what."""
-    places = {what: _place(table.headers, hints) for what, hints in HINTS.items()}
+    places = {what: _place(table.headers, hints) for what, hints in HEADER_HINTS.items()}
     day = places["day"] or 0
     amount = places["amount"]
     if amount is None:
         amount = 1 if len(table.headers) > 1 else 0
-    return Columns(day, amount, places["reference"], _order([row[day] for row in table.rows]))
+    return StatementColumns(day, amount, places["reference"], _order([row[day] for row in table.rows]))
 
 
 def _place(headers: Sequence[str], hints: Sequence[str]) -> int | None:
@@ -128,9 +132,9 @@ def _order(days: Sequence[str]) -> str:
     return "mdy" if any(int(each[1]) > 12 for each in parts) else "dmy"  # noqa: PLR2004 - months
 
 
-def read_lines(table: Table, columns: Columns, currency: str) -> Read:
+def read_lines(table: Table, columns: StatementColumns, currency: str) -> ParsedStatement:
     """Return the statement's payments."""
-    lines: list[Line] = []
+    lines: list[StatementLine] = []
     problems: list[str] = []
     outgoing = 0
     for number, row in enumerate(table.rows, 2):
@@ -144,8 +148,8 @@ def read_lines(table: Table, columns: Columns, currency: str) -> Read:
             outgoing += 1
             continue
         reference = "" if columns.reference is None else row[columns.reference]
-        lines.append(Line(number, day, amount, reference))
-    return Read(tuple(lines), outgoing, tuple(problems))
+        lines.append(StatementLine(number, day, amount, reference))
+    return ParsedStatement(tuple(lines), outgoing, tuple(problems))
 
 
 def day_of(text: str, order: str) -> date:

@@ -10,14 +10,14 @@ import time
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.bridge import Bridge, BridgeDownError
+from dashboard.bridge import BridgeClient, BridgeDownError
 from dashboard.data.scope import Scope
-from dashboard.data.snapshot import SourceError, read_snapshot
+from dashboard.data.snapshot import SnapshotError, read_snapshot
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.queries.places import Place, places
-from dashboard.reports.months import MonthError, first_of
+from dashboard.queries.places import UnitName, unit_names
+from dashboard.reports.months import MonthError, parse_month
 from dashboard.reports.portfolio import portfolio_pdf
-from dashboard.reports.statements import Failed, statements
+from dashboard.reports.statements import FailedStatement, statements
 from dashboard.settings import DATA_VARIABLE, settings
 
 DAY_MS: Final = 24 * 3_600_000
@@ -31,7 +31,7 @@ examples:
 
 Without --month it reports the month before, so that a timer on the first of a month needs no arguments. The
 bridge has to run, because it states accounts; a portfolio report needs the data folder alone. Files of the
-same month are written anew. Ends with status 1 where something could not be reported, and says what.
+same month are replaced. Exits with status 1, naming what failed, if a report could not be made.
 """
 
 
@@ -41,10 +41,10 @@ class ReportError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Write reports and return an exit status."""
-    given = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        return _report(given)
-    except (ReportError, SourceError, MonthError, BridgeDownError, OSError) as problem:
+        return _report(options)
+    except (ReportError, SnapshotError, MonthError, BridgeDownError, OSError) as problem:
         print(f"report: {problem}", file=sys.stderr)  # noqa: T201
         return 1
 
@@ -79,26 +79,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _report(given: argparse.Namespace) -> int:
+def _report(options: argparse.Namespace) -> int:
     """Write what is asked for."""
     since, database = int(time.time() * 1000) - 70 * DAY_MS, settings().database
-    opened = Warehouse(read_snapshot(given.data, Scope(kind="report", since=since), database))
-    viewer = Viewer(every_site=not given.site, sites=tuple(given.site))
-    every = places(opened, viewer)
+    opened = Warehouse(read_snapshot(options.data, Scope(kind="report", since=since), database))
+    viewer = Viewer(every_site=not options.site, sites=tuple(options.site))
+    every = unit_names(opened, viewer)
     if not every:
         raise ReportError("there is no unit to report on; meter-bridge accounts lists them")
-    month = first_of(given.month, local_date(opened.as_of or 0, every[0].time_zone))
+    month = parse_month(options.month, local_date(opened.as_of or 0, every[0].time_zone))
     if month < date(1990, 1, 1) or month > local_date(opened.as_of or 0, every[0].time_zone):
         raise ReportError(f"{month:%Y-%m} is not a month on record; choose one that has begun")
     if _since(month) < since:
-        opened = Warehouse(read_snapshot(given.data, Scope(kind="report", since=_since(month)), database))
+        opened = Warehouse(read_snapshot(options.data, Scope(kind="report", since=_since(month)), database))
     failed = 0
-    if given.only != "portfolio":
-        failed = _statements(given, _chosen(every, given.unit), month)
-    if given.only != "statements" and not given.unit:
-        path = given.to / f"portfolio-{month:%Y-%m}.pdf"
+    if options.only != "portfolio":
+        failed = _statements(options, _chosen(every, options.unit), month)
+    if options.only != "statements" and not options.unit:
+        path = options.to / f"portfolio-{month:%Y-%m}.pdf"
         _write(path, portfolio_pdf(opened, viewer, month))
-        _tell(given, str(path))
+        _print(options, str(path))
     return 1 if failed else 0
 
 
@@ -107,7 +107,7 @@ def _since(month: date) -> int:
     return (month - date(1970, 1, 1)).days * DAY_MS - 2 * DAY_MS
 
 
-def _chosen(every: Sequence[Place], wanted: Sequence[str]) -> list[Place]:
+def _chosen(every: Sequence[UnitName], wanted: Sequence[str]) -> list[UnitName]:
     """Return the units that are wanted; raise ``ReportError`` for one that is not there."""
     known = {place.id: place for place in every}
     missing = [unit for unit in wanted if unit not in known]
@@ -116,23 +116,23 @@ def _chosen(every: Sequence[Place], wanted: Sequence[str]) -> list[Place]:
     return [known[unit] for unit in wanted] or list(every)
 
 
-def _statements(given: argparse.Namespace, chosen: Sequence[Place], month: date) -> int:
+def _statements(options: argparse.Namespace, chosen: Sequence[UnitName], month: date) -> int:
     """Write a statement for each unit, and return how many could not be."""
-    bridge = Bridge(given.data, as_operator=True)
+    bridge = BridgeClient(options.data, as_operator=True)
     failed = 0
-    for made in statements(bridge, "", chosen, month, _bar(given)):
-        if isinstance(made, Failed):
+    for result in statements(bridge, "", chosen, month, _progress_bar(options)):
+        if isinstance(result, FailedStatement):
             failed += 1
-            print(f"report: {made.unit}: {made.reason}", file=sys.stderr)  # noqa: T201
+            print(f"report: {result.unit}: {result.reason}", file=sys.stderr)  # noqa: T201
         else:
-            _write(given.to / made.name, made.content)
-    _tell(given, f"{len(chosen) - failed} statements of {month:%Y-%m} in {given.to}")
+            _write(options.to / result.name, result.content)
+    _print(options, f"{len(chosen) - failed} statements of {month:%Y-%m} in {options.to}")
     return failed
 
 
-def _bar(given: argparse.Namespace) -> Callable[[int, int], None]:
+def _progress_bar(options: argparse.Namespace) -> Callable[[int, int], None]:
     """Return what draws a progress bar where somebody watches."""
-    if given.quiet or not sys.stderr.isatty():
+    if options.quiet or not sys.stderr.isatty():
         return lambda _done, _many: None
 
     def draw(done: int, many: int) -> None:
@@ -151,7 +151,7 @@ def _write(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
-def _tell(given: argparse.Namespace, text: str) -> None:
+def _print(options: argparse.Namespace, text: str) -> None:
     """Say what was done."""
-    if not given.quiet:
+    if not options.quiet:
         print(text)  # noqa: T201

@@ -12,25 +12,25 @@ from dashboard.charts.template import band_name
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.debts import Debtor, debtors
 from dashboard.queries.month import (
-    AlertMonth,
-    DayMonth,
-    LineMonth,
-    UnitMonth,
-    alert_months,
-    day_months,
-    line_months,
-    unit_months,
+    AlertCount,
+    DaySums,
+    LineSums,
+    UnitSums,
+    alert_counts,
+    day_sums,
+    line_sums,
+    unit_sums,
 )
-from dashboard.queries.places import places
-from dashboard.queries.takings import Wanted, takings
+from dashboard.queries.places import unit_names
+from dashboard.queries.takings import PaymentFilter, payment_sums
 from dashboard.queries.units import Unit, units
-from dashboard.reports.months import last_of
+from dashboard.reports.months import last_day
 from dashboard.reports.typesetter import typeset
 from dashboard.text.formatting import count, day, kwh, moment, money
-from dashboard.text.labels import alert_word, spelled
+from dashboard.text.labels import alert_label, spelled
 from dashboard.text.translate import _, inside, ngettext, on_paper
 
-MOST_UNITS: Final = 400
+MAX_UNITS: Final = 400
 """A longer list is no paper any more; the file of the page *Units* has all."""
 WHOLE: Final = 1000
 
@@ -44,7 +44,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Section:
     """A table under its name; its first column is text, all others figures."""
 
     name: str
@@ -63,7 +63,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class DayBars:
     """The heights of a day, of 1000."""
 
     label: str
@@ -77,11 +77,11 @@ class Picture:
     name: str
     tallest: str
     names: tuple[str, ...]
-    bars: tuple[Bars, ...]
+    bars: tuple[DayBars, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
+class CurrencySection:
     """A currency's figures and pictures."""
 
     figures: tuple[Figure, ...]
@@ -97,37 +97,37 @@ class Portfolio:
     month: str
     about: str
     made: str
-    currencies: tuple[Money, ...]
-    parts: tuple[Part, ...]
+    currencies: tuple[CurrencySection, ...]
+    parts: tuple[Section, ...]
 
 
 def portfolio_pdf(opened: Warehouse, viewer: Viewer, month: date) -> bytes:
     """Return the report of a month as PDF."""
     with on_paper():
-        return typeset("portfolio.typ", asdict(portfolio_words(opened, viewer, month)))
+        return typeset("portfolio.typ", asdict(build_portfolio(opened, viewer, month)))
 
 
-def portfolio_words(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio:
+def build_portfolio(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio:
     """Return what stands on the report, every text ready made."""
-    last = last_of(month)
-    by_unit = unit_months(opened, viewer, month, last)
-    by_day = day_months(opened, viewer, month, last)
+    last = last_day(month)
+    by_unit = unit_sums(opened, viewer, month, last)
+    by_day = day_sums(opened, viewer, month, last)
     known = {unit.id: unit for unit in units(opened, viewer)}
     owing = debtors(opened, viewer)
     paid: dict[tuple[str, date], int] = defaultdict(int)
-    for taking in takings(opened, viewer, Wanted(first=month, last=last)):
+    for taking in payment_sums(opened, viewer, PaymentFilter(first=month, last=last)):
         paid[taking.currency, taking.day] += taking.amount - taking.back
     currencies = sorted({each.currency for each in by_unit})
     span = f"{day(month)} – {day(last)}"
-    where = places(opened, viewer)
+    where = unit_names(opened, viewer)
     return Portfolio(
         title=f"{_('Portfolio report')}, {span}",
         heading=_("Portfolio report"),
         month=span,
-        about=_about(sorted({place.site_name for place in where})),
-        made=_made(opened, where[0].time_zone if where else "UTC"),
+        about=_subject(sorted({place.site_name for place in where})),
+        made=_as_of_text(opened, where[0].time_zone if where else "UTC"),
         currencies=tuple(
-            Money(
+            CurrencySection(
                 _figures(currency, by_unit, owing, known),
                 _pictures(currency, (month, last), by_day, paid),
             )
@@ -135,26 +135,26 @@ def portfolio_words(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio
         ),
         parts=(
             *_sites(by_unit),
-            _lines(line_months(opened, viewer, month, last)),
+            _lines(line_sums(opened, viewer, month, last)),
             _debts(owing, opened.as_of or 0),
-            _alerts(alert_months(opened, viewer, month, last)),
+            _alerts(alert_counts(opened, viewer, month, last)),
             _units(by_unit, known),
         ),
     )
 
 
-def _about(sites: Sequence[str]) -> str:
+def _subject(sites: Sequence[str]) -> str:
     """Return what the report is about."""
     return sites[0] if len(sites) == 1 else ngettext("{number} site", "{number} sites", len(sites))
 
 
-def _made(opened: Warehouse, zone: str) -> str:
+def _as_of_text(opened: Warehouse, zone: str) -> str:
     """Return as of when the figures are."""
     return _("Figures as of {instant}, {zone}", instant=moment(opened.as_of or 0, zone), zone=zone)
 
 
 def _figures(
-    currency: str, by_unit: Sequence[UnitMonth], owing: Sequence[Debtor], known: Mapping[str, Unit]
+    currency: str, by_unit: Sequence[UnitSums], owing: Sequence[Debtor], known: Mapping[str, Unit]
 ) -> tuple[Figure, ...]:
     """Return the sums of a currency."""
     mine = [each for each in by_unit if each.currency == currency]
@@ -180,7 +180,7 @@ def _mean_price(charged: int, used: int, currency: str) -> str:
 def _pictures(
     currency: str,
     span: tuple[date, date],
-    by_day: Sequence[DayMonth],
+    by_day: Sequence[DaySums],
     paid: Mapping[tuple[str, date], int],
 ) -> tuple[Picture, ...]:
     """Return money and energy by day."""
@@ -202,20 +202,20 @@ def _pictures(
 
 
 def _picture(
-    name: str, days: Sequence[date], series: Mapping[str, Sequence[int]], told: Callable[[int], str]
+    name: str, days: Sequence[date], series: Mapping[str, Sequence[int]], value_text: Callable[[int], str]
 ) -> Picture | None:
     """Return bars side by side for each day, if there is anything to draw."""
     highest = max(max(values) for values in series.values())
     if highest <= 0:
         return None
     bars = tuple(
-        Bars(str(each.day), tuple(max(values[place], 0) * WHOLE // highest for values in series.values()))
+        DayBars(str(each.day), tuple(max(values[place], 0) * WHOLE // highest for values in series.values()))
         for place, each in enumerate(days)
     )
-    return Picture(name, _("highest {amount}", amount=told(highest)), tuple(series), bars)
+    return Picture(name, _("highest {amount}", amount=value_text(highest)), tuple(series), bars)
 
 
-def _sites(by_unit: Sequence[UnitMonth]) -> tuple[Part, ...]:
+def _sites(by_unit: Sequence[UnitSums]) -> tuple[Section, ...]:
     """Return the sums of each site, where there are several."""
     names = sorted({(each.site_name, each.currency) for each in by_unit})
     if len(names) < 2:  # noqa: PLR2004 - one site is the whole
@@ -235,10 +235,10 @@ def _sites(by_unit: Sequence[UnitMonth]) -> tuple[Part, ...]:
             )
         )
     columns = (_("Site"), _("Units"), _("Energy"), _("Charged"), _("Paid in"))
-    return (Part(_("Sites"), columns, tuple(rows)),)
+    return (Section(_("Sites"), columns, tuple(rows)),)
 
 
-def _lines(lines: Sequence[LineMonth]) -> Part:
+def _lines(lines: Sequence[LineSums]) -> Section:
     """Return what each line of each price list brought."""
     rows = [
         Row(
@@ -253,10 +253,10 @@ def _lines(lines: Sequence[LineMonth]) -> Part:
         for line in lines
     ]
     columns = (_("Price list and line"), _("Energy"), _("Before tax"), _("Tax"), _("Charged"))
-    return Part(_("Revenue by tariff"), columns, tuple(rows), "" if rows else _("Nothing was charged."))
+    return Section(_("Revenue by tariff"), columns, tuple(rows), "" if rows else _("Nothing was charged."))
 
 
-def _line_name(line: LineMonth) -> str:
+def _line_name(line: LineSums) -> str:
     """Return a line with its price list."""
     kind = _("Energy") if line.kind == "consumption" else _(spelled(line.kind).capitalize())
     block = "" if line.block is None else _("block {number}", number=line.block)
@@ -264,7 +264,7 @@ def _line_name(line: LineMonth) -> str:
     return " · ".join(part for part in (line.version_id, kind, block, band) if part)
 
 
-def _debts(owing: Sequence[Debtor], now: int) -> Part:
+def _debts(owing: Sequence[Debtor], now: int) -> Section:
     """Return what is owed by age."""
     rows = []
     for currency in sorted({each.currency for each in owing}):
@@ -273,22 +273,22 @@ def _debts(owing: Sequence[Debtor], now: int) -> Part:
         cells = (currency, *(money(amount, currency) for amount in (*sums, sum(sums))))
         rows.append(Row(cells))
     columns = (_("Currency"), *(_(name) for name in AGES), _("Owed now"))
-    return Part(_("Age of what is owed"), columns, tuple(rows), "" if rows else _("Nobody owes anything."))
+    return Section(_("Age of what is owed"), columns, tuple(rows), "" if rows else _("Nobody owes anything."))
 
 
-def _alerts(alerts: Sequence[AlertMonth]) -> Part:
+def _alerts(alerts: Sequence[AlertCount]) -> Section:
     """Return how often which alert opened."""
     rows = tuple(
-        Row((alert_word(each.kind).said, count(each.many), count(each.still_open))) for each in alerts
+        Row((alert_label(each.kind).said, count(each.many), count(each.still_open))) for each in alerts
     )
     columns = (_("Alert"), _("Opened"), _("Open still"))
-    return Part(_("Alerts"), columns, rows, "" if rows else _("No alert opened."))
+    return Section(_("Alerts"), columns, rows, "" if rows else _("No alert opened."))
 
 
-def _units(by_unit: Sequence[UnitMonth], known: Mapping[str, Unit]) -> Part:
+def _units(by_unit: Sequence[UnitSums], known: Mapping[str, Unit]) -> Section:
     """Return every unit; of very many those that were charged most."""
     shown = (
-        sorted(by_unit, key=lambda each: -each.charged)[:MOST_UNITS] if len(by_unit) > MOST_UNITS else by_unit
+        sorted(by_unit, key=lambda each: -each.charged)[:MAX_UNITS] if len(by_unit) > MAX_UNITS else by_unit
     )
     rows = tuple(
         Row(
@@ -306,8 +306,8 @@ def _units(by_unit: Sequence[UnitMonth], known: Mapping[str, Unit]) -> Part:
     if len(shown) < len(by_unit):
         note = _(
             "The {number} with the highest charges, of {all}.",
-            number=count(MOST_UNITS),
+            number=count(MAX_UNITS),
             all=count(len(by_unit)),
         )
     columns = (_("Unit"), _("Energy"), _("Charged"), _("Paid in"), _("Balance now"))
-    return Part(_("Units"), columns, rows, note)
+    return Section(_("Units"), columns, rows, note)

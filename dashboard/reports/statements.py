@@ -10,14 +10,14 @@ import zipfile
 
 import msgspec
 
-from dashboard.bridge import Bridge, RefusedError
-from dashboard.queries.places import Place
+from dashboard.bridge import BridgeClient, RefusedError
+from dashboard.queries.places import UnitName
 from dashboard.settings import settings
-from meter_bridge.engine.statement.document import LAYOUT, printed
+from meter_bridge.engine.statement.document import LAYOUT, printed_statement
 from meter_bridge.printing.typesetter_child import typeset
 from meter_bridge.protocol.statements import Statement
 
-_ODD: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_UNSAFE_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _DECODER: Final = msgspec.json.Decoder(Statement)
 
 type Progress = Callable[[int, int], None]
@@ -25,7 +25,7 @@ type Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class StatementPdf:
     """A statement's file."""
 
     name: str
@@ -33,7 +33,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedStatement:
     """A unit without a statement, and why."""
 
     unit: str
@@ -41,36 +41,38 @@ class Failed:
 
 
 def statements(
-    bridge: Bridge, token: str, units: Sequence[Place], month: date, progress: Progress
-) -> Iterator[Made | Failed]:
+    bridge: BridgeClient, token: str, units: Sequence[UnitName], month: date, progress: Progress
+) -> Iterator[StatementPdf | FailedStatement]:
     """Yield the statement of each unit; raise ``BridgeDownError`` where nobody answers."""
     for done, unit in enumerate(units, 1):
-        yield statement_of(bridge, token, unit, month)
+        yield statement_pdf(bridge, token, unit, month)
         progress(done, len(units))
 
 
-def statement_of(bridge: Bridge, token: str, unit: Place, month: date) -> Made | Failed:
+def statement_pdf(
+    bridge: BridgeClient, token: str, unit: UnitName, month: date
+) -> StatementPdf | FailedStatement:
     """Return a unit's statement as PDF."""
-    told = f"{month:%Y-%m}"
-    query = f"from={told}&to={told}&detail=day"
+    period = f"{month:%Y-%m}"
+    query = f"from={period}&to={period}&detail=day"
     try:
         answer = bridge.get(token, "accounts", unit.id, "statement", query=query)
     except RefusedError as refused:
-        return Failed(unit.name, str(refused))
-    paper = printed(_DECODER.decode(answer.body), each_day=False, language=settings().language)
+        return FailedStatement(unit.name, str(refused))
+    paper = printed_statement(_DECODER.decode(answer.body), each_day=False, language=settings().language)
     content = typeset(msgspec.json.encode(paper).decode(), LAYOUT)
-    return Made(f"{file_name(unit.site_id)}/statement-{file_name(unit.id)}-{told}.pdf", content)
+    return StatementPdf(f"{file_name(unit.site_id)}/statement-{file_name(unit.id)}-{period}.pdf", content)
 
 
 def file_name(text: str) -> str:
     """Return a text as a part of a file's name that no system misreads."""
-    return _ODD.sub("_", text).strip(".") or "_"
+    return _UNSAFE_CHARACTERS.sub("_", text).strip(".") or "_"
 
 
-def zipped(made: Sequence[Made]) -> bytes:
+def zip_statements(files: Sequence[StatementPdf]) -> bytes:
     """Return files as one archive; PDFs are compressed already."""
     raw = BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as archive:
-        for each in made:
+        for each in files:
             archive.writestr(each.name, each.content)
     return raw.getvalue()

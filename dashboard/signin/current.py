@@ -18,13 +18,13 @@ THIS_MACHINE: Final = Viewer(every_site=True, role=Role.LANDLORD, name="this mac
 
 def current_viewer() -> Viewer | None:
     """Return who looks, or None for somebody who is not, or no longer, signed in."""
-    given = settings()
-    if given.without_sign_in:
+    current_settings = settings()
+    if current_settings.without_sign_in:
         return THIS_MACHINE
     token = SESSIONS.token(session_cookie())
     if token is not None:
-        return viewer_of_token(given, token)
-    return _through_provider(given)
+        return viewer_of_token(current_settings, token)
+    return _through_provider(current_settings)
 
 
 def session_cookie() -> str | None:
@@ -39,9 +39,9 @@ def provider_claims() -> Mapping[str, object]:
     return cast("Mapping[str, object]", st.user.to_dict())
 
 
-def _through_provider(given: Settings) -> Viewer | None:
+def _through_provider(current_settings: Settings) -> Viewer | None:
     """Return the person whom the provider names, if the file of people knows them."""
-    if given.people is None:
+    if current_settings.people is None:
         return None
     claims = provider_claims()
-    return viewer_of_claims(given.people, claims) if claims else None
+    return viewer_of_claims(current_settings.people, claims) if claims else None

@@ -8,11 +8,11 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.settings import settings
-from dashboard.signin.routes import SIGN_IN, SIGN_OUT, SINGLE_SIGN_ON, where_to_sign_in
+from dashboard.signin.routes import SIGN_IN, SIGN_OUT, SINGLE_SIGN_ON, sign_in_url
 from dashboard.signin.sessions import COOKIE, SESSIONS
 
 PROVIDER_COOKIE: Final = "_streamlit_user"
-FREE: Final = (
+PUBLIC_PATHS: Final = (
     SIGN_IN,
     SIGN_OUT,
     SINGLE_SIGN_ON,
@@ -24,13 +24,13 @@ FREE: Final = (
     "oauth2callback",
 )
 """First parts of addresses that need no session: pages hold no data before their WebSocket is known."""
-SECURITY: Final = {
+SECURITY_HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 
 
-def frames() -> str:
+def frame_ancestors() -> str:
     """Return who may show the dashboard in a frame.
 
     ``'self'`` lets Home Assistant's ingress show it as a panel, because that is of the same origin.
@@ -38,7 +38,7 @@ def frames() -> str:
     return " ".join(("frame-ancestors 'self'", *settings().framed_by))
 
 
-class Gate:
+class SignInMiddleware:
     """ASGI middleware around the whole dashboard."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -49,13 +49,15 @@ class Gate:
         """Lead a stranger who navigates to the form; let everything else through."""
         if scope["type"] == "http" and _is_stranger(scope):
             connection = HTTPConnection(scope)
-            target = where_to_sign_in(connection.url.path, connection.url.query)
+            target = sign_in_url(connection.url.path, connection.url.query)
             await RedirectResponse(target, 303, {"Cache-Control": "no-store"})(scope, receive, send)
             return
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY | {"Content-Security-Policy": frames()})
+                MutableHeaders(scope=message).update(
+                    SECURITY_HEADERS | {"Content-Security-Policy": frame_ancestors()}
+                )
             await send(message)
 
         await self._app(scope, receive, guarded)
@@ -64,7 +66,11 @@ class Gate:
 def _is_stranger(scope: Scope) -> bool:
     """Return whether somebody without a session opens a page in the browser."""
     first = scope["path"].strip("/").partition("/")[0]
-    if scope["method"] != "GET" or first in FREE or "text/html" not in Headers(scope=scope).get("accept", ""):
+    if (
+        scope["method"] != "GET"
+        or first in PUBLIC_PATHS
+        or "text/html" not in Headers(scope=scope).get("accept", "")
+    ):
         return False
     cookies = HTTPConnection(scope).cookies
     through_provider = settings().people is not None and PROVIDER_COOKIE in cookies

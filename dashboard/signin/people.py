@@ -28,7 +28,7 @@ class Person:
     viewer: Viewer
     token_file: Path | None
 
-    def is_of(self, claims: Mapping[str, object]) -> bool:
+    def matches(self, claims: Mapping[str, object]) -> bool:
         """Return whether the provider speaks of this person; an e-mail counts only where it is verified."""
         if self.subject is not None:
             return claims.get("sub") == self.subject
@@ -40,7 +40,7 @@ def viewer_of_claims(file: Path, claims: Mapping[str, object]) -> Viewer | None:
     """Return the person whom the provider names, as the file has it now; None for a stranger."""
     stamp = file.stat()
     for person in _people(file, stamp.st_mtime_ns, stamp.st_size):
-        if person.is_of(claims):
+        if person.matches(claims):
             return _with_token(person)
     return None
 
@@ -73,42 +73,42 @@ def _people(file: Path, changed: int, size: int) -> tuple[Person, ...]:  # noqa:
     return tuple(_person(file, number, each) for number, each in enumerate(listed, 1))
 
 
-def _person(file: Path, number: int, told: Mapping[str, object]) -> Person:
+def _person(file: Path, number: int, entry: Mapping[str, object]) -> Person:
     """Return one person of the file."""
     where = f"{file}: person {number}"
-    if unknown := sorted(set(told) - KEYS):
+    if unknown := sorted(set(entry) - KEYS):
         raise PeopleError(f"{where}: {unknown[0]!r} is unknown; known are {', '.join(sorted(KEYS))}")
-    if ("email" in told) == ("subject" in told):
+    if ("email" in entry) == ("subject" in entry):
         raise PeopleError(f"{where}: give either email or subject")
-    role = ROLES.get(str(told.get("role")))
+    role = ROLES.get(str(entry.get("role")))
     if role is None:
-        raise PeopleError(f"{where}: role {told.get('role')!r}; give landlord, caretaker or tenant")
-    sites, accounts = _ids(where, told, "sites"), _ids(where, told, "accounts")
+        raise PeopleError(f"{where}: role {entry.get('role')!r}; give landlord, caretaker or tenant")
+    sites, accounts = _ids(where, entry, "sites"), _ids(where, entry, "accounts")
     if role is Role.TENANT and (sites or not accounts):
         raise PeopleError(f"{where}: a tenant has accounts and no sites")
     if role is not Role.TENANT and (accounts or not sites):
         raise PeopleError(f'{where}: a {role} has sites, such as ["*"] for all, and no accounts')
-    email = str(told["email"]).casefold() if "email" in told else None
+    email = str(entry["email"]).casefold() if "email" in entry else None
     every = EVERY_SITE in sites
     viewer = Viewer(
         every_site=every,
         sites=() if every else sites,
         accounts=accounts,
         role=role,
-        name=str(told.get("name") or told.get("email") or told.get("subject")),
+        name=str(entry.get("name") or entry.get("email") or entry.get("subject")),
     )
-    token = told.get("token_file")
+    token = entry.get("token_file")
     return Person(
         email=email,
-        subject=str(told["subject"]) if "subject" in told else None,
+        subject=str(entry["subject"]) if "subject" in entry else None,
         viewer=viewer,
         token_file=None if token is None else file.parent / str(token),
     )
 
 
-def _ids(where: str, told: Mapping[str, object], key: str) -> tuple[str, ...]:
+def _ids(where: str, entry: Mapping[str, object], key: str) -> tuple[str, ...]:
     """Return a list of ids."""
-    listed = told.get(key, [])
+    listed = entry.get(key, [])
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
         raise PeopleError(f'{where}: {key} is a list of ids, such as ["flat-1"]')
     return tuple(cast("list[str]", listed))

@@ -43,18 +43,18 @@ async def sign_in(request: Request) -> Response:
         return _form("", _("That is too long for a token."), 413)
     async with request.form(max_files=0, max_fields=4) as form:
         token, wanted = str(form.get("token", "")).strip(), str(form.get("next", ""))
-    if SESSIONS.too_many_wrong():
+    if SESSIONS.is_rate_limited():
         return _form(wanted, _("Too many wrong tokens were tried. Wait a minute."), 429)
-    given = settings()
-    if await to_thread.run_sync(viewer_of_token, given, token) is None:
-        SESSIONS.wrong()
-        told = _("This token is unknown, expired or revoked, or the bridge that made it is not here.")
-        return _form(wanted, told, 403)
-    response = RedirectResponse(f"./{_safe(wanted)}", 303, _HEADERS)
+    current_settings = settings()
+    if await to_thread.run_sync(viewer_of_token, current_settings, token) is None:
+        SESSIONS.count_wrong_token()
+        message = _("This token is unknown, expired or revoked, or the bridge that made it is not here.")
+        return _form(wanted, message, 403)
+    response = RedirectResponse(f"./{_safe_target(wanted)}", 303, _HEADERS)
     response.set_cookie(
         COOKIE,
-        SESSIONS.begin(token, given.session_hours),
-        max_age=given.session_hours * 3600,
+        SESSIONS.begin(token, current_settings.session_hours),
+        max_age=current_settings.session_hours * 3600,
         path=None,
         secure=_is_https(request),
         httponly=True,
@@ -72,28 +72,28 @@ async def sign_out(request: Request) -> Response:
 
 def _form(wanted: str, problem: str = "", status: int = 200) -> Response:
     """Return the form, with what was wrong."""
-    given = settings()
-    told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    current_settings = settings()
+    problem_html = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     other = ""
-    if given.people is not None:
+    if current_settings.people is not None:
         other = f'<p class="other"><a href="./{SINGLE_SIGN_ON}">{escape(_("Use single sign-on"))}</a></p>'
     words = {
-        "language": given.language,
+        "language": current_settings.language,
         "title": _("Prepaid electricity"),
         "lead": _("Sign in with the token that your landlord gave you."),
         "label": _("Token"),
         "button": _("Sign in"),
         "hint": _("The landlord makes one with: {command}", command=MAKING_ONE),
-        "next": _safe(wanted),
+        "next": _safe_target(wanted),
     }
     page = _PAGE
     for name, text in words.items():
         page = page.replace(f"{{{{{name}}}}}", escape(text, quote=True))
-    page = page.replace("{{problem}}", told).replace("{{other}}", other)
+    page = page.replace("{{problem}}", problem_html).replace("{{other}}", other)
     return HTMLResponse(page, status, _HEADERS)
 
 
-def _safe(wanted: str) -> str:
+def _safe_target(wanted: str) -> str:
     """Return a page of this dashboard, or nothing: never another site."""
     return wanted if _NEXT.fullmatch(wanted) else ""
 
@@ -109,9 +109,9 @@ def _is_https(request: Request) -> bool:
     return (request.headers.get("x-forwarded-proto") or request.url.scheme) == "https"
 
 
-def where_to_sign_in(path: str, query: str) -> str:
+def sign_in_url(path: str, query: str) -> str:
     """Return the address of the form that leads back to a page."""
-    wanted = _safe(f"{path.strip('/')}{f'?{query}' if query else ''}")
+    wanted = _safe_target(f"{path.strip('/')}{f'?{query}' if query else ''}")
     return f"./{SIGN_IN}?next={quote(wanted, safe='')}" if wanted else f"./{SIGN_IN}"
 
 

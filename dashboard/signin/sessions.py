@@ -8,7 +8,7 @@ import time
 from typing import Final
 
 COOKIE: Final = "prepaid_dashboard"
-MOST_SESSIONS: Final = 10_000
+MAX_SESSIONS: Final = 10_000
 WRONG_PER_MINUTE: Final = 20
 MINUTE_S: Final = 60.0
 
@@ -37,7 +37,7 @@ class Sessions:
         name = secrets.token_urlsafe(32)
         with self._lock:
             self._open = {each: one for each, one in self._open.items() if one.ends > now}
-            while len(self._open) >= MOST_SESSIONS:
+            while len(self._open) >= MAX_SESSIONS:
                 self._open.pop(next(iter(self._open)))
             self._open[name] = Session(token, now + hours * 3600)
         return name
@@ -57,14 +57,14 @@ class Sessions:
         with self._lock:
             self._open.pop(cookie or "", None)
 
-    def too_many_wrong(self) -> bool:
+    def is_rate_limited(self) -> bool:
         """Return whether wrong tokens come too fast."""
         now = self.clock()
         with self._lock:
             self._wrong = [at for at in self._wrong if now - at < MINUTE_S]
             return len(self._wrong) >= WRONG_PER_MINUTE
 
-    def wrong(self) -> None:
+    def count_wrong_token(self) -> None:
         """Count a wrong token."""
         with self._lock:
             self._wrong.append(self.clock())

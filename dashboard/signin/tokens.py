@@ -5,14 +5,14 @@ import time
 from typing import Final, cast
 
 from dashboard.access import Viewer
-from dashboard.bridge import BridgeDownError, RefusedError, bridge_of
-from dashboard.data.snapshot import SourceError, locate
+from dashboard.bridge import BridgeDownError, RefusedError, bridge_client
+from dashboard.data.snapshot import SnapshotError, locate
 from dashboard.settings import Settings
 from meter_bridge.engine.access.tokens import PREFIX, StoredToken, authenticate
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage.columns import AdbcError, columns_of
 
-ASK_S: Final = 2.0
+BRIDGE_TIMEOUT_S: Final = 2.0
 MAX_TOKEN_CHARACTERS: Final = 256
 PEOPLE: Final = frozenset({Role.LANDLORD, Role.CARETAKER, Role.TENANT})
 _QUERY: Final = """
@@ -20,22 +20,22 @@ _QUERY: Final = """
     FROM token WHERE id = $1"""
 
 
-def viewer_of_token(given: Settings, token: str) -> Viewer | None:
+def viewer_of_token(current_settings: Settings, token: str) -> Viewer | None:
     """Return whom a token speaks for now; None where it is unknown, expired, revoked or a device's."""
     if not token.startswith(f"{PREFIX}_") or len(token) > MAX_TOKEN_CHARACTERS or not token.isascii():
         return None
     try:
-        told = bridge_of(given, ASK_S).get(token, "me").json()
+        identity = bridge_client(current_settings, BRIDGE_TIMEOUT_S).get(token, "me").json()
     except RefusedError:
         return None
     except BridgeDownError:
-        return _from_database(given, token)
+        return _from_database(current_settings, token)
     return _viewer(
         token,
-        Role(str(told["role"])),
-        str(told["name"]),
-        None if told["sites"] is None else tuple(cast("list[str]", told["sites"])),
-        tuple(cast("list[str]", told["accounts"] or [])),
+        Role(str(identity["role"])),
+        str(identity["name"]),
+        None if identity["sites"] is None else tuple(cast("list[str]", identity["sites"])),
+        tuple(cast("list[str]", identity["accounts"] or [])),
     )
 
 
@@ -56,13 +56,13 @@ def _viewer(
     )
 
 
-def _from_database(given: Settings, token: str) -> Viewer | None:
+def _from_database(current_settings: Settings, token: str) -> Viewer | None:
     """Return whom a token speaks for by the hashed tokens of the database, which is only read."""
     token_id = token.split("_", 2)[1]
     try:
-        with columns_of(locate(given.data, given.database)) as columns:
+        with columns_of(locate(current_settings.data, current_settings.database)) as columns:
             rows = columns.table(_QUERY, (token_id,)).to_pylist()
-    except AdbcError, SourceError:
+    except AdbcError, SnapshotError:
         return None
     stored = {row["id"]: _stored(row) for row in rows}
     actor = authenticate(stored, token, int(time.time() * 1000))

@@ -11,7 +11,7 @@ from babel import Locale
 
 from dashboard.settings import settings
 from dashboard.text.translate import _, figures, ngettext
-from meter_bridge.core.forecast.prediction_interval import MOST_DAYS
+from meter_bridge.core.forecast.prediction_interval import MAX_FORECAST_DAYS
 from meter_bridge.core.money import minor_digits, to_decimal
 from meter_bridge.text.formats import SPACE
 from meter_bridge.text.languages import ENGLISH, locale_of, supported
@@ -82,8 +82,8 @@ def days(left: float | None) -> str:
     """Return how long credit lasts, no more exact than it is known."""
     if left is None:
         return _("not yet known")
-    if left > MOST_DAYS:
-        return _("over {number} days", number=MOST_DAYS).replace(" ", SPACE)
+    if left > MAX_FORECAST_DAYS:
+        return _("over {number} days", number=MAX_FORECAST_DAYS).replace(" ", SPACE)
     if left <= 0:
         return ngettext("{number} day", "{number} days", 0).replace(" ", SPACE)
     if left < 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboard.text.translate import _
+from meter_bridge.devices.registry import families
 from meter_bridge.text.marks import N_
 
 
@@ -117,10 +118,9 @@ MADE_OF_NAMES: Final = (
     *(N_("Last top-up"), N_("14 days"), N_("overdrawn"), N_("this machine")),
 )
 """What pages put together of names in code and in tariffs."""
-FAMILIES: Final = {"tasmota": "Tasmota", "shelly": "Shelly", "zigbee2mqtt": "Zigbee2MQTT"}
 
 
-def supply_word(state: str | None) -> Label:
+def supply_label(state: str | None) -> Label:
     """Return the word of a supply state."""
     return SUPPLY.get(state or "", UNKNOWN)
 
@@ -130,12 +130,12 @@ def reason_text(reason: str | None) -> str:
     return _(REASONS.get(reason or "", spelled(reason or "")))
 
 
-def alert_word(kind: str) -> Label:
+def alert_label(kind: str) -> Label:
     """Return the word of an alert, also of a kind that is newer than this dashboard."""
     return ALERTS.get(kind) or Label(spelled(kind).capitalize(), "notifications", "amber")
 
 
-def proof_word(proof: str) -> Label:
+def proof_label(proof: str) -> Label:
     """Return how far a relay is proven to be where it should."""
     return PROOFS.get(proof, UNKNOWN)
 
@@ -145,14 +145,15 @@ def outcome_text(outcome: str) -> str:
     return _(OUTCOMES.get(outcome, spelled(outcome))) if outcome else _("waiting")
 
 
-def split_word(part: str) -> str:
+def split_label(part: str) -> str:
     """Return where a part of a payment went."""
     return _(SPLITS.get(part, spelled(part)))
 
 
 def family_name(family: str) -> str:
     """Return a meter family as its makers write it."""
-    return FAMILIES.get(family, spelled(family).capitalize())
+    known = families().get(family)
+    return spelled(family).capitalize() if known is None else known.title
 
 
 def spelled(name: str) -> str:
@@ -160,7 +161,7 @@ def spelled(name: str) -> str:
     return name.replace("_", " ")
 
 
-def told_apart[T](things: Iterable[T], label: Callable[[T], str]) -> dict[T, str]:
+def unique_labels[T](things: Iterable[T], label: Callable[[T], str]) -> dict[T, str]:
     """Return a label for each thing, no two the same: a choice is known by what it is called."""
     labels: dict[T, str] = {}
     met: Counter[str] = Counter()

@@ -21,10 +21,10 @@ class Cell:
     """A phone shows its column's name above it, as it does with numbers."""
 
 
-def chip(word: Label, detail: str = "") -> str:
+def chip(label: Label, detail: str = "") -> str:
     """Return a state as a word with its icon."""
-    text = f"{word.said} {detail}".strip()
-    return f'<span class="pm-chip pm-{word.tone}">{icon(word.icon)}{escape(text)}</span>'
+    text = f"{label.said} {detail}".strip()
+    return f'<span class="pm-chip pm-{label.tone}">{icon(label.icon)}{escape(text)}</span>'
 
 
 def icon(name: str) -> str:
@@ -32,7 +32,7 @@ def icon(name: str) -> str:
     return f'<span class="pm-icon" aria-hidden="true" translate="no">{escape(name)}</span>'
 
 
-def soft(text: str) -> str:
+def muted(text: str) -> str:
     """Return a secondary line."""
     return f'<span class="pm-soft">{escape(text)}</span>'
 
@@ -73,19 +73,19 @@ def _row(headers: Sequence[str], row: Sequence[Cell]) -> str:
     return "".join(cells)
 
 
-def spark(values: Sequence[float], title: str) -> str:
+def sparkline(values: Sequence[float], title: str) -> str:
     """Return small bars of the last days, with what they say as their title; nothing for fewer than two."""
     if len(values) < 2 or max(values) <= 0:  # noqa: PLR2004 - a line has two ends
         return ""
     top = max(values)
     bars = "".join(f'<i style="height:{max(value, 0) * 100 / top:.0f}%"></i>' for value in values)
-    told = escape(title, quote=True)
-    return f'<span class="pm-spark" role="img" aria-label="{told}" title="{told}">{bars}</span>'
+    title_text = escape(title, quote=True)
+    return f'<span class="pm-spark" role="img" aria-label="{title_text}" title="{title_text}">{bars}</span>'
 
 
 def page_title(name: str, detail: str, chips: str = "") -> str:
     """Return a page's heading with a secondary line."""
-    heading = f"<h1>{escape(name)}</h1>{chips}{soft(detail) if detail else ''}"
+    heading = f"<h1>{escape(name)}</h1>{chips}{muted(detail) if detail else ''}"
     return f'<div class="pm-page-title">{heading}</div>'
 
 

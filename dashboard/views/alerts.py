@@ -8,25 +8,25 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
-from dashboard.actions.asking import KINDS
-from dashboard.actions.dialog import offer
+from dashboard.actions.asking import ACTION_KINDS
+from dashboard.actions.dialog import show_action_button
 from dashboard.data.scope import Scope
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import freshness, no_units, show_page
+from dashboard.parts.page import show_no_units, show_page, show_staleness
 from dashboard.parts.paged import show_paged
-from dashboard.queries.alerts import Alert, Command, Relay, alerts, commands, relays
-from dashboard.queries.places import places
+from dashboard.queries.alerts import Alert, Command, RelayState, alerts, commands, relays
+from dashboard.queries.places import unit_names
 from dashboard.text.formatting import ago, short_moment
 from dashboard.text.labels import (
     NEVER_ASKED,
     POSITIONS,
-    alert_word,
+    alert_label,
     outcome_text,
-    proof_word,
+    proof_label,
     reason_text,
-    told_apart,
+    unique_labels,
 )
-from dashboard.text.markup import Cell, chip, page_title, soft, unit_link
+from dashboard.text.markup import Cell, chip, muted, page_title, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -44,8 +44,8 @@ def show() -> None:
 
 def _alerts(opened: Warehouse, viewer: Viewer) -> None:
     """Show open alerts, then relays, then history."""
-    known = opened.once(places, viewer)
-    every = opened.once(alerts, viewer)
+    known = opened.cached(unit_names, viewer)
+    every = opened.cached(alerts, viewer)
     now_open = [alert for alert in every if alert.closed_at is None]
     st.html(
         page_title(
@@ -53,12 +53,12 @@ def _alerts(opened: Warehouse, viewer: Viewer) -> None:
         )
     )
     if not known:
-        no_units()
+        show_no_units()
         return
-    freshness(opened, known[0].time_zone)
+    show_staleness(opened, known[0].time_zone)
     _open(now_open, viewer, opened.as_of or 0)
-    _relays(opened.once(relays, viewer))
-    _history([alert for alert in every if alert.closed_at is not None], opened.once(commands, viewer))
+    _relays(opened.cached(relays, viewer))
+    _history([alert for alert in every if alert.closed_at is not None], opened.cached(commands, viewer))
 
 
 def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
@@ -72,7 +72,7 @@ def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
         wanted = st.pills(
             _("Kind"),
             kinds,
-            format_func=lambda kind: alert_word(kind).said,
+            format_func=lambda kind: alert_label(kind).said,
             key="alert kind",
             label_visibility="collapsed",
         )
@@ -90,11 +90,11 @@ def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
 
 def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
     """Let the person acknowledge one of the alerts that are shown."""
-    if not waiting or viewer.token is None or viewer.role not in KINDS["acknowledge"].roles:
+    if not waiting or viewer.token is None or viewer.role not in ACTION_KINDS["acknowledge"].roles:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         known = {alert.id: alert for alert in waiting}
-        labels = told_apart(known, lambda each: _short(known[each]))
+        labels = unique_labels(known, lambda each: _alert_text(known[each]))
         wanted = st.selectbox(
             _("Acknowledge"),
             list(known),
@@ -104,28 +104,28 @@ def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
         )
         chosen = known.get(wanted or "")
         if chosen is not None:
-            offer(
+            show_action_button(
                 viewer,
                 "acknowledge",
-                lambda: Action("acknowledge", chosen.id, _short(chosen)),
+                lambda: Action("acknowledge", chosen.id, _alert_text(chosen)),
                 key="acknowledge",
             )
 
 
-def _short(alert: Alert) -> str:
+def _alert_text(alert: Alert) -> str:
     """Return an alert in a few words."""
-    return " · ".join(part for part in (alert_word(alert.kind).said, alert.name or alert.site_name) if part)
+    return " · ".join(part for part in (alert_label(alert.kind).said, alert.name or alert.site_name) if part)
 
 
 def _open_row(alert: Alert, now: int) -> list[Cell]:
     """Return an open alert."""
     seen = (
-        soft(_("acknowledged by {name}", name=alert.acknowledged_by or "?"))
+        muted(_("acknowledged by {name}", name=alert.acknowledged_by or "?"))
         if alert.acknowledged_at is not None
         else ""
     )
     return [
-        Cell(f"{chip(alert_word(alert.kind))}{soft(alert.message)}"),
+        Cell(f"{chip(alert_label(alert.kind))}{muted(alert.message)}"),
         Cell(_where(alert)),
         Cell(f"{ago(alert.opened_at, now)}{seen}", number=True),
     ]
@@ -133,10 +133,10 @@ def _open_row(alert: Alert, now: int) -> list[Cell]:
 
 def _where(alert: Alert) -> str:
     """Return the unit of an alert, or that it is about more than one."""
-    return unit_link(alert.account_id, alert.name) if alert.name else soft(_("whole site"))
+    return unit_link(alert.account_id, alert.name) if alert.name else muted(_("whole site"))
 
 
-def _relays(every: Sequence[Relay]) -> None:
+def _relays(every: Sequence[RelayState]) -> None:
     """Show where relays are asked to be, say that they are, and are proven to be."""
     with st.container(border=True):
         st.subheader(_("Relays"), anchor=False)
@@ -144,9 +144,9 @@ def _relays(every: Sequence[Relay]) -> None:
             st.caption(_("No relay has been switched yet."))
             return
         proven = sum(relay.proof in {"confirmed", "no_load"} for relay in every)
-        asked = sum(bool(relay.requested) for relay in every)
+        requested = sum(bool(relay.requested) for relay in every)
         st.caption(
-            _("{proven} of {all} are proven to be in the requested position.", proven=proven, all=asked)
+            _("{proven} of {all} are proven to be in the requested position.", proven=proven, all=requested)
         )
         show_paged(
             every,
@@ -158,25 +158,25 @@ def _relays(every: Sequence[Relay]) -> None:
         )
 
 
-def _relay_row(relay: Relay) -> list[Cell]:
+def _relay_row(relay: RelayState) -> list[Cell]:
     """Return a relay with its three states."""
     return [
-        Cell(f"{unit_link(relay.account_id, relay.name)}{soft(relay.meter_name)}"),
+        Cell(f"{unit_link(relay.account_id, relay.name)}{muted(relay.meter_name)}"),
         Cell(
             _position(relay.requested, relay.requested_at, relay.time_zone)
             if relay.requested
-            else soft(_("nothing")),
+            else muted(_("nothing")),
             labelled=True,
         ),
         Cell(_position(relay.reported, relay.reported_at, relay.time_zone), labelled=True),
-        Cell(chip(proof_word(relay.proof) if relay.requested else NEVER_ASKED)),
+        Cell(chip(proof_label(relay.proof) if relay.requested else NEVER_ASKED)),
     ]
 
 
 def _position(position: str, at: int | None, zone: str) -> str:
     """Return a position with when it was asked for or said."""
-    told = _(POSITIONS.get(position, "not known"))
-    return told + (soft(short_moment(at, zone)) if at is not None else "")
+    text = _(POSITIONS.get(position, "not known"))
+    return text + (muted(short_moment(at, zone)) if at is not None else "")
 
 
 def _history(closed: Sequence[Alert], sent: Sequence[Command]) -> None:
@@ -214,10 +214,10 @@ def _closed_row(alert: Alert) -> list[Cell]:
     """Return an alert that is over."""
     until = short_moment(alert.closed_at or 0, alert.time_zone)
     return [
-        Cell(chip(alert_word(alert.kind))),
+        Cell(chip(alert_label(alert.kind))),
         Cell(_where(alert)),
         Cell(
-            f"{short_moment(alert.opened_at, alert.time_zone)}{soft(_('until {when}', when=until))}",
+            f"{short_moment(alert.opened_at, alert.time_zone)}{muted(_('until {when}', when=until))}",
             number=True,
         ),
     ]
@@ -227,9 +227,9 @@ def _command_row(command: Command) -> list[Cell]:
     """Return a command with its reason and what became of it."""
     return [
         Cell(unit_link(command.account_id, command.name)),
-        Cell(f"{_(POSITIONS.get(command.position, command.position))}{soft(reason_text(command.reason))}"),
+        Cell(f"{_(POSITIONS.get(command.position, command.position))}{muted(reason_text(command.reason))}"),
         Cell(
-            f"{short_moment(command.created_at, command.time_zone)}{soft(outcome_text(command.outcome))}",
+            f"{short_moment(command.created_at, command.time_zone)}{muted(outcome_text(command.outcome))}",
             number=True,
         ),
     ]

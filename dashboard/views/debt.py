@@ -10,14 +10,14 @@ from dashboard.charts.ageing import AGES, ageing
 from dashboard.data.scope import Scope
 from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.exports.debts import debts_table
-from dashboard.exports.offer import offer_table
+from dashboard.exports.offer import show_downloads
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, freshness, no_units, palette, show_page
+from dashboard.parts.page import draw, palette, show_no_units, show_page, show_staleness
 from dashboard.parts.paged import show_paged
 from dashboard.queries.debts import Debtor, debtors, recovered
-from dashboard.queries.places import places
+from dashboard.queries.places import unit_names
 from dashboard.text.formatting import ago, count, day, money, percent
-from dashboard.text.markup import Cell, page_title, soft, unit_link
+from dashboard.text.markup import Cell, muted, page_title, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.core.ledger.debt import PPM, Debt
 from meter_bridge.text.marks import N_
@@ -39,20 +39,20 @@ def show() -> None:
 
 def _debt(opened: Warehouse, viewer: Viewer) -> None:
     """Show sums and ages, then every debtor, then what is out as emergency credit."""
-    known = opened.once(places, viewer)
-    owing = opened.once(debtors, viewer)
+    known = opened.cached(unit_names, viewer)
+    owing = opened.cached(debtors, viewer)
     st.html(
         page_title(_("Debt and arrears"), ngettext("{number} unit owes", "{number} units owe", len(owing)))
     )
     if not known:
-        no_units()
+        show_no_units()
         return
-    freshness(opened, known[0].time_zone)
+    show_staleness(opened, known[0].time_zone)
     if not owing:
         st.success(_("Nobody owes anything."), icon=":material/check_circle:")
         return
     now = opened.as_of or 0
-    back = opened.once(recovered, viewer, RECOVERED_DAYS)
+    back = opened.cached(recovered, viewer, RECOVERED_DAYS)
     for currency in sorted({each.currency for each in owing}):
         mine = [each for each in owing if each.currency == currency]
         show_figures(_figures(mine, currency, back))
@@ -108,18 +108,18 @@ def _debtors(owing: Sequence[Debtor], now: int) -> None:
             key="debtors",
             caption=_("Debtors"),
         )
-        offer_table("debts", lambda: debts_table(owing, now), _("All as a file"))
+        show_downloads("debts", lambda: debts_table(owing, now), _("All as a file"))
 
 
 def _debtor(each: Debtor, now: int) -> list[Cell]:
     """Return a debtor's cells."""
     who = " · ".join(part for part in (each.customer, each.site_name) if part)
-    paid = soft(_("never")) if each.paid_at is None else ago(each.paid_at, now)
+    paid = muted(_("never")) if each.paid_at is None else ago(each.paid_at, now)
     return [
-        Cell(f"{unit_link(each.account_id, each.name)}{soft(who)}"),
-        Cell(f"{money(each.owed, each.currency)}{soft(_kinds(each))}", number=True),
+        Cell(f"{unit_link(each.account_id, each.name)}{muted(who)}"),
+        Cell(f"{money(each.owed, each.currency)}{muted(_kinds(each))}", number=True),
         *(
-            Cell(money(amount, each.currency) if amount else soft("–"), number=True)
+            Cell(money(amount, each.currency) if amount else muted("–"), number=True)
             for amount in each.ages(now)
         ),
         Cell(paid, number=True),
@@ -165,14 +165,14 @@ def _plan(each: Debtor, plan: Debt, now: int) -> list[Cell]:
     """Return the cells of a debt's plan."""
     left = _left(each, plan)
     return [
-        Cell(f"{unit_link(each.account_id, each.name)}{soft(plan.description)}"),
+        Cell(f"{unit_link(each.account_id, each.name)}{muted(plan.description)}"),
         Cell(money(left, each.currency), number=True),
-        Cell(_how(each, plan)),
-        Cell(_over(each, plan, left, now), number=True),
+        Cell(_recovery_text(each, plan)),
+        Cell(_paid_off_text(each, plan, left, now), number=True),
     ]
 
 
-def _how(each: Debtor, plan: Debt) -> str:
+def _recovery_text(each: Debtor, plan: Debt) -> str:
     """Return how a debt comes back."""
     ways = []
     if plan.rate:
@@ -181,19 +181,19 @@ def _how(each: Debtor, plan: Debt) -> str:
         ways.append(_("{share} of each top-up", share=percent(plan.percent_ppm / PPM)))
     due = ""
     if plan.rate and plan.due:
-        due = soft(_("next on {day}", day=day(local_date(plan.due, each.time_zone))))
+        due = muted(_("next on {day}", day=day(local_date(plan.due, each.time_zone))))
     return (", ".join(ways) or _("no plan: nothing is recovered")) + due
 
 
-def _over(each: Debtor, plan: Debt, left: int, now: int) -> str:
+def _paid_off_text(each: Debtor, plan: Debt, left: int, now: int) -> str:
     """Return after how many instalments a debt is over, out of instalments alone."""
     if not plan.rate:
-        return soft(_("with top-ups"))
+        return muted(_("with top-ups"))
     many = -(-left // plan.rate)
     days = {"day": 1, "week": 7, "month": 30}[str(plan.every)] * many
     until = local_date((plan.due or now) + (days - 1) * 24 * 3_600_000, each.time_zone)
     instalments = ngettext("{number} instalment", "{number} instalments", many)
-    return f"{instalments}{soft(_('by {day}', day=day(until)))}"
+    return f"{instalments}{muted(_('by {day}', day=day(until)))}"
 
 
 def _emergency(owing: Sequence[Debtor], now: int) -> None:
@@ -206,9 +206,9 @@ def _emergency(owing: Sequence[Debtor], now: int) -> None:
         show_paged(
             sorted(owing, key=lambda each: (each.currency, -each.emergency)),
             lambda each: [
-                Cell(f"{unit_link(each.account_id, each.name)}{soft(each.customer)}"),
+                Cell(f"{unit_link(each.account_id, each.name)}{muted(each.customer)}"),
                 Cell(money(each.emergency, each.currency), number=True),
-                Cell(soft(_("never")) if each.paid_at is None else ago(each.paid_at, now), number=True),
+                Cell(muted(_("never")) if each.paid_at is None else ago(each.paid_at, now), number=True),
             ],
             (N_("Unit"), N_("Outstanding"), N_("Last payment")),
             key="emergency",

@@ -11,23 +11,23 @@ from dashboard.access import Viewer
 from dashboard.charts.energy_balance import balance_by_day, balance_by_hour, energy_flow
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, freshness, next_step, no_units, palette, show_page
+from dashboard.parts.page import draw, palette, show_next_step, show_no_units, show_page, show_staleness
 from dashboard.parts.paged import show_paged
 from dashboard.parts.period import choose_period
 from dashboard.queries.daily import newest_day
 from dashboard.queries.energy_balance import (
     DayBalance,
-    Fallen,
     Member,
+    UsageDrop,
     balance_days,
     balance_hours,
-    fallen,
     members,
+    usage_drops,
 )
-from dashboard.queries.places import Place, places
+from dashboard.queries.places import UnitName, unit_names
 from dashboard.text.formatting import day, kwh, money, percent
-from dashboard.text.labels import alert_word, supply_word, told_apart
-from dashboard.text.markup import Cell, chip, page_title, soft, unit_link
+from dashboard.text.labels import alert_label, supply_label, unique_labels
+from dashboard.text.markup import Cell, chip, muted, page_title, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -50,25 +50,25 @@ def show() -> None:
 def _balance(opened: Warehouse, viewer: Viewer) -> None:
     """Show the balance of the site and time that are chosen."""
     st.html(page_title(_("Energy balance"), _("the building's meter against the sum of its units")))
-    known = opened.once(places, viewer)
-    today = opened.once(newest_day, viewer)
+    known = opened.cached(unit_names, viewer)
+    today = opened.cached(newest_day, viewer)
     if not known or today is None:
-        no_units()
+        show_no_units()
         return
-    freshness(opened, known[0].time_zone)
+    show_staleness(opened, known[0].time_zone)
     first_column, second_column, third_column = st.columns(3)
     with first_column:
         site = _choose_site(known)
     with third_column:
         first, last = choose_period().between(today)
-    every = opened.once(members, viewer, site.site_id, first, last)
+    every = opened.cached(members, viewer, site.site_id, first, last)
     with second_column:
         building = _choose_building(every, site.site_id)
     if building is None:
-        next_step(_("Which meter is the building's?"), "", _(HOW), "electric_meter")
+        show_next_step(_("Which meter is the building's?"), "", _(HOW), "electric_meter")
         return
     units = [each for each in every if each.account_id != building.account_id]
-    days = opened.once(balance_days, viewer, site.site_id, building.account_id, first, last)
+    days = opened.cached(balance_days, viewer, site.site_id, building.account_id, first, last)
     _figures(days, units, site.currency)
     with st.container(border=True):
         st.subheader(_("Day by day, kWh"), anchor=False)
@@ -78,18 +78,18 @@ def _balance(opened: Warehouse, viewer: Viewer) -> None:
         st.subheader(_("When it is missing, kWh per hour"), anchor=False)
         begin = first if len(units) < MANY_UNITS else max(first, last - WEEK)
         st.caption(_("Average of the days since {day}.", day=day(begin)))
-        hours = opened.once(balance_hours, viewer, site.site_id, building.account_id, begin, last)
+        hours = opened.cached(balance_hours, viewer, site.site_id, building.account_id, begin, last)
         draw(balance_by_hour(hours, palette()), "balance by hour")
     with right.container(border=True, height="stretch"):
         st.subheader(_("Where it goes"), anchor=False)
         draw(energy_flow(building.wh or 0, units, palette()), "energy flow")
-    _worth_a_look(opened.once(fallen, viewer, site.site_id, building.account_id, today))
+    _show_usage_drops(opened.cached(usage_drops, viewer, site.site_id, building.account_id, today))
 
 
-def _choose_site(known: Sequence[Place]) -> Place:
+def _choose_site(known: Sequence[UnitName]) -> UnitName:
     """Let the person choose a site, if there are several."""
     sites = {place.site_id: place for place in known}
-    labels = told_apart(sites, lambda each: sites[each].site_name)
+    labels = unique_labels(sites, lambda each: sites[each].site_name)
     chosen = st.selectbox(
         _("Site"), list(sites), format_func=labels.__getitem__, key="site", bind="query-params"
     )
@@ -99,7 +99,7 @@ def _choose_site(known: Sequence[Place]) -> Place:
 def _choose_building(every: Sequence[Member], site_id: str) -> Member | None:
     """Let the person choose the building's meter; what measures about as much as all others is proposed."""
     known = {each.account_id: each for each in every}
-    labels = told_apart(known, lambda each: known[each].name)
+    labels = unique_labels(known, lambda each: known[each].name)
     likely = likely_building(every)
     chosen = st.selectbox(
         _("Building's meter"),
@@ -165,7 +165,7 @@ def _figures(days: Sequence[DayBalance], units: Sequence[Member], currency: str)
     )
 
 
-def _worth_a_look(found: Sequence[Fallen]) -> None:
+def _show_usage_drops(found: Sequence[UsageDrop]) -> None:
     """Show units that use far less than usual; a holiday looks the same as a bypass."""
     with st.container(border=True):
         st.subheader(_("Units to check"), anchor=False)
@@ -182,21 +182,21 @@ def _worth_a_look(found: Sequence[Fallen]) -> None:
             found,
             _row,
             (N_("Unit"), N_("A day now"), N_("Usual"), N_("State")),
-            key="worth a look",
+            key="units to check",
             caption=_("Units to check"),
             many=20,
         )
 
 
-def _row(each: Fallen) -> list[Cell]:
+def _row(each: UsageDrop) -> list[Cell]:
     """Return a unit's cells."""
-    less = "" if not each.usual else soft(_("{share} of usual", share=percent(each.now / each.usual)))
-    marks = chip(alert_word("tamper")) if each.tamper else ""
+    less = "" if not each.usual else muted(_("{share} of usual", share=percent(each.now / each.usual)))
+    marks = chip(alert_label("tamper")) if each.tamper else ""
     return [
-        Cell(f"{unit_link(each.account_id, each.name)}{soft(each.customer) if each.customer else ''}"),
+        Cell(f"{unit_link(each.account_id, each.name)}{muted(each.customer) if each.customer else ''}"),
         Cell(f"{kwh(each.now)}{less}", number=True),
         Cell(kwh(each.usual), number=True),
-        Cell(f'<span class="pm-chips">{marks}{chip(supply_word(each.supply_state))}</span>'),
+        Cell(f'<span class="pm-chips">{marks}{chip(supply_label(each.supply_state))}</span>'),
     ]
 
 

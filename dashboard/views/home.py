@@ -6,23 +6,23 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
-from dashboard.actions.dialog import offer
+from dashboard.actions.dialog import show_action_button
 from dashboard.charts.cost import cost_by_block
 from dashboard.data.attention import UnitStatus
-from dashboard.data.current_price import PriceNow, price_now
+from dashboard.data.current_price import CurrentPrice, current_price
 from dashboard.data.scope import unit_scope
 from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.credit_breakdown import show_credit_breakdown
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, freshness, no_such_unit, palette, show_page, signed_out
-from dashboard.parts.unit_figures import where_on_ladder, why_days
-from dashboard.queries.owed import owed_by
+from dashboard.parts.page import draw, palette, show_no_such_unit, show_page, show_signed_out, show_staleness
+from dashboard.parts.unit_figures import depletion_text, tier_text
+from dashboard.queries.owed import owed_amount
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import usage
 from dashboard.signin.current import current_viewer
 from dashboard.text.formatting import days, kwh, money
-from dashboard.text.labels import reason_text, supply_word
+from dashboard.text.labels import reason_text, supply_label
 from dashboard.text.markup import chip, page_title
 from dashboard.text.translate import _
 
@@ -33,7 +33,7 @@ def show() -> None:
     """Show the customer's unit; one of several is chosen first."""
     viewer = current_viewer()
     if viewer is None or not viewer.accounts:
-        signed_out()
+        show_signed_out()
         return
     chosen = viewer.accounts[0]
     if len(viewer.accounts) > 1:
@@ -46,28 +46,28 @@ def show() -> None:
 
 def _home(opened: Warehouse, viewer: Viewer) -> None:
     """Show what a household wants to know."""
-    standing = next(iter(opened.once(unit_statuses, viewer)), None)
-    if standing is None:
-        no_such_unit()
+    status = next(iter(opened.cached(unit_statuses, viewer)), None)
+    if status is None:
+        show_no_such_unit()
         return
-    unit = standing.unit
-    state = chip(supply_word(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")
+    unit = status.unit
+    state = chip(supply_label(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")
     st.html(page_title(unit.name, unit.site_name, state))
-    freshness(opened, unit.time_zone)
-    _left(standing, opened.as_of or 0)
-    _what_to_do(viewer, unit)
-    _now(opened, viewer, unit, opened.once(price_now, viewer, unit.id))
+    show_staleness(opened, unit.time_zone)
+    _left(status, opened.as_of or 0)
+    _next_steps(viewer, unit)
+    _now(opened, viewer, unit, opened.cached(current_price, viewer, unit.id))
     show_credit_breakdown(opened, viewer, unit)
-    _lately(opened, viewer, unit)
+    _recent_use(opened, viewer, unit)
 
 
-def _left(standing: UnitStatus, now: int) -> None:
+def _left(status: UnitStatus, now: int) -> None:
     """Show what is left, large."""
-    unit, why = standing.unit, why_days(standing, now)
-    lasts = _("Lasts about {days}: {why}", days=days(standing.days_left), why=why)
-    if unit.never_ends or not standing.days_left or standing.days_left < 0:
+    unit, why = status.unit, depletion_text(status, now)
+    lasts = _("Lasts about {days}: {why}", days=days(status.days_left), why=why)
+    if unit.is_billed_later or not status.days_left or status.days_left < 0:
         lasts = f"{why[:1].upper()}{why[1:]}"
-    later = unit.never_ends and unit.available <= 0
+    later = unit.is_billed_later and unit.available <= 0
     title, amount = (_("To be billed"), -unit.available) if later else (_("You have"), unit.available)
     st.html(
         f'<p class="pm-lead">{title}</p>'
@@ -76,11 +76,11 @@ def _left(standing: UnitStatus, now: int) -> None:
     )
 
 
-def _what_to_do(viewer: Viewer, unit: Unit) -> None:
+def _next_steps(viewer: Viewer, unit: Unit) -> None:
     """Say what the household can do now, where there is something."""
     if unit.supply_state == "armed":
         st.warning(_("Your supply is ready. Switch it on when it is safe."), icon=":material/touch_app:")
-        offer(
+        show_action_button(
             viewer,
             "confirm",
             lambda: Action("confirm", unit.id, unit.name, unit.currency),
@@ -99,7 +99,7 @@ def _what_to_do(viewer: Viewer, unit: Unit) -> None:
         st.info(
             _("You can use emergency credit; your next top-up repays it first."), icon=":material/add_card:"
         )
-        offer(
+        show_action_button(
             viewer,
             "emergency",
             lambda: Action("emergency", unit.id, unit.name, unit.currency),
@@ -107,18 +107,16 @@ def _what_to_do(viewer: Viewer, unit: Unit) -> None:
         )
 
 
-def _now(opened: Warehouse, viewer: Viewer, unit: Unit, price: PriceNow | None) -> None:
+def _now(opened: Warehouse, viewer: Viewer, unit: Unit, price: CurrentPrice | None) -> None:
     """Show today, the price of the next kWh and what is owed."""
-    used = opened.once(usage, viewer, unit.id, 1)
+    used = opened.cached(usage, viewer, unit.id, 1)
     today = sum(one.amount + one.tax for one in used) + unit.accrued
     figures = [
         Figure(_("Today so far"), money(today, unit.currency), None, kwh(sum(one.wh for one in used))),
     ]
     if price is not None:
-        figures.append(
-            Figure(_("Next kWh"), money(price.per_kwh, unit.currency), None, where_on_ladder(price))
-        )
-    owed = opened.once(owed_by, viewer, unit.id)
+        figures.append(Figure(_("Next kWh"), money(price.per_kwh, unit.currency), None, tier_text(price)))
+    owed = opened.cached(owed_amount, viewer, unit.id)
     if owed:
         figures.append(
             Figure(_("You owe"), money(owed, unit.currency), None, _("deducted from top-ups or over time"))
@@ -126,9 +124,9 @@ def _now(opened: Warehouse, viewer: Viewer, unit: Unit, price: PriceNow | None) 
     show_figures(figures)
 
 
-def _lately(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
+def _recent_use(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
     """Show the last two weeks."""
-    used = opened.once(usage, viewer, unit.id, DAYS)
+    used = opened.cached(usage, viewer, unit.id, DAYS)
     if not used:
         st.info(_("No charges yet; they appear with the first readings."), icon=":material/hourglass_empty:")
         return

@@ -9,17 +9,17 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.bridge import BridgeDownError, bridge_of
+from dashboard.bridge import BridgeDownError, bridge_client
 from dashboard.data.scope import Scope
 from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.parts.made_file import save_button
-from dashboard.parts.page import freshness, no_units, show_page
+from dashboard.parts.page import show_no_units, show_page, show_staleness
 from dashboard.parts.statements import months
 from dashboard.queries.daily import newest_day
-from dashboard.queries.places import Place, places
-from dashboard.reports.months import before
+from dashboard.queries.places import UnitName, unit_names
+from dashboard.reports.months import previous_month
 from dashboard.reports.portfolio import portfolio_pdf
-from dashboard.reports.statements import Failed, Made, statements, zipped
+from dashboard.reports.statements import FailedStatement, StatementPdf, statements, zip_statements
 from dashboard.reports.typesetter import MEDIA
 from dashboard.settings import settings
 from dashboard.text.formatting import count, month
@@ -28,7 +28,7 @@ from dashboard.text.translate import _, ngettext
 
 DAY_MS: Final = 24 * 3_600_000
 MONTH: Final = "report month"
-MOST: Final = 500
+MAX_STATEMENTS: Final = 500
 """So many statements fit into one archive; for more there is the command."""
 READY: Final = "statements of a month"
 SHOWN_FAILURES: Final = 10
@@ -43,19 +43,19 @@ def _scope() -> Scope:
     """Return what the report of the chosen month needs; the month before unless another is chosen."""
     today = local_date(int(time.time() * 1000), "UTC")
     chosen = st.session_state.get(MONTH)
-    first = chosen if isinstance(chosen, date) else before(today.replace(day=1))
+    first = chosen if isinstance(chosen, date) else previous_month(today.replace(day=1))
     return Scope(kind="report", since=((first - date(1970, 1, 1)).days - 2) * DAY_MS)
 
 
 def _reports(opened: Warehouse, viewer: Viewer) -> None:
     """Let the person choose a month, and hand its papers over."""
-    known = opened.once(places, viewer)
-    today = opened.once(newest_day, viewer)
+    known = opened.cached(unit_names, viewer)
+    today = opened.cached(newest_day, viewer)
     st.html(page_title(_("Reports"), _("a month on paper")))
     if not known or today is None:
-        no_units()
+        show_no_units()
         return
-    freshness(opened, known[0].time_zone)
+    show_staleness(opened, known[0].time_zone)
     listed = months(today, date(today.year - 2, today.month, 1))
     chosen = st.selectbox(
         _("Month"),
@@ -91,7 +91,7 @@ def _portfolio(opened: Warehouse, viewer: Viewer, chosen: date) -> None:
     )
 
 
-def _statements(viewer: Viewer, known: Sequence[Place], chosen: date) -> None:
+def _statements(viewer: Viewer, known: Sequence[UnitName], chosen: date) -> None:
     """Make the statements of some units, with a progress bar."""
     st.subheader(_("Statements"), anchor=False)
     if viewer.token is None:
@@ -104,23 +104,25 @@ def _statements(viewer: Viewer, known: Sequence[Place], chosen: date) -> None:
         type="search",
         max_chars=200,
     )
-    wanted = _found(known, text or "")
+    wanted = _matching(known, text or "")
     st.caption(ngettext("{number} unit", "{number} units", len(wanted)))
-    if len(wanted) > MOST:
-        told = _("For more than {number} at once use `python -m dashboard report`.", number=count(MOST))
-        st.info(told, icon=":material/terminal:")
-    asked = st.button(
+    if len(wanted) > MAX_STATEMENTS:
+        message = _(
+            "For more than {number} at once use `python -m dashboard report`.", number=count(MAX_STATEMENTS)
+        )
+        st.info(message, icon=":material/terminal:")
+    is_requested = st.button(
         _("Create statements"),
         key="make statements",
         icon=":material/description:",
-        disabled=not wanted or len(wanted) > MOST,
+        disabled=not wanted or len(wanted) > MAX_STATEMENTS,
     )
-    if asked:
+    if is_requested:
         _make(viewer, wanted, chosen)
-    _hand_over(chosen)
+    _show_archive(chosen)
 
 
-def _found(known: Sequence[Place], text: str) -> list[Place]:
+def _matching(known: Sequence[UnitName], text: str) -> list[UnitName]:
     """Return the units in whose name, customer, site or id every word is found."""
     words = text.casefold().split()
     return [
@@ -132,7 +134,7 @@ def _found(known: Sequence[Place], text: str) -> list[Place]:
     ]
 
 
-def _make(viewer: Viewer, wanted: Sequence[Place], chosen: date) -> None:
+def _make(viewer: Viewer, wanted: Sequence[UnitName], chosen: date) -> None:
     """Ask the bridge for each statement and keep the archive for the download."""
     st.session_state.pop(READY, None)
     bar = st.progress(0.0, _("The statements are being created …"))
@@ -140,12 +142,12 @@ def _make(viewer: Viewer, wanted: Sequence[Place], chosen: date) -> None:
     def progress(done: int, many: int) -> None:
         bar.progress(done / many, _("{done} of {many}", done=count(done), many=count(many)))
 
-    made: list[Made] = []
-    failed: list[Failed] = []
+    files: list[StatementPdf] = []
+    failed: list[FailedStatement] = []
     try:
-        for each in statements(bridge_of(settings()), viewer.token or "", wanted, chosen, progress):
-            if isinstance(each, Made):
-                made.append(each)
+        for each in statements(bridge_client(settings()), viewer.token or "", wanted, chosen, progress):
+            if isinstance(each, StatementPdf):
+                files.append(each)
             else:
                 failed.append(each)
     except BridgeDownError:
@@ -155,11 +157,11 @@ def _make(viewer: Viewer, wanted: Sequence[Place], chosen: date) -> None:
     if failed:
         lines = [f"{plain(each.unit)}: {plain(each.reason)}" for each in failed[:SHOWN_FAILURES]]
         st.error("  \n".join([_("{number} could not be created:", number=count(len(failed))), *lines]))
-    if made:
-        st.session_state[READY] = (chosen, len(made), zipped(made))
+    if files:
+        st.session_state[READY] = (chosen, len(files), zip_statements(files))
 
 
-def _hand_over(chosen: date) -> None:
+def _show_archive(chosen: date) -> None:
     """Offer the archive that was made last for this month."""
     ready = st.session_state.get(READY)
     if ready is None or ready[0] != chosen:

@@ -10,19 +10,19 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
-from dashboard.actions.dialog import offer
+from dashboard.actions.dialog import show_action_button
 from dashboard.data.cache import data_dir
 from dashboard.data.scope import Scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import STALE_MS, freshness, no_units, show_page
+from dashboard.parts.page import STALE_MS, show_no_units, show_page, show_staleness
 from dashboard.parts.paged import show_paged
-from dashboard.queries.meters import Meter, Quarantine, exported, meters, quarantines
-from dashboard.queries.places import places
+from dashboard.queries.meters import Meter, Quarantine, export_progress, meters, quarantines
+from dashboard.queries.places import unit_names
 from dashboard.queries.site_alerts import site_alerts
 from dashboard.text.formatting import ago, count, kwh, moment, short_moment
-from dashboard.text.labels import CAUSES, Label, alert_word, family_name
-from dashboard.text.markup import Cell, chip, page_title, plain, soft, unit_link
+from dashboard.text.labels import CAUSES, Label, alert_label, family_name
+from dashboard.text.markup import Cell, chip, muted, page_title, plain, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -49,19 +49,19 @@ def show() -> None:
 
 def _system(opened: Warehouse, viewer: Viewer) -> None:
     """Show health first, then what waits, then every meter."""
-    known = opened.once(places, viewer)
+    known = opened.cached(unit_names, viewer)
     zone = known[0].time_zone if known else "UTC"
     st.html(page_title(_("System"), _("the bridge, its meters, and the data shown here")))
-    freshness(opened, zone)
-    every, waiting = opened.once(meters, viewer), opened.once(quarantines, viewer)
+    show_staleness(opened, zone)
+    every, waiting = opened.cached(meters, viewer), opened.cached(quarantines, viewer)
     _health(opened, zone, every, waiting)
-    for alert in opened.once(site_alerts, viewer):
-        word = alert_word(alert.kind)
+    for alert in opened.cached(site_alerts, viewer):
+        word = alert_label(alert.kind)
         st.error(f"**{word.said}.** {plain(alert.message)}", icon=f":material/{word.icon}:")
     if waiting:
         _quarantines(waiting, viewer)
     if not known:
-        no_units()
+        show_no_units()
     else:
         _meters(every, int(time.time() * 1000))
     _about(opened, zone)
@@ -73,7 +73,7 @@ def _health(opened: Warehouse, zone: str, every: Sequence[Meter], waiting: Seque
     silent = opened.as_of is None or now - opened.as_of > STALE_MS
     newest = _("no data yet") if opened.as_of is None else moment(opened.as_of, zone)
     offline = sum(meter.offline for meter in every)
-    done, last = opened.once(exported)
+    done, last = opened.cached(export_progress)
     show_figures(
         [
             Figure(_("Bridge"), _("Not responding") if silent else _("Running"), None, newest),
@@ -104,7 +104,7 @@ def _quarantines(waiting: Sequence[Quarantine], viewer: Viewer) -> None:
         )
         for one in shown:
             with st.container(horizontal=True, vertical_alignment="center"):
-                offer(viewer, "quarantine", partial(_decision, one), key=f"decide {one.id}")
+                show_action_button(viewer, "quarantine", partial(_decision, one), key=f"decide {one.id}")
                 if viewer.token is not None:
                     st.caption(f"{one.unit} · {one.meter_name}")
 
@@ -117,7 +117,7 @@ def _decision(one: Quarantine) -> Action:
 def _quarantine_row(one: Quarantine) -> list[Cell]:
     """Return a register that waits."""
     return [
-        Cell(f"{unit_link(one.account_id, one.unit)}{soft(one.meter_name)}"),
+        Cell(f"{unit_link(one.account_id, one.unit)}{muted(one.meter_name)}"),
         Cell(_(CAUSES.get(one.cause, one.cause))),
         Cell(kwh(one.watermark_wh), number=True),
         Cell(kwh(one.register_wh), number=True),
@@ -133,10 +133,10 @@ def _meters(every: Sequence[Meter], now: int) -> None:
             st.caption(_("No meter is assigned to a unit yet; `meter-bridge meters` lists the meters found."))
             return
         families = sorted({meter.family for meter in every})
-        told = " · ".join(
+        text = " · ".join(
             f"{family_name(each)} {count(sum(one.family == each for one in every))}" for each in families
         )
-        st.caption(told)
+        st.caption(text)
         wanted = st.pills(
             _("Family"), families, format_func=family_name, key="family", label_visibility="collapsed"
         )
@@ -154,11 +154,11 @@ def _meters(every: Sequence[Meter], now: int) -> None:
 def _meter_row(meter: Meter, now: int) -> list[Cell]:
     """Return a meter."""
     word = OFFLINE if meter.offline else SILENT if meter.read_at is None else HEARD
-    when = "" if meter.read_at is None else soft(ago(meter.read_at, now))
+    when = "" if meter.read_at is None else muted(ago(meter.read_at, now))
     return [
-        Cell(f"{escape(meter.name)}{soft(family_name(meter.family))}"),
+        Cell(f"{escape(meter.name)}{muted(family_name(meter.family))}"),
         Cell(unit_link(meter.account_id, meter.unit)),
-        Cell(soft(meter.address)),
+        Cell(muted(meter.address)),
         Cell(f"{chip(word)}{when}", number=True),
     ]
 

@@ -9,22 +9,22 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.cost_curve import cost_curve
-from dashboard.charts.ladder import block_ladder, price_with_tax
+from dashboard.charts.ladder import block_prices, price_with_tax
 from dashboard.charts.load_duration import load_duration_curve, use_against_blocks
-from dashboard.charts.tariff_year import tariff_year, year_of
+from dashboard.charts.tariff_year import build_tariff_year, tariff_year
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.parts.page import draw, freshness, next_step, no_units, palette, show_page
+from dashboard.parts.page import draw, palette, show_next_step, show_no_units, show_page, show_staleness
 from dashboard.parts.tariff_editor import version_name
 from dashboard.parts.what_if import show_what_if
 from dashboard.pricing.curve import highest_use, month_costs
 from dashboard.queries.daily import newest_day
 from dashboard.queries.load_duration import load_duration
 from dashboard.queries.period_use import used_by_unit
-from dashboard.queries.places import places
+from dashboard.queries.places import unit_names
 from dashboard.queries.tariffs import Tariff, supply_tariffs, tariffs
 from dashboard.text.formatting import day, price
-from dashboard.text.labels import told_apart
-from dashboard.text.markup import Cell, page_title, soft, table
+from dashboard.text.labels import unique_labels
+from dashboard.text.markup import Cell, muted, page_title, table
 from dashboard.text.translate import _, ngettext
 from meter_bridge.config.describe_tariffs import show_charges
 from meter_bridge.core.tariff.periods import PeriodUnit
@@ -48,17 +48,17 @@ def show() -> None:
 def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
     """Show the tariff that is chosen, then what-if."""
     st.html(page_title(_("Tariffs"), _("what a kWh costs when, and what another tariff would change")))
-    known = opened.once(places, viewer)
-    every = opened.once(tariffs, viewer)
-    today = opened.once(newest_day, viewer)
+    known = opened.cached(unit_names, viewer)
+    every = opened.cached(tariffs, viewer)
+    today = opened.cached(newest_day, viewer)
     if not known or today is None:
-        no_units()
+        show_no_units()
         return
     if not every:
-        next_step(_("No tariff yet"), "", _(NONE_YET), "receipt")
+        show_next_step(_("No tariff yet"), "", _(NONE_YET), "receipt")
         return
-    freshness(opened, known[0].time_zone)
-    with_units = opened.once(_units_by_tariff, viewer)
+    show_staleness(opened, known[0].time_zone)
+    with_units = opened.cached(_units_by_tariff, viewer)
     tariff = _choose(every, with_units, {place.site_id: place.site_name for place in known})
     version = _choose_version(tariff, opened.as_of or 0)
     units = with_units.get(tariff.id, ())
@@ -72,7 +72,7 @@ def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
 def _units_by_tariff(opened: Warehouse, viewer: Viewer) -> dict[str, tuple[str, ...]]:
     """Return the units that each tariff is in force for now."""
     found: dict[str, list[str]] = {}
-    for each in opened.once(supply_tariffs, viewer):
+    for each in opened.cached(supply_tariffs, viewer):
         listed = found.setdefault(each.tariff_id, [])
         if each.account_id not in listed[-1:]:
             listed.append(each.account_id)
@@ -87,7 +87,7 @@ def _choose(
     known = {each.id: each for each in ranked}
     if len(known) == 1:
         return ranked[0]
-    labels = told_apart(known, lambda each: _label(known[each], units.get(each, ()), sites))
+    labels = unique_labels(known, lambda each: _label(known[each], units.get(each, ()), sites))
     chosen = st.selectbox(
         _("Tariff"),
         list(known),
@@ -119,7 +119,7 @@ def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
         list(known),
         default=present.id,
         required=True,
-        format_func=told_apart(known, lambda each: version_name(tariff, known[each])).__getitem__,
+        format_func=unique_labels(known, lambda each: version_name(tariff, known[each])).__getitem__,
         key=f"version of {tariff.id}",
     )
     return known[chosen or present.id]
@@ -128,7 +128,7 @@ def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
 def _about(name: str, version: TariffVersion, units: Sequence[str]) -> None:
     """Show what else the tariff says."""
     terms = [(_("Tariff"), name), *_charges(version, units)]
-    rows = [[Cell(soft(term)), Cell(escape(words))] for term, words in terms]
+    rows = [[Cell(muted(term)), Cell(escape(words))] for term, words in terms]
     st.html(table((_("Term"), _("Value")), rows, _("Terms of the tariff")))
 
 
@@ -151,7 +151,7 @@ def _year(version: TariffVersion, today: date) -> None:
             band.name: price(price_with_tax(version, 0, band.name), version.currency)
             for band in version.bands
         }
-        draw(tariff_year(year_of(version.calendar, today.year), prices, palette()), "tariff year")
+        draw(tariff_year(build_tariff_year(version.calendar, today.year), prices, palette()), "tariff year")
 
 
 def _prices(
@@ -161,11 +161,11 @@ def _prices(
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.subheader(_("Price of a kWh, {currency}", currency=version.currency), anchor=False)
-        draw(block_ladder(version, palette()), "ladder")
+        draw(block_prices(version, palette()), "ladder")
     with right.container(border=True, height="stretch"):
         st.subheader(_("Cost of a month, {currency}", currency=version.currency), anchor=False)
         first, after = _last_period(version, today, PeriodUnit.MONTH)
-        used = opened.once(used_by_unit, viewer, first, after, units)
+        used = opened.cached(used_by_unit, viewer, first, after, units)
         highest = highest_use(version, used[0][1] if used else 0)
         limits = version.ladders[0].limits if version.block_period.unit is PeriodUnit.MONTH else ()
         curve = month_costs(version, today, _rounded(highest))
@@ -195,7 +195,7 @@ def _load(
     with left.container(border=True, height="stretch"):
         st.subheader(_("Use against blocks, kWh"), anchor=False)
         first, after = _last_period(version, today, version.block_period.unit)
-        used = [wh for _, wh in opened.once(used_by_unit, viewer, first, after, units)]
+        used = [wh for _, wh in opened.cached(used_by_unit, viewer, first, after, units)]
         chart = use_against_blocks(used, version.ladders[0].limits, palette())
         st.caption(_("Units from the one that uses most, {first} to {last}.",
                        first=day(first), last=day(after - timedelta(days=1))))  # fmt: skip
@@ -205,7 +205,7 @@ def _load(
         days = LOAD_DAYS if len(units) < MANY_UNITS else WEEK
         begin = today - timedelta(days=days)
         st.caption(_("All its units together, the last {days} full days.", days=days))
-        points = opened.once(load_duration, viewer, begin, today - timedelta(days=1), units)
+        points = opened.cached(load_duration, viewer, begin, today - timedelta(days=1), units)
         draw(load_duration_curve(points, palette()), "load duration")
 
 

@@ -7,18 +7,18 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.data.attention import Concern, UnitStatus, concerns
+from dashboard.data.attention import AttentionItem, UnitStatus, attention_items
 from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import show_key_figures
-from dashboard.parts.needs_attention import show_concerns
-from dashboard.parts.page import freshness, no_units, show_page
+from dashboard.parts.needs_attention import show_attention
+from dashboard.parts.page import show_no_units, show_page, show_staleness
 from dashboard.parts.week_charts import show_weeks
 from dashboard.queries.payments import Payment, newest_payments
 from dashboard.queries.site_alerts import SiteAlert, site_alerts
 from dashboard.text.formatting import moment, money, short_moment
-from dashboard.text.labels import alert_word
-from dashboard.text.markup import Cell, page_title, plain, soft, table, unit_link
+from dashboard.text.labels import alert_label
+from dashboard.text.markup import Cell, muted, page_title, plain, table, unit_link
 from dashboard.text.translate import _, ngettext
 
 NEWEST: Final = 6
@@ -31,33 +31,33 @@ def show() -> None:
 
 def _today(opened: Warehouse, viewer: Viewer) -> None:
     """Show how everything stands that the viewer may see."""
-    standings = opened.once(unit_statuses, viewer)
-    _title(opened, standings)
-    if not standings:
-        no_units()
+    statuses = opened.cached(unit_statuses, viewer)
+    _title(opened, statuses)
+    if not statuses:
+        show_no_units()
         return
-    freshness(opened, standings[0].unit.time_zone)
-    _installation(opened.once(site_alerts, viewer))
-    show_concerns(opened.once(_concerns, viewer), int(time.time() * 1000))
-    show_key_figures(opened, viewer, standings)
+    show_staleness(opened, statuses[0].unit.time_zone)
+    _installation(opened.cached(site_alerts, viewer))
+    show_attention(opened.cached(_concerns, viewer), int(time.time() * 1000))
+    show_key_figures(opened, viewer, statuses)
     show_weeks(opened, viewer)
     if viewer.sees_money:
-        _payments(opened.once(newest_payments, viewer, NEWEST))
+        _payments(opened.cached(newest_payments, viewer, NEWEST))
 
 
-def _concerns(opened: Warehouse, viewer: Viewer) -> list[Concern]:
+def _concerns(opened: Warehouse, viewer: Viewer) -> list[AttentionItem]:
     """Return what needs a person."""
-    return concerns(opened.once(unit_statuses, viewer))
+    return attention_items(opened.cached(unit_statuses, viewer))
 
 
-def _title(opened: Warehouse, standings: Sequence[UnitStatus]) -> None:
+def _title(opened: Warehouse, statuses: Sequence[UnitStatus]) -> None:
     """Show what the page is about and as of when."""
-    sites = {standing.unit.site_id: standing.unit for standing in standings}
+    sites = {standing.unit.site_id: standing.unit for standing in statuses}
     zones = {site.time_zone for site in sites.values()}
     name = next(iter(sites.values())).site_name if len(sites) == 1 else _("Today")
     known = []
-    if standings:
-        known.append(ngettext("{number} unit", "{number} units", len(standings)))
+    if statuses:
+        known.append(ngettext("{number} unit", "{number} units", len(statuses)))
     if len(sites) > 1:
         known.append(ngettext("{number} site", "{number} sites", len(sites)))
     if opened.as_of is not None and len(zones) == 1:
@@ -68,7 +68,7 @@ def _title(opened: Warehouse, standings: Sequence[UnitStatus]) -> None:
 def _installation(alerts: Sequence[SiteAlert]) -> None:
     """Show what is wrong with a site or the bridge itself."""
     for alert in alerts:
-        word = alert_word(alert.kind)
+        word = alert_label(alert.kind)
         st.error(f"**{word.said}.** {plain(alert.message)}", icon=f":material/{word.icon}:")
 
 
@@ -81,7 +81,7 @@ def _payments(payments: Sequence[Payment]) -> None:
             return
         rows = [
             [
-                Cell(f"{unit_link(one.account_id, one.name)}{soft(one.how)}"),
+                Cell(f"{unit_link(one.account_id, one.name)}{muted(one.method_text)}"),
                 Cell(short_moment(one.at, one.time_zone), number=True),
                 Cell(money(one.amount, one.currency), number=True),
             ]

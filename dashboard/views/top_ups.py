@@ -8,31 +8,31 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.charts.takings import takings_per_day
+from dashboard.charts.takings import payments_per_day
 from dashboard.data.scope import Scope
-from dashboard.data.snapshot_sql import MOST_TOP_UPS
+from dashboard.data.snapshot_sql import MAX_TOP_UPS
 from dashboard.data.warehouse import Warehouse
-from dashboard.exports.offer import offer_table
+from dashboard.exports.offer import show_downloads
 from dashboard.exports.payments import payments_table
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, freshness, no_units, palette, show_page
+from dashboard.parts.page import draw, palette, show_no_units, show_page, show_staleness
 from dashboard.parts.period import choose_period, chosen_period
-from dashboard.parts.receipts import offer_receipts
+from dashboard.parts.receipts import show_receipts
 from dashboard.parts.reconciliation import show_reconciliation
 from dashboard.queries.daily import newest_day
-from dashboard.queries.payments import Payment, method_word
-from dashboard.queries.places import places
+from dashboard.queries.payments import Payment, method_label
+from dashboard.queries.places import unit_names
 from dashboard.queries.takings import (
-    Taking,
-    Wanted,
+    PaymentFilter,
+    PaymentSum,
+    filtered_payments,
     methods,
     paying_units,
-    takings,
-    wanted_payments,
+    payment_sums,
 )
 from dashboard.text.formatting import count, money, short_moment
-from dashboard.text.labels import split_word
-from dashboard.text.markup import Cell, page_title, soft, table, unit_link
+from dashboard.text.labels import split_label
+from dashboard.text.markup import Cell, muted, page_title, table, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -47,15 +47,15 @@ def show() -> None:
 
 def _top_ups(opened: Warehouse, viewer: Viewer) -> None:
     """Show history and reconciliation."""
-    known = opened.once(places, viewer)
-    today = opened.once(newest_day, viewer)
+    known = opened.cached(unit_names, viewer)
+    today = opened.cached(newest_day, viewer)
     st.html(page_title(_("Top-ups"), _("what was paid, by whom and how")))
     if not known or today is None:
-        no_units()
+        show_no_units()
         return
-    freshness(opened, known[0].time_zone)
-    wanted = _wanted(opened, viewer, today)
-    taken = opened.once(takings, viewer, wanted)
+    show_staleness(opened, known[0].time_zone)
+    wanted = _filter(opened, viewer, today)
+    taken = opened.cached(payment_sums, viewer, wanted)
     history, reconciliation = st.tabs([_("History"), _("Reconciliation")])
     with history:
         _history(opened, viewer, wanted, taken)
@@ -63,7 +63,7 @@ def _top_ups(opened: Warehouse, viewer: Viewer) -> None:
         show_reconciliation(opened, viewer, wanted, sorted({place.currency for place in known}))
 
 
-def _wanted(opened: Warehouse, viewer: Viewer, today: date) -> Wanted:
+def _filter(opened: Warehouse, viewer: Viewer, today: date) -> PaymentFilter:
     """Return which payments the filters leave."""
     time_shown, search, ways = st.columns([1, 2, 2])
     with time_shown:
@@ -78,16 +78,16 @@ def _wanted(opened: Warehouse, viewer: Viewer, today: date) -> Wanted:
     )
     chosen = ways.pills(
         _("Method"),
-        opened.once(methods, viewer),
+        opened.cached(methods, viewer),
         selection_mode="multi",
-        format_func=lambda each: method_word(each) or _("Other"),
+        format_func=lambda each: method_label(each) or _("Other"),
         key="methods",
     )
     words = tuple((text or "").casefold().split())
-    return Wanted(first=first, last=last, methods=tuple(chosen or ()), words=words)
+    return PaymentFilter(first=first, last=last, methods=tuple(chosen or ()), words=words)
 
 
-def _history(opened: Warehouse, viewer: Viewer, wanted: Wanted, taken: Sequence[Taking]) -> None:
+def _history(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, taken: Sequence[PaymentSum]) -> None:
     """Show sums, days and payments."""
     if not taken:
         st.info(
@@ -95,27 +95,29 @@ def _history(opened: Warehouse, viewer: Viewer, wanted: Wanted, taken: Sequence[
             icon=":material/search_off:",
         )
         return
-    show_figures(_figures(taken, opened.once(paying_units, viewer, wanted)))
+    show_figures(_figures(taken, opened.cached(paying_units, viewer, wanted)))
     for currency in sorted({one.currency for one in taken}):
         with st.container(border=True):
             st.subheader(_("Paid in, {currency}", currency=currency), anchor=False)
             mine = [one for one in taken if one.currency == currency]
-            draw(takings_per_day(mine, wanted.first, wanted.last, currency, palette()), f"takings {currency}")
-    if sum(one.payments for one in taken) >= MOST_TOP_UPS:
+            draw(
+                payments_per_day(mine, wanted.first, wanted.last, currency, palette()), f"takings {currency}"
+            )
+    if sum(one.payments for one in taken) >= MAX_TOP_UPS:
         st.warning(
-            _("Only the newest {number} payments are shown: choose fewer days.", number=count(MOST_TOP_UPS))
+            _("Only the newest {number} payments are shown: choose fewer days.", number=count(MAX_TOP_UPS))
         )
     with st.container(border=True):
         st.subheader(_("Payments"), anchor=False)
-        offer_receipts(_listed(opened, viewer, wanted, sum(one.payments for one in taken)), viewer)
-        offer_table(
+        show_receipts(_listed(opened, viewer, wanted, sum(one.payments for one in taken)), viewer)
+        show_downloads(
             f"top-ups-{wanted.first}-{wanted.last}",
-            lambda: payments_table(wanted_payments(opened, viewer, wanted, MOST_TOP_UPS)),
+            lambda: payments_table(filtered_payments(opened, viewer, wanted, MAX_TOP_UPS)),
             _("These payments as a file"),
         )
 
 
-def _figures(taken: Sequence[Taking], units: Mapping[str, int]) -> list[Figure]:
+def _figures(taken: Sequence[PaymentSum], units: Mapping[str, int]) -> list[Figure]:
     """Return what came in, once for each currency."""
     figures = []
     for currency in sorted(units):
@@ -141,13 +143,13 @@ def _figures(taken: Sequence[Taking], units: Mapping[str, int]) -> list[Figure]:
     return figures
 
 
-def _listed(opened: Warehouse, viewer: Viewer, wanted: Wanted, many: int) -> Sequence[Payment]:
+def _listed(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, many: int) -> Sequence[Payment]:
     """Show the page of payments that is asked for."""
     pages = -(-many // PAGE_ROWS)
     below = st.container()
     page = st.pagination(pages, key="payments page") if pages > 1 else 1
     first = (page - 1) * PAGE_ROWS
-    shown = opened.once(wanted_payments, viewer, wanted, PAGE_ROWS, first)
+    shown = opened.cached(filtered_payments, viewer, wanted, PAGE_ROWS, first)
     rows = [_row(payment) for payment in shown]
     below.html(table([_(header) for header in HEADERS], rows, _("Payments"), wide=True))
     if pages > 1:
@@ -159,11 +161,11 @@ def _listed(opened: Warehouse, viewer: Viewer, wanted: Wanted, many: int) -> Seq
 def _row(payment: Payment) -> list[Cell]:
     """Return a payment's cells."""
     who = " · ".join(part for part in (payment.customer, payment.site_name) if part)
-    back = soft(_("reversed")) if payment.taken_back else ""
+    back = muted(_("reversed")) if payment.taken_back else ""
     return [
-        Cell(f"{unit_link(payment.account_id, payment.name)}{soft(who)}"),
-        Cell(f"{soft(payment.how) if payment.how else ''}{back}"),
-        Cell(f"{money(payment.amount, payment.currency)}{soft(_split(payment))}", number=True),
+        Cell(f"{unit_link(payment.account_id, payment.name)}{muted(who)}"),
+        Cell(f"{muted(payment.method_text) if payment.method_text else ''}{back}"),
+        Cell(f"{money(payment.amount, payment.currency)}{muted(_split(payment))}", number=True),
         Cell(money(payment.balance_after, payment.currency), number=True),
         Cell(short_moment(payment.at, payment.time_zone), number=True),
     ]
@@ -173,7 +175,7 @@ def _split(payment: Payment) -> str:
     """Return where the money went."""
     if {part for part, _ in payment.split} <= {"balance"}:
         return _("all to balance")
-    return ", ".join(f"{money(part, payment.currency)} {split_word(name)}" for name, part in payment.split)
+    return ", ".join(f"{money(part, payment.currency)} {split_label(name)}" for name, part in payment.split)
 
 
 show()

@@ -6,15 +6,15 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
-from dashboard.actions.dialog import offer
+from dashboard.actions.dialog import show_action_button
 from dashboard.data.attention import UnitStatus
-from dashboard.data.current_price import price_now
+from dashboard.data.current_price import current_price
 from dashboard.data.scope import unit_scope
 from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.credit_breakdown import show_credit_breakdown
 from dashboard.parts.key_figures import show_figures
-from dashboard.parts.page import freshness, no_such_unit, no_units, show_page
+from dashboard.parts.page import show_no_such_unit, show_no_units, show_page, show_staleness
 from dashboard.parts.statements import show_statements
 from dashboard.parts.unit_charts import show_charts
 from dashboard.parts.unit_figures import thresholds, unit_figures
@@ -24,7 +24,7 @@ from dashboard.queries.daily import newest_day
 from dashboard.queries.opening import opening_day
 from dashboard.queries.units import Unit, units
 from dashboard.signin.current import current_viewer
-from dashboard.text.labels import alert_word, reason_text, supply_word
+from dashboard.text.labels import alert_label, reason_text, supply_label
 from dashboard.text.markup import chip, page_title, unit_link
 from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
@@ -50,15 +50,15 @@ def show() -> None:
 def _choose(opened: Warehouse, viewer: Viewer) -> None:
     """List the units to choose from."""
     st.html(page_title(_("Unit"), _("choose one to see its balance, cost and history")))
-    every = [UnitStatus(unit) for unit in opened.once(units, viewer)]
+    every = [UnitStatus(unit) for unit in opened.cached(units, viewer)]
     if not every:
-        no_units()
+        show_no_units()
         return
     hint = _("Unit, customer or site")
     text = st.text_input(_("Search"), placeholder=hint, type="search", key="choose")
     found = matching(every, text or "")
     links = "".join(
-        f"<li>{unit_link(unit.id, unit.name)}<span>{chip(supply_word(unit.supply_state))}</span></li>"
+        f"<li>{unit_link(unit.id, unit.name)}<span>{chip(supply_label(unit.supply_state))}</span></li>"
         for unit in (one.unit for one in found[:LISTED_UNITS])
     )
     none = f"<li>{_('No unit matches.')}</li>"
@@ -69,16 +69,16 @@ def _choose(opened: Warehouse, viewer: Viewer) -> None:
 
 def _unit(opened: Warehouse, viewer: Viewer) -> None:
     """Show the unit that the snapshot is of, if the viewer may see it."""
-    standing = next(iter(opened.once(unit_statuses, viewer)), None)
-    if standing is None:
-        no_such_unit()
+    status = next(iter(opened.cached(unit_statuses, viewer)), None)
+    if status is None:
+        show_no_such_unit()
         return
-    unit = standing.unit
-    _header(standing)
-    freshness(opened, unit.time_zone)
+    unit = status.unit
+    _header(status)
+    show_staleness(opened, unit.time_zone)
     _actions(viewer, unit)
-    price = opened.once(price_now, viewer, unit.id)
-    show_figures(unit_figures(opened, viewer, standing, price))
+    price = opened.cached(current_price, viewer, unit.id)
+    show_figures(unit_figures(opened, viewer, status, price))
     if viewer.role is not Role.CARETAKER:
         show_credit_breakdown(opened, viewer, unit)
     chosen = st.segmented_control(
@@ -93,15 +93,15 @@ def _unit(opened: Warehouse, viewer: Viewer) -> None:
     since = None if price is None else price.since
     show_charts(opened, viewer, unit, thresholds(unit), chosen or 30, since)
     show_history(opened, viewer, unit)
-    today = opened.once(newest_day, viewer)
-    show_statements(viewer, unit.id, today, opened.once(opening_day, viewer, unit.id))
+    today = opened.cached(newest_day, viewer)
+    show_statements(viewer, unit.id, today, opened.cached(opening_day, viewer, unit.id))
 
 
-def _header(standing: UnitStatus) -> None:
+def _header(status: UnitStatus) -> None:
     """Show who and where the unit is and how its supply stands."""
-    unit = standing.unit
-    chips = chip(supply_word(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")
-    alerts = "".join(chip(alert_word(kind)) for kind in unit.alerts)
+    unit = status.unit
+    chips = chip(supply_label(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")
+    alerts = "".join(chip(alert_label(kind)) for kind in unit.alerts)
     who = " · ".join(part for part in (unit.customer, unit.site_name) if part)
     st.html(page_title(unit.name, who, f"{chips}{alerts}"))
 
@@ -111,14 +111,14 @@ def _actions(viewer: Viewer, unit: Unit) -> None:
     if viewer.token is None or not viewer.is_staff:
         return
     with st.container(horizontal=True, key="actions"):
-        offer(viewer, "top_up", lambda: _action("top_up", unit), key="top up", primary=True)
+        show_action_button(viewer, "top_up", lambda: _action("top_up", unit), key="top up", primary=True)
         if unit.hold:
-            offer(viewer, "restore", lambda: _action("restore", unit), key="restore")
+            show_action_button(viewer, "restore", lambda: _action("restore", unit), key="restore")
         else:
-            offer(viewer, "hold", lambda: _action("hold", unit), key="hold")
-            offer(viewer, "keep_on", lambda: _action("keep_on", unit), key="keep on")
+            show_action_button(viewer, "hold", lambda: _action("hold", unit), key="hold")
+            show_action_button(viewer, "keep_on", lambda: _action("keep_on", unit), key="keep on")
         if unit.supply_state == "armed":
-            offer(viewer, "confirm", lambda: _action("confirm", unit), key="confirm")
+            show_action_button(viewer, "confirm", lambda: _action("confirm", unit), key="confirm")
 
 
 def _action(kind: str, unit: Unit) -> Action:

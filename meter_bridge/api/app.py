@@ -41,7 +41,7 @@ from meter_bridge.api.routes import (
 from meter_bridge.engine.access.throttle import Throttle
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.runtime.application import Application
-from meter_bridge.tenant_page.files import Files
+from meter_bridge.tenant_page.files import PageFiles
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *health.ENDPOINTS,
@@ -90,7 +90,7 @@ def build_app(
     app[SHARED_SECRET] = shared_secret
     app[SOCKETS] = sockets
     app[statements.TYPESETTER] = Typesetter()
-    app[tenant_page.FILES] = Files()
+    app[tenant_page.FILES] = PageFiles()
     app[THROTTLE] = throttle or Throttle()
     app[openapi.CATALOGUE] = ENDPOINTS
     register(app, ENDPOINTS)

@@ -76,7 +76,7 @@ class ApiServer:
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._tcp_port}"
 
     @property
-    def logged(self) -> bool:
+    def logs_requests(self) -> bool:
         """Say whether requests are logged here."""
         return True
 
@@ -115,7 +115,7 @@ class ApiServer:
         listener = bind(path)
         self._stack.callback(remove, path)
         server = await asyncio.get_running_loop().create_unix_server(
-            _connections(runner, logged=self.logged), sock=listener
+            _connections(runner, logged=self.logs_requests), sock=listener
         )
         self._stack.callback(server.close)
 
@@ -123,7 +123,7 @@ class ApiServer:
         loop, tls, crowd = asyncio.get_running_loop(), _tls(self._listen), ConnectionLimit()
         for family, address in await _addresses(host, self._listen.port):
             server = await loop.create_server(
-                _connections(runner, logged=self.logged),
+                _connections(runner, logged=self.logs_requests),
                 sock=listen(family, address, crowd),
                 ssl=tls,
                 ssl_handshake_timeout=None if tls is None else HANDSHAKE_S,

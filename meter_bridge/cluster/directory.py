@@ -8,52 +8,56 @@ from sqlalchemy import ColumnElement, Engine, Select, Table, select
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import Shard, shard_of_account
 
-_KEPT: Final = 500_000
+_MAX_CACHED: Final = 500_000
 
 
-class Directory:
+class ShardDirectory:
     """Finds the shard of accounts and meters; a site never changes its shard while workers run."""
 
     def __init__(self, reader: Engine) -> None:
         """Keep how to ask; nothing is known yet."""
         self._reader = reader
-        self._known: dict[tuple[str, str], int] = {}
+        self._cache: dict[tuple[str, str], int] = {}
 
-    def of_account(self, account_id: str) -> int | None:
+    def shard_of_account(self, account_id: str) -> int | None:
         """Return the shard of an account, None where there is no such account."""
-        return self._find("account", account_id, lambda: shard_of_account(tables.account.c.id == account_id))
+        return self._look_up(
+            "account", account_id, lambda: shard_of_account(tables.account.c.id == account_id)
+        )
 
-    def of_meter(self, meter_id: str) -> int | None:
+    def shard_of_meter(self, meter_id: str) -> int | None:
         """Return the shard of a meter, None where there is no such meter."""
-        return self._find("meter", meter_id, lambda: _of_meter(meter_id))
+        return self._look_up("meter", meter_id, lambda: _shard_of_meter_query(meter_id))
 
-    def of_session(self, cookie: str) -> int | None:
+    def shard_of_session(self, cookie: str) -> int | None:
         """Return the shard of the customer whose session a cookie of the tenant's page names."""
         access_id = cookie.partition(".")[0]
-        return self._find("access", access_id, lambda: _of_access(tables.tenant_access.c.id == access_id))
+        return self._look_up(
+            "access", access_id, lambda: _shard_of_access_query(tables.tenant_access.c.id == access_id)
+        )
 
-    def of_secret(self, digest: bytes) -> int | None:
+    def shard_of_secret(self, digest: bytes) -> int | None:
         """Return the shard of the customer who comes in with a code or a link."""
         access = tables.tenant_access
-        known = _of_access((access.c.code_hash == digest) | (access.c.link_hash == digest))
+        known = _shard_of_access_query((access.c.code_hash == digest) | (access.c.link_hash == digest))
         with self._reader.connect() as connection:
             return connection.execute(known.limit(1)).scalar()
 
-    def _find(self, kind: str, object_id: str, query: Callable[[], Select[tuple[int]]]) -> int | None:
+    def _look_up(self, kind: str, object_id: str, query: Callable[[], Select[tuple[int]]]) -> int | None:
         """Return what is known, or ask."""
         key = (kind, object_id)
-        if key not in self._known:
+        if key not in self._cache:
             with self._reader.connect() as connection:
                 found = connection.execute(query()).scalar()
             if found is None:
                 return None
-            if len(self._known) >= _KEPT:
-                self._known.clear()
-            self._known[key] = found
-        return self._known[key]
+            if len(self._cache) >= _MAX_CACHED:
+                self._cache.clear()
+            self._cache[key] = found
+        return self._cache[key]
 
 
-def _of_meter(meter_id: str) -> Select[tuple[int]]:
+def _shard_of_meter_query(meter_id: str) -> Select[tuple[int]]:
     """Return the query of the shard of a meter's account."""
     meter, supply = tables.meter, tables.supply
     joined = meter.join(supply, supply.c.id == meter.c.supply_id)
@@ -61,7 +65,7 @@ def _of_meter(meter_id: str) -> Select[tuple[int]]:
     return shard_of_account(tables.account.c.id == owner)
 
 
-def _of_access(condition: ColumnElement[bool]) -> Select[tuple[int]]:
+def _shard_of_access_query(condition: ColumnElement[bool]) -> Select[tuple[int]]:
     """Return the query of the shard of the account that an access opens."""
     access = tables.tenant_access
     return shard_of_account(tables.account.c.id.in_(select(access.c.account_id).where(condition)))
@@ -77,13 +81,13 @@ class ShardTimes:
 
     def events_before(self, instant: int) -> list[int]:
         """Return for each shard the newest event up to an instant."""
-        return self._before(tables.event, instant)
+        return self._newest_before(tables.event, instant)
 
     def entries_before(self, instant: int) -> list[int]:
         """Return for each shard the newest journal entry up to an instant."""
-        return self._before(tables.journal_entry, instant)
+        return self._newest_before(tables.journal_entry, instant)
 
-    def _before(self, table: Table, instant: int) -> list[int]:
+    def _newest_before(self, table: Table, instant: int) -> list[int]:
         """Return for each shard the newest number up to an instant, or the one before its first."""
         found = []
         with self._reader.connect() as connection:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, select
 
-from meter_bridge.engine.export.compaction import Group, group_of, to_merge
+from meter_bridge.engine.export.compaction import Group, files_to_merge, group_of
 from meter_bridge.engine.export.exporter import Exporter, ExportError
 from meter_bridge.engine.export.folder_manifest import (
     FolderManifest,
@@ -48,7 +48,7 @@ class ClusterExport:
 
     async def export(self) -> None:
         """Export what every shard posted since the last time, in child processes; raises ``OSError``."""
-        manifest = await asyncio.to_thread(self._begun)
+        manifest = await asyncio.to_thread(self._read_manifest)
         if manifest is None:
             return
         try:
@@ -71,7 +71,7 @@ class ClusterExport:
 
     async def _merge(self, manifest: FolderManifest) -> None:
         """Let many small files become one; raises ``ExportError``."""
-        chosen = to_merge(manifest.files, self._unmerged)
+        chosen = files_to_merge(manifest.files, self._unmerged)
         if chosen:
             group = group_of(chosen[0])
             self._unmerged.add(group)
@@ -86,7 +86,7 @@ class ClusterExport:
             found = connection.execute(query.order_by(_ENTRY.seq.desc()).limit(1)).first()
         return None if found is None else Watermark(*found)
 
-    def _begun(self) -> FolderManifest | None:
+    def _read_manifest(self) -> FolderManifest | None:
         """Return what is in the folder, None where it lacks what is in files alone.
 
         The folder itself says so, or the database, of before the sites were divided; or all begins anew.
@@ -96,10 +96,10 @@ class ClusterExport:
             if (
                 found is not None
                 and not self._exporter.any_missing(found.names)
-                and _agree(connection, found)
+                and _matches_database(connection, found)
             ):
                 return found
-            stored = _of_one_bridge(connection)
+            stored = _files_before_sharding(connection)
             if not self._exporter.any_missing(stored.names):
                 return stored
             if retired_upto(connection):
@@ -113,7 +113,7 @@ class ClusterExport:
         return FolderManifest()
 
 
-def _agree(connection: Connection, manifest: FolderManifest) -> bool:
+def _matches_database(connection: Connection, manifest: FolderManifest) -> bool:
     """Say whether the files are of this database, and not of one that went on from an older backup."""
     marks = manifest.watermarks.values()
     return all(_booked_at(connection, mark.seq) == mark.at for mark in marks)
@@ -124,7 +124,7 @@ def _booked_at(connection: Connection, seq: int) -> int | None:
     return connection.execute(select(_ENTRY.at).where(_ENTRY.seq == seq)).scalar()
 
 
-def _of_one_bridge(connection: Connection) -> FolderManifest:
+def _files_before_sharding(connection: Connection) -> FolderManifest:
     """Return the files that were exported before the sites were divided."""
     file = tables.export_file
     fields = [file.c[name] for name in ExportFile.__dataclass_fields__]

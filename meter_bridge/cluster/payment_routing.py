@@ -26,24 +26,24 @@ class PaymentRouting:
         self._reader = reader
         self._providers = providers
 
-    def of_message(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[int]:
+    def shards_of_message(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[int]:
         """Return the shards that keep what a message tells; the first one refuses whatever is wrong."""
         provider = self._providers.get(provider_id)
         if provider is None:
             return _ALONE
         try:
-            told = provider.read(headers, body, self._now())
+            events = provider.parse_webhook(headers, body, self._now())
         except WrongSignatureError, UnreadableError:
             return _ALONE
-        found = {shard_lookup.shard_of_told(self._reader, provider_id, each) for each in told}
+        found = {shard_lookup.shard_of_event(self._reader, provider_id, each) for each in events}
         return sorted(found) or _ALONE
 
-    def of_decision(self, body: bytes) -> int:
+    def shard_of_decision(self, body: bytes) -> int:
         """Return the shard that carries a decision out: of the account to be credited, else of the order."""
         try:
-            asked = msgspec.json.decode(body, type=PaymentDecision)
+            decision = msgspec.json.decode(body, type=PaymentDecision)
         except msgspec.DecodeError, UnicodeDecodeError:
             return FIRST
-        if asked.decision == "credit" and asked.account is not None:
-            return shard_lookup.of_account(self._reader, asked.account)
-        return shard_lookup.shard_of_payment(self._reader, asked.provider, asked.payment)
+        if decision.decision == "credit" and decision.account is not None:
+            return shard_lookup.account_shard(self._reader, decision.account)
+        return shard_lookup.shard_of_payment(self._reader, decision.provider, decision.payment)

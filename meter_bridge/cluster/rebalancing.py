@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Rebalancing:
     """What a worker is to do now: shards to take, and one to give away."""
 
-    take: tuple[int, ...] = ()
+    acquire: tuple[int, ...] = ()
     release: int | None = None
 
 
@@ -21,7 +21,7 @@ def quota(worker: str, workers: Sequence[str], count: int) -> int:
     return share + (1 if ranks.index(worker) < rest else 0)
 
 
-def next_move(worker: str, workers: Sequence[str], owners: Mapping[int, str | None]) -> Move:
+def next_rebalancing(worker: str, workers: Sequence[str], owners: Mapping[int, str | None]) -> Rebalancing:
     """Return what brings a worker to its share; ``owners`` names who holds each shard, None a free one.
 
     The last shards are given away first, so that the first one, which keeps the installation's own affairs,
@@ -31,5 +31,5 @@ def next_move(worker: str, workers: Sequence[str], owners: Mapping[int, str | No
     free = [shard for shard, owner in owners.items() if owner is None]
     may = quota(worker, workers, len(owners))
     if len(own) > may:
-        return Move(release=max(own))
-    return Move(take=tuple(sorted(free)[: may - len(own)]))
+        return Rebalancing(release=max(own))
+    return Rebalancing(acquire=tuple(sorted(free)[: may - len(own)]))

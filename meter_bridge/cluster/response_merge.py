@@ -15,39 +15,39 @@ SNAPSHOT_BITS: Final = 10
 """Numbers that clients see within one millisecond."""
 
 
-def merged_lists(answers: Sequence[Answer]) -> dict[str, Json]:
+def merge_lists(answers: Sequence[Answer]) -> dict[str, Json]:
     """Return the first answer with its lists prolonged by those of the others, each item once."""
     found = dict(answers[0])
     for name, value in found.items():
         if isinstance(value, list):
-            found[name] = _once(item for answer in answers for item in _list(answer, name))
+            found[name] = _unique(item for answer in answers for item in _list(answer, name))
     if "waiting" in found:
-        found["waiting"] = sorted(_list(found, "waiting"), key=_heard)
+        found["waiting"] = sorted(_list(found, "waiting"), key=_heard_at)
     if "alerts" in found:
-        found["alerts"] = sorted(_list(found, "alerts"), key=_opened, reverse=True)
+        found["alerts"] = sorted(_list(found, "alerts"), key=_opened_at, reverse=True)
     return found
 
 
-def merged_snapshot(snapshots: Sequence[Answer], seq: int) -> dict[str, Json]:
+def merge_snapshots(snapshots: Sequence[Answer], seq: int) -> dict[str, Json]:
     """Return the snapshot of all shards under the number that clients are to see."""
-    return merged_lists(snapshots) | {"seq": seq}
+    return merge_lists(snapshots) | {"seq": seq}
 
 
-def merged_heard(answers: Sequence[Answer]) -> dict[str, Json]:
+def merge_webhook_answers(answers: Sequence[Answer]) -> dict[str, Json]:
     """Return how many events of a provider's message were new to any shard."""
     return {"events": sum(n for answer in answers if isinstance(n := answer.get("events"), int))}
 
 
-def merged_health(answers: Sequence[Answer]) -> dict[str, Json]:
+def merge_health(answers: Sequence[Answer]) -> dict[str, Json]:
     """Return the worst health, with every reason once."""
     worst = max((str(answer["status"]) for answer in answers), key=("ok", "degraded", "down").index)
     return {
         "status": worst,
-        "reasons": _once(each for answer in answers for each in _list(answer, "reasons")),
+        "reasons": _unique(each for answer in answers for each in _list(answer, "reasons")),
     }
 
 
-def merged_metrics(texts: Mapping[int, str]) -> str:
+def merge_metrics(texts: Mapping[int, str]) -> str:
     """Return the metrics of several shards in Prometheus' text format, each sample with its shard."""
     families: dict[str, list[str]] = {}
     for shard, text in texts.items():
@@ -77,12 +77,12 @@ def _labelled(sample: str, shard: int) -> str:
     return f"{name}{{{label}}} {value}"
 
 
-def number_of(instant: int) -> int:
+def number_at(instant: int) -> int:
     """Return the first number that clients see for what happened at an instant."""
     return instant << SNAPSHOT_BITS
 
 
-def instant_of(number: int) -> int:
+def instant_at(number: int) -> int:
     """Return the instant of a number that a client saw."""
     return number >> SNAPSHOT_BITS
 
@@ -92,16 +92,16 @@ def _list(answer: Answer, name: str) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _once(items: Iterable[Json]) -> list[Json]:
+def _unique(items: Iterable[Json]) -> list[Json]:
     """Return items without repetitions, in the order in which they came."""
     return list({json.dumps(item, sort_keys=True): item for item in items}.values())
 
 
-def _heard(payment: Json) -> str:
+def _heard_at(payment: Json) -> str:
     """Return when a payment that waits was heard of."""
     return str(payment.get("heard_at", "")) if isinstance(payment, dict) else ""
 
 
-def _opened(alert: Json) -> str:
+def _opened_at(alert: Json) -> str:
     """Return when an alert opened."""
     return str(alert.get("opened_at", "")) if isinstance(alert, dict) else ""

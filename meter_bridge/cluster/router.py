@@ -17,17 +17,17 @@ from meter_bridge.api.http.peers import SHARD_HEADER
 from meter_bridge.api.http.request_decoding import BODY_BYTES, SITE_FILE_BYTES, read_body
 from meter_bridge.api.server import ApiServer, Listen
 from meter_bridge.cluster import response_merge, routes
-from meter_bridge.cluster.directory import Directory, ShardTimes
-from meter_bridge.cluster.history import merged_history, spans
+from meter_bridge.cluster.directory import ShardDirectory, ShardTimes
+from meter_bridge.cluster.history import merge_history, shard_queries
 from meter_bridge.cluster.payment_routing import PaymentRouting
-from meter_bridge.cluster.peer_client import Peers, away
+from meter_bridge.cluster.peer_client import PeerClient, shard_unavailable
 from meter_bridge.cluster.registry import ClusterView
-from meter_bridge.cluster.stream_merge import follow
+from meter_bridge.cluster.stream_merge import serve_merged_stream
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ServerInfo
 from meter_bridge.tenant_page.access import code_digest, link_digest
-from meter_bridge.tenant_page.files import INDEX, Files, answer_with
+from meter_bridge.tenant_page.files import INDEX, PageFiles, file_response
 
 _OK: Final = 200
 _UNAVAILABLE: Final = 503
@@ -38,15 +38,15 @@ class Router:
 
     def __init__(
         self,
-        peers: Peers,
-        directory: Directory,
+        peers: PeerClient,
+        directory: ShardDirectory,
         times: ShardTimes,
         cluster_view: Callable[[], ClusterView],
         key: SecretKey,
         payment_routing: PaymentRouting,
     ) -> None:
         """Keep whom to ask; ``cluster_view`` returns who owns what now, ``key`` finds who signs in."""
-        self._files = Files()
+        self._files = PageFiles()
         self._key = key
         self._payment_routing = payment_routing
         self._peers = peers
@@ -65,58 +65,58 @@ class Router:
         """Answer a request: a worker's for one shard, anybody else's for whatever it is about."""
         path = request.rel_url.raw_path
         if request.method in {"GET", "HEAD"} and (path == routes.ROOT or path.startswith(routes.PAGE)):
-            return await self._page(request, path)
-        asked = request.headers.get(SHARD_HEADER, "")
-        if asked:
-            return await self._pass_on(request, path, _number(asked))
-        customer = await self._customer(request)
+            return await self._page_file(request, path)
+        shard_header = request.headers.get(SHARD_HEADER, "")
+        if shard_header:
+            return await self._answer_peer(request, path, _shard_number(shard_header))
+        customer = await self._customer_shard(request)
         if path == routes.SOCKET:
-            return await self._follow(request, self._all if customer is None else [customer])
+            return await self._serve_websocket(request, self._all_shards if customer is None else [customer])
         if path in {routes.HEALTH, routes.METRICS}:
             return await (self._health(request) if path == routes.HEALTH else self._metrics(request))
         body = await _body(request, path)
         if customer is not None:
-            return await self._ask(request, customer, body)
+            return await self._forward(request, customer, body)
         return await self._answer(request, path, body)
 
-    async def _page(self, request: web.Request, path: str) -> web.Response:
+    async def _page_file(self, request: web.Request, path: str) -> web.Response:
         """Answer with a file of the tenant's page, which is the same in all bridges, whoever owns what."""
         if path == routes.ROOT:
             return web.Response(status=HTTPStatus.FOUND, headers={"Location": routes.PAGE})
         name = unquote(path.removeprefix(routes.PAGE)) or INDEX
-        return answer_with(request, await self._files.load(name))
+        return file_response(request, await self._files.load(name))
 
-    async def _pass_on(self, request: web.Request, path: str, shard: int) -> web.StreamResponse:
+    async def _answer_peer(self, request: web.Request, path: str, shard: int) -> web.StreamResponse:
         """Let a shard of this worker answer another worker."""
         if path == routes.SOCKET:
-            return await self._follow(request, [shard])
-        return await self._peers.ask(request, shard, None, await _body(request, path))
+            return await self._serve_websocket(request, [shard])
+        return await self._peers.forward(request, shard, None, await _body(request, path))
 
-    async def _customer(self, request: web.Request) -> int | None:
+    async def _customer_shard(self, request: web.Request) -> int | None:
         """Return the shard of the customer whose page asks, None where it is not a page that does."""
         cookie = request.cookies.get(SESSION_COOKIE)
         if cookie is None or "Authorization" in request.headers:
             return None
-        return await asyncio.to_thread(self._directory.of_session, cookie)
+        return await asyncio.to_thread(self._directory.shard_of_session, cookie)
 
     async def _answer(self, request: web.Request, path: str, body: bytes) -> web.Response:
         """Answer what is asked with a token, or by somebody who wants to come in."""
         if path == routes.SIGN_IN:
-            return await self._ask(request, await self._secret(body), body)
+            return await self._forward(request, await self._shard_of_sign_in(body), body)
         if path.startswith(routes.PAYMENT_EVENTS):
-            return await self._heard(request, path, body)
-        if path == routes.DECIDE:
-            return await self._ask(
-                request, await asyncio.to_thread(self._payment_routing.of_decision, body), body
+            return await self._forward_webhook(request, path, body)
+        if path == routes.PAYMENT_DECISION:
+            return await self._forward(
+                request, await asyncio.to_thread(self._payment_routing.shard_of_decision, body), body
             )
         found = await asyncio.to_thread(routes.route, request.method, path, self._directory)
-        if found.everywhere:
-            return await self._everywhere(request, body)
+        if found.to_all_shards:
+            return await self._forward_to_all(request, body)
         if path == routes.HISTORY:
             return await self._history(request)
-        return await self._ask(request, found.shard, body)
+        return await self._forward(request, found.shard, body)
 
-    async def _secret(self, body: bytes) -> int:
+    async def _shard_of_sign_in(self, body: bytes) -> int:
         """Return the shard of the customer whose code or link is sent; the first one refuses all others."""
         try:
             sent = json.loads(body)
@@ -124,78 +124,87 @@ class Router:
         except ValueError, AttributeError:
             return routes.FIRST
         digest = link_digest(self._key, link) if link else code_digest(self._key, code)
-        return await asyncio.to_thread(self._directory.of_secret, digest) or routes.FIRST
+        return await asyncio.to_thread(self._directory.shard_of_secret, digest) or routes.FIRST
 
     @property
-    def _all(self) -> list[int]:
+    def _all_shards(self) -> list[int]:
         """Return every shard."""
         return sorted(self._cluster_view().owners)
 
-    async def _ask(
+    async def _forward(
         self, request: web.Request, shard: int, body: bytes, path: str | None = None
     ) -> web.Response:
         """Let the owner of a shard answer, where not named otherwise the same question."""
-        return await self._peers.ask(request, shard, self._cluster_view().owner(shard), body, path)
+        return await self._peers.forward(request, shard, self._cluster_view().owner(shard), body, path)
 
-    async def _everywhere(self, request: web.Request, body: bytes) -> web.Response:
+    async def _forward_to_all(self, request: web.Request, body: bytes) -> web.Response:
         """Let every shard answer, and make one answer of theirs; a refusal of one is that of all."""
-        answers = await asyncio.gather(*(self._ask(request, shard, body) for shard in self._all))
-        return _unless_refused(answers, response_merge.merged_lists)
+        answers = await asyncio.gather(*(self._forward(request, shard, body) for shard in self._all_shards))
+        return _merge_unless_refused(answers, response_merge.merge_lists)
 
-    async def _heard(self, request: web.Request, path: str, body: bytes) -> web.Response:
+    async def _forward_webhook(self, request: web.Request, path: str, body: bytes) -> web.Response:
         """Let the bridges that keep the books of what a provider tells take it, and answer when all have."""
         provider = unquote(path.removeprefix(routes.PAYMENT_EVENTS))
-        shards = await asyncio.to_thread(self._payment_routing.of_message, provider, request.headers, body)
-        answers = [await self._ask(request, shard, body) for shard in shards]
-        return answers[0] if len(answers) == 1 else _unless_refused(answers, response_merge.merged_heard)
+        shards = await asyncio.to_thread(
+            self._payment_routing.shards_of_message, provider, request.headers, body
+        )
+        answers = [await self._forward(request, shard, body) for shard in shards]
+        return (
+            answers[0]
+            if len(answers) == 1
+            else _merge_unless_refused(answers, response_merge.merge_webhook_answers)
+        )
 
     async def _history(self, request: web.Request) -> web.Response:
         """Answer what changed hour by hour: of one account, or of those of all shards."""
         query = dict(request.query)
         now = int(time.time() * 1000)
-        number, asked = await asyncio.to_thread(spans, self._times, query, now)
-        shards: Sequence[int] = self._all
+        number, queries = await asyncio.to_thread(shard_queries, self._times, query, now)
+        shards: Sequence[int] = self._all_shards
         if "account" in query:
-            found = await asyncio.to_thread(self._directory.of_account, query["account"])
-            shards = [found or routes.FIRST]
+            account_shard = await asyncio.to_thread(self._directory.shard_of_account, query["account"])
+            shards = [account_shard or routes.FIRST]
         answers = await asyncio.gather(
-            *(self._ask(request, n, b"", f"{routes.HISTORY}?{urlencode(asked[n])}") for n in shards)
+            *(self._forward(request, n, b"", f"{routes.HISTORY}?{urlencode(queries[n])}") for n in shards)
         )
-        return _unless_refused(answers, lambda told: merged_history(told, number))
+        return _merge_unless_refused(answers, lambda told: merge_history(told, number))
 
     async def _health(self, request: web.Request) -> web.Response:
         """Answer how the shards of this worker are; one without any waits for its turn, and is well."""
         answers = await asyncio.gather(
-            *(self._ask(request, shard, b"") for shard in sorted(self._peers.here)), return_exceptions=True
+            *(self._forward(request, shard, b"") for shard in sorted(self._peers.local_addresses)),
+            return_exceptions=True,
         )
-        found = [_decoded(answer) for answer in answers if isinstance(answer, web.Response)]
-        worst = response_merge.merged_health(found) if found else {"status": "ok", "reasons": []}
+        found = [_decode(answer) for answer in answers if isinstance(answer, web.Response)]
+        worst = response_merge.merge_health(found) if found else {"status": "ok", "reasons": []}
         return web.json_response(worst, status=_UNAVAILABLE if worst["status"] == "down" else _OK)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         """Answer the metrics of this worker's shards, each named in a label."""
-        shards = sorted(self._peers.here)
-        answers = await asyncio.gather(*(self._ask(request, shard, b"") for shard in shards))
+        shards = sorted(self._peers.local_addresses)
+        answers = await asyncio.gather(*(self._forward(request, shard, b"") for shard in shards))
         refused = next((answer for answer in answers if answer.status != _OK), None)
         if refused is not None:
             return refused
         texts = {n: str(answer.text) for n, answer in zip(shards, answers, strict=True)}
-        return web.Response(text=response_merge.merged_metrics(texts), headers={"Content-Type": "text/plain"})
+        return web.Response(text=response_merge.merge_metrics(texts), headers={"Content-Type": "text/plain"})
 
-    async def _follow(self, request: web.Request, shards: Sequence[int]) -> web.StreamResponse:
+    async def _serve_websocket(self, request: web.Request, shards: Sequence[int]) -> web.StreamResponse:
         """Serve a WebSocket: of one shard as it is, of several as one."""
         upstream: list[ClientWebSocketResponse] = []
         try:
             for shard in shards:
-                upstream += [await self._peers.listen(request, shard, self._cluster_view().owner(shard))]
+                upstream += [
+                    await self._peers.open_websocket(request, shard, self._cluster_view().owner(shard))
+                ]
         except WSServerHandshakeError as error:
             return await self._refusal(request, upstream, error)
         except (ClientError, TimeoutError, OSError, RequestRefused) as error:
             await _close(upstream)
-            raise away(shards[len(upstream)]) from error
+            raise shard_unavailable(shards[len(upstream)]) from error
         if len(upstream) == 1:
-            return await _pass_through(request, upstream[0])
-        return await follow(request, upstream, self._times)
+            return await _relay(request, upstream[0])
+        return await serve_merged_stream(request, upstream, self._times)
 
     async def _refusal(
         self, request: web.Request, upstream: Sequence[ClientWebSocketResponse], error: WSServerHandshakeError
@@ -203,7 +212,7 @@ class Router:
         """Pass a refused handshake on, in the words of the first shard's answer to the same token."""
         await _close(upstream)
         del error
-        return await self._ask(request, routes.FIRST, b"")
+        return await self._forward(request, routes.FIRST, b"")
 
 
 async def _body(request: web.Request, path: str) -> bytes:
@@ -216,7 +225,7 @@ async def _close(sockets: Sequence[ClientWebSocketResponse]) -> None:
         await socket.close()
 
 
-async def _pass_through(request: web.Request, upstream: ClientWebSocketResponse) -> web.WebSocketResponse:
+async def _relay(request: web.Request, upstream: ClientWebSocketResponse) -> web.WebSocketResponse:
     """Hand messages over both ways until either side ends."""
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)
@@ -241,22 +250,22 @@ async def _pass_through(request: web.Request, upstream: ClientWebSocketResponse)
     return socket
 
 
-def _unless_refused(
+def _merge_unless_refused(
     answers: Sequence[web.Response], merge: Callable[[Sequence[response_merge.Answer]], Mapping[str, object]]
 ) -> web.Response:
     """Return one answer of several; a refusal of one is that of all."""
     refused = next((answer for answer in answers if answer.status != _OK), None)
     if refused is not None:
         return refused
-    return web.json_response(dict(merge([_decoded(answer) for answer in answers])))
+    return web.json_response(dict(merge([_decode(answer) for answer in answers])))
 
 
-def _number(text: str) -> int:
+def _shard_number(text: str) -> int:
     """Return the shard that a worker names; one that nobody has for anything else."""
     return int(text) if text.isdecimal() and len(text) < len("1000000") else -1
 
 
-def _decoded(answer: web.Response) -> response_merge.Answer:
+def _decode(answer: web.Response) -> response_merge.Answer:
     """Return a JSON answer."""
     assert isinstance(answer.body, bytes)
     found = json.loads(answer.body)
@@ -274,7 +283,7 @@ class RouterServer(ApiServer):
 
     @property
     @override
-    def logged(self) -> bool:
+    def logs_requests(self) -> bool:
         """Leave the log to the bridge that knows who asks."""
         return False
 

@@ -6,13 +6,13 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from meter_bridge.cluster.directory import Directory
+from meter_bridge.cluster.directory import ShardDirectory
 from meter_bridge.storage.shards import shard_of
 
 _OF_ACCOUNT: Final = re.compile(r"/api/v1/accounts/([^/]+)(?:/.*)?")
 _OF_METER: Final = re.compile(r"/api/v1/meters/([^/]+)/.*")
 _OF_ALERT: Final = re.compile(r"/api/v1/alerts/alert-(\d+)/.*")
-EVERYWHERE: Final = frozenset(
+ALL_SHARDS: Final = frozenset(
     {
         "/api/v1/accounts",
         "/api/v1/meters",
@@ -33,7 +33,7 @@ SIGN_IN: Final = "/api/v1/page/sign-in"
 PAYMENT_EVENTS: Final = "/api/v1/payment-events/"
 FILES: Final = ("/api/v1/site", "/api/v1/payments/reconciliation/")
 """Routes to which whole files are sent."""
-DECIDE: Final = "/api/v1/payments/decide"
+PAYMENT_DECISION: Final = "/api/v1/payments/decide"
 FIRST: Final = 0
 """The shard that keeps tokens, vouchers and site files, and answers where a thing is nobody's."""
 
@@ -43,16 +43,16 @@ class Route:
     """Where a request goes."""
 
     shard: int = FIRST
-    everywhere: bool = False
+    to_all_shards: bool = False
 
 
-def route(method: str, path: str, directory: Directory) -> Route:
+def route(method: str, path: str, directory: ShardDirectory) -> Route:
     """Return where a request goes; ``path`` is as it was sent, percent signs included."""
-    if method in {"GET", "HEAD"} and path in EVERYWHERE:
-        return Route(everywhere=True)
+    if method in {"GET", "HEAD"} and path in ALL_SHARDS:
+        return Route(to_all_shards=True)
     finders: tuple[tuple[re.Pattern[str], Callable[[str], int | None]], ...] = (
-        (_OF_ACCOUNT, directory.of_account),
-        (_OF_METER, directory.of_meter),
+        (_OF_ACCOUNT, directory.shard_of_account),
+        (_OF_METER, directory.shard_of_meter),
         (_OF_ALERT, lambda number: shard_of(int(number))),
     )
     for pattern, find in finders:

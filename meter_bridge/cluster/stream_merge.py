@@ -15,28 +15,28 @@ from typing import Final
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
 from meter_bridge.cluster.directory import ShardTimes
-from meter_bridge.cluster.response_merge import Answer, instant_of, merged_snapshot, number_of
+from meter_bridge.cluster.response_merge import Answer, instant_at, merge_snapshots, number_at
 from meter_bridge.storage.shards import RANGE
 
 OVERLAP_MS: Final = 2_000
-GREETING_S: Final = 30.0
+SUBSCRIBE_TIMEOUT_S: Final = 30.0
 PING_S: Final = 30
 OLDEST: Final = 1 << 50
 """Numbers below were given by a bridge of its own, before the installation was divided."""
 
 
-async def follow(
+async def serve_merged_stream(
     request: web.Request, upstream: Sequence[ClientWebSocketResponse], times: ShardTimes
 ) -> web.WebSocketResponse:
     """Serve a WebSocket out of one for each shard, until any of them ends."""
     socket = web.WebSocketResponse(heartbeat=PING_S, compress=False)
     await socket.prepare(request)
     try:
-        async with asyncio.timeout(GREETING_S):
+        async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
             infos = [await each.receive() for each in upstream]
         if all(info.type is WSMsgType.TEXT for info in infos):
             await socket.send_str(infos[0].data)
-            await _converse(socket, upstream, times)
+            await _run_conversation(socket, upstream, times)
     except TimeoutError, ConnectionError:
         pass
     finally:
@@ -47,36 +47,36 @@ async def follow(
     return socket
 
 
-async def _converse(
+async def _run_conversation(
     socket: web.WebSocketResponse, upstream: Sequence[ClientWebSocketResponse], times: ShardTimes
 ) -> None:
     """Pass the subscription on to every shard, merge their snapshots, then pass on what they tell."""
-    asked = await socket.receive(timeout=GREETING_S)
-    if asked.type is not WSMsgType.TEXT:
+    message = await socket.receive(timeout=SUBSCRIBE_TIMEOUT_S)
+    if message.type is not WSMsgType.TEXT:
         return
-    subscription = _object(asked.data)
+    subscription = _object(message.data)
     since = subscription.get("since")
-    marks = None if not isinstance(since, int) else await asyncio.to_thread(_marks, times, since)
+    marks = None if not isinstance(since, int) else await asyncio.to_thread(_resume_points, times, since)
     for n, each in enumerate(upstream):
         await each.send_json({**subscription, **({} if marks is None else {"since": marks[n]})})
-    snapshots = [await each.receive(timeout=GREETING_S) for each in upstream]
+    snapshots = [await each.receive(timeout=SUBSCRIBE_TIMEOUT_S) for each in upstream]
     answers = [_object(each.data) if each.type is WSMsgType.TEXT else {} for each in snapshots]
     refused = next((answer for answer in answers if answer.get("type") != "snapshot"), None)
     if refused is not None:
         await socket.send_json(dict(refused))
         return
     seq = await asyncio.to_thread(_seq, times, answers)
-    teller = _MergedStream(socket, since if isinstance(since, int) and since >= OLDEST else seq)
-    await socket.send_json(merged_snapshot(answers, seq))
-    await _until_any_ends(socket, upstream, teller)
+    stream = _MergedStream(socket, since if isinstance(since, int) and since >= OLDEST else seq)
+    await socket.send_json(merge_snapshots(answers, seq))
+    await _until_any_ends(socket, upstream, stream)
 
 
 async def _until_any_ends(
-    socket: web.WebSocketResponse, upstream: Sequence[ClientWebSocketResponse], teller: _MergedStream
+    socket: web.WebSocketResponse, upstream: Sequence[ClientWebSocketResponse], stream: _MergedStream
 ) -> None:
     """Pass on what every shard tells, until the client or a shard's bridge ends its connection."""
-    tasks = [asyncio.create_task(teller.tell(each)) for each in upstream]
-    tasks.append(asyncio.create_task(_until_left(socket)))
+    tasks = [asyncio.create_task(stream.forward(each)) for each in upstream]
+    tasks.append(asyncio.create_task(_until_client_closes(socket)))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -86,7 +86,7 @@ async def _until_any_ends(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _until_left(socket: web.WebSocketResponse) -> None:
+async def _until_client_closes(socket: web.WebSocketResponse) -> None:
     """Return when the client closes; it has nothing more to say."""
     await socket.receive()
 
@@ -99,24 +99,24 @@ class _MergedStream:
         self._socket = socket
         self._last = last
 
-    async def tell(self, upstream: ClientWebSocketResponse) -> None:
+    async def forward(self, upstream: ClientWebSocketResponse) -> None:
         """Pass on what one shard tells until it ends."""
         async for message in upstream:
             if message.type is not WSMsgType.TEXT:
                 return
-            told = _object(message.data)
-            if told.get("type") != "event":
+            message_fields = _object(message.data)
+            if message_fields.get("type") != "event":
                 await self._socket.send_str(message.data)
                 continue
-            at = datetime.fromisoformat(str(told["at"]))
-            self._last = max(self._last + 1, number_of(int(at.timestamp() * 1000)))
-            await self._socket.send_json({**told, "seq": self._last})
+            at = datetime.fromisoformat(str(message_fields["at"]))
+            self._last = max(self._last + 1, number_at(int(at.timestamp() * 1000)))
+            await self._socket.send_json({**message_fields, "seq": self._last})
 
 
-def _marks(times: ShardTimes, since: int) -> list[int]:
+def _resume_points(times: ShardTimes, since: int) -> list[int]:
     """Return for each shard the event after which a client wants to hear."""
     if since >= OLDEST:
-        return times.events_before(instant_of(since) - OVERLAP_MS)
+        return times.events_before(instant_at(since) - OVERLAP_MS)
     at = times.event_at(since) if since < RANGE else None
     return times.events_before(0 if at is None else at)
 
@@ -125,7 +125,7 @@ def _seq(times: ShardTimes, snapshots: Sequence[Answer]) -> int:
     """Return the number of a snapshot: after the newest event that it holds."""
     numbers = [seq for snapshot in snapshots if isinstance(seq := snapshot.get("seq"), int)]
     instants = [at for seq in numbers if (at := times.event_at(seq)) is not None]
-    return number_of(max(instants, default=0) + 1) - 1
+    return number_at(max(instants, default=0) + 1) - 1
 
 
 def _object(text: str) -> Mapping[str, object]:

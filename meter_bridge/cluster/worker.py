@@ -13,11 +13,11 @@ from sqlalchemy import URL, Engine
 
 from meter_bridge import VERSION
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.cluster.directory import Directory, ShardTimes
+from meter_bridge.cluster.directory import ShardDirectory, ShardTimes
 from meter_bridge.cluster.exporting import ClusterExport
 from meter_bridge.cluster.payment_routing import PaymentRouting
-from meter_bridge.cluster.peer_client import Peers
-from meter_bridge.cluster.rebalancing import next_move
+from meter_bridge.cluster.peer_client import PeerClient
+from meter_bridge.cluster.rebalancing import next_rebalancing
 from meter_bridge.cluster.registry import PREFIX, ClusterView, Member, read_cluster, register_worker
 from meter_bridge.cluster.router import Router, RouterServer
 from meter_bridge.config.settings import Settings
@@ -31,7 +31,7 @@ from meter_bridge.runtime.bridge import SOCKET_NAME, lasting, running, until_any
 from meter_bridge.storage import postgresql
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
-from meter_bridge.storage.identity import identity
+from meter_bridge.storage.identity import read_identity
 from meter_bridge.storage.lease import LeasedOwnership, Leases, process_name
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import Shard
@@ -39,14 +39,14 @@ from meter_bridge.storage.shards import Shard
 REBALANCE_S: Final = 1.0
 EXPORT_AFTER_S: Final = 30.0
 """From a worker's start to its first export: shards are taken first."""
-LOOPBACK: Final = "127.0.0.1"
-MOST_FAILURES: Final = 5
+LOOPBACK_HOST: Final = "127.0.0.1"
+MAX_FAILURES: Final = 5
 """Times in a row that a worker fails to serve a shard before it leaves all to others and ends."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Held:
+class OwnedShard:
     """A shard that this worker owns, or is about to."""
 
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -64,7 +64,7 @@ class Worker:
         self._count = count
         self._name = PREFIX + secrets.token_hex(8)
         self._shared_secret = secrets.token_hex(32)
-        self._held: dict[int, Held] = {}
+        self._owned_shards: dict[int, OwnedShard] = {}
         self._failures = 0
         self._cluster_view = ClusterView({}, dict.fromkeys(range(count)))
 
@@ -74,28 +74,28 @@ class Worker:
         Raises ``StorageError`` where it cannot serve its shards, so that the others take them.
         """
         with reading(self._url) as reader:
-            async with self._served(reader) as peers, self._exported(reader):
-                while not (stop.is_set() or self._unable):
-                    await self._work(reader, peers, stop)
-        if self._unable:
+            async with self._serve_api(reader) as peers, self._export_in_background(reader):
+                while not (stop.is_set() or self._must_yield):
+                    await self._own_shards(reader, peers, stop)
+        if self._must_yield:
             msg = f"shards could not be served here {self._failures} times in a row; the log tells why"
             raise StorageError(msg)
 
     @property
-    def _unable(self) -> bool:
+    def _must_yield(self) -> bool:
         """Say whether others had better serve what falls to this worker."""
-        return self._failures >= MOST_FAILURES
+        return self._failures >= MAX_FAILURES
 
     @asynccontextmanager
-    async def _served(self, reader: Engine) -> AsyncIterator[Peers]:
+    async def _serve_api(self, reader: Engine) -> AsyncIterator[PeerClient]:
         """Serve the API of all shards."""
-        peers = Peers(Member(self._name, "", self._shared_secret))
+        peers = PeerClient(Member(self._name, "", self._shared_secret))
         key = await asyncio.to_thread(load_key, self._settings.data)
         file = await asyncio.to_thread(load_providers, self._settings.data)
         times, paying = ShardTimes(reader, self._count), PaymentRouting(reader, file.providers)
-        front = Router(peers, Directory(reader), times, lambda: self._cluster_view, key, paying)
+        front = Router(peers, ShardDirectory(reader), times, lambda: self._cluster_view, key, paying)
         info = await asyncio.to_thread(_info, reader)
-        server = RouterServer(front, info, self._listen())
+        server = RouterServer(front, info, self._listen_settings())
         await server.start()
         peers.me = Member(self._name, self._settings.worker_address or str(server.url), self._shared_secret)
         try:
@@ -105,7 +105,7 @@ class Worker:
             await peers.close()
 
     @asynccontextmanager
-    async def _exported(self, reader: Engine) -> AsyncIterator[None]:
+    async def _export_in_background(self, reader: Engine) -> AsyncIterator[None]:
         """Export what all shards post, whoever owns them, for the dashboard on this machine."""
         folder = self._settings.data / EXPORT_NAME
         exporting = ClusterExport(reader, Exporter(self._url, folder), folder, self._count)
@@ -120,7 +120,7 @@ class Worker:
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
 
-    def _listen(self) -> Listen:
+    def _listen_settings(self) -> Listen:
         """Return where the API of all shards is served."""
         settings = self._settings
         host, port = settings.address
@@ -133,21 +133,21 @@ class Worker:
             announce=settings.announce,
         )
 
-    async def _work(self, reader: Engine, peers: Peers, stop: asyncio.Event) -> None:
+    async def _own_shards(self, reader: Engine, peers: PeerClient, stop: asyncio.Event) -> None:
         """Own what falls to this worker, as long as its own lease lasts."""
         leases = Leases(self._url)
         try:
-            async with self._owned(leases, self._name, process_name()) as presence:
+            async with self._acquire_lease(leases, self._name, process_name()) as presence:
                 if presence is None:
                     await _pause(stop)
                     return
                 await asyncio.to_thread(self._register, presence, peers.me.address)
                 try:
-                    while not (stop.is_set() or presence.lost.is_set() or self._unable):
-                        await self._balance(reader, peers)
+                    while not (stop.is_set() or presence.lost.is_set() or self._must_yield):
+                        await self._rebalance(reader, peers)
                         await _pause(stop)
                 finally:
-                    await self._give_all()
+                    await self._release_all()
         except StorageError as error:
             _LOGGER.warning("This worker waits: %s", error)
             await _pause(stop)
@@ -161,7 +161,9 @@ class Worker:
         writer.dispose()
 
     @asynccontextmanager
-    async def _owned(self, leases: Leases, name: str, holder: str) -> AsyncIterator[LeasedOwnership | None]:
+    async def _acquire_lease(
+        self, leases: Leases, name: str, holder: str
+    ) -> AsyncIterator[LeasedOwnership | None]:
         """Own a lease, None where another holds it or it cannot be taken now."""
         try:
             grant = await asyncio.to_thread(leases.take, name, holder)
@@ -177,28 +179,30 @@ class Worker:
         finally:
             await ownership.end()
 
-    async def _balance(self, reader: Engine, peers: Peers) -> None:
+    async def _rebalance(self, reader: Engine, peers: PeerClient) -> None:
         """Look who lives, then take or give away what that makes right."""
         try:
             self._cluster_view = await asyncio.to_thread(read_cluster, reader, self._count)
         except Exception as error:  # noqa: BLE001 - whatever the database's driver raises, the next look tells
             _LOGGER.warning("This worker cannot see the others: %s", type(error).__name__)
             return
-        for shard in [n for n, held in self._held.items() if held.task is not None and held.task.done()]:
-            del self._held[shard]
-        owners = {**self._cluster_view.owners, **dict.fromkeys(self._held, self._name)}
-        move = next_move(self._name, list(self._cluster_view.members), owners)
-        for shard in move.take:
-            held = self._held[shard] = Held()
+        for shard in [
+            n for n, held in self._owned_shards.items() if held.task is not None and held.task.done()
+        ]:
+            del self._owned_shards[shard]
+        owners = {**self._cluster_view.owners, **dict.fromkeys(self._owned_shards, self._name)}
+        move = next_rebalancing(self._name, list(self._cluster_view.members), owners)
+        for shard in move.acquire:
+            held = self._owned_shards[shard] = OwnedShard()
             held.task = asyncio.create_task(self._hold(Shard(shard, self._count), held, peers))
         if move.release is not None:
-            self._held[move.release].release.set()
+            self._owned_shards[move.release].release.set()
 
-    async def _hold(self, shard: Shard, held: Held, peers: Peers) -> None:
+    async def _hold(self, shard: Shard, held: OwnedShard, peers: PeerClient) -> None:
         """Own a shard until it is given away or lost; an error of one shard ends no other."""
         leases = Leases(self._url)
         try:
-            async with self._owned(leases, shard.lease, self._name) as ownership:
+            async with self._acquire_lease(leases, shard.lease, self._name) as ownership:
                 if ownership is not None:
                     await self._serve(shard, ownership, held, peers)
         except Exception:
@@ -212,13 +216,17 @@ class Worker:
             gc.collect()
             gc.freeze()
 
-    async def _serve(self, shard: Shard, ownership: LeasedOwnership, held: Held, peers: Peers) -> None:
+    async def _serve(
+        self, shard: Shard, ownership: LeasedOwnership, held: OwnedShard, peers: PeerClient
+    ) -> None:
         """Run a shard's bridge, and its API for this machine alone."""
         shard_run = running(self._settings, self._broker, ownership=ownership, shard=shard)
         async with lasting(shard_run) as parts:
-            server = ApiServer(parts.app, Listen(host=LOOPBACK, port=0), shared_secret=self._shared_secret)
+            server = ApiServer(
+                parts.app, Listen(host=LOOPBACK_HOST, port=0), shared_secret=self._shared_secret
+            )
             await server.start()
-            peers.here[shard.n] = str(server.url)
+            peers.local_addresses[shard.n] = str(server.url)
             self._failures = 0
             _LOGGER.info("Shard %d of %d is served here", shard.n, shard.count)
             try:
@@ -226,19 +234,19 @@ class Worker:
                 if ownership.lost.is_set():
                     parts.engine.session.fail("another worker may own the shard")
             finally:
-                del peers.here[shard.n]
+                del peers.local_addresses[shard.n]
                 await server.stop()
                 _LOGGER.info("Shard %d is not served here any more", shard.n)
 
-    async def _give_all(self) -> None:
+    async def _release_all(self) -> None:
         """Give every shard away and wait until all is stored."""
         tasks = []
-        for held in self._held.values():
+        for held in self._owned_shards.values():
             held.release.set()
             if held.task is not None:
                 tasks.append(held.task)
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._held.clear()
+        self._owned_shards.clear()
 
 
 async def _pause(stop: asyncio.Event) -> None:
@@ -250,7 +258,7 @@ async def _pause(stop: asyncio.Event) -> None:
 def _info(reader: Engine) -> ServerInfo:
     """Return who answers."""
     with reader.connect() as connection:
-        installation_id, name = identity(connection)
+        installation_id, name = read_identity(connection)
     return ServerInfo(
         schema_version=SCHEMA_VERSION,
         min_schema_version=MIN_SCHEMA_VERSION,

@@ -8,8 +8,8 @@ from meter_bridge.commands.errors import CommandError
 from meter_bridge.commands.installation import database_of
 from meter_bridge.commands.output import print_line
 from meter_bridge.commands.settings import settings_of
-from meter_bridge.engine.maintenance.backup import BackupError, Sealing, backup
-from meter_bridge.engine.maintenance.encryption import recipient_of
+from meter_bridge.engine.maintenance.backup import BackupEncryption, BackupError, backup
+from meter_bridge.engine.maintenance.encryption import parse_recipient
 
 EPILOG: Final = """\
 Takes a consistent copy of the database while the bridge is running, and verifies the copy before giving it
@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     location = database_of(settings)
     try:
-        recipients = [recipient_of(each) for each in arguments.encrypt_to]
-        sealing = Sealing(recipients, settings.data) if recipients else None
+        recipients = [parse_recipient(each) for each in arguments.encrypt_to]
+        sealing = BackupEncryption(recipients, settings.data) if recipients else None
         size = backup(location, arguments.destination, sealing)
     except BackupError as error:
         raise CommandError(str(error), error.remedy) from error

@@ -17,7 +17,7 @@ END: Final = "# prepaid-meter: end"
 LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 """32 letters and digits that are not easily confused when a password is typed."""
 PASSWORD_LETTERS: Final = 26
-"""130 random bits; Tasmota takes 32 letters."""
+"""130 random bits; some devices take 32 letters and no more."""
 ITERATIONS: Final = 1_000
 """A random password needs no slow hash."""
 SALT_BYTES: Final = 12

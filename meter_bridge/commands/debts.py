@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(msgspec.to_builtins(found))
     elif found.debts:
         print_line(table(HEAD, [_row(each) for each in found.debts], right=("OWED",)))
-        print_line("\n" + "\n".join(_sums(found.debts)))
+        print_line("\n" + "\n".join(_summed(found.debts)))
     else:
         print_line("No outstanding debts.")
     return 0
@@ -79,7 +79,7 @@ def _recovery(debt: DebtView, currency: str) -> str:
     return ", ".join(parts)
 
 
-def _sums(debts: Iterable[OwedView]) -> Iterable[str]:
+def _summed(debts: Iterable[OwedView]) -> Iterable[str]:
     sums: defaultdict[str, int] = defaultdict(int)
     for each in debts:
         sums[each.currency] += each.owed

@@ -72,7 +72,7 @@ def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> s
     entry, currency = found.entry, account.currency
     amount, balance = (format_amount(each, currency) for each in (entry.amount, entry.balance_after))
     rows = [
-        f"{entry.id}: {plain(entry.description)}, {labels.local(entry.at, zone):%Y-%m-%d %H:%M:%S}",
+        f"{entry.id}: {plain(entry.description)}, {labels.local_time_text(entry.at, zone):%Y-%m-%d %H:%M:%S}",
         f"  balance {amount}, {balance} after it",
     ]
     rows += [
@@ -93,7 +93,7 @@ def _lines(account: AccountView, found: EntryExplanation) -> str:
             line.tariff_version_id,
             TERMINAL.quantity(line),
             TERMINAL.price(line, currency),
-            str(labels.exact(line.amount, currency)),
+            str(labels.exact_amount(line.amount, currency)),
         )
         for line in found.entry.lines
     ]
@@ -112,7 +112,7 @@ def _readings(found: EntryExplanation, zone: ZoneInfo) -> str:
 def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]:
     if reading is None:
         return NOT_KNOWN, NOT_KNOWN
-    return f"{labels.local(reading.at, zone):%Y-%m-%d %H:%M:%S}", format_kwh(reading.wh)
+    return f"{labels.local_time_text(reading.at, zone):%Y-%m-%d %H:%M:%S}", format_kwh(reading.wh)
 
 
 def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
@@ -120,7 +120,7 @@ def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> 
     currency = account.currency
     rows = []
     for each in found.segments:
-        start, end = labels.local(each.start, zone), labels.local(each.end, zone)
+        start, end = labels.local_time_text(each.start, zone), labels.local_time_text(each.end, zone)
         registers = [
             NOT_KNOWN if wh is None else format_kwh(wh) for wh in (each.register_from_wh, each.register_to_wh)
         ]
@@ -132,8 +132,8 @@ def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> 
                 *registers,
                 f"{labels.ESTIMATED if each.estimated else ''}{format_kwh(each.wh)}",
                 plain(TERMINAL.charge_name(each)),
-                str(labels.exact(each.amount, currency)),
-                str(labels.exact(each.tax, currency)),
+                str(labels.exact_amount(each.amount, currency)),
+                str(labels.exact_amount(each.tax, currency)),
             )
         )
     head = ("FROM", "TO", "METER", "REGISTER FROM", "REGISTER TO", "ENERGY", "CHARGE", "BEFORE TAX", "TAX")

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     zone = ZoneInfo(account.time_zone)
     rows = [
         (
-            f"{labels.local(entry.at, zone):%Y-%m-%d %H:%M}",
+            f"{labels.local_time_text(entry.at, zone):%Y-%m-%d %H:%M}",
             entry.id,
             plain(labels.TERMINAL.with_reason(entry)),
             plain(entry.by or NOT_KNOWN),

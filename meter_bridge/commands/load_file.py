@@ -12,7 +12,7 @@ from meter_bridge.commands.errors import USAGE, CommandError
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
 from meter_bridge.core.calendar import local_time
 from meter_bridge.core.money import MoneyError, minor_digits, parse_amount, parse_decimal
-from meter_bridge.core.rating.load_pricing import Interval, Payment
+from meter_bridge.core.rating.load_pricing import LoadInterval, Payment
 
 MAX_LINES: Final = 1_000_000
 MAX_WH: Final = 10**15
@@ -31,7 +31,7 @@ class LoadError(ValueError):
         self.remedy = remedy
 
 
-def read_load(path: Path, zone: ZoneInfo) -> tuple[Interval, ...]:
+def read_load(path: Path, zone: ZoneInfo) -> tuple[LoadInterval, ...]:
     """Return the intervals of a load file; times without an offset are those of the zone."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -44,7 +44,7 @@ def read_load(path: Path, zone: ZoneInfo) -> tuple[Interval, ...]:
         raise CommandError(f"{path}, {error}", error.remedy, USAGE) from error
 
 
-def parse_load(lines: Sequence[str], zone: ZoneInfo) -> tuple[Interval, ...]:
+def parse_load(lines: Sequence[str], zone: ZoneInfo) -> tuple[LoadInterval, ...]:
     """Return the intervals of a load file's lines; raises ``LoadError``.
 
     With one time per line an interval ends where the next begins, and the last is as long as the one before.
@@ -61,7 +61,7 @@ def parse_load(lines: Sequence[str], zone: ZoneInfo) -> tuple[Interval, ...]:
         raise LoadError(2, "no data after the column names", "add one line for each interval")
     energy = _whole([(line, cells[-1]) for line, cells in rows], per_wh)
     spans = _spans(rows, zone)
-    return tuple(Interval(start, end, wh) for (start, end), wh in zip(spans, energy, strict=True))
+    return tuple(LoadInterval(start, end, wh) for (start, end), wh in zip(spans, energy, strict=True))
 
 
 def read_payments(path: Path, zone: ZoneInfo, currency: str) -> tuple[Payment, ...]:

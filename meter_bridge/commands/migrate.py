@@ -8,7 +8,7 @@ from typing import Final
 
 from meter_bridge.commands.errors import USAGE, CommandError
 from meter_bridge.commands.output import add_json, print_json, print_line
-from meter_bridge.engine.maintenance.transfer import Moved, move
+from meter_bridge.engine.maintenance.transfer import TransferResult, move
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import Location, LocationError, parse_location, shown
 
@@ -74,8 +74,8 @@ def _location(given: str) -> Location:
     return location
 
 
-def _tell(moved: Moved, source: Location, target: Location) -> None:
-    for table, digest in moved.equal.items():
+def _tell(moved: TransferResult, source: Location, target: Location) -> None:
+    for table, digest in moved.digests.items():
         print_line(f"  {table:<20} {digest.rows:>12} rows  {digest.sha256[:DIGITS]}")
     if moved.finished:
         print_line(

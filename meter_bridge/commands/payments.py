@@ -183,9 +183,9 @@ def _read(path: Path) -> str:
             f"{path} cannot be read: {error.strerror}", "name an existing statement file"
         ) from error
     # Imported here because listing payments does not read statements.
-    from meter_bridge.payments.orders.statement_file import decoded  # noqa: PLC0415
+    from meter_bridge.payments.orders.statement_file import decode_text  # noqa: PLC0415
 
-    return decoded(raw)
+    return decode_text(raw)
 
 
 def _difference_row(one: Difference) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Final
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.output import print_line
 from meter_bridge.commands.settings import settings_of
-from meter_bridge.engine.maintenance.encryption import identities_of
+from meter_bridge.engine.maintenance.encryption import read_identities
 from meter_bridge.engine.maintenance.restore import restore
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
 from meter_bridge.storage.errors import BackupError, LockedError
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Restore a backup."""
     try:
-        identities = () if arguments.identity is None else identities_of(arguments.identity)
+        identities = () if arguments.identity is None else read_identities(arguments.identity)
         with _destination(arguments) as destination:
             size = restore(arguments.source, destination, identities)
     except BackupError as error:

@@ -21,14 +21,14 @@ from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
 from meter_bridge.engine.statement.labels import TERMINAL
-from meter_bridge.engine.statement.period import FORMS
+from meter_bridge.engine.statement.period import ACCEPTED_FORMS
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry, UnitsHeld
 from meter_bridge.text.languages import ENGLISH, LANGUAGES
 
 EPILOG: Final = f"""\
-A period is given by its start and end: {FORMS}. Days and months are in the site's time zone, and the end is
-inclusive. The default is the current month.
+A period is given by its start and end: {ACCEPTED_FORMS}. Days and months are in the site's
+time zone, and the end is inclusive. The default is the current month.
 
 examples:
   meter-bridge statement flat-1
@@ -174,7 +174,8 @@ def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
     """Return the charges by line of the price list; SINCE is when its blocks began to count."""
     head = ("SINCE", "CHARGE", "QUANTITY", "PRICE", "AMOUNT")
     rows = [
-        (labels.since(each), *_charge(each, currency), TERMINAL.line_amount(each, currency)) for each in lines
+        (labels.period_start_text(each), *_charge(each, currency), TERMINAL.line_amount(each, currency))
+        for each in lines
     ]
     return table(head, rows, right=head[2:])
 
@@ -206,7 +207,7 @@ def _outstanding(statement: Statement) -> str:
     left = TERMINAL.outstanding(statement)
     rows = [
         (
-            f"{labels.local(each.at, zone):%Y-%m-%d %H:%M}",
+            f"{labels.local_time_text(each.at, zone):%Y-%m-%d %H:%M}",
             each.id,
             plain(TERMINAL.with_reason(each)),
             TERMINAL.money(each.amount, currency),
@@ -228,5 +229,5 @@ def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:
             TERMINAL.money(each.amount, currency),
             TERMINAL.money(each.balance_after, currency),
         )
-        rows.append((f"{labels.local(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
+        rows.append((f"{labels.local_time_text(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
     return table(head, rows, right=("AMOUNT", "BALANCE"))

@@ -21,8 +21,8 @@ from meter_bridge.config.quantities import watts
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
 from meter_bridge.core.energy import EnergyError, format_kwh, parse_kwh
 from meter_bridge.core.money import format_amount
-from meter_bridge.core.rating.load_pricing import Interval, price_load, price_sale
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.load_pricing import LoadInterval, price_load_profile, price_load_with_payments
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.rating.unit_purchase import sells_units
 from meter_bridge.core.tariff.tariff import BlockBasis, DemandOf, Timeline
 
@@ -148,7 +148,7 @@ def _price(arguments: argparse.Namespace) -> None:
     if arguments.payments is not None:
         _price_sale(arguments, found, timeline, load, terms)
         return
-    periods = price_load(timeline, load, terms, history)
+    periods = price_load_profile(timeline, load, terms, history)
     if arguments.json:
         print_json(tariff_price.as_json(found.plan, found.site, periods))
         return
@@ -164,8 +164,8 @@ def _price_sale(
     arguments: argparse.Namespace,
     found: Found,
     timeline: Timeline,
-    load: tuple[Interval, ...],
-    terms: Terms,
+    load: tuple[LoadInterval, ...],
+    terms: SupplyTerms,
 ) -> None:
     """Price a load whose units were bought by payments."""
     currency = found.site.currency
@@ -173,7 +173,7 @@ def _price_sale(
         message = f"tariff {found.plan.id} does not sell units, so --payments does not apply"
         raise CommandError(message, "omit --payments", USAGE)
     payments = read_payments(arguments.payments, ZoneInfo(found.site.time_zone), currency)
-    sale = price_sale(timeline, load, payments, terms)
+    sale = price_load_with_payments(timeline, load, payments, terms)
     if arguments.json:
         left = {"paid": sale.paid, "money_left": sale.money, "units_left_wh": sale.units}
         print_json(tariff_price.as_json(found.plan, found.site, sale.periods) | left)
@@ -183,7 +183,7 @@ def _price_sale(
     print_line(f"left: {format_kwh(sale.units)} bought but not used, {format_amount(sale.money, currency)}")
 
 
-def _terms(arguments: argparse.Namespace, plan: TariffPlan) -> Terms:
+def _terms(arguments: argparse.Namespace, plan: TariffPlan) -> SupplyTerms:
     """Return what the tariff has to know of the unit."""
     demands = [version.demand for version in plan.versions if version.demand is not None]
     if arguments.contracted_load is None and any(each.of is DemandOf.CONTRACTED for each in demands):
@@ -196,7 +196,7 @@ def _terms(arguments: argparse.Namespace, plan: TariffPlan) -> Terms:
         contracted = 0 if arguments.contracted_load is None else watts(arguments.contracted_load)
     except InvalidValueError as error:
         raise CommandError(f"--contracted-load: {error}", error.remedy, USAGE) from error
-    return Terms(None, contracted, arguments.free_units)
+    return SupplyTerms(None, contracted, arguments.free_units)
 
 
 def _history(written: str | None) -> tuple[int, ...]:
@@ -207,7 +207,7 @@ def _history(written: str | None) -> tuple[int, ...]:
         raise CommandError(f"--history: {error}", "write it like 85,102,97", USAGE) from error
 
 
-def _check_in_force(plan: TariffPlan, load: tuple[Interval, ...], zone: ZoneInfo) -> None:
+def _check_in_force(plan: TariffPlan, load: tuple[LoadInterval, ...], zone: ZoneInfo) -> None:
     """Refuse a load that begins before there is a price."""
     first, start = plan.versions[0].valid_from, load[0].start
     if start < first:

@@ -12,7 +12,7 @@ from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import amount_digits, format_amount
 from meter_bridge.core.rating.load_pricing import PricedLine, PricedPeriod
 from meter_bridge.core.rating.rating import ENERGY_KINDS, TAX_KINDS, LineKind
-from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import Timeline
 
 HEAD: Final = ("CHARGE", "QUANTITY", "PRICE", "AMOUNT", "TAX")
@@ -37,7 +37,7 @@ def as_text(timeline: Timeline, currency: str, periods: Sequence[PricedPeriod]) 
 
 def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
     """Return one billing period: its lines, their sum, and what the prices contain."""
-    first, after = bounds(priced.period)
+    first, after = period_bounds(priced.period)
     title = f"{first} to {after - timedelta(days=1)}: {format_kwh(priced.wh)}"
     several = len({line.key.version_id for line in priced.lines}) > 1
     rows = [
@@ -58,7 +58,7 @@ def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
         f"Prices include {_name(timeline, line, several=several)}: {format_amount(line.amount, currency)}"
         for line in contained
     ]
-    if not priced.whole:
+    if not priced.complete:
         shown.append(
             "The load does not cover the whole period: charges due at its start or end may be missing."
         )
@@ -120,7 +120,7 @@ def as_json(plan: TariffPlan, site: SitePlan, periods: Sequence[PricedPeriod]) -
         "periods": [
             {
                 "period": each.period,
-                "whole": each.whole,
+                "whole": each.complete,
                 "wh": each.wh,
                 "total": each.total,
                 "lines": [_line(line) for line in each.lines],

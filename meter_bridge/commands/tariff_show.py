@@ -14,7 +14,7 @@ from meter_bridge.config.plan import TariffPlan
 from meter_bridge.core.calendar import local_day
 from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.tariff.bands import HOLIDAY, WEEKDAYS, BandCalendar
-from meter_bridge.core.tariff.tariff import EXACT, TariffVersion
+from meter_bridge.core.tariff.tariff import EXACT_SCALE, TariffVersion
 
 WIDTH: Final = 80
 LETTERS: Final = ascii_uppercase + ascii_lowercase
@@ -196,7 +196,7 @@ def _prices(version: TariffVersion, marks: dict[str, str]) -> str:
         ladder = version.ladders[version.schedule_of(band.name)]
         for block, limit in enumerate(show_blocks(ladder.limits)):
             price = version.price(block, band.name)
-            taxed = divide_half_even(version.taxed(price) * 1000, EXACT)
+            taxed = divide_half_even(version.taxed_value(price) * 1000, EXACT_SCALE)
             first = block == 0
             rows.append(
                 (

@@ -60,13 +60,13 @@ async def _tenancies(arguments: argparse.Namespace) -> tuple[TenancyView, ...]:
 
 def _row(tenancy: TenancyView) -> tuple[str, ...]:
     zone = ZoneInfo(tenancy.time_zone or "UTC")
-    until = "current" if tenancy.end is None else f"{labels.local(tenancy.end, zone):%Y-%m-%d}"
+    until = "current" if tenancy.end is None else f"{labels.local_time_text(tenancy.end, zone):%Y-%m-%d}"
     left = format_amount(tenancy.outstanding, tenancy.currency or "") if tenancy.outstanding else ""
     return (
         f"{tenancy.account_id}{' (closed)' if tenancy.closed else ''}",
         str(tenancy.n),
         NOT_KNOWN if tenancy.customer is None else plain(tenancy.customer),
-        f"{labels.local(tenancy.start, zone):%Y-%m-%d}",
+        f"{labels.local_time_text(tenancy.start, zone):%Y-%m-%d}",
         "" if tenancy.closed and tenancy.end is None else until,
         left,
     )

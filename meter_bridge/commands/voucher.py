@@ -132,7 +132,7 @@ def _write(arguments: argparse.Namespace, made: NewVouchers) -> None:
     if arguments.pdf is not None:
         from meter_bridge.printing.typesetter_child import typeset  # noqa: PLC0415
 
-        told = sheet.told(
+        told = sheet.printed(
             made,
             place=made.batch.note or made.batch.site_id or "",
             link=arguments.link,

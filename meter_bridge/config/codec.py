@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from meter_bridge.config.plan import DEFAULT_RULE_SLOT, InstallationPlan, MeterPlan
-from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.core.tariff.tariff import TariffVersion
@@ -27,7 +27,7 @@ class MeterSettings:
     """The part of a meter's plan that has no column of its own."""
 
     rating_w: int
-    limits: Limits
+    limits: ElectricalLimits
     host: str | None
     password_env: str | None
     offline_after_s: int

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from meter_bridge.core.calendar import MINUTES_PER_DAY, day_start, local_time
 from meter_bridge.core.ledger.credit import CreditPolicy
 from meter_bridge.core.money import minor_digits, to_decimal
-from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import LoadLimit, Policy
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.core.supply.protection import Protections
@@ -122,7 +122,7 @@ def _show_protections(protections: Protections) -> str:
     return ", ".join(shown) or "none"
 
 
-def show_limits(limits: Limits) -> dict[str, str]:
+def show_limits(limits: ElectricalLimits) -> dict[str, str]:
     """Return the limits of a meter by their keys in the site file."""
     return {
         "over voltage": _thousandth(limits.over_voltage_mv, "V"),

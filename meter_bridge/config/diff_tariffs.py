@@ -17,7 +17,7 @@ from meter_bridge.config.describe import show_instant
 from meter_bridge.config.describe_tariffs import show_changes
 from meter_bridge.config.plan import InstallationPlan, SitePlan, SupplyPlan, TariffPlan
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffVersion
-from meter_bridge.core.tariff.version_rules import obstacle
+from meter_bridge.core.tariff.version_rules import find_obstacle
 
 
 def keep_holidays(before: InstallationPlan | None, after: InstallationPlan) -> InstallationPlan:
@@ -131,7 +131,7 @@ def check_tariff_changes(
         if known is None or known.plan.tariff_id == supply.plan.tariff_id:
             continue
         was, now = _in_force(known, now_ms), _in_force(supply, now_ms)
-        why = None if was is None or now is None else obstacle(was, now, now_ms)
+        why = None if was is None or now is None else find_obstacle(was, now, now_ms)
         if why is not None:
             turn = f"from tariff {known.plan.tariff_id} to {supply.plan.tariff_id}"
             message = f"supply {supply.plan.id} cannot change {turn} now"

@@ -8,11 +8,11 @@ from meter_bridge.config.parts import read_part
 from meter_bridge.config.plan import DEFAULT_RATING_W, MeterPlan
 from meter_bridge.config.scalars import address
 from meter_bridge.config.site_parts import MAIN, LimitsPart, MeterDefaultsPart, MeterPart
-from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.devices.base.addresses import parse_address
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.base.local_cutoff import refusal
+from meter_bridge.devices.registry import families
 
 DEFAULT_VOLTAGE_MV: Final = 230_000
 TOLERANCE_PERCENT: Final = 10
@@ -20,7 +20,7 @@ TOLERANCE_PERCENT: Final = 10
 _CANNOT_CLOSE: Final = (
     "its firmware notices a lost broker, not a lost bridge, and would override a hold or protection"
 )
-"""Why no family closes by itself: a Tasmota rule can wait for ``Mqtt#Disconnected``, and for nothing else."""
+"""Why no family closes by itself: firmware can wait for the loss of its broker, and for nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,11 @@ def _check_device(node: Node, part: MeterPart) -> bool:
     problems = len(node.problems)
     family = parse_address(part.address).family
     direct = {"host", "password variable"} & part.written
-    if direct and family is not Family.SHELLY:
+    if direct and families()[family].link is None:
         key = min(direct)
+        others = " and ".join(each.name for each in families().values() if each.link is not None)
         message = f"a {family} meter is reached through the broker"
-        node.at(key).report(message, f"remove {key}:; only shelly meters have it", key=True)
+        node.at(key).report(message, f"remove {key}:; only {others} meters have it", key=True)
     if part.password_variable is not None and part.host is None:
         message = "a password is only used with a host"
         node.at("password variable").report(message, "add host: 192.168.1.20", key=True)
@@ -94,9 +95,7 @@ def _check_device(node: Node, part: MeterPart) -> bool:
 def has_relay(text: str) -> bool:
     """Return whether the channel of an address may be a relay, as its family names them."""
     parsed = parse_address(text)
-    if parsed.family is Family.SHELLY:
-        return not parsed.channel.startswith("em1:")
-    return parsed.family is not Family.ZIGBEE2MQTT or parsed.channel.startswith("state")
+    return families()[parsed.family].has_relay(parsed.channel)
 
 
 def _check_without_bridge(node: Node, policy: WithoutBridge, energy: str, relay: str | None) -> bool:
@@ -122,10 +121,10 @@ def _written(node: Node, key: str) -> Node:
     return next((at for at in places if at.data is not None), node)
 
 
-def _limits(node: Node, part: LimitsPart, unit: UnitContext) -> Limits | None:
+def _limits(node: Node, part: LimitsPart, unit: UnitContext) -> ElectricalLimits | None:
     """Return the limits of a meter, or None after reporting that they contradict each other."""
     normal, spread = unit.voltage_mv, unit.voltage_mv * TOLERANCE_PERCENT // 100
-    limits = Limits(
+    limits = ElectricalLimits(
         over_voltage_mv=part.over_voltage if "over voltage" in part.written else normal + spread,
         under_voltage_mv=part.under_voltage if "under voltage" in part.written else normal - spread,
         overload_mw=part.overload,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.core.tariff.tariff import TariffVersion
@@ -23,7 +23,7 @@ class MeterPlan:
     relay_address: str | None
     """None for a meter that cannot be switched."""
     rating_w: int = DEFAULT_RATING_W
-    limits: Limits = field(default_factory=Limits)
+    limits: ElectricalLimits = field(default_factory=ElectricalLimits)
     host: str | None = None
     """Host name or address of a meter that is reached without a broker."""
     password_env: str | None = None
@@ -36,7 +36,7 @@ class MeterPlan:
     """Energy that flows back (solar) is expected here and no sign of tampering."""
     without_bridge: WithoutBridge = WithoutBridge.HOLD
     rule_slot: int = DEFAULT_RULE_SLOT
-    """Where a device keeps its local cut-off (Tasmota's ``Rule1`` to ``Rule3``)."""
+    """Where a device keeps its local cut-off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Rating(NamedTuple):
         return int((self.amperes * millivolts / 1000).to_integral_value(ROUND_CEILING))
 
 
-def money(value: object, currency: str | None = None, /) -> int:
+def amount_text(value: object, currency: str | None = None, /) -> int:
     """Read an amount of money of zero or more, exactly as written; 0 where the currency is not known."""
     text = single(value)
     not_negative(text)

@@ -8,6 +8,7 @@ from meter_bridge.config.currencies import CURRENCIES
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.problems import invalid
 from meter_bridge.devices.base.addresses import AddressError, parse_address
+from meter_bridge.devices.registry import usual_family
 
 MAX_TEXT: Final = 120
 NONE: Final = "none"
@@ -97,7 +98,9 @@ def address(value: str) -> str:
     except AddressError as error:
         # The parser writes "what is wrong: the remedy"; the address itself may hold a colon.
         message, _, remedy = str(error).replace(value, "\0").partition(": ")
-        raise invalid(message.replace("\0", value), remedy or "write it like tasmota:kitchen/1") from None
+        raise invalid(
+            message.replace("\0", value), remedy or f"write it like {usual_family().example}"
+        ) from None
 
 
 @reader

@@ -24,15 +24,15 @@ from meter_bridge.config.parts import (
 )
 from meter_bridge.config.plan import DEFAULT_RULE_SLOT
 from meter_bridge.config.problems import invalid
-from meter_bridge.config.quantities import Rating, duration_ms, money, whole
+from meter_bridge.config.quantities import Rating, amount_text, duration_ms, whole
 from meter_bridge.config.scalars import choice, flag, optional, reader, text
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.ledger.credit import Collection
-from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import PaymentMode, Policy, RestoreMode
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.core.supply.protection import MOST_RESETS, Protections, Rule
-from meter_bridge.core.supply.switching_limit import MOST_SWITCHINGS
+from meter_bridge.core.supply.protection import MAX_RESETS, ProtectionRule, Protections
+from meter_bridge.core.supply.switching_limit import MAX_SWITCHINGS
 from meter_bridge.core.tariff.bands import EVERY_DAY, Window
 
 MAIN: Final = "main"
@@ -40,12 +40,12 @@ MAIN: Final = "main"
 OFFLINE_AFTER_S: Final = 900
 MOST_DAYS_LEFT: Final = 30
 RULE_SLOTS: Final = (1, 2, 3)
-"""Rule sets of a Tasmota device."""
-LOAD_RULE: Final = Rule(delay_ms=30_000, reset_after_ms=120_000)
+"""Places in a device where its local cut-off may be kept."""
+LOAD_RULE: Final = ProtectionRule(delay_ms=30_000, reset_after_ms=120_000)
 """How a load limit behaves where nothing else is written."""
 _POLICY: Final = Policy()
-_RULE: Final = Rule()
-_LIMITS: Final = Limits()
+_RULE: Final = ProtectionRule()
+_LIMITS: Final = ElectricalLimits()
 
 
 def _either[T](
@@ -105,7 +105,7 @@ class RulePart(Part):
 
     delay: int = key(optional(duration_ms, none=0), default=_RULE.delay_ms)
     reset: int | None = key(protection_reset, default=_RULE.reset_after_ms)
-    resets_per_hour: int = key(whole(0, MOST_RESETS), default=_RULE.resets_per_hour)
+    resets_per_hour: int = key(whole(0, MAX_RESETS), default=_RULE.resets_per_hour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +114,14 @@ class LoadRulePart(Part):
 
     delay: int = key(optional(duration_ms, none=0), default=LOAD_RULE.delay_ms)
     reconnect_after: int | None = key(duration_ms, default=LOAD_RULE.reset_after_ms)
-    attempts_per_hour: int = key(whole(0, MOST_RESETS), default=LOAD_RULE.resets_per_hour)
+    attempts_per_hour: int = key(whole(0, MAX_RESETS), default=LOAD_RULE.resets_per_hour)
 
 
-protection_rule: Final = part_as(RulePart, lambda part: Rule(part.delay, part.reset, part.resets_per_hour))
+protection_rule: Final = part_as(
+    RulePart, lambda part: ProtectionRule(part.delay, part.reset, part.resets_per_hour)
+)
 load_rule: Final = part_as(
-    LoadRulePart, lambda part: Rule(part.delay, part.reconnect_after, part.attempts_per_hour)
+    LoadRulePart, lambda part: ProtectionRule(part.delay, part.reconnect_after, part.attempts_per_hour)
 )
 
 
@@ -127,9 +129,9 @@ load_rule: Final = part_as(
 class ProtectPart(Part):
     """The protections of a supply."""
 
-    over_voltage: Rule | None = key(protection_rule, default=None)
-    under_voltage: Rule | None = key(protection_rule, default=None)
-    overload: Rule | None = key(protection_rule, default=None)
+    over_voltage: ProtectionRule | None = key(protection_rule, default=None)
+    under_voltage: ProtectionRule | None = key(protection_rule, default=None)
+    overload: ProtectionRule | None = key(protection_rule, default=None)
 
 
 protections: Final = part_as(
@@ -141,8 +143,8 @@ protections: Final = part_as(
 class EmergencyPart(Part):
     """How much emergency credit there is, and below which balance it may be selected."""
 
-    limit: int = key(money, example="limit: 10.00")
-    threshold: int = key(money, example="threshold: 2.00")
+    limit: int = key(amount_text, example="limit: 10.00")
+    threshold: int = key(amount_text, example="threshold: 2.00")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,27 +226,27 @@ class DefaultsPart(MeterDefaultsPart):
     restore: RestoreMode = key(choice({mode.value: mode for mode in RestoreMode}), default=_POLICY.restore)
     never_cut: bool = key(flag, default=_POLICY.never_cut)
     building_meter: bool = key(flag, default=_POLICY.building_meter)
-    minimum_to_restore: int = key(money, default=_POLICY.minimum_to_restore)
-    low_credit: tuple[int, ...] = key(list_of(money), default=_POLICY.low_credit)
-    low_credit_hysteresis: int = key(money, default=_POLICY.low_credit_hysteresis)
+    minimum_to_restore: int = key(amount_text, default=_POLICY.minimum_to_restore)
+    low_credit: tuple[int, ...] = key(list_of(amount_text), default=_POLICY.low_credit)
+    low_credit_hysteresis: int = key(amount_text, default=_POLICY.low_credit_hysteresis)
     days_left: int = key(optional(whole(1, MOST_DAYS_LEFT), none=0), default=_POLICY.days_left)
     friendly_hours: tuple[Window, ...] = key(list_of(part_as(WindowPart, window)), default=())
     friendly_dates: tuple[date, ...] = key(list_of(times.day), default=())
     grace: int = key(optional(duration_ms, none=0), default=0)
     warning_before_cut: int = key(optional(duration_ms, none=0), default=_POLICY.warning_ms)
     when_exhausted: int | None = key(exhausted_action, default=None)
-    load_limit: Rule = key(load_rule, default=LOAD_RULE)
+    load_limit: ProtectionRule = key(load_rule, default=LOAD_RULE)
     power_limit: int | None = key(optional(quantities.load), default=None)
     credit_switchings_per_day: int | None = key(
-        optional(whole(1, MOST_SWITCHINGS)), default=_POLICY.switchings_per_day
+        optional(whole(1, MAX_SWITCHINGS)), default=_POLICY.switchings_per_day
     )
     protect: Protections = key(protections, default=_POLICY.protections)
     contracted_load: int = key(quantities.watts, default=_POLICY.contracted_w)
     free_units: bool = key(flag, default=_POLICY.free_units)
-    minimum_top_up: int = key(money, name="minimum top-up", default=0)
-    maximum_top_up: int | None = key(optional(money), name="maximum top-up", default=None)
-    maximum_balance: int | None = key(optional(money), default=None)
-    overdraft: int = key(money, default=0)
+    minimum_top_up: int = key(amount_text, name="minimum top-up", default=0)
+    maximum_top_up: int | None = key(optional(amount_text), name="maximum top-up", default=None)
+    maximum_balance: int | None = key(optional(amount_text), default=None)
+    overdraft: int = key(amount_text, default=0)
     emergency_credit: EmergencyPart | None = key(optional(part(EmergencyPart)), default=None)
     debt_while_in_emergency_credit: Collection = key(collection, default=Collection.COLLECT)
     debt_while_disconnected: Collection = key(collection, default=Collection.COLLECT)
@@ -258,7 +260,7 @@ class UnitPart(DefaultsPart):
 
     name: str | None = key(text, default=None)
     customer: str | None = key(text, default=None)
-    opening_credit: int = key(money, default=0)
+    opening_credit: int = key(amount_text, default=0)
     meters: object = key(separate_list, example="meters: [tasmota:kitchen/1]")
 
 

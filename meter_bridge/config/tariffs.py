@@ -26,7 +26,7 @@ from meter_bridge.core.tariff.tariff import (
     TariffVersion,
     check_tariff,
 )
-from meter_bridge.core.tariff.version_rules import obstacle
+from meter_bridge.core.tariff.version_rules import find_obstacle
 
 HOLIDAY_YEARS: Final = 10
 """Years after its start for which the holidays of a version are resolved."""
@@ -251,7 +251,7 @@ def _check_order(nodes: Sequence[Node], versions: Sequence[TariffVersion | None]
             message = f"{start} does not begin after the version before it, {newest.id}"
             node.at("from").report(message, "put versions in the order of their start, each with its own")
         elif newest is not None:
-            reason = obstacle(newest, version, version.valid_from)
+            reason = find_obstacle(newest, version, version.valid_from)
             if reason is not None:
                 code = ProblemCode.VERSION_CANNOT_FOLLOW
                 _nearest(node, reason.key).report(reason.message, reason.remedy, code=code)

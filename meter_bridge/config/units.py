@@ -14,7 +14,7 @@ from meter_bridge.config.site_parts import DefaultsPart, MeterDefaultsPart, Unit
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.ledger.credit import CreditPolicy
 from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy
-from meter_bridge.core.supply.friendly_hours import LONGEST_GRACE_MS, FriendlyHours
+from meter_bridge.core.supply.friendly_hours import MAX_GRACE_MS, FriendlyHours
 from meter_bridge.core.supply.protection import Protection
 from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, Window
 
@@ -148,7 +148,7 @@ def _friendly_hours(unit: _Unit) -> FriendlyHours:
     if named and holidays == ():
         message = "friendly hours name holidays, and the site does not say whose"
         at.report(message, "add holidays: ZA to the site", key=True)
-    if grace_ms > LONGEST_GRACE_MS:
+    if grace_ms > MAX_GRACE_MS:
         unit.at("grace").report("a grace period is at most a day", "write 24 h or less")
     if _whole_week(windows):
         message = "friendly hours cover the whole week: supply would never be cut"

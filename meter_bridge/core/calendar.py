@@ -48,7 +48,7 @@ def next_month(month: date) -> date:
     return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
-def local_slot(at: int, zone: ZoneInfo) -> int:
+def local_quarter_hour(at: int, zone: ZoneInfo) -> int:
     """Return the quarter hour of the local wall clock, 0 to 95."""
     time = local_time(at, zone)
     return time.hour * 4 + time.minute // 15

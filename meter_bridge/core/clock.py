@@ -8,10 +8,10 @@ clock agrees again, the system says that it is synchronised, or a person confirm
 from dataclasses import dataclass, replace
 from typing import Final
 
-TOLERANCE_MS: Final = 60_000
+WALL_CLOCK_TOLERANCE_MS: Final = 60_000
 TRUSTED_GAP_MS: Final = 86_400_000
 """Longest time since the last committed instant that an unsynchronised clock may claim at the start."""
-SLOWER: Final = 2
+SLOWDOWN_FACTOR: Final = 2
 """Event time that is ahead of a wall clock found right passes so many times slower until both agree."""
 DEVICE_TOLERANCE_MS: Final = 60_000
 """How far a device's own time of a live reading may be from its receipt."""
@@ -24,40 +24,40 @@ class GuardedClock:
     anchor: int
     anchor_monotonic: int
     sure: bool
-    floor: int | None = None
+    slow_from: int | None = None
     """From here it passes slowly, until a wall clock that was found right but behind has caught up."""
-    floor_monotonic: int = 0
+    slow_from_monotonic: int = 0
 
     @property
-    def even_at(self) -> int:
+    def caught_up_at(self) -> int:
         """Return from when on, by the monotonic clock, event time is what the wall clock says."""
-        if self.floor is None:
+        if self.slow_from is None:
             return 0
-        return SLOWER * (self.floor - self.anchored(0)) - self.floor_monotonic
+        return SLOWDOWN_FACTOR * (self.slow_from - self.anchored_time(0)) - self.slow_from_monotonic
 
     def now(self, monotonic: int) -> int:
         """Return event time; it never goes back within a process."""
-        if self.floor is None or monotonic >= self.even_at:
-            return self.anchored(monotonic)
-        return self.floor + (monotonic - self.floor_monotonic) // SLOWER
+        if self.slow_from is None or monotonic >= self.caught_up_at:
+            return self.anchored_time(monotonic)
+        return self.slow_from + (monotonic - self.slow_from_monotonic) // SLOWDOWN_FACTOR
 
-    def ahead(self, monotonic: int) -> int:
+    def ahead_ms(self, monotonic: int) -> int:
         """Return by how much event time is ahead of the wall clock that it waits for."""
-        return self.now(monotonic) - self.anchored(monotonic)
+        return self.now(monotonic) - self.anchored_time(monotonic)
 
-    def ahead_at(self, instant: int) -> int:
+    def ahead_ms_at(self, instant: int) -> int:
         """Return by how much event time was ahead at an instant of it; before it slowed down, as then."""
-        if self.floor is None:
+        if self.slow_from is None:
             return 0
-        since = SLOWER * max(instant - self.floor, 0)
-        return max(max(instant, self.floor) - self.anchored(self.floor_monotonic + since), 0)
+        since = SLOWDOWN_FACTOR * max(instant - self.slow_from, 0)
+        return max(max(instant, self.slow_from) - self.anchored_time(self.slow_from_monotonic + since), 0)
 
     def to_event_time(self, wall: int) -> int:
         """Return the event time of an instant by a right clock; before it slowed down they are the same."""
-        monotonic = wall - self.anchored(0)
-        return self.now(monotonic) if monotonic >= self.floor_monotonic else wall
+        monotonic = wall - self.anchored_time(0)
+        return self.now(monotonic) if monotonic >= self.slow_from_monotonic else wall
 
-    def anchored(self, monotonic: int) -> int:
+    def anchored_time(self, monotonic: int) -> int:
         """Return the anchor's wall time carried on by the monotonic clock."""
         return self.anchor + monotonic - self.anchor_monotonic
 
@@ -71,7 +71,7 @@ def start(wall: int, monotonic: int, last_instant: int | None, *, synchronised: 
     if last_instant is None:
         return GuardedClock(wall, monotonic, sure=True)
     if wall < last_instant:
-        near = last_instant - wall <= TOLERANCE_MS
+        near = last_instant - wall <= WALL_CLOCK_TOLERANCE_MS
         return GuardedClock(last_instant, monotonic, sure=near)
     if wall - last_instant > TRUSTED_GAP_MS and not synchronised:
         return GuardedClock(last_instant, monotonic, sure=False)
@@ -83,8 +83,8 @@ def check(clock: GuardedClock, wall: int, monotonic: int, *, synchronised: bool)
 
     Small disagreements are followed forwards and waited out backwards, so event time never goes back.
     """
-    drift = wall - clock.anchored(monotonic)
-    if abs(drift) <= TOLERANCE_MS:
+    drift = wall - clock.anchored_time(monotonic)
+    if abs(drift) <= WALL_CLOCK_TOLERANCE_MS:
         followed = replace(clock, anchor=wall, anchor_monotonic=monotonic) if drift > 0 else clock
         return replace(followed, sure=True)
     if synchronised and not clock.sure and drift >= -TRUSTED_GAP_MS:
@@ -98,7 +98,9 @@ def confirm(clock: GuardedClock, wall: int, monotonic: int) -> GuardedClock:
     Event time never goes back, nor does it stand still, so that whatever lasts comes to its end: where it is
     ahead it passes slowly until the wall clock has caught up.
     """
-    return GuardedClock(wall, monotonic, sure=True, floor=clock.now(monotonic), floor_monotonic=monotonic)
+    return GuardedClock(
+        wall, monotonic, sure=True, slow_from=clock.now(monotonic), slow_from_monotonic=monotonic
+    )
 
 
 def reading_instant(received: int, measured: int | None, *, buffered: bool = False) -> int:

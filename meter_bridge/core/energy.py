@@ -43,6 +43,6 @@ def format_kwh(wh: int) -> str:
     return f"{Decimal(wh) / WH_PER_KWH:,.3f} kWh"
 
 
-def possible_wh(rating_w: int, elapsed_ms: int) -> int:
+def max_energy_wh(rating_w: int, elapsed_ms: int) -> int:
     """Return the most energy that a supply of this rating can deliver in the time, in Wh, rounded up."""
     return -(-rating_w * max(elapsed_ms, 0) // MS_PER_HOUR)

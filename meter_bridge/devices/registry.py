@@ -1,34 +1,40 @@
-"""Drivers of all families."""
+"""The meter families that there are: one for each folder beside this file that declares one."""
 
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+import pkgutil
+from typing import TYPE_CHECKING, Final
 
-from meter_bridge.devices.base.driver import Driver, Family
-from meter_bridge.devices.shelly.driver import ShellyDriver
-from meter_bridge.devices.tasmota.driver import TasmotaDriver
-from meter_bridge.devices.zigbee2mqtt.driver import Zigbee2MqttDriver
+from meter_bridge import devices
+from meter_bridge.devices.family import Family
 
-SOURCE: Final = "prepaid-meter-bridge"
-ZIGBEE2MQTT_BASE: Final = "zigbee2mqtt"
+if TYPE_CHECKING:
+    from meter_bridge.devices.base.driver import Driver
+
+SHARED: Final = frozenset({"base", "broker", "simulators"})
+"""Folders that hold what all families share."""
 
 
-def build_drivers(
-    addresses: Iterable[str] = (),
-    *,
-    families: Iterable[Family] = tuple(Family),
-    source: str = SOURCE,
-    zigbee2mqtt_base: str = ZIGBEE2MQTT_BASE,
-) -> list[Driver]:
-    """Return a driver per family with the addresses in use; raise ``AddressError`` for one that is none.
+@cache
+def families() -> Mapping[str, Family]:
+    """Return every family by its name, the most usual first."""
+    folders = (each.name for each in pkgutil.iter_modules(devices.__path__) if each.ispkg)
+    found: list[Family] = [
+        import_module(f"{devices.__name__}.{folder}").FAMILY for folder in folders if folder not in SHARED
+    ]
+    return {each.name: each for each in sorted(found, key=lambda each: (each.rank, each.name))}
 
-    ``source`` is the topic under which Shelly devices answer; two bridges on one broker need two.
-    """
-    makers: dict[Family, Callable[[], Driver]] = {
-        Family.TASMOTA: TasmotaDriver,
-        Family.SHELLY: lambda: ShellyDriver(source),
-        Family.ZIGBEE2MQTT: lambda: Zigbee2MqttDriver(zigbee2mqtt_base),
-    }
-    drivers = [makers[family]() for family in families]
+
+def usual_family() -> Family:
+    """Return the family that examples are taken from."""
+    return next(iter(families().values()))
+
+
+def build_drivers(addresses: Iterable[str] = (), *, names: Iterable[str] | None = None) -> list[Driver]:
+    """Return drivers of all or the named families, with the addresses in use; raise ``AddressError``."""
+    known = families()
+    drivers = [known[name].driver() for name in (known if names is None else names)]
     in_use = list(addresses)
     for driver in drivers:
         driver.assign(in_use)

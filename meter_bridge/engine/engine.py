@@ -10,7 +10,7 @@ from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.alerts.alerting import set_alert, set_installation_alert
-from meter_bridge.engine.alerts.outages import outages
+from meter_bridge.engine.alerts.outages import site_outages
 from meter_bridge.engine.alerts.storage_outage import record_outage
 from meter_bridge.engine.ledger.deferred_posting import DeferredPostings, post_deferred
 from meter_bridge.engine.metering.discovery import Discovery
@@ -34,7 +34,7 @@ from meter_bridge.storage.writer import Store
 
 CLOCK_BATCH: Final = 20
 """Accounts whose clock work is done before messages get their turn again."""
-POSTED_AT_ONCE: Final = 10
+POSTING_BATCH: Final = 10
 """Accounts that are posted before messages get their turn again."""
 MAX_PENDING_TRANSACTIONS: Final = 50
 """Transactions on their way to disk with which clock work and postings go on; a decision comes after them."""
@@ -59,7 +59,7 @@ class Engine:
         self.feed = session.feed = self.snapshots.feed()
         self.feed.seq = session.installation.sequences.event
         self.transport = transport
-        self._clock_known = False
+        self._clock_was_sure = False
         """Whether registers are noted by the wall clock as this process last found it set."""
         self.relays = session.relays = Relays(session, transport)
         self.cut_offs = CutOffs(session, transport, self.relays.reassert)
@@ -70,17 +70,17 @@ class Engine:
         self.intake = ReportHandler(session, self.reports, self.cut_offs, self.discovery)
         self.on_assigned: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
-        session.on_reloaded, session.on_assigned = self._attach, self.meters_changed
-        self._wake_accounts()
+        session.on_reloaded, session.on_meters_changed = self._attach, self.meters_changed
+        self._reevaluate_accounts()
 
     def _attach(self) -> None:
         """Let every part begin with the state that was read again."""
         for part in (self.relays, self.cut_offs, self.deferred_postings, self.reports):
             part.attach()
-        self._wake_accounts()
-        self.reports.clock_set(None)
+        self._reevaluate_accounts()
+        self.reports.adjust_to_clock(None)
 
-    def _wake_accounts(self) -> None:
+    def _reevaluate_accounts(self) -> None:
         """Let every account be evaluated, and its protections go on."""
         for account in self.session.installation.accounts.values():
             account.wake_at = 0
@@ -97,11 +97,11 @@ class Engine:
         session = self.session
         try:
             await asyncio.to_thread(session.store.check_disk_space)
-            await session.drained()
+            await session.drain()
             session.reader.dispose()  # what is open on a disk that was away reads nothing any more
             session.reload()
             session.store.recover()
-            await session.store.commit(session.heartbeat())
+            await session.store.commit(session.heartbeat_changeset())
         except Exception as error:  # noqa: BLE001 - whatever storage raises, it does not work yet
             session.storage_error = f"storage fails: {error}"
             return False
@@ -117,7 +117,7 @@ class Engine:
     def _notify_subscribers(self) -> None:
         """Let subscribers forget what was never stored, and keep the alerts of what happened meanwhile."""
         session = self.session
-        for kind, message in session.conditions.items():
+        for kind, message in session.installation_alerts.items():
             set_installation_alert(session, kind, message)
         for account_id in session.installation.accounts:
             session.feed.mark_changed(account_id)
@@ -149,16 +149,16 @@ class Engine:
                     evaluate(session, account, unit)
                 session.submit(unit)
             if number % CLOCK_BATCH == 0:
-                await self._give_way()
+                await self._yield_to_messages()
 
-    async def _give_way(self) -> None:
+    async def _yield_to_messages(self) -> None:
         """Let messages have their turn, and the disk take most of what was handed over.
 
         Transactions are stored in their order, so that a decision that comes now goes out after all of them.
         """
         await asyncio.sleep(0)
         while self.session.pending_transactions > MAX_PENDING_TRANSACTIONS:
-            await self.session.one_ended()
+            await self.session.wait_for_one()
 
     async def run_deferred_postings(self, *, everything: bool = False) -> None:
         """Post what waits for its turn; messages, and decisions with them, come between a few accounts.
@@ -172,11 +172,11 @@ class Engine:
             account = self.deferred_postings.next_account(UNLIMITED if everything else session.clock.now())
             if account is None:
                 return
-            self._post(account)
-            if number % POSTED_AT_ONCE == 0:
-                await self._give_way()
+            self._post_account(account)
+            if number % POSTING_BATCH == 0:
+                await self._yield_to_messages()
 
-    def _post(self, account: Account) -> None:
+    def _post_account(self, account: Account) -> None:
         """Post what waits of an account, and look at what follows as after every posting."""
         session = self.session
         unit = Transaction(session.clock.now())
@@ -211,14 +211,14 @@ class Engine:
         session = self.session
         if session.storage_error:
             return
-        told_wrong = session.own_alert(AlertKind.CLOCK_WRONG) in session.installation.alerts
-        before_ms = session.clock.ahead()
+        told_wrong = session.bridge_alert_key(AlertKind.CLOCK_WRONG) in session.installation.alerts
+        before_ms = session.clock.ahead_ms()
         if session.clock.check() or session.clock.sure is told_wrong:
             self.clock_changed(before_ms)
 
     def confirm_clock(self) -> None:
         """Take the wall clock as right because a person said so, and go on."""
-        before_ms = self.session.clock.ahead()
+        before_ms = self.session.clock.ahead_ms()
         self.session.clock.confirm()
         self.clock_changed(before_ms)
 
@@ -235,36 +235,36 @@ class Engine:
             else "The clock of the bridge jumped; charges by time and cuts wait until it is right"
             " or confirmed"
         )
-        set_alert(session.installation, None, unit, session.own_alert(AlertKind.CLOCK_WRONG), message)
+        set_alert(session.installation, None, unit, session.bridge_alert_key(AlertKind.CLOCK_WRONG), message)
         for account in session.installation.accounts.values():
             account.invalidate_fast_paths()
             account.wake_at = 0
             protections.restore(account, unit.at)
-        self.reports.clock_set(before_ms if self._clock_known else None)
-        self._clock_known = self._clock_known or session.clock.sure
+        self.reports.adjust_to_clock(before_ms if self._clock_was_sure else None)
+        self._clock_was_sure = self._clock_was_sure or session.clock.sure
         session.submit(unit)
 
-    def check_silence(self) -> None:
+    def check_offline_meters(self) -> None:
         """Find meters that have not been heard of for too long."""
         session = self.session
         if not session.can_change:
             return
         now = session.clock.now()
         for meter in session.installation.meters.values():
-            if meter.online and meter.last_seen is not None and _silent(meter, now):
+            if meter.online and meter.last_seen is not None and _is_silent(meter, now):
                 self.reports.set_online(meter, Transaction(now), online=False)
-        self._watch_sites(now)
+        self._update_site_outages(now)
 
-    def _watch_sites(self, now: int) -> None:
+    def _update_site_outages(self, now: int) -> None:
         """Keep the alert of every site all of whose meters fell silent: a building, not a meter, is dark."""
         unit = Transaction(now)
         installation = self.session.installation
-        for site_id, message in outages(installation).items():
+        for site_id, message in site_outages(installation).items():
             key = AlertKey(AlertKind.POWER_OUTAGE, detail=site_id)
             set_alert(installation, None, unit, key, message)
         self.session.submit(unit)
 
 
-def _silent(meter: Meter, now: int) -> bool:
+def _is_silent(meter: Meter, now: int) -> bool:
     """Return whether a meter has been silent for too long."""
     return now - (meter.last_seen or 0) > meter.plan.offline_after_s * 1000

@@ -6,14 +6,13 @@ import logging
 import os
 from typing import Final
 
-from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.addresses import parse_address
-from meter_bridge.devices.base.driver import CutsLocally, Driver, Family, Publish, Sink
+from meter_bridge.devices.base.driver import CutsLocally, Driver, Link, LinkCutsLocally, Publish, Sink
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
-from meter_bridge.devices.registry import build_drivers
-from meter_bridge.devices.shelly.websocket import ShellyWebSocket
+from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.engine.state.model import CutOffSlot, Installation, Meter
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.shards import WHOLE, Shard
@@ -27,24 +26,24 @@ class Gateway:
     def __init__(
         self,
         settings: MqttSettings | None,
-        take: Sink,
+        sink: Sink,
         on_connected: Callable[[bool], None],
         *,
         shard: Shard = WHOLE,
         make_client: MakeClient = gmqtt_client,
     ) -> None:
         """Build the drivers; nothing connects before ``start``. Without settings there is no broker."""
-        self._take = take
-        self._drivers: dict[Family, Driver] = {driver.family: driver for driver in build_drivers()}
-        self._links: dict[str, ShellyWebSocket] = {}
-        self._linked: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._sink = sink
+        self._drivers: dict[str, Driver] = {driver.family: driver for driver in build_drivers()}
+        self._links: dict[str, Link] = {}
+        self._link_settings: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._sending: set[asyncio.Task[None]] = set()
+        self._send_tasks: set[asyncio.Task[None]] = set()
         self.connection = (
             MqttConnection(
                 settings,
                 list(self._drivers.values()),
-                take,
+                sink,
                 on_connected,
                 own_alone=not shard.whole,
                 make_client=make_client,
@@ -55,7 +54,7 @@ class Gateway:
 
     def start(self, installation: Installation) -> None:
         """Connect to everything in use."""
-        self.assign(installation)
+        self.set_meters(installation)
         if self.connection is not None:
             self.connection.start()
 
@@ -63,14 +62,14 @@ class Gateway:
         """End every connection."""
         if self.connection is not None:
             await self.connection.stop()
-        tasks = [*self._tasks.values(), *self._sending]
+        tasks = [*self._tasks.values(), *self._send_tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def assign(self, installation: Installation) -> None:
+    def set_meters(self, installation: Installation) -> None:
         """Tell drivers and links which meters are in use."""
-        addresses = dict.fromkeys([*installation.by_energy, *installation.by_relay])
+        addresses = dict.fromkeys([*installation.by_energy_address, *installation.by_relay_address])
         for family, driver in self._drivers.items():
             # A driver reads each address that it is given; with many meters only its own are worth it.
             driver.assign([address for address in addresses if address.startswith(f"{family}:")])
@@ -85,12 +84,12 @@ class Gateway:
             if meter.plan.host is not None:
                 password, found = wanted.get(meter.plan.host, (meter.plan.password_env or "", ()))
                 wanted[meter.plan.host] = (password, tuple(dict.fromkeys((*found, *_addresses(meter)))))
-        for host in [host for host, what in self._linked.items() if wanted.get(host) != what]:
+        for host in [host for host, what in self._link_settings.items() if wanted.get(host) != what]:
             self._tasks.pop(host).cancel()
             self._links.pop(host)
-            del self._linked[host]
+            del self._link_settings[host]
         for host, (password_env, addresses) in wanted.items():
-            if host not in self._linked:
+            if host not in self._link_settings:
                 self._start_link(host, password_env, addresses)
 
     def _start_link(self, host: str, password_env: str, addresses: tuple[str, ...]) -> None:
@@ -100,10 +99,13 @@ class Gateway:
             _LOGGER.warning(
                 "%s: the environment variable %s with its password is not set", host, password_env
             )
-        link = ShellyWebSocket(host, addresses, password=password)
+        make_link = families()[parse_address(addresses[0]).family].link
+        if make_link is None:
+            return
+        link = make_link(host, addresses, password)
         self._links[host] = link
-        self._linked[host] = (password_env, addresses)
-        self._tasks[host] = asyncio.create_task(link.run(self._take), name=f"link {host}")
+        self._link_settings[host] = (password_env, addresses)
+        self._tasks[host] = asyncio.create_task(link.run(self._sink), name=f"link {host}")
 
     def switch(self, meter: Meter, position: RelayPosition) -> bool:
         """Hand over a relay command; False while there is no way to the device."""
@@ -112,44 +114,49 @@ class Gateway:
             return False
         link = self._link(meter)
         if link is not None:
-            return self._through(link, link.switch(address, position))
+            return self._send_over(link, link.switch(address, position))
         return self._publish(address, lambda driver: driver.switch(address, position))
 
     def query(self, meter: Meter) -> bool:
         """Ask for a fresh reading and the relay; False while there is no way to the device."""
         link = self._link(meter)
         if link is not None:
-            return self._through(link, link.query(meter.plan.energy_address))
-        asked = [self._publish(address, _query_of(address)) for address in _addresses(meter)]
+            return self._send_over(link, link.query(meter.plan.energy_address))
+        asked = [self._publish(address, _query_messages(address)) for address in _addresses(meter)]
         return all(asked)
 
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(
+        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+    ) -> bool:
         """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""
         address, slot = place
+        link = next((each for each in self._links.values() if address in each.addresses), None)
+        if isinstance(link, LinkCutsLocally):
+            return self._send_over(link, _cut_off_of(link, place, step, relay_address, limit_wh))
 
         def messages(driver: Driver) -> Sequence[Publish]:
             if not isinstance(driver, CutsLocally):
                 return ()
-            if step is Step.ASK:
+            if step is CutOffRequest.ASK:
                 return driver.ask_cut_off(address, slot)
-            if step is Step.WITHDRAW or limit_wh is None:
+            if step is CutOffRequest.WITHDRAW or limit_wh is None:
                 return driver.withdraw_cut_off(address, slot)
             return driver.write_cut_off(address, slot, relay_address, limit_wh)
 
         return self._publish(address, messages)
 
-    def _link(self, meter: Meter) -> ShellyWebSocket | None:
+    def _link(self, meter: Meter) -> Link | None:
         """Return the link of a meter with a host of its own."""
         return self._links.get(meter.plan.host) if meter.plan.host else None
 
-    def _through(self, link: ShellyWebSocket, sending: Coroutine[object, object, None]) -> bool:
+    def _send_over(self, link: Link, sending: Coroutine[object, object, None]) -> bool:
         """Send over a link; False while it is not connected."""
         if not link.connected:
             sending.close()
             return False
-        task = asyncio.create_task(_quietly(sending))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        task = asyncio.create_task(_send_ignoring_loss(sending))
+        self._send_tasks.add(task)
+        task.add_done_callback(self._send_tasks.discard)
         return True
 
     def _publish(self, address: str, messages: Callable[[Driver], Sequence[Publish]]) -> bool:
@@ -162,9 +169,21 @@ class Gateway:
         return all(sent)
 
 
-def _query_of(address: str) -> Callable[[Driver], Sequence[Publish]]:
+def _query_messages(address: str) -> Callable[[Driver], Sequence[Publish]]:
     """Return what asks a driver for the messages of a query."""
     return lambda driver: driver.query(address)
+
+
+def _cut_off_of(
+    link: LinkCutsLocally, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+) -> Coroutine[object, object, None]:
+    """Return what asks for, writes or withdraws a local cut-off over a link."""
+    address, slot = place
+    if step is CutOffRequest.ASK:
+        return link.ask_cut_off(address, slot)
+    if step is CutOffRequest.WITHDRAW or limit_wh is None:
+        return link.withdraw_cut_off(address, slot)
+    return link.write_cut_off(address, slot, relay_address, limit_wh)
 
 
 def _addresses(meter: Meter) -> tuple[str, ...]:
@@ -173,7 +192,7 @@ def _addresses(meter: Meter) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for address in both if address is not None))
 
 
-async def _quietly(sending: Coroutine[object, object, None]) -> None:
+async def _send_ignoring_loss(sending: Coroutine[object, object, None]) -> None:
     """Send; a connection lost meanwhile is retried by the outbox."""
     try:
         await sending

@@ -9,12 +9,12 @@ from typing import Final
 from sqlalchemy import RowMapping, select
 
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export.compaction import Group, group_of, to_merge
+from meter_bridge.engine.export.compaction import Group, files_to_merge, group_of
 from meter_bridge.engine.export.exporter import Exporter, ExportError, manifest_rows, watermark_row
 from meter_bridge.engine.metering.depletion_polling import DepletionPolling
 from meter_bridge.engine.state.periodic import run_periodically
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.state.wall_time import keep_wall_time
+from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.segment_archive import retired_upto
 from meter_bridge.storage.segment_files import ExportFile
@@ -47,16 +47,16 @@ class Scheduler:
         engine: Engine,
         exporter: Exporter | None,
         export_every_s: int,
-        *more: Job,
-        pace: Intervals = Intervals(),
+        *further_jobs: Job,
+        intervals: Intervals = Intervals(),
     ) -> None:
         """Keep the engine and further jobs; nothing runs before ``start``."""
-        self._intervals = pace
-        self._more = more
+        self._intervals = intervals
+        self._further_jobs = further_jobs
         self._engine = engine
         self._exporter = exporter
         self._files_known = False
-        self._unmerged: set[Group] = set()
+        self._unmerged_exports: set[Group] = set()
         """What could not be merged when it was tried last."""
         self._export_every_s = export_every_s
         self._depletion_polling = DepletionPolling(engine.transport)
@@ -70,12 +70,12 @@ class Scheduler:
             ("postings", pace.flush, self._post),
             ("relays", pace.relays, self._relays),
             ("cut-offs", pace.cut_offs, self._cut_offs),
-            ("protections", pace.clock, self._protect),
+            ("protections", pace.clock, self._advance_protections),
             ("clock", pace.clock, self._clock),
             ("silence", pace.silence, self._silence),
             ("attention", pace.clock, self._poll_depletion),
             ("recovery", pace.recovery, self._recover),
-            *((name, pause * pace.others, job) for name, pause, job in self._more),
+            *((name, pause * pace.others, job) for name, pause, job in self._further_jobs),
         ]
         if self._exporter is not None:
             jobs.append(("export", float(self._export_every_s), self.export))
@@ -90,7 +90,7 @@ class Scheduler:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._engine.session.storage_error is None:
             self._engine.session.flush(everything=True)
-        await self._engine.session.drained()
+        await self._engine.session.drain()
 
     async def _flush(self) -> None:
         """Store what changed."""
@@ -111,19 +111,19 @@ class Scheduler:
         if self._engine.session.can_change:
             self._engine.cut_offs.tick()
 
-    async def _protect(self) -> None:
+    async def _advance_protections(self) -> None:
         """Let time pass for the guards, also while instants make so much due that it takes a while."""
         self._engine.advance_protections()
 
     async def _clock(self) -> None:
         """Do what instants make due."""
         self._engine.check_clock()
-        keep_wall_time(self._engine.session)
+        update_wall_time(self._engine.session)
         await self._engine.run_due_accounts()
 
     async def _silence(self) -> None:
         """Find silent meters."""
-        self._engine.check_silence()
+        self._engine.check_offline_meters()
 
     async def _poll_depletion(self) -> None:
         """Ask meters more often whose credit ends soon."""
@@ -134,16 +134,16 @@ class Scheduler:
         """Take up work again when storage does."""
         if self._engine.session.storage_error is not None:
             await self._engine.try_recover()
-            keep_wall_time(self._engine.session)
+            update_wall_time(self._engine.session)
 
     async def export(self) -> None:
         """Export what was posted since the last time, in a child process."""
         engine = self._engine
         if not self._files_known:
-            await self._begin_anew_where_files_are_gone()
+            await self._reexport_if_files_missing()
         if not self._files_known:
             return
-        await engine.session.drained()
+        await engine.session.drain()
         after, upto = engine.session.installation.exported, engine.session.installation.sequences.entry
         if self._exporter is None or engine.session.storage_error is not None or upto <= after:
             return
@@ -165,16 +165,16 @@ class Scheduler:
         """Let many small exported files become one; those it replaces are kept for who still reads them."""
         engine = self._engine
         manifest = {row["name"]: row for row in self._manifest()}
-        chosen = to_merge([_file(row) for row in manifest.values()], self._unmerged)
+        chosen = files_to_merge([_export_file(row) for row in manifest.values()], self._unmerged_exports)
         if self._exporter is None or engine.session.storage_error is not None or not chosen:
             return
         try:
             file = await self._exporter.merge(chosen)
         except ExportError as error:
             _LOGGER.warning("Exported files could not be merged, which will be tried again: %s", error)
-            self._unmerged.add(group_of(chosen[0]))
+            self._unmerged_exports.add(group_of(chosen[0]))
             return
-        self._unmerged.discard(group_of(chosen[0]))
+        self._unmerged_exports.discard(group_of(chosen[0]))
         unit = Transaction(engine.session.clock.now())
         retired = [{**manifest[each.name], "retired_at": unit.at} for each in chosen]
         unit.changeset.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
@@ -188,19 +188,19 @@ class Scheduler:
         with self._engine.session.reader.connect() as connection:
             return connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
 
-    def _retired(self) -> bool:
+    def _has_retired_segments(self) -> bool:
         """Say whether retention let go of any segments."""
         with self._engine.session.reader.connect() as connection:
             return retired_upto(connection) > 0
 
-    async def _begin_anew_where_files_are_gone(self) -> None:
+    async def _reexport_if_files_missing(self) -> None:
         """Retire the manifest and export everything again where its files are not in this folder."""
         engine = self._engine
         if self._exporter is None or engine.session.storage_error is not None:
             return
         manifest = self._manifest()
         missing = self._exporter.any_missing(row["name"] for row in manifest)
-        if missing and self._retired():
+        if missing and self._has_retired_segments():
             _LOGGER.error(
                 "Exported files are missing here, and older readings are in them alone: copy the folder"
                 " 'export' back from the newest backup; nothing is exported until then"
@@ -221,7 +221,7 @@ class Scheduler:
         self._files_known = True
 
 
-def _file(row: RowMapping) -> ExportFile:
+def _export_file(row: RowMapping) -> ExportFile:
     """Return a file as the manifest has it."""
     names = (each.name for each in fields(ExportFile))
     return ExportFile(**{name: row[name] for name in names})

@@ -45,11 +45,13 @@ class EngineCollector:
 
     def _audit(self) -> Iterable[Metric]:
         """Yield what the newest audit of the ledger found; nothing before the first."""
-        found = self._session.audited
+        found = self._session.last_audit
         yield CounterMetricFamily("prepaid_audit_failures", "Audits that failed", found.failures)
-        if found.at is None:
+        if found.audited_upto is None:
             return
-        yield GaugeMetricFamily("prepaid_audit_time_seconds", "End of the audited period", found.at / 1000)
+        yield GaugeMetricFamily(
+            "prepaid_audit_time_seconds", "End of the audited period", found.audited_upto / 1000
+        )
         yield GaugeMetricFamily("prepaid_audit_supplies", "Supplies recalculated", found.supplies)
         yield GaugeMetricFamily("prepaid_audit_skipped", "Supplies not recalculated", found.skipped)
         yield GaugeMetricFamily(

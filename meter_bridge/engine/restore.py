@@ -8,15 +8,15 @@ from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff
 from meter_bridge.core.ledger.journal import DEBT
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
-from meter_bridge.core.supply.local_cutoff import CutOff, SlotState, settled
+from meter_bridge.core.supply.local_cutoff import CutOffState, SlotState, is_confirmed
 from meter_bridge.core.supply.relay import NO_LOAD_MW, Position, Proof, Relay
-from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose
+from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
 from meter_bridge.engine.ledger.view import top_up_view
 from meter_bridge.engine.sites.applied import newest_applied
 from meter_bridge.engine.state import supply_document as document
 from meter_bridge.engine.state.account_document import restore_account
-from meter_bridge.engine.state.holdings import HELD, move
+from meter_bridge.engine.state.holdings import HOLDING_BUCKETS, move
 from meter_bridge.engine.state.model import (
     Account,
     CutOffSlot,
@@ -35,7 +35,7 @@ from meter_bridge.storage import tables
 from meter_bridge.storage.shards import WHOLE, Shard
 
 
-def load(connection: Connection, shard: Shard = WHOLE) -> Installation | None:
+def load_installation(connection: Connection, shard: Shard = WHOLE) -> Installation | None:
     """Return everything that the owner of a shard serves, or None from an empty database."""
     row = connection.execute(select(tables.installation)).mappings().first()
     if row is None:
@@ -56,11 +56,11 @@ def load(connection: Connection, shard: Shard = WHOLE) -> Installation | None:
 
 def stored_state(connection: Connection, shard: Shard) -> tuple[Installation, int | None] | None:
     """Return everything that the owner of a shard serves and its newest event time, or None."""
-    installation = load(connection, shard)
-    return None if installation is None else (installation, last_instant(connection, shard))
+    installation = load_installation(connection, shard)
+    return None if installation is None else (installation, read_last_instant(connection, shard))
 
 
-def last_instant(connection: Connection, shard: Shard = WHOLE) -> int | None:
+def read_last_instant(connection: Connection, shard: Shard = WHOLE) -> int | None:
     """Return the newest event time that the shard committed, or None from an empty database."""
     own = select(tables.shard.c.last_instant).where(tables.shard.c.n == shard.n)
     whole = select(tables.installation.c.last_instant)
@@ -142,7 +142,7 @@ def _load_balances(connection: Connection, installation: Installation) -> None:
     balance, accounts = tables.balance, installation.accounts
     column = balance.c
     query = select(column.account_id, column.bucket, column.asset, column.amount)
-    held = or_(column.bucket.in_(HELD), column.bucket.startswith(DEBT, autoescape=True))
+    held = or_(column.bucket.in_(HOLDING_BUCKETS), column.bucket.startswith(DEBT, autoescape=True))
     for account_id, bucket, asset, amount in connection.execute(
         query.where(held).order_by(*balance.primary_key)
     ):
@@ -163,16 +163,16 @@ def _load_top_ups(connection: Connection, installation: Installation) -> None:
     )
     for row in connection.execute(select(entry).where(entry.c.seq.in_(newest))).mappings():
         paid = installation.accounts.get(row["account_id"])
-        if paid is not None and _of_present(paid.tenancy, row) and row["id"] not in taken_back:
+        if paid is not None and _is_of_present_tenancy(paid.tenancy, row) and row["id"] not in taken_back:
             paid.last_top_up = top_up_view(row)
 
 
-def _of_present(tenancy: Tenancy, row: RowMapping) -> bool:
+def _is_of_present_tenancy(tenancy: Tenancy, row: RowMapping) -> bool:
     """Say whether an entry belongs to the present tenancy, or to the time since the last one ended."""
-    return tenancy.holds(row["seq"]) if tenancy.end is None else row["at"] > tenancy.end
+    return tenancy.includes_entry(row["seq"]) if tenancy.end is None else row["at"] > tenancy.end
 
 
-def _versions(connection: Connection) -> dict[str, list[TariffVersion]]:
+def _read_versions(connection: Connection) -> dict[str, list[TariffVersion]]:
     """Return all versions in force or to come, per tariff, in order of their start."""
     query = select(tables.tariff_version).where(tables.tariff_version.c.withdrawn_at.is_(None))
     found: dict[str, list[TariffVersion]] = {}
@@ -183,8 +183,8 @@ def _versions(connection: Connection) -> dict[str, list[TariffVersion]]:
 
 def _load_supplies(connection: Connection, installation: Installation) -> None:
     """Read the supplies with the tariffs that price them."""
-    versions = _versions(connection)
-    turns = _turns(connection, versions)
+    versions = _read_versions(connection)
+    turns = _read_tariff_changes(connection, versions)
     timelines: dict[tuple[object, ...], Timeline] = {}
     column, accounts = tables.supply.c, installation.accounts
     query = select(column.id, column.account_id, column.commodity).where(column.closed_at.is_(None))
@@ -197,14 +197,18 @@ def _load_supplies(connection: Connection, installation: Installation) -> None:
         kind = (turn[0][1], *turn[1:])
         timeline = timelines.get(kind)
         if timeline is None:
-            timeline = timelines[kind] = compose([(start, versions[tariff_id]) for start, tariff_id in turn])
+            timeline = timelines[kind] = compose_timeline(
+                [(start, versions[tariff_id]) for start, tariff_id in turn]
+            )
         supply = Supply(supply_id, account, commodity, turn[-1][1], timeline)
         supply.standing_due = first_standing(account, timeline)
         supply.rating.terms = terms_of(account, timeline)
         account.supplies.append(supply)
 
 
-def _turns(connection: Connection, versions: Mapping[str, object]) -> dict[str, tuple[tuple[int, str], ...]]:
+def _read_tariff_changes(
+    connection: Connection, versions: Mapping[str, object]
+) -> dict[str, tuple[tuple[int, str], ...]]:
     """Return the tariffs of each supply that are there, with the instants from when they hold."""
     turns: dict[str, tuple[tuple[int, str], ...]] = {}
     column = tables.supply_tariff.c
@@ -263,9 +267,9 @@ def _load_statuses(connection: Connection, installation: Installation) -> None:
     for row in connection.execute(select(tables.relay_status)).mappings():
         meter = installation.meters.get(row["meter_id"])
         if meter is not None:
-            meter.relay = _relay(row, meter.power_mw)
+            meter.relay = _restored_relay(row, meter.power_mw)
             meter.proven_at = row["proof_at"] or 0
-            meter.opened_at = meter.proven_at if proven_open(meter.relay) else None
+            meter.relay_opened_at = meter.proven_at if proven_open(meter.relay) else None
 
 
 def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> None:
@@ -288,7 +292,7 @@ def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> 
             restore_account(account, found)
 
 
-def _relay(row: RowMapping, power_mw: int | None) -> Relay:
+def _restored_relay(row: RowMapping, power_mw: int | None) -> Relay:
     """Return a relay as stored; a command that was not proven is sent again.
 
     Whether there was a load before it, which its going will prove, the newest stored power tells.
@@ -316,12 +320,14 @@ def _load_cut_offs(connection: Connection, installation: Installation) -> None:
     for row in connection.execute(kept_by_devices).mappings():
         if row["address"] in foreign:
             continue
-        cut_off = CutOff(
+        cut_off = CutOffState(
             row["wanted_wh"], SlotState(row["held"]), row["held_wh"], row["held_at"], row["written_at"]
         )
-        if not (cut_off.wanted_wh is None and settled(cut_off)):
+        if not (cut_off.target_wh is None and is_confirmed(cut_off)):
             place = CutOffSlot(row["address"], row["slot"])
-            kept = DeviceCutOff(place, row["relay_address"], cut_off, stored=True, heard=settled(cut_off))
+            kept = DeviceCutOff(
+                place, row["relay_address"], cut_off, stored=True, answered=is_confirmed(cut_off)
+            )
             installation.cut_offs[place] = kept
 
 
@@ -334,7 +340,7 @@ def _foreign_addresses(connection: Connection, installation: Installation) -> Co
     used = set(
         connection.execute(select(meter.c.energy_address).where(meter.c.removed_at.is_(None))).scalars()
     )
-    own = set(installation.by_energy)
+    own = set(installation.by_energy_address)
     return (every & used) - own if shard.n == 0 else every - own
 
 

@@ -12,7 +12,7 @@ _LOW = (AlertKind.LOW_CREDIT, AlertKind.DAYS_LEFT)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DigestUnit:
     """What a digest wants to know of a unit."""
 
     id: str
@@ -23,21 +23,23 @@ class Seen:
     """Kind of each open alert, and whether it was acknowledged."""
 
 
-def seen(account: Account) -> Seen:
+def digest_unit(account: Account) -> DigestUnit:
     """Return a unit as it is in memory."""
     alerts = tuple((key.kind, each.acknowledged_at is not None) for key, each in account.alerts.items())
     connected = account.state is SupplyState.CONNECTED
-    return Seen(account.id, account.site.id, account.site.currency, connected, alerts)
+    return DigestUnit(account.id, account.site.id, account.site.currency, connected, alerts)
 
 
-def figures(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]], uncertain: int = 0) -> Figures:
+def digest_figures(
+    accounts: Sequence[DigestUnit], paid: Iterable[tuple[str, int]], uncertain: int = 0
+) -> Figures:
     """Return what there is to say of some accounts; ``paid`` are accounts and amounts of the last day.
 
     ``uncertain`` is of how many messages it is not known whether they arrived.
     """
     counts = {
         "off": sum(not account.connected for account in accounts),
-        "low": sum(_has(account, _LOW) for account in accounts),
+        "low": sum(_has_alert(account, _LOW) for account in accounts),
         "offline": sum(kind is AlertKind.METER_OFFLINE for each in accounts for kind, _ in each.alerts),
         "open": sum(not acknowledged for each in accounts for _, acknowledged in each.alerts),
         "uncertain": uncertain,
@@ -45,11 +47,11 @@ def figures(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]], uncertain
     return Figures(_by_currency(accounts, paid), {key: count for key, count in counts.items() if count})
 
 
-def _has(account: Seen, kinds: tuple[AlertKind, ...]) -> bool:
+def _has_alert(account: DigestUnit, kinds: tuple[AlertKind, ...]) -> bool:
     return any(kind in kinds for kind, _ in account.alerts)
 
 
-def _by_currency(accounts: Sequence[Seen], paid: Iterable[tuple[str, int]]) -> list[Money]:
+def _by_currency(accounts: Sequence[DigestUnit], paid: Iterable[tuple[str, int]]) -> list[Money]:
     """Return what came in, a sum for each currency."""
     currencies = {account.id: account.currency for account in accounts}
     totals: dict[str, int] = {}

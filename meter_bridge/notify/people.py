@@ -17,7 +17,7 @@ from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.yaml_text import Document, read_yaml
 from meter_bridge.core.money import MoneyError, parse_decimal
 from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.notify.quiet_hours import Quiet
+from meter_bridge.notify.quiet_hours import QuietHours
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.text.languages import LANGUAGES
 
@@ -40,8 +40,8 @@ STAFF_TOPICS: Final = TOPICS - {
 """What staff hear of unless they choose: what needs a person, not what customers are told themselves."""
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
-_MOST: Final = 20
-_MOST_DAYS: Final = 60
+_MAX_ENTRIES: Final = 20
+_MAX_DAYS: Final = 60
 
 type _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
@@ -53,10 +53,10 @@ class NotifyFileError(StorageError):
 _RENAME: Final = {"quiet": "quiet hours", "low_credit": "low credit", "days_left": "days left"}
 
 
-class _PersonPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=_RENAME):
+class _PersonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=_RENAME):
     """A person as written."""
 
-    channels: Annotated[tuple[_Text, ...], msgspec.Meta(min_length=1, max_length=_MOST)]
+    channels: Annotated[tuple[_Text, ...], msgspec.Meta(min_length=1, max_length=_MAX_ENTRIES)]
     language: str = "en"
     sites: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class Person:
     sites: frozenset[str] = frozenset()
     """Sites of which they hear; empty for all."""
     about: frozenset[str] = STAFF_TOPICS
-    quiet: Quiet | None = None
+    quiet: QuietHours | None = None
     digest: time | None = None
     """Local time of day at which the day is summed up."""
     low_credit: Decimal | None = None
@@ -134,17 +134,17 @@ class _Reader:
     def read(self) -> People:
         data = self.document.data
         if not isinstance(data, dict):
-            raise self._wrong((), "keys with values are expected", "start with people:")
+            raise self._error_at((), "keys with values are expected", "start with people:")
         for key in data:
             if key not in {"people", "customers"}:
-                raise self._wrong((key,), f"unknown key {key!r}", "write people: or customers:")
+                raise self._error_at((key,), f"unknown key {key!r}", "write people: or customers:")
         listed, customers = data.get("people", {}), data.get("customers", {})
         if not isinstance(listed, dict) or not isinstance(customers, dict):
-            raise self._wrong(("people",), "names of people are expected", "write for example anna:")
+            raise self._error_at(("people",), "names of people are expected", "write for example anna:")
         for key in customers:
             if key not in {"language", "email", "phone"}:
                 place = ("customers", key)
-                raise self._wrong(place, f"unknown key {key!r}", "write language:, email: or phone:")
+                raise self._error_at(place, f"unknown key {key!r}", "write language:, email: or phone:")
         return People(
             self._language(("customers", "language"), customers.get("language", "en")),
             self._customers(customers, "email"),
@@ -156,19 +156,19 @@ class _Reader:
         place = ("people", person_id)
         if not _ID.fullmatch(person_id):
             remedy = "use up to 32 lower-case letters, digits and dashes"
-            raise self._wrong(place, f"{person_id!r} cannot be an id", remedy)
+            raise self._error_at(place, f"{person_id!r} cannot be an id", remedy)
         try:
-            part = msgspec.convert(self.document.get(place), _PersonPart)
+            part = msgspec.convert(self.document.get(place), _PersonSettings)
         except msgspec.ValidationError as error:
             what = str(error).replace("`", "").replace(" - at $.", ": ")
             remedy = "see docs/notifications.md"
-            raise self._wrong(place, what[:1].lower() + what[1:], remedy) from error
+            raise self._error_at(place, what[:1].lower() + what[1:], remedy) from error
         for n, channel in enumerate(part.channels):
             self._check_channel(("people", person_id, "channels", n), channel)
         for n, topic in enumerate(part.about):
             if topic not in TOPICS:
                 remedy = f"choose from {', '.join(sorted(TOPICS))}"
-                raise self._wrong((*place, "about", n), f"nothing is known of {topic!r}", remedy)
+                raise self._error_at((*place, "about", n), f"nothing is known of {topic!r}", remedy)
         return Person(
             person_id,
             part.channels,
@@ -188,7 +188,7 @@ class _Reader:
         place = ("customers", name)
         if not isinstance(channel, str) or channel.count(ADDRESS) != 1:
             remedy = f"write {ADDRESS} once, where the customer's goes, as in mailtos://…?to={ADDRESS}"
-            raise self._wrong(place, f"has no single place for {ADDRESS}", remedy)
+            raise self._error_at(place, f"has no single place for {ADDRESS}", remedy)
         example = "tenant@example.org" if name == "email" else "+254712345678"
         self._check_channel(place, channel.replace(ADDRESS, quote(example, safe="")))
         return channel
@@ -201,39 +201,39 @@ class _Reader:
         if not apprise.Apprise().add(channel):
             scheme = channel.partition("://")[0][:20]
             what = f"is no address that messages can go to (it begins with {scheme!r})"
-            raise self._wrong(place, what, "write it as apprise names it, such as ntfy://host/topic")
+            raise self._error_at(place, what, "write it as apprise names it, such as ntfy://host/topic")
 
     def _language(self, place: tuple[str | int, ...], language: object) -> str:
         if language not in LANGUAGES:
             remedy = f"choose from {', '.join(LANGUAGES)}"
-            raise self._wrong(place, f"there are no messages in {language!r}", remedy)
+            raise self._error_at(place, f"there are no messages in {language!r}", remedy)
         return str(language)
 
-    def _quiet(self, place: tuple[str | int, ...], text: str) -> Quiet | None:
+    def _quiet(self, place: tuple[str | int, ...], text: str) -> QuietHours | None:
         if not text:
             return None
         begin, dash, end = text.partition("-")
         if not dash:
-            raise self._wrong(place, f"{text!r} is no span of time", "write for example 22:00-07:00")
-        return Quiet(self._time(place, begin.strip()), self._time(place, end.strip()))
+            raise self._error_at(place, f"{text!r} is no span of time", "write for example 22:00-07:00")
+        return QuietHours(self._time(place, begin.strip()), self._time(place, end.strip()))
 
     def _time(self, place: tuple[str | int, ...], text: str) -> time:
         if not _TIME.fullmatch(text):
-            raise self._wrong(place, f"{text!r} is no time of day", "write for example 07:30")
+            raise self._error_at(place, f"{text!r} is no time of day", "write for example 07:30")
         return time.fromisoformat(text)
 
     def _credit(self, place: tuple[str | int, ...], text: str) -> Decimal:
         try:
             return parse_decimal(text)
         except MoneyError as error:
-            raise self._wrong(place, str(error), "write for example 20.00, without a currency") from error
+            raise self._error_at(place, str(error), "write for example 20.00, without a currency") from error
 
     def _days(self, place: tuple[str | int, ...], text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_DAYS:
-            raise self._wrong(place, f"{text!r} is no number of days", f"write 1 to {_MOST_DAYS}")
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_DAYS:
+            raise self._error_at(place, f"{text!r} is no number of days", f"write 1 to {_MAX_DAYS}")
         return int(text)
 
-    def _wrong(self, place: tuple[str | int, ...], what: str, remedy: str) -> NotifyFileError:
+    def _error_at(self, place: tuple[str | int, ...], what: str, remedy: str) -> NotifyFileError:
         """Return the error that names a place."""
         line, _ = self.document.place(place, key=isinstance(self.document.get(place), dict))
         name = ".".join(map(str, place))

@@ -11,24 +11,24 @@ from typing import Final
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
-from meter_bridge.engine.forecasting.account_forecast import days_left
+from meter_bridge.engine.forecasting.account_forecast import estimate_days_left
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.notify import queries
-from meter_bridge.notify.event_consumer import row_of, unit_of
+from meter_bridge.notify.event_consumer import notice_row, notified_unit
 from meter_bridge.notify.people import People, Person
-from meter_bridge.notify.rules import CUSTOMER, Notice, WarningContext, own_warning
+from meter_bridge.notify.rules import CUSTOMER, Notice, WarningContext, threshold_notice
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import changeset as ops
 
 PAUSE_MS: Final = 10_000
-SLACK_TENTHS: Final = 5
+HYSTERESIS_TENTHS: Final = 5
 """By how many tenths of a day credit must last longer before a warning of days ends."""
 
-type Who = tuple[str, Person | NotificationSettings]
+type Recipient = tuple[str, Person | NotificationSettings]
 """Recipient and what they chose."""
 
 
@@ -40,7 +40,7 @@ class PersonalThresholds:
         self._session = session
         self._people = people
         self._link = link or ""
-        self._staff = [each for each in people.staff.values() if _has_any(each)]
+        self._staff = [each for each in people.staff.values() if _has_threshold(each)]
         self._below: dict[str, bool] | None = None
         self._contacts: Mapping[tuple[str, int], NotificationSettings] = {}
         self._newest = (0, 0)
@@ -49,40 +49,40 @@ class PersonalThresholds:
     async def tick(self) -> None:
         """Tell who is to be told, at most every ten seconds."""
         session = self._session
-        now, steady = session.clock.now(), session.clock.steady()
+        now, steady = session.clock.now(), session.clock.steady_ms()
         if not session.can_change or steady < self._next_at:
             return
         self._next_at = steady + PAUSE_MS
         below = await self._read()
-        made: list[Notice] = []
+        new_notices: list[Notice] = []
         changed: dict[str, bool] = {}
         for account in session.installation.accounts.values():
-            for recipient, who in self._who(account):
-                for topic, is_low in _judged(account, who, now, recipient, below):
-                    warning = _id(recipient, account, topic)
+            for recipient, who in self._recipients(account):
+                for topic, is_low in _crossings(account, who, now, recipient, below):
+                    warning = _warning_id(recipient, account, topic)
                     if is_low and below.get(warning) is False:
                         seq = max(session.feed.seq, session.shard.first + 1)
-                        own = WarningContext(session.clock.believed(), seq, self._people.language)
-                        told = unit_of(account, now, self._link)
-                        made.append(own_warning(warning, recipient, topic, told, who, own))
+                        own = WarningContext(session.clock.believed_wall(), seq, self._people.language)
+                        notified = notified_unit(account, now, self._link)
+                        new_notices.append(threshold_notice(warning, recipient, topic, notified, who, own))
                     if is_low is not below.get(warning):
                         changed[warning] = is_low
         if changed:
-            await self._store(made, changed, now)
+            await self._store(new_notices, changed, now)
 
     async def _read(self) -> dict[str, bool]:
         """Return what is below, and bring the contacts up to date."""
         reader = self._session.reader
         if self._below is None:
-            self._below = await asyncio.to_thread(queries.own_warnings, reader)
-        newest = await asyncio.to_thread(queries.newest_contact, reader)
+            self._below = await asyncio.to_thread(queries.threshold_states, reader)
+        newest = await asyncio.to_thread(queries.contacts_version, reader)
         if newest != self._newest:
             found = await asyncio.to_thread(queries.all_contacts, reader)
-            self._contacts = {key: each for key, each in found.items() if _has_any(each)}
+            self._contacts = {key: each for key, each in found.items() if _has_threshold(each)}
             self._newest = newest
         return self._below
 
-    def _who(self, account: Account) -> Iterator[Who]:
+    def _recipients(self, account: Account) -> Iterator[Recipient]:
         """Yield who chose a threshold for an account in which somebody lives and pays first."""
         if account.tenancy.end is not None or account.policy.payment_mode is not PaymentMode.PREPAYMENT:
             return
@@ -93,38 +93,40 @@ class PersonalThresholds:
         if contact is not None and self._people.customer_channels(contact.email, contact.phone):
             yield CUSTOMER, contact
 
-    async def _store(self, made: list[Notice], changed: Mapping[str, bool], now: int) -> None:
+    async def _store(self, new_notices: list[Notice], changed: Mapping[str, bool], now: int) -> None:
         """Store the notices and what they are about as one unit."""
-        unit, made_at = Transaction(now), self._session.clock.believed()
-        unit.changeset.extend(ops.INSERT_NOTICE, [row_of(notice, made_at) for notice in made])
+        tx, made_at = Transaction(now), self._session.clock.believed_wall()
+        tx.changeset.extend(ops.INSERT_NOTICE, [notice_row(notice, made_at) for notice in new_notices])
         rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
-        unit.changeset.extend(ops.UPSERT_OWN_WARNING, rows)
-        await self._session.commit(unit)
+        tx.changeset.extend(ops.UPSERT_OWN_WARNING, rows)
+        await self._session.commit(tx)
         if self._below is not None:
             self._below |= changed
 
 
-def _has_any(who: Person | NotificationSettings) -> bool:
+def _has_threshold(who: Person | NotificationSettings) -> bool:
     return who.low_credit is not None or who.days_left is not None
 
 
-def _id(recipient: str, account: Account, topic: str) -> str:
+def _warning_id(recipient: str, account: Account, topic: str) -> str:
     return f"own {recipient} {account.id} {account.tenancy.n} {topic}"
 
 
-def _judged(
+def _crossings(
     account: Account, who: Person | NotificationSettings, now: int, recipient: str, below: Mapping[str, bool]
 ) -> Iterator[tuple[str, bool]]:
     """Yield of each threshold that somebody chose whether the account is below it, with hysteresis."""
     if who.low_credit is not None:
         topic = AlertKind.LOW_CREDIT.value
-        slack = account.policy.low_credit_hysteresis if below.get(_id(recipient, account, topic)) else 0
+        slack = (
+            account.policy.low_credit_hysteresis if below.get(_warning_id(recipient, account, topic)) else 0
+        )
         left = available_credit(account) + units_worth(account)
         yield topic, left <= _amount(who.low_credit, account.site.currency) + slack
-    left_days = days_left(account, now)
+    left_days = estimate_days_left(account, now)
     if who.days_left is not None and left_days is not None:
         topic = AlertKind.DAYS_LEFT.value
-        slack = SLACK_TENTHS if below.get(_id(recipient, account, topic)) else 0
+        slack = HYSTERESIS_TENTHS if below.get(_warning_id(recipient, account, topic)) else 0
         yield topic, left_days.tenths < who.days_left * 10 + slack
 
 

@@ -7,12 +7,12 @@ from sqlalchemy import Engine, func, select
 
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.notify.digest import Seen
+from meter_bridge.notify.digest import DigestUnit
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 
 
-def read_units(reader: Engine) -> list[Seen]:
+def read_digest_units(reader: Engine) -> list[DigestUnit]:
     """Return every unit as its bridge stored it last, a second ago at most."""
     account, site, status, alert = tables.account, tables.site, tables.account_status, tables.alert
     units = (
@@ -38,7 +38,7 @@ def read_units(reader: Engine) -> list[Seen]:
         for account_id, kind, acknowledged_at in connection.execute(still_open):
             alerts[account_id].append((AlertKind(kind), acknowledged_at is not None))
         return [
-            Seen(row[0], row[1], row[2], row[3] == SupplyState.CONNECTED, tuple(alerts[row[0]]))
+            DigestUnit(row[0], row[1], row[2], row[3] == SupplyState.CONNECTED, tuple(alerts[row[0]]))
             for row in connection.execute(units)
         ]
 

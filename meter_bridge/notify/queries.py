@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Engine, RowMapping, func, select, union_all
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.clock import TOLERANCE_MS
+from meter_bridge.core.clock import WALL_CLOCK_TOLERANCE_MS
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.protocol.notices import NoticeView
 from meter_bridge.protocol.payments import NotificationSettings
@@ -17,11 +17,11 @@ from meter_bridge.storage import tables
 from meter_bridge.storage.shards import Shard
 
 _NOTICE = tables.notice
-_NAMES: Final = ("sent", "sending", "uncertain")
+_PENDING_COLUMNS: Final = ("sent", "sending", "uncertain")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ConsumerPosition:
     """How far the events were gone through, and the day of each person's last digest."""
 
     event_seq: int
@@ -29,7 +29,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingNotice:
     """A notice that is to be sent."""
 
     id: str
@@ -51,15 +51,15 @@ class Waiting:
     """Names of those that may have taken it: a bridge was ended before they answered."""
 
 
-def read_mark(reader: Engine, shard: Shard) -> Mark | None:
+def read_position(reader: Engine, shard: Shard) -> ConsumerPosition | None:
     """Return the mark of a shard, None where nothing of it was ever told."""
     table = tables.notice_mark
     with reader.connect() as connection:
-        row = connection.execute(select(table).where(table.c.id == mark_id(shard))).mappings().first()
-    return None if row is None else Mark(row["event_seq"], json.loads(row["digests"]))
+        row = connection.execute(select(table).where(table.c.id == position_id(shard))).mappings().first()
+    return None if row is None else ConsumerPosition(row["event_seq"], json.loads(row["digests"]))
 
 
-def mark_id(shard: Shard) -> int:
+def position_id(shard: Shard) -> int:
     """Return the key of the mark of a shard."""
     return shard.n + 1
 
@@ -82,14 +82,14 @@ def read_contacts(
     }
 
 
-def read_waiting(reader: Engine, shard: Shard, now: int, most: int) -> list[Waiting]:
+def read_pending(reader: Engine, shard: Shard, now: int, most: int) -> list[PendingNotice]:
     """Return the notices that the bridge of a shard is to send and that are due, the oldest first.
 
     Those of an account belong to its shard, also where it was another's when they were made; digests, which
     are of no event, belong to the first. ``now`` is by the wall clock that is believed: where that was ahead
     when a notice was made, and was set back since, the notice is due.
     """
-    due = (_NOTICE.c.next_at <= now) | (_NOTICE.c.made_at > now + TOLERANCE_MS)
+    due = (_NOTICE.c.next_at <= now) | (_NOTICE.c.made_at > now + WALL_CLOCK_TOLERANCE_MS)
     query = select(_NOTICE).where(_NOTICE.c.ended_at.is_(None), due)
     if not shard.whole:
         column = _NOTICE.c.event_seq
@@ -98,12 +98,14 @@ def read_waiting(reader: Engine, shard: Shard, now: int, most: int) -> list[Wait
         query = query.where(nobodys | _NOTICE.c.account_id.in_(shard.accounts()))
     with reader.connect() as connection:
         rows = connection.execute(query.order_by(_NOTICE.c.next_at, _NOTICE.c.id).limit(most)).mappings()
-        return [_waiting(row) for row in rows]
+        return [_pending_from(row) for row in rows]
 
 
-def _waiting(row: RowMapping) -> Waiting:
-    values = {name: row[name] for name in Waiting.__slots__}
-    return Waiting(**values | {name: frozenset(json.loads(row[name] or "[]")) for name in _NAMES})
+def _pending_from(row: RowMapping) -> PendingNotice:
+    values = {name: row[name] for name in PendingNotice.__slots__}
+    return PendingNotice(
+        **values | {name: frozenset(json.loads(row[name] or "[]")) for name in _PENDING_COLUMNS}
+    )
 
 
 def read_notices(reader: Engine, account_ids: frozenset[str] | None, most: int) -> tuple[NoticeView, ...]:
@@ -130,7 +132,7 @@ def read_notices(reader: Engine, account_ids: frozenset[str] | None, most: int) 
     )
 
 
-def told_within(reader: Engine, since: int, now: int) -> frozenset[tuple[str, str, str | None]]:
+def sent_between(reader: Engine, since: int, now: int) -> frozenset[tuple[str, str, str | None]]:
     """Return of what was told whom about which account between two instants of the wall clock."""
     columns = (_NOTICE.c.recipient, _NOTICE.c.topic, _NOTICE.c.account_id)
     with reader.connect() as connection:
@@ -151,14 +153,14 @@ def open_alerts(reader: Engine, ids: Iterable[str]) -> frozenset[str]:
         return frozenset(connection.execute(query).scalars())
 
 
-def own_warnings(reader: Engine) -> dict[str, bool]:
+def threshold_states(reader: Engine) -> dict[str, bool]:
     """Return of each chosen threshold whether its account is below it."""
     table = tables.own_warning
     with reader.connect() as connection:
         return {row[0]: row[1] for row in connection.execute(select(table.c.id, table.c.below))}
 
 
-def newest_contact(reader: Engine) -> tuple[int, int]:
+def contacts_version(reader: Engine) -> tuple[int, int]:
     """Return how many contacts there are and the newest change: another answer means to read them again."""
     table = tables.contact
     with reader.connect() as connection:

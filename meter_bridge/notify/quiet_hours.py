@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class QuietHours:
     """Local times of day between which nobody is disturbed; they may cross midnight."""
 
     begin: time
     end: time
 
-    def over(self, at: int, zone: ZoneInfo) -> int:
+    def earliest_delivery(self, at: int, zone: ZoneInfo) -> int:
         """Return when a message of an instant (ms) may go out: then, or at the end of the quiet hours.
 
         An end that the clocks skip or repeat in spring or autumn is taken as its zone's rules have it.

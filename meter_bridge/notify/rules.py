@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.notify.people import SUPPLY_RESTORED, TOP_UP, People, Person
-from meter_bridge.notify.quiet_hours import Quiet
+from meter_bridge.notify.quiet_hours import QuietHours
 from meter_bridge.notify.templates import Facts, Message, message
 from meter_bridge.protocol.messages import Event, EventKind, SupplyState
 from meter_bridge.protocol.payments import NotificationSettings
@@ -52,10 +52,10 @@ URGENT: Final = frozenset(
     }
 )
 """What does not wait for the end of quiet hours: danger, darkness, and answers to what somebody just did."""
-TOLD_AGAIN: Final = frozenset({AlertKind.CUT_SOON, AlertKind.SUPPLY_CUT, AlertKind.PROTECTION_TRIPPED})
+REMINDED: Final = frozenset({AlertKind.CUT_SOON, AlertKind.SUPPLY_CUT, AlertKind.PROTECTION_TRIPPED})
 """What is told again where nobody knows whether it was heard: darkness that nobody was told of harms more
 than a message that comes twice. All else is then not told a second time."""
-RESTLESS: Final = frozenset(
+FLAPPING: Final = frozenset(
     {
         AlertKind.RELAY_DISOBEYS,
         AlertKind.METER_OFFLINE,
@@ -141,7 +141,7 @@ def topic_of(event: Event) -> str | None:
     return None
 
 
-def notices(
+def notices_for(
     event: Event, unit: NotifiedUnit | None, people: People, at: int, zone: ZoneInfo
 ) -> Iterator[Notice]:
     """Yield whom an event is told; ``zone`` is that of staff where the event belongs to no unit."""
@@ -154,14 +154,14 @@ def notices(
     if unit is not None:
         facts = replace(unit.facts, message=facts.message)
     for person in people.staff.values():
-        if topic in person.about and of_site(person, unit) and not has_own(topic, person):
-            told = message(topic, person.language, replace(facts, link=""))
-            due = _due(topic, person.quiet, at, own_zone)
-            yield _notice(event, unit, person.id, topic, told, due, alert)
-    if unit is not None and unit.contact is not None and _wants(topic, unit.contact):
+        if topic in person.about and concerns(person, unit) and not has_personal_threshold(topic, person):
+            text = message(topic, person.language, replace(facts, link=""))
+            due = _due_at(topic, person.quiet, at, own_zone)
+            yield _notice(event, unit, person.id, topic, text, due, alert)
+    if unit is not None and unit.contact is not None and _customer_wants(topic, unit.contact):
         language = unit.contact.language or people.language
         shown = facts if topic in _WITH_LINK else replace(facts, link="")
-        due = _due(topic, _quiet_of(unit.contact), at, own_zone)
+        due = _due_at(topic, _quiet_of(unit.contact), at, own_zone)
         yield _notice(event, unit, CUSTOMER, topic, message(topic, language, shown), due, alert)
 
 
@@ -170,7 +170,7 @@ def _notice(
     unit: NotifiedUnit | None,
     recipient: str,
     topic: str,
-    told: Message,
+    text: Message,
     due: int,
     alert: str | None,
 ) -> Notice:
@@ -178,7 +178,7 @@ def _notice(
         event.seq,
         recipient,
         topic,
-        told,
+        text,
         due,
         None if unit is None else unit.account_id,
         None if unit is None else unit.tenancy,
@@ -186,25 +186,25 @@ def _notice(
     )
 
 
-def of_site(person: Person, unit: NotifiedUnit | None) -> bool:
+def concerns(person: Person, unit: NotifiedUnit | None) -> bool:
     """Say whether a person hears of a unit; what belongs to no unit is for all."""
     return unit is None or not person.sites or unit.site_id in person.sites
 
 
-def _wants(topic: str, contact: NotificationSettings) -> bool:
+def _customer_wants(topic: str, contact: NotificationSettings) -> bool:
     """Say whether a customer who can be reached wants to hear of a topic."""
     if topic not in CUSTOMER_TOPICS or not (contact.email or contact.phone):
         return False
-    return not has_own(topic, contact)
+    return not has_personal_threshold(topic, contact)
 
 
-def has_own(topic: str, who: Person | NotificationSettings) -> bool:
+def has_personal_threshold(topic: str, who: Person | NotificationSettings) -> bool:
     """Say whether somebody chose a threshold, so that the landlord's is not told beside it."""
     own = {AlertKind.LOW_CREDIT.value: who.low_credit, AlertKind.DAYS_LEFT.value: who.days_left}
     return own.get(topic) is not None
 
 
-def own_warning(
+def threshold_notice(
     warning_id: str,
     recipient: str,
     topic: str,
@@ -215,28 +215,28 @@ def own_warning(
     """Return what somebody is told when an account falls below the threshold that they chose."""
     quiet = who.quiet if isinstance(who, Person) else _quiet_of(who)
     facts = unit.facts if recipient == CUSTOMER else replace(unit.facts, link="")
-    told = message(topic, who.language or own.language, facts)
-    due = _due(topic, quiet, own.at, unit.zone)
+    text = message(topic, who.language or own.language, facts)
+    due = _due_at(topic, quiet, own.at, unit.zone)
     key = f"{warning_id} {own.at} {own.seq}"
-    return Notice(own.seq, recipient, topic, told, due, unit.account_id, unit.tenancy, warning_id, key)
+    return Notice(own.seq, recipient, topic, text, due, unit.account_id, unit.tenancy, warning_id, key)
 
 
-def _quiet_of(contact: NotificationSettings) -> Quiet | None:
+def _quiet_of(contact: NotificationSettings) -> QuietHours | None:
     if not contact.quiet_from or not contact.quiet_to:
         return None
-    return Quiet(time.fromisoformat(contact.quiet_from), time.fromisoformat(contact.quiet_to))
+    return QuietHours(time.fromisoformat(contact.quiet_from), time.fromisoformat(contact.quiet_to))
 
 
-def _due(topic: str, quiet: Quiet | None, at: int, zone: ZoneInfo) -> int:
+def _due_at(topic: str, quiet: QuietHours | None, at: int, zone: ZoneInfo) -> int:
     """Return when a notice may go out."""
-    return at if quiet is None or topic in URGENT else quiet.over(at, zone)
+    return at if quiet is None or topic in URGENT else quiet.earliest_delivery(at, zone)
 
 
 RETRY_MS: Final[Mapping[int, int]] = {1: 60_000, 2: 300_000, 3: 1_800_000, 4: 7_200_000, 5: 21_600_000}
 """Pause after each failed attempt; after the last one a notice counts as failed."""
 
 
-def retry_at(attempts: int, at: int) -> int | None:
+def next_attempt_at(attempts: int, at: int) -> int | None:
     """Return when to try again after that many attempts, or None when no more."""
     pause = RETRY_MS.get(attempts)
     return None if pause is None else at + pause

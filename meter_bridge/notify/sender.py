@@ -10,16 +10,16 @@ from meter_bridge.notify.templates import Message
 from meter_bridge.protocol.headers import KEY_HEADER
 
 TIMEOUT_S: Final = 45.0
-WITH_KEY: Final = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
+KEYED_SCHEMES: Final = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
 """Kinds of channels that carry a message's key: web hooks, whose receivers can tell a repetition by it."""
-AT_ONCE: Final = 8
+MAX_THREADS: Final = 8
 _LOGGER: Final = logging.getLogger(__name__)
 
 
 class Sender(Protocol):
     """Something that takes messages to people."""
 
-    async def send(self, channel: str, told: Message, key: str) -> bool:
+    async def send(self, channel: str, message: Message, key: str) -> bool:
         """Send a message through a channel; False where it was not taken.
 
         ``key`` is the message's own: web hooks carry it, so that a receiver can tell a repetition.
@@ -31,14 +31,14 @@ class AppriseSender:
 
     def __init__(self) -> None:
         """Start no thread before there is something to send."""
-        self._threads = ThreadPoolExecutor(AT_ONCE, "notify")
+        self._threads = ThreadPoolExecutor(MAX_THREADS, "notify")
 
-    async def send(self, channel: str, told: Message, key: str) -> bool:
+    async def send(self, channel: str, message: Message, key: str) -> bool:
         """Send a message; a channel that takes too long counts as failed."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                return await loop.run_in_executor(self._threads, _send, channel, told, key)
+                return await loop.run_in_executor(self._threads, _send, channel, message, key)
         except TimeoutError:
             _LOGGER.warning("A message to a %s channel took longer than %.0f s", scheme(channel), TIMEOUT_S)
             return False
@@ -49,19 +49,19 @@ def scheme(channel: str) -> str:
     return channel.partition("://")[0][:20]
 
 
-def takes_key(channel: str) -> bool:
+def supports_key(channel: str) -> bool:
     """Say whether a channel carries the key of a message."""
-    return scheme(channel) in WITH_KEY
+    return scheme(channel) in KEYED_SCHEMES
 
 
-def _send(channel: str, told: Message, key: str) -> bool:
+def _send(channel: str, message: Message, key: str) -> bool:
     """Send a message and wait for the answer."""
     import apprise  # noqa: PLC0415 - it takes memory, which an installation that tells nobody does not need
 
     sending = apprise.Apprise()
-    if not sending.add(_with_key(channel, key) if takes_key(channel) else channel):
+    if not sending.add(_with_key(channel, key) if supports_key(channel) else channel):
         return False
-    return bool(sending.notify(body=told.body, title=told.title, body_format=apprise.NotifyFormat.TEXT))
+    return bool(sending.notify(body=message.body, title=message.title, body_format=apprise.NotifyFormat.TEXT))
 
 
 def _with_key(channel: str, key: str) -> str:

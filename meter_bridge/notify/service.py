@@ -9,13 +9,13 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.notify import queries
-from meter_bridge.notify.delivery import Channels, NoticeDelivery, named
+from meter_bridge.notify.delivery import Channels, NoticeDelivery, numbered
 from meter_bridge.notify.event_consumer import EventConsumer
 from meter_bridge.notify.people import FILE_NAME, People
 from meter_bridge.notify.personal_thresholds import PersonalThresholds
 from meter_bridge.notify.rules import CUSTOMER
 from meter_bridge.notify.sender import AppriseSender, Sender
-from meter_bridge.notify.templates import trial_message
+from meter_bridge.notify.templates import channel_test_message
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.notices import ChannelResult, NoticeList, TrialSent
 
@@ -42,11 +42,11 @@ class Notices:
         self._event_consumer = EventConsumer(session, people, link)
         self._personal_thresholds = PersonalThresholds(session, people, link)
         self._delivery = NoticeDelivery(session, people, self._sender)
-        self._tried: dict[str, int] = {}
+        self._last_tests: dict[str, int] = {}
 
     async def tick(self) -> None:
         """Make and send what is due."""
-        if self._event_consumer.idle:
+        if self._event_consumer.has_nobody_to_notify:
             return
         await self._event_consumer.tick()
         await self._personal_thresholds.tick()
@@ -54,7 +54,7 @@ class Notices:
 
     async def stop(self) -> None:
         """Wait until what is being sent was sent."""
-        await self._delivery.drained()
+        await self._delivery.wait_until_idle()
 
     async def notices(self, actor: Actor, limit: int) -> NoticeList:
         """Return the newest notices that staff may see."""
@@ -77,7 +77,7 @@ class Notices:
                 value=person_id,
                 remedy=f"choose from: {known}",
             )
-        return await self._try(person.id, named(person.channels), person.language, person.id)
+        return await self._send_test(person.id, numbered(person.channels), person.language, person.id)
 
     async def try_customer(self, actor: Actor, account_id: str) -> TrialSent:
         """Send a test message to the customer of an account, as the own settings have it."""
@@ -94,21 +94,21 @@ class Notices:
                 f" messages can go to ({FILE_NAME})",
             )
         language = contact.language or people.language
-        return await self._try(f"{CUSTOMER} {account.id}", channels, language, account.name)
+        return await self._send_test(f"{CUSTOMER} {account.id}", channels, language, account.name)
 
-    async def _try(self, recipient: str, channels: Channels, language: str, name: str) -> TrialSent:
+    async def _send_test(self, recipient: str, channels: Channels, language: str, name: str) -> TrialSent:
         """Send a test message through every channel, not again and again."""
-        now, tried = self._session.clock.steady(), self._tried.get(recipient)
+        now, tried = self._session.clock.steady_ms(), self._last_tests.get(recipient)
         if tried is not None and now - tried < TRIAL_PAUSE_MS:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
                 "a test message was sent a moment ago",
                 remedy="wait half a minute, then try again",
             )
-        self._tried[recipient] = now
-        told = trial_message(language, name)
-        key = f"{self._session.installation.id} test {recipient} {self._session.clock.believed()}"
-        answers = await asyncio.gather(*(self._sender.send(address, told, key) for _, address in channels))
+        self._last_tests[recipient] = now
+        text = channel_test_message(language, name)
+        key = f"{self._session.installation.id} test {recipient} {self._session.clock.believed_wall()}"
+        answers = await asyncio.gather(*(self._sender.send(address, text, key) for _, address in channels))
         results = tuple(
             ChannelResult(channel=label, sent=answer)
             for (label, _), answer in zip(channels, answers, strict=True)

@@ -166,14 +166,14 @@ def message(topic: str, language: str, facts: Facts) -> Message:
     )
 
 
-def repeated(told: Message, language: str) -> Message:
+def with_repeat_note(original: Message, language: str) -> Message:
     """Return a message that says that it may have come before."""
     words, _ = _of(language)
     again = words.gettext("You may have received this message already.")
-    return Message(told.title, f"{told.body}\n{again}")
+    return Message(original.title, f"{original.body}\n{again}")
 
 
-def trial_message(language: str, name: str) -> Message:
+def channel_test_message(language: str, name: str) -> Message:
     """Return the message that proves that a channel works."""
     words, _ = _of(language)
     return Message(

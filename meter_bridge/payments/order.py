@@ -97,13 +97,13 @@ class PaymentCase:
         return {each.key: each for each in self.bookings if each.step is BookingStep.CREDIT}
 
     @property
-    def settled(self) -> frozenset[str]:
+    def credited_or_dismissed(self) -> frozenset[str]:
         """Return the payments that were credited or dismissed."""
         return frozenset(
             each.key for each in self.bookings if each.step in (BookingStep.CREDIT, BookingStep.DISMISS)
         )
 
-    def net(self, payment_id: str) -> int:
+    def net_booked(self, payment_id: str) -> int:
         """Return what the journal holds of a payment."""
         return sum(each.amount for each in self.bookings if each.payment_id == payment_id)
 
@@ -169,7 +169,7 @@ class NextStep:
     payment_id: str
     amount: int
 
-    def account_of(self, case: PaymentCase) -> str:
+    def account_id(self, case: PaymentCase) -> str:
         """Return the account that it is booked on: the order's, or that to which the payment was credited."""
         if self.step is BookingStep.CREDIT:
             assert case.order is not None, "only an order is credited without a person"
@@ -179,46 +179,52 @@ class NextStep:
 
 def next_step(case: PaymentCase) -> NextStep | None:
     """Return what is to be booked next; None where the journal holds what it should."""
-    return _credit(case) or _reversal(case)
+    return _next_credit(case) or _next_reversal(case)
 
 
-def _credit(case: PaymentCase) -> NextStep | None:
+def _next_credit(case: PaymentCase) -> NextStep | None:
     """Return the credit of the first payment that is what was ordered, if none was credited yet."""
     if case.order is None or case.credited:
         return None
     for payment in case.payments():
-        if payment.payment_id not in case.settled and case.review_reason(payment) is None:
+        if payment.payment_id not in case.credited_or_dismissed and case.review_reason(payment) is None:
             assert payment.payment_id is not None, "a payment without an id is none"
             return NextStep(BookingStep.CREDIT, payment.payment_id, payment.payment_id, case.order.amount)
     return None
 
 
-def _reversal(case: PaymentCase) -> NextStep | None:
+def _next_reversal(case: PaymentCase) -> NextStep | None:
     """Return the refund or charge-back that is not booked yet, or what undoes one that is."""
-    taken, given = case.keys_of(BookingStep.REVERSE), case.keys_of(BookingStep.REINSTATE)
+    reversed_keys, reinstated = case.keys_of(BookingStep.REVERSE), case.keys_of(BookingStep.REINSTATE)
     for reversal_id, (reversal, payment_id) in case.reversals().items():
         undone = reversal_id in case.reinstated
         if (
-            reversal_id not in taken
+            reversal_id not in reversed_keys
             and not undone
             and _same_currency(case, reversal)
             and case.customer_present
         ):
-            wanted = _wanted(case, payment_id, taken - given | {reversal_id})
-            return NextStep(BookingStep.REVERSE, reversal_id, payment_id, wanted - case.net(payment_id))
-        if reversal_id in taken - given and undone and case.customer_present:
-            wanted = _wanted(case, payment_id, taken - given - {reversal_id})
-            return NextStep(BookingStep.REINSTATE, reversal_id, payment_id, wanted - case.net(payment_id))
+            wanted = _target_amount(case, payment_id, reversed_keys - reinstated | {reversal_id})
+            return NextStep(
+                BookingStep.REVERSE, reversal_id, payment_id, wanted - case.net_booked(payment_id)
+            )
+        if reversal_id in reversed_keys - reinstated and undone and case.customer_present:
+            wanted = _target_amount(case, payment_id, reversed_keys - reinstated - {reversal_id})
+            return NextStep(
+                BookingStep.REINSTATE, reversal_id, payment_id, wanted - case.net_booked(payment_id)
+            )
     return None
 
 
-def _wanted(case: PaymentCase, payment_id: str, live: Iterable[str]) -> int:
+def _target_amount(case: PaymentCase, payment_id: str, standing_ids: Iterable[str]) -> int:
     """Return what the journal should hold of a payment when these reversals stand.
 
     At least nothing, and never more than was paid, whatever amounts a provider writes.
     """
     paid, reversals = case.credited[payment_id].amount, case.reversals()
-    standing = (reversals[each][0] for each in live if each in reversals and reversals[each][1] == payment_id)
+    standing = (
+        reversals[each][0] for each in standing_ids if each in reversals and reversals[each][1] == payment_id
+    )
     back = sum(paid if each.amount is None else max(each.amount, 0) for each in standing)
     return max(paid - back, 0)
 
@@ -239,13 +245,13 @@ def review_items(case: PaymentCase) -> list[ReviewItem]:
     """Return everything that no step of the bridge's own settles."""
     found = []
     for payment in case.payments():
-        if payment.payment_id not in case.settled and not case.fully_refunded(payment):
+        if payment.payment_id not in case.credited_or_dismissed and not case.fully_refunded(payment):
             trouble = case.review_reason(payment) or (ReviewReason.SECOND_PAYMENT if case.credited else None)
             if trouble is not None:
                 found.append(ReviewItem(payment, trouble))
-    taken = case.keys_of(BookingStep.REVERSE)
+    reversed_keys = case.keys_of(BookingStep.REVERSE)
     for reversal_id, (reversal, _) in case.reversals().items():
-        if reversal_id not in taken and reversal_id not in case.reinstated:
+        if reversal_id not in reversed_keys and reversal_id not in case.reinstated:
             if not _same_currency(case, reversal):
                 found.append(ReviewItem(reversal, ReviewReason.WRONG_CURRENCY))
             elif not case.customer_present:
@@ -261,12 +267,12 @@ _STATES = {
 }
 
 
-def state_of(case: PaymentCase) -> OrderState:
+def order_state(case: PaymentCase) -> OrderState:
     """Return the state of an order; what was told late never undoes what was paid."""
     if review_items(case):
         return OrderState.REVIEW
     if case.credited:
-        return _state_of_paid(case)
+        return _state_after_payment(case)
     if next_step(case) is not None:
         return OrderState.PENDING
     for each in reversed(case.events):
@@ -275,7 +281,7 @@ def state_of(case: PaymentCase) -> OrderState:
     return OrderState.OPEN
 
 
-def _state_of_paid(case: PaymentCase) -> OrderState:
+def _state_after_payment(case: PaymentCase) -> OrderState:
     paid = sum(each.amount for each in case.credited.values())
     net = sum(each.amount for each in case.bookings)
     if net == paid:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.core.rating.rating import TAX_KINDS
-from meter_bridge.engine.statement.labels import local
+from meter_bridge.engine.statement.labels import local_time_text
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerEntry
 from meter_bridge.protocol.payments import Receipt
@@ -17,7 +17,7 @@ from meter_bridge.text.marks import N_
 from meter_bridge.text.paper import printable
 
 LAYOUT: Final = "payments/receipt.typ"
-_DESCRIBED: Final = "Top-up, "
+_DESCRIPTIONS: Final = "Top-up, "
 SPLIT: Final[Mapping[str, str]] = {
     "payment_debt": N_("Debt"),
     "arrears": N_("Arrears"),
@@ -56,7 +56,7 @@ def receipt_of(
         time_zone=account.time_zone,
         currency=account.currency,
         amount_digits=account.amount_digits,
-        method=entry.description.removeprefix(_DESCRIBED),
+        method=entry.description.removeprefix(_DESCRIPTIONS),
         reference=entry.reference,
         amount=sum(entry.split.values()),
         split=entry.split,
@@ -66,7 +66,7 @@ def receipt_of(
     )
 
 
-def told(receipt: Receipt, language: str) -> bytes:
+def printed(receipt: Receipt, language: str) -> bytes:
     """Return what stands on the paper, as JSON for the layout; in English if there are no letters."""
     words = translator(BRIDGE, printable(language))
     _, written = words.gettext, formats(words.language, plain=True)
@@ -76,7 +76,7 @@ def told(receipt: Receipt, language: str) -> bytes:
 
     facts = [
         (_("Number"), receipt.number),
-        (_("Date"), written.moment(local(receipt.at, ZoneInfo(receipt.time_zone)))),
+        (_("Date"), written.moment(local_time_text(receipt.at, ZoneInfo(receipt.time_zone)))),
         (_("Unit"), f"{receipt.account_name}, {receipt.site_name}"),
         (_("Customer"), receipt.customer),
         (_("Paid with"), _(receipt.method)),

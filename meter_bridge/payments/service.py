@@ -11,8 +11,8 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.payments.keypad.issuing import KeypadTokenIssuer
 from meter_bridge.payments.orders.manual_review import ManualReview
-from meter_bridge.payments.orders.quote import options, preview
-from meter_bridge.payments.orders.reconciliation import books_of, reconcile
+from meter_bridge.payments.orders.quote import payment_options, preview_top_up
+from meter_bridge.payments.orders.reconciliation import read_books, reconcile
 from meter_bridge.payments.orders.service import OrderService
 from meter_bridge.payments.orders.statement_file import read_statement
 from meter_bridge.payments.settings_file import ProvidersFile
@@ -64,8 +64,8 @@ class Payments:
     def options(self, actor: Actor, account_id: str) -> PaymentOptions:
         """Return how a customer may pay, and how much."""
         account = self._find_account(actor, account_id)
-        offered, now = self.orders.offered(account), self._session.clock.now()
-        return options(account, offered, now, keypad=self._keypads.has(account.id))
+        offered, now = self.orders.offered_providers(account), self._session.clock.now()
+        return payment_options(account, offered, now, keypad=self._keypads.has(account.id))
 
     async def keypad_tokens(self, actor: Actor, account_id: str, kind: KeypadTokenKind) -> KeypadTokens:
         """Issue the tokens that are due for a keypad meter; return the newest."""
@@ -81,26 +81,26 @@ class Payments:
         account, now = self._find_account(actor, account_id), self._session.clock.now()
         if amount is None:
             possible = self.options(actor, account_id)
-            return preview(account, possible.to_restore or possible.smallest, now)
-        asked = TopUp.from_request(account, amount, "preview", None)
-        asked.check(self._session, account)
-        return preview(account, asked.amount, now)
+            return preview_top_up(account, possible.to_restore or possible.smallest, now)
+        top_up = TopUp.from_request(account, amount, "preview", None)
+        top_up.check(self._session, account)
+        return preview_top_up(account, top_up.amount, now)
 
     async def start_payment(
-        self, actor: Actor, account_id: str, asked: PaymentOrder, *, key: str
+        self, actor: Actor, account_id: str, request: PaymentOrder, *, key: str
     ) -> tuple[PaymentView, bool]:
         """Make an order and let the customer pay."""
-        return await self.orders.open(actor, self._find_account(actor, account_id), asked, key)
+        return await self.orders.place_order(actor, self._find_account(actor, account_id), request, key)
 
     async def payments(self, actor: Actor, account_id: str) -> PaymentList:
         """Return the payments of an account, newest first."""
         account = self._find_account(actor, account_id)
-        return await self.orders.list(account, _tenancy(actor, account))
+        return await self.orders.list(account, _visible_tenancy(actor, account))
 
     async def payment(self, actor: Actor, account_id: str, order_id: str) -> PaymentView:
         """Return what has become of a payment."""
         account = self._find_account(actor, account_id)
-        return await self.orders.refreshed_view(account, _tenancy(actor, account), order_id)
+        return await self.orders.refreshed_view(account, _visible_tenancy(actor, account), order_id)
 
     async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> PaymentHeard:
         """Take a provider's message."""
@@ -111,7 +111,7 @@ class Payments:
 
         def compare() -> Reconciliation:
             file = read_statement(raw, query.columns(), query.currency)
-            books = books_of(self._session.reader, provider_id)
+            books = read_books(self._session.reader, provider_id)
             return reconcile(provider_id, file, books, query.first, query.last)
 
         return await asyncio.to_thread(compare)
@@ -122,6 +122,6 @@ class Payments:
         await self.orders.tick()
 
 
-def _tenancy(actor: Actor, account: Account) -> int | None:
+def _visible_tenancy(actor: Actor, account: Account) -> int | None:
     """Return the tenancy whose payments an actor sees; None for those of all."""
     return account.tenancy.n if actor.role is Role.TENANT else None

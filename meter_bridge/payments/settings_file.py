@@ -20,15 +20,15 @@ from meter_bridge.payments.providers.provider import Provider
 from meter_bridge.storage.database import StorageError
 
 FILE_NAME: Final = "payments.yaml"
-FILLED: Final = frozenset({"order", "amount", "currency", "reference"})
+PLACEHOLDERS: Final = frozenset({"order", "amount", "currency", "reference"})
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-_SHORTEST_SECRET: Final = 16
-_LONGEST_LIST: Final = 10
-_LONGEST_ISSUER: Final = 300
+_MIN_SECRET_LENGTH: Final = 16
+_MAX_LIST_LENGTH: Final = 10
+_MAX_ISSUER_LENGTH: Final = 300
 
 type _Secrets = Annotated[
-    tuple[Annotated[str, msgspec.Meta(min_length=_SHORTEST_SECRET, max_length=500)], ...],
-    msgspec.Meta(min_length=1, max_length=_LONGEST_LIST),
+    tuple[Annotated[str, msgspec.Meta(min_length=_MIN_SECRET_LENGTH, max_length=500)], ...],
+    msgspec.Meta(min_length=1, max_length=_MAX_LIST_LENGTH),
 ]
 type _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
@@ -37,7 +37,7 @@ class PaymentsFileError(StorageError):
     """A file of providers that cannot be used; the message says where and what to do."""
 
 
-class WebhookPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A provider that tells through signed messages, as it is written."""
 
     kind: str
@@ -49,19 +49,19 @@ class WebhookPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sites: tuple[str, ...] = ()
 
 
-class StripePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StripeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An account at Stripe, as it is written."""
 
     kind: str
     name: _Name
-    key: Annotated[str, msgspec.Meta(min_length=_SHORTEST_SECRET, max_length=500)]
+    key: Annotated[str, msgspec.Meta(min_length=_MIN_SECRET_LENGTH, max_length=500)]
     secrets: _Secrets
     currencies: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     api: str | None = None
 
 
-class KeypadPart(
+class KeypadSettings(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"starting_code": "starting code"}
 ):
     """A keypad meter, as it is written."""
@@ -116,29 +116,29 @@ class _Reader:
     def read(self) -> ProvidersFile:
         data = self.document.data
         if not isinstance(data, dict):
-            raise self.wrong((), "keys with values are expected", "start with providers:")
+            raise self.error_at((), "keys with values are expected", "start with providers:")
         for key in data:
             if key not in {"page", "providers", "issuer", "keypads"}:
                 remedy = "write page:, issuer:, providers: or keypads:"
-                raise self.wrong((key,), f"unknown key {key!r}", remedy)
+                raise self.error_at((key,), f"unknown key {key!r}", remedy)
         listed = data.get("providers", {})
         if not isinstance(listed, dict):
-            raise self.wrong(("providers",), "ids of providers are expected", "write for example card:")
+            raise self.error_at(("providers",), "ids of providers are expected", "write for example card:")
         providers = {each: self._provider(each) for each in listed}
         issuer, page = self._issuer(data.get("issuer")), self._page(data.get("page"))
         return ProvidersFile(issuer, page, providers, self._keypads(data.get("keypads", {})))
 
     def _keypads(self, listed: object) -> dict[str, Keypad]:
         if not isinstance(listed, dict):
-            raise self.wrong(("keypads",), "ids of accounts are expected", "write for example flat-9:")
+            raise self.error_at(("keypads",), "ids of accounts are expected", "write for example flat-9:")
         found: dict[str, Keypad] = {}
         serials: set[str] = set()
         for account_id in listed:
             place = ("keypads", str(account_id))
-            part = self.part(place, KeypadPart)
+            part = self.convert(place, KeypadSettings)
             if part.serial in serials:
                 # Two accounts would count the tokens of one meter twice.
-                raise self.wrong(place, "its serial is also another's", "give each meter to one account")
+                raise self.error_at(place, "its serial is also another's", "give each meter to one account")
             serials.add(part.serial)
             found[place[1]] = Keypad(
                 account_id=place[1],
@@ -151,8 +151,10 @@ class _Reader:
         return found
 
     def _issuer(self, value: object) -> str | None:
-        if value is not None and not (isinstance(value, str) and 0 < len(value) <= _LONGEST_ISSUER):
-            raise self.wrong(("issuer",), "is no text of up to 300 characters", "write name and tax number")
+        if value is not None and not (isinstance(value, str) and 0 < len(value) <= _MAX_ISSUER_LENGTH):
+            raise self.error_at(
+                ("issuer",), "is no text of up to 300 characters", "write name and tax number"
+            )
         return None if value is None else str(value).strip()
 
     def _page(self, value: object) -> str | None:
@@ -160,7 +162,7 @@ class _Reader:
             return None
         parts = urlsplit(value) if isinstance(value, str) else None
         if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-            raise self.wrong(
+            raise self.error_at(
                 ("page",), "is no address of a page", "write for example https://pay.example.org"
             )
         return str(value).rstrip("/")
@@ -169,20 +171,20 @@ class _Reader:
         place = ("providers", provider_id)
         if not _ID.fullmatch(provider_id):
             remedy = "use up to 32 lower-case letters, digits and dashes"
-            raise self.wrong(place, f"{provider_id!r} cannot be an id", remedy)
+            raise self.error_at(place, f"{provider_id!r} cannot be an id", remedy)
         found = self.document.get(place)
         kind = found.get("kind") if isinstance(found, dict) else None
         if kind == "webhook":
             return self._webhook(place, provider_id)
         if kind == "stripe":
             return self._stripe(place, provider_id)
-        raise self.wrong((*place, "kind"), f"kind is {kind!r}", "write kind: stripe or kind: webhook")
+        raise self.error_at((*place, "kind"), f"kind is {kind!r}", "write kind: stripe or kind: webhook")
 
     def _stripe(self, place: tuple[str, ...], provider_id: str) -> Provider:
-        part = self.part(place, StripePart)
+        part = self.convert(place, StripeSettings)
         if self.document.get(("page",)) is None:
             remedy = "add page: and the address at which customers reach the bridge"
-            raise self.wrong(place, "Stripe wants to know where to send customers afterwards", remedy)
+            raise self.error_at(place, "Stripe wants to know where to send customers afterwards", remedy)
         # Imported here because Stripe's library takes thirty megabytes, which others need not have.
         from meter_bridge.payments.providers.stripe import StripeProvider  # noqa: PLC0415
 
@@ -197,14 +199,14 @@ class _Reader:
         )
 
     def _webhook(self, place: tuple[str, ...], provider_id: str) -> WebhookProvider:
-        part = self.part(place, WebhookPart)
+        part = self.convert(place, WebhookSettings)
         for key in ("link", "instructions"):
-            self._check_filled((*place, key), getattr(part, key))
+            self._check_placeholders((*place, key), getattr(part, key))
         if part.link is not None and urlsplit(part.link).scheme not in {"https", "http"}:
-            raise self.wrong((*place, "link"), "is no address of a page", "start with https://")
+            raise self.error_at((*place, "link"), "is no address of a page", "start with https://")
         if part.link is None and part.instructions is None:
             remedy = "add link: where customers pay, or instructions: of what they do"
-            raise self.wrong(place, "customers are not told how to pay", remedy)
+            raise self.error_at(place, "customers are not told how to pay", remedy)
         return WebhookProvider(
             id=provider_id,
             name=part.name,
@@ -215,25 +217,27 @@ class _Reader:
             sites=frozenset(part.sites),
         )
 
-    def _check_filled(self, place: tuple[str, ...], text: str | None) -> None:
+    def _check_placeholders(self, place: tuple[str, ...], text: str | None) -> None:
         """Refuse a text with something to fill in that there is not."""
         try:
             names = {name for _, name, _, _ in Formatter().parse(text or "") if name is not None}
         except ValueError as error:
-            raise self.wrong(place, f"braces do not match: {error}", "write {amount}, for example") from error
-        if names - FILLED:
-            remedy = f"choose from {', '.join(sorted('{' + each + '}' for each in FILLED))}"
-            raise self.wrong(place, f"nothing is known of {{{min(names - FILLED)}}}", remedy)
+            raise self.error_at(
+                place, f"braces do not match: {error}", "write {amount}, for example"
+            ) from error
+        if names - PLACEHOLDERS:
+            remedy = f"choose from {', '.join(sorted('{' + each + '}' for each in PLACEHOLDERS))}"
+            raise self.error_at(place, f"nothing is known of {{{min(names - PLACEHOLDERS)}}}", remedy)
 
-    def part[T: msgspec.Struct](self, place: tuple[str, ...], kind: type[T]) -> T:
+    def convert[T: msgspec.Struct](self, place: tuple[str, ...], kind: type[T]) -> T:
         """Return what stands at a place as a struct."""
         try:
             return msgspec.convert(self.document.get(place), kind)
         except msgspec.ValidationError as error:
             what = str(error).replace("`", "").replace(" - at $.", ": ")
-            raise self.wrong(place, what[:1].lower() + what[1:], "see docs/payments.md") from error
+            raise self.error_at(place, what[:1].lower() + what[1:], "see docs/payments.md") from error
 
-    def wrong(self, place: tuple[str, ...], what: str, remedy: str) -> PaymentsFileError:
+    def error_at(self, place: tuple[str, ...], what: str, remedy: str) -> PaymentsFileError:
         """Return the error that names a place; never a value, which may be a secret."""
         line, _ = self.document.place(place)
         name = ".".join(place)

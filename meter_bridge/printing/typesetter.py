@@ -9,7 +9,7 @@ import sys
 from typing import Final
 
 CHILD: Final = "meter_bridge.printing.typesetter_child"
-SECONDS: Final = 60
+TIMEOUT_S: Final = 60
 """A statement of ten thousand rows takes a few seconds; a child that takes longer is ended."""
 
 
@@ -22,15 +22,15 @@ class Typesetter:
 
     def __init__(self) -> None:
         """Nothing is being typeset."""
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def set(self, told: bytes, layout: str) -> bytes:
+    async def typeset(self, document: bytes, layout: str) -> bytes:
         """Return what is told, set by a layout within this package; raises ``TypesettingError``."""
-        async with self._one_at_a_time:
-            return await _typeset(told, layout)
+        async with self._lock:
+            return await _run_child(document, layout)
 
 
-async def _typeset(told: bytes, layout: str) -> bytes:
+async def _run_child(source: bytes, layout: str) -> bytes:
     """Return what the child makes of a document."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", CHILD, layout),
@@ -39,17 +39,17 @@ async def _typeset(told: bytes, layout: str) -> bytes:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(SECONDS):
-            document, complaint = await process.communicate(told)
+        async with asyncio.timeout(TIMEOUT_S):
+            document, complaint = await process.communicate(source)
     except TimeoutError as error:
-        msg = f"typesetting took longer than {SECONDS} s"
+        msg = f"typesetting took longer than {TIMEOUT_S} s"
         raise TypesettingError(msg) from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0 or not document.startswith(b"%PDF-"):
-        said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-        msg = f"typesetting ended with status {process.returncode}: {said or 'no message'}"
+        output = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+        msg = f"typesetting ended with status {process.returncode}: {output or 'no message'}"
         raise TypesettingError(msg)
     return document

@@ -14,9 +14,9 @@ PACKAGE: Final = Path(__file__).parents[1]
 NICENESS: Final = 10
 
 
-def typeset(told: str, layout: str) -> bytes:
+def typeset(data: str, layout: str) -> bytes:
     """Return the PDF of what is told; the layout may read nothing but itself."""
-    document = typst.compile((PACKAGE / layout).read_bytes(), sys_inputs={"told": told}, format="pdf")
+    document = typst.compile((PACKAGE / layout).read_bytes(), sys_inputs={"told": data}, format="pdf")
     assert isinstance(document, bytes)
     return document
 
@@ -24,8 +24,8 @@ def typeset(told: str, layout: str) -> bytes:
 def main() -> int:
     """Typeset one document at low priority."""
     os.nice(NICENESS)
-    told = sys.stdin.buffer.read().decode(errors="replace")
-    sys.stdout.buffer.write(typeset(told, sys.argv[1]))
+    source = sys.stdin.buffer.read().decode(errors="replace")
+    sys.stdout.buffer.write(typeset(source, sys.argv[1]))
     return 0
 
 

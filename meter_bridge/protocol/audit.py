@@ -17,7 +17,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class SkippedSupply:
     """A supply that cannot be priced in sets, with the reason."""
 
     supply_id: str
@@ -25,11 +25,11 @@ class Skipped:
 
 
 @dataclass(slots=True, kw_only=True)
-class Audit:
+class AuditReport:
     """The findings of one audit."""
 
     upto: int
     supplies: int = 0
     """How many were priced again."""
     differences: list[Difference] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: list[SkippedSupply] = field(default_factory=list)

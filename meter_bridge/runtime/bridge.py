@@ -20,7 +20,7 @@ from sqlalchemy import Engine as SqlEngine, select
 
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Item, Sink
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
@@ -29,12 +29,12 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.event_retention import EventRetention
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
-from meter_bridge.engine.forecasting.forecaster import EVERY_S as FORETELL_S, Forecaster
+from meter_bridge.engine.forecasting.forecaster import STEP_S as FORECAST_S, Forecaster
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.jobs import Intervals, Scheduler
-from meter_bridge.engine.maintenance.audit import EVERY_S as AUDIT_S, Auditor
+from meter_bridge.engine.maintenance.audit import CHECK_S as AUDIT_S, Auditor
 from meter_bridge.engine.metering.intake import ReportHandler
-from meter_bridge.engine.sites.service import FOLLOW_S
+from meter_bridge.engine.sites.service import FOLLOW_INTERVAL_S
 from meter_bridge.engine.state.clock import Clocks, wall_ms
 from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.protocol.messages import RelayPosition
@@ -89,7 +89,9 @@ class NoDevices:
         del meter
         return False
 
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(
+        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+    ) -> bool:
         """Tell nobody; what devices are to hold is kept."""
         del place, step, relay_address, limit_wh
         return False
@@ -110,7 +112,9 @@ class LateTransport:
         """Ask for a fresh reading."""
         return self.gateway is not None and self.gateway.query(meter)
 
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(
+        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+    ) -> bool:
         """Ask for, write or withdraw a local cut-off."""
         gateway = self.gateway
         return gateway is not None and gateway.cut_off(place, step, relay_address, limit_wh)
@@ -150,7 +154,7 @@ async def offline(settings: Settings) -> AsyncIterator[Application]:
                 yield build_application(engine, settings.data)
                 await engine.run_due_accounts()
                 engine.session.flush(everything=True)
-                await engine.session.drained()
+                await engine.session.drain()
             finally:
                 store.close()
 
@@ -213,15 +217,18 @@ async def running(
         make_client=outside.make_client,
     )
     transport.gateway = gateway
-    engine.on_assigned = lambda: gateway.assign(engine.session.installation)
+    engine.on_assigned = lambda: gateway.set_meters(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
     app = build_application(engine, settings.data)
     payments = ("payments", PAYMENTS_S, app.payments.tick)
-    foretelling = ("foretelling", FORETELL_S, Forecaster(engine.session).tick)
+    forecasting = ("forecast", FORECAST_S, Forecaster(engine.session).tick)
     notices = ("notices", NOTICES_S, app.notices.tick)
-    jobs = [payments, foretelling, notices]
+    jobs = [payments, forecasting, notices]
     if not shard.whole:
-        jobs += [("following", FOLLOW_S, app.sites.follow), ("tokens", FOLLOW_S, app.tokens.refresh)]
+        jobs += [
+            ("following", FOLLOW_INTERVAL_S, app.sites.follow),
+            ("tokens", FOLLOW_INTERVAL_S, app.tokens.refresh),
+        ]
     if exporter is not None or not shard.whole:
         jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
     if settings.keep_readings_days and shard.whole and engine.session.archive is not None:
@@ -229,7 +236,7 @@ async def running(
         jobs.append(("retention", RETENTION_S, retention.tick))
     if settings.keep_events_days and shard.whole:
         jobs.append(("forgetting", FORGET_S, EventRetention(engine.session, settings.keep_events_days).tick))
-    daemon = Scheduler(engine, exporter, settings.export_every_s, *jobs, pace=outside.pace)
+    daemon = Scheduler(engine, exporter, settings.export_every_s, *jobs, intervals=outside.pace)
     try:
         gateway.start(engine.session.installation)
         daemon.start()

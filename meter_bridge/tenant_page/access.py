@@ -40,7 +40,7 @@ class Access:
         """Return the row of ``tenant_access``."""
         return {name: getattr(self, name) for name in self.__slots__}
 
-    def opens(self, account: Account | None) -> bool:
+    def is_valid_for(self, account: Account | None) -> bool:
         """Say whether it opens an account now."""
         return (
             account is not None
@@ -77,7 +77,7 @@ def new_access(key: SecretKey, account: Account, actor: str, at: int) -> NewAcce
 
 def code_digest(key: SecretKey, code: str) -> bytes:
     """Return the hash of a code as somebody typed it: case, dashes and spaces do not matter."""
-    return key.digest("page code", simple(code).upper())
+    return key.digest("page code", normalized(code).upper())
 
 
 def link_digest(key: SecretKey, link: str) -> bytes:
@@ -85,18 +85,18 @@ def link_digest(key: SecretKey, link: str) -> bytes:
     return key.digest("page link", link.strip())
 
 
-def simple(text: str) -> str:
+def normalized(text: str) -> str:
     """Return what somebody typed without case, spaces and punctuation, in one form of each letter."""
     return _NOT_SAID.sub("", unicodedata.normalize("NFKC", text)).casefold()
 
 
-def numbers_of(account: Account) -> frozenset[str]:
+def account_names(account: Account) -> frozenset[str]:
     """Return what a customer may type to name an account: its number or name, or a meter's."""
     names = {account.id, account.name}
     for meter in account.meters:
         address = meter.plan.energy_address.partition(":")[2]
         names |= {meter.id, meter.plan.name, address, address.partition("/")[0]}
-    return frozenset(simple(each) for each in names if each)
+    return frozenset(normalized(each) for each in names if each)
 
 
 def load_accesses(connection: Connection) -> list[Access]:

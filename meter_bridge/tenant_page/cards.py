@@ -16,7 +16,7 @@ LAYOUT: Final = "tenant_page/cards.typ"
 
 
 def cards(
-    made: Sequence[AccessView], places: dict[str, str], page: str | None, language: str = ENGLISH
+    accesses: Sequence[AccessView], places: dict[str, str], page: str | None, language: str = ENGLISH
 ) -> str:
     """Return cards with number, code and the QR code of the link, as JSON; each is its customer's alone."""
     _ = _words(language).gettext
@@ -33,7 +33,7 @@ def cards(
                     "how": _("Scan to see your credit and to top up. Keep this card to yourself."),
                     "qr": qr_svg(each.link or each.code),
                 }
-                for each in made
+                for each in accesses
             ],
         },
         ensure_ascii=False,

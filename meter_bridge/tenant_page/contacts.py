@@ -29,12 +29,12 @@ async def read_settings(session: Session, account: Account) -> NotificationSetti
     return await asyncio.to_thread(_stored, session, account)
 
 
-async def keep_settings(
+async def save_settings(
     session: Session, actor: Actor, account: Account, settings: NotificationSettings
 ) -> NotificationSettings:
     """Store how the present customer of an account wants to be told."""
-    unit = session.begin(actor)
-    row = {"account_id": account.id, "tenancy": account.tenancy.n, "at": unit.at}
-    unit.changeset.add(ops.UPSERT_CONTACT, row | {"document": json.dumps(asdict(settings))})
-    await session.commit(unit)
+    tx = session.begin(actor)
+    row = {"account_id": account.id, "tenancy": account.tenancy.n, "at": tx.at}
+    tx.changeset.add(ops.UPSERT_CONTACT, row | {"document": json.dumps(asdict(settings))})
+    await session.commit(tx)
     return settings

@@ -13,12 +13,12 @@ from aiohttp import web
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
-from meter_bridge.tenant_page.page_texts import words
+from meter_bridge.tenant_page.page_texts import code_label
 from meter_bridge.text.languages import LANGUAGES
 
 FOLDER: Final = Path(__file__).parent / "static"
 INDEX: Final = "index.html"
-ADDRESSES: Final = frozenset({"paid", "cancelled", "voucher"})
+PAGE_PATHS: Final = frozenset({"paid", "cancelled", "voucher"})
 """Addresses within the page, to which providers and printed vouchers lead."""
 _MEDIA: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -36,14 +36,14 @@ _LANGUAGE_OF: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Files that are made of a catalogue."""
 MEDIA_TYPES: Final = frozenset(each.partition(";")[0] for each in _MEDIA.values())
-POLICY: Final = (
+CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " manifest-src 'self'; worker-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class PageFile:
     """A file as it is sent."""
 
     media: str
@@ -52,7 +52,7 @@ class File:
     tag: str
 
 
-class Files:
+class PageFiles:
     """Every file of the page in memory, its texts once somebody reads them; nothing else can be asked for."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -63,32 +63,32 @@ class Files:
             if each.suffix in _MEDIA
         }
 
-    async def load(self, name: str) -> File:
+    async def load(self, name: str) -> PageFile:
         """Return a file by its name, without blocking; raises ``RequestRefused`` like ``find``."""
         known = self._files.get(name)
         return await asyncio.to_thread(self.find, name) if known is None else known
 
-    def find(self, name: str) -> File:
+    def find(self, name: str) -> PageFile:
         """Return a file by its name; raises ``RequestRefused`` for any that there is not."""
-        known = INDEX if name in ADDRESSES else name
+        known = INDEX if name in PAGE_PATHS else name
         if known not in self._files:
             language = _LANGUAGE_OF.get(known)
             if language is None:
                 raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such file", remedy="open /my/")
-            self._files[known] = _file(".json", words(language))
+            self._files[known] = _file(".json", code_label(language))
         return self._files[known]
 
 
-def _file(suffix: str, content: bytes) -> File:
+def _file(suffix: str, content: bytes) -> PageFile:
     tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-    return File(_MEDIA[suffix], content, gzip.compress(content, mtime=0), tag)
+    return PageFile(_MEDIA[suffix], content, gzip.compress(content, mtime=0), tag)
 
 
-def answer_with(request: web.Request, file: File) -> web.Response:
+def file_response(request: web.Request, file: PageFile) -> web.Response:
     """Return a file, or that the client has it already."""
     headers = {
         "Cache-Control": "no-cache",
-        "Content-Security-Policy": POLICY,
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
         "Content-Type": file.media,
         "ETag": file.tag,
         "Vary": "Accept-Encoding",

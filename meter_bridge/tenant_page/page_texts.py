@@ -175,7 +175,7 @@ TEXTS: Final[tuple[Keyed, ...]] = (
 )
 
 
-def words(language: str) -> bytes:
+def code_label(language: str) -> bytes:
     """Return every text in a language as JSON; a text that counts is a pair of singular and plural."""
     found = translator(PAGE, language)
     texts = {

@@ -7,7 +7,7 @@ from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.protocol.payments import NotificationSettings
-from meter_bridge.tenant_page.contacts import keep_settings, read_settings
+from meter_bridge.tenant_page.contacts import read_settings, save_settings
 from meter_bridge.tenant_page.sign_in import CustomerSignIn
 
 
@@ -19,7 +19,7 @@ class TenantPage:
     ) -> None:
         """Open the door; ``address`` is where customers reach the page."""
         self._session = session
-        self._account = account
+        self._find_account = account
         self._address = address
         self.access = CustomerSignIn(session, key, address, account)
 
@@ -30,10 +30,10 @@ class TenantPage:
 
     async def notification_settings(self, actor: Actor, account_id: str) -> NotificationSettings:
         """Return how a customer wants to be told of things."""
-        return await read_settings(self._session, self._account(actor, account_id))
+        return await read_settings(self._session, self._find_account(actor, account_id))
 
     async def set_notification_settings(
         self, actor: Actor, account_id: str, settings: NotificationSettings
     ) -> NotificationSettings:
         """Store how a customer wants to be told of things."""
-        return await keep_settings(self._session, actor, self._account(actor, account_id), settings)
+        return await save_settings(self._session, actor, self._find_account(actor, account_id), settings)

@@ -3,22 +3,22 @@
 from typing import Final
 
 from meter_bridge.engine.access.failed_attempts import FailedAttempts
-from meter_bridge.engine.access.lockout_rules import WRONG, Lockout, LockoutLimits, Verdict
+from meter_bridge.engine.access.lockout_rules import WRONG_WEIGHT, Lockout, LockoutLimits, Verdict
 from meter_bridge.engine.access.secret_key import SecretKey
-from meter_bridge.engine.access.throttle import peer_of
+from meter_bridge.engine.access.throttle import peer_key
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
-BOTH: Final = "code"
+NUMBER_AND_PEER: Final = "code"
 NUMBER: Final = "number"
-PLACE: Final = "place"
-_NEVER: Final = 10**9
-FROM_ONE_PLACE: Final = 5
+PEER: Final = "place"
+_NO_LIMIT: Final = 10**9
+MAX_PER_NUMBER_AND_PEER: Final = 5
 """Wrong codes for a number from one place within ten minutes, before it is not heard for an hour."""
-FOR_ONE_NUMBER: Final = 30
+MAX_PER_NUMBER: Final = 30
 """The same from wherever."""
-FROM_ONE_PLACE_IN_ALL: Final = 20
+MAX_PER_PEER: Final = 20
 """The same for whatever numbers."""
 
 
@@ -32,26 +32,28 @@ class SignInLimits:
     def __init__(self, session: Session, key: SecretKey) -> None:
         """Take up what was tried before the start."""
         self._lockouts = {
-            BOTH: Lockout(LockoutLimits(each=FROM_ONE_PLACE * WRONG)),
-            NUMBER: Lockout(LockoutLimits(each=FOR_ONE_NUMBER * WRONG, everybody=_NEVER)),
-            PLACE: Lockout(LockoutLimits(each=FROM_ONE_PLACE_IN_ALL * WRONG, everybody=_NEVER)),
+            NUMBER_AND_PEER: Lockout(LockoutLimits(per_person=MAX_PER_NUMBER_AND_PEER * WRONG_WEIGHT)),
+            NUMBER: Lockout(
+                LockoutLimits(per_person=MAX_PER_NUMBER * WRONG_WEIGHT, strict_from_total=_NO_LIMIT)
+            ),
+            PEER: Lockout(LockoutLimits(per_person=MAX_PER_PEER * WRONG_WEIGHT, strict_from_total=_NO_LIMIT)),
         }
         self._failed_attempts = FailedAttempts(session, key, self._lockouts)
 
-    def _counts(self, number: str, peer: str | None) -> list[tuple[str, str]]:
+    def _counted_keys(self, number: str, peer: str | None) -> list[tuple[str, str]]:
         """Return the guards that a try goes through, with whom each counts."""
-        place = None if peer is None else peer_of(peer)
-        found = [(BOTH, f"{number} {place}"), (NUMBER, number)]
-        named = found if place is None else [*found, (PLACE, place)]
-        return [(name, self._failed_attempts.who(who)) for name, who in named]
+        place = None if peer is None else peer_key(peer)
+        found = [(NUMBER_AND_PEER, f"{number} {place}"), (NUMBER, number)]
+        named = found if place is None else [*found, (PEER, place)]
+        return [(name, self._failed_attempts.hash_of(who)) for name, who in named]
 
     async def refresh(self, number: str, peer: str | None) -> None:
         """Take up what was tried where somebody whose code is of another shard comes in."""
-        await self._failed_attempts.refresh(self._counts(number, peer))
+        await self._failed_attempts.refresh(self._counted_keys(number, peer))
 
-    def refuse(self, number: str, peer: str | None, at: int) -> None:
+    def check(self, number: str, peer: str | None, at: int) -> None:
         """Raise ``RequestRefused`` while somebody is not heard."""
-        known = [self._lockouts[name].locked_until(who, at) for name, who in self._counts(number, peer)]
+        known = [self._lockouts[name].locked_until(who, at) for name, who in self._counted_keys(number, peer)]
         until = max((each for each in known if each is not None), default=0)
         if until:
             minutes = max((until - at + 59_999) // 60_000, 1)
@@ -62,18 +64,18 @@ class SignInLimits:
                 remedy=f"try again in {minutes} minute{'s' if minutes > 1 else ''}, or open your link",
             )
 
-    async def wrong(self, number: str, peer: str | None, mark: str, at: int) -> bool:
+    async def count_wrong_code(self, number: str, peer: str | None, mark: str, at: int) -> bool:
         """Count a wrong code, and store that; say whether it was one too many."""
         # One code tried at many rooms is a guess at each.
-        mark = self._failed_attempts.who(f"{number} {mark}")[:12]
-        counts = self._counts(number, peer)
-        verdicts = [self._lockouts[name].wrong(who, mark, WRONG, at) for name, who in counts]
+        mark = self._failed_attempts.hash_of(f"{number} {mark}")[:12]
+        keys = self._counted_keys(number, peer)
+        verdicts = [self._lockouts[name].record_wrong(who, mark, WRONG_WEIGHT, at) for name, who in keys]
         if set(verdicts) != {Verdict.KNOWN}:
-            await self._failed_attempts.save(counts)
+            await self._failed_attempts.save(keys)
         return Verdict.LOCKED in verdicts
 
-    async def right(self, number: str, peer: str | None) -> None:
+    async def clear(self, number: str, peer: str | None) -> None:
         """Forget the slips of who has now shown the right code."""
-        name, who = self._counts(number, peer)[0]
-        if self._lockouts[name].forgive(who):
+        name, who = self._counted_keys(number, peer)[0]
+        if self._lockouts[name].clear(who):
             await self._failed_attempts.save([(name, who)])

@@ -268,7 +268,7 @@ class _Ledger(_Fake, LedgerQueries):
     page = _of_account("ledger {before} {limit}", lambda _: answers.LEDGER)
 
     @override
-    async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
+    async def explain_entry(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         self.bridge.asked(f"explain {entry_id}")
         self.bridge.touch("explain", actor, account_id)
         if entry_id == "top-up-1":

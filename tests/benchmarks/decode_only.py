@@ -17,7 +17,7 @@ from meter_bridge.devices.base.driver import Item, Report
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
 from meter_bridge.devices.registry import build_drivers
-from meter_bridge.engine.restore import load
+from meter_bridge.engine.restore import load_installation
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.location import location_of
 
@@ -47,8 +47,8 @@ async def decode(data: Path, broker: MqttSettings) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     with reading(location_of(data)) as reader, reader.connect() as stored:
-        installation = load(stored)
-    addresses = [*installation.by_energy, *installation.by_relay] if installation else []
+        installation = load_installation(stored)
+    addresses = [*installation.by_energy_address, *installation.by_relay_address] if installation else []
     base_line = DecodeOnly(broker, addresses)
     base_line.connection.start()
     await stop.wait()

@@ -16,7 +16,7 @@ from meter_bridge.core.calendar import day_start
 from meter_bridge.core.forecast.consumption_model import PPM
 from meter_bridge.core.forecast.cost_projection import Point
 from meter_bridge.core.forecast.prediction_interval import PredictionInterval
-from meter_bridge.engine.forecasting.stored_forecast import intervals_text, pack
+from meter_bridge.engine.forecasting.stored_forecast import intervals_text, pack_points
 from meter_bridge.storage import tables
 from tests.dashboard.sample_details import debt_terms, supply_document, version_document
 from tests.dashboard.sample_house import site_version
@@ -232,7 +232,7 @@ def _foresight(connection: Connection, units: list[str], now: int, rng: random.R
         rows.append(
             {
                 "supply_id": f"{unit}-supply", "account_id": unit, "made_at": now, "in_units": False,
-                "points": pack(points), "bands": bands,
+                "points": pack_points(points), "bands": bands,
             }
         )  # fmt: skip
     _add(connection, tables.foresight, rows)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from meter_bridge.core.calendar import SLOT_MS, local_day, local_slot, month_of
+from meter_bridge.core.calendar import SLOT_MS, local_day, local_quarter_hour, month_of
 
 ZONE: Final = ZoneInfo("Africa/Johannesburg")
 VERSION: Final = "home@2026-01-01"
@@ -116,7 +116,7 @@ class Journal:
         given = {
             "first": first, "at": at, "units": units, "times": times, "cost": PRICE + TAX,
             "price": PRICE, "tax": TAX,
-            "version": VERSION, "day": day.isoformat(), "slot": local_slot(at - SLOT_MS, ZONE),
+            "version": VERSION, "day": day.isoformat(), "slot": local_quarter_hour(at - SLOT_MS, ZONE),
             "period": f"{month_of(day).isoformat()}/P1M",
         }  # fmt: skip
         for statement in (_ENTRY, _POSTING, _LINE, _SEGMENT):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meter_bridge.core.calendar import SLOT_MS, day_start, next_month
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from meter_bridge.engine.export.parquet_file import ROW_GROUP_ROWS
 from tests.benchmarks.rating import tariff
@@ -21,7 +21,7 @@ from tests.oracles.pricing import version_of
 YEAR: Final = 2029
 """It begins on a Monday, as the other calculator's year does."""
 QUARTERS: Final = 35_040
-TERMS: Final = Terms()
+TERMS: Final = SupplyTerms()
 _BATCH: Final = 250
 """Units that are drawn and written together."""
 

@@ -19,7 +19,7 @@ import time
 from typing import Final
 
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.rating.load_pricing import Interval, PricedPeriod, price_load
+from meter_bridge.core.rating.load_pricing import LoadInterval, PricedPeriod, price_load_profile
 from tests.benchmarks.portfolio import QUARTERS, TERMS, YEAR, drawn, timeline, write_portfolio
 from tests.benchmarks.progress import bar
 from tests.benchmarks.rating import tariff
@@ -112,8 +112,8 @@ def disagreements(told: Told, bills: list[list[float]], years: list[tuple[int, .
 def by_core(wh: tuple[int, ...]) -> tuple[PricedPeriod, ...]:
     """Return the bills of a year as the bridge's rating comes to them."""
     zone = timeline().versions[0].time_zone
-    load = [Interval(*each) for each in intervals(Load("year", YEAR, 15, wh), zone)]
-    return price_load(timeline(), load, TERMS)
+    load = [LoadInterval(*each) for each in intervals(Load("year", YEAR, 15, wh), zone)]
+    return price_load_profile(timeline(), load, TERMS)
 
 
 def measure(units: int) -> None:

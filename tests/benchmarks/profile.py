@@ -12,7 +12,6 @@ import tempfile
 import time
 from typing import Final
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.clock import Clocks
@@ -82,8 +81,8 @@ class Stages:
         self._engine = Engine(open_reader(database), self._store, NoDevices(), Clocks())
         self._intake = self._engine.intake
         installation = self._engine.session.installation
-        addresses = [*installation.by_energy, *installation.by_relay]
-        self._driver = build_drivers(addresses, families=[Family.TASMOTA])[0]
+        addresses = [*installation.by_energy_address, *installation.by_relay_address]
+        self._driver = build_drivers(addresses, names=["tasmota"])[0]
         self._topics = [f"tele/m{n}/SENSOR" for n in range(meters)]
         self.rows = 0
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from dashboard.access import Viewer
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
-from dashboard.pricing.what_if import Question, what_if
+from dashboard.pricing.what_if import WhatIfQuestion, what_if
 from meter_bridge.config.codec import encode_policy, encode_tariff_version
 from meter_bridge.core.calendar import day_start, next_month
 from meter_bridge.core.supply.decision import Policy
@@ -192,7 +192,7 @@ def measure(units: int) -> None:
 
 def _ask(opened: Warehouse, what: str, wanted: TariffVersion, days: tuple[date, date], goal: int) -> None:
     """Ask twice and print how long each took."""
-    question = Question(timeline=Timeline((wanted,)), first=days[0], last=days[1])
+    question = WhatIfQuestion(timeline=Timeline((wanted,)), first=days[0], last=days[1])
     for time_of in ("first", "again"):
         begun, cpu = time.perf_counter(), time.process_time()
         answer = what_if(opened, LANDLORD, question, lambda share: bar("  pricing", share))

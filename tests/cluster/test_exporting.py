@@ -48,7 +48,7 @@ async def use(owners: dict[str, Owner], found: Street, *registers: int) -> None:
         for unit, owner in owners.items():
             await owner.read(unit, wh)
             await owner.engine.run_deferred_postings(everything=True)
-            await owner.engine.session.drained()
+            await owner.engine.session.drain()
 
 
 async def go_on(found: Street, *registers: int) -> None:
@@ -182,7 +182,7 @@ async def test_old_files_of_the_folder_are_not_taken_for_leftovers(both: Street)
 async def test_small_files_of_both_shards_become_one(
     exported: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compaction, "MANY", 5)
+    monkeypatch.setattr(compaction, "MERGE_FROM", 5)
     for wh in (5_000, 6_000):
         await export(exported, exported.data)
         await go_on(exported, wh)
@@ -196,7 +196,7 @@ async def test_small_files_of_both_shards_become_one(
 async def test_a_damaged_file_keeps_no_other_of_a_worker_s_from_being_merged(
     exported: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compaction, "MANY", 3)
+    monkeypatch.setattr(compaction, "MERGE_FROM", 3)
     reader, folder = open_reader(exported.location), exported.data / EXPORT_NAME
     exporting = ClusterExport(reader, Exporter(exported.location, folder), folder, 2)
     damaged = min(path for path in folder.rglob("*.parquet") if "rollup" in path.parts)
@@ -253,7 +253,7 @@ async def test_payments_of_every_shard_are_shown_the_newest_first(exported: Stre
                 each.engine.check_clock()
                 await each.engine.run_due_accounts()
                 each.engine.session.flush(everything=True)
-                await each.engine.session.drained()
+                await each.engine.session.drain()
     since = exported.time.wall - 9 * 24 * HOUR
     for scope, least in ((Scope(kind="top_ups", since=since), 9), (Scope(kind="portfolio"), 14)):
         found = read_snapshot(exported.data, scope, database(exported)).tables["top_up"].to_pylist()

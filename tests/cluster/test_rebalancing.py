@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from meter_bridge.cluster.rebalancing import Move, next_move, quota
+from meter_bridge.cluster.rebalancing import Rebalancing, next_rebalancing, quota
 
 NAMES = st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=6, unique=True)
 
@@ -25,8 +25,8 @@ def test_from_whatever_is_owned_all_come_to_own_their_shares(
     for _ in range(2 * count + 2):
         owners = {n: None if owner == "somebody who died" else owner for n, owner in owners.items()}
         for name in names:
-            move = next_move(name, names, owners)
-            owners |= dict.fromkeys(move.take, name)
+            move = next_rebalancing(name, names, owners)
+            owners |= dict.fromkeys(move.acquire, name)
             if move.release is not None:
                 assert owners[move.release] == name
                 owners[move.release] = None
@@ -36,8 +36,8 @@ def test_from_whatever_is_owned_all_come_to_own_their_shares(
 
 
 def test_a_worker_that_the_others_do_not_see_takes_nothing() -> None:
-    assert next_move("late", ["a"], {0: None, 1: None}) == Move()
+    assert next_rebalancing("late", ["a"], {0: None, 1: None}) == Rebalancing()
 
 
 def test_the_first_shard_moves_last() -> None:
-    assert next_move("a", ["a", "b"], {0: "a", 1: "a"}) == Move(release=1)
+    assert next_rebalancing("a", ["a", "b"], {0: "a", 1: "a"}) == Rebalancing(release=1)

@@ -14,9 +14,9 @@ from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.api.http.peers import OPERATOR_HEADER, PROOF_HEADER, SENDER_HEADER, SHARD_HEADER
 from meter_bridge.api.server import ApiServer, Listen
-from meter_bridge.cluster.directory import Directory, ShardTimes
+from meter_bridge.cluster.directory import ShardDirectory, ShardTimes
 from meter_bridge.cluster.payment_routing import PaymentRouting
-from meter_bridge.cluster.peer_client import Peers
+from meter_bridge.cluster.peer_client import PeerClient
 from meter_bridge.cluster.registry import ClusterView, Member
 from meter_bridge.cluster.router import Router, RouterServer
 from meter_bridge.engine.access.secret_key import load_key
@@ -94,14 +94,14 @@ async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
 
 def _front(
     reader: SqlEngine, n: int, own: str, members: dict[str, Member], street: Street
-) -> tuple[Router, Peers]:
+) -> tuple[Router, PeerClient]:
     """Return the front of a worker that owns one shard, and its way to the others."""
-    peers = Peers(Member(f"worker-{n}", "", WORDS[n]))
-    peers.here[n] = own
+    peers = PeerClient(Member(f"worker-{n}", "", WORDS[n]))
+    peers.local_addresses[n] = own
     look = ClusterView(members, {0: "worker-0", 1: "worker-1"})
     key, providers = load_key(street.data), load_providers(street.data).providers
     paying = PaymentRouting(reader, providers, lambda: street.time.wall)
-    return Router(peers, Directory(reader), ShardTimes(reader, 2), lambda: look, key, paying), peers
+    return Router(peers, ShardDirectory(reader), ShardTimes(reader, 2), lambda: look, key, paying), peers
 
 
 async def test_either_worker_answers_for_any_account_and_for_all(pair: Pair) -> None:
@@ -139,7 +139,7 @@ async def test_a_tenant_sees_the_own_account_alone_at_every_worker(pair: Pair) -
 @pytest.mark.both_databases
 @pytest.mark.invariant(15)
 async def test_a_customer_comes_in_at_any_worker_and_sees_the_own_account_alone(pair: Pair) -> None:
-    made = await pair.owners[1].app.page.access.make(LANDLORD, "s1")
+    made = await pair.owners[1].app.page.access.create_access(LANDLORD, "s1")
     for which in (0, 1):
         async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
             address, marked = pair.urls[which] + "/api/v1/page/sign-in", {"Prepaid-Page": "1"}

@@ -9,8 +9,8 @@ from meter_bridge.api.server import Listen
 from meter_bridge.cluster.router import RouterServer
 from meter_bridge.cluster.worker import _info
 from meter_bridge.storage.database import open_reader
-from meter_bridge.tenant_page.files import Files
-from meter_bridge.tenant_page.sign_in_limits import FROM_ONE_PLACE
+from meter_bridge.tenant_page.files import PageFiles
+from meter_bridge.tenant_page.sign_in_limits import MAX_PER_NUMBER_AND_PEER
 from tests.cluster.test_router import Pair, _front, divided, pair
 from tests.engine.harness import LANDLORD
 from tests.engine.test_shards import Street
@@ -37,9 +37,9 @@ async def sign_in(pair: Pair, which: int, number: str, code: str) -> int:
 async def test_who_guesses_the_code_of_any_shard_is_not_heard_when_it_is_right_at_last(
     pair: Pair, account: str, shard: int, which: int
 ) -> None:
-    made = await pair.owners[shard].app.page.access.make(LANDLORD, account)
-    guesses = [await sign_in(pair, which, account, f"GUESS{n}") for n in range(FROM_ONE_PLACE)]
-    assert guesses == [401] * FROM_ONE_PLACE
+    made = await pair.owners[shard].app.page.access.create_access(LANDLORD, account)
+    guesses = [await sign_in(pair, which, account, f"GUESS{n}") for n in range(MAX_PER_NUMBER_AND_PEER)]
+    assert guesses == [401] * MAX_PER_NUMBER_AND_PEER
     assert [await sign_in(pair, each, account, made.code) for each in (0, 1)] == [429, 429]
 
 
@@ -64,4 +64,4 @@ async def test_a_worker_has_the_files_of_the_page_while_nobody_serves_a_shard(di
                 assert (path, answer.status) == (path, status)
         for name in ("app.js", "words.sw.json"):
             async with session.get(f"{server.url}/my/{name}", cookies={"prepaid_session": "x"}) as answer:
-                assert await answer.read() == Files().find(name).content
+                assert await answer.read() == PageFiles().find(name).content

@@ -60,7 +60,7 @@ async def test_a_worker_that_cannot_take_a_shard_goes_on_trying(
         if name.startswith(PREFIX):
             return take(leases, name, holder)
         tries.append(name)
-        if len(tries) > 2 * worker.MOST_FAILURES:
+        if len(tries) > 2 * worker.MAX_FAILURES:
             loop.call_soon_threadsafe(stop.set)
         raise StorageError("canceling statement due to statement timeout")
 
@@ -70,7 +70,7 @@ async def test_a_worker_that_cannot_take_a_shard_goes_on_trying(
     trying = Worker(settings, server_database, parse_broker_url("mqtt://127.0.0.1:1"), 2)
     async with asyncio.timeout(60):
         await trying.run(stop)
-    assert len(tries) > 2 * worker.MOST_FAILURES
+    assert len(tries) > 2 * worker.MAX_FAILURES
 
 
 @pytest.mark.parametrize("setting", ["PREPAID_METER_KEEP_READINGS_DAYS", "PREPAID_METER_KEEP_EVENTS_DAYS"])

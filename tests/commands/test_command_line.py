@@ -11,7 +11,7 @@ import pytest
 from meter_bridge import app
 from meter_bridge.api.http.unix_socket import SOCKET_NAME
 from meter_bridge.cli import SUMMARIES, main
-from meter_bridge.commands import connection, offline as offline_command
+from meter_bridge.commands import connection
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
 from meter_bridge.commands.output import duration, plain, table
 from meter_bridge.config.settings import Settings
@@ -62,7 +62,7 @@ def test_the_installation_of_another_user_is_exit_code_3(
     def refuse(_path: Path) -> bool:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(connection, "answers", refuse)
+    monkeypatch.setattr(connection, "is_listening", refuse)
     code, _, err = run("accounts")
     assert code == 3
     assert "belongs to another user" in err
@@ -126,7 +126,7 @@ def test_without_a_running_bridge_the_engine_answers_in_the_process(
     async def offline(_settings: Settings) -> AsyncGenerator[Application]:
         yield port.application()
 
-    monkeypatch.setattr(offline_command, "offline", offline)
+    monkeypatch.setattr("meter_bridge.commands.offline.offline", offline)
     (data / DATABASE_NAME).touch()
     assert run("top-up", "flat-1", "1.00")[0] == 0
     assert port.touched == [("top_up", "local operator", "flat-1")]

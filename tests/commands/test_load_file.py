@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.commands.load_file import LoadError, parse_load
-from meter_bridge.core.rating.load_pricing import Interval
+from meter_bridge.core.rating.load_pricing import LoadInterval
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3_600_000
@@ -25,9 +25,9 @@ def test_one_time_per_line_is_the_begin_of_an_interval() -> None:
     )
     start = at("2026-07-01T00:00+02:00")
     assert found == (
-        Interval(start, start + HOUR * 3 // 2, 250),
-        Interval(start + HOUR * 3 // 2, start + 2 * HOUR, 1000),
-        Interval(start + 2 * HOUR, start + HOUR * 5 // 2, 2000),
+        LoadInterval(start, start + HOUR * 3 // 2, 250),
+        LoadInterval(start + HOUR * 3 // 2, start + 2 * HOUR, 1000),
+        LoadInterval(start + 2 * HOUR, start + HOUR * 5 // 2, 2000),
     )
 
 
@@ -40,8 +40,8 @@ def test_begin_and_end_may_leave_gaps() -> None:
     ]
     first, second = at("2026-07-01T00:00Z"), at("2026-07-03T00:00Z")
     assert parse_load(lines, BERLIN) == (
-        Interval(first, first + HOUR // 4, 100),
-        Interval(second, second + 24 * HOUR, 7),
+        LoadInterval(first, first + HOUR // 4, 100),
+        LoadInterval(second, second + 24 * HOUR, 7),
     )
 
 

@@ -116,14 +116,14 @@ def test_the_plain_text_never_comes_to_the_folder_of_an_encrypted_backup(
     run: Command, installed: Path, stick: Path, keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[Path, int]] = []
-    proving = backing_up.prove
+    proving = backing_up.verify_copy
 
     def watching(copy: Path) -> None:
         proving(copy)
         seen.append((copy.parent, copy.stat().st_mode & 0o777))
         assert not any(SQLITE in each.read_bytes() for each in stick.iterdir())
 
-    monkeypatch.setattr(backing_up, "prove", watching)
+    monkeypatch.setattr(backing_up, "verify_copy", watching)
     assert run("backup", str(stick / "copy.age"), "--encrypt-to", keys[0])[0] == 0
     assert seen == [(installed, 0o600)]
 
@@ -148,12 +148,12 @@ def test_a_disk_that_fills_up_is_told_wherever_it_does(
     plain, sealed = tmp_path / "plain", tmp_path / "sealed"
     plain.write_bytes(b"x" * 250_000)
     sealed.touch()
-    recipient = encryption.recipient_of(keys[0])
+    recipient = encryption.parse_recipient(keys[0])
     with limited_files(room), pytest.raises(OSError, match="File too large"):
         encryption.encrypt(plain, sealed, [recipient])
     encryption.encrypt(plain, sealed, [recipient])
     with limited_files(room - 100), pytest.raises(OSError, match="File too large"):
-        encryption.decrypt(sealed, plain, encryption.identities_of(Path(keys[1])))
+        encryption.decrypt(sealed, plain, encryption.read_identities(Path(keys[1])))
 
 
 def test_the_secret_key_as_recipient_is_refused_without_showing_it(

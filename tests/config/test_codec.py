@@ -8,10 +8,10 @@ import pytest
 from meter_bridge.config import codec
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.config.site_file import load
-from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy, RestoreMode
 from meter_bridge.core.supply.friendly_hours import FriendlyHours
-from meter_bridge.core.supply.protection import Protections, Rule
+from meter_bridge.core.supply.protection import ProtectionRule, Protections
 from meter_bridge.core.tariff.bands import Window
 
 amounts = st.integers(0, 10**15)
@@ -21,7 +21,7 @@ windows = st.builds(
 )
 dates = st.lists(st.dates(), max_size=3).map(tuple)
 friendly_hours = st.builds(FriendlyHours, st.lists(windows, max_size=3).map(tuple), dates, dates, amounts)
-rules = st.builds(Rule, amounts, st.none() | amounts, st.integers(0, 60))
+rules = st.builds(ProtectionRule, amounts, st.none() | amounts, st.integers(0, 60))
 policies = st.builds(
     Policy,
     payment_mode=st.sampled_from(PaymentMode),
@@ -36,7 +36,7 @@ policies = st.builds(
     protections=st.builds(Protections, st.none() | rules, st.none() | rules, st.none() | rules),
     top_up_maximum=st.none() | amounts,
 )
-limits = st.builds(Limits, over_voltage_mv=st.none() | amounts, overload_mw=st.none() | amounts)
+limits = st.builds(ElectricalLimits, over_voltage_mv=st.none() | amounts, overload_mw=st.none() | amounts)
 meters = st.builds(MeterPlan, texts, texts, texts, st.none() | texts, amounts, limits, st.none() | texts)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from meter_bridge.config.parts import Part, key, keys_of, list_of, narrowed, part, read_part
 from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode
-from meter_bridge.config.quantities import money, volts, whole
+from meter_bridge.config.quantities import amount_text, volts, whole
 from meter_bridge.config.scalars import flag, optional
 
 
@@ -25,7 +25,7 @@ class Shared(Part):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House(Shared):
     floors: int = key(whole(1, 9), example="floors: 2")
-    prices: tuple[int, ...] = key(list_of(money), name="prices per day", default=())
+    prices: tuple[int, ...] = key(list_of(amount_text), name="prices per day", default=())
 
 
 def mistakes_in(value: object) -> set[Mistake]:

@@ -9,15 +9,15 @@ import pytest
 from meter_bridge.config.plan import SitePlan, TariffPlan
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import parse_amount
-from meter_bridge.core.rating.load_pricing import Interval, PricedPeriod, price_load
-from meter_bridge.core.rating.rating import LineKind, Rating, Terms
-from meter_bridge.core.rating.unit_purchase import buy
+from meter_bridge.core.rating.load_pricing import LoadInterval, PricedPeriod, price_load_profile
+from meter_bridge.core.rating.rating import LineKind, Rating, SupplyTerms
+from meter_bridge.core.rating.unit_purchase import purchase_units
 from meter_bridge.core.tariff.tariff import Timeline, check_tariff
 
 FOLDER = Path(__file__).parents[2] / "docs" / "examples" / "tariffs"
 FILES = sorted(FOLDER.glob("*.yaml"))
 HOUR = 3_600_000
-NO_TERMS = Terms()
+NO_TERMS = SupplyTerms()
 
 
 def tariff_of(name: str) -> tuple[SitePlan, TariffPlan]:
@@ -31,7 +31,7 @@ class Priced:
 
     def __init__(self, name: str) -> None:
         self.site, self.tariff = tariff_of(name)
-        self.load: list[Interval] = []
+        self.load: list[LoadInterval] = []
 
     def at(self, text: str) -> int:
         time = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(self.site.time_zone))
@@ -40,10 +40,10 @@ class Priced:
     def use(self, text: str, kwh: int) -> None:
         """Use energy within one hour from a local time on."""
         start = self.at(text)
-        self.load.append(Interval(start, start + HOUR, kwh * 1000))
+        self.load.append(LoadInterval(start, start + HOUR, kwh * 1000))
 
-    def bill(self, terms: Terms = NO_TERMS, history: tuple[int, ...] = ()) -> tuple[PricedPeriod, ...]:
-        return price_load(Timeline(self.tariff.versions), self.load, terms, history)
+    def bill(self, terms: SupplyTerms = NO_TERMS, history: tuple[int, ...] = ()) -> tuple[PricedPeriod, ...]:
+        return price_load_profile(Timeline(self.tariff.versions), self.load, terms, history)
 
     def money(self, text: str) -> int:
         return parse_amount(text, self.site.currency)
@@ -85,7 +85,7 @@ def test_south_africa_sells_what_the_receipts_say() -> None:
     priced = Priced("south-africa-tshwane")
     timeline, rating, at = Timeline(priced.tariff.versions), Rating(), priced.at("2026-03-02 10:00")
     bought = [
-        buy(rating, timeline, at + index, priced.money(money), f"lot-{index}")
+        purchase_units(rating, timeline, at + index, priced.money(money), f"lot-{index}")
         for index, money in enumerate(("200", "400", "20"))
     ]
     # 200 / 3.42585; then 41.6203 at 3.42585 and the rest of 400 at 4.00936; then 20 / 4.00936
@@ -130,7 +130,7 @@ def test_bangladesh_250_kwh_with_2_kw() -> None:
     priced = Priced("bangladesh")
     priced.use("2026-05-01 00:00", 0)
     priced.use("2026-05-20 20:00", 250)
-    (may,) = priced.bill(Terms(contracted_w=2000))
+    (may,) = priced.bill(SupplyTerms(contracted_w=2000))
     assert by_name(may) == {
         "consumption": priced.money("1674.00"),
         "meter rent": priced.money("40"),

@@ -12,7 +12,7 @@ from meter_bridge.config.site_file import SiteFileError, load
 from meter_bridge.core.money import amount_digits, to_decimal
 from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy, RestoreMode
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.core.supply.protection import Protections, Rule
+from meter_bridge.core.supply.protection import ProtectionRule, Protections
 from meter_bridge.core.tariff.bands import EVERY_DAY, Window
 from meter_bridge.core.tariff.tariff import StandingCharge, TariffVersion, check_tariff
 
@@ -140,7 +140,7 @@ def test_protections_are_rules_with_defaults(site_file: str) -> None:
     written = "protect: {over voltage: {}, overload: {delay: none, reset: manual, resets per hour: 1}}"
     text = site_file.replace("low credit: [50.00, 20.00]", f"{written}\n        limits: {{overload: 4 kW}}")
     protections = unit_of(load(text), "flat-1").policy.protections
-    assert protections == Protections(over_voltage=Rule(), overload=Rule(0, None, 1))
+    assert protections == Protections(over_voltage=ProtectionRule(), overload=ProtectionRule(0, None, 1))
 
 
 def test_used_up_credit_cuts_or_limits(site_file: str) -> None:
@@ -150,14 +150,17 @@ def test_used_up_credit_cuts_or_limits(site_file: str) -> None:
         low, "when exhausted: load limit 0.5 kW\n        load limit: {attempts per hour: 5}"
     )
     limit = unit_of(load(text), "flat-1").policy.load_limit
-    assert limit == LoadLimit(500_000, Rule(30_000, 120_000, 5))
+    assert limit == LoadLimit(500_000, ProtectionRule(30_000, 120_000, 5))
 
 
 def test_a_unit_may_have_a_limit_that_always_holds(site_file: str) -> None:
     low = "low credit: [50.00, 20.00]"
     assert unit_of(load(site_file), "flat-1").policy.power_limit is None
     policy = unit_of(load(site_file.replace(low, "power limit: 3 kW")), "flat-1").policy
-    assert (policy.power_limit, policy.load_limit) == (LoadLimit(3_000_000, Rule(30_000, 120_000)), None)
+    assert (policy.power_limit, policy.load_limit) == (
+        LoadLimit(3_000_000, ProtectionRule(30_000, 120_000)),
+        None,
+    )
 
 
 @pytest.mark.parametrize("written, most", [("none", None), ("4", 4)])

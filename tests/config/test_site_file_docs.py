@@ -11,7 +11,7 @@ from meter_bridge.config.diff_meters import show_meter
 from meter_bridge.config.parts import Part, keys_of
 from meter_bridge.config.plan import DEFAULT_RATING_W, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load
-from meter_bridge.core.supply.alerts import Limits
+from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import Policy
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -59,14 +59,18 @@ def test_every_key_of_a_policy_and_of_a_meter_is_shown_where_it_changes() -> Non
     for_meters = set(keys_of(site_parts.MeterDefaultsPart))
     with_defaults = set(keys_of(site_parts.DefaultsPart)) - for_meters
     assert set(show_policy(Policy(), "ZAR")) == with_defaults - {"tariff", "load limit"}
-    assert set(show_limits(Limits())) == set(keys_of(site_parts.LimitsPart))
+    assert set(show_limits(ElectricalLimits())) == set(keys_of(site_parts.LimitsPart))
     shown = set(show_meter(MeterPlan("unit/main", "Unit", "tasmota:a/1", None)))
-    assert shown == set(keys_of(site_parts.MeterPart)) - {"id", "limits"} | set(show_limits(Limits()))
+    assert shown == set(keys_of(site_parts.MeterPart)) - {"id", "limits"} | set(
+        show_limits(ElectricalLimits())
+    )
 
 
 def test_the_defaults_are_the_real_ones() -> None:
     told = dict(ROWS)
-    real = show_policy(Policy(), "ZAR") | show_limits(Limits()) | {"rating": f"{DEFAULT_RATING_W} W"}
+    real = (
+        show_policy(Policy(), "ZAR") | show_limits(ElectricalLimits()) | {"rating": f"{DEFAULT_RATING_W} W"}
+    )
     del real["minimum top-up"]
     assert {key: told[key].partition(":")[0] for key in real} == {
         key: f"`{value}`" for key, value in real.items()

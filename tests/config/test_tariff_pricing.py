@@ -4,9 +4,9 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.load_pricing import Interval, PricedPeriod, price_load
-from meter_bridge.core.rating.rating import ENERGY_KINDS, LineKind, Terms
-from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.rating.load_pricing import LoadInterval, PricedPeriod, price_load_profile
+from meter_bridge.core.rating.rating import ENERGY_KINDS, LineKind, SupplyTerms
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import BlockBandMeaning, TariffVersion, Timeline
 from tests.config.test_tariffs import version_or_problems
 
@@ -75,22 +75,22 @@ def versions(draw: st.DrawFn) -> TariffVersion:
 
 
 @st.composite
-def loads(draw: st.DrawFn, start: int) -> list[Interval]:
+def loads(draw: st.DrawFn, start: int) -> list[LoadInterval]:
     """Return intervals of whole quarter hours, some of them far apart, some of them days long."""
     at, found = start, []
     for _ in range(draw(st.integers(1, 12))):
         at += draw(st.integers(0, 400)) * HOUR // 4
         length = draw(st.sampled_from([1, 2, 4, 5, 96, 300]))
-        found.append(Interval(at, at + length * HOUR // 4, draw(st.integers(0, 300)) * length))
+        found.append(LoadInterval(at, at + length * HOUR // 4, draw(st.integers(0, 300)) * length))
         at = found[-1].end
     return found
 
 
-def check(version: TariffVersion, load: list[Interval], periods: tuple[PricedPeriod, ...]) -> None:
+def check(version: TariffVersion, load: list[LoadInterval], periods: tuple[PricedPeriod, ...]) -> None:
     """Check that no energy and no amount is lost between the lines and the sums."""
     assert sum(period.wh for period in periods) == sum(each.wh for each in load)
     for period in periods:
-        first, after = (day_start(day, version.zone) for day in bounds(period.period))
+        first, after = (day_start(day, version.zone) for day in period_bounds(period.period))
         assert first < load[-1].end
         assert after > load[0].start
         energy = sum(line.quantity for line in period.lines if line.key.kind in ENERGY_KINDS)
@@ -108,16 +108,16 @@ def check(version: TariffVersion, load: list[Interval], periods: tuple[PricedPer
 def test_every_tariff_prices_every_load_the_same_however_it_is_cut(data: st.DataObject) -> None:
     version = data.draw(versions())
     load = data.draw(loads(version.valid_from))
-    terms = Terms(None, contracted_w=2000, free_units=data.draw(st.booleans()))
+    terms = SupplyTerms(None, contracted_w=2000, free_units=data.draw(st.booleans()))
     timeline = Timeline((version,))
-    periods = price_load(timeline, load, terms, history=(30_000, 60_000))
+    periods = price_load_profile(timeline, load, terms, history=(30_000, 60_000))
     check(version, load, periods)
     quarters = [
-        Interval(at, at + HOUR // 4, each.wh // ((each.end - each.start) * 4 // HOUR))
+        LoadInterval(at, at + HOUR // 4, each.wh // ((each.end - each.start) * 4 // HOUR))
         for each in load
         for at in range(each.start, each.end, HOUR // 4)
     ]
-    finer = price_load(timeline, quarters, terms, history=(30_000, 60_000))
+    finer = price_load_profile(timeline, quarters, terms, history=(30_000, 60_000))
     assert [(each.period, each.total) for each in finer] == [(each.period, each.total) for each in periods]
 
 
@@ -129,8 +129,8 @@ prices: [1.01, 2.03]
 taxes: [{name: levy, per kWh: 0.013}, {name: VAT, percent: 15, applies to: [consumption, levy]}]"""
     version, _ = version_or_problems(lines)
     assert version is not None
-    load = [Interval(version.valid_from, version.valid_from + HOUR, 1)]
-    (period,) = price_load(Timeline((version,)), load, Terms())
+    load = [LoadInterval(version.valid_from, version.valid_from + HOUR, 1)]
+    (period,) = price_load_profile(Timeline((version,)), load, SupplyTerms())
     told = {line.key.kind: line for line in period.lines if line.key.kind == LineKind.CONSUMPTION}
     taxes = [line.amount for line in period.lines if line.key.kind == LineKind.TAX]
     assert told[LineKind.CONSUMPTION].tax == sum(taxes) == 166

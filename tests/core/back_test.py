@@ -15,10 +15,10 @@ from typing import Final
 from meter_bridge.core.forecast.consumption_model import MEAN_DAYS, PPM, WEEK, History, fit
 from meter_bridge.core.forecast.prediction_interval import (
     HORIZONS,
-    MOST_DAYS,
-    errors,
-    horizon,
-    lasts,
+    MAX_FORECAST_DAYS,
+    backtest_errors,
+    duration_ppm,
+    nearest_horizon,
     prediction_interval,
 )
 from tests.core.loads import homes
@@ -72,18 +72,18 @@ def cases(days: int, step: int = 1) -> Iterator[Case]:
 def _case(home: str, whole: History, known: int, days: int) -> Case | None:
     """Return the forecast that a home's first days allow, where its truth is on record."""
     ago = len(whole.uses) - known
-    history = History(whole.last - timedelta(days=ago), whole.uses[max(known - KEPT_DAYS, 0) : known])
+    history = History(whole.last_day - timedelta(days=ago), whole.uses[max(known - KEPT_DAYS, 0) : known])
     week, month = list(history.uses[-WEEK:]), [use for use in history.uses[-MEAN_DAYS:] if use is not None]
     if None in week or (habit := fit(history)) is None:
         return None
     credit = days * 1000 * sum(month) // len(month)
-    future = takewhile(lambda use: use is not None, whole.uses[known : known + MOST_DAYS])
-    truth = lasts([use * 1000 for use in future if use is not None], credit)
-    foretold = lasts(islice(habit.days(), MOST_DAYS), credit)
+    future = takewhile(lambda use: use is not None, whole.uses[known : known + MAX_FORECAST_DAYS])
+    truth = duration_ppm([use * 1000 for use in future if use is not None], credit)
+    foretold = duration_ppm(islice(habit.daily_forecast(), MAX_FORECAST_DAYS), credit)
     if truth is None or foretold is None:
         return None
-    far = horizon(foretold)
-    found = None if far is None else prediction_interval(errors(history, far))
+    far = nearest_horizon(foretold)
+    found = None if far is None else prediction_interval(backtest_errors(history, far))
     plain = credit * WEEK * PPM // (1000 * sum(use for use in week if use is not None))
     inside = None
     if found is not None:

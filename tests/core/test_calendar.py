@@ -13,7 +13,7 @@ from meter_bridge.core.calendar import (
     day_start,
     iso,
     local_day,
-    local_slot,
+    local_quarter_hour,
     local_time,
     month_of,
     next_month,
@@ -87,8 +87,12 @@ def test_slots_follow_the_wall_clock_quarter_by_quarter(at: int, zone: str) -> N
     following = next_slot(at)
     assert 0 < following - at <= SLOT_MS
     assert local_time(following, info).minute % 15 == 0
-    assert local_slot(at, info) == (local_time(at, info).hour * 60 + local_time(at, info).minute) // 15
-    assert local_slot(following - MINUTE_MS, info) == local_slot(max(at, following - SLOT_MS), info)
+    assert (
+        local_quarter_hour(at, info) == (local_time(at, info).hour * 60 + local_time(at, info).minute) // 15
+    )
+    assert local_quarter_hour(following - MINUTE_MS, info) == local_quarter_hour(
+        max(at, following - SLOT_MS), info
+    )
 
 
 def test_a_slot_boundary_belongs_to_the_slot_that_it_begins() -> None:

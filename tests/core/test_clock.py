@@ -6,8 +6,8 @@ import pytest
 
 from meter_bridge.core.clock import (
     DEVICE_TOLERANCE_MS,
-    TOLERANCE_MS,
     TRUSTED_GAP_MS,
+    WALL_CLOCK_TOLERANCE_MS,
     GuardedClock,
     check,
     confirm,
@@ -47,15 +47,15 @@ class TestDatedReadings:
 class TestHowFarItIsAhead:
     def test_it_is_ahead_until_a_clock_that_was_set_back_has_caught_up(self) -> None:
         clock = confirm(running(), NOON - HOUR, 0)
-        assert [clock.ahead(passed) for passed in (0, HOUR, 2 * HOUR - 2, 2 * HOUR, DAY)] == [
+        assert [clock.ahead_ms(passed) for passed in (0, HOUR, 2 * HOUR - 2, 2 * HOUR, DAY)] == [
             HOUR,
             HOUR // 2,
             1,
             0,
             0,
         ]
-        assert running().ahead(DAY) == 0
-        assert confirm(running(), NOON + HOUR, 0).ahead(0) == 0
+        assert running().ahead_ms(DAY) == 0
+        assert confirm(running(), NOON + HOUR, 0).ahead_ms(0) == 0
 
     @given(ahead=st.integers(0, 2 * DAY), begun=st.integers(0, DAY), passed=st.integers(0, 5 * DAY))
     def test_how_far_it_was_ahead_is_known_of_every_instant_of_it(
@@ -64,15 +64,15 @@ class TestHowFarItIsAhead:
         clock = confirm(running(), NOON + begun - ahead, begun)
         monotonic = begun + passed
         now = clock.now(monotonic)
-        assert abs(clock.ahead_at(now) - clock.ahead(monotonic)) <= 1
-        assert clock.ahead_at(NOON + begun - 1) == ahead
-        assert clock.to_event_time(clock.anchored(monotonic)) == now
+        assert abs(clock.ahead_ms_at(now) - clock.ahead_ms(monotonic)) <= 1
+        assert clock.ahead_ms_at(NOON + begun - 1) == ahead
+        assert clock.to_event_time(clock.anchored_time(monotonic)) == now
 
     def test_what_was_told_before_it_slowed_down_is_left_as_it_was_told(self) -> None:
         clock = confirm(running(), NOON - HOUR, 0)
         assert clock.to_event_time(NOON - HOUR - 1) == NOON - HOUR - 1
         assert running().to_event_time(NOON + 5) == NOON + 5
-        assert running().ahead_at(NOON + 5) == 0
+        assert running().ahead_ms_at(NOON + 5) == 0
 
 
 class TestStart:
@@ -85,8 +85,8 @@ class TestStart:
             (NOON + TRUSTED_GAP_MS + 1, True, NOON + TRUSTED_GAP_MS + 1, True),
             (NOON + 365 * DAY, True, NOON + 365 * DAY, True),
             (NOON - 1, False, NOON, True),
-            (NOON - TOLERANCE_MS, False, NOON, True),
-            (NOON - TOLERANCE_MS - 1, False, NOON, False),
+            (NOON - WALL_CLOCK_TOLERANCE_MS, False, NOON, True),
+            (NOON - WALL_CLOCK_TOLERANCE_MS - 1, False, NOON, False),
             (0, False, NOON, False),
             (0, True, NOON, False),
         ],
@@ -108,7 +108,7 @@ class TestStart:
 
 
 class TestWhileRunning:
-    @pytest.mark.parametrize("drift", [0, 1, TOLERANCE_MS - 1, TOLERANCE_MS])
+    @pytest.mark.parametrize("drift", [0, 1, WALL_CLOCK_TOLERANCE_MS - 1, WALL_CLOCK_TOLERANCE_MS])
     def test_a_drift_up_to_the_tolerance_is_followed_forwards_and_waited_out_backwards(
         self, drift: int
     ) -> None:
@@ -118,7 +118,9 @@ class TestWhileRunning:
         assert (behind.now(HOUR), behind.sure) == (NOON + HOUR, True)
 
     @pytest.mark.parametrize("synchronised", [False, True])
-    @pytest.mark.parametrize("jump", [TOLERANCE_MS + 1, -TOLERANCE_MS - 1, 400 * DAY, -400 * DAY])
+    @pytest.mark.parametrize(
+        "jump", [WALL_CLOCK_TOLERANCE_MS + 1, -WALL_CLOCK_TOLERANCE_MS - 1, 400 * DAY, -400 * DAY]
+    )
     def test_a_jump_beyond_the_tolerance_moves_nothing_and_makes_the_clock_unsure(
         self,
         *,
@@ -181,7 +183,9 @@ class TestWhileRunning:
         clock, monotonic = running(), 0
         for elapsed, way, size in steps:
             monotonic += elapsed
-            clock = check(clock, NOON + monotonic + way * size * TOLERANCE_MS, monotonic, synchronised=False)
+            clock = check(
+                clock, NOON + monotonic + way * size * WALL_CLOCK_TOLERANCE_MS, monotonic, synchronised=False
+            )
             assert clock.now(monotonic) == NOON + monotonic
             assert clock.sure == (way == 0)
 
@@ -199,7 +203,10 @@ class ClockMachine(RuleBasedStateMachine):
     def time_passes(self, elapsed: int) -> None:
         self.monotonic, self.wall = self.monotonic + elapsed, self.wall + elapsed
 
-    @rule(jump=st.integers(-400 * DAY, 400 * DAY) | st.integers(-2 * TOLERANCE_MS, 2 * TOLERANCE_MS))
+    @rule(
+        jump=st.integers(-400 * DAY, 400 * DAY)
+        | st.integers(-2 * WALL_CLOCK_TOLERANCE_MS, 2 * WALL_CLOCK_TOLERANCE_MS)
+    )
     def wall_clock_jumps(self, jump: int) -> None:
         self.wall += jump
 
@@ -208,7 +215,7 @@ class ClockMachine(RuleBasedStateMachine):
         before = self.clock.now(self.monotonic)
         self.clock = check(self.clock, self.wall, self.monotonic, synchronised=synchronised)
         moved = self.clock.now(self.monotonic) - before
-        assert moved <= TOLERANCE_MS or synchronised
+        assert moved <= WALL_CLOCK_TOLERANCE_MS or synchronised
 
     @rule()
     def vouch(self) -> None:

@@ -6,7 +6,7 @@ from math import ceil
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.core.energy import MAX_KWH, EnergyError, format_kwh, parse_kwh, possible_wh
+from meter_bridge.core.energy import MAX_KWH, EnergyError, format_kwh, max_energy_wh, parse_kwh
 from tests.core.builders import HOUR
 
 
@@ -28,4 +28,4 @@ def test_energy_that_is_negative_too_fine_too_large_or_no_number_is_refused(text
 def test_possible_energy_is_rating_times_time_rounded_up_and_never_negative(
     rating_w: int, elapsed_ms: int
 ) -> None:
-    assert possible_wh(rating_w, elapsed_ms) == ceil(Fraction(rating_w * max(elapsed_ms, 0), HOUR))
+    assert max_energy_wh(rating_w, elapsed_ms) == ceil(Fraction(rating_w * max(elapsed_ms, 0), HOUR))

@@ -10,7 +10,6 @@ from typing import Final
 
 import aiohttp
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.sqlite import connect_read_only
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
@@ -25,9 +24,9 @@ SOON_S: Final = 60.0
 START_WH: Final = 50_000
 PRICE: Final = 3
 UNITS: Final = {
-    "one": Fitting("crash-one", Family.TASMOTA, START_WH, 4_000, interval_s=0.5),
-    "two": Fitting("shellyplugsg3-crash", Family.SHELLY, START_WH, 4_000, interval_s=0.5),
-    "three": Fitting("Crash three", Family.ZIGBEE2MQTT, START_WH, 4_000, interval_s=0.5),
+    "one": Fitting("crash-one", "tasmota", START_WH, 4_000, interval_s=0.5),
+    "two": Fitting("shellyplugsg3-crash", "shelly", START_WH, 4_000, interval_s=0.5),
+    "three": Fitting("Crash three", "zigbee2mqtt", START_WH, 4_000, interval_s=0.5),
 }
 SITE: Final = """\
 name: Crashing house
@@ -210,7 +209,7 @@ class CrashHouse:
         """Say whether the energy charged is exactly what the register rose."""
         meter = (await self.api.account(account)).meters[0]
         register = self.street.meter(UNITS[account].name).physics.register_wh
-        if meter.family == Family.ZIGBEE2MQTT:
+        if meter.family == "zigbee2mqtt":
             register = register // 10 * 10
         return True if meter.energy_wh == register - self.began[account] else None
 

@@ -115,7 +115,7 @@ async def _read(intake: ReportHandler, engine: Engine) -> None:
     """Take readings of all meters, again and again."""
     while True:
         wh = register(engine.session.clock.now())
-        addresses = engine.session.installation.by_energy
+        addresses = engine.session.installation.by_energy_address
         intake.handle([Report(address, register_wh=wh, power_mw=6_000_000) for address in addresses])
         await asyncio.sleep(0.05)
 

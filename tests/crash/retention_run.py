@@ -67,7 +67,7 @@ async def set_up(folder: Path) -> None:
         await apply(
             house, BLOCKS.replace("tariff: blocks", "tariff: blocks\n        never cut: yes") + SECOND
         )
-        addresses = list(house.engine.session.installation.by_energy)
+        addresses = list(house.engine.session.installation.by_energy_address)
         for _ in range(HISTORY_DAYS * 4):
             wh = register(time.wall + 6 * HOUR)
             await house.report(*(Report(each, register_wh=wh) for each in addresses), after=6 * HOUR)

@@ -16,8 +16,8 @@ from dashboard.access import Viewer
 from dashboard.data.scope import Scope
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
-from dashboard.reports.months import before
-from dashboard.reports.portfolio import portfolio_words
+from dashboard.reports.months import previous_month
+from dashboard.reports.portfolio import build_portfolio
 from dashboard.reports.typesetter import FOLDER as LAYOUTS
 from scripts.lib.demo.browser import PHONE, Chromium, picture
 from scripts.lib.demo.landlord import Dashboard
@@ -77,10 +77,10 @@ async def _page(
 
 def _report(data: Path, now: int) -> bytes:
     """Return the first page of last month's portfolio report."""
-    month = before(datetime.fromtimestamp(now / 1000, UTC).date().replace(day=1))
+    month = previous_month(datetime.fromtimestamp(now / 1000, UTC).date().replace(day=1))
     since = ((month - date(1970, 1, 1)).days - 2) * DAY_MS
     opened = Warehouse(read_snapshot(data, Scope(kind="report", since=since)))
-    told = json.dumps(asdict(portfolio_words(opened, Viewer(every_site=True), month)))
+    told = json.dumps(asdict(build_portfolio(opened, Viewer(every_site=True), month)))
     layout = (LAYOUTS / "portfolio.typ").read_bytes()
     made = typst.compile(layout, sys_inputs={"told": told}, format="png", ppi=REPORT_DPI)
     pages = cast("bytes | list[bytes]", made)

@@ -8,10 +8,10 @@ from pathlib import Path
 import random
 
 from meter_bridge.config.codec import encode_policy, encode_tariff_version
-from meter_bridge.core.calendar import SLOT_MS, day_start, local_day, local_slot
+from meter_bridge.core.calendar import SLOT_MS, day_start, local_day, local_quarter_hour
 from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.rating import NO_BLOCK, Charges, Rating, Segment, Terms, allocate
+from meter_bridge.core.rating.rating import NO_BLOCK, Charges, Rating, Segment, SupplyTerms, allocate
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from meter_bridge.storage import tables
@@ -88,7 +88,7 @@ class _Books:
             "wh": segment.wh,
             "register_wh": None,
             "local_day": local_day(segment.start, zone).isoformat(),
-            "local_slot": local_slot(segment.start, zone),
+            "local_slot": local_quarter_hour(segment.start, zone),
             "band": segment.key.band or None,
             "block": None if segment.key.block == NO_BLOCK else segment.key.block + 1,
             "version_id": segment.key.version_id,
@@ -166,7 +166,7 @@ def _add_tenant(house: House, tenant: Tenant, timeline: Timeline, span: tuple[da
     house.add(
         tables.tenancy, account_id=tenant.id, n=1, start_ms=opened, end_ms=None, first_seq=1, first_event=1
     )
-    books = _Books(house, tenant, timeline, currency, Rating(terms=Terms(opened_on)))
+    books = _Books(house, tenant, timeline, currency, Rating(terms=SupplyTerms(opened_on)))
     _live(books, max(opened_on, span[0]), span[1])
     house.add(tables.balance, account_id=tenant.id, bucket="balance", asset=currency, amount=books.balance)
 

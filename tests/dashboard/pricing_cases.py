@@ -7,8 +7,8 @@ import random
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, day_start
-from meter_bridge.core.rating.load_pricing import Interval
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.load_pricing import LoadInterval
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.tariff.bands import Band, BandCalendar, Season, Window
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
@@ -48,8 +48,8 @@ class Case:
     timeline: Timeline
     first: int
     last: int
-    terms: dict[int, Terms]
-    loads: dict[int, list[Interval]]
+    terms: dict[int, SupplyTerms]
+    loads: dict[int, list[LoadInterval]]
 
 
 def case(seed: int) -> Case:
@@ -176,15 +176,15 @@ def _taxes(rng: random.Random) -> tuple[Tax, ...]:
     return rng.choice(((), found[:1], found[:2], found[2:], found[3:], found))
 
 
-def _terms(rng: random.Random, begin: date) -> Terms:
+def _terms(rng: random.Random, begin: date) -> SupplyTerms:
     """Draw what the tariff knows of a supply; it was always there, or began before or within the span."""
     started = rng.choice((None, begin - timedelta(days=3), begin, begin + timedelta(days=-1)))
-    return Terms(started, rng.choice((0, 2_000)), rng.random() < 0.6)
+    return SupplyTerms(started, rng.choice((0, 2_000)), rng.random() < 0.6)
 
 
-def _load(rng: random.Random, first: int, last: int) -> list[Interval]:
+def _load(rng: random.Random, first: int, last: int) -> list[LoadInterval]:
     """Draw quarter hours with gaps, some cut in two, some without duration, some of two meters."""
-    found: list[Interval] = []
+    found: list[LoadInterval] = []
     gap = first + rng.randrange(last - first)
     gap_end = gap + rng.choice((0, 3, 20, 40)) * 24 * 3_600_000
     most = rng.choice((40, 400, 3_000))
@@ -195,16 +195,16 @@ def _load(rng: random.Random, first: int, last: int) -> list[Interval]:
         wh = rng.randrange(most)
         found += _cut(rng, start, wh)
         if rng.random() < 0.05:
-            found.append(Interval(start, start + SLOT_MS, rng.randrange(most)))
+            found.append(LoadInterval(start, start + SLOT_MS, rng.randrange(most)))
     return found
 
 
-def _cut(rng: random.Random, start: int, wh: int) -> Sequence[Interval]:
+def _cut(rng: random.Random, start: int, wh: int) -> Sequence[LoadInterval]:
     """Return a quarter hour, now and then in two parts."""
     chance = rng.random()
     if chance < 0.9:
-        return [Interval(start, start + SLOT_MS, wh)]
+        return [LoadInterval(start, start + SLOT_MS, wh)]
     if chance < 0.95:
-        return [Interval(start, start, wh)]
+        return [LoadInterval(start, start, wh)]
     middle = start + rng.randrange(1, SLOT_MS)
-    return [Interval(start, middle, wh // 3), Interval(middle, start + SLOT_MS, wh - wh // 3)]
+    return [LoadInterval(start, middle, wh // 3), LoadInterval(middle, start + SLOT_MS, wh - wh // 3)]

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Final
 
 from meter_bridge.core.calendar import MINUTE_MS, SLOT_MS, day_start, local_day
-from meter_bridge.core.rating.load_pricing import Interval
-from meter_bridge.core.rating.rating import LineKey, LineKind, Terms
+from meter_bridge.core.rating.load_pricing import LoadInterval
+from meter_bridge.core.rating.rating import LineKey, LineKind, SupplyTerms
 from meter_bridge.core.tariff.tariff import DemandOf, TariffVersion
 from tests.dashboard.pricing_cases import Case
 
@@ -99,7 +99,7 @@ def _of_time(drawn: Case) -> Iterator[str]:
         yield "a change of the price list"
 
 
-def _of_load(load: list[Interval]) -> Iterator[str]:
+def _of_load(load: list[LoadInterval]) -> Iterator[str]:
     """Yield what a load has."""
     pairs = list(pairwise(load))
     if any(later.start - earlier.end > 24 * 60 * MINUTE_MS for earlier, later in pairs):
@@ -112,7 +112,7 @@ def _of_load(load: list[Interval]) -> Iterator[str]:
         yield "a quarter hour in two parts"
 
 
-def _of_terms(drawn: Case, terms: Terms) -> Iterator[str]:
+def _of_terms(drawn: Case, terms: SupplyTerms) -> Iterator[str]:
     """Yield what a supply's begin means."""
     version = drawn.timeline.versions[0]
     if terms.started is None or day_start(terms.started, version.zone) < drawn.first:

@@ -115,7 +115,7 @@ async def live(folder: Path, site: str = SITE, days: int = DAYS) -> None:
         await street.operate("flat-1", Reversal(entry=wrong, reason="wrong unit"), "r1")
         await street.run(96 * (days - 1))
         made.engine.session.flush(everything=True)
-        await made.engine.session.drained()
+        await made.engine.session.drain()
         made.engine.session.reader.dispose()
 
 

@@ -7,12 +7,12 @@ from meter_bridge.config.codec import encode_tariff_version
 from meter_bridge.core.calendar import local_day
 from meter_bridge.core.forecast.consumption_model import History, fit
 from meter_bridge.core.forecast.cost_projection import projected_points
-from meter_bridge.core.forecast.prediction_interval import HORIZONS, errors, prediction_interval
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.forecast.prediction_interval import HORIZONS, backtest_errors, prediction_interval
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.tariff.bands import Band, BandCalendar, Window
 from meter_bridge.core.tariff.periods import PeriodRule
 from meter_bridge.core.tariff.tariff import BlockSchedule, StandingCharge, TariffVersion, Tax, Timeline
-from meter_bridge.engine.forecasting.stored_forecast import intervals_text, pack
+from meter_bridge.engine.forecasting.stored_forecast import intervals_text, pack_points
 from meter_bridge.engine.state.supply_document import rating_of
 
 WORKDAYS = frozenset(range(5))
@@ -83,15 +83,17 @@ def foresight_row(
     history = History(local_day(now, version.zone) - timedelta(days=1), days)
     habit, points = fit(history), b""
     if habit is not None:
-        rating = rating_of(document, Terms(local_day(opened, version.zone)))
-        points = pack(tuple(projected_points(rating, Timeline((version,)), habit, now)))
+        rating = rating_of(document, SupplyTerms(local_day(opened, version.zone)))
+        points = pack_points(tuple(projected_points(rating, Timeline((version,)), habit, now)))
     return {
         "supply_id": supply_id,
         "account_id": account_id,
         "made_at": now,
         "in_units": False,
         "points": points,
-        "bands": intervals_text({days: prediction_interval(errors(history, days)) for days in HORIZONS}),
+        "bands": intervals_text(
+            {days: prediction_interval(backtest_errors(history, days)) for days in HORIZONS}
+        ),
     }
 
 

@@ -20,12 +20,12 @@ from streamlit.testing.v1 import AppTest
 from dashboard.__main__ import _arguments as dashboard_arguments
 from dashboard.access import Viewer
 from dashboard.settings import DATA_VARIABLE, FRAMED_VARIABLE, OPEN_VARIABLE, PEOPLE_VARIABLE, Settings
-from dashboard.signin.gate import Gate
+from dashboard.signin.gate import SignInMiddleware
 from dashboard.signin.people import PeopleError, viewer_of_claims
 from dashboard.signin.routes import ROUTES
 from dashboard.signin.sessions import COOKIE, SESSIONS, WRONG_PER_MINUTE, Sessions
 from dashboard.signin.tokens import viewer_of_token
-from meter_bridge.engine.access.tokens import compose, digest, new_secret
+from meter_bridge.engine.access.tokens import compose_token, digest, new_secret
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
 from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker, landlord, tenant
@@ -183,7 +183,7 @@ def _stored(homes: House, role: Role, *, revoked: int | None = None, expires: in
             )
         )
     engine.dispose()
-    return compose(token_id, secret)
+    return compose_token(token_id, secret)
 
 
 def test_while_the_bridge_is_down_the_hashed_tokens_decide(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ class Browser:
 
     def __init__(self) -> None:
         routes = [*ROUTES, Route("/{rest:path}", _page)]
-        self._app = Starlette(routes=routes, middleware=[Middleware(Gate)])
+        self._app = Starlette(routes=routes, middleware=[Middleware(SignInMiddleware)])
         self.cookies = httpx.Cookies()
 
     def get(self, path: str) -> httpx.Response:

@@ -74,11 +74,11 @@ async def live(folder: Path) -> dict[str, Depletion | None]:
         await street.operate("flat-2", SelectEmergencyCredit(), "e1")
         for _ in range(DAYS):
             await street.run(96)
-            await Forecaster(made.engine.session).whole_round()
+            await Forecaster(made.engine.session).run_all()
             await made.settle()
         await street.run(7)
         made.engine.session.flush(everything=True)
-        await made.engine.session.drained()
+        await made.engine.session.drain()
         now = made.engine.session.clock.now()
         told = {
             account.id: account_depletion(account, now)

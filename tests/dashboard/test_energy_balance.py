@@ -13,10 +13,10 @@ from dashboard.charts.template import LIGHT
 from dashboard.data.scope import Scope, unit_scope
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
-from dashboard.queries.charged import charged
+from dashboard.queries.charged import charged_units
 from dashboard.queries.daily import days
-from dashboard.queries.energy_balance import DayBalance, balance_days, balance_hours, fallen, members
-from dashboard.queries.month import day_months, line_months, unit_months
+from dashboard.queries.energy_balance import DayBalance, balance_days, balance_hours, members, usage_drops
+from dashboard.queries.month import day_sums, line_sums, unit_sums
 from dashboard.queries.week import charged_and_energy
 from meter_bridge.storage import tables
 from tests.dashboard.sample_house import DAY_MS, House, Unit, build, yesterday
@@ -66,12 +66,12 @@ def test_sums_of_the_portfolio_count_energy_once(homes: House, opened: Warehouse
     day = date(2026, 11, 13)
     units = used(homes, day.isoformat(), "one", "two", "there")
     assert sum(each.wh for each in days(opened, LANDLORD, 14) if each.day == day) == units
-    assert sum(each.wh for each in day_months(opened, LANDLORD, day, day)) == units
-    assert sum(each.wh for each in line_months(opened, LANDLORD, day, day)) == units
+    assert sum(each.wh for each in day_sums(opened, LANDLORD, day, day)) == units
+    assert sum(each.wh for each in line_sums(opened, LANDLORD, day, day)) == units
     report = Warehouse(read_snapshot(homes.folder, Scope(kind="report", since=0)))
-    assert sum(each.wh for each in unit_months(report, LANDLORD, day, day)) == units
-    assert sum(each.wh for each in charged(opened, LANDLORD, day, day)) == units
-    assert [each.account_id for each in charged(opened, LANDLORD, day, day, ("all",))] == ["all"]
+    assert sum(each.wh for each in unit_sums(report, LANDLORD, day, day)) == units
+    assert sum(each.wh for each in charged_units(opened, LANDLORD, day, day)) == units
+    assert [each.account_id for each in charged_units(opened, LANDLORD, day, day, ("all",))] == ["all"]
     begin = homes.now - 7 * DAY_MS
     week = [row for row in homes.of(tables.segment) if begin <= int(str(row["start_ms"])) < homes.now]
     _, energy = charged_and_energy(opened, LANDLORD)
@@ -124,7 +124,7 @@ def test_who_uses_half_or_has_a_tamper_alert_is_worth_a_look(tmp_path: Path) -> 
         if int(str(row["start_ms"])) > week:
             row["wh"] = int(str(row["wh"])) // 3
     made.write()
-    found = fallen(Warehouse(read_snapshot(tmp_path)), LANDLORD, "protea", "all", LAST)
+    found = usage_drops(Warehouse(read_snapshot(tmp_path)), LANDLORD, "protea", "all", LAST)
     assert [(each.account_id, each.tamper) for each in found] == [("two", True), ("one", False)]
     assert found[1].now < found[1].usual * 0.5
 
@@ -133,7 +133,7 @@ def test_a_viewer_learns_of_no_other_site(opened: Warehouse) -> None:
     other = Viewer(sites=("flores",))
     assert members(opened, other, "protea", FIRST, LAST) == []
     assert balance_days(opened, other, "protea", "all", FIRST, LAST) == []
-    assert fallen(opened, other, "protea", "all", LAST) == []
+    assert usage_drops(opened, other, "protea", "all", LAST) == []
 
 
 def test_the_buildings_meter_is_proposed(open_page: Open, homes: House) -> None:

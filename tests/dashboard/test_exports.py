@@ -8,7 +8,7 @@ import zipfile
 from pyarrow import parquet
 import pytest
 
-from dashboard.exports.sheet import MEDIA, Column, Sheet, as_csv, as_parquet, as_xlsx, written_as
+from dashboard.exports.sheet import MEDIA, Column, Sheet, as_csv, as_parquet, as_xlsx, render
 
 SHEET = Sheet(
     (
@@ -50,4 +50,4 @@ def test_xlsx_holds_texts_as_texts() -> None:
 
 @pytest.mark.parametrize("form", MEDIA)
 def test_an_empty_table_is_a_file_all_the_same(form: str) -> None:
-    assert written_as(Sheet(SHEET.columns, []), form)
+    assert render(Sheet(SHEET.columns, []), form)

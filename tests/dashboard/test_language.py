@@ -16,7 +16,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.settings import LANGUAGE_VARIABLE, NUMBERS_VARIABLE
 from dashboard.text import formatting, translate
-from dashboard.text.labels import told_apart
+from dashboard.text.labels import unique_labels
 from meter_bridge.text import paper
 from meter_bridge.text.catalogue import DASHBOARD, PSEUDO, translator
 from meter_bridge.text.languages import LANGUAGES
@@ -171,5 +171,5 @@ def test_numbers_are_written_as_the_site_writes_them(
 
 
 def test_no_two_choices_are_called_the_same() -> None:
-    labels = told_apart(("a", "b", "c"), lambda each: "Home" if each != "c" else "Shop")
+    labels = unique_labels(("a", "b", "c"), lambda each: "Home" if each != "c" else "Shop")
     assert list(labels.values()) == ["Home", "Home (2)", "Shop"]

@@ -15,12 +15,12 @@ from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.debts import debtors
 from dashboard.queries.load_duration import load_duration
-from dashboard.queries.takings import Wanted, takings
+from dashboard.queries.takings import PaymentFilter, payment_sums
 from tests.dashboard.real_house import real_house
 
 LANDLORD = Viewer(every_site=True)
 NOBODY = Viewer()
-ALL = Wanted(first=date(2026, 10, 1), last=date(2026, 12, 31))
+ALL = PaymentFilter(first=date(2026, 10, 1), last=date(2026, 12, 31))
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
 
 
@@ -43,7 +43,7 @@ def seen(folder: Path, kind: str) -> Warehouse:
 
 
 def test_sums_of_payments_are_those_of_the_journal(folder: Path, books: sqlite3.Connection) -> None:
-    days = takings(seen(folder, "top_ups"), LANDLORD, ALL)
+    days = payment_sums(seen(folder, "top_ups"), LANDLORD, ALL)
     booked = dict(
         books.execute(
             """SELECT j.kind, sum(p.amount) FROM posting p JOIN journal_entry j ON j.seq = p.entry_seq
@@ -94,6 +94,6 @@ def test_few_points_keep_the_peak_and_the_end(folder: Path) -> None:
 
 
 def test_nobody_sees_anything(folder: Path) -> None:
-    assert takings(seen(folder, "top_ups"), NOBODY, ALL) == []
+    assert payment_sums(seen(folder, "top_ups"), NOBODY, ALL) == []
     assert debtors(seen(folder, "debt"), NOBODY) == []
     assert load_duration(seen(folder, "portfolio"), NOBODY, FIRST, LAST) == []

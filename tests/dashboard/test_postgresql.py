@@ -18,7 +18,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import units
 from dashboard.settings import DATABASE_VARIABLE, Settings
 from dashboard.signin.tokens import viewer_of_token
-from meter_bridge.engine.access.tokens import StoredToken, compose, digest, new_secret
+from meter_bridge.engine.access.tokens import StoredToken, compose_token, digest, new_secret
 from meter_bridge.engine.maintenance.copying import copy
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
@@ -151,10 +151,10 @@ def test_one_snapshot_sees_one_instant(own: House, server: URL) -> None:
 
 def test_a_token_is_known_while_the_bridge_is_down(own: House, server: URL) -> None:
     given = Settings(data=own.folder, database=written(server), bridge="http://127.0.0.1:9")
-    viewer = viewer_of_token(given, compose(TOKEN.id, SECRET))
+    viewer = viewer_of_token(given, compose_token(TOKEN.id, SECRET))
     assert viewer is not None
     assert (viewer.role, viewer.accounts) == (Role.TENANT, ("one",))
-    assert viewer_of_token(given, compose(TOKEN.id, "wrong")) is None
+    assert viewer_of_token(given, compose_token(TOKEN.id, "wrong")) is None
 
 
 def test_a_server_that_is_not_there_is_told_without_the_password(tmp_path: Path) -> None:

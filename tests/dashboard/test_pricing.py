@@ -14,8 +14,8 @@ from dashboard.pricing import pricer as pricer_module
 from dashboard.pricing.calendar import table
 from dashboard.pricing.pricer import LOAD, Pricer, PricingError
 from meter_bridge.core.calendar import SLOT_MS, day_start, local_day
-from meter_bridge.core.rating.load_pricing import Interval, price_load
-from meter_bridge.core.rating.rating import LineKey, Terms
+from meter_bridge.core.rating.load_pricing import LoadInterval, price_load_profile
+from meter_bridge.core.rating.rating import LineKey, SupplyTerms
 from meter_bridge.core.tariff.periods import PeriodRule
 from meter_bridge.core.tariff.tariff import DemandCharge, TariffVersion, Timeline
 from tests.core.builders import tariff
@@ -31,7 +31,7 @@ LEAST_SHARE = 0.05
 """Of the priced examples that have a feature, for each feature that set-based pricing claims."""
 CLIMBING = (23, 35, 37)
 """Seeds of cases whose ladders are climbed in the order of the loads."""
-ALWAYS = Terms()
+ALWAYS = SupplyTerms()
 ZONE = "Europe/London"
 type Amounts = dict[tuple[int, LineKey], int]
 
@@ -53,18 +53,18 @@ def by_core(drawn: Case) -> Amounts:
     return {
         (unit, line.key): line.amount
         for unit, load in drawn.loads.items()
-        for period in price_load(drawn.timeline, _whole(drawn, load), drawn.terms[unit])
+        for period in price_load_profile(drawn.timeline, _whole(drawn, load), drawn.terms[unit])
         for line in period.lines
         if line.amount
     }
 
 
-def _whole(drawn: Case, load: Iterable[Interval]) -> list[Interval]:
+def _whole(drawn: Case, load: Iterable[LoadInterval]) -> list[LoadInterval]:
     """Return a load that reaches from the begin of the span to its end."""
     return [
-        Interval(drawn.first, drawn.first, 0),
+        LoadInterval(drawn.first, drawn.first, 0),
         *load,
-        Interval(drawn.last - SLOT_MS, drawn.last, 0),
+        LoadInterval(drawn.last - SLOT_MS, drawn.last, 0),
     ]
 
 
@@ -139,7 +139,7 @@ def climbing_case(seed: int) -> tuple[Case, Amounts]:
     """Return a case whose ladders are climbed in the order of the loads, priced in sets."""
     drawn = case(seed)
     pricer = Pricer(duckdb.connect(), drawn.timeline, drawn.terms, drawn.first, drawn.last)
-    assert pricer.takes_order, f"seed {seed} has to be sorted: choose another"
+    assert pricer.supports_ordered_loads, f"seed {seed} has to be sorted: choose another"
     assert pricer.book.blocks > 1, f"seed {seed} has one block: choose another"
     return drawn, by_sets(drawn)
 

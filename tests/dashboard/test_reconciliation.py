@@ -11,12 +11,12 @@ from dashboard.exports.reconciliation import reconciliation_table
 from dashboard.queries.payments import Payment
 from dashboard.reconciling.matching import reconcile
 from dashboard.reconciling.reading import (
-    Columns,
-    Line,
+    StatementColumns,
     StatementError,
+    StatementLine,
     amount_of,
     day_of,
-    guess,
+    guess_columns,
     read_lines,
     read_table,
 )
@@ -35,8 +35,8 @@ def payment(seq: int, amount: int, reference: str = "", day: int = 10) -> Paymen
     )  # fmt: skip
 
 
-def line(number: int, amount: int, reference: str = "", day: int = 10) -> Line:
-    return Line(number, date(2026, 11, day), amount, reference)
+def line(number: int, amount: int, reference: str = "", day: int = 10) -> StatementLine:
+    return StatementLine(number, date(2026, 11, day), amount, reference)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_days_are_read_in_their_order(text: str, order: str, day: date) -> None:
 
 def test_columns_and_order_are_guessed() -> None:
     table = read_table("Transaction ID;Created;Gross;Fee\nabc;25/11/2026;10,00;0,30\n".encode("cp1252"))
-    assert guess(table) == Columns(1, 2, 0, "dmy")
+    assert guess_columns(table) == StatementColumns(1, 2, 0, "dmy")
     american = read_table(b"date,amount\n11/25/2026,1.00\n")
-    assert guess(american) == Columns(0, 1, None, "mdy")
+    assert guess_columns(american) == StatementColumns(0, 1, None, "mdy")
 
 
 @pytest.mark.parametrize("content", [b"", b"date,amount\n", b"\x00\x81\x8d"])
@@ -94,7 +94,7 @@ def test_a_wrong_line_is_named_and_the_others_are_read() -> None:
     table = read_table(
         b"date,amount,reference\n2026-11-10,x,a\n2026-13-10,1.00,b\n2026-11-10,1.00,c\n2026-11-10,-1,d\n"
     )
-    read = read_lines(table, guess(table), "ZAR")
+    read = read_lines(table, guess_columns(table), "ZAR")
     assert [each.reference for each in read.lines] == ["c"]
     assert read.outgoing == 1
     assert [problem[:6] for problem in read.problems] == ["line 2", "line 3"]

@@ -12,15 +12,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
-from dashboard.bridge import Bridge
+from dashboard.bridge import BridgeClient
 from dashboard.data.scope import Scope
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
-from dashboard.queries.places import places
+from dashboard.queries.places import unit_names
 from dashboard.reports.command import main
-from dashboard.reports.months import MonthError, first_of, last_of
-from dashboard.reports.portfolio import portfolio_pdf, portfolio_words
-from dashboard.reports.statements import Failed, Made, file_name, statements
+from dashboard.reports.months import MonthError, last_day, parse_month
+from dashboard.reports.portfolio import build_portfolio, portfolio_pdf
+from dashboard.reports.statements import FailedStatement, StatementPdf, file_name, statements
 from dashboard.text.formatting import money
 from meter_bridge.storage import tables
 from tests.dashboard.fake_bridge import Asked, Said, StandIn, bridge_at, landlord
@@ -68,13 +68,13 @@ def answering(folder: Path) -> StandIn:
 def test_each_unit_gets_a_statement_or_a_reason(homes: House, opened: Warehouse) -> None:
     told: list[tuple[int, int]] = []
     with bridge_at(homes.folder, answering(homes.folder)) as said:
-        bridge = Bridge(homes.folder)
+        bridge = BridgeClient(homes.folder)
         found = list(
-            statements(bridge, TOKEN, places(opened, LANDLORD), OCTOBER, lambda *done: told.append(done))
+            statements(bridge, TOKEN, unit_names(opened, LANDLORD), OCTOBER, lambda *done: told.append(done))
         )
-    assert [type(each) for each in found] == [Made, Failed, Made]
+    assert [type(each) for each in found] == [StatementPdf, FailedStatement, StatementPdf]
     made = found[0]
-    assert isinstance(made, Made)
+    assert isinstance(made, StatementPdf)
     assert made.content.startswith(b"%PDF-")
     assert made.name == "protea/statement-one-2026-10.pdf"
     assert told == [(1, 3), (2, 3), (3, 3)]
@@ -89,7 +89,7 @@ def test_no_id_leads_out_of_the_folder(text: str) -> None:
 
 
 def test_the_portfolios_sums_are_the_ledgers(homes: House, opened: Warehouse) -> None:
-    report = portfolio_words(opened, LANDLORD, OCTOBER)
+    report = build_portfolio(opened, LANDLORD, OCTOBER)
     rows = [
         row
         for row in homes.of(tables.segment)
@@ -109,7 +109,7 @@ def test_the_portfolio_is_a_pdf(opened: Warehouse) -> None:
 
 
 def test_an_empty_month_is_a_report_all_the_same(opened: Warehouse) -> None:
-    report = portfolio_words(opened, LANDLORD, date(2026, 1, 1))
+    report = build_portfolio(opened, LANDLORD, date(2026, 1, 1))
     assert all(each.pictures == () for each in report.currencies)
     assert "Nothing was charged." in {part.note for part in report.parts}
     assert portfolio_pdf(opened, LANDLORD, date(2026, 1, 1)).startswith(b"%PDF-")
@@ -200,8 +200,8 @@ def test_the_command_says_what_is_wrong(
 
 def test_months_are_named() -> None:
     today = date(2026, 1, 15)
-    assert first_of("last", today) == date(2025, 12, 1)
-    assert first_of("this", today) == date(2026, 1, 1)
-    assert last_of(date(2028, 2, 1)) == date(2028, 2, 29)
+    assert parse_month("last", today) == date(2025, 12, 1)
+    assert parse_month("this", today) == date(2026, 1, 1)
+    assert last_day(date(2028, 2, 1)) == date(2028, 2, 29)
     with pytest.raises(MonthError):
-        first_of("October", today)
+        parse_month("October", today)

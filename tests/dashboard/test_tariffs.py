@@ -11,19 +11,19 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
 from dashboard.charts.differences import round_buckets
-from dashboard.charts.ladder import block_ladder, price_with_tax
-from dashboard.charts.load_duration import load_duration_curve, thinned, use_against_blocks
-from dashboard.charts.tariff_year import year_of
+from dashboard.charts.ladder import block_prices, price_with_tax
+from dashboard.charts.load_duration import downsampled, load_duration_curve, use_against_blocks
+from dashboard.charts.tariff_year import build_tariff_year
 from dashboard.charts.template import LIGHT
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
 from dashboard.pricing.curve import month_costs
-from dashboard.pricing.edited import EditError, edited, words_of, written
-from dashboard.pricing.what_if import Answer, Change
+from dashboard.pricing.edited import EditError, figures_of, parse_tariff, with_figures
+from dashboard.pricing.what_if import UnitChange, WhatIfAnswer
 from dashboard.queries.period_use import used_by_unit
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.load_pricing import Interval, price_load
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.load_pricing import LoadInterval, price_load_profile
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from tests.core.builders import tariff, weekly_ladder
 from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker
@@ -42,7 +42,7 @@ def costs(version: TariffVersion, wh: int) -> int:
     quarter = 15 * 60_000
     many = (end - start) // quarter
     load = [
-        Interval(
+        LoadInterval(
             start + place * quarter,
             start + (place + 1) * quarter,
             wh * (place + 1) // many - wh * place // many,
@@ -51,7 +51,9 @@ def costs(version: TariffVersion, wh: int) -> int:
     ]
     timeline = Timeline((replace(version, valid_from=0),))
     return sum(
-        each.total for each in price_load(timeline, load, Terms()) if each.period == version.period(start)
+        each.total
+        for each in price_load_profile(timeline, load, SupplyTerms())
+        if each.period == version.period(start)
     )
 
 
@@ -73,7 +75,7 @@ def test_a_curve_bends_where_blocks_begin() -> None:
 
 
 def test_a_year_says_which_band_holds_at_each_hour() -> None:
-    year = year_of(HOME.calendar, 2026)
+    year = build_tariff_year(HOME.calendar, 2026)
     assert (len(year.days), year.step, len(year.bands[0])) == (365, 60, 24)
     monday = year.bands[year.days.index(date(2026, 11, 23))]
     assert (monday[3], monday[7], monday[12], monday[22]) == ("off_peak", "peak", "standard", "off_peak")
@@ -84,11 +86,11 @@ def test_a_year_says_which_band_holds_at_each_hour() -> None:
 
 def test_prices_of_the_ladder_hold_taxes() -> None:
     assert price_with_tax(HOME, 0, "standard") == 2_127_500
-    assert "ZAR 1.702 to ZAR 5.8029" in block_ladder(HOME, LIGHT).summary.replace("\N{NO-BREAK SPACE}", " ")
+    assert "ZAR 1.702 to ZAR 5.8029" in block_prices(HOME, LIGHT).summary.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_words_and_back_are_the_same_tariff() -> None:
-    again = edited(HOME, words_of(HOME))
+    again = with_figures(HOME, figures_of(HOME))
     assert (again.ladders, again.standing, again.taxes) == (HOME.ladders, HOME.standing, HOME.taxes)
 
 
@@ -105,11 +107,11 @@ def test_words_and_back_are_the_same_tariff() -> None:
 )
 def test_a_figure_that_cannot_be_is_named(wrong: dict[str, object], told: str) -> None:
     with pytest.raises(EditError, match=told):
-        edited(HOME, replace(words_of(HOME), **wrong))  # type: ignore[arg-type]
+        with_figures(HOME, replace(figures_of(HOME), **wrong))  # type: ignore[arg-type]
 
 
 def test_a_tariff_in_words_is_that_of_a_site_file() -> None:
-    version = written("blocks: [100 kWh]\nprices: [2.00, 3.00]\nstanding charge: 4.50 per day\n", HOME)
+    version = parse_tariff("blocks: [100 kWh]\nprices: [2.00, 3.00]\nstanding charge: 4.50 per day\n", HOME)
     assert version.ladders[0].limits == (100_000,)
     assert version.currency == "ZAR"
     assert version.standing[0].amount == 4_500_000
@@ -117,9 +119,9 @@ def test_a_tariff_in_words_is_that_of_a_site_file() -> None:
 
 def test_a_mistake_in_words_is_told_with_its_line() -> None:
     with pytest.raises(EditError, match=r"^line 2: 'x' is not"):
-        written("blocks: [100 kWh]\nprices: [2.00, x]\n", HOME)
+        parse_tariff("blocks: [100 kWh]\nprices: [2.00, x]\n", HOME)
     with pytest.raises(EditError, match="line 1"):
-        written("sites: {}", HOME)
+        parse_tariff("sites: {}", HOME)
 
 
 def test_a_load_duration_says_peak_middle_and_base() -> None:
@@ -135,24 +137,25 @@ def test_use_against_blocks_counts_every_unit(house: House) -> None:
     chart = use_against_blocks([300_000] * 400 + [90_000] * 600, (80_000, 250_000), LIGHT)
     assert "Of 1,000 units, 1,000 units got past 80.0" in chart.summary
     assert len(chart.figure.data[0].x) == 301
-    assert thinned([5, 4, 3]) == [5, 4, 3]
+    assert downsampled([5, 4, 3]) == [5, 4, 3]
 
 
 def test_units_that_all_differ_by_the_same_are_a_bar_wide_enough_to_see() -> None:
     changes = tuple(
-        Change(account_id=str(place), name="", wh=0, old=100_000_000, new=27_550_000) for place in range(6)
+        UnitChange(account_id=str(place), name="", wh=0, old=100_000_000, new=27_550_000)
+        for place in range(6)
     )
-    (bucket,) = round_buckets(Answer(currency="ZAR", changes=changes, other_currencies=0))
+    (bucket,) = round_buckets(WhatIfAnswer(currency="ZAR", changes=changes, other_currencies=0))
     assert bucket.units == 6
     assert (bucket.high - bucket.low) * 20 >= -bucket.low  # a twentieth of the way to nothing
 
 
 def test_buckets_have_zero_between_them_and_hold_every_unit() -> None:
     changes = tuple(
-        Change(account_id=str(place), name="", wh=0, old=0, new=difference)
+        UnitChange(account_id=str(place), name="", wh=0, old=0, new=difference)
         for place, difference in enumerate((-7_000_000, -1, 0, 1, 23_000_000))
     )
-    buckets = round_buckets(Answer(currency="ZAR", changes=changes, other_currencies=0))
+    buckets = round_buckets(WhatIfAnswer(currency="ZAR", changes=changes, other_currencies=0))
     assert sum(bucket.units for bucket in buckets) == 5
     assert any(bucket.high == 0 for bucket in buckets)
     assert sum(bucket.units for bucket in buckets if bucket.high <= 0) == 3

@@ -18,7 +18,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.exports.payments import payments_table
 from dashboard.exports.sheet import as_parquet
 from dashboard.parts.period import Period
-from dashboard.queries.takings import Wanted, takings, wanted_payments
+from dashboard.queries.takings import PaymentFilter, filtered_payments, payment_sums
 from meter_bridge.storage import tables
 from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker, landlord
 from tests.dashboard.sample_house import DAY_MS, NOW_MS, STEPS, House, Unit, build
@@ -27,7 +27,7 @@ from tests.dashboard.test_pages import shown
 type Open = Callable[..., AppTest]
 LANDLORD = Viewer(every_site=True)
 TOKEN = "pmb_0123456789ab_secret"
-ALWAYS = Wanted(first=date(2020, 1, 1), last=date(2030, 1, 1))
+ALWAYS = PaymentFilter(first=date(2020, 1, 1), last=date(2030, 1, 1))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def amount(entry: dict[str, object]) -> int:
 
 def test_sums_are_the_journals_by_currency(homes: House, opened: Warehouse) -> None:
     sums = {"ZAR": 0, "EUR": 0}
-    for taking in takings(opened, LANDLORD, ALWAYS):
+    for taking in payment_sums(opened, LANDLORD, ALWAYS):
         sums[taking.currency] += taking.amount
     of_journal = {
         "ZAR": sum(amount(entry) for unit in ("one", "two") for entry in paid(homes, account_id=unit)),
@@ -79,19 +79,19 @@ def test_sums_are_the_journals_by_currency(homes: House, opened: Warehouse) -> N
 @pytest.mark.parametrize(
     "wanted, units",
     [
-        (Wanted(first=ALWAYS.first, last=ALWAYS.last, words=("dlamini",)), {"one"}),
-        (Wanted(first=ALWAYS.first, last=ALWAYS.last, words=("flat", "wyk")), {"two"}),
-        (Wanted(first=ALWAYS.first, last=ALWAYS.last, words=("'; drop table top_up; --",)), set()),
-        (Wanted(first=date(2020, 1, 1), last=date(2020, 1, 2)), set()),
+        (PaymentFilter(first=ALWAYS.first, last=ALWAYS.last, words=("dlamini",)), {"one"}),
+        (PaymentFilter(first=ALWAYS.first, last=ALWAYS.last, words=("flat", "wyk")), {"two"}),
+        (PaymentFilter(first=ALWAYS.first, last=ALWAYS.last, words=("'; drop table top_up; --",)), set()),
+        (PaymentFilter(first=date(2020, 1, 1), last=date(2020, 1, 2)), set()),
     ],
 )
-def test_a_search_finds_by_every_word(opened: Warehouse, wanted: Wanted, units: set[str]) -> None:
-    assert {payment.account_id for payment in wanted_payments(opened, LANDLORD, wanted, 1000)} == units
+def test_a_search_finds_by_every_word(opened: Warehouse, wanted: PaymentFilter, units: set[str]) -> None:
+    assert {payment.account_id for payment in filtered_payments(opened, LANDLORD, wanted, 1000)} == units
 
 
 def test_a_method_filters(homes: House, opened: Warehouse) -> None:
-    cash = Wanted(first=ALWAYS.first, last=ALWAYS.last, methods=("cash",))
-    found = wanted_payments(opened, LANDLORD, cash, 1000)
+    cash = PaymentFilter(first=ALWAYS.first, last=ALWAYS.last, methods=("cash",))
+    found = filtered_payments(opened, LANDLORD, cash, 1000)
     expected = [row for row in paid(homes) if json.loads(str(row["detail"]))["method"] == "cash"]
     assert {each.id for each in found} == {row["id"] for row in expected}
 
@@ -99,18 +99,18 @@ def test_a_method_filters(homes: House, opened: Warehouse) -> None:
 def test_a_day_is_the_sites_own(homes: House, opened: Warehouse) -> None:
     entry = paid(homes, account_id="one")[0]
     local = datetime.fromtimestamp(int(str(entry["at"])) / 1000 + 2 * 3600, UTC).date()  # Johannesburg
-    found = wanted_payments(opened, LANDLORD, Wanted(first=local, last=local), 1000)
+    found = filtered_payments(opened, LANDLORD, PaymentFilter(first=local, last=local), 1000)
     assert entry["id"] in {each.id for each in found}
 
 
 def test_what_was_taken_back_is_told(opened: Warehouse) -> None:
-    back = [each for each in wanted_payments(opened, LANDLORD, ALWAYS, 1000) if each.taken_back]
+    back = [each for each in filtered_payments(opened, LANDLORD, ALWAYS, 1000) if each.taken_back]
     assert len(back) == 1
-    assert sum(taking.back for taking in takings(opened, LANDLORD, ALWAYS)) == back[0].amount
+    assert sum(taking.back for taking in payment_sums(opened, LANDLORD, ALWAYS)) == back[0].amount
 
 
 def test_a_receipt_is_the_bridges_own_paper(open_page: Open, homes: House, opened: Warehouse) -> None:
-    newest = wanted_payments(opened, LANDLORD, ALWAYS, 1)[0]
+    newest = filtered_payments(opened, LANDLORD, ALWAYS, 1)[0]
     path = f"/api/v1/accounts/{newest.account_id}/top-ups/{newest.id}/receipt"
     said = StandIn({TOKEN: landlord()}, {f"GET {path}": lambda _: (200, {"raw": b"%PDF-of the bridge"})})
     with bridge_at(homes.folder, said):
@@ -128,7 +128,7 @@ def test_without_a_bridge_a_receipt_says_what_makes_it(open_page: Open, homes: H
 
 
 def test_a_file_is_exact(opened: Warehouse) -> None:
-    payments = wanted_payments(opened, LANDLORD, ALWAYS, 1000)
+    payments = filtered_payments(opened, LANDLORD, ALWAYS, 1000)
     table = parquet.read_table(BytesIO(as_parquet(payments_table(payments))))
     assert sum(table["amount"].to_pylist()) == Decimal(sum(each.amount for each in payments)) / STEPS
     split = [table[f"to {part}"] for part in ("balance", "arrears", "emergency credit", "debts and others")]
@@ -137,8 +137,8 @@ def test_a_file_is_exact(opened: Warehouse) -> None:
 
 def test_a_viewer_learns_of_no_other_payment(opened: Warehouse) -> None:
     own = Viewer(accounts=("two",))
-    assert {each.account_id for each in wanted_payments(opened, own, ALWAYS, 1000)} == {"two"}
-    assert takings(opened, Viewer(), ALWAYS) == []
+    assert {each.account_id for each in filtered_payments(opened, own, ALWAYS, 1000)} == {"two"}
+    assert payment_sums(opened, Viewer(), ALWAYS) == []
 
 
 def test_the_page_lists_sums_and_pages(open_page: Open, homes: House) -> None:

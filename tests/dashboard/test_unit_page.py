@@ -72,7 +72,7 @@ def test_a_balance_is_foretold_with_a_band(homes: House) -> None:
     assert ahead is not None
     assert ahead.depletion is not None
     assert ahead.has_interval
-    assert ahead.depletion.early <= ahead.depletion.at <= ahead.depletion.late
+    assert ahead.depletion.earliest_at <= ahead.depletion.at <= ahead.depletion.latest_at
     assert ahead.points[0].at == warehouse.as_of
     balances = [point.balance for point in ahead.points]
     assert balances == sorted(balances, reverse=True)

@@ -8,12 +8,12 @@ import pytest
 from dashboard.access import Viewer
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
-from dashboard.pricing.energy import windows_stay
-from dashboard.pricing.what_if import Answer, Question, what_if
+from dashboard.pricing.energy import can_use_daily_sums
+from dashboard.pricing.what_if import WhatIfAnswer, WhatIfQuestion, what_if
 from dashboard.queries.tariffs import supply_tariffs, tariffs
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.load_pricing import Interval, price_load
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.load_pricing import LoadInterval, price_load_profile
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.tariff.tariff import BlockSchedule, DemandCharge, TariffVersion, Timeline
 from meter_bridge.storage import tables
 from tests.core.builders import band, tariff, weekly_ladder, window
@@ -69,8 +69,8 @@ def opened(house: House) -> Warehouse:
     return Warehouse(read_snapshot(house.folder))
 
 
-def ask(opened: Warehouse, version: TariffVersion, first: date, last: date, **more: object) -> Answer:
-    question = Question(timeline=Timeline((version,)), first=first, last=last, **more)  # type: ignore[arg-type]
+def ask(opened: Warehouse, version: TariffVersion, first: date, last: date, **more: object) -> WhatIfAnswer:
+    question = WhatIfQuestion(timeline=Timeline((version,)), first=first, last=last, **more)  # type: ignore[arg-type]
     return what_if(opened, LANDLORD, question)
 
 
@@ -80,13 +80,15 @@ def priced(house: House, version: TariffVersion, tenant: str, days: tuple[date, 
     first = days[0] if opened_on is None else max(days[0], opened_on)
     start, end = day_start(first, version.zone), day_start(days[1], version.zone)
     load = [
-        Interval(row["start_ms"], row["end_ms"], row["wh"])  # type: ignore[arg-type]
+        LoadInterval(row["start_ms"], row["end_ms"], row["wh"])  # type: ignore[arg-type]
         for row in house.of(tables.segment, account_id=tenant)
         if row["wh"] and start <= row["start_ms"] < end  # type: ignore[operator]
     ]
     load.sort()
-    whole = [Interval(start, start, 0), *load, Interval(end - 1, end, 0)]
-    return sum(period.total for period in price_load(Timeline((version,)), whole, Terms(opened_on)))
+    whole = [LoadInterval(start, start, 0), *load, LoadInterval(end - 1, end, 0)]
+    return sum(
+        period.total for period in price_load_profile(Timeline((version,)), whole, SupplyTerms(opened_on))
+    )
 
 
 def test_the_present_tariff_would_have_cost_what_was_charged(opened: Warehouse) -> None:
@@ -114,7 +116,7 @@ def test_the_same_windows_are_priced_from_daily_sums_and_others_from_segments(
     house: House, opened: Warehouse, name: str
 ) -> None:
     version, by_day = WINDOWS[name]
-    assert windows_stay(Timeline((version,)), Timeline((PRESENT,))) is by_day
+    assert can_use_daily_sums(Timeline((version,)), Timeline((PRESENT,))) is by_day
     answer = ask(opened, version, FIRST, date(2026, 4, 30))
     expected = {tenant.id: priced(house, version, tenant.id, (FIRST, date(2026, 5, 1))) for tenant in TENANTS}
     assert {change.account_id: change.new for change in answer.changes} == expected
@@ -144,7 +146,7 @@ def test_only_the_chosen_units_are_priced(opened: Warehouse) -> None:
 
 
 def test_a_viewer_learns_nothing_of_other_units(opened: Warehouse) -> None:
-    question = Question(timeline=Timeline((OTHER,)), first=FIRST, last=date(2026, 4, 30))
+    question = WhatIfQuestion(timeline=Timeline((OTHER,)), first=FIRST, last=date(2026, 4, 30))
     answer = what_if(opened, Viewer(accounts=("late",)), question)
     assert [change.account_id for change in answer.changes] == ["late"]
     assert what_if(opened, Viewer(), question).changes == ()
@@ -157,7 +159,7 @@ def test_units_of_another_currency_are_left_out_and_counted(opened: Warehouse) -
 
 def test_progress_rises_to_the_whole(opened: Warehouse) -> None:
     told: list[float] = []
-    question = Question(timeline=Timeline((OTHER,)), first=FIRST, last=date(2026, 4, 30))
+    question = WhatIfQuestion(timeline=Timeline((OTHER,)), first=FIRST, last=date(2026, 4, 30))
     what_if(opened, LANDLORD, question, told.append)
     assert told == sorted(told)
     assert told[-1] == 1

@@ -5,8 +5,8 @@ import json
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.devices.base.driver import Driver, Family
-from meter_bridge.devices.registry import build_drivers
+from meter_bridge.devices.base.driver import Driver
+from meter_bridge.devices.registry import build_drivers, families
 from tests.devices.support import reports
 
 ADDRESSES = ["tasmota:k/1", "tasmota:k/phase2", "shelly:s/0", "shelly:s/em1:0", "zigbee2mqtt:z/state"]
@@ -149,8 +149,8 @@ def test_a_flood_keeps_no_meter_in_use_out(
     flood_first: bool,  # noqa: FBT001
 ) -> None:
     monkeypatch.setattr("meter_bridge.devices.base.decoding.DEVICE_LIMIT", 10)
-    families = [each for each in Family if address.startswith(each)]
-    (driver,) = build_drivers([] if flood_first else [address], families=families)
+    names = [each for each in families() if address.startswith(each)]
+    (driver,) = build_drivers([] if flood_first else [address], names=names)
     for number in range(20):
         driver.decode(f"tele/m{number}/LWT", b"Online", retained=True)
         driver.decode(f"m{number}/online", b"true", retained=True)

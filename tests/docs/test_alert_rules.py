@@ -17,7 +17,7 @@ from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.holds import HoldPosition
 from meter_bridge.devices.base.driver import Rejected, Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.engine.state.session import Audited
+from meter_bridge.engine.state.session import AuditResult
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.changeset import Changeset
@@ -78,7 +78,7 @@ async def the_broker_is_lost(watched: Watched, after: int) -> None:
 
 
 async def a_ledger_differs(watched: Watched, after: int) -> None:
-    watched.flat.engine.session.audited = replace(watched.flat.engine.session.audited, differing=1)
+    watched.flat.engine.session.last_audit = replace(watched.flat.engine.session.last_audit, differing=1)
     await all_is_well(watched, after)
 
 
@@ -133,7 +133,9 @@ async def payloads_cannot_be_read(watched: Watched, after: int) -> None:
 
 
 async def nights_pass_without_an_audit(watched: Watched, after: int) -> None:
-    watched.flat.engine.session.audited = Audited(at=watched.flat.time.wall - 37 * HOUR, supplies=1)
+    watched.flat.engine.session.last_audit = AuditResult(
+        audited_upto=watched.flat.time.wall - 37 * HOUR, supplies=1
+    )
     await all_is_well(watched, after)
 
 
@@ -166,7 +168,7 @@ CASES: Final = (
 async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     """Return a house whose bridge has just audited its ledger."""
     async with house(tmp_path) as flat, AsyncExitStack() as faults:
-        flat.engine.session.audited = Audited(at=flat.time.wall, supplies=1)
+        flat.engine.session.last_audit = AuditResult(audited_upto=flat.time.wall, supplies=1)
         yield Watched(flat, faults)
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.engine.state.session import Audited
+from meter_bridge.engine.state.session import AuditResult
 from tests.engine.harness import House, house
 
 ROOT: Final = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ async def served(tmp_path: Path) -> dict[str, Metric]:
     """Return by name what a bridge serves that was audited and got a payload that it cannot read."""
     async with house(tmp_path) as flat:
         flat.engine.session.counts.rejected["json"] = 1
-        flat.engine.session.audited = Audited(at=1, supplies=1)
+        flat.engine.session.last_audit = AuditResult(audited_upto=1, supplies=1)
         return samples(flat)
 
 

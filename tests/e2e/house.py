@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo.street import Fitting
 
 SHELLY_PASSWORD_VARIABLE = "SHELLY_WIFI_PASSWORD"
@@ -24,7 +23,7 @@ class Home:
 
 
 def home(
-    account: str, family: Family, meter: str, address: str, *, own_server: bool = False, credit: str = "0.16"
+    account: str, family: str, meter: str, address: str, *, own_server: bool = False, credit: str = "0.16"
 ) -> Home:
     """Return a unit whose meter is a little way into its life."""
     fitting = Fitting(meter, family, REGISTER_WH, CALM_WATTS, interval_s=1.0, own_server=own_server)
@@ -35,17 +34,17 @@ def home(
 HOMES = {
     each.account: each
     for each in (
-        home("tasmota", Family.TASMOTA, "kitchen", "tasmota:kitchen/1"),
-        home("shelly-broker", Family.SHELLY, "shellyplugsg3-e2e001", "shelly:shellyplugsg3-e2e001/0"),
+        home("tasmota", "tasmota", "kitchen", "tasmota:kitchen/1"),
+        home("shelly-broker", "shelly", "shellyplugsg3-e2e001", "shelly:shellyplugsg3-e2e001/0"),
         home(
             "shelly-wifi",
-            Family.SHELLY,
+            "shelly",
             "shellyplugsg3-e2e002",
             "shelly:shellyplugsg3-e2e002/0",
             own_server=True,
         ),
-        home("zigbee", Family.ZIGBEE2MQTT, "Plug one", "zigbee2mqtt:Plug one/state"),
-        home("calm", Family.TASMOTA, "calm", "tasmota:calm/1", credit="500.00"),
+        home("zigbee", "zigbee2mqtt", "Plug one", "zigbee2mqtt:Plug one/state"),
+        home("calm", "tasmota", "calm", "tasmota:calm/1", credit="500.00"),
     )
 }
 STORIES = ("tasmota", "shelly-broker", "shelly-wifi", "zigbee")

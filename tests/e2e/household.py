@@ -11,7 +11,6 @@ from unittest.mock import patch
 
 import yaml
 
-from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo import cast, history
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.ha_folder import make_folder
@@ -78,9 +77,7 @@ async def household(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Househo
     await move_in(bridge, document)
     home = HomeAssistant(PROJECT, folder / "home", free_port(), folder / "home.log")
     _make_home(home)
-    fitting = Fitting(
-        "fern-cottage", Family.TASMOTA, registers["tasmota:fern-cottage/1"], 400.0, interval_s=1.0
-    )
+    fitting = Fitting("fern-cottage", "tasmota", registers["tasmota:fern-cottage/1"], 400.0, interval_s=1.0)
     street = Street(mosquitto.url("meters"), [fitting, *FITTINGS], server_ports={}, password="")
     async with AsyncExitStack() as stack:
         stack.push_async_callback(home.stop)

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo.bridge import BridgeProcess
 from scripts.lib.demo.street import Fitting
 
@@ -38,10 +37,10 @@ UNITS: Final = """\
 
 """
 FITTINGS: Final = (
-    Fitting("villa", Family.TASMOTA, 1_000, 1_200.0, interval_s=1.0, phases=3),
-    Fitting("lodge", Family.TASMOTA, 1_000, 300.0, interval_s=1.0),
-    Fitting("farm", Family.TASMOTA, 1_000, 6_000.0, interval_s=1.0, phases=3),
-    Fitting("barn", Family.TASMOTA, 1_000, 500.0, interval_s=1.0),
+    Fitting("villa", "tasmota", 1_000, 1_200.0, interval_s=1.0, phases=3),
+    Fitting("lodge", "tasmota", 1_000, 300.0, interval_s=1.0),
+    Fitting("farm", "tasmota", 1_000, 6_000.0, interval_s=1.0, phases=3),
+    Fitting("barn", "tasmota", 1_000, 500.0, interval_s=1.0),
 )
 
 

@@ -10,7 +10,6 @@ import random
 import aiohttp
 import pytest
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.protocol.messages import AccountView, MeterView, RelayPosition, RelayProof
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import Mosquitto
@@ -22,9 +21,9 @@ ROUNDS = 5
 START_WH = 50_000
 SOON_S = 30.0
 UNITS = {
-    "one": Fitting("killed-one", Family.TASMOTA, START_WH, 6_000, interval_s=0.3),
-    "two": Fitting("shellyplugsg3-killed", Family.SHELLY, START_WH, 6_000, interval_s=0.3),
-    "three": Fitting("Killed three", Family.ZIGBEE2MQTT, START_WH, 6_000, interval_s=0.3),
+    "one": Fitting("killed-one", "tasmota", START_WH, 6_000, interval_s=0.3),
+    "two": Fitting("shellyplugsg3-killed", "shelly", START_WH, 6_000, interval_s=0.3),
+    "three": Fitting("Killed three", "zigbee2mqtt", START_WH, 6_000, interval_s=0.3),
 }
 SITE = """\
 name: Killed house
@@ -159,7 +158,7 @@ async def charged(api: BridgeApi, street: Street, account: str, began: int) -> b
     """Say whether the energy charged is exactly what the register rose since the start."""
     meter = (await api.account(account)).meters[0]
     physics = street.meter(UNITS[account].name).physics
-    step = 10 if meter.family == Family.ZIGBEE2MQTT else 1
+    step = 10 if meter.family == "zigbee2mqtt" else 1
     register = physics.register_wh // step * step
     return True if (meter.register_wh, meter.energy_wh) == (register, register - began) else None
 

@@ -13,7 +13,6 @@ import time
 import aiohttp
 import pytest
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.storage.location import written
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
@@ -28,7 +27,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.crash]
 
 START_WH = 50_000
 SOON_S = 60.0
-FITTING = Fitting("standby-one", Family.TASMOTA, START_WH, 6_000, interval_s=0.3)
+FITTING = Fitting("standby-one", "tasmota", START_WH, 6_000, interval_s=0.3)
 SITE = """\
 name: Standby house
 sites:

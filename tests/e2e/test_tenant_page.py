@@ -11,7 +11,6 @@ from typing import Literal
 from playwright.async_api import Page, Response, expect
 import pytest
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.protocol.messages import RelayProof, SupplyState
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.browser import PHONE, Chromium
@@ -106,7 +105,7 @@ class Rooms:
 @session_fixture
 async def rooms(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Rooms]:
     """Run a bridge, three rooms with meters, and a provider."""
-    fittings = [Fitting(each, Family.TASMOTA, 1_234_560, 180, interval_s=1.0) for each in ROOMS]
+    fittings = [Fitting(each, "tasmota", 1_234_560, 180, interval_s=1.0) for each in ROOMS]
     street = Street(mosquitto.url("meters"), fittings, server_ports={}, password="")
     await street.start()
     environment = {"PREPAID_METER_BROKER": mosquitto.url("bridge")}

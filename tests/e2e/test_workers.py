@@ -15,7 +15,6 @@ import aiohttp
 import pytest
 from sqlalchemy import text
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
@@ -226,7 +225,7 @@ async def workers(mosquitto: Mosquitto, folder: Path, count: int) -> AsyncIterat
         await processes[0].run("apply", "--yes", str(site))
         token = await processes[0].token("tests", "landlord")
         await processes[0].run("shards", str(len(SITES)))
-        fittings = [Fitting(name, Family.TASMOTA, START_WH, 6_000, interval_s=0.3) for name in SITES]
+        fittings = [Fitting(name, "tasmota", START_WH, 6_000, interval_s=0.3) for name in SITES]
         street = Street(mosquitto.url("meters"), fittings, server_ports={}, password="")
         await street.start()
         apis = [BridgeApi(process.url, token) for process in processes]

@@ -19,7 +19,7 @@ from meter_bridge.config.site_file import load
 from meter_bridge.core.money import parse_amount
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.core.supply.relay import Proof
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
@@ -27,7 +27,7 @@ from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
-from meter_bridge.engine.state.wall_time import keep_wall_time
+from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
 from meter_bridge.protocol.requests import OperationRequest
 from meter_bridge.runtime.application import Application, build_application
@@ -116,7 +116,7 @@ class Recorder:
     connected: bool = True
     switched: list[tuple[str, RelayPosition]] = field(default_factory=list)
     queried: list[str] = field(default_factory=list)
-    cut_offs: list[tuple[Step, int | None]] = field(default_factory=list)
+    cut_offs: list[tuple[CutOffRequest, int | None]] = field(default_factory=list)
 
     def switch(self, meter: Meter, position: RelayPosition) -> bool:
         """Note a command."""
@@ -130,7 +130,9 @@ class Recorder:
             self.queried.append(meter.id)
         return self.connected
 
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(
+        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+    ) -> bool:
         """Note what is asked of a device's slot, or to be in it."""
         del place, relay_address
         if self.connected:
@@ -244,7 +246,7 @@ class House:
 
     async def settle(self) -> None:
         """Let effects of commits happen."""
-        await self.engine.session.drained()
+        await self.engine.session.drain()
 
     async def report(self, *reports: Report, after: int = 0) -> None:
         """Let time pass, then hear reports in one message."""
@@ -297,14 +299,14 @@ class House:
         """Let time pass and do the bridge's own work."""
         self.time.forward(milliseconds)
         self.engine.check_clock()
-        keep_wall_time(self.engine.session)
+        update_wall_time(self.engine.session)
         self.engine.advance_protections()
         await self.engine.run_due_accounts()
         await self.engine.run_deferred_postings()
         if self.engine.session.storage_error is None:
             self.engine.cut_offs.tick()
             self.engine.relays.tick()
-            self.engine.check_silence()
+            self.engine.check_offline_meters()
             self.engine.session.flush(everything=True)
         await self.settle()
 

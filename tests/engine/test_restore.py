@@ -10,7 +10,7 @@ from sqlalchemy import event
 from meter_bridge.config.settings import Settings
 from meter_bridge.config.site_file import load as parse
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.restore import load
+from meter_bridge.engine.restore import load_installation
 from meter_bridge.protocol.requests import Reversal
 from meter_bridge.runtime.bridge import lasting, offline, running
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, operate, zar
@@ -56,7 +56,7 @@ def questions(made: House) -> int:
     event.listen(reader, "before_cursor_execute", note)
     try:
         with reader.connect() as connection:
-            assert load(connection) is not None
+            assert load_installation(connection) is not None
     finally:
         event.remove(reader, "before_cursor_execute", note)
     return len(asked)

@@ -74,7 +74,7 @@ class Owner:
     async def read(self, unit: str, wh: int) -> None:
         """Hear a register."""
         self.intake.handle([Report(f"tasmota:{unit}/1", register_wh=wh)])
-        await self.engine.session.drained()
+        await self.engine.session.drain()
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Street:
                 engine.intake,
             )
             engine.session.flush(everything=True)
-            await engine.session.drained()
+            await engine.session.drain()
         finally:
             store.close()
             reader.dispose()
@@ -132,7 +132,7 @@ async def test_each_owner_serves_its_own_sites(divided: Street) -> None:
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
         assert sorted(first.engine.session.installation.accounts) == ["n1", "n2"]
         assert sorted(second.engine.session.installation.accounts) == ["s1"]
-        assert list(second.engine.session.installation.by_energy) == ["tasmota:s1/1"]
+        assert list(second.engine.session.installation.by_energy_address) == ["tasmota:s1/1"]
         await first.read("s1", 9_000)
         assert (
             second.app.accounts.view(LANDLORD, "s1").available
@@ -189,10 +189,10 @@ async def test_owners_write_no_row_in_common_while_nothing_but_time_passes(divid
         rows = {
             (op.name, row["n"] if op is ops.UPSERT_SHARD else "")  # type: ignore[call-overload]
             for owner in (first, second)
-            for op, written in owner.engine.session.heartbeat().rows.items()
+            for op, written in owner.engine.session.heartbeat_changeset().rows.items()
             for row in written
         }
-        assert list(second.engine.session.heartbeat().rows) == [ops.UPSERT_SHARD]
+        assert list(second.engine.session.heartbeat_changeset().rows) == [ops.UPSERT_SHARD]
         assert rows == {("upsert shard", 0), ("upsert shard", 1), ("upsert installation", "")}
 
 

@@ -37,7 +37,7 @@ class Home:
         self.meter = simulated_meter(
             "flat-1", load_w=1_000, interval_s=interval_s, register_wh=100_000, start_ms=made.time.wall
         )
-        (self._driver,) = build_drivers([self.meter.address], families=[self.meter.family])
+        (self._driver,) = build_drivers([self.meter.address], names=[self.meter.family])
         self._foretelling = Forecaster(made.engine.session)
         self._told = 0
         self._carry(self.meter.come_online())
@@ -70,7 +70,7 @@ class Home:
         """Let days pass, and be learned."""
         for _ in range(days):
             await self.lives(DAY, 4 * HOUR)
-            await self._foretelling.whole_round()
+            await self._foretelling.run_all()
         await self.house.settle()
 
     def draws(self, watts: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.notify.people import FILE_NAME, STAFF_TOPICS, NotifyFileError, load_people
-from meter_bridge.notify.quiet_hours import Quiet
+from meter_bridge.notify.quiet_hours import QuietHours
 
 WHOLE = """
 people:
@@ -41,7 +41,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     anna = people.staff["anna"]
     assert (anna.language, sorted(anna.sites)) == ("de", ["house"])
     assert sorted(anna.about) == ["meter_offline", "tamper"]
-    assert anna.quiet == Quiet(time(22), time(7))
+    assert anna.quiet == QuietHours(time(22), time(7))
     assert anna.digest == time(8)
     assert people.language == "sw"
     ((name, channel),) = people.customer_channels("mia+flat@example.org", "+254700000000")

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from meter_bridge.core.money import parse_amount
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.forecasting.account_forecast import Left
+from meter_bridge.engine.forecasting.account_forecast import DaysLeft
 from meter_bridge.notify import personal_thresholds
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.service import Notices
@@ -167,7 +167,7 @@ async def test_days_are_told_with_half_a_day_of_slack(
     made = notices(flat)
     for tenths in (31, 29, 34, 29, 36, 29):
         monkeypatch.setattr(
-            personal_thresholds, "days_left", lambda account, now, tenths=tenths: Left(tenths)
+            personal_thresholds, "estimate_days_left", lambda account, now, tenths=tenths: DaysLeft(tenths)
         )
         await told(flat, made)
     assert titles(phone) == ["Flat 1: Credit will run out soon"] * 2

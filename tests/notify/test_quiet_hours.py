@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from meter_bridge.notify.quiet_hours import Quiet
+from meter_bridge.notify.quiet_hours import QuietHours
 
-NIGHT = Quiet(time(22), time(7))
+NIGHT = QuietHours(time(22), time(7))
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -27,14 +27,19 @@ def at(text: str) -> int:
     ],
 )
 def test_a_message_waits_for_the_end_of_the_night(now: str, goes_out: str) -> None:
-    assert NIGHT.over(at(now), BERLIN) == at(goes_out)
+    assert NIGHT.earliest_delivery(at(now), BERLIN) == at(goes_out)
 
 
 def test_a_rest_at_noon_ends_the_same_day() -> None:
-    rest = Quiet(time(13), time(15))
-    assert rest.over(at("2026-11-02T13:30:00+01:00"), BERLIN) == at("2026-11-02T15:00:00+01:00")
-    assert rest.over(at("2026-11-02T16:00:00+01:00"), BERLIN) == at("2026-11-02T16:00:00+01:00")
+    rest = QuietHours(time(13), time(15))
+    assert rest.earliest_delivery(at("2026-11-02T13:30:00+01:00"), BERLIN) == at("2026-11-02T15:00:00+01:00")
+    assert rest.earliest_delivery(at("2026-11-02T16:00:00+01:00"), BERLIN) == at("2026-11-02T16:00:00+01:00")
 
 
 def test_instants_are_utc() -> None:
-    assert datetime.fromtimestamp(NIGHT.over(at("2026-11-02T23:00:00+01:00"), BERLIN) / 1000, UTC).hour == 6
+    assert (
+        datetime.fromtimestamp(
+            NIGHT.earliest_delivery(at("2026-11-02T23:00:00+01:00"), BERLIN) / 1000, UTC
+        ).hour
+        == 6
+    )

@@ -14,9 +14,9 @@ from meter_bridge.notify.templates import (
     Facts,
     Figures,
     Money,
+    channel_test_message,
     digest_message,
     message,
-    trial_message,
 )
 from meter_bridge.text.languages import LANGUAGES
 
@@ -66,7 +66,7 @@ def test_what_is_not_known_is_left_out() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_tests_and_digests_can_be_made(language: str) -> None:
-    assert "Anna" in trial_message(language, "Anna").body
+    assert "Anna" in channel_test_message(language, "Anna").body
     assert "3" in digest_message(language, "House", Figures((), {"off": 3})).body
 
 

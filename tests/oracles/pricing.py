@@ -12,7 +12,7 @@ from meter_bridge.core.calendar import day_start
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued
+from meter_bridge.core.rating.period_to_date import accrued_total
 from meter_bridge.core.rating.rating import (
     TAX_KINDS,
     Charges,
@@ -199,7 +199,7 @@ def price(example: Example, *, asked: bool = False) -> Bills:
             midnight = day_start(day, version.zone)
         allocate(rating, timeline, "meter", start, end, wh)
         if asked:
-            accrued(rating, timeline)
+            accrued_total(rating, timeline)
     bills.book(close_segments(rating, timeline))
     bills.book(charge_day(rating, timeline, midnight))
     return bills

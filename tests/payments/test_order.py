@@ -15,8 +15,8 @@ from meter_bridge.payments.order import (
     PaymentCase,
     ReviewReason,
     next_step,
+    order_state,
     review_items,
-    state_of,
 )
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 
@@ -119,7 +119,7 @@ def booked(case: PaymentCase) -> int:
 )
 def test_what_was_told_comes_to(events: Sequence[ProviderEvent], amount: int, state: OrderState) -> None:
     case = heard(events)
-    assert (booked(case), state_of(case)) == (amount, state)
+    assert (booked(case), order_state(case)) == (amount, state)
 
 
 @pytest.mark.invariant(4)

@@ -26,7 +26,7 @@ UNITS = SITE.replace("prices: [2.00]", BOUGHT)
 
 async def receipt_for(flat: House, result: TopUpResult) -> Receipt:
     account = flat.app.accounts.view(LANDLORD, "flat-1")
-    found = await flat.app.ledger.explain(LANDLORD, "flat-1", result.top_up.id)
+    found = await flat.app.ledger.explain_entry(LANDLORD, "flat-1", result.top_up.id)
     return receipt.receipt_of(
         account, found.entry, "Rose Street Properties\nVAT 4123456789", taken_back=found.taken_back
     )
@@ -39,7 +39,7 @@ async def test_a_receipt_says_what_was_booked(tmp_path: Path) -> None:
         assert (made.amount, made.method, made.number) == (zar("50.00"), "cash", booked.top_up.id)
         assert made.split == booked.top_up.split
         assert made.taxes == {}
-        text = receipt.told(made, "en").decode()
+        text = receipt.printed(made, "en").decode()
         for part in ("ZAR 50.00", "Rose Street Properties", "Flat 1, Test house", "Taxes are due as"):
             assert part in text
 
@@ -55,9 +55,9 @@ async def test_taxes_within_units_are_on_the_receipt(tmp_path: Path) -> None:
 async def test_what_was_taken_back_has_a_receipt_that_says_so(tmp_path: Path) -> None:
     async with house(tmp_path) as flat:
         booked = await flat.top_up("50.00")
-        assert json.loads(receipt.told(await receipt_for(flat, booked), "en"))["void"] == ""
+        assert json.loads(receipt.printed(await receipt_for(flat, booked), "en"))["void"] == ""
         await operate(flat, Reversal(entry=booked.top_up.id, reason="wrong unit"))
-        told = json.loads(receipt.told(await receipt_for(flat, booked), "de"))
+        told = json.loads(receipt.printed(await receipt_for(flat, booked), "de"))
         assert told["void"] == "Diese Zahlung wurde inzwischen storniert: Die Quittung gilt nicht mehr."
 
 
@@ -77,7 +77,7 @@ async def test_it_is_printed_in_every_language(tmp_path: Path) -> None:
     async with house(tmp_path) as flat:
         made = await receipt_for(flat, await flat.top_up("50.00"))
     printer = Typesetter()
-    papers = [await printer.set(receipt.told(made, each), receipt.LAYOUT) for each in LANGUAGES]
+    papers = [await printer.typeset(receipt.printed(made, each), receipt.LAYOUT) for each in LANGUAGES]
     assert all(each.startswith(b"%PDF-") for each in papers)
     assert len({zlib.crc32(each) for each in papers}) == len({printable(each) for each in LANGUAGES})
     await asyncio.to_thread((tmp_path / "receipt.pdf").write_bytes, papers[0])
@@ -87,7 +87,7 @@ async def test_it_is_printed_in_every_language(tmp_path: Path) -> None:
 async def test_it_says_everything_in_every_language(tmp_path: Path, language: str) -> None:
     async with house(tmp_path) as flat:
         made = await receipt_for(flat, await flat.top_up("50.00"))
-    english, told = (json.loads(receipt.told(made, each)) for each in ("en", language))
+    english, told = (json.loads(receipt.printed(made, each)) for each in ("en", language))
     assert told["language"] == printable(language)
     same = {name for name, _ in told["facts"]} & {name for name, _ in english["facts"]}
     assert told["language"] == "en" or same <= {"Unit", "Date"}

@@ -13,7 +13,7 @@ from typing import Final
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.state.model import Account
-from meter_bridge.engine.supply.exposure import account_exposure, least_register_wh
+from meter_bridge.engine.supply.exposure import account_exposure, min_register_wh
 from meter_bridge.protocol.exposure import AccountExposure
 from meter_bridge.runtime.bridge import Running
 from tests.simulation.faults import DAY_S, HOUR_S, Fault
@@ -102,7 +102,7 @@ class Alone:
             said,
             available_credit(account),
             meter.energy_wh or 0,
-            least_register_wh(meter),
+            min_register_wh(meter),
             self._clock.true(),
             self._register_wh(truth.house),
             truth.moves,

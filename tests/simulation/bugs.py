@@ -12,13 +12,13 @@ from unittest.mock import patch
 from dashboard.pricing import amounts
 from meter_bridge.core.clock import GuardedClock
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import Split
+from meter_bridge.core.ledger.credit import TopUpSplit
 from meter_bridge.core.rating.closing import ChargesBuilder
 from meter_bridge.core.rating.rating import Line, LineKey
 from meter_bridge.core.register import register
-from meter_bridge.core.register.register import Advance, Register, RegisterReading
+from meter_bridge.core.register.register import Register, RegisterReading, RegisterStep
 from meter_bridge.core.supply import local_cutoff, relay
-from meter_bridge.core.supply.local_cutoff import Basis, CutOff
+from meter_bridge.core.supply.local_cutoff import CutOffBasis, CutOffState
 from meter_bridge.core.supply.relay import Observation, Position, Proof, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.engine.access import visibility
@@ -68,9 +68,9 @@ class Bug:
 
 
 def _unbalanced() -> Patches:
-    honest = journal.top_up
+    honest = journal.top_up_postings
 
-    def top_up(asset: str, split: Split) -> tuple[journal.Posting, ...]:
+    def top_up(asset: str, split: TopUpSplit) -> tuple[journal.Posting, ...]:
         first, *rest = honest(asset, split)
         return replace(first, amount=first.amount + 1), *rest
 
@@ -106,16 +106,16 @@ def _no_keys() -> Patches:
 def _late_readings_count() -> Patches:
     honest = register.advance
 
-    def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance:
+    def advance(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
         if reading.wh < state.watermark_wh:
-            return Advance(replace(state, watermark_wh=reading.wh))
+            return RegisterStep(replace(state, watermark_wh=reading.wh))
         return honest(state, reading, rating_w)
 
     return (patch.object(register, "advance", advance),)
 
 
 def _rounds_each_charge() -> Patches:
-    honest = ChargesBuilder.add_to
+    honest = ChargesBuilder.add_to_line
 
     def add_to(self: ChargesBuilder, version: TariffVersion, key: LineKey, each: Line, natural: int) -> int:
         amount = honest(self, version, key, each, natural)
@@ -164,7 +164,7 @@ def _believes_acknowledgements() -> Patches:
 
 
 def _trusts_the_wall_clock() -> Patches:
-    honest = EngineClock._take
+    honest = EngineClock._set_state
 
     def take(self: EngineClock, state: GuardedClock) -> None:
         honest(self, state)
@@ -183,9 +183,9 @@ def _swallows_failures() -> Patches:
 def _keeps_what_was_not_stored() -> Patches:
     async def try_recover(self: Engine) -> bool:
         session = self.session
-        await session.drained()
+        await session.drain()
         session.store.recover()
-        await session.store.commit(session.heartbeat())
+        await session.store.commit(session.heartbeat_changeset())
         session.storage_error = None
         return True
 
@@ -202,13 +202,13 @@ def _answers_web_hooks_first() -> Patches:
 
 
 def _late_failures_count() -> Patches:
-    honest = order._credit
+    honest = order._next_credit
 
     def credit(case: order.PaymentCase) -> order.NextStep | None:
         failed = any(each.kind is provider_event.ProviderEventKind.FAILED for each in case.events)
         return None if failed else honest(case)
 
-    return (patch.object(order, "_credit", credit),)
+    return (patch.object(order, "_next_credit", credit),)
 
 
 def _asks_no_provider() -> Patches:
@@ -224,8 +224,8 @@ def _sets_round_down() -> Patches:
 
 
 def _counts_on_what_is_wanted() -> Patches:
-    def wanted(cut_off: CutOff) -> int | None:
-        return cut_off.wanted_wh
+    def wanted(cut_off: CutOffState) -> int | None:
+        return cut_off.target_wh
 
     return (patch.object(local_cutoff, "sure_wh", wanted),)
 
@@ -233,7 +233,7 @@ def _counts_on_what_is_wanted() -> Patches:
 def _gives_too_much() -> Patches:
     honest = local_cutoff.cut_off_wh
 
-    def cut_off_wh(basis: Basis) -> int | None:
+    def cut_off_wh(basis: CutOffBasis) -> int | None:
         limit = honest(basis)
         return None if limit is None else limit + 5_000
 
@@ -277,7 +277,7 @@ BUGS: Sequence[Bug] = (
         "a voucher is good as often as it is typed",
         4,
         lambda: (
-            patch.object(redeem_operation, "refuse_unusable", lambda *_: None),
+            patch.object(redeem_operation, "check_usable", lambda *_: None),
             _without(ops.INSERT_REDEMPTION),
         ),
         seed=2,
@@ -288,7 +288,7 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a posting is stored without what it settled",
         5,
-        lambda: (patch.object(Transaction, "keep", lambda *_: None),),
+        lambda: (patch.object(Transaction, "save_supply", lambda *_: None),),
         faults=CRASHES,
     ),
     Bug("a late reading moves the watermark back", 5, _late_readings_count),
@@ -322,7 +322,7 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a command goes out before its decision is stored",
         10,
-        lambda: (patch.object(Transaction, "after", lambda _self, effect: effect()),),
+        lambda: (patch.object(Transaction, "after_commit", lambda _self, effect: effect()),),
     ),
     Bug(
         "what a device is to hold counts as what it holds",

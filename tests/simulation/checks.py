@@ -7,7 +7,7 @@ import json
 import sqlite3
 
 from dashboard.pricing.audit import audit
-from meter_bridge.core.rating.period_to_date import accrued
+from meter_bridge.core.rating.period_to_date import accrued_total
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
@@ -113,7 +113,7 @@ def priced(machine: Machine, truths: list[Truth]) -> Iterator[str]:
 
 def _accrued(account: Account) -> int:
     """Return what is used and not posted yet."""
-    return sum(accrued(supply.rating, supply.timeline) for supply in account.supplies)
+    return sum(accrued_total(supply.rating, supply.timeline) for supply in account.supplies)
 
 
 def canonical_hash(machine: Machine) -> str:

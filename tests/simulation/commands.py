@@ -1,6 +1,5 @@
 """Watching what the bridge tells relays, at the instant in which it does."""
 
-from meter_bridge.devices.base.driver import Family
 from tests.simulation import checks
 from tests.simulation.machine import Machine
 from tests.simulation.street import House
@@ -26,12 +25,12 @@ class CommandWatch:
         self.problems += checks.command_is_decided(self._machine, house.meter_id, position)
 
 
-def told_position(family: Family, topic: str, payload: bytes) -> str | None:
+def told_position(family: str, topic: str, payload: bytes) -> str | None:
     """Return where a message tells a relay to go, or None if it tells something else."""
-    words: dict[Family, tuple[bool, bytes, bytes]] = {
-        Family.TASMOTA: (topic.upper().endswith("/POWER1"), b"ON", b"OFF"),
-        Family.SHELLY: (b"Switch.Set" in payload, b'"on":true', b'"on":false'),
-        Family.ZIGBEE2MQTT: (topic.endswith("/set"), b'"ON"', b'"OFF"'),
+    words: dict[str, tuple[bool, bytes, bytes]] = {
+        "tasmota": (topic.upper().endswith("/POWER1"), b"ON", b"OFF"),
+        "shelly": (b"Switch.Set" in payload, b'"on":true', b'"on":false'),
+        "zigbee2mqtt": (topic.endswith("/set"), b'"ON"', b'"OFF"'),
     }
     meant, closed, opened = words[family]
     if not meant:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import random
 from typing import Final
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state import supply_document
@@ -47,7 +46,7 @@ class Counters:
         elif fault.kind == "counter jump":
             self._move(truth, lambda: truth.house.meter.raise_register(JUMP_WH), told=False)
         else:
-            told = fault.kind == "counter told" and truth.house.meter.family is Family.TASMOTA
+            told = fault.kind == "counter told" and truth.house.meter.family == "tasmota"
             self._move(truth, lambda: truth.house.meter.reset_register(with_witness=told), told=told)
 
     def _move(self, truth: Truth, move: Callable[[], None], *, told: bool) -> None:
@@ -61,7 +60,7 @@ class Counters:
         """Return what is on disk of the energy charged."""
         with closing(connect_read_only(self._machine.disk.database)) as connection:
             rows = connection.execute("SELECT document FROM supply_status").fetchall()
-        charged = {meter_id: wh for (row,) in rows for meter_id, wh, _ in supply_document.energy(row)}
+        charged = {meter_id: wh for (row,) in rows for meter_id, wh, _ in supply_document.stored_energy(row)}
         return charged.get(truth.house.meter_id, 0)
 
     async def _replace(self, truth: Truth, fault: Fault) -> None:

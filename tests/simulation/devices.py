@@ -6,7 +6,7 @@ from typing import Final
 
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators.physics import ConstantLoad
-from meter_bridge.devices.simulators.zigbee2mqtt import Zigbee2MqttMeter, gateway_greeting
+from meter_bridge.devices.zigbee2mqtt.simulator import Zigbee2MqttMeter
 from tests.simulation.broker import Broker
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import WallClock
@@ -49,7 +49,7 @@ class Devices:
         """Let every meter, and the gateway, say who they are."""
         zigbee = [each.meter for each in self._houses.values() if isinstance(each.meter, Zigbee2MqttMeter)]
         if zigbee:
-            self._broker.publish(gateway_greeting(zigbee))
+            self._broker.publish(Zigbee2MqttMeter.gateway_greeting(zigbee))
         for house in self._houses.values():
             self.step(house)
             self._send(house, house.meter.come_online())

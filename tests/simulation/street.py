@@ -7,10 +7,10 @@ from itertools import cycle
 import random
 from typing import Final
 
-from meter_bridge.devices.base.driver import Family
-from meter_bridge.devices.simulators.catalogue import METERS, simulated_meter
+from meter_bridge.devices.registry import families
+from meter_bridge.devices.simulators.catalogue import simulated_meter
 from meter_bridge.devices.simulators.meter import SimulatedMeter
-from meter_bridge.devices.simulators.tasmota import TasmotaMeter
+from meter_bridge.devices.tasmota.simulator import TasmotaMeter
 
 CENT: Final = 10_000
 """Steps of an amount in a cent of rand."""
@@ -104,17 +104,17 @@ class House:
         wh = self.meter.physics.register_wh
         if isinstance(self.meter, TasmotaMeter):
             return int(Decimal(str(self.meter.total_kwh())) * 1000)
-        return wh // 10 * 10 if self.meter.family is Family.ZIGBEE2MQTT else wh
+        return wh // 10 * 10 if self.meter.family == "zigbee2mqtt" else wh
 
 
 def build_street(seed: int, meters: int, start_ms: int) -> list[House]:
     """Return the houses of a seed; every family and tariff is among them where there are enough."""
     chance = random.Random(f"{seed}/street")
-    families = cycle(sorted(METERS))
+    kinds_of_meter = cycle(sorted(families()))
     tariffs, kinds = cycle(chance.sample(list(Tariff), len(Tariff))), cycle(Kind)
     houses = []
     for number in range(1, meters + 1):
-        family, interval = next(families), chance.choice(INTERVALS_S)
+        family, interval = next(kinds_of_meter), chance.choice(INTERVALS_S)
         meter = simulated_meter(
             f"house{number}",
             family,
@@ -134,7 +134,7 @@ def _let_cut(houses: list[House], chance: random.Random) -> None:
     """Let the devices that can cut by themselves do so in some streets."""
     if chance.random() < CUTTING:
         for house in houses:
-            house.cuts = house.meter.family is Family.TASMOTA
+            house.cuts = house.meter.family == "tasmota"
 
 
 def site_file(houses: list[House]) -> str:

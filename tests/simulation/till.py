@@ -14,7 +14,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.order import Order
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.generic_webhook import WebhookProvider
-from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError, Started
+from meter_bridge.payments.providers.provider import Checkout, Provider, ProviderDownError, ReturnLinks
 from meter_bridge.payments.providers.signature import HEADER, TOLERANCE_S, sign
 from meter_bridge.payments.settings_file import FILE_NAME
 from meter_bridge.protocol.messages import ErrorCode, Role
@@ -107,13 +107,13 @@ class AskedTill(WebhookProvider):
     till: Till = field(kw_only=True, repr=False)
 
     @override
-    async def start(self, order: Order, links: Links | None) -> Started:
+    async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
         await self.till.answers()
         handle = order.id if self.till.may_be_asked(order.id) else None
-        return Started(f"https://till.example.org/?order={order.id}", None, handle)
+        return Checkout(f"https://till.example.org/?order={order.id}", None, handle)
 
     @override
-    async def ask(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
+    async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
         await self.till.answers()
         return self.till.told.get(handle, ())
 
@@ -286,7 +286,7 @@ class Till:
         parts = self._machine.parts
         if parts is None:
             return None
-        age_s = parts.engine.session.clock.believed() // 1000 - signed_s
+        age_s = parts.engine.session.clock.believed_wall() // 1000 - signed_s
         if self._knocked is not None and not self._knocked.done():
             self._knocked.set_result(None)
         try:

@@ -267,7 +267,7 @@ class World:
             return
         self.problems += checks.relays(engine, self.truths)
         # A clock that was ahead had been believed: days begin before the true ones until it has caught up.
-        now_ms = engine.session.clock.now() if engine.session.clock.ahead() else self.clock.true()
+        now_ms = engine.session.clock.now() if engine.session.clock.ahead_ms() else self.clock.true()
         self.problems += checks.accounts(engine, self.truths, self.begin_ms, now_ms)
         self.problems += checks.stored(self.machine, self.truths)
         # After the books, since the bridge asks the till where somebody looks at an order.

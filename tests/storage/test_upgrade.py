@@ -20,7 +20,7 @@ from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.tariff.tariff import Timeline
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.state.model import Account, Meter, Supply
-from meter_bridge.engine.state.supply_document import decode_into, encode, energy
+from meter_bridge.engine.state.supply_document import decode_into, encode, stored_energy
 from meter_bridge.protocol.messages import SupplyAction
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import StorageError
@@ -117,7 +117,7 @@ def test_a_stored_supply_is_read_and_stored_as_it_was(document: bytes) -> None:
     supply.meters = [Meter(each, cast("MeterPlan", None), supply) for each in meters]
     decode_into(supply, document)
     assert encode(supply) == document
-    assert [meter_id for meter_id, _, _ in energy(document)] == meters
+    assert [meter_id for meter_id, _, _ in stored_energy(document)] == meters
 
 
 @pytest.mark.sqlite("of a file; a server has the same check")

@@ -14,7 +14,7 @@ from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import AccessView, NotificationSettings
 from meter_bridge.protocol.requests import MoveIn, MoveOut
 from meter_bridge.tenant_page import session
-from meter_bridge.tenant_page.access import simple
+from meter_bridge.tenant_page.access import normalized
 from tests.engine.harness import HOUR, LANDLORD, NOON, SITE, House, VirtualTime, house, opened, operate
 
 TWO = SITE + SITE[SITE.index("      flat-1:") :].replace("flat-1", "flat-2").replace("Flat 1", "Flat 2")
@@ -28,7 +28,7 @@ async def street(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def card(street: House, account: str = "flat-1") -> AccessView:
-    made = await street.app.page.access.make(LANDLORD, account)
+    made = await street.app.page.access.create_access(LANDLORD, account)
     await street.settle()
     return made
 
@@ -170,7 +170,7 @@ async def test_a_new_card_ends_the_old_one_and_every_session_that_began_with_it(
     assert street.app.page.access.actor_of(cookie) is None
     assert (await refusal(street, "flat-1", old.code)).code is ErrorCode.NOT_AUTHENTICATED
     await street.app.page.access.sign_in("flat-1", new.code, PEER)
-    await street.app.page.access.revoke(LANDLORD, "flat-1")
+    await street.app.page.access.revoke_access(LANDLORD, "flat-1")
     await street.settle()
     assert (await refusal(street, "flat-1", new.code)).code is ErrorCode.NOT_AUTHENTICATED
 
@@ -217,12 +217,12 @@ async def test_a_session_ends_by_itself(street: House) -> None:
 @settings(max_examples=200)
 def test_a_cookie_with_one_changed_sign_is_none(at: int, sign: str) -> None:
     key = SecretKey(b"k" * 32)
-    cookie = session.compose(key, "0123456789ab", NOON)
-    assert session.access_of(key, cookie, NOON) == "0123456789ab"
+    cookie = session.make_cookie(key, "0123456789ab", NOON)
+    assert session.access_id_of_cookie(key, cookie, NOON) == "0123456789ab"
     at %= len(cookie)
     changed = cookie[:at] + sign + cookie[at + 1 :]
-    assert changed == cookie or session.access_of(key, changed, NOON) is None
-    assert session.access_of(SecretKey(b"o" * 32), cookie, NOON) is None
+    assert changed == cookie or session.access_id_of_cookie(key, changed, NOON) is None
+    assert session.access_id_of_cookie(SecretKey(b"o" * 32), cookie, NOON) is None
 
 
 async def test_many_at_once_come_in(street: House) -> None:
@@ -234,5 +234,5 @@ async def test_many_at_once_come_in(street: House) -> None:
 
 
 def test_what_is_typed_is_read_in_every_script_and_form() -> None:
-    assert simple("  FLAT – 1_a ") == "flat1a"
-    assert simple("Zimmer №\N{FULLWIDTH DIGIT THREE}") == simple("zimmer no3")
+    assert normalized("  FLAT – 1_a ") == "flat1a"
+    assert normalized("Zimmer №\N{FULLWIDTH DIGIT THREE}") == normalized("zimmer no3")

@@ -6,11 +6,11 @@ import re
 import pytest
 
 from meter_bridge.payments.order import OrderState
-from meter_bridge.tenant_page.files import FOLDER, Files
-from meter_bridge.tenant_page.page_texts import words
+from meter_bridge.tenant_page.files import FOLDER, PageFiles
+from meter_bridge.tenant_page.page_texts import code_label
 from meter_bridge.text.languages import LANGUAGES
 
-ENGLISH: dict[str, str | list[str]] = json.loads(words("en"))
+ENGLISH: dict[str, str | list[str]] = json.loads(code_label("en"))
 SCRIPTS = {each.name: each.read_text() for each in FOLDER.glob("*.js")}
 
 
@@ -23,7 +23,7 @@ def test_the_page_offers_the_languages_that_it_has_words_for() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_language_says_everything(language: str) -> None:
-    texts: dict[str, str | list[str]] = json.loads(words(language))
+    texts: dict[str, str | list[str]] = json.loads(code_label(language))
     assert texts.keys() == ENGLISH.keys()
     assert {key for key, text in texts.items() if isinstance(text, list)} == {
         "lasts.hours",
@@ -33,7 +33,7 @@ def test_a_language_says_everything(language: str) -> None:
     assert all(
         text.strip() for each in texts.values() for text in ([each] if isinstance(each, str) else each)
     )
-    assert json.loads(Files().find(f"words.{language}.json").content) == texts
+    assert json.loads(PageFiles().find(f"words.{language}.json").content) == texts
 
 
 def test_whatever_the_page_says_has_words() -> None:

@@ -78,7 +78,7 @@ def _token(headers: list[str]) -> str:
 
 
 def _wrong_token(request: web.Request) -> RequestRefused:
-    if request.app[THROTTLE].wrong_token(request.remote or "local"):
+    if request.app[THROTTLE].count_wrong_token(request.remote or "local"):
         return RequestRefused(
             ErrorCode.TOO_MANY_REQUESTS,
             "too many wrong tokens were sent from this address",

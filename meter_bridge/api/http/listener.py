@@ -10,7 +10,7 @@ from ipaddress import ip_address
 import socket
 from typing import Final, override
 
-from meter_bridge.engine.access.throttle import peer_of
+from meter_bridge.engine.access.throttle import peer_key
 
 MAX_CONNECTIONS: Final = 512
 """Twice the WebSockets, and half of the descriptors that a process has by default."""
@@ -35,16 +35,16 @@ class ConnectionLimit:
     def admit(self, peer: str) -> bool:
         """Count a connection; False where there are too many, and then it is not counted."""
         from_afar = not ip_address(peer).is_loopback
-        if len(self) >= self._most or (from_afar and self._open[peer_of(peer)] >= self._most_of_one):
+        if len(self) >= self._most or (from_afar and self._open[peer_key(peer)] >= self._most_of_one):
             return False
-        self._open[peer_of(peer)] += 1
+        self._open[peer_key(peer)] += 1
         return True
 
     def leave(self, peer: str) -> None:
         """Forget a connection."""
-        self._open[peer_of(peer)] -= 1
-        if not self._open[peer_of(peer)]:
-            del self._open[peer_of(peer)]
+        self._open[peer_key(peer)] -= 1
+        if not self._open[peer_key(peer)]:
+            del self._open[peer_key(peer)]
 
 
 class CountedSocket(socket.socket):

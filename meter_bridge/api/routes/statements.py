@@ -10,8 +10,8 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.engine.statement.document import as_pdf
-from meter_bridge.engine.statement.period import FORMS
-from meter_bridge.engine.statement.spreadsheet import as_csv
+from meter_bridge.engine.statement.period import ACCEPTED_FORMS
+from meter_bridge.engine.statement.spreadsheet import statement_csv
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import LANGUAGE, TEXT
@@ -38,7 +38,7 @@ class StatementQuery(
     begin: (
         Annotated[
             str,
-            msgspec.Meta(max_length=40, pattern=TEXT, description=f"Start of the period: {FORMS}."),
+            msgspec.Meta(max_length=40, pattern=TEXT, description=f"Start of the period: {ACCEPTED_FORMS}."),
         ]
         | None
     ) = None
@@ -48,7 +48,9 @@ class StatementQuery(
             msgspec.Meta(
                 max_length=40,
                 pattern=TEXT,
-                description=f"End of the period: {FORMS}; a day or month is included, an instant is not.",
+                description=(
+                    f"End of the period: {ACCEPTED_FORMS}; a day or month is included, an instant is not."
+                ),
             ),
         ]
         | None
@@ -75,7 +77,7 @@ async def _written(call: Call, statement: Statement, query: StatementQuery) -> t
     """Return the content type and the content of a statement's file."""
     if query.format is Format.PDF:
         return PDF, await as_pdf(statement, call.request.app[TYPESETTER], query.language)
-    return f"{CSV}; charset=utf-8", as_csv(statement)
+    return f"{CSV}; charset=utf-8", statement_csv(statement)
 
 
 @endpoint(
@@ -117,7 +119,9 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
 async def explain_entry(call: Call) -> Reply:
     """Return a ledger entry with everything that it was calculated from, down to the readings."""
     account = account_in_reach(call)
-    return Reply(await call.app.ledger.explain(call.actor, account.id, call.request.match_info["entry_id"]))
+    return Reply(
+        await call.app.ledger.explain_entry(call.actor, account.id, call.request.match_info["entry_id"])
+    )
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_statement, explain_entry)

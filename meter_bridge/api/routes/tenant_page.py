@@ -11,15 +11,15 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, PUBLIC
 from meter_bridge.api.http.scope_check import account_in_reach
 from meter_bridge.api.http.server_address import is_loopback
-from meter_bridge.engine.ledger.amounts import amount_in
+from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
 from meter_bridge.tenant_page import session
-from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, Files, answer_with
+from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, PageFiles, file_response
 
-FILES: Final = web.AppKey("files of the tenant's page", Files)
+FILES: Final = web.AppKey("files of the tenant's page", PageFiles)
 SESSION_S: Final = session.DAYS * 86_400
 _Typed = Annotated[str, msgspec.Meta(max_length=100, pattern=TEXT)]
 
@@ -129,7 +129,7 @@ def _peer(request: web.Request) -> str | None:
 async def make_access(call: Call) -> Reply:
     """Create a customer's code and link, which replace earlier ones; they are shown only once."""
     account = account_in_reach(call)
-    return Reply(await call.app.page.access.make(call.actor, account.id), HTTPStatus.CREATED)
+    return Reply(await call.app.page.access.create_access(call.actor, account.id), HTTPStatus.CREATED)
 
 
 @endpoint(
@@ -143,7 +143,7 @@ async def make_access(call: Call) -> Reply:
 async def revoke_access(call: Call) -> Reply:
     """Revoke a customer's access to the page, on every device."""
     account = account_in_reach(call)
-    await call.app.page.access.revoke(call.actor, account.id)
+    await call.app.page.access.revoke_access(call.actor, account.id)
     return Reply(None, HTTPStatus.NO_CONTENT)
 
 
@@ -177,7 +177,9 @@ async def set_notification_settings(call: Call) -> Reply:
     body = await call.body(WantedSettings)
     text = body.low_credit
     low_credit = (
-        None if text is None else amount_in(account.currency, text, "low_credit", or_else=", or leave it out")
+        None
+        if text is None
+        else parse_request_amount(account.currency, text, "low_credit", or_else=", or leave it out")
     )
     wanted = NotificationSettings(**msgspec.structs.asdict(body) | {"low_credit": low_credit})
     return Reply(await call.app.page.set_notification_settings(call.actor, account.id, wanted))
@@ -193,7 +195,7 @@ async def lead_to_page(call: Call) -> web.StreamResponse:
 @endpoint("GET", "/my/", rights=PUBLIC, answer="text/html", any_query=True)
 async def get_page(call: Call) -> web.StreamResponse:
     """Return the tenant's page."""
-    return answer_with(call.request, call.request.app[FILES].find(INDEX))
+    return file_response(call.request, call.request.app[FILES].find(INDEX))
 
 
 @endpoint(
@@ -207,7 +209,7 @@ async def get_page(call: Call) -> web.StreamResponse:
 )
 async def get_page_file(call: Call) -> web.StreamResponse:
     """Return a file of the tenant's page, or the page at one of its own addresses."""
-    return answer_with(call.request, await call.request.app[FILES].load(call.request.match_info["file"]))
+    return file_response(call.request, await call.request.app[FILES].load(call.request.match_info["file"]))
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (

@@ -101,12 +101,12 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     """Return the receipt of a top-up, however it was paid."""
     account = account_in_reach(call)
     query = call.query(ReceiptQuery)
-    found = await call.app.ledger.explain(call.actor, account.id, call.request.match_info["entry_id"])
+    found = await call.app.ledger.explain_entry(call.actor, account.id, call.request.match_info["entry_id"])
     made = receipt.receipt_of(account, found.entry, call.app.payments.issuer, taken_back=found.taken_back)
     if query.format == "json":
         return Reply(made)
-    told = await asyncio.to_thread(receipt.told, made, query.language)
-    content = await call.request.app[TYPESETTER].set(told, receipt.LAYOUT)
+    told = await asyncio.to_thread(receipt.printed, made, query.language)
+    content = await call.request.app[TYPESETTER].typeset(told, receipt.LAYOUT)
     name = f"receipt-{account.id}-{made.number}.pdf"
     headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=content, headers=headers)

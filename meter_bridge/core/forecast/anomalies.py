@@ -11,12 +11,12 @@ from typing import Final
 
 from meter_bridge.core.forecast.consumption_model import MEAN_DAYS, WEEK, Uses
 
-LEAST_WH: Final = 500
+MIN_COMPARED_WH: Final = 500
 """Use per day below which nothing is compared: a fridge alone is more."""
 IDLE_WH: Final = 20
 """Use per day that a meter and its wiring may have by themselves."""
 IDLE_DAYS: Final = 2
-LEAST_KNOWN: Final = (5, 21)
+MIN_KNOWN_DAYS: Final = (5, 21)
 """Known days of the week, and of the four weeks before, without which nothing is said."""
 LOW_PERCENT: Final = (50, 65)
 """Of the past: below the first a finding opens, above the second it closes."""
@@ -26,7 +26,7 @@ MISSING_PERCENT: Final = (10, 8)
 
 Wiring and meters lose 2 to 5 %; lights and pumps of the house belong to a unit of their own.
 """
-LEAST_SIMILAR: Final = 6
+MIN_SIMILAR_UNITS: Final = 6
 """Units without which there is nobody to compare with."""
 _MODIFIED_Z: Final = (6745, 35_000)
 """Iglewicz and Hoaglin (1993): 0.6745 x distance / median distance above 3.5 is an outlier."""
@@ -46,31 +46,31 @@ class Anomaly:
         return 100 * self.now_wh // max(self.usual_wh, 1)
 
 
-def _middle(values: Sequence[int]) -> int:
+def _median(values: Sequence[int]) -> int:
     """Return the median; of an even number of values the higher of both in the middle."""
     return sorted(values)[len(values) // 2]
 
 
-def week_of(uses: Uses) -> int | None:
+def weekly_mean(uses: Uses) -> int | None:
     """Return the mean use per day of the last week, None where too little of it is known."""
     known = [use for use in uses[-WEEK:] if use is not None]
-    return sum(known) // len(known) if len(known) >= LEAST_KNOWN[0] else None
+    return sum(known) // len(known) if len(known) >= MIN_KNOWN_DAYS[0] else None
 
 
-def against_own_past(uses: Uses, *, present: bool = False) -> Anomaly | None:
+def compare_with_own_past(uses: Uses, *, present: bool = False) -> Anomaly | None:
     """Return how the last week differs from the four weeks before, None where it does not.
 
     A finding that is ``present`` stays until the week is clearly usual again.
     """
-    week = week_of(uses)
+    week = weekly_mean(uses)
     before = [use for use in uses[-WEEK - MEAN_DAYS : -WEEK] if use is not None]
-    if week is None or len(before) < LEAST_KNOWN[1]:
+    if week is None or len(before) < MIN_KNOWN_DAYS[1]:
         return None
-    finding = Anomaly(week, _middle(before))
-    if finding.usual_wh < LEAST_WH:
+    anomaly = Anomaly(week, _median(before))
+    if anomaly.usual_wh < MIN_COMPARED_WH:
         return None
     low, high = LOW_PERCENT[present], HIGH_PERCENT[present]
-    return finding if finding.percent < low or finding.percent > high else None
+    return anomaly if anomaly.percent < low or anomaly.percent > high else None
 
 
 def idle_days(uses: Uses) -> int:
@@ -81,32 +81,32 @@ def idle_days(uses: Uses) -> int:
             break
         days += 1
     before = [use for use in uses[-days - MEAN_DAYS : len(uses) - days] if use is not None]
-    used = len(before) >= WEEK and _middle(before) >= LEAST_WH
+    used = len(before) >= WEEK and _median(before) >= MIN_COMPARED_WH
     return days if used and days >= IDLE_DAYS else 0
 
 
-def against_similar(weeks: Mapping[str, int]) -> dict[str, Anomaly]:
+def compare_with_similar(weeks: Mapping[str, int]) -> dict[str, Anomaly]:
     """Return the units whose week stands out among similar ones; by any key, mean Wh per day."""
     values = list(weeks.values())
-    if len(values) < LEAST_SIMILAR:
+    if len(values) < MIN_SIMILAR_UNITS:
         return {}
-    usual = _middle(values)
-    spread = _middle([abs(value - usual) for value in values])
+    usual = _median(values)
+    spread = _median([abs(value - usual) for value in values])
     return {
         unit: Anomaly(week, usual)
         for unit, week in weeks.items()
-        if usual >= LEAST_WH and _stands_out(week, usual, spread)
+        if usual >= MIN_COMPARED_WH and _is_outlier(week, usual, spread)
     }
 
 
-def _stands_out(week: int, usual: int, spread: int) -> bool:
+def _is_outlier(week: int, usual: int, spread: int) -> bool:
     """Say whether a week is far off in the spread of the others, and by much."""
     far = _MODIFIED_Z[0] * abs(week - usual) > _MODIFIED_Z[1] * spread
     low, high = SIMILAR_PERCENT
     return far and not low * usual <= 100 * week <= high * usual
 
 
-def unaccounted(building_wh: int, units_wh: int, *, present: bool = False) -> Anomaly | None:
+def unaccounted_energy(building_wh: int, units_wh: int, *, present: bool = False) -> Anomaly | None:
     """Return what a building's meter measured and its units did not; None within the usual losses.
 
     ``usual_wh`` of the finding is the building's energy. A finding that is ``present`` stays until losses are
@@ -114,12 +114,12 @@ def unaccounted(building_wh: int, units_wh: int, *, present: bool = False) -> An
     """
     missing = building_wh - units_wh
     most = MISSING_PERCENT[present]
-    if building_wh < LEAST_WH or 100 * missing <= most * building_wh:
+    if building_wh < MIN_COMPARED_WH or 100 * missing <= most * building_wh:
         return None
     return Anomaly(missing, building_wh)
 
 
-def ranked(anomalies: Mapping[str, Anomaly]) -> Sequence[str]:
+def rank_anomalies(anomalies: Mapping[str, Anomaly]) -> Sequence[str]:
     """Return the units, the one that differs by the largest factor first."""
 
     def factor(unit: str) -> int:

@@ -15,18 +15,20 @@ WEEK: Final = 7
 MEMORY_DAYS: Final = 120
 """Days from which a habit is learned; older ones are forgotten."""
 MEAN_DAYS: Final = 28
-LEAST_DAYS: Final = 3
+MIN_KNOWN_DAYS: Final = 3
 """Known days of the last four weeks below which nothing is foretold."""
-_KEEP: Final = (85, 100)
+_DECAY_PER_DAY: Final = (85, 100)
 """Weight of a day in the recent mean, against that of the day after it."""
-_FADE: Final = (867, 1000)
+_DECAY: Final = (867, 1000)
 """What is left of recent - mean after each day: exp(-1/7)."""
-_ECHO: Final = (1, 5)
+_CARRY_OVER: Final = (1, 5)
 """Part of what the last day was above the recent mean that the next day repeats; half of it each day on."""
-_SHRINK_DAYS: Final = 8
+_SHRINKAGE_DAYS: Final = 8
 """Days of an even week with which each weekday's own days are mixed."""
 _WEIGHTS: Final = tuple(
-    PPM * _KEEP[0] ** age // _KEEP[1] ** age for age in range(MEMORY_DAYS) if PPM * 85**age >= 100**age
+    PPM * _DECAY_PER_DAY[0] ** age // _DECAY_PER_DAY[1] ** age
+    for age in range(MEMORY_DAYS)
+    if PPM * 85**age >= 100**age
 )
 
 type Uses = Sequence[int | None]
@@ -36,57 +38,61 @@ type Uses = Sequence[int | None]
 class History(NamedTuple):
     """The days of a supply up to a local day, which is the newest."""
 
-    last: date
+    last_day: date
     uses: Uses
 
     def before(self, days: int) -> History:
         """Return the history as it was some days ago."""
-        return History(self.last - timedelta(days=days), self.uses[: len(self.uses) - days])
+        return History(self.last_day - timedelta(days=days), self.uses[: len(self.uses) - days])
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumptionModel:
     """What was learned; energy in mWh per day of an even week."""
 
-    last: date
+    last_day: date
     """Last day from which it was learned."""
-    recent: int
+    recent_mean: int
     mean: int
-    echo: int
+    carry_over: int
     """How much the last day was above the recent mean; 0 where it is not known."""
     weekdays: tuple[int, ...]
     """Factor of each weekday, Monday first, in parts per million."""
 
-    def days(self) -> Iterator[int]:
+    def daily_forecast(self) -> Iterator[int]:
         """Yield the mWh of each day after the last one, without end."""
-        fading, echo, weekday = self.recent - self.mean, self.echo * _ECHO[0] // _ECHO[1], self.last.weekday()
+        fading, echo, weekday = (
+            self.recent_mean - self.mean,
+            self.carry_over * _CARRY_OVER[0] // _CARRY_OVER[1],
+            self.last_day.weekday(),
+        )
         while True:
             weekday = (weekday + 1) % WEEK
-            fading = fading * _FADE[0] // _FADE[1]
+            fading = fading * _DECAY[0] // _DECAY[1]
             yield max((self.mean + fading + echo) * self.weekdays[weekday] // PPM, 0)
             echo //= 2
 
 
 def fit(history: History) -> ConsumptionModel | None:
     """Return the habit of a supply, None while too few days of the last four weeks are known."""
-    last, uses = history.last, history.uses[-MEMORY_DAYS:]
-    if sum(use is not None for use in uses[-MEAN_DAYS:]) < LEAST_DAYS:
+    last, uses = history.last_day, history.uses[-MEMORY_DAYS:]
+    if sum(use is not None for use in uses[-MEAN_DAYS:]) < MIN_KNOWN_DAYS:
         return None
-    weekdays = _weekdays(last, uses)
+    weekdays = _weekday_factors(last, uses)
     first = last.weekday() + 1 - len(uses)
-    even = [
-        None if use is None else use * 1000 * PPM // max(weekdays[(first + place) % WEEK], 1)
-        for place, use in enumerate(uses)
+    deseasonalised = [
+        None if use is None else use * 1000 * PPM // max(weekdays[(first + position) % WEEK], 1)
+        for position, use in enumerate(uses)
     ]
-    month = [use for use in even[-MEAN_DAYS:] if use is not None]
-    recent = _recent(even)
-    newest = even[-1]
+    month = [use for use in deseasonalised[-MEAN_DAYS:] if use is not None]
+    recent = _recent_mean(deseasonalised)
+    newest = deseasonalised[-1]
     return ConsumptionModel(
         last, recent, sum(month) // len(month), 0 if newest is None else newest - recent, weekdays
     )
 
 
-def _recent(even: Uses) -> int:
+def _recent_mean(even: Uses) -> int:
     """Return the mean in which newer days count more."""
     total = weights = 0
     for weight, use in zip(_WEIGHTS, reversed(even), strict=False):
@@ -95,7 +101,7 @@ def _recent(even: Uses) -> int:
     return total // weights if weights else 0
 
 
-def _weekdays(last: date, uses: Uses) -> tuple[int, ...]:
+def _weekday_factors(last: date, uses: Uses) -> tuple[int, ...]:
     """Return what each weekday uses against the mean of all days, with a mean of one."""
     sums, counts = [0] * WEEK, [0] * WEEK
     first = last.weekday() + 1 - len(uses)
@@ -108,7 +114,7 @@ def _weekdays(last: date, uses: Uses) -> tuple[int, ...]:
         return (PPM,) * WEEK
     # (own sum + shrink days of the mean) / (own days + shrink days) / mean
     raw = [
-        PPM * (own * days + _SHRINK_DAYS * total) // ((count + _SHRINK_DAYS) * total)
+        PPM * (own * days + _SHRINKAGE_DAYS * total) // ((count + _SHRINKAGE_DAYS) * total)
         for own, count in zip(sums, counts, strict=True)
     ]
     return tuple(each * PPM * WEEK // sum(raw) for each in raw)

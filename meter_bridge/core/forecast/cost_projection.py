@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_end, day_start, local_day
 from meter_bridge.core.forecast.consumption_model import ConsumptionModel
-from meter_bridge.core.forecast.prediction_interval import MOST_DAYS, PredictionInterval
+from meter_bridge.core.forecast.prediction_interval import MAX_FORECAST_DAYS, PredictionInterval
 from meter_bridge.core.ledger.debt import Debt, next_due
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued
+from meter_bridge.core.rating.period_to_date import accrued_total
 from meter_bridge.core.rating.rating import EnergySpan, Line, Lot, Rating, rate_energy
 from meter_bridge.core.tariff.tariff import BlockBasis, Timeline
 
-_PROJECTED: Final = "foretold"
+_PROJECTED: Final = "projected"
 """Name of the meter that will use the energy."""
 MWH_PER_WH: Final = 1000
 
@@ -41,7 +41,7 @@ class CostProjection:
     """In order; the first is the instant itself."""
     in_units: bool = False
 
-    def spent(self, at: int) -> int:
+    def spent_by(self, at: int) -> int:
         """Return what will have been spent by an instant; beyond the end no more is known."""
         place = bisect_right(self.points, at, key=lambda point: point.at)
         if place in (0, len(self.points)):
@@ -50,7 +50,7 @@ class CostProjection:
         part = (after.spent - before.spent) * (at - before.at) // (after.at - before.at)
         return before.spent + part
 
-    def reached(self, spent: int) -> int | None:
+    def time_of(self, spent: int) -> int | None:
         """Return the first instant by which so much will have been spent; None beyond the end."""
         place = bisect_left(self.points, spent, key=lambda point: point.spent)
         if place == len(self.points):
@@ -65,7 +65,7 @@ class ForecastRun:
     """What was foretold of a supply, and from what."""
 
     made_at: int
-    last: date
+    last_day: date
     """Newest day that it was learned from."""
     timeline: Timeline
     debts: tuple[Debt, ...]
@@ -79,25 +79,25 @@ def depletion_at(projections: Sequence[CostProjection], left: int, now: int) -> 
     """Return when what is left now will be spent by all of them together; None if not in their time."""
     if len(projections) == 1:
         (only,) = projections
-        reached = only.reached(only.spent(now) + left)
+        reached = only.time_of(only.spent_by(now) + left)
         return None if reached is None else max(reached, now)
-    base = sum(outlook.spent(now) for outlook in projections)
+    base = sum(outlook.spent_by(now) for outlook in projections)
     last, known = now, base
     for at in sorted({point.at for outlook in projections for point in outlook.points if point.at > now}):
-        upto = sum(_just_before(outlook, at) for outlook in projections)
-        if upto - base >= left:
-            missing, rise = left - (known - base), upto - known
+        spent_before = sum(_spent_just_before(outlook, at) for outlook in projections)
+        if spent_before - base >= left:
+            missing, rise = left - (known - base), spent_before - known
             return last + (at - last) * max(missing, 0) // rise if rise > 0 else last
-        known = sum(outlook.spent(at) for outlook in projections)
+        known = sum(outlook.spent_by(at) for outlook in projections)
         if known - base >= left:
             return at
         last = at
     return None
 
 
-def _just_before(projection: CostProjection, at: int) -> int:
+def _spent_just_before(projection: CostProjection, at: int) -> int:
     """Return what will have been spent by an instant, without what that instant itself makes due."""
-    return next((point.spent for point in projection.points if point.at == at), projection.spent(at))
+    return next((point.spent for point in projection.points if point.at == at), projection.spent_by(at))
 
 
 def sells_units(timeline: Timeline, at: int) -> bool:
@@ -111,19 +111,21 @@ def projected_points(rating: Rating, timeline: Timeline, model: ConsumptionModel
     The rating is copied at once: what happens to it meanwhile changes nothing.
     """
     version, in_units = timeline.at(at), sells_units(timeline, at)
-    run = _Run(_copy(rating), timeline)
-    run.spent = -accrued(run.rating, timeline)
+    run = _ProjectionRun(_copy(rating), timeline)
+    run.spent = -accrued_total(run.rating, timeline)
     return _projected_points(
-        run, _days(model, local_day(at, version.zone), version.zone, at), at, in_units=in_units
+        run, _remaining_days(model, local_day(at, version.zone), version.zone, at), at, in_units=in_units
     )
 
 
-def _projected_points(run: _Run, days: Iterator[EnergySpan], at: int, *, in_units: bool) -> Iterator[Point]:
+def _projected_points(
+    run: _ProjectionRun, days: Iterator[EnergySpan], at: int, *, in_units: bool
+) -> Iterator[Point]:
     """Yield the points of ``projected_points``."""
     yield Point(at, 0)
     used = 0
     for use in days:
-        run.use(use)
+        run.add_energy(use)
         used += use.wh
         spent = used if in_units else run.value
         yield Point(use.end, spent)
@@ -132,7 +134,7 @@ def _projected_points(run: _Run, days: Iterator[EnergySpan], at: int, *, in_unit
             yield Point(use.end, run.value)
 
 
-def with_debts(projection: CostProjection, debts: Iterable[Debt], zone: ZoneInfo) -> CostProjection:
+def add_debt_recovery(projection: CostProjection, debts: Iterable[Debt], zone: ZoneInfo) -> CostProjection:
     """Return an outlook that also spends what debts recover by time."""
     due: list[Point] = []
     begin, end = projection.points[0].at, projection.points[-1].at
@@ -147,10 +149,10 @@ def with_debts(projection: CostProjection, debts: Iterable[Debt], zone: ZoneInfo
 
 def _add_due_amounts(projection: CostProjection, due: Sequence[Point]) -> CostProjection:
     """Return an outlook with amounts that fall due at instants."""
-    marks = {each.at: Point(each.at, projection.spent(each.at)) for each in due}
+    due_points = {each.at: Point(each.at, projection.spent_by(each.at)) for each in due}
     points: list[Point] = []
     for point, falls_due in sorted(
-        [(point, False) for point in projection.points] + [(mark, True) for mark in marks.values()]
+        [(point, False) for point in projection.points] + [(mark, True) for mark in due_points.values()]
     ):
         before = point.spent + sum(each.spent for each in due if each.at < point.at)
         points.append(Point(point.at, before))
@@ -159,10 +161,10 @@ def _add_due_amounts(projection: CostProjection, due: Sequence[Point]) -> CostPr
     return replace(projection, points=tuple(points))
 
 
-def _days(model: ConsumptionModel, today: date, zone: ZoneInfo, at: int) -> Iterator[EnergySpan]:
+def _remaining_days(model: ConsumptionModel, today: date, zone: ZoneInfo, at: int) -> Iterator[EnergySpan]:
     """Yield the part of each day that is to come, with its energy."""
-    day = model.last
-    for _, use in zip(range(MOST_DAYS + (today - day).days), model.days(), strict=False):
+    day = model.last_day
+    for _, use in zip(range(MAX_FORECAST_DAYS + (today - day).days), model.daily_forecast(), strict=False):
         day += timedelta(days=1)
         if day >= today:
             start, end = day_start(day, zone), day_end(day, zone)
@@ -171,7 +173,7 @@ def _days(model: ConsumptionModel, today: date, zone: ZoneInfo, at: int) -> Iter
 
 
 @dataclass(slots=True)
-class _Run:
+class _ProjectionRun:
     """A rating that runs ahead."""
 
     rating: Rating
@@ -182,9 +184,9 @@ class _Run:
     @property
     def value(self) -> int:
         """Return what was spent so far."""
-        return self.spent + accrued(self.rating, self.timeline)
+        return self.spent + accrued_total(self.rating, self.timeline)
 
-    def use(self, use: EnergySpan) -> None:
+    def add_energy(self, use: EnergySpan) -> None:
         """Put the energy of a time on its lines, even in time, cut at every price boundary."""
         at, given = use.start, 0
         while at < use.end:
@@ -193,7 +195,7 @@ class _Run:
             upto = use.wh * (until - use.start) // (use.end - use.start)
             rate_energy(self.rating, stretch, _PROJECTED, EnergySpan(at, until, upto - given, estimated=True))
             at, given = until, upto
-        self.rating.open.clear()
+        self.rating.open_segments.clear()
 
     def begin_day(self, at: int) -> None:
         """Charge what the begin of a day makes due."""
@@ -203,11 +205,11 @@ class _Run:
             return
         whole = self.value
         self.rating.lines = {key: each for key, each in self.rating.lines.items() if key.period != before}
-        self.rating.taxed.clear()
+        self.rating.tax_parts.clear()
         self.rating.period_lines.clear()
         self.spent += whole - self.value
-        if before in self.rating.peaks:
-            self.rating.peaks.setdefault(period, self.rating.peaks.pop(before))
+        if before in self.rating.demand_peaks:
+            self.rating.demand_peaks.setdefault(period, self.rating.demand_peaks.pop(before))
             self.rating.dirty.add(period)
 
 
@@ -215,12 +217,12 @@ def _copy(rating: Rating) -> Rating:
     """Return a rating that may run ahead without changing the real one."""
     return Rating(
         lines={
-            key: Line(each.quantity, each.settled_quantity, each.settled)
+            key: Line(each.quantity, each.settled_quantity, each.settled_amount)
             for key, each in rating.lines.items()
         },
         block_usage=dict(rating.block_usage),
-        peaks=dict(rating.peaks),
-        history=dict(rating.history),
-        lots=[Lot(lot.id, lot.wh, lot.value) for lot in rating.lots],
+        demand_peaks=dict(rating.demand_peaks),
+        energy_history=dict(rating.energy_history),
+        lots=[Lot(lot.id, lot.wh, lot.value_per_wh) for lot in rating.lots],
         terms=rating.terms,
     )

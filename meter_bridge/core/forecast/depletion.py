@@ -6,7 +6,7 @@ from typing import Final
 
 from meter_bridge.core.forecast.consumption_model import PPM
 from meter_bridge.core.forecast.cost_projection import CostProjection, depletion_at
-from meter_bridge.core.forecast.prediction_interval import PredictionInterval, horizon
+from meter_bridge.core.forecast.prediction_interval import PredictionInterval, nearest_horizon
 
 DAY_MS: Final = 86_400_000
 
@@ -16,7 +16,7 @@ class Depletion:
     """When credit runs out, milliseconds UTC; four times out of five between ``soonest`` and ``latest``."""
 
     at: int
-    soonest: int | None
+    earliest: int | None
     latest: int | None
 
 
@@ -39,12 +39,12 @@ def forecast_depletion(forecasts: Sequence[SupplyForecast], left: int, now: int)
     at = _depletion_at(forecasts, left, now)
     if at is None:
         return None
-    days = horizon((at - now) * PPM // DAY_MS)
-    bands = [None if days is None else each.intervals.get(days) for each in forecasts]
-    found = [each for each in bands if each is not None]
-    if len(found) != len(bands):
+    days = nearest_horizon((at - now) * PPM // DAY_MS)
+    intervals = [None if days is None else each.intervals.get(days) for each in forecasts]
+    known = [each for each in intervals if each is not None]
+    if len(known) != len(intervals):
         return Depletion(at, None, None)
-    low, high = min(each.low for each in found), max(each.high for each in found)
+    low, high = min(each.low for each in known), max(each.high for each in known)
     return Depletion(at, now + (at - now) * low // PPM, now + (at - now) * high // PPM)
 
 

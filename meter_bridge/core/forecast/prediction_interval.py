@@ -12,17 +12,17 @@ from typing import Final
 
 from meter_bridge.core.forecast.consumption_model import PPM, ConsumptionModel, History, fit
 
-MOST_DAYS: Final = 92
+MAX_FORECAST_DAYS: Final = 92
 """Days that are looked ahead; what lasts longer is not foretold."""
 HORIZONS: Final = (1, 3, 7, 14)
 """Days at which errors are measured; a forecast takes those of the nearest."""
-ERRORS: Final = 90
+MAX_ERRORS: Final = 90
 """Most past forecasts of which errors are taken."""
-LEAST_ERRORS: Final = 20
+MIN_ERRORS: Final = 20
 """Past forecasts below which no band is told."""
-_OUTSIDE: Final = 10
+_TAIL_DIVISOR: Final = 10
 """One of so many is left out on each side of the band: 80 % lie within."""
-_TRUTH_DAYS: Final = 3
+_MAX_HORIZON_FACTOR: Final = 3
 """Times the horizon within which a past forecast has to have come true to be counted as it was."""
 
 
@@ -34,7 +34,7 @@ class PredictionInterval:
     high: int
 
 
-def lasts(days: Iterable[int], amount: int) -> int | None:
+def duration_ppm(days: Iterable[int], amount: int) -> int | None:
     """Return for how many millionths of a day an amount lasts that shrinks by ``days``; None beyond them."""
     passed = 0
     for use in days:
@@ -45,7 +45,7 @@ def lasts(days: Iterable[int], amount: int) -> int | None:
     return None
 
 
-def horizon(millionths: int) -> int | None:
+def nearest_horizon(millionths: int) -> int | None:
     """Return the horizon whose errors count for a time, in days; None for one far beyond all of them."""
     if millionths > 2 * HORIZONS[-1] * PPM:
         return None
@@ -54,41 +54,41 @@ def horizon(millionths: int) -> int | None:
 
 def prediction_interval(errors: Sequence[int]) -> PredictionInterval | None:
     """Return the band of past errors, None while there are too few."""
-    if len(errors) < LEAST_ERRORS:
+    if len(errors) < MIN_ERRORS:
         return None
     ordered = sorted(errors)
-    outside = (len(ordered) + 1) // _OUTSIDE
+    outside = (len(ordered) + 1) // _TAIL_DIVISOR
     return PredictionInterval(
         ordered[max(outside - 1, 0)], ordered[min(len(ordered) - outside, len(ordered) - 1)]
     )
 
 
-def errors(history: History, days: int) -> tuple[int, ...]:
+def backtest_errors(history: History, days: int) -> tuple[int, ...]:
     """Return how long an amount lasted that was foretold to last some days, in ppm, for each past day.
 
     One that had not run out when the days known ended counts as having lasted until then at least.
     """
-    found: list[int] = []
+    ratios: list[int] = []
     for ago in range(days, len(history.uses)):
-        if len(found) == ERRORS:
+        if len(ratios) == MAX_ERRORS:
             break
         habit = fit(history.before(ago))
-        if habit is not None and (error := _error(habit, history, ago, days)) is not None:
-            found.append(error)
-    return tuple(found)
+        if habit is not None and (error := _backtest_error(habit, history, ago, days)) is not None:
+            ratios.append(error)
+    return tuple(ratios)
 
 
-def _error(model: ConsumptionModel, history: History, ago: int, days: int) -> int | None:
+def _backtest_error(model: ConsumptionModel, history: History, ago: int, days: int) -> int | None:
     """Return how long an amount foretold to last some days lasted, in ppm; None where that is not known."""
-    amount = sum(islice(model.days(), days))
+    amount = sum(islice(model.daily_forecast(), days))
     if amount <= 0:
         return None
     actual: list[int] = []
-    for use in history.uses[len(history.uses) - ago :][: days * _TRUTH_DAYS]:
+    for use in history.uses[len(history.uses) - ago :][: days * _MAX_HORIZON_FACTOR]:
         if use is None:
             break
         actual.append(use * 1000)
-    lasted = lasts(actual, amount)
-    if lasted is None:
-        return None if len(actual) < days * _TRUTH_DAYS else _TRUTH_DAYS * PPM
-    return lasted // days
+    duration = duration_ppm(actual, amount)
+    if duration is None:
+        return None if len(actual) < days * _MAX_HORIZON_FACTOR else _MAX_HORIZON_FACTOR * PPM
+    return duration // days

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.ledger.debt import Debt, out_of_payment
+from meter_bridge.core.ledger.debt import Debt, recovered_from_payment
 
 
 class EmergencyState(StrEnum):
@@ -76,7 +76,7 @@ class Spending:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class TopUpSplit:
     """Where a top-up goes, in the order in which it is spent."""
 
     debts: tuple[tuple[str, int], ...] = ()
@@ -90,7 +90,7 @@ class Split:
         """Return what payment-based debts take."""
         return sum(amount for _, amount in self.debts)
 
-    def shown(self) -> dict[str, int]:
+    def parts(self) -> dict[str, int]:
         """Return the parts by the names that customers are shown; the balance always."""
         parts = {
             "payment_debt": self.payment_debt,
@@ -118,7 +118,7 @@ def emergency_state(policy: CreditPolicy, state: CreditState) -> EmergencyState:
     return EmergencyState.IN_USE if begun else EmergencyState.SELECTED
 
 
-def released(policy: CreditPolicy, state: CreditState) -> bool:
+def selection_ends(policy: CreditPolicy, state: CreditState) -> bool:
     """Say whether a selection ends: all is repaid, and the balance is at the threshold again or above."""
     repaid = state.selected and state.emergency_used == 0
     return repaid and (state.balance >= policy.emergency_threshold or not policy.emergency_limit)
@@ -130,29 +130,29 @@ def headroom(policy: CreditPolicy, state: CreditState) -> int:
     return state.balance - policy.disablement_threshold + lent
 
 
-def usable(policy: CreditPolicy, state: CreditState) -> int:
+def usable_credit(policy: CreditPolicy, state: CreditState) -> int:
     """Return the balance with the selected emergency credit that is left, which may restore a supply."""
     return state.balance + (emergency_left(policy, state) if state.selected else 0)
 
 
-def spend(policy: CreditPolicy, state: CreditState, amount: int) -> Spending:
+def split_charge(policy: CreditPolicy, state: CreditState, amount: int) -> Spending:
     """Divide a charge; a negative one gives back, to the balance below the threshold and to EC first."""
     if amount < 0:
-        low, repaid, rest = _give_back(policy, state, -amount)
+        low, repaid, rest = _credit_back(policy, state, -amount)
         return Spending(-(low + rest), -repaid)
     first = min(amount, max(state.balance - policy.disablement_threshold, 0))
     lent = min(amount - first, emergency_left(policy, state)) if state.selected else 0
     return Spending(amount - lent, lent)
 
 
-def _give_back(policy: CreditPolicy, state: CreditState, amount: int) -> tuple[int, int, int]:
+def _credit_back(policy: CreditPolicy, state: CreditState, amount: int) -> tuple[int, int, int]:
     """Divide money that comes in: balance below the threshold, used emergency credit, the rest."""
     low = min(amount, max(policy.disablement_threshold - state.balance, 0))
     repaid = min(amount - low, state.emergency_used)
     return low, repaid, amount - low - repaid
 
 
-def after(state: CreditState, spending: Spending) -> CreditState:
+def after_spending(state: CreditState, spending: Spending) -> CreditState:
     """Return the credit after a charge was borne."""
     return replace(
         state,
@@ -163,16 +163,16 @@ def after(state: CreditState, spending: Spending) -> CreditState:
 
 def split_top_up(
     policy: CreditPolicy, state: CreditState, debts: Iterable[Debt], amount: int, *, at: int, zone: ZoneInfo
-) -> Split:
+) -> TopUpSplit:
     """Divide a top-up: payment-based debt, arrears, balance below the threshold, EC used, balance."""
-    recovered = out_of_payment(debts, amount, at, zone)
+    recovered = recovered_from_payment(debts, amount, at, zone)
     left = amount - sum(part for _, part in recovered)
     arrears = min(left, state.arrears)
-    low, repaid, rest = _give_back(policy, state, left - arrears)
-    return Split(recovered, arrears, repaid, low + rest)
+    low, repaid, rest = _credit_back(policy, state, left - arrears)
+    return TopUpSplit(recovered, arrears, repaid, low + rest)
 
 
-def after_top_up(state: CreditState, split: Split) -> CreditState:
+def after_top_up(state: CreditState, split: TopUpSplit) -> CreditState:
     """Return the credit after a top-up."""
     return replace(
         state,
@@ -201,7 +201,7 @@ def in_emergency(policy: CreditPolicy, state: CreditState) -> bool:
     return emergency_state(policy, state) in {EmergencyState.IN_USE, EmergencyState.EXHAUSTED}
 
 
-def watched_levels(policy: CreditPolicy, state: CreditState) -> tuple[int, ...]:
+def state_change_levels(policy: CreditPolicy, state: CreditState) -> tuple[int, ...]:
     """Return the levels of balance minus accrual at or below which an account is in another state.
 
     The state is the posted one, so that what accrues may pass from the balance into emergency credit.
@@ -217,7 +217,7 @@ def watched_levels(policy: CreditPolicy, state: CreditState) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Payments:
+class TopUpQuestion:
     """What a question about possible top-ups looks at."""
 
     policy: CreditPolicy
@@ -227,27 +227,27 @@ class Payments:
     zone: ZoneInfo
     step: int
     """Smallest unit in which people pay, as an amount."""
-    most: int
+    maximum: int
     """Largest amount in question."""
 
-    def after(self, amount: int) -> CreditState:
+    def credit_after(self, amount: int) -> CreditState:
         """Return the credit after a top-up."""
         split = split_top_up(self.policy, self.state, self.debts, amount, at=self.at, zone=self.zone)
         return after_top_up(self.state, split)
 
-    def largest(self) -> int:
+    def largest_allowed(self) -> int:
         """Return the largest top-up that keeps the balance at or below its maximum; 0 if none does."""
         limit = self.policy.maximum_balance
         if limit is None:
-            return self.most
-        return max(self._first(lambda amount: self.after(amount).balance > limit) - self.step, 0)
+            return self.maximum
+        return max(self._first_step(lambda amount: self.credit_after(amount).balance > limit) - self.step, 0)
 
-    def least(self, enough: Callable[[CreditState], bool]) -> int | None:
+    def smallest_sufficient(self, enough: Callable[[CreditState], bool]) -> int | None:
         """Return the smallest top-up after which the credit is enough, as more then is; None if none is."""
-        found = self._first(lambda amount: enough(self.after(amount)))
-        return found if found <= self.most else None
+        found = self._first_step(lambda amount: enough(self.credit_after(amount)))
+        return found if found <= self.maximum else None
 
-    def _first(self, reached: Callable[[int], bool]) -> int:
+    def _first_step(self, reached: Callable[[int], bool]) -> int:
         """Return the first amount in whole steps at which something holds that then goes on to hold."""
-        steps = range(self.most // self.step + 1)
+        steps = range(self.maximum // self.step + 1)
         return bisect_left(steps, 1, key=lambda step: int(reached(step * self.step))) * self.step

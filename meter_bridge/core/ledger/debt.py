@@ -51,12 +51,12 @@ class Debt:
         """Say whether the clock has something to recover."""
         return self.instalment > 0
 
-    def out_of_payment(self, paid: int, at: int, zone: ZoneInfo) -> int:
+    def recovered_from(self, paid: int, at: int, zone: ZoneInfo) -> int:
         """Return what a payment recovers, rounded down to the smallest step of an amount."""
         share = min(paid * self.percent_ppm // PPM, self.owed)
         if self.cap is None:
             return share
-        recovered = self.recovered if self.cap_period == self.period_of(at, zone) else 0
+        recovered = self.recovered if self.cap_period == self.cap_period_of(at, zone) else 0
         return max(min(share, self.cap - recovered), 0)
 
     def after_payment(self, amount: int, at: int, zone: ZoneInfo) -> Debt:
@@ -64,26 +64,28 @@ class Debt:
 
         What is owed moves with the journal's posting, not here.
         """
-        period = self.period_of(at, zone)
+        period = self.cap_period_of(at, zone)
         recovered = self.recovered if self.cap_period == period else 0
         return replace(self, cap_period=period, recovered=max(recovered + amount, 0))
 
-    def period_of(self, at: int, zone: ZoneInfo) -> str:
+    def cap_period_of(self, at: int, zone: ZoneInfo) -> str:
         """Return the cap period that holds an instant."""
         return PeriodRule(self.cap_every).text(local_day(at, zone))
 
 
-def in_order(debts: Iterable[Debt]) -> list[Debt]:
+def recovery_order(debts: Iterable[Debt]) -> list[Debt]:
     """Return debts in the order in which they are recovered."""
     return sorted(debts, key=lambda debt: (debt.priority, debt.id))
 
 
-def out_of_payment(debts: Iterable[Debt], paid: int, at: int, zone: ZoneInfo) -> tuple[tuple[str, int], ...]:
+def recovered_from_payment(
+    debts: Iterable[Debt], paid: int, at: int, zone: ZoneInfo
+) -> tuple[tuple[str, int], ...]:
     """Return what a payment recovers of each debt; each percentage is of the whole payment."""
     left = paid
     parts: list[tuple[str, int]] = []
-    for debt in in_order(debts):
-        part = min(debt.out_of_payment(paid, at, zone), left)
+    for debt in recovery_order(debts):
+        part = min(debt.recovered_from(paid, at, zone), left)
         left -= part
         if part:
             parts.append((debt.id, part))
@@ -98,7 +100,7 @@ def next_due(every: PeriodUnit, at: int, zone: ZoneInfo) -> int:
 
 def due_debts(debts: Mapping[str, Debt], at: int) -> Sequence[Debt]:
     """Return the debts whose recovery is due, the earliest first, then by priority."""
-    due = [debt for debt in in_order(debts.values()) if debt.by_time and debt.due <= at]
+    due = [debt for debt in recovery_order(debts.values()) if debt.by_time and debt.due <= at]
     return sorted(due, key=lambda debt: debt.due)
 
 

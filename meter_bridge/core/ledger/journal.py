@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.core.ledger.credit import Spending, Split
+from meter_bridge.core.ledger.credit import Spending, TopUpSplit
 from meter_bridge.core.rating.rating import Charges, LineKind
 from meter_bridge.core.tariff.tariff import TaxBase
 
@@ -102,13 +102,13 @@ def check_balanced(postings: tuple[Posting, ...]) -> None:
     sums: defaultdict[str, int] = defaultdict(int)
     for posting in postings:
         sums[posting.asset] += posting.amount
-    wrong = {asset: total for asset, total in sums.items() if total}
-    if wrong or not postings:
-        msg = f"postings do not sum to zero: {wrong or 'there are none'}"
+    unbalanced = {asset: total for asset, total in sums.items() if total}
+    if unbalanced or not postings:
+        msg = f"postings do not sum to zero: {unbalanced or 'there are none'}"
         raise LedgerError(msg)
 
 
-def entry(asset: str, changes: Mapping[str, int], *, against: str) -> tuple[Posting, ...]:
+def balanced_postings(asset: str, changes: Mapping[str, int], *, against: str) -> tuple[Posting, ...]:
     """Return the postings that change buckets, with their counterpart; what does not change is left out.
 
     An entry that changes nothing at all is one posting of zero: that something was nothing is a fact, too.
@@ -120,7 +120,7 @@ def entry(asset: str, changes: Mapping[str, int], *, against: str) -> tuple[Post
     return tuple(postings)
 
 
-def top_up(asset: str, split: Split) -> tuple[Posting, ...]:
+def top_up_postings(asset: str, split: TopUpSplit) -> tuple[Posting, ...]:
     """Return the postings of money received, in the order in which it is spent."""
     changes = {debt_bucket(debt_id): amount for debt_id, amount in split.debts}
     changes |= {
@@ -132,10 +132,10 @@ def top_up(asset: str, split: Split) -> tuple[Posting, ...]:
     if total <= 0 or min(changes.values()) < 0:
         msg = f"a top-up must be positive in all its parts, not {changes}"
         raise LedgerError(msg)
-    return entry(asset, changes, against=Bucket.FUNDS)
+    return balanced_postings(asset, changes, against=Bucket.FUNDS)
 
 
-def borne(spending: Spending, *, arrears: int = 0) -> dict[str, int]:
+def charge_changes(spending: Spending, *, arrears: int = 0) -> dict[str, int]:
     """Return the changes of who bears a charge: balance and emergency credit, or the arrears."""
     return {
         Bucket.BALANCE: -spending.balance,
@@ -144,9 +144,9 @@ def borne(spending: Spending, *, arrears: int = 0) -> dict[str, int]:
     }
 
 
-def correction(asset: str, spending: Spending) -> tuple[Posting, ...]:
+def correction_postings(asset: str, spending: Spending) -> tuple[Posting, ...]:
     """Return the postings of a correction, either way."""
-    return entry(asset, borne(spending), against=Bucket.ADJUSTMENT)
+    return balanced_postings(asset, charge_changes(spending), against=Bucket.ADJUSTMENT)
 
 
 _BUCKET_OF = {
@@ -170,7 +170,9 @@ _BUCKET_CONTAINING = {
 }
 
 
-def charge(asset: str, charges: Charges, spending: Spending, *, arrears: int = 0) -> tuple[Posting, ...]:
+def charge_postings(
+    asset: str, charges: Charges, spending: Spending, *, arrears: int = 0
+) -> tuple[Posting, ...]:
     """Return the postings of a settlement: credit, or the arrears, pay every bucket its lines."""
     sums: defaultdict[Bucket, int] = defaultdict(int)
     for line in charges.lines:
@@ -178,12 +180,12 @@ def charge(asset: str, charges: Charges, spending: Spending, *, arrears: int = 0
         if line.key.kind == LineKind.INCLUDED_TAX:
             sums[_BUCKET_CONTAINING[TaxBase(line.key.base)]] -= line.amount
     charged = tuple(Posting(bucket, asset, amount) for bucket, amount in sums.items())
-    paying = tuple(
+    payer_changes = tuple(
         Posting(bucket, asset, amount)
-        for bucket, amount in borne(spending, arrears=arrears).items()
+        for bucket, amount in charge_changes(spending, arrears=arrears).items()
         if amount or bucket is Bucket.BALANCE
     )
-    return (*paying, *charged)
+    return (*payer_changes, *charged)
 
 
 def units_asset(supply_id: str) -> str:
@@ -191,24 +193,24 @@ def units_asset(supply_id: str) -> str:
     return _UNITS + supply_id
 
 
-def of_units(asset: str) -> bool:
+def is_units_asset(asset: str) -> bool:
     """Say whether an asset is the units of a supply."""
     return asset.startswith(_UNITS)
 
 
-def units_bought(supply_id: str, wh: int) -> tuple[Posting, ...]:
+def units_bought_postings(supply_id: str, wh: int) -> tuple[Posting, ...]:
     """Return the postings of units that a top-up bought, or gives back where negative."""
     asset = units_asset(supply_id)
     return (Posting(Bucket.UNITS, asset, wh), Posting(Bucket.FUNDS, asset, -wh))
 
 
-def units_used(supply_id: str, charges: Charges) -> tuple[Posting, ...]:
+def units_used_postings(supply_id: str, charges: Charges) -> tuple[Posting, ...]:
     """Return the postings of the units that a settlement debits; none where it debits none."""
     wh = sum(line.quantity for line in charges.lines if line.key.kind == LineKind.UNITS)
     asset = units_asset(supply_id)
     return (Posting(Bucket.UNITS, asset, -wh), Posting(Bucket.CONSUMPTION, asset, wh)) if wh else ()
 
 
-def opening(asset: str, amount: int) -> tuple[Posting, ...]:
+def opening_postings(asset: str, amount: int) -> tuple[Posting, ...]:
     """Return the postings of a balance with which an account is opened, either way."""
-    return entry(asset, {Bucket.BALANCE: amount}, against=Bucket.FUNDS)
+    return balanced_postings(asset, {Bucket.BALANCE: amount}, against=Bucket.FUNDS)

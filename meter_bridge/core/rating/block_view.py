@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.rating.rating import Rating, block_usage_of, taxed_price
-from meter_bridge.core.tariff.tariff import EXACT, TariffInterval, limits_in_period
+from meter_bridge.core.rating.rating import Rating, block_usage_of, marginal_price_of
+from meter_bridge.core.tariff.tariff import EXACT_SCALE, TariffInterval, limits_in_period
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def block_views(rating: Rating, stretch: TariffInterval) -> tuple[Block, ...]:
     used = block_usage_of(rating, stretch)
     blocks = []
     for number, (start, end) in enumerate(zip((0, *ends), (*ends, None), strict=True)):
-        inside = max(used if end is None else min(used, end), start) - start
-        exact = taxed_price(stretch.version, number, stretch.band) * 1000
-        blocks.append(Block(end, inside, divide_half_even(exact, EXACT)))
+        used_in_block = max(used if end is None else min(used, end), start) - start
+        exact = marginal_price_of(stretch.version, number, stretch.band) * 1000
+        blocks.append(Block(end, used_in_block, divide_half_even(exact, EXACT_SCALE)))
     return tuple(blocks)

@@ -15,8 +15,8 @@ from meter_bridge.core.rating.rating import (
     OpenSegment,
     Rating,
     Segment,
-    due,
-    line,
+    amount_due,
+    line_for,
     taxes_per_wh,
     unit_price,
 )
@@ -31,15 +31,15 @@ class ChargesBuilder:
     """Quantity and amount by line."""
     segments: list[Segment] = field(default_factory=list)
 
-    def add(self, rating: Rating, timeline: Timeline, key: LineKey, natural: int) -> int:
+    def add_line(self, rating: Rating, timeline: Timeline, key: LineKey, natural: int) -> int:
         """Settle a line at its settled quantity and return what that adds."""
-        return self.add_to(timeline.version(key.version_id), key, line(rating, key), natural)
+        return self.add_to_line(timeline.version(key.version_id), key, line_for(rating, key), natural)
 
-    def add_to(self, version: TariffVersion, key: LineKey, each: Line, natural: int) -> int:
+    def add_to_line(self, version: TariffVersion, key: LineKey, line: Line, natural: int) -> int:
         """Settle a line that was found already."""
-        settled = due(version, key, each.settled_quantity)
-        amount = settled - each.settled
-        each.settled = settled
+        settled = amount_due(version, key, line.settled_quantity)
+        amount = settled - line.settled_amount
+        line.settled_amount = settled
         before = self.added.get(key)
         if before is not None:
             before[0] += natural
@@ -48,13 +48,13 @@ class ChargesBuilder:
             self.added[key] = [natural, amount]
         return amount
 
-    def taxes(self, rating: Rating, timeline: Timeline, period: str, version_id: str) -> int:
+    def add_taxes(self, rating: Rating, timeline: Timeline, period: str, version_id: str) -> int:
         """Settle all taxes of a period and version; return what those on top of the prices add."""
         total = 0
         if not timeline.version(version_id).taxes:
             return total
         for key in [key for key in rating.lines if _is_tax(key, period, version_id)]:
-            amount = self.add(rating, timeline, key, 0)
+            amount = self.add_line(rating, timeline, key, 0)
             total += amount if key.kind == LineKind.TAX else 0
         return total
 
@@ -73,21 +73,21 @@ def _is_tax(key: LineKey, period: str, version_id: str) -> bool:
     return key.kind in TAX_KINDS and key.period == period and key.version_id == version_id
 
 
-def has_closed(rating: Rating, at: int) -> bool:
+def has_closed_segments(rating: Rating, at: int) -> bool:
     """Say whether some open segment's slot or line is over, so that it is to be settled."""
     return any(
         len(segments) > 1 or (segments and next_slot(segments[0].start) <= at)
-        for segments in rating.open.values()
+        for segments in rating.open_segments.values()
     )
 
 
-def closing_at(rating: Rating, at: int) -> dict[str, list[OpenSegment]]:
+def segments_closing_at(rating: Rating, at: int) -> dict[str, list[OpenSegment]]:
     """Return the open segments of each meter that a settlement up to an instant would close."""
-    closing = {meter_id: _closing(parts, at)[0] for meter_id, parts in rating.open.items()}
+    closing = {meter_id: _split_closing(parts, at)[0] for meter_id, parts in rating.open_segments.items()}
     return {meter_id: parts for meter_id, parts in closing.items() if parts}
 
 
-def would_add(rating: Rating, timeline: Timeline, parts: Iterable[OpenSegment]) -> int:
+def amount_if_closed(rating: Rating, timeline: Timeline, parts: Iterable[OpenSegment]) -> int:
     """Return what settling open segments of plain consumption would charge next, taxes included."""
     more: dict[LineKey, int] = {}
     for part in parts:
@@ -96,13 +96,15 @@ def would_add(rating: Rating, timeline: Timeline, parts: Iterable[OpenSegment]) 
         for each in taxes_per_wh(rating, timeline.version(key.version_id), key):
             if each.key.kind == LineKind.TAX:
                 more[each.key] = more.get(each.key, 0) + each.per_wh * wh
-    return sum(_gain(rating, timeline, key, quantity) for key, quantity in more.items())
+    return sum(_amount_of_more(rating, timeline, key, quantity) for key, quantity in more.items())
 
 
-def _gain(rating: Rating, timeline: Timeline, key: LineKey, quantity: int) -> int:
+def _amount_of_more(rating: Rating, timeline: Timeline, key: LineKey, quantity: int) -> int:
     """Return what a line would be charged for so much more of its quantity."""
-    of = line(rating, key)
-    return due(timeline.version(key.version_id), key, of.settled_quantity + quantity) - of.settled
+    of = line_for(rating, key)
+    return (
+        amount_due(timeline.version(key.version_id), key, of.settled_quantity + quantity) - of.settled_amount
+    )
 
 
 def close_segments(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Charges:
@@ -112,20 +114,20 @@ def close_segments(rating: Rating, timeline: Timeline, *, upto: int | None = Non
     """
     sums = ChargesBuilder()
     derived: dict[str, tuple[int, int]] = {}
-    for meter_id, parts in sorted(rating.open.items()):
-        closing, rating.open[meter_id] = _closing(parts, upto)
+    for meter_id, parts in sorted(rating.open_segments.items()):
+        closing, rating.open_segments[meter_id] = _split_closing(parts, upto)
         for part in closing:
             _close_segment(rating, timeline, meter_id, part, sums)
-            if timeline.derives(part.key.period):
+            if timeline.has_period_to_date(part.key.period):
                 first, last = derived.get(part.key.period, (part.start, part.end))
                 derived[part.key.period] = min(first, part.start), max(last, part.end)
     for period, (start, end) in derived.items():
         close_period_to_date(rating, timeline, period, start, end, sums)
-    rating.open = {meter_id: parts for meter_id, parts in rating.open.items() if parts}
+    rating.open_segments = {meter_id: parts for meter_id, parts in rating.open_segments.items() if parts}
     return sums.build(timeline)
 
 
-def _closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegment], list[OpenSegment]]:
+def _split_closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegment], list[OpenSegment]]:
     """Split a meter's open segments into those that close and the one that may still grow."""
     if upto is None or not parts or next_slot(parts[-1].start) <= upto:
         return parts, []
@@ -139,11 +141,11 @@ def _close_segment(
     key, amount, tax = part.key, 0, 0
     version, of = timeline.version(key.version_id), rating.lines[key]
     of.settled_quantity += part.wh
-    amount = sums.add_to(version, key, of, part.wh)
+    amount = sums.add_to_line(version, key, of, part.wh)
     if key.kind == LineKind.CONSUMPTION:
         for each in taxes_per_wh(rating, version, key):
             each.line.settled_quantity += each.per_wh * part.wh
-            added = sums.add_to(version, each.key, each.line, 0)
+            added = sums.add_to_line(version, each.key, each.line, 0)
             tax += added if each.key.kind == LineKind.TAX else 0
     sums.segments.append(
         Segment(LineKind(key.kind), meter_id, part.start, part.end, key, part.wh, amount, tax, part.estimated)
@@ -155,8 +157,8 @@ def close_period_to_date(
 ) -> None:
     """Settle the lines of a period that are values to date; each change is a fact of no energy."""
     for key in refresh_period(rating, timeline, period, settled=True):
-        amount = sums.add(rating, timeline, key, 0)
-        tax = sums.taxes(rating, timeline, key.period, key.version_id)
+        amount = sums.add_line(rating, timeline, key, 0)
+        tax = sums.add_taxes(rating, timeline, key.period, key.version_id)
         if amount or tax:
             kind = LineKind(key.kind)
             sums.segments.append(Segment(kind, None, start, end, key, 0, amount, tax))

@@ -14,17 +14,17 @@ from meter_bridge.core.rating.rating import (
     LineKind,
     Rating,
     Segment,
-    line,
+    line_for,
 )
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.tariff.tariff import EXACT, DemandOf, TariffVersion, Timeline, share
+from meter_bridge.core.tariff.tariff import EXACT_SCALE, DemandOf, TariffVersion, Timeline, days_share
 
 WEEK: Final = PeriodRule(PeriodUnit.WEEK)
 """Weeks of weekly charges begin on Monday."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Fixed:
+class _FixedCharge:
     """A fixed charge with the part of its period that is due."""
 
     kind: LineKind
@@ -47,43 +47,47 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
         before = timeline.at(start - 1)
         if day in (before.billing_period.start_of(day), version.billing_period.start_of(day)):
             close_period(rating, timeline, before.period(start - 1), start, sums)
-    for fixed in _due(version, rating, day):
+    for fixed in _due_charges(version, rating, day):
         if waived and fixed.kind is LineKind.STANDING:
             continue
-        _charge(rating, timeline, version, fixed, (start, day_end(day, version.zone)), sums)
+        _book_charge(rating, timeline, version, fixed, (start, day_end(day, version.zone)), sums)
     return sums.build(timeline)
 
 
 def close_period(rating: Rating, timeline: Timeline, period: str, start: int, sums: ChargesBuilder) -> None:
     """Close the billing period that ends at an instant."""
-    rating.history[period] = energy_of(rating, timeline, period)
-    if timeline.derives(period):
+    rating.energy_history[period] = energy_of(rating, timeline, period)
+    if timeline.has_period_to_date(period):
         refresh_period(rating, timeline, period)
         close_period_to_date(rating, timeline, period, start - 1, start, sums)
 
 
-def _due(version: TariffVersion, rating: Rating, day: date) -> list[_Fixed]:
+def _due_charges(version: TariffVersion, rating: Rating, day: date) -> list[_FixedCharge]:
     """Return the fixed charges that a day makes due."""
-    found: list[_Fixed] = []
+    charges: list[_FixedCharge] = []
     for charge in version.standing:
         if charge.per is PeriodUnit.DAY:
-            found.append(_Fixed(LineKind.STANDING, charge.name, charge.amount, 1, 1))
+            charges.append(_FixedCharge(LineKind.STANDING, charge.name, charge.amount, 1, 1))
             continue
         rule = WEEK if charge.per is PeriodUnit.WEEK else version.billing_period
-        found += _periodic(version, rating, day, rule, (LineKind.STANDING, charge.name, charge.amount))
+        charges += _prorated_charge(
+            version, rating, day, rule, (LineKind.STANDING, charge.name, charge.amount)
+        )
     demand = version.demand
     if demand is not None and demand.of is DemandOf.CONTRACTED and rating.terms.contracted_w:
         amount = demand.per_kw * rating.terms.contracted_w
-        fixed = _periodic(
+        fixed = _prorated_charge(
             version, rating, day, version.billing_period, (LineKind.DEMAND, LineKind.DEMAND.value, amount)
         )
-        found += [_Fixed(each.kind, each.name, each.amount, each.days, each.total * 1000) for each in fixed]
-    return found
+        charges += [
+            _FixedCharge(each.kind, each.name, each.amount, each.days, each.total * 1000) for each in fixed
+        ]
+    return charges
 
 
-def _periodic(
-    version: TariffVersion, rating: Rating, day: date, rule: PeriodRule, what: tuple[LineKind, str, int]
-) -> list[_Fixed]:
+def _prorated_charge(
+    version: TariffVersion, rating: Rating, day: date, rule: PeriodRule, name: tuple[LineKind, str, int]
+) -> list[_FixedCharge]:
     """Return a charge of a whole period on its first day, or of the rest of the supply's first one.
 
     The day on which a supply begins is free, so what it begins with is due on the day after: in proportion to
@@ -91,39 +95,41 @@ def _periodic(
     """
     started = rating.terms.started
     if rule.start_of(day) == day:
-        return [_Fixed(*what, 1, 1)]
+        return [_FixedCharge(*name, 1, 1)]
     if started is None or (day - started).days != 1:
         return []
     whole = rule.start_of(started) == started
-    if whole and _charged_at(rating, version, started, what):
+    if whole and _was_charged_on(rating, version, started, name):
         return []
     if version.prorate:
-        days, total = share(rule, day, day)
-        return [_Fixed(*what, days, total)]
-    return [_Fixed(*what, 1, 1)] if whole else []
+        days, total = days_share(rule, day, day)
+        return [_FixedCharge(*name, days, total)]
+    return [_FixedCharge(*name, 1, 1)] if whole else []
 
 
-def _charged_at(rating: Rating, version: TariffVersion, day: date, what: tuple[LineKind, str, int]) -> bool:
+def _was_charged_on(
+    rating: Rating, version: TariffVersion, day: date, name: tuple[LineKind, str, int]
+) -> bool:
     """Say whether a charge was due at the beginning of the very day on which the supply began."""
-    key = LineKey(what[0], version.period(day_start(day, version.zone)), version.id, NO_BLOCK, what[1])
+    key = LineKey(name[0], version.period(day_start(day, version.zone)), version.id, NO_BLOCK, name[1])
     return key in rating.lines and rating.lines[key].quantity > 0
 
 
-def _charge(
+def _book_charge(
     rating: Rating,
     timeline: Timeline,
     version: TariffVersion,
-    fixed: _Fixed,
+    fixed: _FixedCharge,
     span: tuple[int, int],
     sums: ChargesBuilder,
 ) -> None:
     """Add a fixed charge to its line and settle it."""
     key = LineKey(fixed.kind, version.period(span[0]), version.id, NO_BLOCK, fixed.name)
-    each = line(rating, key)
-    value = each.quantity + fixed.amount * EXACT * fixed.days // fixed.total
+    each = line_for(rating, key)
+    value = each.quantity + fixed.amount * EXACT_SCALE * fixed.days // fixed.total
     set_value(rating, version, key, value, settled=False)
     set_value(rating, version, key, value, settled=True)
-    amount = sums.add(rating, timeline, key, 1)
-    tax = sums.taxes(rating, timeline, key.period, key.version_id)
+    amount = sums.add_line(rating, timeline, key, 1)
+    tax = sums.add_taxes(rating, timeline, key.period, key.version_id)
     if amount or tax:
         sums.segments.append(Segment(fixed.kind, None, *span, key, 0, amount, tax))

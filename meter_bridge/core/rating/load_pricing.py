@@ -23,23 +23,23 @@ from meter_bridge.core.rating.rating import (
     LineKey,
     LineKind,
     Rating,
-    Terms,
+    SupplyTerms,
     allocate,
     purge_intervals,
     purge_periods,
     unit_price,
 )
-from meter_bridge.core.rating.unit_purchase import buy, sells_units
-from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.rating.unit_purchase import purchase_units, sells_units
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import WH_PER_MWH, BlockBandMeaning, TariffVersion, Timeline
 
 HOUR_MS: Final = 3_600_000
 """Longest interval of which a demand charge takes the mean."""
-LOAD: Final = "load"
+LOAD_METER: Final = "load"
 """Name of the meter whose energy is priced."""
 
 
-class Interval(NamedTuple):
+class LoadInterval(NamedTuple):
     """Energy of [start, end); instants in milliseconds UTC, energy in Wh."""
 
     start: int
@@ -75,7 +75,7 @@ class PricedPeriod:
     period: str
     wh: int
     lines: tuple[PricedLine, ...]
-    whole: bool
+    complete: bool
     """The load covers all of it; else charges at its begin or end are missing."""
 
     @property
@@ -85,7 +85,7 @@ class PricedPeriod:
 
 
 @dataclass(frozen=True, slots=True)
-class PricedSale:
+class PricedPurchases:
     """A load whose units were bought by payments, with what is left of both."""
 
     periods: tuple[PricedPeriod, ...]
@@ -97,7 +97,7 @@ class PricedSale:
 
 
 @dataclass(slots=True)
-class _Sum:
+class _LineSum:
     """What a line has come to so far."""
 
     quantity: int = 0
@@ -106,32 +106,32 @@ class _Sum:
 
 
 @dataclass(slots=True)
-class _Run:
+class _PricingRun:
     """A pricing on its way."""
 
     timeline: Timeline
     rating: Rating
     money: int = 0
-    sums: dict[LineKey, _Sum] = field(default_factory=dict)
+    sums: dict[LineKey, _LineSum] = field(default_factory=dict)
     energy: dict[str, int] = field(default_factory=dict)
 
-    def take(self, settlement: Charges) -> None:
+    def add_charges(self, settlement: Charges) -> None:
         """Add what a settlement says, and pay it."""
         self.money -= settlement.total
         for line in settlement.lines:
-            found = self.sums.setdefault(line.key, _Sum())
+            found = self.sums.setdefault(line.key, _LineSum())
             found.quantity += line.quantity
             found.amount += line.amount
         for segment in settlement.segments:
-            self.sums.setdefault(segment.key, _Sum()).tax += segment.tax
+            self.sums.setdefault(segment.key, _LineSum()).tax += segment.tax
 
     def begin_day(self, day: date) -> None:
         """Settle what was used before a local day, and charge what its beginning makes due."""
         start = day_start(day, self.timeline.versions[0].zone)
-        self.take(close_segments(self.rating, self.timeline))
+        self.add_charges(close_segments(self.rating, self.timeline))
         at = max(start, self.timeline.versions[0].valid_from)
         before = {key.period for key in self.rating.lines}
-        self.take(charge_day(self.rating, self.timeline, at))
+        self.add_charges(charge_day(self.rating, self.timeline, at))
         for period in before:
             self.energy[period] = energy_of(self.rating, self.timeline, period)
         purge_periods(self.rating, (day - timedelta(days=1)).isoformat())
@@ -139,13 +139,13 @@ class _Run:
 
     def pay(self, payment: Payment) -> None:
         """Buy units, after all that was used and is due was paid."""
-        self.take(close_segments(self.rating, self.timeline))
+        self.add_charges(close_segments(self.rating, self.timeline))
         self.money += payment.amount
         if self.money > 0 and sells_units(self.timeline, payment.at):
             lot = f"payment at {payment.at}"
-            self.take(buy(self.rating, self.timeline, payment.at, self.money, lot).charges)
+            self.add_charges(purchase_units(self.rating, self.timeline, payment.at, self.money, lot).charges)
 
-    def close(self, at: int) -> None:
+    def make_up(self, at: int) -> None:
         """Make up at the end of the load what the end of a billing period makes due."""
         version = self.timeline.at(at)
         day = local_day(at, version.zone)
@@ -153,8 +153,8 @@ class _Run:
             self.begin_day(day)
 
 
-def price_load(
-    timeline: Timeline, load: Sequence[Interval], terms: Terms, history: Sequence[int] = ()
+def price_load_profile(
+    timeline: Timeline, load: Sequence[LoadInterval], terms: SupplyTerms, history: Sequence[int] = ()
 ) -> tuple[PricedPeriod, ...]:
     """Return what a load costs, per billing period.
 
@@ -164,61 +164,61 @@ def price_load(
     """
     if not load:
         return ()
-    run = _run(timeline, load, terms, history)
-    return _periods(run, load[0].start, load[-1].end)
+    run = _price(timeline, load, terms, history)
+    return _priced_periods(run, load[0].start, load[-1].end)
 
 
-def price_sale(
-    timeline: Timeline, load: Sequence[Interval], payments: Sequence[Payment], terms: Terms
-) -> PricedSale:
+def price_load_with_payments(
+    timeline: Timeline, load: Sequence[LoadInterval], payments: Sequence[Payment], terms: SupplyTerms
+) -> PricedPurchases:
     """Return what a load costs where payments buy its units, by the ladder of the period of each payment.
 
     Payments before the load begins buy what it uses first; those after its end buy nothing.
     """
     if not load:
-        return PricedSale((), 0, 0, 0)
+        return PricedPurchases((), 0, 0, 0)
     inside = [Payment(max(each.at, load[0].start), each.amount) for each in sorted(payments)]
     inside = [each for each in inside if each.at < load[-1].end]
-    run = _run(timeline, load, terms, payments=inside)
+    run = _price(timeline, load, terms, payments=inside)
     paid = sum(each.amount for each in inside)
-    periods = _periods(run, load[0].start, load[-1].end)
-    return PricedSale(periods, paid, run.money, run.rating.units)
+    periods = _priced_periods(run, load[0].start, load[-1].end)
+    return PricedPurchases(periods, paid, run.money, run.rating.units)
 
 
-def _run(
+def _price(
     timeline: Timeline,
-    load: Sequence[Interval],
-    terms: Terms,
+    load: Sequence[LoadInterval],
+    terms: SupplyTerms,
     history: Sequence[int] = (),
     payments: Sequence[Payment] = (),
-) -> _Run:
+) -> _PricingRun:
     """Go through a load day by day, payment by payment."""
     first, last = load[0].start, load[-1].end
-    run = _Run(timeline, Rating(terms=terms))
+    run = _PricingRun(timeline, Rating(terms=terms))
     zone = timeline.versions[0].zone
     waiting = deque(payments)
     today = local_day(first, zone)
     if terms.started is None or today > terms.started:
         run.begin_day(today)
-    run.rating.history = _history(timeline, first, history)
-    for part in _by_day(load, timeline, [each.at for each in payments]):
+    run.rating.energy_history = _energy_before(timeline, first, history)
+    for part in _split_by_day(load, timeline, [each.at for each in payments]):
         while local_day(part.start, zone) > today:
             today += timedelta(days=1)
             run.begin_day(today)
         while waiting and waiting[0].at <= part.start:
             run.pay(waiting.popleft())
-        allocate(run.rating, timeline, LOAD, part.start, part.end, part.wh)
+        allocate(run.rating, timeline, LOAD_METER, part.start, part.end, part.wh)
     while day_start(today + timedelta(days=1), zone) < last:
         today += timedelta(days=1)
         run.begin_day(today)
-    run.close(last)
-    run.take(close_segments(run.rating, timeline))
+    run.make_up(last)
+    run.add_charges(close_segments(run.rating, timeline))
     for period in {key.period for key in run.rating.lines}:
         run.energy[period] = energy_of(run.rating, timeline, period)
     return run
 
 
-def _history(timeline: Timeline, first: int, energy: Sequence[int]) -> dict[str, int]:
+def _energy_before(timeline: Timeline, first: int, energy: Sequence[int]) -> dict[str, int]:
     """Return the energy of the billing periods before the load, by period."""
     version = timeline.at(first)
     start = version.billing_period.start_of(local_day(first, version.zone))
@@ -229,7 +229,9 @@ def _history(timeline: Timeline, first: int, energy: Sequence[int]) -> dict[str,
     return found
 
 
-def _by_day(load: Sequence[Interval], timeline: Timeline, cuts: Sequence[int]) -> Iterator[Interval]:
+def _split_by_day(
+    load: Sequence[LoadInterval], timeline: Timeline, cuts: Sequence[int]
+) -> Iterator[LoadInterval]:
     """Yield the load cut at local midnights and payments, linearly in time, cumulative Wh floored."""
     zone = timeline.versions[0].zone
     for each in load:
@@ -239,25 +241,25 @@ def _by_day(load: Sequence[Interval], timeline: Timeline, cuts: Sequence[int]) -
             midnight = day_start(local_day(at, zone) + timedelta(days=1), zone)
             until = min(midnight, each.end, *cuts[index : index + 1])
             upto = each.wh if until >= each.end else each.wh * (until - each.start) // (each.end - each.start)
-            yield Interval(at, until, upto - given)
+            yield LoadInterval(at, until, upto - given)
             given, at = upto, until
             if at >= each.end:
                 break
 
 
-def _periods(run: _Run, first: int, last: int) -> tuple[PricedPeriod, ...]:
+def _priced_periods(run: _PricingRun, first: int, last: int) -> tuple[PricedPeriod, ...]:
     """Return the lines in order, period by period; those before and after the load are left out."""
     zone = run.timeline.versions[0].zone
     versions = run.timeline.versions
     found: list[PricedPeriod] = []
     for period in sorted({key.period for key in run.sums} | {each for each, wh in run.energy.items() if wh}):
-        start, end = (day_start(day, zone) for day in bounds(period))
+        start, end = (day_start(day, zone) for day in period_bounds(period))
         if start >= last or end <= first:
             continue
         keys = [key for key in run.sums if key.period == period and not _is_carrier(key)]
-        keys.sort(key=lambda key: _place(key, versions))
+        keys.sort(key=lambda key: _sort_key(key, versions))
         _carry_levies(run, period, keys)
-        lines = tuple(_line(run, key) for key in keys)
+        lines = tuple(_priced_line(run, key) for key in keys)
         found.append(PricedPeriod(period, run.energy.get(period, 0), lines, first <= start and end <= last))
     return tuple(found)
 
@@ -265,7 +267,7 @@ def _periods(run: _Run, first: int, last: int) -> tuple[PricedPeriod, ...]:
 _KINDS: Final = tuple(LineKind)
 
 
-def _place(key: LineKey, versions: Sequence[TariffVersion]) -> tuple[int, int, int, int, str]:
+def _sort_key(key: LineKey, versions: Sequence[TariffVersion]) -> tuple[int, int, int, int, str]:
     """Return the place of a line: by version, kind and block; taxes in the order in which they are raised."""
     index, version = next(each for each in enumerate(versions) if each[1].id == key.version_id)
     raised = [tax.name for tax in version.taxes].index(key.band) if key.kind in TAX_KINDS else 0
@@ -277,7 +279,7 @@ def _is_carrier(key: LineKey) -> bool:
     return key.kind == LineKind.CONSUMPTION and key.block == NO_BLOCK
 
 
-def _carry_levies(run: _Run, period: str, keys: Sequence[LineKey]) -> None:
+def _carry_levies(run: _PricingRun, period: str, keys: Sequence[LineKey]) -> None:
     """Give what is raised per unit to the first block of the band, where blocks are shared pro rata."""
     for carrier in [key for key in run.sums if key.period == period and _is_carrier(key)]:
         first = next((key for key in keys if key._replace(block=NO_BLOCK) == carrier), None)
@@ -286,7 +288,7 @@ def _carry_levies(run: _Run, period: str, keys: Sequence[LineKey]) -> None:
             run.sums[carrier].tax = 0
 
 
-def _line(run: _Run, key: LineKey) -> PricedLine:
+def _priced_line(run: _PricingRun, key: LineKey) -> PricedLine:
     """Return a line with all that was settled on it."""
     found, version = run.sums[key], run.timeline.version(key.version_id)
     quantity, price = found.quantity, unit_price(version, key)

@@ -11,9 +11,9 @@ from meter_bridge.core.calendar import local_day
 from meter_bridge.core.rating.closing import ChargesBuilder
 from meter_bridge.core.rating.fixed_charges import WEEK, close_period
 from meter_bridge.core.rating.period_to_date import set_value
-from meter_bridge.core.rating.rating import NO_BLOCK, Charges, LineKey, LineKind, Rating, Segment, line
+from meter_bridge.core.rating.rating import NO_BLOCK, Charges, LineKey, LineKind, Rating, Segment, line_for
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
-from meter_bridge.core.tariff.tariff import EXACT, DemandOf, TariffVersion, Timeline
+from meter_bridge.core.tariff.tariff import EXACT_SCALE, DemandOf, TariffVersion, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def prorate_final_period(
     """End a supply at an instant: settle what is given back and what is made up."""
     sums = ChargesBuilder()
     for each in paid:
-        _give_back(rating, timeline, each, at, sums)
+        _refund_charge(rating, timeline, each, at, sums)
     version = timeline.at(at)
     if version.prorate_last and version.minimum:
         rating.terms = replace(rating.terms, ended=local_day(at, version.zone))
@@ -43,14 +43,14 @@ def prorate_final_period(
     return sums.build(timeline)
 
 
-def _give_back(
+def _refund_charge(
     rating: Rating, timeline: Timeline, paid: PrepaidCharge, at: int, sums: ChargesBuilder
 ) -> None:
     """Give back the part of a charge for the days after the one on which the customer moves out."""
     if all(each.id != paid.version_id for each in timeline.versions):
         return  # of a tariff that is gone, as of a unit that was closed and came back
     version = timeline.version(paid.version_id)
-    rule = _rule(version, paid)
+    rule = _prepaid_period(version, paid)
     if rule is None or not version.prorate_last:
         return
     day = local_day(paid.start, version.zone)
@@ -58,18 +58,18 @@ def _give_back(
     left = (end - local_day(at, version.zone)).days - 1
     if left <= 0:
         return
-    back = paid.amount * EXACT * left // (end - day).days
+    back = paid.amount * EXACT_SCALE * left // (end - day).days
     key = LineKey(paid.kind, version.period(paid.start), version.id, NO_BLOCK, paid.name)
-    value = line(rating, key).quantity - back
+    value = line_for(rating, key).quantity - back
     set_value(rating, version, key, value, settled=False)
     set_value(rating, version, key, value, settled=True)
-    amount = sums.add(rating, timeline, key, 0)
-    tax = sums.taxes(rating, timeline, key.period, key.version_id)
+    amount = sums.add_line(rating, timeline, key, 0)
+    tax = sums.add_taxes(rating, timeline, key.period, key.version_id)
     if amount or tax:
         sums.segments.append(Segment(paid.kind, None, at, at, key, 0, amount, tax))
 
 
-def _rule(version: TariffVersion, paid: PrepaidCharge) -> PeriodRule | None:
+def _prepaid_period(version: TariffVersion, paid: PrepaidCharge) -> PeriodRule | None:
     """Return the period for which a charge was paid in advance; None where it was not."""
     if paid.kind is LineKind.DEMAND:
         contracted = version.demand is not None and version.demand.of is DemandOf.CONTRACTED

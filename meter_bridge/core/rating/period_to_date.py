@@ -20,29 +20,29 @@ from meter_bridge.core.rating.rating import (
     LineKey,
     LineKind,
     Rating,
-    Terms,
-    due,
-    line,
+    SupplyTerms,
+    amount_due,
+    line_for,
     tax_key,
 )
-from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import (
-    EXACT,
+    EXACT_SCALE,
     PPM,
     WH_PER_MWH,
     BlockBandMeaning,
     DemandOf,
     TariffVersion,
     Timeline,
+    days_share,
     limits_in_period,
-    share,
 )
 
-PER_WH: Final = EXACT // WH_PER_MWH
+PER_WH: Final = EXACT_SCALE // WH_PER_MWH
 """Exact value of a Wh at a price of one step per MWh."""
 
 
-class _Block(NamedTuple):
+class _SharedBlock(NamedTuple):
     """A block that is shared by bands: the line of one of them, its price, and where the block ends."""
 
     key: LineKey
@@ -51,15 +51,15 @@ class _Block(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Energy:
+class _EnergyLine:
     """A line of energy whose price is no plain sum, or on which one rests."""
 
     key: LineKey
     line: Line
     version: TariffVersion
-    blocks: tuple[_Block, ...]
+    blocks: tuple[_SharedBlock, ...]
     """The blocks that it shares with other bands; none where its price is a plain sum."""
-    shares_with: tuple[Line, ...]
+    sharing_lines: tuple[Line, ...]
     """Lines of the energy that climbs these blocks together."""
 
 
@@ -68,11 +68,11 @@ class _PeriodLines:
     """The lines of a billing period sorted out, as long as none is added to them."""
 
     timeline: Timeline
-    terms: Terms
+    terms: SupplyTerms
     lines: dict[LineKey, Line]
     count: int
-    newest: TariffVersion
-    energy: list[_Energy]
+    newest_version: TariffVersion
+    energy_lines: list[_EnergyLine]
     derived: dict[LineKey, Line] = field(default_factory=dict)
     """Lines that are values to date, in the order of their keys."""
 
@@ -85,28 +85,28 @@ class _PeriodLines:
 def refresh(rating: Rating, timeline: Timeline) -> None:
     """Bring every value to date up with the energy."""
     for period in sorted(rating.dirty):
-        if timeline.derives(period):
+        if timeline.has_period_to_date(period):
             refresh_period(rating, timeline, period)
     rating.dirty.clear()
 
 
-def charged(rating: Rating, timeline: Timeline, period: str) -> int:
+def charged_in_period(rating: Rating, timeline: Timeline, period: str) -> int:
     """Return what a billing period has come to so far, settled or not."""
     refresh(rating, timeline)
     return sum(
-        due(timeline.version(key.version_id), key, each.quantity)
+        amount_due(timeline.version(key.version_id), key, each.quantity)
         for key, each in rating.lines.items()
         if key.period == period and key.kind != LineKind.INCLUDED_TAX
     )
 
 
-def accrued(rating: Rating, timeline: Timeline) -> int:
+def accrued_total(rating: Rating, timeline: Timeline) -> int:
     """Return what has been used and not yet settled, priced."""
     refresh(rating, timeline)
     total = 0
     for key, each in rating.lines.items():
         if each.quantity != each.settled_quantity and key.kind != LineKind.INCLUDED_TAX:
-            total += due(timeline.version(key.version_id), key, each.quantity) - each.settled
+            total += amount_due(timeline.version(key.version_id), key, each.quantity) - each.settled_amount
     return total
 
 
@@ -118,11 +118,11 @@ def refresh_period(
     With ``settled`` only what was settled counts.
     """
     page = _period_lines(rating, timeline, period)
-    values = _derive(rating, page, period, settled=settled)
+    values = _period_to_date_values(rating, page, period, settled=settled)
     changed: list[LineKey] = []
     derived = page.derived
     if not values.keys() <= derived.keys():
-        derived = {key: line(rating, key) for key in sorted(derived.keys() | values.keys())}
+        derived = {key: line_for(rating, key) for key in sorted(derived.keys() | values.keys())}
     for key, each in derived.items():
         value = values.get(key, 0)
         if value != (each.settled_quantity if settled else each.quantity):
@@ -136,57 +136,59 @@ def set_value(rating: Rating, version: TariffVersion, key: LineKey, value: int, 
 
     What a tax gains is a difference of two cumulative values, so that the way to them does not matter.
     """
-    each = line(rating, key)
-    before = each.settled_quantity if settled else each.quantity
+    line = line_for(rating, key)
+    before = line.settled_quantity if settled else line.quantity
     if settled:
-        each.settled_quantity = value
+        line.settled_quantity = value
     else:
-        each.quantity = value
+        line.quantity = value
     if version.taxes:
-        _raise_taxes(rating, version, key, before, value, settled=settled)
+        _update_taxes(rating, version, key, before, value, settled=settled)
 
 
-def _raise_taxes(
+def _update_taxes(
     rating: Rating, version: TariffVersion, key: LineKey, before: int, value: int, *, settled: bool
 ) -> None:
     """Raise every tax on a line that went from one exact value to another."""
     base = BASE_OF[LineKind(key.kind)]
-    for term in version.terms[base]:
+    for term in version.tax_terms[base]:
         if term.tax.inclusive:
-            contained = line(rating, tax_key(key, term.tax.name, base))
-            _add_value(contained, value - before, settled=settled)
+            contained = line_for(rating, tax_key(key, term.tax.name, base))
+            _add_quantity(contained, value - before, settled=settled)
         else:
             gain = value * term.factor // (PPM * PPM) - before * term.factor // (PPM * PPM)
-            _add_value(line(rating, tax_key(key, term.tax.name)), gain, settled=settled)
+            _add_quantity(line_for(rating, tax_key(key, term.tax.name)), gain, settled=settled)
 
 
-def _add_value(each: Line, value: int, *, settled: bool) -> None:
+def _add_quantity(line: Line, value: int, *, settled: bool) -> None:
     """Add to one of a line's two quantities."""
     if settled:
-        each.settled_quantity += value
+        line.settled_quantity += value
     else:
-        each.quantity += value
+        line.quantity += value
 
 
-def _quantity(each: Line, *, settled: bool) -> int:
+def _quantity_of(line: Line, *, settled: bool) -> int:
     """Return one of a line's two quantities."""
-    return each.settled_quantity if settled else each.quantity
+    return line.settled_quantity if settled else line.quantity
 
 
-def is_energy(timeline: Timeline, key: LineKey) -> bool:
+def is_energy_line(timeline: Timeline, key: LineKey) -> bool:
     """Say whether a line counts energy."""
-    return key.kind in ENERGY_KINDS and not is_derived(timeline, key)
+    return key.kind in ENERGY_KINDS and not is_period_to_date(timeline, key)
 
 
 def energy_of(rating: Rating, timeline: Timeline, period: str) -> int:
     """Return the energy used in a billing period, Wh; units that were bought are not used yet."""
     lines = [(key, each.quantity) for key, each in rating.lines.items() if key.period == period]
     bought = sum(quantity for key, quantity in lines if key.kind == LineKind.PURCHASE)
-    energy = (quantity for key, quantity in lines if is_energy(timeline, key) and key.kind != LineKind.VACANT)
+    energy = (
+        quantity for key, quantity in lines if is_energy_line(timeline, key) and key.kind != LineKind.VACANT
+    )
     return sum(energy) - bought
 
 
-def is_derived(timeline: Timeline, key: LineKey) -> bool:
+def is_period_to_date(timeline: Timeline, key: LineKey) -> bool:
     """Say whether a line is a value of the period to date rather than a sum."""
     if key.kind == LineKind.DEMAND:
         demand = timeline.version(key.version_id).demand
@@ -210,7 +212,7 @@ def _classify_lines(rating: Rating, timeline: Timeline, period: str) -> _PeriodL
     plain = {
         key: each
         for key, each in own.items()
-        if key.kind == LineKind.CONSUMPTION and not is_derived(timeline, key)
+        if key.kind == LineKind.CONSUMPTION and not is_period_to_date(timeline, key)
     }
     return _PeriodLines(
         timeline,
@@ -218,55 +220,60 @@ def _classify_lines(rating: Rating, timeline: Timeline, period: str) -> _PeriodL
         rating.lines,
         len(rating.lines),
         _newest_version(timeline, period, {key.version_id for key in own}),
-        [_energy(rating, timeline, key, plain) for key in plain],
-        {key: own[key] for key in sorted(own) if is_derived(timeline, key)},
+        [_energy_line(rating, timeline, key, plain) for key in plain],
+        {key: own[key] for key in sorted(own) if is_period_to_date(timeline, key)},
     )
 
 
-def _energy(rating: Rating, timeline: Timeline, key: LineKey, plain: dict[LineKey, Line]) -> _Energy:
+def _energy_line(rating: Rating, timeline: Timeline, key: LineKey, plain: dict[LineKey, Line]) -> _EnergyLine:
     """Return a line of energy with the blocks that it shares, if its tariff shares them."""
     version = timeline.version(key.version_id)
     if version.meaning is not BlockBandMeaning.POOLED_PRO_RATA:
-        return _Energy(key, plain[key], version, (), ())
+        return _EnergyLine(key, plain[key], version, (), ())
     ladder = version.schedule_of(key.band)
     ends = (*limits_in_period(version, ladder, key.period, rating.terms.started), None)
     blocks = (
-        _Block(key._replace(block=block), version.price(block, key.band) * PER_WH, end)
+        _SharedBlock(key._replace(block=block), version.price(block, key.band) * PER_WH, end)
         for block, end in enumerate(ends)
     )
     pooled = version.ladders[ladder].bands
     shares_with = tuple(each for other, each in plain.items() if other.band in pooled)
-    return _Energy(key, plain[key], version, tuple(blocks), shares_with)
+    return _EnergyLine(key, plain[key], version, tuple(blocks), shares_with)
 
 
 def _newest_version(timeline: Timeline, period: str, ids: set[str]) -> TariffVersion:
     """Return the newest version under which something was charged in a period, else that of its end."""
     found = (version for version in reversed(timeline.versions) if version.id in ids)
-    end = day_start(bounds(period)[1], timeline.versions[0].zone)
+    end = day_start(period_bounds(period)[1], timeline.versions[0].zone)
     return next(found, None) or timeline.at(end - 1)
 
 
-def _derive(rating: Rating, page: _PeriodLines, period: str, *, settled: bool) -> dict[LineKey, int]:
+def _period_to_date_values(
+    rating: Rating, page: _PeriodLines, period: str, *, settled: bool
+) -> dict[LineKey, int]:
     """Return the exact values of all derived lines of a billing period."""
     values: dict[LineKey, int] = {}
-    for each in page.energy:
+    for each in page.energy_lines:
         if each.blocks:
             _share_blocks(rating, each, values, settled=settled)
-    _lifelines(page, values, settled=settled)
-    _demand(rating, page.newest, period, values)
-    missing = _missing(rating, page, period, sum(values.values()), settled=settled)
+    _apply_lifelines(page, values, settled=settled)
+    _price_demand(rating, page.newest_version, period, values)
+    missing = _minimum_shortfall(rating, page, period, sum(values.values()), settled=settled)
     if missing > 0:
-        key = LineKey(LineKind.MINIMUM, period, page.newest.id, NO_BLOCK, LineKind.MINIMUM.value)
+        key = LineKey(LineKind.MINIMUM, period, page.newest_version.id, NO_BLOCK, LineKind.MINIMUM.value)
         values[key] = missing
     return values
 
 
-def _share_blocks(rating: Rating, energy: _Energy, values: dict[LineKey, int], *, settled: bool) -> None:
+def _share_blocks(rating: Rating, energy: _EnergyLine, values: dict[LineKey, int], *, settled: bool) -> None:
     """Share each block by the bands as the whole period is (pooled pro rata)."""
     if settled:
-        wh, total = energy.line.settled_quantity, sum([each.settled_quantity for each in energy.shares_with])
+        wh, total = (
+            energy.line.settled_quantity,
+            sum([each.settled_quantity for each in energy.sharing_lines]),
+        )
     else:
-        wh, total = energy.line.quantity, sum([each.quantity for each in energy.shares_with])
+        wh, total = energy.line.quantity, sum([each.quantity for each in energy.sharing_lines])
     if not wh:
         return
     free = (
@@ -284,55 +291,57 @@ def _share_blocks(rating: Rating, energy: _Energy, values: dict[LineKey, int], *
         low = high
 
 
-def _lifelines(page: _PeriodLines, values: dict[LineKey, int], *, settled: bool) -> None:
+def _apply_lifelines(page: _PeriodLines, values: dict[LineKey, int], *, settled: bool) -> None:
     """Take the normal prices down to the lifeline's while the whole period stays within its limit."""
-    with_lifeline = [each for each in page.energy if each.version.lifeline is not None]
-    total = sum(_quantity(each.line, settled=settled) for each in page.energy) if with_lifeline else 0
+    with_lifeline = [each for each in page.energy_lines if each.version.lifeline is not None]
+    total = (
+        sum(_quantity_of(each.line, settled=settled) for each in page.energy_lines) if with_lifeline else 0
+    )
     for each in with_lifeline:
         key, version, lifeline = each.key, each.version, each.version.lifeline
         if lifeline is None or total > lifeline.limit_wh:
             continue
-        wh = _quantity(each.line, settled=settled)
+        wh = _quantity_of(each.line, settled=settled)
         column = [band.name for band in version.bands].index(key.band)
-        less = lifeline.prices[column] * wh * PER_WH - _normal(each, wh, values)
+        less = lifeline.prices[column] * wh * PER_WH - _normal_value(each, wh, values)
         off = LineKey(LineKind.LIFELINE, key.period, key.version_id, NO_BLOCK, key.band)
         values[off] = values.get(off, 0) + less
 
 
-def _normal(energy: _Energy, wh: int, values: dict[LineKey, int]) -> int:
+def _normal_value(energy: _EnergyLine, wh: int, values: dict[LineKey, int]) -> int:
     """Return the exact value of energy at its normal prices; pro rata its blocks are worked out already."""
     if energy.blocks:
         return sum(values.get(block.key, 0) for block in energy.blocks)
     return energy.version.price(energy.key.block, energy.key.band) * wh * PER_WH
 
 
-def _demand(rating: Rating, version: TariffVersion, period: str, values: dict[LineKey, int]) -> None:
+def _price_demand(rating: Rating, version: TariffVersion, period: str, values: dict[LineKey, int]) -> None:
     """Price the greatest mean power of the period."""
     demand = version.demand
-    peak = rating.peaks.get(period, 0)
+    peak = rating.demand_peaks.get(period, 0)
     if demand is not None and demand.of is DemandOf.MAXIMUM and peak:
         watts = peak * 60 // demand.interval_min
         key = LineKey(LineKind.DEMAND, period, version.id, NO_BLOCK, LineKind.DEMAND.value)
-        values[key] = demand.per_kw * watts * (EXACT // 1000)
+        values[key] = demand.per_kw * watts * (EXACT_SCALE // 1000)
 
 
-def _missing(rating: Rating, page: _PeriodLines, period: str, found: int, *, settled: bool) -> int:
+def _minimum_shortfall(rating: Rating, page: _PeriodLines, period: str, found: int, *, settled: bool) -> int:
     """Return what the charges of a period that is over fall short of the minimum, exact."""
-    version = page.newest
-    if not version.minimum or period not in rating.history:
+    version = page.newest_version
+    if not version.minimum or period not in rating.energy_history:
         return 0
     terms, first = rating.terms, date.fromisoformat(period[:10])
-    begun, total = share(version.billing_period, first, terms.started)
-    days, _ = share(version.billing_period, first, terms.started, terms.ended)
+    begun, total = days_share(version.billing_period, first, terms.started)
+    days, _ = days_share(version.billing_period, first, terms.started, terms.ended)
     if (begun != total and not version.prorate) or (days != begun and not version.prorate_last):
         return 0
     for key, each in rating.lines.items():
-        if key.period == period and key.kind in BASE_OF and not is_derived(page.timeline, key):
-            found += _value(page.timeline, key, _quantity(each, settled=settled))
-    return version.minimum * EXACT * days // total - found
+        if key.period == period and key.kind in BASE_OF and not is_period_to_date(page.timeline, key):
+            found += _plain_value(page.timeline, key, _quantity_of(each, settled=settled))
+    return version.minimum * EXACT_SCALE * days // total - found
 
 
-def _value(timeline: Timeline, key: LineKey, quantity: int) -> int:
+def _plain_value(timeline: Timeline, key: LineKey, quantity: int) -> int:
     """Return the exact value of a line that is a plain sum, before tax."""
     if key.kind != LineKind.CONSUMPTION:
         return quantity

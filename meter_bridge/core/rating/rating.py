@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import DAY_MS, MINUTE_MS, SLOT_MS, local_day, local_time, next_slot
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.tariff.load_profile import EVEN
-from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.load_profile import EVEN_WEIGHT
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import (
-    EXACT,
+    EXACT_SCALE,
     PPM,
     WH_PER_MWH,
     BlockBandMeaning,
@@ -26,8 +26,8 @@ from meter_bridge.core.tariff.tariff import (
     TaxBase,
     TaxTerm,
     Timeline,
+    days_share,
     limits_in_period,
-    share,
 )
 
 
@@ -79,7 +79,7 @@ class LineKey(NamedTuple):
     base: str = ""
 
 
-LONGEST_KNOWN_MS: Final = 3_900_000
+ESTIMATED_AFTER_MS: Final = 3_900_000
 """Time between two readings beyond which it is an estimate when the energy between them was used.
 
 An hour, in which the slowest meters report, and five minutes for being late.
@@ -106,7 +106,7 @@ class Line:
 
     quantity: int = 0
     settled_quantity: int = 0
-    settled: int = 0
+    settled_amount: int = 0
 
 
 class TaxPart(NamedTuple):
@@ -144,12 +144,12 @@ class Lot:
 
     id: str
     wh: int
-    value: int
+    value_per_wh: int
     """Exact value of one Wh, taxes included."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SupplyTerms:
     """What a tariff has to know of the supply that it prices."""
 
     started: date | None = None
@@ -167,17 +167,17 @@ class Rating:
 
     lines: dict[LineKey, Line] = field(default_factory=dict)
     block_usage: dict[BlockUsageKey, int] = field(default_factory=dict)
-    open: dict[str, list[OpenSegment]] = field(default_factory=dict)
-    intervals: dict[int, int] = field(default_factory=dict)
+    open_segments: dict[str, list[OpenSegment]] = field(default_factory=dict)
+    demand_intervals: dict[int, int] = field(default_factory=dict)
     """Energy of the demand intervals that a reading may still reach, by their start."""
-    peaks: dict[str, int] = field(default_factory=dict)
+    demand_peaks: dict[str, int] = field(default_factory=dict)
     """Greatest energy of a demand interval, by billing period."""
-    history: dict[str, int] = field(default_factory=dict)
+    energy_history: dict[str, int] = field(default_factory=dict)
     """Energy of the billing periods that are over."""
     lots: list[Lot] = field(default_factory=list)
     """Units bought and not used, oldest first."""
-    terms: Terms = field(default_factory=Terms)
-    taxed: dict[LineKey, tuple[TaxPart, ...]] = field(default_factory=dict, compare=False, repr=False)
+    terms: SupplyTerms = field(default_factory=SupplyTerms)
+    tax_parts: dict[LineKey, tuple[TaxPart, ...]] = field(default_factory=dict, compare=False, repr=False)
     """Tax lines of the lines of energy, found once for each."""
     period_lines: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """What ``derived`` sorted out of the lines of each billing period."""
@@ -254,52 +254,52 @@ def allocate(  # noqa: PLR0913 - what was used is all of these, and all of them 
     ``timed`` nobody knows in what time it was used, and it counts to no maximum demand.
     """
     elapsed = end - start
-    estimated = elapsed > LONGEST_KNOWN_MS
-    weights = _spread(timeline, start, end) if estimated else None
-    given, at, past = 0, start, 0
+    estimated = elapsed > ESTIMATED_AFTER_MS
+    weights = _profile_weight(timeline, start, end) if estimated else None
+    allocated, at, past = 0, start, 0
     while True:
         stretch = timeline.interval_at(at)
         until = min(next_slot(at), stretch.end, max(end, at))
         if at < moved_in:
             until = min(until, moved_in)
         if until >= end:
-            upto = wh
+            cumulative = wh
         elif weights is None:
-            upto = wh * (until - start) // elapsed
+            cumulative = wh * (until - start) // elapsed
         else:
-            past += _weight(stretch, at) * (until - at)
-            upto = wh * past // weights
-        if upto > given:
-            span = EnergySpan(at, until, upto - given, estimated)
+            past += _hour_weight(stretch, at) * (until - at)
+            cumulative = wh * past // weights
+        if cumulative > allocated:
+            span = EnergySpan(at, until, cumulative - allocated, estimated)
             if at < moved_in:
-                _note_vacant(rating, stretch, meter_id, span)
+                _record_vacant(rating, stretch, meter_id, span)
             else:
                 if timed:
-                    _count_demand(rating, stretch, at, upto - given)
+                    _add_demand(rating, stretch, at, cumulative - allocated)
                 rate_energy(rating, stretch, meter_id, span)
-        given, at = upto, until
+        allocated, at = cumulative, until
         if at >= end:
             break
 
 
-def _spread(timeline: Timeline, start: int, end: int) -> int | None:
+def _profile_weight(timeline: Timeline, start: int, end: int) -> int | None:
     """Return the weight of all of (start, end] by the load profiles in force; None to spread linearly."""
-    if not timeline.profiled(start, end):
+    if not timeline.has_load_profile(start, end):
         return None
     total, at = 0, start
     while at < end:
         stretch = timeline.interval_at(at)
         until = min(next_slot(at), stretch.end, end)
-        total += _weight(stretch, at) * (until - at)
+        total += _hour_weight(stretch, at) * (until - at)
         at = until
     return total or None
 
 
-def _weight(stretch: TariffInterval, at: int) -> int:
+def _hour_weight(stretch: TariffInterval, at: int) -> int:
     """Return the weight of the local hour of an instant."""
     profile = stretch.version.profile
     if profile is None:
-        return EVEN
+        return EVEN_WEIGHT
     local = local_time(at, stretch.version.zone)
     return profile.days[stretch.version.calendar.day_type(local.date())][local.hour]
 
@@ -307,10 +307,10 @@ def _weight(stretch: TariffInterval, at: int) -> int:
 def rate_energy(rating: Rating, stretch: TariffInterval, meter_id: str, part: EnergySpan) -> None:
     """Put the energy of one span on its lines, in order: units bought, free units, blocks."""
     version, left, at, end = stretch.version, part.wh, part.start, part.end
-    if stretch.derived:
+    if stretch.has_period_to_date:
         rating.dirty.add(stretch.period)
     while left > 0:
-        kind, block, room = _next(rating, stretch)
+        kind, block, room = _next_line(rating, stretch)
         take = left if room is None else min(left, room)
         until = end if take == left else at + (end - at) * take // left
         key = LineKey(kind, stretch.period, version.id, block, stretch.band)
@@ -318,19 +318,19 @@ def rate_energy(rating: Rating, stretch: TariffInterval, meter_id: str, part: En
         left, at = left - take, until
 
 
-def _note_vacant(rating: Rating, stretch: TariffInterval, meter_id: str, part: EnergySpan) -> None:
+def _record_vacant(rating: Rating, stretch: TariffInterval, meter_id: str, part: EnergySpan) -> None:
     """Put energy of a time before the customer on record: it climbs nothing and counts for nothing."""
     key = LineKey(LineKind.VACANT, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
-    line(rating, key).quantity += part.wh
+    line_for(rating, key).quantity += part.wh
     _add_to_open_segments(rating, meter_id, OpenSegment(part.start, part.end, key, part.wh, part.estimated))
 
 
-def _next(rating: Rating, stretch: TariffInterval) -> tuple[LineKind, int, int | None]:
+def _next_line(rating: Rating, stretch: TariffInterval) -> tuple[LineKind, int, int | None]:
     """Return the line on which the next unit goes, and how many go there; None if that has no end."""
     version = stretch.version
     if rating.lots:
         return LineKind.UNITS, NO_BLOCK, rating.lots[0].wh
-    free = free_left(rating, stretch)
+    free = free_units_left(rating, stretch)
     if free:
         return LineKind.FREE, NO_BLOCK, free
     if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
@@ -340,7 +340,7 @@ def _next(rating: Rating, stretch: TariffInterval) -> tuple[LineKind, int, int |
     return LineKind.CONSUMPTION, block_at(rating, stretch), energy_to_next_block(rating, stretch)
 
 
-def free_left(rating: Rating, stretch: TariffInterval) -> int:
+def free_units_left(rating: Rating, stretch: TariffInterval) -> int:
     """Return the free units that are left in the billing period, Wh."""
     version = stretch.version
     if not version.free_wh or not rating.terms.free_units:
@@ -348,7 +348,7 @@ def free_left(rating: Rating, stretch: TariffInterval) -> int:
     days, total = 1, 1
     if version.prorate:
         day = date.fromisoformat(stretch.period[:10])
-        days, total = share(version.billing_period, day, rating.terms.started)
+        days, total = days_share(version.billing_period, day, rating.terms.started)
     return max(
         version.free_wh * days // total
         - rating.block_usage.get(BlockUsageKey(stretch.period, FREE_UNITS_SCHEDULE), 0),
@@ -367,17 +367,17 @@ def block_at(rating: Rating, stretch: TariffInterval) -> int:
     if not steps:
         return 0
     if stretch.version.history_periods:
-        return _block_by_history(rating, stretch)
+        return _block_of_mean(rating, stretch)
     used = block_usage_of(rating, stretch)
     ends = limits_in_period(stretch.version, stretch.schedule, stretch.block_period, rating.terms.started)
     return sum(1 for limit in ends if used >= limit)
 
 
-def _block_by_history(rating: Rating, stretch: TariffInterval) -> int:
+def _block_of_mean(rating: Rating, stretch: TariffInterval) -> int:
     """Return the block of the mean of the billing periods before; the first without any."""
-    before = sorted(period for period in rating.history if period < stretch.period)
+    before = sorted(period for period in rating.energy_history if period < stretch.period)
     known = before[-stretch.version.history_periods :]
-    total = sum(rating.history[period] for period in known)
+    total = sum(rating.energy_history[period] for period in known)
     return sum(1 for limit in stretch.block_schedule.limits if known and total > limit * len(known))
 
 
@@ -390,7 +390,7 @@ def energy_to_next_block(rating: Rating, stretch: TariffInterval) -> int | None:
     return next((limit - used for limit in ends if used < limit), None)
 
 
-def _count_demand(rating: Rating, stretch: TariffInterval, at: int, wh: int) -> None:
+def _add_demand(rating: Rating, stretch: TariffInterval, at: int, wh: int) -> None:
     """Add energy to its demand interval and keep the greatest of the billing period."""
     demand = stretch.version.demand
     if demand is None or demand.of is not DemandOf.MAXIMUM:
@@ -398,14 +398,14 @@ def _count_demand(rating: Rating, stretch: TariffInterval, at: int, wh: int) -> 
     length = demand.interval_min * MINUTE_MS
     past = local_time(at, stretch.version.zone).minute * MINUTE_MS + at % MINUTE_MS
     start = at - past % length
-    energy = rating.intervals[start] = rating.intervals.get(start, 0) + wh
-    rating.peaks[stretch.period] = max(rating.peaks.get(stretch.period, 0), energy)
+    energy = rating.demand_intervals[start] = rating.demand_intervals.get(start, 0) + wh
+    rating.demand_peaks[stretch.period] = max(rating.demand_peaks.get(stretch.period, 0), energy)
 
 
 def _add_to_line(rating: Rating, stretch: TariffInterval, meter_id: str, part: OpenSegment) -> None:
     """Add energy to its line, its taxes and the meter's open segments."""
     key, wh = part.key, part.wh
-    line(rating, key).quantity += wh
+    line_for(rating, key).quantity += wh
     if key.kind == LineKind.CONSUMPTION:
         _add_block_usage(rating, stretch, wh)
         for part_of_tax in taxes_per_wh(rating, stretch.version, key):
@@ -415,16 +415,16 @@ def _add_to_line(rating: Rating, stretch: TariffInterval, meter_id: str, part: O
         if stretch.version.free_climbs:
             _add_block_usage(rating, stretch, wh)
     else:
-        _use_units(rating, wh)
-    if stretch.period in rating.history:
-        rating.history[stretch.period] += wh
+        _take_units(rating, wh)
+    if stretch.period in rating.energy_history:
+        rating.energy_history[stretch.period] += wh
     _add_to_open_segments(rating, meter_id, part)
 
 
 def _add_to_open_segments(rating: Rating, meter_id: str, part: OpenSegment) -> None:
     """Add energy to the meter's open segments, to the newest of them where that is on the same line."""
     key = part.key
-    segments = rating.open.setdefault(meter_id, [])
+    segments = rating.open_segments.setdefault(meter_id, [])
     last = segments[-1] if segments else None
     if last is not None and last.key == key and last.start // SLOT_MS == part.start // SLOT_MS:
         last.end, last.wh = part.end, last.wh + part.wh
@@ -443,7 +443,7 @@ def _add_usage(rating: Rating, key: BlockUsageKey, wh: int) -> None:
     rating.block_usage[key] = rating.block_usage.get(key, 0) + wh
 
 
-def _use_units(rating: Rating, wh: int) -> None:
+def _take_units(rating: Rating, wh: int) -> None:
     """Take units from the oldest lots."""
     while wh > 0:
         lot = rating.lots[0]
@@ -454,7 +454,7 @@ def _use_units(rating: Rating, wh: int) -> None:
             del rating.lots[0]
 
 
-def line(rating: Rating, key: LineKey) -> Line:
+def line_for(rating: Rating, key: LineKey) -> Line:
     """Return a line, new if need be."""
     found = rating.lines.get(key)
     if found is None:
@@ -467,11 +467,11 @@ def taxes_per_wh(rating: Rating, version: TariffVersion, key: LineKey) -> tuple[
 
     Energy whose price is on derived lines bears only what is raised per unit; the rates are raised there.
     """
-    found = rating.taxed.get(key)
+    found = rating.tax_parts.get(key)
     if found is None:
         price = 0 if key.block == NO_BLOCK else version.price(key.block, key.band)
-        found = rating.taxed[key] = tuple(
-            _tax_part(rating, key, term, price) for term in version.terms[TaxBase.CONSUMPTION]
+        found = rating.tax_parts[key] = tuple(
+            _tax_part(rating, key, term, price) for term in version.tax_terms[TaxBase.CONSUMPTION]
         )
     return found
 
@@ -480,8 +480,8 @@ def _tax_part(rating: Rating, key: LineKey, term: TaxTerm, price: int) -> TaxPar
     """Return the line of one tax of a consumption line, and what a Wh at a price adds to it."""
     inclusive = term.tax.inclusive
     of = tax_key(key, term.tax.name, TaxBase.CONSUMPTION if inclusive else None)
-    per_wh = price * (EXACT // WH_PER_MWH) if inclusive else price * term.factor + term.per_wh
-    return TaxPart(of, line(rating, of), per_wh)
+    per_wh = price * (EXACT_SCALE // WH_PER_MWH) if inclusive else price * term.factor + term.per_wh
+    return TaxPart(of, line_for(rating, of), per_wh)
 
 
 def tax_key(key: LineKey, name: str, included_in: TaxBase | None = None) -> LineKey:
@@ -490,13 +490,13 @@ def tax_key(key: LineKey, name: str, included_in: TaxBase | None = None) -> Line
     return LineKey(kind, key.period, key.version_id, NO_BLOCK, name, included_in or "")
 
 
-def due(version: TariffVersion, key: LineKey, quantity: int) -> int:
+def amount_due(version: TariffVersion, key: LineKey, quantity: int) -> int:
     """Return the amount of a line at a cumulative quantity, rounded once, half to even."""
-    numerator, denominator = price_of(version, key)
+    numerator, denominator = unit_amount(version, key)
     return divide_half_even(numerator * quantity, denominator)
 
 
-def price_of(version: TariffVersion, key: LineKey) -> tuple[int, int]:
+def unit_amount(version: TariffVersion, key: LineKey) -> tuple[int, int]:
     """Return the amount of one of a line's quantity, as a fraction."""
     if key.kind == LineKind.CONSUMPTION and version.meaning is not BlockBandMeaning.POOLED_PRO_RATA:
         return version.price(key.block, key.band), WH_PER_MWH
@@ -504,8 +504,8 @@ def price_of(version: TariffVersion, key: LineKey) -> tuple[int, int]:
         return 0, 1
     if key.kind == LineKind.INCLUDED_TAX:
         contained = {tax.name: tax.rate_ppm for tax in version.taxes if tax.inclusive and key.base in tax.on}
-        return contained[key.band], EXACT * (PPM + sum(contained.values()))
-    return 1, EXACT
+        return contained[key.band], EXACT_SCALE * (PPM + sum(contained.values()))
+    return 1, EXACT_SCALE
 
 
 def unit_price(version: TariffVersion, key: LineKey) -> int | None:
@@ -517,32 +517,32 @@ def unit_price(version: TariffVersion, key: LineKey) -> int | None:
     return None
 
 
-def taxed_price(version: TariffVersion, block: int, band: str) -> int:
+def marginal_price_of(version: TariffVersion, block: int, band: str) -> int:
     """Return the exact value of a Wh, taxes and levies included."""
-    return version.taxed(version.price(block, band))
+    return version.taxed_value(version.price(block, band))
 
 
 def marginal_price(rating: Rating, stretch: TariffInterval) -> int:
     """Return the exact value of the next Wh, taxes and levies included."""
-    return taxed_price(stretch.version, block_at(rating, stretch), stretch.band)
+    return marginal_price_of(stretch.version, block_at(rating, stretch), stretch.band)
 
 
 def price_per_kwh(rating: Rating, stretch: TariffInterval) -> int:
     """Return the amount per kWh of the next unit, taxes included, rounded half-even."""
-    return divide_half_even(marginal_price(rating, stretch) * 1000, EXACT)
+    return divide_half_even(marginal_price(rating, stretch) * 1000, EXACT_SCALE)
 
 
-def units_for(rating: Rating, stretch: TariffInterval, amount: int) -> int | None:
+def wh_for_amount(rating: Rating, stretch: TariffInterval, amount: int) -> int | None:
     """Return the Wh that an amount buys from here through the blocks of one band; None if that has no end.
 
     Free units and blocks that cost nothing are passed through for nothing.
     """
     version = stretch.version
-    bought, left = free_left(rating, stretch), max(amount, 0) * EXACT
+    bought, left = free_units_left(rating, stretch), max(amount, 0) * EXACT_SCALE
     block, room = block_at(rating, stretch), energy_to_next_block(rating, stretch)
     ends = limits_in_period(version, stretch.schedule, stretch.block_period, rating.terms.started)
     while True:
-        price = taxed_price(version, block, stretch.band)
+        price = marginal_price_of(version, block, stretch.band)
         if room is None:
             return bought + left // price if price else None
         take = left // price if price else room
@@ -558,37 +558,39 @@ def purge_periods(rating: Rating, keep_from: str) -> None:
 
     A period goes as a whole: a value to date worked out from some of its lines only would be wrong.
     """
-    kept = _unsettled(rating)
-    kept |= {key.period for key in rating.lines if _reaches(key.period, keep_from)}
+    kept = _unsettled_periods(rating)
+    kept |= {key.period for key in rating.lines if _ends_after(key.period, keep_from)}
     rating.lines = {key: each for key, each in rating.lines.items() if key.period in kept}
-    rating.taxed.clear()
+    rating.tax_parts.clear()
     for rung in [each for each in rating.block_usage if each.period not in kept]:
-        if not _reaches(rung.period, keep_from):
+        if not _ends_after(rung.period, keep_from):
             del rating.block_usage[rung]  # in place: whoever climbs a ladder may hold it
-    rating.peaks = {
-        period: wh for period, wh in rating.peaks.items() if period in kept or _reaches(period, keep_from)
+    rating.demand_peaks = {
+        period: wh
+        for period, wh in rating.demand_peaks.items()
+        if period in kept or _ends_after(period, keep_from)
     }
-    newest = sorted(rating.history)[-_HISTORY_KEPT:]
-    rating.history = {period: rating.history[period] for period in newest}
+    newest = sorted(rating.energy_history)[-_MAX_HISTORY_PERIODS:]
+    rating.energy_history = {period: rating.energy_history[period] for period in newest}
 
 
-_HISTORY_KEPT: Final = 25
+_MAX_HISTORY_PERIODS: Final = 25
 
 
-def _unsettled(rating: Rating) -> set[str]:
+def _unsettled_periods(rating: Rating) -> set[str]:
     """Return the billing periods of which something is not yet settled."""
     lines = {key.period for key, each in rating.lines.items() if each.quantity != each.settled_quantity}
-    return lines | {part.key.period for parts in rating.open.values() for part in parts}
+    return lines | {part.key.period for parts in rating.open_segments.values() for part in parts}
 
 
-def _reaches(period: str, keep_from: str) -> bool:
+def _ends_after(period: str, keep_from: str) -> bool:
     """Say whether a period is not over on a day."""
-    return bounds(period)[1].isoformat() > keep_from
+    return period_bounds(period)[1].isoformat() > keep_from
 
 
-RECENT_MS: Final = 7 * DAY_MS
+DEMAND_RECENT_MS: Final = 7 * DAY_MS
 """Time of which every demand interval is kept for meters that are heard late."""
-LONGEST_SILENCE_MS: Final = 92 * DAY_MS
+MAX_SILENCE_MS: Final = 92 * DAY_MS
 """Time of which the greatest interval of each day is kept."""
 
 
@@ -599,15 +601,17 @@ def purge_intervals(rating: Rating, before: int, zone: ZoneInfo) -> None:
     that local day can become the greatest of the bill; the others need not be kept. So the state stays small
     however long one of several meters is silent.
     """
-    newest = max(rating.intervals, default=0)
-    recent, oldest = newest - RECENT_MS, max(before, newest - LONGEST_SILENCE_MS)
+    newest = max(rating.demand_intervals, default=0)
+    recent, oldest = newest - DEMAND_RECENT_MS, max(before, newest - MAX_SILENCE_MS)
     greatest: dict[date, int] = {}
-    for start, wh in rating.intervals.items():
+    for start, wh in rating.demand_intervals.items():
         if oldest <= start < recent:
             day = local_day(start, zone)
-            if day not in greatest or wh > rating.intervals[greatest[day]]:
+            if day not in greatest or wh > rating.demand_intervals[greatest[day]]:
                 greatest[day] = start
     kept = {*greatest.values()}
-    rating.intervals = {
-        start: wh for start, wh in rating.intervals.items() if start >= max(recent, oldest) or start in kept
+    rating.demand_intervals = {
+        start: wh
+        for start, wh in rating.demand_intervals.items()
+        if start >= max(recent, oldest) or start in kept
     }

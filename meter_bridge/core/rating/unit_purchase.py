@@ -16,12 +16,18 @@ from meter_bridge.core.rating.rating import (
     Lot,
     Rating,
     Segment,
-    line,
-    taxed_price,
+    line_for,
+    marginal_price_of,
     taxes_per_wh,
-    units_for,
+    wh_for_amount,
 )
-from meter_bridge.core.tariff.tariff import EXACT, BlockBasis, TariffInterval, Timeline, limits_in_period
+from meter_bridge.core.tariff.tariff import (
+    EXACT_SCALE,
+    BlockBasis,
+    TariffInterval,
+    Timeline,
+    limits_in_period,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Purchase:
     wh: int
 
 
-NOTHING = Purchase(Charges((), ()), 0)
+NO_PURCHASE = Purchase(Charges((), ()), 0)
 
 
 def sells_units(timeline: Timeline, at: int) -> bool:
@@ -40,36 +46,36 @@ def sells_units(timeline: Timeline, at: int) -> bool:
     return timeline.at(at).basis is BlockBasis.PURCHASE_TIME
 
 
-def buy(rating: Rating, timeline: Timeline, at: int, money: int, lot_id: str) -> Purchase:
+def purchase_units(rating: Rating, timeline: Timeline, at: int, money: int, lot_id: str) -> Purchase:
     """Buy as many whole Wh as the money pays, up the ladder; the rest of the money is not spent.
 
     Free units are not bought. A price of nothing buys nothing: its units would have no end.
     """
     stretch = timeline.interval_at(at)
-    wh = _affordable(rating, stretch, money)
+    wh = _affordable_wh(rating, stretch, money)
     while wh > 0:
-        attempt = trial(rating)
+        attempt = trial_copy(rating)
         purchase = _buy(attempt, timeline, stretch, at, wh, lot_id)
         if purchase.charges.total <= money:
             rating.lines, rating.block_usage, rating.lots = attempt.lines, attempt.block_usage, attempt.lots
-            rating.taxed = attempt.taxed
+            rating.tax_parts = attempt.tax_parts
             return purchase
         wh -= 1  # lines are rounded one by one, which may cost a step more than the exact sum
-    return NOTHING
+    return NO_PURCHASE
 
 
-def _affordable(rating: Rating, stretch: TariffInterval, money: int) -> int:
+def _affordable_wh(rating: Rating, stretch: TariffInterval, money: int) -> int:
     """Return the units that the money pays by their exact value."""
     free = replace(rating.terms, free_units=False)
     without = Rating(block_usage=rating.block_usage, terms=free)
-    return units_for(without, stretch, money) or 0
+    return wh_for_amount(without, stretch, money) or 0
 
 
-def trial(rating: Rating) -> Rating:
+def trial_copy(rating: Rating) -> Rating:
     """Return a rating whose lines, ladders and lots can be changed for a trial."""
     lines = {key: replace(each) for key, each in rating.lines.items()}
     lots = [replace(lot) for lot in rating.lots]
-    return replace(rating, lines=lines, block_usage=dict(rating.block_usage), lots=lots, taxed={})
+    return replace(rating, lines=lines, block_usage=dict(rating.block_usage), lots=lots, tax_parts={})
 
 
 def _buy(
@@ -77,27 +83,27 @@ def _buy(
 ) -> Purchase:
     """Put units on the ladder, settle what they cost and keep them in lots."""
     sums = ChargesBuilder()
-    bought = line(
+    bought = line_for(
         rating, LineKey(LineKind.PURCHASE, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
     )
     bought.quantity += wh
     bought.settled_quantity += wh
-    for block, part in _steps(rating, stretch, wh):
+    for block, part in _purchase_blocks(rating, stretch, wh):
         key = LineKey(LineKind.CONSUMPTION, stretch.period, stretch.version.id, block, stretch.band)
-        each = line(rating, key)
+        each = line_for(rating, key)
         each.quantity += part
         each.settled_quantity += part
         for tax in taxes_per_wh(rating, stretch.version, key):
             tax.line.quantity += tax.per_wh * part
             tax.line.settled_quantity += tax.per_wh * part
-        amount = sums.add(rating, timeline, key, part)
-        taxes = sums.taxes(rating, timeline, key.period, key.version_id)
+        amount = sums.add_line(rating, timeline, key, part)
+        taxes = sums.add_taxes(rating, timeline, key.period, key.version_id)
         sums.segments.append(Segment(LineKind.PURCHASE, None, at, at, key, 0, amount, taxes))
-        rating.lots.append(Lot(lot_id, part, taxed_price(stretch.version, block, stretch.band)))
+        rating.lots.append(Lot(lot_id, part, marginal_price_of(stretch.version, block, stretch.band)))
     return Purchase(sums.build(timeline), wh)
 
 
-def _steps(rating: Rating, stretch: TariffInterval, wh: int) -> list[tuple[int, int]]:
+def _purchase_blocks(rating: Rating, stretch: TariffInterval, wh: int) -> list[tuple[int, int]]:
     """Climb the ladder by a purchase; return its part in each block."""
     rung = BlockUsageKey(stretch.block_period, stretch.schedule)
     low = rating.block_usage.get(rung, 0)
@@ -115,7 +121,7 @@ def _steps(rating: Rating, stretch: TariffInterval, wh: int) -> list[tuple[int, 
     return parts
 
 
-def give_back(rating: Rating, lot_id: str) -> tuple[int, int]:
+def return_units(rating: Rating, lot_id: str) -> tuple[int, int]:
     """Take back what is left of a purchase's units; return Wh and the amount they cost, rounded down.
 
     The ladder stays climbed: the units of others were bought after them at their prices.
@@ -123,4 +129,4 @@ def give_back(rating: Rating, lot_id: str) -> tuple[int, int]:
     kept = [lot for lot in rating.lots if lot.id != lot_id]
     taken = [lot for lot in rating.lots if lot.id == lot_id]
     rating.lots = kept
-    return sum(lot.wh for lot in taken), sum(lot.wh * lot.value for lot in taken) // EXACT
+    return sum(lot.wh for lot in taken), sum(lot.wh * lot.value_per_wh for lot in taken) // EXACT_SCALE

@@ -17,15 +17,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.core.energy import possible_wh
+from meter_bridge.core.energy import max_energy_wh
 
 GRACE_MS: Final = 60_000
 """Time added to the elapsed time when judging a rise: readings may be held back on their way."""
 DOUBTS_BEFORE_QUARANTINE: Final = 3
 """Readings in a row that contradict the watermark before a person is asked; a late message comes alone."""
-DOUBTS_LAST_MS: Final = 10_000
+MIN_DOUBT_MS: Final = 10_000
 """Least time over which they do: messages that were kept somewhere come late too, but all at once."""
-ROLLOVER_SHARE: Final = 10
+ROLLOVER_DIVISOR: Final = 10
 """A rollover is at most a tenth of the register's range long, so from near its end to near its beginning."""
 
 
@@ -109,7 +109,7 @@ class RegisterReading:
 
     wh: int
     at: int
-    step_wh: int = 1
+    resolution_wh: int = 1
     reset_marker: str | None = None
     modulus_wh: int | None = None
     """Where the register begins again at zero; None where it is not known to."""
@@ -120,15 +120,15 @@ class RegisterReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Advance:
+class RegisterStep:
     """Result of a reading: the new state and the energy to charge over (``from_at``, ``state.at``]."""
 
-    state: Register
+    register: Register
     delta_wh: int = 0
     from_at: int = 0
 
 
-def first(reading: RegisterReading) -> Register:
+def first_reading(reading: RegisterReading) -> Register:
     """Return the state after a meter's first reading; nothing is charged for what was before."""
     return Register(
         0,
@@ -142,7 +142,7 @@ def first(reading: RegisterReading) -> Register:
     )
 
 
-def clock_set(state: Register, before_ms: int | None, after_ms: int) -> Register:
+def adjust_to_clock(state: Register, before_ms: int | None, after_ms: int) -> Register:
     """Return the state once the wall clock was set: event time was ahead of it, and is now, by so much.
 
     ``before_ms`` is None where nobody knows, since the bridge began meanwhile.
@@ -158,7 +158,7 @@ def _ahead_ms(of: Register | Doubt, before_ms: int | None, after_ms: int) -> int
     return max(of.ahead_ms, after_ms) if before_ms is None else max(of.ahead_ms + after_ms - before_ms, 0)
 
 
-def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance:
+def advance(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
     """Judge a reading against the watermark.
 
     ``rating_w`` is the largest power the supply can deliver. A reading within one step below the watermark is
@@ -168,23 +168,23 @@ def advance(state: Register, reading: RegisterReading, rating_w: int) -> Advance
     late = reading.at < state.at
     if late:
         reading = replace(reading, at=state.at, ahead_ms=min(reading.ahead_ms, state.ahead_ms))
-    rise = _rise(state, reading, rating_w)
+    rise = _rise_wh(state, reading, rating_w)
     if reading.reset_marker is not None and reading.reset_marker == state.retired:
-        return Advance(_doubted(state, reading, Cause.JUMPED if rise > 0 else Cause.FELL))
+        return RegisterStep(_add_doubt(state, reading, Cause.JUMPED if rise > 0 else Cause.FELL))
     if _was_reset(state, reading):
         return _start_epoch(state, reading, rating_w)
-    if -reading.step_wh <= rise <= 0:
-        return Advance(_seen(state, reading))
+    if -reading.resolution_wh <= rise <= 0:
+        return RegisterStep(_confirmed_reading(state, reading))
     if rise < 0:
-        return Advance(state if late else _fallen(state, reading))
-    if rise > plausible_wh(state, reading, rating_w) or _stands_on_jump(state, rise):
-        return Advance(_doubted(state, reading, Cause.JUMPED))
+        return RegisterStep(state if late else _doubt_fall(state, reading))
+    if rise > plausible_wh(state, reading, rating_w) or _still_jumped(state, rise):
+        return RegisterStep(_add_doubt(state, reading, Cause.JUMPED))
     turned_wh = state.turned_wh + rise - (reading.wh - state.watermark_wh)
-    charged = replace(_seen(state, reading), watermark_wh=reading.wh, turned_wh=turned_wh)
-    return Advance(charged, rise, state.at)
+    charged = replace(_confirmed_reading(state, reading), watermark_wh=reading.wh, turned_wh=turned_wh)
+    return RegisterStep(charged, rise, state.at)
 
 
-def _seen(state: Register, reading: RegisterReading) -> Register:
+def _confirmed_reading(state: Register, reading: RegisterReading) -> Register:
     """Return the state after a reading that agrees with it; the watermark stays."""
     return replace(
         state,
@@ -196,7 +196,7 @@ def _seen(state: Register, reading: RegisterReading) -> Register:
     )
 
 
-def _rise(state: Register, reading: RegisterReading, rating_w: int) -> int:
+def _rise_wh(state: Register, reading: RegisterReading, rating_w: int) -> int:
     """Return how far the register moved, over its end where modulus, rating and time allow a rollover.
 
     Where a full turn is possible the way is not known; of a register in quarantine a person decides.
@@ -207,25 +207,25 @@ def _rise(state: Register, reading: RegisterReading, rating_w: int) -> int:
     possible = plausible_wh(state, reading, rating_w)
     if possible >= modulus:
         return rise
-    if rise < -reading.step_wh:
+    if rise < -reading.resolution_wh:
         over = rise + modulus
-        return over if -reading.step_wh <= over <= min(possible, modulus // ROLLOVER_SHARE) else rise
+        return over if -reading.resolution_wh <= over <= min(possible, modulus // ROLLOVER_DIVISOR) else rise
     before_the_turn = rise - modulus
-    return before_the_turn if rise > possible and -reading.step_wh <= before_the_turn else rise
+    return before_the_turn if rise > possible and -reading.resolution_wh <= before_the_turn else rise
 
 
 def plausible_wh(state: Register, reading: RegisterReading, rating_w: int) -> int:
     """Return the largest rise since the watermark that the rating allows."""
-    elapsed = reading.at - state.at + _slow_ms(state, reading)
-    return possible_wh(rating_w, elapsed + GRACE_MS) + reading.step_wh
+    elapsed = reading.at - state.at + _lost_ms(state, reading)
+    return max_energy_wh(rating_w, elapsed + GRACE_MS) + reading.resolution_wh
 
 
-def _slow_ms(before: Register | Doubt, reading: RegisterReading) -> int:
+def _lost_ms(before: Register | Doubt, reading: RegisterReading) -> int:
     """Return by how much less event time passed since than time."""
     return max(before.ahead_ms - reading.ahead_ms, 0)
 
 
-def _stands_on_jump(state: Register, rise: int) -> bool:
+def _still_jumped(state: Register, rise: int) -> bool:
     """Say whether a quarantined jump is still there; the passing of time alone does not make it possible."""
     jumped_to = state.doubt.jumped_to_wh if state.doubt is not None and state.quarantined else None
     return jumped_to is not None and state.watermark_wh + rise >= jumped_to
@@ -241,7 +241,7 @@ def _was_reset(state: Register, reading: RegisterReading) -> bool:
     return changed and reading.wh < state.watermark_wh
 
 
-def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> Advance:
+def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
     """Begin an epoch after a witnessed reset; what the new counter shows is charged where it is plausible."""
     plausible = reading.wh <= plausible_wh(state, reading, rating_w)
     begin = 0 if plausible else reading.wh
@@ -256,12 +256,12 @@ def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> Ad
         since=reading.at,
         ahead_ms=reading.ahead_ms,
     )
-    return Advance(fresh, reading.wh - begin, state.at)
+    return RegisterStep(fresh, reading.wh - begin, state.at)
 
 
-def _fallen(state: Register, reading: RegisterReading) -> Register:
+def _doubt_fall(state: Register, reading: RegisterReading) -> Register:
     """Doubt a fall; where it persists and the device restarted meanwhile, begin an epoch where it is now."""
-    doubted = _doubted(state, reading, Cause.FELL)
+    doubted = _add_doubt(state, reading, Cause.FELL)
     restarted = None not in (state.boot, reading.boot_id) and reading.boot_id != state.boot
     if not (restarted and doubted.quarantined) or doubted.doubt is None or doubted.doubt.jumped_to_wh:
         return doubted
@@ -278,16 +278,16 @@ def _fallen(state: Register, reading: RegisterReading) -> Register:
     )
 
 
-def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Register:
+def _add_doubt(state: Register, reading: RegisterReading, cause: Cause) -> Register:
     """Return the state with one more reading that contradicts the watermark; the watermark stays."""
     before = state.doubt
-    since = reading.at if before is None or before.since is None else before.since - _slow_ms(before, reading)
+    since = reading.at if before is None or before.since is None else before.since - _lost_ms(before, reading)
     jumps = [] if before is None or before.jumped_to_wh is None else [before.jumped_to_wh]
     if reading.wh > state.watermark_wh:
         jumps.append(reading.wh)
     doubt = Doubt(
         cause,
-        _counted(before, reading.at - since),
+        _count_doubt(before, reading.at - since),
         reading.wh,
         reading.at,
         reading.reset_marker,
@@ -299,20 +299,20 @@ def _doubted(state: Register, reading: RegisterReading, cause: Cause) -> Registe
     return replace(state, doubt=doubt)
 
 
-def _counted(before: Doubt | None, lasted_ms: int) -> int:
+def _count_doubt(before: Doubt | None, lasted_ms: int) -> int:
     """Count one doubt more; the one that opens a quarantine counts only once they lasted long enough."""
     count = 1 if before is None else min(before.count + 1, DOUBTS_BEFORE_QUARANTINE)
     opens = count == DOUBTS_BEFORE_QUARANTINE and before is not None and before.count < count
-    return count - 1 if opens and lasted_ms < DOUBTS_LAST_MS else count
+    return count - 1 if opens and lasted_ms < MIN_DOUBT_MS else count
 
 
-def decide(state: Register, decision: Decision) -> Advance:
+def decide(state: Register, decision: Decision) -> RegisterStep:
     """Apply a person's decision on a quarantined register; raises ``ValueError`` where it cannot be taken."""
     doubt = state.doubt
     if doubt is None or not state.quarantined:
         msg = "the register is not in quarantine; there is nothing to decide"
         raise ValueError(msg)
-    witness, retired = _witnesses(state, doubt)
+    witness, retired = _markers_after(state, doubt)
     at = max(doubt.at, state.at)
     fresh = Register(
         state.epoch + 1,
@@ -327,7 +327,7 @@ def decide(state: Register, decision: Decision) -> Advance:
     )
     fell = doubt.register_wh < state.watermark_wh
     if decision == Decision.NEW_EPOCH or (fell and decision == Decision.DISCARD):
-        return Advance(fresh)
+        return RegisterStep(fresh)
     turned = (doubt.modulus_wh or 0) if fell else 0
     rise = doubt.register_wh + turned - state.watermark_wh
     if rise < 0:
@@ -347,11 +347,11 @@ def decide(state: Register, decision: Decision) -> Advance:
         ahead_ms=doubt.ahead_ms,
     )
     if decision == Decision.ACCEPT:
-        return Advance(moved, rise, state.at)
-    return Advance(replace(moved, skipped_wh=state.skipped_wh + rise))
+        return RegisterStep(moved, rise, state.at)
+    return RegisterStep(replace(moved, skipped_wh=state.skipped_wh + rise))
 
 
-def _witnesses(state: Register, doubt: Doubt) -> tuple[str | None, str | None]:
+def _markers_after(state: Register, doubt: Doubt) -> tuple[str | None, str | None]:
     """Return the witness in force and the retired one once a doubted reading is believed."""
     if doubt.witness is None or doubt.witness == state.witness:
         return state.witness, state.retired

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.register.register import Advance, Register, RegisterReading, advance, plausible_wh
+from meter_bridge.core.register.register import Register, RegisterReading, RegisterStep, advance, plausible_wh
 
 
 class ImplausibleError(ValueError):
@@ -14,11 +14,11 @@ class ImplausibleError(ValueError):
 class Replacement:
     """What a replacement does: the last step of the old counter, and the new one."""
 
-    closed: Advance
-    opened: Register
+    closing_step: RegisterStep
+    new_register: Register
 
 
-def replaced(
+def replace_meter(
     state: Register, closing: RegisterReading, opening_wh: int, rating_w: int, *, confirmed: bool
 ) -> Replacement:
     """Charge the old counter up to its closing reading, and begin an epoch at the new one's opening reading.
@@ -27,11 +27,11 @@ def replaced(
     person confirmed it. Then a rise is charged and a fall is not: it never credits.
     """
     closed = advance(state, closing, rating_w)
-    if not _agrees(state, closing, closed):
+    if not _is_plausible(state, closing, closed):
         if not confirmed:
-            raise ImplausibleError(_why(state, closing, rating_w))
-        closed = _confirmed(state, closing)
-    begun = closed.state
+            raise ImplausibleError(_implausible_reason(state, closing, rating_w))
+        closed = _confirmed_step(state, closing)
+    begun = closed.register
     opened = Register(
         state.epoch + 1,
         opening_wh,
@@ -44,22 +44,22 @@ def replaced(
     return Replacement(closed, opened)
 
 
-def _agrees(state: Register, closing: RegisterReading, closed: Advance) -> bool:
+def _is_plausible(state: Register, closing: RegisterReading, closed: RegisterStep) -> bool:
     """Say whether the old counter may have shown the closing reading."""
-    same = 0 <= state.watermark_wh - closing.wh <= closing.step_wh
-    return closed.state.doubt is None and (closed.delta_wh > 0 or same)
+    same = 0 <= state.watermark_wh - closing.wh <= closing.resolution_wh
+    return closed.register.doubt is None and (closed.delta_wh > 0 or same)
 
 
-def _confirmed(state: Register, closing: RegisterReading) -> Advance:
+def _confirmed_step(state: Register, closing: RegisterReading) -> RegisterStep:
     """Return the step to a closing reading that only a person vouches for."""
     rise = max(closing.wh - state.watermark_wh, 0)
     at = max(closing.at, state.at)
     watermark_wh = state.watermark_wh + rise
     moved = replace(state, watermark_wh=watermark_wh, at=at, doubt=None, ahead_ms=closing.ahead_ms)
-    return Advance(moved, rise, state.at)
+    return RegisterStep(moved, rise, state.at)
 
 
-def _why(state: Register, closing: RegisterReading, rating_w: int) -> str:
+def _implausible_reason(state: Register, closing: RegisterReading, rating_w: int) -> str:
     """Return what is wrong with a closing reading."""
     told, known = format_kwh(closing.wh), format_kwh(state.watermark_wh)
     if closing.wh < state.watermark_wh:

@@ -9,7 +9,7 @@ from typing import Final
 
 CREEP_WH: Final = 50
 """Registers of energy that flows back creep a little without any; below this nothing flowed."""
-CALM_MS: Final = 86_400_000
+FLOW_ENDS_MS: Final = 86_400_000
 """Time without energy that flows back after which it is over."""
 
 
@@ -28,7 +28,7 @@ class ReverseEnergy:
 def update_reverse_energy(state: ReverseEnergy | None, wh: int, at: int) -> ReverseEnergy:
     """Take a reading; a register that fell has begun anew, which is no flow."""
     flowed_at = state.flowed_at if state is not None else None
-    if flowed_at is not None and at - flowed_at >= CALM_MS:
+    if flowed_at is not None and at - flowed_at >= FLOW_ENDS_MS:
         flowed_at = None
     if state is None or wh < state.wh:
         return ReverseEnergy(wh, wh, flowed_at)

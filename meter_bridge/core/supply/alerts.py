@@ -48,7 +48,7 @@ class AlertKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ElectricalLimits:
     """Limits of a meter's electrical quantities; ``None`` is not watched.
 
     The defaults are EN 50160's 230 V plus and minus 10 per cent.
@@ -62,45 +62,45 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class AlertChanges:
     """Alerts to open, with their messages, and to close."""
 
     opened: dict[AlertKey, str] = field(default_factory=dict)
     closed: tuple[AlertKey, ...] = ()
 
 
-def reconcile(present: frozenset[AlertKey], wanted: dict[AlertKey, str]) -> Changes:
+def alert_changes(present: frozenset[AlertKey], wanted: dict[AlertKey, str]) -> AlertChanges:
     """Return what opens and closes so that exactly the wanted alerts are open."""
     opened = {key: message for key, message in wanted.items() if key not in present}
     closed = tuple(sorted((key for key in present if key not in wanted), key=str))
-    return Changes(opened, closed)
+    return AlertChanges(opened, closed)
 
 
-class Ordinary(NamedTuple):
+class NormalRange(NamedTuple):
     """Values that lie well within all limits; ``None`` is no bound."""
 
     lowest_mv: int
     highest_mv: int | None
-    most_mw: int | None
+    highest_mw: int | None
 
 
-def ordinary(limits: Limits) -> Ordinary:
+def normal_range(limits: ElectricalLimits) -> NormalRange:
     """Return which values can only close alarms."""
     low = limits.under_voltage_mv
     lowest = NO_VOLTAGE_MV + 1 if low is None else low
-    return Ordinary(lowest, limits.over_voltage_mv, limits.overload_mw)
+    return NormalRange(lowest, limits.over_voltage_mv, limits.overload_mw)
 
 
-def unremarkable(limits: Limits, millivolts: int | None, milliwatts: int | None) -> bool:
+def is_normal(limits: ElectricalLimits, millivolts: int | None, milliwatts: int | None) -> bool:
     """Say quickly that values lie well within all limits, so that they can only close alarms."""
-    low, high, load = ordinary(limits)
+    low, high, load = normal_range(limits)
     return (millivolts is None or (millivolts >= low and (high is None or millivolts <= high))) and (
         milliwatts is None or load is None or milliwatts <= load
     )
 
 
 def voltage_alarm(
-    limits: Limits, millivolts: int | None, present: AlertKind | None, *, relay_open: bool
+    limits: ElectricalLimits, millivolts: int | None, present: AlertKind | None, *, relay_open: bool
 ) -> AlertKind | None:
     """Return the voltage alarm in force; without a reading the present one stays.
 
@@ -110,10 +110,10 @@ def voltage_alarm(
         return present
     if millivolts <= NO_VOLTAGE_MV:
         return None if relay_open else AlertKind.POWER_OUTAGE
-    low, high, slack = limits.under_voltage_mv, limits.over_voltage_mv, limits.voltage_hysteresis_mv
-    if high is not None and millivolts > high - (slack if present is AlertKind.OVER_VOLTAGE else 0):
+    low, high, hysteresis = limits.under_voltage_mv, limits.over_voltage_mv, limits.voltage_hysteresis_mv
+    if high is not None and millivolts > high - (hysteresis if present is AlertKind.OVER_VOLTAGE else 0):
         return AlertKind.OVER_VOLTAGE
-    floor = None if low is None else low + (slack if present is AlertKind.UNDER_VOLTAGE else 0)
+    floor = None if low is None else low + (hysteresis if present is AlertKind.UNDER_VOLTAGE else 0)
     if floor is not None and millivolts < floor:
         return AlertKind.UNDER_VOLTAGE
     return None
@@ -123,11 +123,11 @@ NO_VOLTAGE_MV = 50_000
 """Up to this a phase counts as absent rather than low."""
 
 
-def overloaded(limits: Limits, milliwatts: int | None, *, present: bool) -> bool:
+def overloaded(limits: ElectricalLimits, milliwatts: int | None, *, present: bool) -> bool:
     """Say whether the load is above its limit, with hysteresis on the way down."""
     if limits.overload_mw is None:
         return False
     if milliwatts is None:
         return present
-    slack = limits.overload_mw * limits.overload_hysteresis_percent // 100 if present else 0
-    return milliwatts > limits.overload_mw - slack
+    hysteresis = limits.overload_mw * limits.overload_hysteresis_percent // 100 if present else 0
+    return milliwatts > limits.overload_mw - hysteresis

@@ -15,7 +15,7 @@ from enum import StrEnum
 from meter_bridge.core.ledger.credit import CreditPolicy
 from meter_bridge.core.supply.friendly_hours import FriendlyHours, FriendlyPeriod
 from meter_bridge.core.supply.holds import HoldPosition
-from meter_bridge.core.supply.protection import Protections, Rule, Trip
+from meter_bridge.core.supply.protection import ProtectionRule, Protections, Trip
 
 
 class SupplyState(StrEnum):
@@ -65,7 +65,7 @@ class LoadLimit:
     """What a supply may use: always, or without credit instead of being cut."""
 
     limit_mw: int
-    rule: Rule
+    rule: ProtectionRule
     """How long more is borne, and how soon and how often an hour it is connected again."""
 
 
@@ -144,13 +144,13 @@ class Decision:
     """When the supply is cut or limited unless somebody pays, where that waits for an instant."""
 
 
-def decide(policy: Policy, now: SupplyInputs) -> Decision:
+def decide(policy: Policy, inputs: SupplyInputs) -> Decision:
     """Return the state the supply is to have."""
     if policy.never_cut:
         return Decision(SupplyState.CONNECTED, Reason.NEVER_CUT)
-    decision = _decide(policy, now)
-    if now.power_trip is not None and decision.state is SupplyState.CONNECTED:
-        return _exceeded(now.power_trip)
+    decision = _decide(policy, inputs)
+    if inputs.power_trip is not None and decision.state is SupplyState.CONNECTED:
+        return _exceeded(inputs.power_trip)
     return decision
 
 
@@ -160,84 +160,84 @@ def _exceeded(trip: Trip) -> Decision:
     return Decision(state, Reason.LOAD_LIMIT_EXCEEDED)
 
 
-def _decide(policy: Policy, now: SupplyInputs) -> Decision:
+def _decide(policy: Policy, inputs: SupplyInputs) -> Decision:
     """Return what credit, holds and protections ask for."""
-    if now.hold is HoldPosition.OFF:
+    if inputs.hold is HoldPosition.OFF:
         return Decision(SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
-    if now.tripped:
+    if inputs.tripped:
         return Decision(SupplyState.DISCONNECTED, Reason.PROTECTION)
-    if now.hold is HoldPosition.ON:
+    if inputs.hold is HoldPosition.ON:
         return Decision(SupplyState.CONNECTED, Reason.LANDLORD_ON)
     if policy.payment_mode is PaymentMode.CREDIT:
         return Decision(SupplyState.CONNECTED, Reason.CREDIT_MODE)
-    if now.headroom <= 0:
-        return _exhausted(policy, now)
-    if now.present is SupplyState.CONNECTED:
+    if inputs.headroom <= 0:
+        return _exhausted(policy, inputs)
+    if inputs.present is SupplyState.CONNECTED:
         return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
-    return _restore(policy, now)
+    return _restore(policy, inputs)
 
 
-def _exhausted(policy: Policy, now: SupplyInputs) -> Decision:
+def _exhausted(policy: Policy, inputs: SupplyInputs) -> Decision:
     """Return the decision without credit: cut or limited, unless the hour or an unsure clock spares it."""
-    if now.present is SupplyState.CONNECTED:
-        if not now.clock_sure:
+    if inputs.present is SupplyState.CONNECTED:
+        if not inputs.clock_sure:
             return Decision(SupplyState.CONNECTED, Reason.CLOCK_UNSURE)
-        if now.friendly_period is not None:
-            reason = Reason.FRIENDLY_GRACE if now.friendly_period.grace else Reason.FRIENDLY_HOURS
-            return Decision(SupplyState.CONNECTED, reason, now.friendly_period.until)
+        if inputs.friendly_period is not None:
+            reason = Reason.FRIENDLY_GRACE if inputs.friendly_period.in_grace else Reason.FRIENDLY_HOURS
+            return Decision(SupplyState.CONNECTED, reason, inputs.friendly_period.until)
     if policy.load_limit is not None:
-        return _limited(policy, now)
-    if now.present is SupplyState.CONNECTED and now.switching_blocked_until is not None:
-        return Decision(SupplyState.CONNECTED, Reason.WEAR_LIMIT, now.switching_blocked_until)
+        return _limited(policy, inputs)
+    if inputs.present is SupplyState.CONNECTED and inputs.switching_blocked_until is not None:
+        return Decision(SupplyState.CONNECTED, Reason.WEAR_LIMIT, inputs.switching_blocked_until)
     return Decision(SupplyState.DISCONNECTED, Reason.CREDIT_EXHAUSTED)
 
 
-def _limited(policy: Policy, now: SupplyInputs) -> Decision:
+def _limited(policy: Policy, inputs: SupplyInputs) -> Decision:
     """Return the decision without credit where the policy limits instead of cutting.
 
     One that exceeded its limit too often waits for the customer, who is to switch something off first.
     """
-    if now.load_trip is not None:
-        return _exceeded(now.load_trip)
-    if now.present is not SupplyState.CONNECTED and _waits_for_customer(policy, now):
+    if inputs.load_trip is not None:
+        return _exceeded(inputs.load_trip)
+    if inputs.present is not SupplyState.CONNECTED and _awaits_customer(policy, inputs):
         return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
     return Decision(SupplyState.CONNECTED, Reason.LOAD_LIMITED)
 
 
-def _restore(policy: Policy, now: SupplyInputs) -> Decision:
+def _restore(policy: Policy, inputs: SupplyInputs) -> Decision:
     """Return the decision for a supply that is off and has credit."""
-    enough = restorable(policy, now.headroom, now.available)
-    if now.present is SupplyState.DISCONNECTED and now.ran_out and not enough:
+    enough = may_restore(policy, inputs.headroom, inputs.available)
+    if inputs.present is SupplyState.DISCONNECTED and inputs.ran_out and not enough:
         return Decision(SupplyState.DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM)
-    if _waits_for_customer(policy, now):
+    if _awaits_customer(policy, inputs):
         return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
     return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
 
 
-def _waits_for_customer(policy: Policy, now: SupplyInputs) -> bool:
+def _awaits_customer(policy: Policy, inputs: SupplyInputs) -> bool:
     """Say whether a supply that may be connected waits until its customer says so."""
-    return policy.restore is RestoreMode.ARMED and not now.confirmed
+    return policy.restore is RestoreMode.ARMED and not inputs.confirmed
 
 
-def ran_out(policy: Policy, now: SupplyInputs, decision: Decision) -> bool:
+def has_run_out(policy: Policy, inputs: SupplyInputs, decision: Decision) -> bool:
     """Say whether, after a decision, credit has run out and the supply has been off since."""
     off = decision.state is not SupplyState.CONNECTED
-    return off and (now.ran_out or (now.headroom <= 0 and policy.load_limit is None))
+    return off and (inputs.ran_out or (inputs.headroom <= 0 and policy.load_limit is None))
 
 
-def credit_switches(now: SupplyInputs, decision: Decision) -> bool:
+def switches_for_credit(inputs: SupplyInputs, decision: Decision) -> bool:
     """Say whether a decision switches the contactor for want of credit, or because there is credit again."""
-    if now.present is SupplyState.CONNECTED:
+    if inputs.present is SupplyState.CONNECTED:
         return decision.reason is Reason.CREDIT_EXHAUSTED
-    return now.ran_out and decision.reason is Reason.IN_CREDIT
+    return inputs.ran_out and decision.reason is Reason.IN_CREDIT
 
 
-def restorable(policy: Policy, headroom: int, available: int) -> bool:
+def may_restore(policy: Policy, headroom: int, available: int) -> bool:
     """Say whether there is credit enough to restore a supply that was cut."""
     return headroom > 0 and (policy.minimum_to_restore == 0 or available > policy.minimum_to_restore)
 
 
-def low_credit_level(policy: Policy, available: int, present: int) -> int:
+def low_credit_levels_passed(policy: Policy, available: int, present: int) -> int:
     """Return how many low-credit thresholds are passed, with hysteresis on the way up.
 
     ``present`` is the level so far. A threshold counts as soon as credit is at or below it, and stops

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from meter_bridge.core.energy import MS_PER_HOUR, possible_wh
-from meter_bridge.core.tariff.tariff import EXACT
+from meter_bridge.core.energy import MS_PER_HOUR, max_energy_wh
+from meter_bridge.core.tariff.tariff import EXACT_SCALE
 
 REACTION_MS: Final = 3_000
 """How long after its register passed a value a device may take to open its relay: rules look each second."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class MeterExposure:
     """What one meter may still use with nobody to cut it."""
 
     rating_w: int
-    reach_wh: int | None
+    cut_off_in_wh: int | None
     """Energy until its device cuts by itself; None if it does not."""
 
 
@@ -34,28 +34,30 @@ class Exposure:
     hourly_amount: int
 
 
-def exposure(outlets: Sequence[Outlet], units_wh: int, spendable: int, dearest: int) -> Exposure:
+def supply_exposure(
+    outlets: Sequence[MeterExposure], units_wh: int, spendable: int, dearest: int
+) -> Exposure:
     """Return the exposure of a supply; ``dearest`` is the exact value of its dearest Wh with taxes.
 
     The outlets share one credit and do not know of each other: each of them alone may use all of it.
     """
     reach = sum(
-        each.reach_wh + possible_wh(each.rating_w, REACTION_MS)
+        each.cut_off_in_wh + max_energy_wh(each.rating_w, REACTION_MS)
         for each in outlets
-        if each.reach_wh is not None
+        if each.cut_off_in_wh is not None
     )
-    rating = sum(each.rating_w for each in outlets if each.reach_wh is None)
+    rating = sum(each.rating_w for each in outlets if each.cut_off_in_wh is None)
     credit, paid = max(spendable, 0), max(reach - units_wh, 0)
-    covered = units_wh + (credit * EXACT // dearest if dearest > 0 else reach)
-    hourly = possible_wh(rating, MS_PER_HOUR)
+    covered = units_wh + (credit * EXACT_SCALE // dearest if dearest > 0 else reach)
+    hourly = max_energy_wh(rating, MS_PER_HOUR)
     return Exposure(
         once_wh=max(reach - covered, 0),
-        once_amount=max(_cost(paid, dearest) - credit, 0),
+        once_amount=max(_cost_rounded_up(paid, dearest) - credit, 0),
         hourly_wh=hourly,
-        hourly_amount=_cost(hourly, dearest),
+        hourly_amount=_cost_rounded_up(hourly, dearest),
     )
 
 
-def _cost(wh: int, value: int) -> int:
+def _cost_rounded_up(wh: int, value: int) -> int:
     """Return what energy costs, rounded up."""
-    return -(-wh * max(value, 0) // EXACT)
+    return -(-wh * max(value, 0) // EXACT_SCALE)

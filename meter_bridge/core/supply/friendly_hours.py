@@ -14,12 +14,12 @@ from typing import Final, NamedTuple
 from meter_bridge.core.calendar import DAY_MS, local_day
 from meter_bridge.core.tariff.bands import HOLIDAY, Band, BandCalendar, BandSpan, Window
 
-LONGEST_GRACE_MS: Final = DAY_MS
+MAX_GRACE_MS: Final = DAY_MS
 _FRIENDLY: Final = "friendly"
 _WHOLE_DAY: Final = Window(frozenset({HOLIDAY}), 0, 0)
-_HORIZON_MS: Final = 100 * DAY_MS
+_SEARCH_MS: Final = 100 * DAY_MS
 """How far an end is looked for; a calendar without one is refused where it is written."""
-_LOOK_AHEAD_MS: Final = 35 * DAY_MS
+_NEXT_SEARCH_MS: Final = 35 * DAY_MS
 """How far the next friendly hours are looked for."""
 
 
@@ -27,7 +27,7 @@ class FriendlyPeriod(NamedTuple):
     """Until when used-up credit does not cut; ``grace`` once the friendly hours themselves are over."""
 
     until: int
-    grace: bool
+    in_grace: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +49,16 @@ def friendly_period(hours: FriendlyHours, at: int, time_zone: str) -> FriendlyPe
     friendly = _friendly_until(calendars, at) is not None
     if not friendly and not hours.grace_ms:
         return None
-    horizon = at + _HORIZON_MS
-    end = _newest_end(calendars, at, horizon)
+    horizon = at + _SEARCH_MS
+    end = _latest_end(calendars, at, horizon)
     if end is None or end + hours.grace_ms <= at:
         return None
     while end < horizon:
-        later = _newest_end(calendars, end + hours.grace_ms, horizon)
+        later = _latest_end(calendars, end + hours.grace_ms, horizon)
         if later is None or later <= end:
             break
         end = later
-    return FriendlyPeriod(end + hours.grace_ms, grace=not friendly)
+    return FriendlyPeriod(end + hours.grace_ms, in_grace=not friendly)
 
 
 def friendly_span(hours: FriendlyHours, at: int, time_zone: str) -> tuple[int, int] | None:
@@ -68,7 +68,7 @@ def friendly_span(hours: FriendlyHours, at: int, time_zone: str) -> tuple[int, i
     was looked.
     """
     calendars = _calendars(hours, time_zone)
-    start, horizon = at, at + _LOOK_AHEAD_MS
+    start, horizon = at, at + _NEXT_SEARCH_MS
     while start < horizon and _friendly_until(calendars, start) is None:
         start = min((calendar.at(start).end for calendar in calendars), default=horizon)
     if start >= horizon:
@@ -76,10 +76,10 @@ def friendly_span(hours: FriendlyHours, at: int, time_zone: str) -> tuple[int, i
     end = start
     while end < horizon and (later := _friendly_until(calendars, end)) is not None:
         end = later
-    return (_began(calendars, start), end) if start == at else (start, end)
+    return (_start_of(calendars, start), end) if start == at else (start, end)
 
 
-def _began(calendars: tuple[BandCalendar, ...], at: int) -> int:
+def _start_of(calendars: tuple[BandCalendar, ...], at: int) -> int:
     """Return when the friendly hours around an instant began, looking back some days."""
     began = at
     for _ in range(4 * len(calendars)):
@@ -122,7 +122,7 @@ def _friendly_until(calendars: tuple[BandCalendar, ...], at: int) -> int | None:
     return max(ends, default=None)
 
 
-def _newest_end(calendars: tuple[BandCalendar, ...], at: int, horizon: int) -> int | None:
+def _latest_end(calendars: tuple[BandCalendar, ...], at: int, horizon: int) -> int | None:
     """Return when the friendly hours around an instant end, or else when those before it ended.
 
     Looks back a day, which no grace exceeds, and no further than to the horizon.

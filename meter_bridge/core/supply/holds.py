@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-MOST_HOLDS: Final = 20
+MAX_HOLDS: Final = 20
 """Holds that may stand on one supply at once."""
-SWITCH: Final = "switch"
+MANUAL_HOLD_ID: Final = "switch"
 """Id of the hold that switching a supply off or on by hand places and replaces."""
 
 
@@ -29,7 +29,7 @@ class Hold:
     since: int
 
 
-def in_force(holds: Sequence[Hold]) -> Hold | None:
+def effective_hold(holds: Sequence[Hold]) -> Hold | None:
     """Return the hold that counts: the newest that keeps off, else the newest; holds stand oldest first."""
     off = [hold for hold in holds if hold.position is HoldPosition.OFF]
     return next(reversed(off or holds), None)

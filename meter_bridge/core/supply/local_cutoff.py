@@ -14,26 +14,26 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.core.energy import WH_PER_KWH, possible_wh
-from meter_bridge.core.tariff.tariff import EXACT, BlockBandMeaning, TariffVersion
+from meter_bridge.core.energy import WH_PER_KWH, max_energy_wh
+from meter_bridge.core.tariff.tariff import EXACT_SCALE, BlockBandMeaning, TariffVersion
 
-ROUNDING: Final = 16
+ROUNDING_STEPS: Final = 16
 """Amount steps by which the rounding of lines may move a balance."""
 SLACK_WH: Final = 10
 """How much later than worked out a value is written, so that roundings never make it too early."""
-STEP_WH: Final = 50
+MIN_RAISE_WH: Final = 50
 """By how much a value must have become later than need be before flash is spent on it."""
 REWRITE_MS: Final = 3_600_000
 """Shortest time between writes that only make a device cut sooner, or give back what it lost."""
-FRESH_MS: Final = 5_000
+ANSWER_VALID_MS: Final = 5_000
 """Age up to which an answer tells what is in a place: longer ago somebody may have used it."""
 FIRST_RETRY_MS: Final = 2_000
-LONGEST_RETRY_MS: Final = 600_000
+MAX_RETRY_MS: Final = 600_000
 VALID_DAYS: Final = 31
 """For how long without the bridge a value is never too early, whatever changes in tariff and calendar."""
 VERIFY_MS: Final = 6 * 3_600_000
 """How often a device is asked whether it still holds what it confirmed; reading wears nothing."""
-ENDLESS: Final = 2**62
+NO_CUT_OFF_WH: Final = 2**62
 """In place of a value: none at which a device would cut."""
 
 
@@ -62,7 +62,7 @@ class SlotState(StrEnum):
     """The device has no register that it could watch."""
 
 
-class Step(StrEnum):
+class CutOffRequest(StrEnum):
     """What is to be sent to a device."""
 
     ASK = "ask"
@@ -71,7 +71,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class CutOffBasis:
     """What a value is worked out from."""
 
     register_wh: int
@@ -86,13 +86,13 @@ class Basis:
     """Longest unbroken stretch of friendly hours; None if it has no end."""
 
 
-def cut_off_wh(basis: Basis) -> int | None:
+def cut_off_wh(basis: CutOffBasis) -> int | None:
     """Return the register value that cuts, or None where none is late enough: free or endless energy."""
     if basis.cheapest is None or basis.cheapest <= 0 or basis.friendly_ms is None:
         return None
-    amount = max(basis.spendable, 0) + ROUNDING
-    bought = -(-amount * EXACT // basis.cheapest)
-    friendly = possible_wh(basis.rating_w, basis.friendly_ms)
+    amount = max(basis.spendable, 0) + ROUNDING_STEPS
+    bought = -(-amount * EXACT_SCALE // basis.cheapest)
+    friendly = max_energy_wh(basis.rating_w, basis.friendly_ms)
     limit = basis.register_wh + basis.units_wh + bought + friendly
     return limit + 2 * float32_step_wh(limit)
 
@@ -110,131 +110,136 @@ def price_range(versions: Iterable[TariffVersion]) -> tuple[int | None, int]:
     cost less than any price of the list, or nothing.
     """
     values: list[int] = []
-    anew = False
+    repriced = False
     for version in versions:
-        anew |= version.meaning is BlockBandMeaning.POOLED_PRO_RATA
+        repriced |= version.meaning is BlockBandMeaning.POOLED_PRO_RATA
         prices = [price for ladder in version.ladders for block in ladder.prices for price in block]
         lifeline = version.lifeline.prices if version.lifeline else ()
-        anew |= any(price > min(prices) for price in lifeline)
-        values += [version.taxed(price) for price in (*prices, *lifeline)]
-    return None if anew else min(values), max(values)
+        repriced |= any(price > min(prices) for price in lifeline)
+        values += [version.taxed_value(price) for price in (*prices, *lifeline)]
+    return None if repriced else min(values), max(values)
 
 
 @dataclass(frozen=True, slots=True)
-class CutOff:
+class CutOffState:
     """What one device is to hold and what it said that it holds; instants in milliseconds."""
 
-    wanted_wh: int | None = None
+    target_wh: int | None = None
     """None: nothing is to be there."""
-    held: SlotState = SlotState.UNKNOWN
-    held_wh: int | None = None
-    held_at: int = 0
+    slot_state: SlotState = SlotState.UNKNOWN
+    reported_wh: int | None = None
+    reported_at: int = 0
     written_at: int = 0
     attempts: int = 0
     """Messages since the device last confirmed what it is to hold."""
     due_at: int = 0
     """When the next message is due."""
-    asking: bool = True
+    last_was_query: bool = True
     """Whether the last message was a question."""
     sent_wh: int = 0
-    """Highest value sent since the device last confirmed what it is to hold, or ``ENDLESS``; 0 for none."""
+    """Highest value sent since the device last confirmed what it is to hold, or ``NO_CUT_OFF_WH``.
+
+    0 for none.
+    """
 
 
-def settled(cut_off: CutOff) -> bool:
+def is_confirmed(cut_off: CutOffState) -> bool:
     """Say whether the device confirmed what it is to hold."""
-    if cut_off.wanted_wh is None:
-        return cut_off.held in (SlotState.ABSENT, SlotState.FOREIGN, SlotState.UNABLE)
-    return cut_off.held is SlotState.ARMED and cut_off.held_wh == cut_off.wanted_wh
+    if cut_off.target_wh is None:
+        return cut_off.slot_state in (SlotState.ABSENT, SlotState.FOREIGN, SlotState.UNABLE)
+    return cut_off.slot_state is SlotState.ARMED and cut_off.reported_wh == cut_off.target_wh
 
 
-def in_force_wh(cut_off: CutOff) -> int | None:
+def reported_cut_off_wh(cut_off: CutOffState) -> int | None:
     """Return the value at which the device cuts, as it said itself; None where it cuts at none."""
-    return cut_off.held_wh if cut_off.held is SlotState.ARMED else None
+    return cut_off.reported_wh if cut_off.slot_state is SlotState.ARMED else None
 
 
-def sure_wh(cut_off: CutOff) -> int | None:
+def latest_cut_off_wh(cut_off: CutOffState) -> int | None:
     """Return the value at which the device cuts at the latest; None where it may cut at none.
 
     What was sent and not confirmed may have arrived, although its answer did not.
     """
-    held = in_force_wh(cut_off)
-    if held is None or cut_off.wanted_wh is None or cut_off.sent_wh == ENDLESS:
+    held = reported_cut_off_wh(cut_off)
+    if held is None or cut_off.target_wh is None or cut_off.sent_wh == NO_CUT_OFF_WH:
         return None
     return max(held, cut_off.sent_wh)
 
 
-def want(cut_off: CutOff, limit_wh: int | None, at: int) -> CutOff:
+def set_target(cut_off: CutOffState, limit_wh: int | None, at: int) -> CutOffState:
     """Return what is to be held for a newly worked out value; None withdraws what is there."""
-    wanted = cut_off.wanted_wh
+    wanted = cut_off.target_wh
     if limit_wh is None:
-        return cut_off if wanted is None else replace(cut_off, wanted_wh=None, attempts=0, due_at=at)
+        return cut_off if wanted is None else replace(cut_off, target_wh=None, attempts=0, due_at=at)
     target = limit_wh + SLACK_WH
     if wanted is None or limit_wh > wanted:
-        return replace(cut_off, wanted_wh=target, attempts=0, due_at=at)
-    if wanted - target < STEP_WH:
+        return replace(cut_off, target_wh=target, attempts=0, due_at=at)
+    if wanted - target < MIN_RAISE_WH:
         return cut_off
-    if not settled(cut_off):
-        return replace(cut_off, wanted_wh=target)  # it goes out when the device is heard again
+    if not is_confirmed(cut_off):
+        return replace(cut_off, target_wh=target)  # it goes out when the device is heard again
     if at - cut_off.written_at < REWRITE_MS:
         return cut_off
-    return replace(cut_off, wanted_wh=target, attempts=0, due_at=at)
+    return replace(cut_off, target_wh=target, attempts=0, due_at=at)
 
 
-def next_step(cut_off: CutOff, at: int) -> Step | None:
+def next_request(cut_off: CutOffState, at: int) -> CutOffRequest | None:
     """Return what is to be sent now; nothing is written before the device just said what is there."""
     if at < cut_off.due_at:
         return None
-    fresh = cut_off.held is not SlotState.UNKNOWN and at - cut_off.held_at <= FRESH_MS
-    if settled(cut_off) or not fresh or cut_off.held in (SlotState.FOREIGN, SlotState.UNABLE):
-        return Step.ASK
-    return Step.WITHDRAW if cut_off.wanted_wh is None else Step.WRITE
+    fresh = cut_off.slot_state is not SlotState.UNKNOWN and at - cut_off.reported_at <= ANSWER_VALID_MS
+    if is_confirmed(cut_off) or not fresh or cut_off.slot_state in (SlotState.FOREIGN, SlotState.UNABLE):
+        return CutOffRequest.ASK
+    return CutOffRequest.WITHDRAW if cut_off.target_wh is None else CutOffRequest.WRITE
 
 
-def sent(cut_off: CutOff, step: Step, at: int) -> CutOff:
+def after_request(cut_off: CutOffState, step: CutOffRequest, at: int) -> CutOffState:
     """Return the cut-off after a message went out; without an answer the next follows after a pause."""
-    pause = min(FIRST_RETRY_MS << min(cut_off.attempts, 10), LONGEST_RETRY_MS)
+    pause = min(FIRST_RETRY_MS << min(cut_off.attempts, 10), MAX_RETRY_MS)
     return replace(
         cut_off,
         attempts=cut_off.attempts + 1,
         due_at=at + pause,
-        asking=step is Step.ASK,
-        written_at=cut_off.written_at if step is Step.ASK else at,
-        sent_wh=cut_off.sent_wh if step is Step.ASK else max(cut_off.sent_wh, _value(cut_off)),
+        last_was_query=step is CutOffRequest.ASK,
+        written_at=cut_off.written_at if step is CutOffRequest.ASK else at,
+        sent_wh=cut_off.sent_wh
+        if step is CutOffRequest.ASK
+        else max(cut_off.sent_wh, _target_value(cut_off)),
     )
 
 
-def _value(cut_off: CutOff) -> int:
+def _target_value(cut_off: CutOffState) -> int:
     """Return what is to be held as a value that can be compared."""
-    return ENDLESS if cut_off.wanted_wh is None else cut_off.wanted_wh
+    return NO_CUT_OFF_WH if cut_off.target_wh is None else cut_off.target_wh
 
 
-def observe(cut_off: CutOff, held: SlotState, held_wh: int | None, at: int) -> CutOff:
+def observe(cut_off: CutOffState, held: SlotState, held_wh: int | None, at: int) -> CutOffState:
     """Return the cut-off after the device said what it holds, asked or not."""
-    seen = replace(cut_off, held=held, held_wh=held_wh, held_at=at)
-    if settled(seen):
+    seen = replace(cut_off, slot_state=held, reported_wh=held_wh, reported_at=at)
+    if is_confirmed(seen):
         return replace(seen, attempts=0, due_at=at + VERIFY_MS, sent_wh=0)
     if held in (SlotState.FOREIGN, SlotState.UNABLE):
-        return replace(seen, due_at=at + LONGEST_RETRY_MS)
-    if cut_off.attempts and not cut_off.asking:
+        return replace(seen, due_at=at + MAX_RETRY_MS)
+    if cut_off.attempts and not cut_off.last_was_query:
         return seen  # in the middle of a write, whose further answers are on their way
-    urgent = seen.wanted_wh is None or _too_early(seen)
+    urgent = seen.target_wh is None or _too_early(seen)
     return replace(seen, due_at=at if urgent else max(at, cut_off.written_at + REWRITE_MS))
 
 
-def _too_early(cut_off: CutOff) -> bool:
+def _too_early(cut_off: CutOffState) -> bool:
     """Say whether a device would cut before it is to."""
-    held, wanted = in_force_wh(cut_off), cut_off.wanted_wh
+    held, wanted = reported_cut_off_wh(cut_off), cut_off.target_wh
     return held is not None and wanted is not None and held < wanted
 
 
-def unsure(cut_off: CutOff, at: int) -> CutOff:
+def ask_again(cut_off: CutOffState, at: int) -> CutOffState:
     """Return the cut-off after its device was away or restarted: it is asked what it still holds."""
-    if not settled(cut_off) and not cut_off.attempts:
+    if not is_confirmed(cut_off) and not cut_off.attempts:
         return cut_off
     return replace(cut_off, attempts=0, due_at=at)
 
 
-def reached(cut_off: CutOff, register_wh: int) -> bool:
+def has_reached(cut_off: CutOffState, register_wh: int) -> bool:
     """Say whether a device that stands at a register value cuts, or has cut, by what it holds."""
-    limit = in_force_wh(cut_off)
+    limit = reported_cut_off_wh(cut_off)
     return limit is not None and register_wh >= limit

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 HOUR_MS: Final = 3_600_000
-MOST_RESETS: Final = 60
+MAX_RESETS: Final = 60
 """Most automatic resets that a rule may allow in an hour."""
 
 
@@ -42,7 +42,7 @@ class Trip(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ProtectionRule:
     """When a guard trips and how it resets."""
 
     delay_ms: int = 5_000
@@ -57,12 +57,12 @@ class Rule:
 class Protections:
     """The protections of a supply; None is not protected against."""
 
-    over_voltage: Rule | None = None
-    under_voltage: Rule | None = None
-    overload: Rule | None = None
+    over_voltage: ProtectionRule | None = None
+    under_voltage: ProtectionRule | None = None
+    overload: ProtectionRule | None = None
 
     @property
-    def rules(self) -> Mapping[Protection, Rule]:
+    def rules(self) -> Mapping[Protection, ProtectionRule]:
         """Return the rules that there are."""
         found = {
             Protection.OVER_VOLTAGE: self.over_voltage,
@@ -96,7 +96,7 @@ class ProtectionTimer:
 IDLE: Final = ProtectionTimer()
 
 
-def observe(timer: ProtectionTimer, rule: Rule, at: int, *, bad: bool) -> ProtectionTimer:
+def observe(timer: ProtectionTimer, rule: ProtectionRule, at: int, *, bad: bool) -> ProtectionTimer:
     """Return the guard after a value was seen."""
     if timer.tripped_at is None:
         since = timer.bad_since if timer.bad_since is not None else at
@@ -107,7 +107,7 @@ def observe(timer: ProtectionTimer, rule: Rule, at: int, *, bad: bool) -> Protec
     return advance(timer, rule, at)
 
 
-def advance(timer: ProtectionTimer, rule: Rule, at: int) -> ProtectionTimer:
+def advance(timer: ProtectionTimer, rule: ProtectionRule, at: int) -> ProtectionTimer:
     """Return the guard as time alone leaves it: tripped, reset, or as it was."""
     due = wake_at(timer, rule)
     if due is None or due > at:
@@ -119,7 +119,7 @@ def advance(timer: ProtectionTimer, rule: Rule, at: int) -> ProtectionTimer:
     return ProtectionTimer(resets=(*resets, at))
 
 
-def wake_at(timer: ProtectionTimer, rule: Rule) -> int | None:
+def wake_at(timer: ProtectionTimer, rule: ProtectionRule) -> int | None:
     """Return when time alone changes the guard, or None if it does not."""
     if timer.tripped_at is None:
         return None if timer.bad_since is None else timer.bad_since + rule.delay_ms

@@ -14,8 +14,8 @@ NO_LOAD_MW: Final = 5_000
 GRACE_MS: Final = 1_500
 """Time that a device is given to move before it counts as disobeying."""
 FIRST_RETRY_MS: Final = 2_000
-LONGEST_RETRY_MS: Final = 60_000
-PATIENCE_MS: Final = 600_000
+MAX_RETRY_MS: Final = 60_000
+RETRY_RESET_MS: Final = 600_000
 """A relay that obeyed this long starts with short pauses again."""
 
 
@@ -36,7 +36,7 @@ class Proof(StrEnum):
     DISOBEYS = "disobeys"
 
 
-SETTLED: Final = (Proof.CONFIRMED, Proof.NO_LOAD)
+PROVEN: Final = (Proof.CONFIRMED, Proof.NO_LOAD)
 """All that a requested position can be proven."""
 
 
@@ -66,7 +66,7 @@ class Observation:
     stale: bool = False
 
 
-def request(relay: Relay, position: Position, revision: int, at: int, power_mw: int | None) -> Relay:
+def with_command(relay: Relay, position: Position, revision: int, at: int, power_mw: int | None) -> Relay:
     """Return the relay with a new command; the same position again keeps the one in force."""
     if relay.requested is position:
         return relay
@@ -87,7 +87,7 @@ def _is_load(power_mw: int) -> bool:
     return abs(power_mw) > NO_LOAD_MW
 
 
-def restarted(relay: Relay) -> Relay:
+def after_restart(relay: Relay) -> Relay:
     """Return the relay after its device was away or restarted: it may have forgotten what it was told.
 
     A closed relay that the customer had opened at the device stays their own choice.
@@ -95,58 +95,58 @@ def restarted(relay: Relay) -> Relay:
     chosen = relay.requested is Position.CLOSED and relay.reported is Position.OPEN
     if relay.requested is None or (chosen and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)):
         return relay
-    return reasserted(relay)
+    return after_reassert(relay)
 
 
-def reasserted(relay: Relay) -> Relay:
+def after_reassert(relay: Relay) -> Relay:
     """Return the relay with what it was told still to be obeyed, though it may have obeyed once."""
     return replace(relay, proof=Proof.PENDING, attempts=0, sent_at=0)
 
 
-def sent(relay: Relay, at: int) -> Relay:
+def after_sent(relay: Relay, at: int) -> Relay:
     """Return the relay after its command went out once more."""
     return replace(relay, attempts=relay.attempts + 1, sent_at=at)
 
 
-def observe(relay: Relay, seen: Observation) -> Relay:
+def observe(relay: Relay, observation: Observation) -> Relay:
     """Return the relay after a report of the device; a stale one only fills what was never reported."""
     before = relay.reported
-    if seen.position is not None and (not seen.stale or before is None):
-        relay = replace(relay, reported=seen.position, reported_at=seen.at)
-    if seen.stale or relay.requested is None or relay.attempts == 0 or seen.at < relay.sent_at:
+    if observation.position is not None and (not observation.stale or before is None):
+        relay = replace(relay, reported=observation.position, reported_at=observation.at)
+    if observation.stale or relay.requested is None or relay.attempts == 0 or observation.at < relay.sent_at:
         return relay
-    proof = _proof(relay, seen, before)
-    calm = proof in SETTLED and seen.at - relay.sent_at > PATIENCE_MS
+    proof = _proof(relay, observation, before)
+    calm = proof in PROVEN and observation.at - relay.sent_at > RETRY_RESET_MS
     return replace(relay, proof=proof, attempts=min(relay.attempts, 1) if calm else relay.attempts)
 
 
-def _proof(relay: Relay, seen: Observation, before: Position | None) -> Proof:
+def _proof(relay: Relay, observation: Observation, before: Position | None) -> Proof:
     """Return how far a fresh report proves the requested position; ``before`` was reported until then."""
-    if seen.position is not None and seen.position is not relay.requested:
-        return _contradicted(relay, seen)
+    if observation.position is not None and observation.position is not relay.requested:
+        return _proof_of_contradiction(relay, observation)
     if relay.reported is not relay.requested or relay.reported_at < relay.sent_at:
         return relay.proof
-    if seen.power_mw is None:
+    if observation.power_mw is None:
         still_loaded = relay.proof is Proof.DISOBEYS and before is relay.requested
-        return relay.proof if relay.proof in SETTLED or still_loaded else Proof.REPORTED
+        return relay.proof if relay.proof in PROVEN or still_loaded else Proof.REPORTED
     if relay.requested is Position.CLOSED:
         return Proof.CONFIRMED
-    if _is_load(seen.power_mw):
-        return Proof.DISOBEYS if seen.at - relay.sent_at >= GRACE_MS else Proof.REPORTED
+    if _is_load(observation.power_mw):
+        return Proof.DISOBEYS if observation.at - relay.sent_at >= GRACE_MS else Proof.REPORTED
     if relay.load_before or relay.proof is Proof.CONFIRMED:
         return Proof.CONFIRMED
     return Proof.NO_LOAD
 
 
-def _contradicted(relay: Relay, seen: Observation) -> Proof:
+def _proof_of_contradiction(relay: Relay, observation: Observation) -> Proof:
     """Return the proof after a fresh report of the other position.
 
     A closed relay that the customer opens at the device is their own choice; an open one that closes is not.
     """
-    settled = relay.proof in SETTLED
+    settled = relay.proof in PROVEN
     if settled and relay.requested is Position.CLOSED:
         return relay.proof
-    late = settled or seen.at - relay.sent_at >= GRACE_MS
+    late = settled or observation.at - relay.sent_at >= GRACE_MS
     return Proof.DISOBEYS if late else relay.proof
 
 
@@ -156,13 +156,13 @@ def retry_at(relay: Relay) -> int | None:
     A command that never went out is due at once; after that the pause doubles up to a minute, so that a relay
     that comes back by itself is opened again without hammering it.
     """
-    if relay.requested is None or relay.proof in SETTLED:
+    if relay.requested is None or relay.proof in PROVEN:
         return None
     if relay.attempts == 0:
         return relay.requested_at
-    return relay.sent_at + pause_ms(relay)
+    return relay.sent_at + retry_pause_ms(relay)
 
 
-def pause_ms(relay: Relay) -> int:
+def retry_pause_ms(relay: Relay) -> int:
     """Return the pause in milliseconds after a command that went out."""
-    return min(FIRST_RETRY_MS << min(relay.attempts - 1, 10), LONGEST_RETRY_MS)
+    return min(FIRST_RETRY_MS << min(relay.attempts - 1, 10), MAX_RETRY_MS)

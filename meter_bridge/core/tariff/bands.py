@@ -29,7 +29,7 @@ _DAY_NAMES: Final = (
     "a Monday", "a Tuesday", "a Wednesday", "a Thursday", "a Friday", "a Saturday", "a Sunday", "a holiday",
 )  # fmt: skip
 _LEAP_YEAR: Final = 2024
-_SPANS_KEPT: Final = 1024
+_CACHED_SPANS: Final = 1024
 
 
 class BandError(ValueError):
@@ -86,7 +86,7 @@ class BandSpan:
     band: str
 
 
-class _Kind(NamedTuple):
+class _DayKind(NamedTuple):
     """What the bands of a day depend on."""
 
     season: str
@@ -121,7 +121,7 @@ class BandCalendar:
         return {}
 
     @cached_property
-    def _runs(self) -> dict[tuple[_Kind, _Kind], tuple[tuple[int, str], ...]]:
+    def _runs(self) -> dict[tuple[_DayKind, _DayKind], tuple[tuple[int, str], ...]]:
         return {}
 
     def day_type(self, day: date) -> int:
@@ -139,7 +139,7 @@ class BandCalendar:
         """Return the bands of a local day in order, as instants, without gaps, also where clocks change."""
         found = self._spans.get(day)
         if found is None:
-            if len(self._spans) >= _SPANS_KEPT:
+            if len(self._spans) >= _CACHED_SPANS:
                 self._spans.clear()
             found = self._spans[day] = self._make_spans(day)
         return found
@@ -153,7 +153,7 @@ class BandCalendar:
         kinds = self._kind(day - timedelta(days=1)), self._kind(day)
         found = self._runs.get(kinds)
         if found is None:
-            names = [claim[0] for claim in _claims(self.bands, *kinds)]
+            names = [claim[0] for claim in _bands_by_minute(self.bands, *kinds)]
             found = self._runs[kinds] = tuple(
                 (minute, name)
                 for minute, name in enumerate(names)
@@ -161,8 +161,8 @@ class BandCalendar:
             )
         return found
 
-    def _kind(self, day: date) -> _Kind:
-        return _Kind(self.season(day), self.day_type(day))
+    def _kind(self, day: date) -> _DayKind:
+        return _DayKind(self.season(day), self.day_type(day))
 
     def _make_spans(self, day: date) -> tuple[BandSpan, ...]:
         start, end = day_start(day, self.zone), day_end(day, self.zone)
@@ -189,31 +189,31 @@ def _scan_day(
     return starts
 
 
-def _claims(bands: Sequence[Band], before: _Kind, today: _Kind) -> list[list[str]]:
+def _bands_by_minute(bands: Sequence[Band], before: _DayKind, today: _DayKind) -> list[list[str]]:
     """Return for each minute of a day the bands that claim it, given the day before."""
     claims: list[list[str]] = [[] for _ in range(MINUTES_PER_DAY)]
     rest = [band.name for band in bands if band.rest]
     for band in bands:
         for window in band.windows:
-            for minute in _minutes(window, before, today):
+            for minute in _minutes_of(window, before, today):
                 claims[minute].append(band.name)
     for names in claims:
         names.extend([] if names else rest)
     return claims
 
 
-def _holds(window: Window, kind: _Kind) -> bool:
+def _applies(window: Window, kind: _DayKind) -> bool:
     """Say whether a window begins on days of a kind."""
     return kind.day_type in window.days and (not window.seasons or kind.season in window.seasons)
 
 
-def _minutes(window: Window, before: _Kind, today: _Kind) -> list[int]:
+def _minutes_of(window: Window, before: _DayKind, today: _DayKind) -> list[int]:
     """Return the minutes of a day that a window covers, its part from the day before included."""
     crosses = window.end <= window.start
     minutes: list[int] = []
-    if _holds(window, today):
+    if _applies(window, today):
         minutes.extend(range(window.start, MINUTES_PER_DAY if crosses else window.end))
-    if crosses and _holds(window, before):
+    if crosses and _applies(window, before):
         minutes.extend(range(window.end))
     return minutes
 
@@ -224,7 +224,7 @@ def check_bands(calendar: BandCalendar) -> None:
     _check_names("season", [season.name for season in calendar.seasons])
     _check_windows(calendar)
     _check_seasons(calendar)
-    for before, today in sorted(_neighbours(calendar), key=lambda kinds: (kinds[1].day_type, kinds)):
+    for before, today in sorted(_adjacent_kinds(calendar), key=lambda kinds: (kinds[1].day_type, kinds)):
         _check_minutes(calendar, before, today)
 
 
@@ -252,7 +252,7 @@ def _check_windows(calendar: BandCalendar) -> None:
                 raise BandError(msg)
 
 
-def _year() -> Iterator[date]:
+def _days_of_year() -> Iterator[date]:
     """Yield every day of a leap year."""
     return (date(_LEAP_YEAR, 1, 1) + timedelta(days=index) for index in range(366))
 
@@ -262,7 +262,7 @@ def _check_seasons(calendar: BandCalendar) -> None:
     if not calendar.seasons:
         return
     rest = any(season.rest for season in calendar.seasons)
-    for day in _year():
+    for day in _days_of_year():
         names = [season.name for season in calendar.seasons if season.covers(day)]
         place = f"{day.day} {day:%B}"
         if len(names) > 1:
@@ -273,9 +273,9 @@ def _check_seasons(calendar: BandCalendar) -> None:
             raise BandError(msg)
 
 
-def _neighbours(calendar: BandCalendar) -> list[tuple[_Kind, _Kind]]:
+def _adjacent_kinds(calendar: BandCalendar) -> list[tuple[_DayKind, _DayKind]]:
     """Return every pair of kinds that two days in a row can have in any year, Mondays first."""
-    days = list(_year())
+    days = list(_days_of_year())
     seasons = {
         (calendar.season(before), calendar.season(today))
         for before, today in zip(days, [*days[1:], days[0]], strict=True)
@@ -286,16 +286,16 @@ def _neighbours(calendar: BandCalendar) -> list[tuple[_Kind, _Kind]]:
         types |= {(before, special) for before in (*range(7), special)}
         types |= {(special, today) for today in range(7)}
     found = {
-        (_Kind(season_before, type_before), _Kind(season, day_type))
+        (_DayKind(season_before, type_before), _DayKind(season, day_type))
         for season_before, season in seasons
         for type_before, day_type in types
     }
     return sorted(found, key=lambda pair: (pair[1].day_type, pair))
 
 
-def _check_minutes(calendar: BandCalendar, before: _Kind, today: _Kind) -> None:
+def _check_minutes(calendar: BandCalendar, before: _DayKind, today: _DayKind) -> None:
     """Check that each minute of a kind of day belongs to exactly one band."""
-    for minute, names in enumerate(_claims(calendar.bands, before, today)):
+    for minute, names in enumerate(_bands_by_minute(calendar.bands, before, today)):
         if len(names) == 1:
             continue
         place = f"{minute // 60:02d}:{minute % 60:02d} on {_DAY_NAMES[today.day_type]}"

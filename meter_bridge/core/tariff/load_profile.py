@@ -8,7 +8,7 @@ from meter_bridge.core.tariff.bands import HOLIDAY
 
 HOURS: Final = 24
 DAY_TYPES: Final = HOLIDAY + 1
-EVEN: Final = 1_000_000
+EVEN_WEIGHT: Final = 1_000_000
 """Mean weight of an hour over a week, and the weight of every hour without a profile.
 
 It is the same for all profiles, so that a time over two price lists is spread as one.
@@ -34,4 +34,4 @@ def profile_of(days: Sequence[Sequence[int]]) -> LoadProfile:
     if not week:
         msg = "a load profile has some use in the week; write a weight above zero"
         raise ValueError(msg)
-    return LoadProfile(tuple(tuple(each * EVEN * HOURS * 7 // week for each in row) for row in days))
+    return LoadProfile(tuple(tuple(each * EVEN_WEIGHT * HOURS * 7 // week for each in row) for row in days))

@@ -50,7 +50,7 @@ class PeriodRule:
 
     def next_start(self, start: date) -> date:
         """Return the first day of the period after the one that begins at ``start``."""
-        return _after(self.unit, start)
+        return _next_start(self.unit, start)
 
     def text(self, day: date) -> str:
         """Return the period that holds a day as an ISO interval."""
@@ -70,7 +70,7 @@ def _start_of(rule: PeriodRule, day: date) -> date:
     return date(number // 12, number % 12 + 1, rule.day)
 
 
-def _after(unit: PeriodUnit, start: date) -> date:
+def _next_start(unit: PeriodUnit, start: date) -> date:
     """Return the first day after a period."""
     if unit is PeriodUnit.DAY:
         return start + timedelta(days=1)
@@ -80,8 +80,8 @@ def _after(unit: PeriodUnit, start: date) -> date:
     return date(number // 12, number % 12 + 1, start.day)
 
 
-def bounds(period: str) -> tuple[date, date]:
+def period_bounds(period: str) -> tuple[date, date]:
     """Return the first day of a period and the first day after it."""
     first, _, length = period.partition("/")
     start = date.fromisoformat(first)
-    return start, _after(_UNITS[length], start)
+    return start, _next_start(_UNITS[length], start)

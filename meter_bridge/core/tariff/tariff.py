@@ -16,12 +16,12 @@ from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.tariff.bands import Band, BandCalendar, BandError, BandSpan, check_bands
 from meter_bridge.core.tariff.load_profile import LoadProfile
-from meter_bridge.core.tariff.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit, bounds
+from meter_bridge.core.tariff.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit, period_bounds
 
 WH_PER_MWH: Final = 1_000_000
 PPM: Final = 1_000_000
 """Parts per million, the unit of tax rates."""
-EXACT: Final = 10**18
+EXACT_SCALE: Final = 10**18
 """Parts of an amount step in exact values: a price per Wh with a tax on a tax has no remainder."""
 INTERVALS_MIN: Final = (15, 30, 60)
 
@@ -199,7 +199,7 @@ class TariffVersion:
         return self.calendar.bands
 
     @cached_property
-    def _places(self) -> dict[str, tuple[int, int]]:
+    def _band_positions(self) -> dict[str, tuple[int, int]]:
         """Return ladder and column of each band."""
         return {
             band: (index, column)
@@ -209,11 +209,11 @@ class TariffVersion:
 
     def schedule_of(self, band: str) -> int:
         """Return the position of the ladder that a band climbs."""
-        return self._places[band][0]
+        return self._band_positions[band][0]
 
     def price(self, block: int, band: str) -> int:
         """Return the amount per MWh before tax; blocks count from 0."""
-        ladder, column = self._places[band]
+        ladder, column = self._band_positions[band]
         return self.ladders[ladder].prices[block][column]
 
     def period(self, at: int) -> str:
@@ -221,24 +221,24 @@ class TariffVersion:
         return self.billing_period.text(local_day(at, self.zone))
 
     @cached_property
-    def derived(self) -> bool:
+    def has_period_to_date(self) -> bool:
         """Say whether some line is no plain sum but a value of the period to date."""
         maximum = self.demand is not None and self.demand.of is DemandOf.MAXIMUM
         pro_rata = self.meaning is BlockBandMeaning.POOLED_PRO_RATA
         return maximum or pro_rata or self.minimum > 0 or self.lifeline is not None
 
     @cached_property
-    def terms(self) -> dict[TaxBase, tuple[TaxTerm, ...]]:
+    def tax_terms(self) -> dict[TaxBase, tuple[TaxTerm, ...]]:
         """Return what each tax adds to each kind of charge."""
-        return {base: _terms(self.taxes, base) for base in TaxBase}
+        return {base: _tax_terms(self.taxes, base) for base in TaxBase}
 
-    def taxed(self, price: int) -> int:
+    def taxed_value(self, price: int) -> int:
         """Return the exact value of one Wh at a price per MWh, exclusive taxes and levies added."""
-        added = (term for term in self.terms[TaxBase.CONSUMPTION] if not term.tax.inclusive)
-        return price * (EXACT // WH_PER_MWH) + sum(price * term.factor + term.per_wh for term in added)
+        added = (term for term in self.tax_terms[TaxBase.CONSUMPTION] if not term.tax.inclusive)
+        return price * (EXACT_SCALE // WH_PER_MWH) + sum(price * term.factor + term.per_wh for term in added)
 
 
-def _terms(taxes: Sequence[Tax], base: TaxBase) -> tuple[TaxTerm, ...]:
+def _tax_terms(taxes: Sequence[Tax], base: TaxBase) -> tuple[TaxTerm, ...]:
     """Return what each tax adds to a charge of one kind, taxes on taxes followed through."""
     found: dict[str, TaxTerm] = {}
     energy = base is TaxBase.CONSUMPTION
@@ -246,7 +246,7 @@ def _terms(taxes: Sequence[Tax], base: TaxBase) -> tuple[TaxTerm, ...]:
         below = [found[name] for name in tax.on if name in found]
         factor = tax.rate_ppm * ((PPM if base in tax.on else 0) + sum(term.factor // PPM for term in below))
         per_wh = sum(term.per_wh for term in below) * tax.rate_ppm // PPM
-        per_wh += tax.per_mwh * (EXACT // WH_PER_MWH) if energy else 0
+        per_wh += tax.per_mwh * (EXACT_SCALE // WH_PER_MWH) if energy else 0
         if factor or per_wh or (tax.inclusive and base in tax.on):
             found[tax.name] = TaxTerm(tax, factor, per_wh)
     return tuple(found.values())
@@ -264,7 +264,7 @@ class TariffInterval:
     period: str
     """Billing period."""
     block_period: str
-    derived: bool = False
+    has_period_to_date: bool = False
     """Some line of its billing period is a value to date."""
 
     @property
@@ -304,7 +304,7 @@ class Timeline:
         """Return a version by its id."""
         return self._by_id[version_id]
 
-    def profiled(self, start: int, end: int) -> bool:
+    def has_load_profile(self, start: int, end: int) -> bool:
         """Say whether some version in force between two instants has a load profile."""
         ends = [*(version.valid_from for version in self.versions[1:]), end]
         return any(
@@ -314,7 +314,7 @@ class Timeline:
 
     def interval_at(self, at: int) -> TariffInterval:
         """Return the stretch around an instant; the newest is remembered, since readings come in order."""
-        newest = self._newest
+        newest = self._newest_interval
         if newest and newest[0].start <= at < newest[0].end:
             return newest[0]
         newest[:] = [self._interval_at(at)]
@@ -333,30 +333,30 @@ class Timeline:
             version.schedule_of(span.band),
             period,
             version.block_period.text(day),
-            self.derives(period),
+            self.has_period_to_date(period),
         )
 
-    def derives(self, period: str) -> bool:
+    def has_period_to_date(self, period: str) -> bool:
         """Say whether some version in force in a billing period has lines that are values to date.
 
         Then what any version charges in it may change them.
         """
-        found = self._derived.get(period)
+        found = self._period_to_date.get(period)
         if found is None:
-            start, end = (day_start(day, self.versions[0].zone) for day in bounds(period))
+            start, end = (day_start(day, self.versions[0].zone) for day in period_bounds(period))
             ends = [*(version.valid_from for version in self.versions[1:]), end]
-            found = self._derived[period] = any(
-                version.derived and version.valid_from < end and until > start
+            found = self._period_to_date[period] = any(
+                version.has_period_to_date and version.valid_from < end and until > start
                 for version, until in zip(self.versions, ends, strict=True)
             )
         return found
 
     @cached_property
-    def _derived(self) -> dict[str, bool]:
+    def _period_to_date(self) -> dict[str, bool]:
         return {}
 
     @cached_property
-    def _newest(self) -> list[TariffInterval]:
+    def _newest_interval(self) -> list[TariffInterval]:
         return []
 
     @cached_property
@@ -365,7 +365,7 @@ class Timeline:
         return {version.id: version for version in reversed(self.versions)}
 
 
-def compose(turns: Sequence[tuple[int, Sequence[TariffVersion]]]) -> Timeline:
+def compose_timeline(turns: Sequence[tuple[int, Sequence[TariffVersion]]]) -> Timeline:
     """Return the timeline of a supply that changed its tariff: each holds from its turn until the next.
 
     The first tariff holds from its own first version on.
@@ -382,7 +382,9 @@ def compose(turns: Sequence[tuple[int, Sequence[TariffVersion]]]) -> Timeline:
     return Timeline(tuple(parts))
 
 
-def share(rule: PeriodRule, day: date, started: date | None, ended: date | None = None) -> tuple[int, int]:
+def days_share(
+    rule: PeriodRule, day: date, started: date | None, ended: date | None = None
+) -> tuple[int, int]:
     """Return how many days of the period around ``day`` lie within a supply's time, of how many."""
     start = rule.start_of(day)
     end = rule.next_start(start)
@@ -398,7 +400,7 @@ def limits_in_period(
     full = version.ladders[ladder].limits
     if not full or not version.prorate or started is None:
         return full
-    days, total = share(version.block_period, bounds(block_period)[0], started)
+    days, total = days_share(version.block_period, period_bounds(block_period)[0], started)
     # Energy of a time before the supply began is priced as in any whole period.
     return full if days in (0, total) else tuple(limit * days // total for limit in full)
 
@@ -561,8 +563,8 @@ def _check_rebates(version: TariffVersion) -> None:
     """Check that no rebate gives back more than the charge that it is on."""
     rows = [row for ladder in version.ladders for row in ladder.prices]
     rows += [version.lifeline.prices] if version.lifeline is not None else []
-    negative = any(version.taxed(price) < 0 for row in rows for price in row)
-    for terms in version.terms.values():
+    negative = any(version.taxed_value(price) < 0 for row in rows for price in row)
+    for terms in version.tax_terms.values():
         negative = negative or sum(term.factor for term in terms if not term.tax.inclusive) < -PPM * PPM
     if negative:
         msg = "rebates give back more than is charged; lower them until every unit costs nothing at least"

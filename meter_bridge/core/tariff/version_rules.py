@@ -17,9 +17,11 @@ class Obstacle:
     remedy: str
 
 
-def obstacle(before: TariffVersion, after: TariffVersion, at: int) -> Obstacle | None:
+def find_obstacle(before: TariffVersion, after: TariffVersion, at: int) -> Obstacle | None:
     """Return why a version cannot take over from another at an instant, or None where it can."""
-    if before.billing_period != after.billing_period and (_counts_bills(before) or _counts_bills(after)):
+    if before.billing_period != after.billing_period and (
+        _charges_per_bill(before) or _charges_per_bill(after)
+    ):
         return Obstacle(
             "billing day",
             f"bills begin on day {after.billing_period.day} here, on day {before.billing_period.day} before:"
@@ -28,8 +30,8 @@ def obstacle(before: TariffVersion, after: TariffVersion, at: int) -> Obstacle |
             f"keep billing day: {before.billing_period.day}",
         )
     sells = [each.basis is BlockBasis.PURCHASE_TIME for each in (before, after)]
-    looks_back = any(_looks_back(each) for each in (before, after))
-    if any(sells) and not all(sells) and looks_back and not _with_a_bill(before, after, at):
+    looks_back = any(_depends_on_bill(each) for each in (before, after))
+    if any(sells) and not all(sells) and looks_back and not _starts_bill(before, after, at):
         return Obstacle(
             "from",
             "units that were bought and blocks in proportion, or a lifeline, would share a bill: what was"
@@ -39,19 +41,19 @@ def obstacle(before: TariffVersion, after: TariffVersion, at: int) -> Obstacle |
     return None
 
 
-def _counts_bills(version: TariffVersion) -> bool:
+def _charges_per_bill(version: TariffVersion) -> bool:
     """Say whether something of a version is worked out for each bill."""
     monthly = any(charge.per is PeriodUnit.MONTH for charge in version.standing)
     counted = version.minimum or version.history_periods or version.free_wh or version.demand is not None
-    return bool(monthly or counted or _looks_back(version))
+    return bool(monthly or counted or _depends_on_bill(version))
 
 
-def _looks_back(version: TariffVersion) -> bool:
+def _depends_on_bill(version: TariffVersion) -> bool:
     """Say whether the price of a unit depends on all that is used in its bill."""
     return version.meaning is BlockBandMeaning.POOLED_PRO_RATA or version.lifeline is not None
 
 
-def _with_a_bill(before: TariffVersion, after: TariffVersion, at: int) -> bool:
+def _starts_bill(before: TariffVersion, after: TariffVersion, at: int) -> bool:
     """Say whether an instant is the beginning of a bill under both versions."""
     day = local_day(at, after.zone)
     return day_start(day, after.zone) == at and all(

@@ -1,30 +1,20 @@
 """The small interface that every meter family implements.
 
 A driver is pure: it turns topics and payloads into ``Report`` values and commands into ``Publish`` values. It
-owns no socket, no clock and no task; the connection feeds it. A family without a broker (Shelly's WebSocket)
-implements ``Link`` around the same parsing.
+owns no socket, no clock and no task; the connection feeds it. A device that is reached without a broker gets
+a ``Link`` around the same parsing.
 
-A meter's **address** is ``family:device/channel``, for example ``tasmota:kitchen/1``,
-``shelly:shellyplus1pm-a8032ab12345/0`` or ``zigbee2mqtt:Plug 7/state``. It is what the site file names and
-what discovery offers. One device may have several meters (channels), and a relay may be another device's: the
-site file then names two addresses.
+A meter's **address** is ``family:device/channel``. It is what the site file names and what discovery offers.
+One device may have several meters (channels), and a relay may be another device's: the site file then names
+two addresses.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from meter_bridge.core.supply.local_cutoff import SlotState
 from meter_bridge.protocol.messages import RelayPosition
-
-
-class Family(StrEnum):
-    """Meter families that the bridge speaks."""
-
-    TASMOTA = "tasmota"
-    SHELLY = "shelly"
-    ZIGBEE2MQTT = "zigbee2mqtt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +37,7 @@ class Report:
     register_step_wh: int = 1
     """Resolution of the register at this magnitude (float32 steps, two-decimal kWh), in Wh, at least 1."""
     reset_marker: str | None = None
-    """Changes when the device itself says that its register was reset (Tasmota ``TotalStartTime``)."""
+    """Changes when the device itself says that its register was reset."""
     power_mw: int | None = None
     voltage_mv: int | None = None
     current_ma: int | None = None
@@ -133,7 +123,8 @@ type Item = Report | Discovered | Removed | Rejected | ReportedCutOff | Publish
 class Driver(Protocol):
     """A meter family over MQTT."""
 
-    family: Family
+    family: str
+    """Name of the family."""
 
     def filters(self) -> Sequence[tuple[str, int]]:
         """Return the topic filters, each with its QoS; there may be more after ``assign`` or a discovery."""
@@ -179,9 +170,18 @@ class Sink(Protocol):
 
 
 class Link(Protocol):
-    """A meter spoken to without a broker; runs as one task."""
+    """A device spoken to without a broker, with all its channels in use.
 
-    addresses: Sequence[str]
+    The family's maker gives it host, addresses and password; it runs as one task, and ends with it.
+    """
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """The addresses in use, all of the same device."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it can be asked and told anything now."""
 
     async def run(self, sink: Sink) -> None:
         """Connect, listen and reconnect until cancelled."""
@@ -190,4 +190,21 @@ class Link(Protocol):
         """Ask the relay to move; raises ``ConnectionError`` while not connected."""
 
     async def query(self, address: str) -> None:
-        """Ask for a fresh reading."""
+        """Ask for a fresh reading; raises ``ConnectionError`` while not connected."""
+
+
+@runtime_checkable
+class LinkCutsLocally(Protocol):
+    """A link whose device can open its own relay at a register value; it keeps that in a slot.
+
+    Each method raises ``ConnectionError`` while not connected.
+    """
+
+    async def ask_cut_off(self, address: str, slot: int) -> None:
+        """Ask what is in the slot of the device with this register."""
+
+    async def write_cut_off(self, address: str, slot: int, relay_address: str, limit_wh: int) -> None:
+        """Make the device open the relay once the register is above a value."""
+
+    async def withdraw_cut_off(self, address: str, slot: int) -> None:
+        """Empty the slot."""

@@ -1,19 +1,16 @@
 """Who may say and hear what at the broker: each device its own topics, the bridge what it needs.
 
-One user for each client of the broker: a Tasmota or Shelly device with all its channels, a Zigbee2MQTT
-gateway with all its devices. Tasmota's discovery is written by nobody: whoever may write it could announce a
-neighbour's topic with another layout, and take the neighbour's commands away.
+One user for each client of the broker: a device with all its channels, or a gateway with all its devices.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 import hashlib
 import re
 from typing import Final
 
 from meter_bridge.devices.base.addresses import Address, parse_address
-from meter_bridge.devices.base.driver import Family
-from meter_bridge.devices.registry import SOURCE, ZIGBEE2MQTT_BASE, build_drivers
+from meter_bridge.devices.registry import build_drivers, families
 
 BRIDGE: Final = "prepaid-meter"
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -45,79 +42,38 @@ def users_of(addresses: Iterable[str]) -> tuple[User, ...]:
     """Return the bridge's user and one for each device of the addresses; raise ``RightsError``."""
     in_use = sorted(set(addresses))
     parsed = [parse_address(each) for each in in_use]
-    devices = {each.name: each for each in (_RIGHTS[address.family](address) for address in parsed)}
+    devices = {each.name: each for each in (_device_user(address) for address in parsed)}
     refuse_shared([devices[name] for name in sorted(devices)])
     return (_bridge(in_use, parsed), *(devices[name] for name in sorted(devices)))
 
 
-def _tasmota(address: Address) -> User:
-    """Source: Tasmota documentation, *MQTT*: ``tele`` and ``stat`` are the device's, ``cmnd`` is others'."""
-    topic = _checked(address)
-    return User(
-        _name(address),
-        f"Tasmota {topic}",
-        tuple(f"{base}/+" for base in _both(("tele", "stat"), topic)),
-        tuple(f"{base}/+" for base in _both(("cmnd",), topic)),
-    )
-
-
-def _shelly(address: Address) -> User:
-    """Source: Shelly technical documentation, *MQTT* and *RPC Channels*; answers go to who asked."""
-    prefix = _checked(address)
-    own = ("online", "events/rpc", "status/+")
-    return User(
-        _name(address),
-        f"Shelly {prefix}",
-        (*(f"{prefix}/{each}" for each in own), f"{SOURCE}/{prefix}/rpc"),
-        (f"{prefix}/rpc", f"{prefix}/command", f"{prefix}/command/+"),
-    )
-
-
-def _zigbee2mqtt(_address: Address) -> User:
-    """Return the gateway's user, which speaks for all of its devices."""
-    topics = (f"{ZIGBEE2MQTT_BASE}/#",)
-    return User(ZIGBEE2MQTT_BASE, "Zigbee2MQTT gateway", topics, topics)
-
-
-_RIGHTS: Final[Mapping[Family, Callable[[Address], User]]] = {
-    Family.TASMOTA: _tasmota,
-    Family.SHELLY: _shelly,
-    Family.ZIGBEE2MQTT: _zigbee2mqtt,
-}
+def _device_user(address: Address) -> User:
+    """Return the user of a device, or of its gateway."""
+    rights = families()[address.family].rights(address.device)
+    name = rights.user
+    if name is None:
+        _check_name(address)
+        name = _name(address)
+    return User(name, rights.holder, rights.publish, rights.subscribe)
 
 
 def _bridge(in_use: Sequence[str], parsed: Sequence[Address]) -> User:
     """Return the bridge's user: hears what its drivers subscribe to, commands every device it may find."""
     heard = {name for driver in build_drivers(in_use) for name, _ in driver.filters()}
-    commands = {"cmnd/#", "+/cmnd/#", "+/rpc", f"{ZIGBEE2MQTT_BASE}/+/set", f"{ZIGBEE2MQTT_BASE}/+/get"}
+    known = families()
+    commands = {topic for family in known.values() for topic in family.commands}
     nested = (each for each in parsed if "/" in each.device)
-    commands |= {topic for each in nested for topic in _nested_commands(each)}
+    commands |= {topic for each in nested for topic in known[each.family].nested_commands(each.device)}
     return User(BRIDGE, "the bridge", tuple(sorted(commands)), tuple(sorted(heard)))
 
 
-def _nested_commands(address: Address) -> tuple[str, ...]:
-    """Return the command topics of a device whose name holds a slash, which ``+`` does not match."""
-    device = address.device
-    return {
-        Family.TASMOTA: (f"{device}/cmnd/+",),
-        Family.SHELLY: (f"{device}/rpc",),
-        Family.ZIGBEE2MQTT: (f"{ZIGBEE2MQTT_BASE}/{device}/set", f"{ZIGBEE2MQTT_BASE}/{device}/get"),
-    }[address.family]
-
-
-def _both(prefixes: Iterable[str], topic: str) -> list[str]:
-    """Return a device's topics in both usual layouts, prefix first and last."""
-    return [base for prefix in prefixes for base in (f"{prefix}/{topic}", f"{topic}/{prefix}")]
-
-
-def _checked(address: Address) -> str:
-    """Return a device's name; raise ``RightsError`` for one that an access list would read as another."""
+def _check_name(address: Address) -> None:
+    """Raise ``RightsError`` for a device that an access list would read as another."""
     if address.device != address.device.strip():
         raise RightsError(
             f"{address}: the device's name begins or ends with a space, which an access list leaves out",
             "rename the device",
         )
-    return address.device
 
 
 def _name(address: Address) -> str:

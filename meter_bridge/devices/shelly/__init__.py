@@ -1,1 +1,61 @@
-"""Shelly, generation 2 and later."""
+"""Shelly, generation 2 and later: over MQTT, or without a broker over the device's own WebSocket."""
+
+from collections.abc import Sequence
+import re
+from typing import TYPE_CHECKING, Final
+
+from meter_bridge.devices.family import BrokerRights, Family
+
+if TYPE_CHECKING:
+    from meter_bridge.devices.base.driver import Driver, Link
+    from meter_bridge.devices.simulators.meter import SimulatedMeter
+
+SOURCE: Final = "prepaid-meter-bridge"
+"""Topic under which devices answer; two bridges on one broker need two."""
+CLAMP: Final = "em1:"
+"""Begins the channel of a single-phase clamp, which has no relay."""
+
+
+def _driver() -> Driver:
+    from meter_bridge.devices.shelly.driver import ShellyDriver  # noqa: PLC0415 - only where it is used
+
+    return ShellyDriver(SOURCE)
+
+
+def _link(host: str, addresses: Sequence[str], password: str | None) -> Link:
+    from meter_bridge.devices.shelly.websocket import ShellyWebSocket  # noqa: PLC0415 - only where it is used
+
+    return ShellyWebSocket(host, addresses, password=password, source=SOURCE)
+
+
+def _simulator() -> type[SimulatedMeter]:
+    from meter_bridge.devices.shelly.simulator import ShellyMeter  # noqa: PLC0415 - only where it is used
+
+    return ShellyMeter
+
+
+def _rights(prefix: str) -> BrokerRights:
+    """Source: Shelly technical documentation, *MQTT* and *RPC Channels*; answers go to who asked."""
+    own = ("online", "events/rpc", "status/+")
+    return BrokerRights(
+        f"Shelly {prefix}",
+        (*(f"{prefix}/{each}" for each in own), f"{SOURCE}/{prefix}/rpc"),
+        (f"{prefix}/rpc", f"{prefix}/command", f"{prefix}/command/+"),
+    )
+
+
+FAMILY: Final = Family(
+    name="shelly",
+    title="Shelly",
+    rank=2,
+    channel=re.compile(rf"[0-9]{{1,3}}|{CLAMP}[0-9]{{1,3}}"),
+    channel_meaning="the number of its switch, pm1 or em component from 0, or em1:0 for a single-phase clamp",
+    example="shelly:shellyplus1pm-a8032ab12345/0",
+    has_relay=lambda channel: not channel.startswith(CLAMP),
+    driver=_driver,
+    rights=_rights,
+    commands=("+/rpc",),
+    nested_commands=lambda device: (f"{device}/rpc",),
+    link=_link,
+    simulator=_simulator,
+)

@@ -16,7 +16,8 @@ from meter_bridge.devices.base.decoding import (
     rejected,
     too_large,
 )
-from meter_bridge.devices.base.driver import Family, Item, Publish, Report
+from meter_bridge.devices.base.driver import Item, Publish, Report
+from meter_bridge.devices.shelly import FAMILY
 from meter_bridge.devices.shelly.device import (
     ASK_INFORMATION,
     ASK_STATUS,
@@ -37,7 +38,7 @@ ONLINE_WORDS: Final = {b"true": True, b"false": False}
 class ShellyDriver:
     """Reads and commands Shelly devices that have ``rpc_ntf`` on, as they have by default."""
 
-    family = Family.SHELLY
+    family = FAMILY.name
 
     def __init__(self, source: str = "prepaid-meter-bridge") -> None:
         """Take the topic under which answers come; it must be this installation's own."""
@@ -81,7 +82,7 @@ class ShellyDriver:
         """Name the addresses in use."""
         self._assigned = {}
         for address in map(parse_address, addresses):
-            if address.family is self.family:
+            if address.family == self.family:
                 self._assigned.setdefault(address.device, set()).add(address.channel)
 
     def switch(self, address: str, position: RelayPosition) -> Sequence[Publish]:
@@ -101,7 +102,7 @@ class ShellyDriver:
     def _device(self, name: str) -> ShellyDevice:
         device = self._devices.get(name)
         if device is None:
-            check_new_device(name, self._devices, self._assigned, "Shelly")
+            check_new_device(name, self._devices, self._assigned, FAMILY.title)
             device = self._devices[name] = ShellyDevice(name)
         return device
 

@@ -1,26 +1,15 @@
 """Making simulated meters by family."""
 
-from collections.abc import Mapping
 import random
-from typing import Final
 
-from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.registry import families, usual_family
 from meter_bridge.devices.simulators.meter import MeterSettings, SimulatedMeter
 from meter_bridge.devices.simulators.physics import Load
-from meter_bridge.devices.simulators.shelly import ShellyMeter
-from meter_bridge.devices.simulators.tasmota import TasmotaMeter
-from meter_bridge.devices.simulators.zigbee2mqtt import Zigbee2MqttMeter
-
-METERS: Final[Mapping[Family, type[SimulatedMeter]]] = {
-    Family.TASMOTA: TasmotaMeter,
-    Family.SHELLY: ShellyMeter,
-    Family.ZIGBEE2MQTT: Zigbee2MqttMeter,
-}
 
 
 def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all but two have defaults
     name: str,
-    family: Family = Family.TASMOTA,
+    family: str | None = None,
     *,
     load_w: float = 100.0,
     load: Load | None = None,
@@ -31,7 +20,11 @@ def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all 
     start_ms: int,
     seed: int = 0,
 ) -> SimulatedMeter:
-    """Return a meter whose time begins at ``start_ms`` (ms since 1970); the same seed behaves the same."""
+    """Return a meter whose time begins at ``start_ms`` (ms since 1970); the same seed behaves the same.
+
+    ``family`` is a family's name, by default that of the usual one.
+    """
+    kind = usual_family() if family is None else families()[family]
     settings = MeterSettings(
         name=name,
         load=load,
@@ -41,4 +34,4 @@ def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all 
         closed=closed,
         phases=phases,
     )
-    return METERS[family](settings, random=random.Random(f"{seed}/{name}"), start_ms=start_ms)  # noqa: S311
+    return kind.simulator()(settings, random=random.Random(f"{seed}/{name}"), start_ms=start_ms)  # noqa: S311

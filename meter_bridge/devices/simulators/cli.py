@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 import yaml
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.broker.ports import DEFAULT_EMBEDDED_PORT
 from meter_bridge.devices.broker.url import BrokerSettingsError
+from meter_bridge.devices.registry import families
 from meter_bridge.devices.simulators.catalogue import simulated_meter
 from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
 from meter_bridge.devices.simulators.meter import SimulatedMeter
@@ -30,11 +30,6 @@ example of a file:
 FAULTS: Final = tuple(entry.name for entry in fields(Faults) if entry.type is bool)
 BROUGHT_ALONG: Final = f"mqtt://127.0.0.1:{DEFAULT_EMBEDDED_PORT}"
 CONNECT_TIMEOUT_S: Final = 10.0
-SUFFIXES: Final = {
-    Family.TASMOTA: "tasmota-{:04d}",
-    Family.SHELLY: "shellyplugsg3-{:012x}",
-    Family.ZIGBEE2MQTT: "zigbee {:04d}",
-}
 
 
 class SimulationError(ValueError):
@@ -44,7 +39,7 @@ class SimulationError(ValueError):
 class MeterGroup(msgspec.Struct, forbid_unknown_fields=True):
     """One entry of the file: a meter, or several alike."""
 
-    family: Family
+    family: str
     name: str | None = None
     count: int = 1
     load_w: float = 100.0
@@ -79,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file", type=Path, help="YAML file that lists the meters, instead of the counts below"
     )
-    for family in Family:
+    for family in families():
         parser.add_argument(
             f"--{family}", type=int, default=0, metavar="N", help=f"number of {family} meters"
         )
@@ -97,7 +92,8 @@ def build_meters(arguments: argparse.Namespace, start_ms: int) -> list[Simulated
     groups = _read(arguments.file) if arguments.file else _groups(arguments)
     meters = [meter for group in groups for meter in _made(group, start_ms, arguments.seed)]
     if not meters:
-        raise SimulationError("no meters: name some with --tasmota N, --shelly N, --zigbee2mqtt N or --file")
+        counts = ", ".join(f"--{family} N" for family in families())
+        raise SimulationError(f"no meters: name some with {counts} or --file")
     names = [meter.name for meter in meters]
     twice = (
         next((name for name in names if names.count(name) > 1), None)
@@ -153,8 +149,8 @@ def _groups(arguments: argparse.Namespace) -> list[MeterGroup]:
             register_wh=arguments.register,
             faults=arguments.fault,
         )
-        for family in Family
-        if (count := getattr(arguments, family.value))
+        for family in families()
+        if (count := getattr(arguments, family))
     ]
 
 
@@ -169,6 +165,8 @@ def _read(path: Path) -> list[MeterGroup]:
 
 
 def _made(group: MeterGroup, start_ms: int, seed: int) -> list[SimulatedMeter]:
+    if group.family not in families():
+        raise SimulationError(f"unknown family '{group.family}': known are {', '.join(families())}")
     unknown = sorted(set(group.faults) - set(FAULTS))
     if unknown:
         raise SimulationError(f"unknown fault '{unknown[0]}': known are {', '.join(FAULTS)}")
@@ -180,7 +178,7 @@ def _made(group: MeterGroup, start_ms: int, seed: int) -> list[SimulatedMeter]:
 
 
 def _meter(group: MeterGroup, number: int, start_ms: int, seed: int) -> SimulatedMeter:
-    own = SUFFIXES[group.family].format(number)
+    own = families()[group.family].simulator().name_form.format(number)
     name = own if group.name is None else group.name if group.count == 1 else f"{group.name}-{number}"
     return simulated_meter(
         name,

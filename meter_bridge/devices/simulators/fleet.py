@@ -7,18 +7,11 @@ import heapq
 import time
 from typing import Final
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.devices.simulators.meter import SimulatedMeter
-from meter_bridge.devices.simulators.zigbee2mqtt import Zigbee2MqttMeter, gateway_farewell, gateway_greeting
 
-FILTERS: Final = {
-    Family.TASMOTA: ("cmnd/#",),
-    Family.SHELLY: ("+/rpc", "+/command/+"),
-    Family.ZIGBEE2MQTT: ("zigbee2mqtt/+/set", "zigbee2mqtt/+/get"),
-}
 RESPONSIVE_FLEET: Final = 200
 """Fleets up to this size are stepped at every tick, so that a fault shows at once."""
 TICK_S: Final = 0.05
@@ -80,8 +73,8 @@ class Fleet:
                 await task
         for meter in self._meters.values():
             self._publish(meter.farewell())
-        if self._zigbee_meters():
-            self._publish(gateway_farewell())
+        for kind in self._kinds():
+            self._publish(kind.gateway_farewell())
         await self._drained()
         await self._session.stop()
 
@@ -117,18 +110,19 @@ class Fleet:
         self._publish(meter.step(max(0, now - meter.physics.now_ms)))
 
     async def _greet(self) -> None:
-        self._publish(self._gateway_greeting())
+        for kind, meters in self._kinds().items():
+            self._publish(kind.gateway_greeting(meters))
         for number, meter in enumerate(self._meters.values()):
             self._publish(meter.come_online())
             if number % GREETINGS_PER_BREATH == 0:
                 await self._drained()
 
-    def _zigbee_meters(self) -> list[Zigbee2MqttMeter]:
-        return [meter for meter in self._meters.values() if isinstance(meter, Zigbee2MqttMeter)]
-
-    def _gateway_greeting(self) -> Sequence[Outbound]:
-        meters = self._zigbee_meters()
-        return gateway_greeting(meters) if meters else ()
+    def _kinds(self) -> dict[type[SimulatedMeter], list[SimulatedMeter]]:
+        """Return the meters of each family, in the order of the families' names."""
+        kinds: dict[type[SimulatedMeter], list[SimulatedMeter]] = {}
+        for meter in sorted(self._meters.values(), key=lambda meter: meter.family):
+            kinds.setdefault(type(meter), []).append(meter)
+        return kinds
 
     async def _drained(self) -> None:
         """Wait until the broker has taken what was published, as long as there is one."""
@@ -156,8 +150,7 @@ class Fleet:
         return next((meter for meter in candidates if meter is not None and meter.owns(topic)), None)
 
     def _filters(self) -> Sequence[tuple[str, int]]:
-        families = {meter.family for meter in self._meters.values()}
-        return [(name, 1) for family in sorted(families) for name in FILTERS[family]]
+        return [(name, 1) for kind in self._kinds() for name in kind.commands]
 
     def _connection_changed(self, connected: bool) -> None:  # noqa: FBT001
         if connected and self._task is not None:

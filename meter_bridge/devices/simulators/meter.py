@@ -4,9 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 import random
-from typing import Final
+from typing import ClassVar, Final, Self
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad, Faults, Load, Physics
 
@@ -37,7 +36,22 @@ class MeterSettings:
 class SimulatedMeter(ABC):
     """Speaks like a device of its family; time is told by ``step`` and randomness by ``random``."""
 
-    family: Family
+    family: ClassVar[str]
+    """Name of the family."""
+    name_form: ClassVar[str]
+    """Form of the names of meters that nobody named; it is given the meter's number."""
+    commands: ClassVar[tuple[str, ...]]
+    """Topic filters of the commands to all meters of the family."""
+
+    @classmethod
+    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[Outbound]:  # noqa: ARG003 - most need no gateway
+        """Return what the gateway of some meters publishes when it starts; nothing where there is none."""
+        return ()
+
+    @classmethod
+    def gateway_farewell(cls) -> Sequence[Outbound]:
+        """Return a gateway's last will."""
+        return ()
 
     def __init__(self, settings: MeterSettings, *, random: random.Random, start_ms: int) -> None:
         """Take what the meter is and when its time begins (ms since 1970 UTC)."""

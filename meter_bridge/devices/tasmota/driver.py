@@ -19,7 +19,6 @@ from meter_bridge.devices.base.decoding import (
 )
 from meter_bridge.devices.base.driver import (
     Discovered,
-    Family,
     Item,
     Publish,
     Removed,
@@ -27,6 +26,7 @@ from meter_bridge.devices.base.driver import (
     ReportedCutOff,
 )
 from meter_bridge.devices.base.quantities import UnreadableError
+from meter_bridge.devices.tasmota import FAMILY
 from meter_bridge.devices.tasmota.device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
 from meter_bridge.devices.tasmota.payloads import (
     ANNOUNCED_SENSORS,
@@ -64,7 +64,7 @@ RULE_SETS: Final = (1, 2, 3)
 class TasmotaDriver:
     """Reads and commands Tasmota devices, announced or not."""
 
-    family = Family.TASMOTA
+    family = FAMILY.name
 
     def __init__(self) -> None:
         """Start without any device."""
@@ -124,7 +124,7 @@ class TasmotaDriver:
         """Name the addresses in use; others keep being reported as found."""
         channels: dict[str, set[str]] = {}
         for address in map(parse_address, addresses):
-            if address.family is self.family:
+            if address.family == self.family:
                 channels.setdefault(address.device, set()).add(address.channel)
         self._assigned = frozenset(channels)
         for device in self._devices.values():
@@ -164,7 +164,7 @@ class TasmotaDriver:
     def _device(self, topic: str) -> TasmotaDevice:
         device = self._devices.get(topic)
         if device is None:
-            check_new_device(topic, self._devices, self._assigned, "Tasmota")
+            check_new_device(topic, self._devices, self._assigned, FAMILY.title)
             device = self._devices[topic] = TasmotaDevice(topic)
         return device
 

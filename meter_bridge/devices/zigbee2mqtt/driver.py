@@ -22,7 +22,7 @@ from meter_bridge.devices.base.decoding import (
     rejected,
     too_large,
 )
-from meter_bridge.devices.base.driver import Discovered, Family, Item, Publish, Removed, Report
+from meter_bridge.devices.base.driver import Discovered, Item, Publish, Removed, Report
 from meter_bridge.devices.base.quantities import (
     UnreadableError,
     current_ma,
@@ -30,6 +30,7 @@ from meter_bridge.devices.base.quantities import (
     register_mwh,
     voltage_mv,
 )
+from meter_bridge.devices.zigbee2mqtt import FAMILY
 from meter_bridge.devices.zigbee2mqtt.exposes import (
     DEVICES,
     Channel,
@@ -82,7 +83,7 @@ class _Device:
 class Zigbee2MqttDriver:
     """Reads and commands the devices of one gateway."""
 
-    family = Family.ZIGBEE2MQTT
+    family = FAMILY.name
 
     def __init__(self, base: str = "zigbee2mqtt") -> None:
         """Take the gateway's base topic."""
@@ -131,7 +132,7 @@ class Zigbee2MqttDriver:
 
     def assign(self, addresses: Sequence[str]) -> None:
         """Name the addresses in use; until the gateway lists them, the usual property names are assumed."""
-        parsed = [address for address in map(parse_address, addresses) if address.family is self.family]
+        parsed = [address for address in map(parse_address, addresses) if address.family == self.family]
         before, self._assigned = self._assigned, {}
         for address in parsed:
             self._assigned.setdefault(address.device, set()).add(address.channel)

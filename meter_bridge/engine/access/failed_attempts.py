@@ -24,38 +24,38 @@ type Everybody = list[tuple[int, int]]
 class FailedAttempts:
     """Stores what guards count, and takes it up again at a start."""
 
-    def __init__(self, session: Session, key: SecretKey, guards: Mapping[str, Lockout]) -> None:
+    def __init__(self, session: Session, key: SecretKey, lockouts: Mapping[str, Lockout]) -> None:
         """Recall what was counted before; ``guards`` are named, each name once in an installation."""
         self._session = session
         self._key = key
-        self._guards = guards
-        self._recall()
+        self._lockouts = lockouts
+        self._restore()
 
-    def who(self, name: str) -> str:
+    def hash_of(self, name: str) -> str:
         """Return the hash under which somebody is counted."""
         return self._key.digest("wrong secrets of", name).hex()[:32]
 
-    def _recall(self) -> None:
+    def _restore(self) -> None:
         table, now = tables.wrong_secret, self._session.clock.now()
         query = select(table.c.id, table.c.document).where(table.c.expires_at > now)
         with self._session.reader.connect() as connection:
             rows = connection.execute(query.order_by(table.c.expires_at)).all()
         for row_id, document in rows:
             name, _, who = row_id.partition(" ")
-            guard = self._guards.get(name)
+            guard = self._lockouts.get(name)
             if guard is not None and who == EVERYBODY:
-                guard.recall_everybody(msgspec.json.decode(document, type=Everybody))
+                guard.restore_totals(msgspec.json.decode(document, type=Everybody))
             elif guard is not None:
-                guard.recall(who, msgspec.json.decode(document, type=Attempts))
+                guard.restore(who, msgspec.json.decode(document, type=Attempts))
 
     async def refresh(self, of: Iterable[tuple[str, str]]) -> None:
         """Take up what bridges of other shards have counted of some persons and places."""
         if self._session.shard.whole:
             return
-        named = {f"{name} {who}": (self._guards[name], who) for name, who in of}
+        named = {f"{name} {who}": (self._lockouts[name], who) for name, who in of}
         for row_id, document in await asyncio.to_thread(self._rows, tuple(named)):
             guard, who = named[row_id]
-            guard.heed(who, msgspec.json.decode(document, type=Attempts))
+            guard.merge(who, msgspec.json.decode(document, type=Attempts))
 
     def _rows(self, ids: Sequence[str]) -> Sequence[tuple[str, str]]:
         """Return what is stored under some ids."""
@@ -71,13 +71,13 @@ class FailedAttempts:
             return
         unit, names = Transaction(session.clock.now()), set[str]()
         for name, who in changed:
-            guard = self._guards[name]
-            tries = guard.tries(who)
+            guard = self._lockouts[name]
+            tries = guard.attempts_of(who)
             _add(unit, f"{name} {who}", tries, max(tries.expires_at(guard.limits), unit.at))
             names.add(name)
         for name in sorted(names):
-            guard = self._guards[name]
-            _add(unit, f"{name} {EVERYBODY}", guard.everybody(), unit.at + guard.limits.lock_ms)
+            guard = self._lockouts[name]
+            _add(unit, f"{name} {EVERYBODY}", guard.totals(), unit.at + guard.limits.lock_ms)
         unit.changeset.add(ops.EXPIRE_WRONG_SECRETS, {"before": unit.at})
         await session.commit(unit)
 

@@ -14,7 +14,7 @@ class KeyedLock:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def of(self, names: Iterable[str]) -> AsyncIterator[None]:
+    async def hold(self, names: Iterable[str]) -> AsyncIterator[None]:
         """Wait for one's turn under all of some names, which are taken in order so that none blocks."""
         async with AsyncExitStack() as held:
             for name in sorted(set(names)):

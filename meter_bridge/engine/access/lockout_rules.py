@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-WRONG: Final = 6
+WRONG_WEIGHT: Final = 6
 """Weight of a secret that is well formed and wrong."""
-MISTYPED: Final = 1
+MISTYPED_WEIGHT: Final = 1
 """Weight of one whose check digits do not fit: it was never going to be right, so it is hardly a guess."""
 MINUTE_MS: Final = 60_000
-MOST_REMEMBERED: Final = 4096
+MAX_REMEMBERED: Final = 4096
 """Persons and places whose tries are remembered; the one that tried longest ago is forgotten first."""
 
 
@@ -35,12 +35,12 @@ class Verdict(StrEnum):
 class LockoutLimits:
     """How much is borne; weights add up within a window."""
 
-    each: int = 5 * WRONG
+    per_person: int = 5 * WRONG_WEIGHT
     window_ms: int = 600_000
     lock_ms: int = 3_600_000
-    everybody: int = 100 * WRONG
+    strict_from_total: int = 100 * WRONG_WEIGHT
     """Weight over everybody, within the time of a lock, from which on counts are strict."""
-    strict: int = WRONG
+    strict_per_person: int = WRONG_WEIGHT
 
 
 @dataclass(slots=True)
@@ -65,91 +65,91 @@ class Lockout:
     def __init__(self, limits: LockoutLimits | None = None) -> None:
         """Start with nobody known."""
         self.limits = limits or LockoutLimits()
-        self._tries: OrderedDict[str, Attempts] = OrderedDict()
-        self._all: deque[tuple[int, int]] = deque()
+        self._attempts: OrderedDict[str, Attempts] = OrderedDict()
+        self._totals: deque[tuple[int, int]] = deque()
         self._weight = 0
 
-    def locked_until(self, who: str, at: int) -> int | None:
+    def locked_until(self, subject: str, at: int) -> int | None:
         """Return until when somebody is not heard, or None; a try while locked is counted and no more."""
-        tries = self._tries.get(who)
+        tries = self._attempts.get(subject)
         if tries is None or tries.locked_until <= at:
             return None
         tries.turned_away += 1
         return tries.locked_until
 
-    def turned_away(self, who: str) -> int:
+    def rejected_since_lock(self, who: str) -> int:
         """Return how many tries of somebody were not heard since the lock began."""
-        tries = self._tries.get(who)
+        tries = self._attempts.get(who)
         return 0 if tries is None else tries.turned_away
 
-    def wrong(self, who: str, mark: str, weight: int, at: int) -> Verdict:
+    def record_wrong(self, who: str, mark: str, weight: int, at: int) -> Verdict:
         """Count a wrong secret; ``mark`` tells one secret from another."""
-        tries, since = self._of(who), at - self.limits.window_ms
+        tries, since = self._attempts_of(who), at - self.limits.window_ms
         tries.marks = {each: tried for each, tried in tries.marks.items() if tried[0] > since}
         if mark in tries.marks:
             return Verdict.KNOWN
         tries.marks[mark] = (at, weight)
-        self._add(at, weight)
-        limit = self.limits.strict if self.attacked(at) else self.limits.each
+        self._add_to_totals(at, weight)
+        limit = self.limits.strict_per_person if self.is_under_attack(at) else self.limits.per_person
         if sum(heavy for _, heavy in tries.marks.values()) < limit:
             return Verdict.COUNTED
         self.lock(who, at)
         return Verdict.LOCKED
 
-    def _add(self, at: int, weight: int) -> None:
+    def _add_to_totals(self, at: int, weight: int) -> None:
         """Count a weight over everybody, by the minute, so that an attack takes no memory."""
         self._weight += weight
-        if self._all and self._all[-1][0] // MINUTE_MS == at // MINUTE_MS:
-            weight += self._all.pop()[1]
-        self._all.append((at, weight))
+        if self._totals and self._totals[-1][0] // MINUTE_MS == at // MINUTE_MS:
+            weight += self._totals.pop()[1]
+        self._totals.append((at, weight))
 
-    def tries(self, who: str) -> Attempts:
+    def attempts_of(self, who: str) -> Attempts:
         """Return what somebody tried, to be stored."""
-        return self._tries.get(who) or Attempts()
+        return self._attempts.get(who) or Attempts()
 
-    def everybody(self) -> list[tuple[int, int]]:
+    def totals(self) -> list[tuple[int, int]]:
         """Return instants and weights over everybody, to be stored."""
-        return list(self._all)
+        return list(self._totals)
 
-    def recall(self, who: str, tries: Attempts) -> None:
+    def restore(self, who: str, attempts: Attempts) -> None:
         """Take up what somebody had tried before a restart."""
-        self._tries[who] = tries
+        self._attempts[who] = attempts
 
-    def heed(self, who: str, tries: Attempts) -> None:
+    def merge(self, who: str, attempts: Attempts) -> None:
         """Add what was counted of somebody elsewhere to what is known here."""
-        mine = self._of(who)
-        mine.marks = tries.marks | mine.marks
-        mine.locked_until = max(mine.locked_until, tries.locked_until)
+        mine = self._attempts_of(who)
+        mine.marks = attempts.marks | mine.marks
+        mine.locked_until = max(mine.locked_until, attempts.locked_until)
 
-    def recall_everybody(self, found: Iterable[tuple[int, int]]) -> None:
+    def restore_totals(self, found: Iterable[tuple[int, int]]) -> None:
         """Take up what was tried over everybody before a restart."""
         for at, weight in found:
-            self._add(at, weight)
+            self._add_to_totals(at, weight)
 
     def lock(self, who: str, at: int) -> None:
         """Lock somebody out from an instant on."""
-        tries = self._of(who)
+        tries = self._attempts_of(who)
         tries.marks, tries.turned_away = {}, 0
         tries.locked_until = at + self.limits.lock_ms
 
-    def attacked(self, at: int) -> bool:
+    def is_under_attack(self, at: int) -> bool:
         """Say whether so many guess at present that counts are strict."""
-        while self._all and at - self._all[0][0] >= self.limits.lock_ms:
-            self._weight -= self._all.popleft()[1]
-        return self._weight >= self.limits.everybody
+        while self._totals and at - self._totals[0][0] >= self.limits.lock_ms:
+            self._weight -= self._totals.popleft()[1]
+        return self._weight >= self.limits.strict_from_total
 
-    def forgive(self, who: str) -> bool:
+    def clear(self, who: str) -> bool:
         """Forget what somebody tried who has shown a right secret; say whether there was anything."""
-        tries = self._tries.get(who)
+        tries = self._attempts.get(who)
         if tries is None or not tries.marks:
             return False
         tries.marks = {}
         return True
 
-    def _of(self, who: str) -> Attempts:
+    def _attempts_of(self, who: str) -> Attempts:
         """Return what somebody tried, as the newest of all."""
-        tries = self._tries.setdefault(who, Attempts())
-        self._tries.move_to_end(who)
-        if len(self._tries) > MOST_REMEMBERED:
-            self._tries.popitem(last=False)
+        tries = self._attempts.setdefault(who, Attempts())
+        self._attempts.move_to_end(who)
+        if len(self._attempts) > MAX_REMEMBERED:
+            self._attempts.popitem(last=False)
         return tries

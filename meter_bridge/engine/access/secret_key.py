@@ -49,7 +49,7 @@ def load_key(data: Path) -> SecretKey:
     path = data / KEY_NAME
     try:
         if not path.exists():
-            _make(path)
+            _create(path)
         value = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except (OSError, ValueError) as error:
         msg = f"the key file {path} cannot be used: {error}; restore it from a backup"
@@ -60,7 +60,7 @@ def load_key(data: Path) -> SecretKey:
     return SecretKey(value)
 
 
-def _make(path: Path) -> None:
+def _create(path: Path) -> None:
     """Write a new key, whole or not at all, durable before anything depends on it."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -7,14 +7,14 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 import time
 from typing import Final
 
-WRONG_TOKENS: Final = 20
+MAX_WRONG_TOKENS: Final = 20
 WINDOW_S: Final = 60.0
-PEERS: Final = 1024
+MAX_PEERS: Final = 1024
 
 
 @dataclass(slots=True)
 class _Window:
-    began: float
+    started_at: float
     wrong: int = 0
 
 
@@ -35,24 +35,24 @@ class Throttle:
         """Return how many peers are remembered."""
         return len(self._windows)
 
-    def wrong_token(self, address: str) -> bool:
+    def count_wrong_token(self, address: str) -> bool:
         """Count a wrong token; return whether the peer has now sent too many."""
-        window = self._window(peer_of(address))
+        window = self._window(peer_key(address))
         window.wrong += 1
-        return window.wrong > WRONG_TOKENS
+        return window.wrong > MAX_WRONG_TOKENS
 
     def _window(self, peer: str) -> _Window:
         now = self._monotonic()
         window = self._windows.get(peer)
-        if window is None or now - window.began >= WINDOW_S:
+        if window is None or now - window.started_at >= WINDOW_S:
             self._windows.pop(peer, None)
             window = self._windows[peer] = _Window(now)
-            if len(self._windows) > PEERS:
+            if len(self._windows) > MAX_PEERS:
                 self._windows.popitem(last=False)
         return window
 
 
-def peer_of(address: str) -> str:
+def peer_key(address: str) -> str:
     """Return what counts as one peer: an IPv4 address, or the /64 that one IPv6 host has to itself."""
     try:
         ip = ip_address(address)

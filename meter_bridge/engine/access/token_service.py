@@ -12,7 +12,7 @@ from meter_bridge.engine.access.tokens import (
     StoredToken,
     TokenInfo,
     authenticate,
-    compose,
+    compose_token,
     digest,
     load_tokens,
     new_secret,
@@ -48,7 +48,7 @@ class TokenService:
         days: int | None,
     ) -> str:
         """Store a new token and return it; the secret is shown this once."""
-        await asyncio.to_thread(self._check_reach, sites, accounts)
+        await asyncio.to_thread(self._check_scope, sites, accounts)
         unit = self.engine.begin(actor)
         token_id, secret = new_secret()
         expires = None if days is None else unit.at + days * DAY_MS
@@ -56,9 +56,9 @@ class TokenService:
         unit.changeset.add(ops.UPSERT_TOKEN, stored.row())
         unit.after_commit(lambda: self._tokens.update({token_id: stored}))
         await self.engine.commit(unit)
-        return compose(token_id, secret)
+        return compose_token(token_id, secret)
 
-    def _check_reach(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
+    def _check_scope(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
         """Refuse a token for sites or accounts that do not exist, of whichever shard."""
         open_ones = select(tables.account.c.id).where(tables.account.c.closed_at.is_(None))
         with self.engine.reader.connect() as connection:
@@ -107,20 +107,20 @@ class TokenService:
                 remedy="'meter-bridge token list' shows those that there are",
             )
         unit = self.engine.begin(actor)
-        self._keep_token(unit, replace(stored, revoked_at=stored.revoked_at or unit.at))
+        self._save_token(unit, replace(stored, revoked_at=stored.revoked_at or unit.at))
         await self.engine.commit(unit)
 
     def authenticate(self, token: str) -> Actor | None:
         """Return whom a token speaks for, or None."""
         return authenticate(self._tokens, token, self.engine.clock.now())
 
-    def take_from_tenants(self, unit: Transaction, account_id: str) -> None:
+    def remove_account_from_tenants(self, unit: Transaction, account_id: str) -> None:
         """Take an account from every tenant's token that sees it, as part of a unit."""
         for stored in list(self._tokens.values()):
             if stored.role is Role.TENANT and account_id in stored.accounts and stored.revoked_at is None:
-                self._keep_token(unit, stored.without(account_id, unit.at))
+                self._save_token(unit, stored.without_account(account_id, unit.at))
 
-    def _keep_token(self, unit: Transaction, stored: StoredToken) -> None:
+    def _save_token(self, unit: Transaction, stored: StoredToken) -> None:
         """Store a token that may do less than before, and end what it listens to."""
         unit.changeset.add(ops.UPSERT_TOKEN, stored.row())
         unit.after_commit(lambda: self._tokens.update({stored.id: stored}))

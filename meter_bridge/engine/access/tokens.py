@@ -35,7 +35,7 @@ class StoredToken:
     expires_at: int | None
     revoked_at: int | None
 
-    def without(self, account_id: str, at: int) -> StoredToken:
+    def without_account(self, account_id: str, at: int) -> StoredToken:
         """Return the token without an account; one that sees no other is revoked."""
         left = self.accounts - {account_id}
         return replace(self, accounts=left) if left else replace(self, revoked_at=at)
@@ -74,7 +74,7 @@ def new_secret() -> tuple[str, str]:
     return token_id, base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode().rstrip("=").lower()
 
 
-def compose(token_id: str, secret: str) -> str:
+def compose_token(token_id: str, secret: str) -> str:
     """Return the token as its owner writes it."""
     return f"{PREFIX}_{token_id}_{secret}"
 
@@ -84,7 +84,7 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-_NOBODY: Final = digest("nobody")
+_NO_TOKEN: Final = digest("nobody")
 
 
 def authenticate(tokens: dict[str, StoredToken], text: str, at: int) -> Actor | None:
@@ -92,7 +92,7 @@ def authenticate(tokens: dict[str, StoredToken], text: str, at: int) -> Actor | 
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
     stored = tokens.get(token_id)
-    right = hmac.compare_digest(digest(secret), stored.secret_hash if stored else _NOBODY)
+    right = hmac.compare_digest(digest(secret), stored.secret_hash if stored else _NO_TOKEN)
     if prefix != PREFIX or stored is None or not right or stored.revoked_at is not None:
         return None
     if stored.expires_at is not None and stored.expires_at <= at:

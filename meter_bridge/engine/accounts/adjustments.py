@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar, override
 
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import spend
+from meter_bridge.core.ledger.credit import split_charge
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
-from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry, other_account
+from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry, other_account
 from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
-from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -46,10 +46,12 @@ class Refund(BookOperation):
     def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(session.installation, account, unit)
+        post_accruals(session.installation, account, unit)
         detail = {"amount": self.amount, "reason": self.request.reason, "reference": self.request.reference}
-        postings = journal.entry(account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.FUNDS)
-        seq = book_entry(session, account, unit, Entry(EntryKind.REFUND, postings, "Refund", detail))
+        postings = journal.balanced_postings(
+            account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.FUNDS
+        )
+        seq = book_entry(session, account, unit, EntryDraft(EntryKind.REFUND, postings, "Refund", detail))
         return self.result(session, account, unit, seq, detail)
 
 
@@ -83,11 +85,11 @@ class Correction(BookOperation):
     def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(session.installation, account, unit)
-        spending = spend(account.policy.credit, posted_credit(account), -self.amount)
+        post_accruals(session.installation, account, unit)
+        spending = split_charge(account.policy.credit, posted_credit(account), -self.amount)
         detail = {"amount": self.amount, "reason": self.request.reason}
-        postings = journal.correction(account.site.currency, spending)
-        entry = Entry(EntryKind.CORRECTION, postings, f"Correction: {self.request.reason}", detail)
+        postings = journal.correction_postings(account.site.currency, spending)
+        entry = EntryDraft(EntryKind.CORRECTION, postings, f"Correction: {self.request.reason}", detail)
         return self.result(session, account, unit, book_entry(session, account, unit, entry), detail)
 
 
@@ -121,11 +123,13 @@ class Transfer(BookOperation):
     def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(session.installation, account, unit)
+        post_accruals(session.installation, account, unit)
         currency, reason = account.site.currency, self.request.reason
         detail = {"amount": self.amount, "to": self.request.to, "reason": reason}
-        postings = journal.entry(currency, {Bucket.BALANCE: -self.amount}, against=Bucket.TRANSFER)
-        entry = Entry(EntryKind.TRANSFER, postings, f"Transfer to {self.request.to}", detail)
+        postings = journal.balanced_postings(
+            currency, {Bucket.BALANCE: -self.amount}, against=Bucket.TRANSFER
+        )
+        entry = EntryDraft(EntryKind.TRANSFER, postings, f"Transfer to {self.request.to}", detail)
         seq = book_entry(session, account, unit, entry)
         target = other_account(session, account, self.request.to)
         receive_transfer(session, target, unit, self.amount, seq, reason)
@@ -136,12 +140,14 @@ def receive_transfer(
     session: Session, target: Account, unit: Transaction, amount: int, seq: int, reason: str
 ) -> None:
     """Book credit that another account gave; it repays emergency credit first."""
-    settle_all(session.installation, target, unit)
-    spending = spend(target.policy.credit, posted_credit(target), -amount)
-    postings = journal.entry(target.site.currency, journal.borne(spending), against=Bucket.TRANSFER)
+    post_accruals(session.installation, target, unit)
+    spending = split_charge(target.policy.credit, posted_credit(target), -amount)
+    postings = journal.balanced_postings(
+        target.site.currency, journal.charge_changes(spending), against=Bucket.TRANSFER
+    )
     # The other account is not named: its customer may be a stranger.
     detail = {"amount": amount, "reason": reason}
-    entry = Entry(EntryKind.TRANSFER, postings, "Transfer from another account", detail, entry_id(seq))
+    entry = EntryDraft(EntryKind.TRANSFER, postings, "Transfer from another account", detail, entry_id(seq))
     book_entry(session, target, unit, entry)
     evaluate(session, target, unit)
 
@@ -194,11 +200,11 @@ def owed_of(account: Account, debt_id: str | None) -> int:
     if debt_id is None:
         return account.arrears
     if debt_id not in account.debts:
-        raise no_debt(account, debt_id)
+        raise debt_not_found(account, debt_id)
     return account.debts[debt_id].owed
 
 
-def no_debt(account: Account, debt_id: str) -> RequestRefused:
+def debt_not_found(account: Account, debt_id: str) -> RequestRefused:
     """Return the refusal of what concerns a debt that there is not."""
     known = ", ".join(account.debts)
     return RequestRefused(
@@ -217,6 +223,6 @@ def write_off(
     bucket = Bucket.ARREARS if debt_id is None else journal.debt_bucket(debt_id)
     what = "arrears" if debt_id is None else account.debts[debt_id].description
     detail = {"amount": amount, "debt": debt_id, "reason": reason}
-    postings = journal.entry(account.site.currency, {bucket: amount}, against=Bucket.WRITE_OFF)
-    entry = Entry(EntryKind.WRITE_OFF, postings, f"Write-off: {what}", detail)
+    postings = journal.balanced_postings(account.site.currency, {bucket: amount}, against=Bucket.WRITE_OFF)
+    entry = EntryDraft(EntryKind.WRITE_OFF, postings, f"Write-off: {what}", detail)
     return book_entry(session, account, unit, entry)

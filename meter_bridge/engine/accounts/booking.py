@@ -8,8 +8,8 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.engine.accounts import view as views
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.ledger.fixed_charges import uncharged
-from meter_bridge.engine.ledger.journal import book
+from meter_bridge.engine.ledger.fixed_charges import has_uncharged
+from meter_bridge.engine.ledger.journal import append_entry
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.events import entry_id, record_event
 from meter_bridge.engine.state.model import Account
@@ -51,7 +51,7 @@ class BookOperation(Operation[OperationResult]):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EntryDraft:
     """A journal entry to book, with its reason."""
 
     kind: EntryKind
@@ -61,9 +61,9 @@ class Entry:
     refers_to: str | None = None
 
 
-def book_entry(session: Session, account: Account, unit: Transaction, entry: Entry) -> int:
+def book_entry(session: Session, account: Account, unit: Transaction, entry: EntryDraft) -> int:
     """Book an entry, tell it, and return its ``seq``."""
-    seq = book(
+    seq = append_entry(
         session.installation,
         account,
         unit,
@@ -84,9 +84,9 @@ def book_entry(session: Session, account: Account, unit: Transaction, entry: Ent
     return seq
 
 
-def refuse_uncharged(session: Session, account: Account, at: int) -> None:
+def require_charged(session: Session, account: Account, at: int) -> None:
     """Refuse to settle what an instant made due and the clock has not charged: whose it is would be lost."""
-    if not uncharged(account, at):
+    if not has_uncharged(account, at):
         return
     if session.clock.sure:
         raise RequestRefused(

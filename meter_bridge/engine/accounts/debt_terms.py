@@ -10,8 +10,8 @@ from meter_bridge.core.ledger.debt import PPM, Debt, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, format_amount, parse_decimal
 from meter_bridge.core.tariff.periods import PeriodUnit
-from meter_bridge.engine.accounts.adjustments import no_debt, write_off
-from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
+from meter_bridge.engine.accounts.adjustments import debt_not_found, write_off
+from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
@@ -21,7 +21,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 
-MOST_DEBTS = 20
+MAX_DEBTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class OpenDebt(BookOperation):
                 value=self.debt.id,
                 remedy="give the new one another id, or change the terms of the old one",
             )
-        if len(account.debts) >= MOST_DEBTS:
+        if len(account.debts) >= MAX_DEBTS:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
-                f"{account.id} has {MOST_DEBTS} debts, and more are not kept apart",
+                f"{account.id} has {MAX_DEBTS} debts, and more are not kept apart",
                 field="debt",
                 value=self.debt.id,
                 remedy="close one that is paid",
@@ -66,10 +66,10 @@ class OpenDebt(BookOperation):
         account.debts[self.debt.id] = replace(self.debt, owed=0, due=next_due(self.debt.every, unit.at, zone))
         unit.save_account(account)
         detail = {"amount": owed, "debt": self.debt.id, "reason": self.reason}
-        postings = journal.entry(
+        postings = journal.balanced_postings(
             account.site.currency, {journal.debt_bucket(self.debt.id): -owed}, against=Bucket.ADJUSTMENT
         )
-        entry = Entry(EntryKind.DEBT, postings, f"Debt: {self.debt.description}", detail)
+        entry = EntryDraft(EntryKind.DEBT, postings, f"Debt: {self.debt.description}", detail)
         return self.result(session, account, unit, book_entry(session, account, unit, entry), detail)
 
 
@@ -101,8 +101,8 @@ class ChangeDebt(BookOperation):
     @override
     def check(self, session: Session, account: Account) -> None:
         if self.request.debt not in account.debts:
-            raise no_debt(account, self.request.debt)
-        if not self._names_a_term():
+            raise debt_not_found(account, self.request.debt)
+        if not self._has_changes():
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 f"no term of debt {self.request.debt!r} is named, so nothing would change",
@@ -110,16 +110,16 @@ class ChangeDebt(BookOperation):
                 value=self.request.debt,
                 remedy="add rate, every, percent, cap, cap_every, priority or description",
             )
-        check_terms(self._changed(account.debts[self.request.debt]), account.site.currency)
+        check_terms(self._apply(account.debts[self.request.debt]), account.site.currency)
 
-    def _names_a_term(self) -> bool:
+    def _has_changes(self) -> bool:
         """Say whether anything is to change."""
         return any(
             getattr(self.request, name) is not None
             for name in ("description", "rate", "every", "percent", "cap", "cap_every", "priority")
         )
 
-    def _changed(self, debt: Debt) -> Debt:
+    def _apply(self, debt: Debt) -> Debt:
         """Return the debt with the terms that are asked for."""
         asked = self.request
         return replace(
@@ -138,7 +138,7 @@ class ChangeDebt(BookOperation):
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         before = account.debts[self.request.debt]
-        debt = self._changed(before)
+        debt = self._apply(before)
         zone = ZoneInfo(account.site.time_zone)
         if debt.every is not before.every or not before.by_time:
             debt = replace(debt, due=next_due(debt.every, unit.at, zone))
@@ -164,7 +164,7 @@ class CloseDebt(BookOperation):
     @override
     def check(self, session: Session, account: Account) -> None:
         if self.request.debt not in account.debts:
-            raise no_debt(account, self.request.debt)
+            raise debt_not_found(account, self.request.debt)
 
     @override
     def execute(
@@ -228,7 +228,7 @@ def _terms(debt: Debt) -> list[object]:
     return [debt.id, debt.description, debt.priority, *recovery]
 
 
-def opened(account: Account, request: requests.OpenDebt) -> OpenDebt:
+def open_debt_of(account: Account, request: requests.OpenDebt) -> OpenDebt:
     """Return the debt that is to be opened."""
     debt = Debt(
         id=request.debt,
@@ -244,7 +244,7 @@ def opened(account: Account, request: requests.OpenDebt) -> OpenDebt:
     return OpenDebt(debt, request.reason)
 
 
-def changed(account: Account, request: requests.ChangeDebt) -> ChangeDebt:
+def change_debt_of(account: Account, request: requests.ChangeDebt) -> ChangeDebt:
     """Return the change that is asked for; a cap of ``none`` takes it away."""
     rate = None if request.rate is None else parsed_amount(account, request.rate, "rate")
     cap = None if request.cap in (None, "none") else parsed_amount(account, request.cap, "cap")

@@ -7,8 +7,8 @@ from meter_bridge.core.ledger.credit import EmergencyState, emergency_state
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.accounts.booking import BookOperation
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.ledger.emergency import select
-from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.emergency import set_emergency_selected
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -16,7 +16,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 
 _SELECTED: Final = "is selected already"
-_WHY_NOT: Final = {
+_REFUSAL_REASONS: Final = {
     EmergencyState.UNSUPPORTED: "has none: its site file lends nothing",
     EmergencyState.SELECTED: _SELECTED,
     EmergencyState.IN_USE: _SELECTED,
@@ -48,7 +48,7 @@ class SelectEmergencyCredit(BookOperation):
         if state is EmergencyState.AVAILABLE:
             return
         threshold = format_amount(account.policy.credit.emergency_threshold, account.site.currency)
-        why = _WHY_NOT.get(state, f"may be selected once the credit is below {threshold}")
+        why = _REFUSAL_REASONS.get(state, f"may be selected once the credit is below {threshold}")
         raise RequestRefused(
             ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
             f"the emergency credit of {account.name} {why}",
@@ -62,6 +62,6 @@ class SelectEmergencyCredit(BookOperation):
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         # What was used before the choice is the balance's; only what comes after may be lent.
-        settle_all(session.installation, account, unit)
-        select(session.installation, account, unit, selected=True)
+        post_accruals(session.installation, account, unit)
+        set_emergency_selected(session.installation, account, unit, selected=True)
         return self.result(session, account, unit, None, {"limit": account.policy.credit.emergency_limit})

@@ -9,7 +9,7 @@ from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, format_amount
 from meter_bridge.engine.accounts import view as views
-from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
+from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
 from meter_bridge.engine.state.closed_accounts import closed_account
@@ -21,7 +21,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
 
-_AGAINST: Final = {
+_CONTRA_BUCKETS: Final = {
     "paid": Bucket.FUNDS,
     "paid_out": Bucket.FUNDS,
     "written_off": Bucket.WRITE_OFF,
@@ -72,7 +72,7 @@ class FormerSettlement(BookOperation):
                 ErrorCode.NOT_FOUND,
                 self.request.tenancy,
                 f"{account.id} has no tenancy {self.request.tenancy}",
-                _LIST,
+                _LIST_HINT,
             )
         if self.past.end is None:
             raise _refused(
@@ -86,7 +86,7 @@ class FormerSettlement(BookOperation):
     def _check_amount(self, account: Account, left: int) -> None:
         """Refuse more than there is to settle."""
         if self.request.how == "charged":
-            check_amount(account, self._settled, 1, MAX_AMOUNT - abs(left), "what is charged later")
+            check_amount(account, self._settled_amount, 1, MAX_AMOUNT - abs(left), "what is charged later")
             return
         most = -left if self.request.how in _REDUCES_DEBT else left
         if most <= 0:
@@ -95,16 +95,16 @@ class FormerSettlement(BookOperation):
             )
             raise RequestRefused(
                 ErrorCode.AMOUNT_OUT_OF_RANGE,
-                f"of tenancy {self.request.tenancy} of {account.id} nothing is {_WANTED[self.request.how]}"
-                + (f": {state}" if left else ""),
+                f"of tenancy {self.request.tenancy} of {account.id}"
+                f" nothing is {_AMOUNT_HINT[self.request.how]}" + (f": {state}" if left else ""),
                 field="how",
                 value=self.request.how,
-                remedy="choose paid_out, or leave it" if left > 0 else _LIST,
+                remedy="choose paid_out, or leave it" if left > 0 else _LIST_HINT,
             )
-        check_amount(account, self._settled, 1, most, "a settlement")
+        check_amount(account, self._settled_amount, 1, most, "a settlement")
 
     @property
-    def _settled(self) -> int:
+    def _settled_amount(self) -> int:
         """Return the amount that is settled: all that is left unless one is named."""
         left = 0 if self.past is None else abs(self.past.outstanding)
         return left if self.amount is None else self.amount
@@ -113,7 +113,7 @@ class FormerSettlement(BookOperation):
     def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        asked, amount = self.request, self._settled
+        asked, amount = self.request, self._settled_amount
         change = amount if asked.how in _REDUCES_DEBT else -amount
         bucket = journal.tenancy_bucket(asked.tenancy)
         left = 0 if self.past is None else self.past.outstanding
@@ -126,15 +126,17 @@ class FormerSettlement(BookOperation):
             "reason": asked.reason,
             "reference": asked.reference,
         }
-        postings = journal.entry(account.site.currency, {bucket: change}, against=_AGAINST[asked.how])
+        postings = journal.balanced_postings(
+            account.site.currency, {bucket: change}, against=_CONTRA_BUCKETS[asked.how]
+        )
         seq = book_entry(
-            session, account, unit, Entry(EntryKind.SETTLEMENT, postings, _NAMES[asked.how], detail)
+            session, account, unit, EntryDraft(EntryKind.SETTLEMENT, postings, _NAMES[asked.how], detail)
         )
         if account.closed_at is None:
             return self.result(session, account, unit, seq, detail)
-        return seq, self._of_closed(account, unit, seq, detail)
+        return seq, self._result_of_closed(account, unit, seq, detail)
 
-    def _of_closed(
+    def _result_of_closed(
         self, account: Account, unit: Transaction, seq: int, detail: Mapping[str, object]
     ) -> OperationResult:
         """Answer for a unit that is no longer served: there is no supply to decide on."""
@@ -153,8 +155,8 @@ class FormerSettlement(BookOperation):
         )
 
 
-_LIST: Final = "'meter-bridge tenancies' lists the open balances"
-_WANTED: Final = {"paid": "owed", "written_off": "owed", "paid_out": "kept"}
+_LIST_HINT: Final = "'meter-bridge tenancies' lists the open balances"
+_AMOUNT_HINT: Final = {"paid": "owed", "written_off": "owed", "paid_out": "kept"}
 
 
 def _refused(code: ErrorCode, tenancy: int, message: str, remedy: str) -> RequestRefused:
@@ -162,7 +164,7 @@ def _refused(code: ErrorCode, tenancy: int, message: str, remedy: str) -> Reques
     return RequestRefused(code, message, field="tenancy", value=str(tenancy), remedy=remedy)
 
 
-def settlement(account: Account, request: requests.Settlement) -> FormerSettlement:
+def former_settlement_of(account: Account, request: requests.Settlement) -> FormerSettlement:
     """Return the settlement that is asked for; raises ``RequestRefused`` where an amount is missing."""
     if request.amount is None and request.how == "charged":
         raise RequestRefused(

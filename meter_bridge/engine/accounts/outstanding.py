@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from meter_bridge.core.ledger.debt import in_order
+from meter_bridge.core.ledger.debt import recovery_order
 from meter_bridge.core.money import amount_digits
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.view import debt_view
@@ -10,10 +10,10 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.protocol.messages import DebtView, OwedView
 
 
-def owed_of(account: Account) -> Iterator[OwedView]:
+def outstanding_of(account: Account) -> Iterator[OwedView]:
     """Yield what the present customer of an account owes, with what was used until now."""
     credit = credit_now(account)
-    for debt in in_order(account.debts.values()):
+    for debt in recovery_order(account.debts.values()):
         yield _view(account, "debt", debt.owed, debt_view(debt))
     sums = {
         "arrears": credit.arrears,

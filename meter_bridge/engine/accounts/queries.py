@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.accounts.outstanding import owed_of
+from meter_bridge.engine.accounts.outstanding import outstanding_of
 from meter_bridge.engine.ledger.entries import explain_entry, ledger_page
 from meter_bridge.engine.ledger.hourly_history import HistoryQuery, history_page
-from meter_bridge.engine.ledger.past_tenancies import owed_by_former, read_tenancies
+from meter_bridge.engine.ledger.past_tenancies import former_debts, read_tenancies
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
-from meter_bridge.engine.statement.service import StatementRequest, make_statement, no_tenancy
+from meter_bridge.engine.statement.service import StatementRequest, make_statement, tenancy_not_found
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryPage, LedgerPage, OwedView, Role, TenancyView
 from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
@@ -35,7 +35,7 @@ class LedgerQueries:
             ledger_page, self._session.reader, account.id, before, limit, first=first
         )
 
-    async def explain(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
+    async def explain_entry(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         """Return an entry of the account's journal with everything that it was made of."""
         account = self._visibility.account_or_closed(actor, account_id)
         first = _first_seq(actor, account)
@@ -66,10 +66,10 @@ class LedgerQueries:
         account = self._visibility.account_or_closed(actor, account_id)
         own = account.tenancy.n
         if actor.role is Role.TENANT and tenancy not in (None, own):
-            raise no_tenancy(account, tenancy or 0)
+            raise tenancy_not_found(account, tenancy or 0)
         wanted = StatementRequest(begin, end, detail, tenancy)
         if actor.role is Role.TENANT:
-            wanted = replace(wanted, tenancy=own, whole=tenancy is not None)
+            wanted = replace(wanted, tenancy=own, whole_tenancy=tenancy is not None)
         return await make_statement(self._session, account, wanted)
 
     async def tenancies(
@@ -88,8 +88,8 @@ class LedgerQueries:
 
     async def debts(self, actor: Actor) -> Sequence[OwedView]:
         """Return what customers owe, present ones first."""
-        present = [owed for account in self._visibility.visible(actor) for owed in owed_of(account)]
-        return [*present, *await asyncio.to_thread(owed_by_former, self._session.reader, actor)]
+        present = [owed for account in self._visibility.visible(actor) for owed in outstanding_of(account)]
+        return [*present, *await asyncio.to_thread(former_debts, self._session.reader, actor)]
 
     async def history(
         self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None

@@ -10,16 +10,16 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from meter_bridge.config.codec import decode_tariff_version
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import spend
+from meter_bridge.core.ledger.credit import split_charge
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.core.rating.load_pricing import Interval, PricedPeriod
-from meter_bridge.core.rating.rating import LineKind, Terms
-from meter_bridge.core.rating.repricing import known_from, reprice
-from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.rating.load_pricing import LoadInterval, PricedPeriod
+from meter_bridge.core.rating.rating import LineKind, SupplyTerms
+from meter_bridge.core.rating.repricing import energy_needed_from, reprice_period
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffVersion
-from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry, refuse_uncharged
+from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry, require_charged
 from meter_bridge.engine.ledger.credit import posted_credit
-from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
+from meter_bridge.engine.ledger.fixed_charges import has_uncharged, post_accruals
 from meter_bridge.engine.ledger.hourly_history import first_entry_since
 from meter_bridge.engine.state.model import Account, Supply
 from meter_bridge.engine.state.session import Session, storage_unavailable
@@ -33,12 +33,12 @@ from meter_bridge.storage.database import snapshot
 from meter_bridge.storage.segment_archive import complete_segments
 
 _PERIOD_KEY: Final = "period"
-EARLY_MS: Final = 86_400_000
+MAX_EARLY_MS: Final = 86_400_000
 """By how much an entry could be booked before what it charges, at most: a device's clock may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _PeriodFindings:
     """What the journal says of the period, and what it comes to by the other price list."""
 
     period: str
@@ -64,7 +64,7 @@ class Repricing(BookOperation):
 
     supply_id: str
     request: requests.Repricing
-    found: list[_Found] = field(default_factory=list)
+    found: list[_PeriodFindings] = field(default_factory=list)
 
     name: ClassVar[str] = "repricing"
     exclusive: ClassVar[bool] = True
@@ -82,9 +82,9 @@ class Repricing(BookOperation):
             return  # refused by what carries operations out
         supply, tenancy = self._supply(account), account.tenancy
         with snapshot(session.reader) as connection:
-            version = _version(connection, self.request.version, account.site.currency)
-            period = version.billing_period.text(_day(self.request.day))
-            start, end = (day_start(day, version.zone) for day in bounds(period))
+            version = _read_version(connection, self.request.version, account.site.currency)
+            period = version.billing_period.text(_parse_day(self.request.day))
+            start, end = (day_start(day, version.zone) for day in period_bounds(period))
             if end > session.clock.now():
                 raise _refused(
                     "day", self.request.day, "lies in a period that is not over", "wait for its end"
@@ -94,20 +94,20 @@ class Repricing(BookOperation):
                 what = "lies before the present customer moved in"
                 raise _refused("day", self.request.day, what, "settle it with the customer of then")
             start = max(start, since)
-            early = min(start, known_from(version, period)) - EARLY_MS
+            early = min(start, energy_needed_from(version, period)) - MAX_EARLY_MS
             first = first_entry_since(connection, early, account_id)
             with complete_segments(connection, session.archive, account_id, first, LAST_SEQ) as there:
-                whole = _used_in(supply, first, start, end)
-                if _sold_units(there, whole):
+                whole = _segments_in(supply, first, start, end)
+                if _has_unit_sales(there, whole):
                     what = "lies in a period whose energy was sold as units, at the price of then"
                     raise _refused("day", self.request.day, what, "correct the balance instead")
-                known = max(known_from(version, period), since)
-                used = _energy(there, _used_in(supply, first, known, end))
-                charged = _charged(there, whole)
-            charged += _corrected(connection, account_id, supply.id, period)
-        terms: Terms = supply.rating.terms
-        priced = reprice(version, terms, used, period, end)
-        self.found = [_Found(period, end, tenancy.n, version, priced, charged)]
+                known = max(energy_needed_from(version, period), since)
+                used = _read_energy(there, _segments_in(supply, first, known, end))
+                charged = _read_charged(there, whole)
+            charged += _read_corrections(connection, account_id, supply.id, period)
+        terms: SupplyTerms = supply.rating.terms
+        priced = reprice_period(version, terms, used, period, end)
+        self.found = [_PeriodFindings(period, end, tenancy.n, version, priced, charged)]
 
     def _supply(self, account: Account) -> Supply:
         """Return the supply; refuse one that a site file has taken away meanwhile."""
@@ -123,8 +123,8 @@ class Repricing(BookOperation):
         if not self.found:
             return False
         supply, end = self._supply(account), self.found[0].end
-        is_open = any(part.start < end for parts in supply.rating.open.values() for part in parts)
-        return is_open or uncharged(account, end)
+        is_open = any(part.start < end for parts in supply.rating.open_segments.values() for part in parts)
+        return is_open or has_uncharged(account, end)
 
     @override
     def check(self, session: Session, account: Account) -> None:
@@ -137,7 +137,7 @@ class Repricing(BookOperation):
                 f"a customer of {account.name} moved while {found.period} was priced",
                 remedy="ask again; who moved out is settled with by 'meter-bridge settle'",
             )
-        refuse_uncharged(session, account, found.end)
+        require_charged(session, account, found.end)
         if found.difference == 0:
             what = f"prices {found.period} at what was charged already"
             raise _refused("version", self.request.version, what, "nothing needs to be done")
@@ -147,8 +147,8 @@ class Repricing(BookOperation):
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
         found = self.found[0]
-        settle_all(session.installation, account, unit)
-        spending = spend(account.policy.credit, posted_credit(account), found.difference)
+        post_accruals(session.installation, account, unit)
+        spending = split_charge(account.policy.credit, posted_credit(account), found.difference)
         detail = {
             "amount": -found.difference,
             "reason": self.request.reason,
@@ -159,17 +159,19 @@ class Repricing(BookOperation):
                 "charged": found.charged,
                 "priced": found.priced.total,
                 "wh": found.priced.wh,
-                "lines": _lines(found.priced),
+                "lines": _line_details(found.priced),
             },
         }
-        first, after = bounds(found.period)
+        first, after = period_bounds(found.period)
         description = f"Repriced by {found.version.id}: {first} until {after}"
-        postings = journal.correction(account.site.currency, spending)
-        seq = book_entry(session, account, unit, Entry(EntryKind.CORRECTION, postings, description, detail))
+        postings = journal.correction_postings(account.site.currency, spending)
+        seq = book_entry(
+            session, account, unit, EntryDraft(EntryKind.CORRECTION, postings, description, detail)
+        )
         return self.result(session, account, unit, seq, detail)
 
 
-def repricing(account: Account, request: requests.Repricing) -> Repricing:
+def repricing_of(account: Account, request: requests.Repricing) -> Repricing:
     """Return the repricing that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
     supplies = {supply.id: supply for supply in account.supplies}
     if request.supply is not None and request.supply not in supplies:
@@ -178,7 +180,7 @@ def repricing(account: Account, request: requests.Repricing) -> Repricing:
         )
     if request.supply is None and len(supplies) != 1:
         raise _refused("supply", "", "has to be named", f"name one of {', '.join(supplies)}")
-    _day(request.day)
+    _parse_day(request.day)
     return Repricing(request.supply or account.supplies[0].id, request)
 
 
@@ -189,7 +191,7 @@ def _refused(name: str, value: str, what: str, remedy: str) -> RequestRefused:
     )
 
 
-def _day(text: str) -> date:
+def _parse_day(text: str) -> date:
     """Return a day of the period."""
     try:
         return date.fromisoformat(text)
@@ -197,7 +199,7 @@ def _day(text: str) -> date:
         raise _refused("day", text, "is not a date", "write a day of the period, like 2026-06-20") from None
 
 
-def _version(connection: Connection, version_id: str, currency: str) -> TariffVersion:
+def _read_version(connection: Connection, version_id: str, currency: str) -> TariffVersion:
     """Return the price list; refuse one that is not there, has another currency or sells units."""
     table = tables.tariff_version
     document = connection.execute(select(table.c.document).where(table.c.id == version_id)).scalar()
@@ -215,7 +217,7 @@ def _version(connection: Connection, version_id: str, currency: str) -> TariffVe
     return version
 
 
-def _used_in(supply: Supply, first: int, start: int, end: int) -> ColumnElement[bool]:
+def _segments_in(supply: Supply, first: int, start: int, end: int) -> ColumnElement[bool]:
     """Return the condition that chooses a supply's segments of a time, of entries from ``first`` on."""
     entry, segment = tables.journal_entry.c, tables.segment.c
     own = select(entry.seq).where(entry.account_id == supply.account.id, entry.seq >= first)
@@ -223,28 +225,28 @@ def _used_in(supply: Supply, first: int, start: int, end: int) -> ColumnElement[
     return and_(segment.entry_seq.in_(own), segment.supply_id == supply.id, in_time)
 
 
-def _energy(connection: Connection, used: ColumnElement[bool]) -> list[Interval]:
+def _read_energy(connection: Connection, used: ColumnElement[bool]) -> list[LoadInterval]:
     """Return the energy on record."""
     table = tables.segment.c
     query = select(table.start_ms, table.end_ms, table.wh).where(used, table.wh > 0)
-    return [Interval(*row) for row in connection.execute(query.order_by(table.start_ms)).tuples()]
+    return [LoadInterval(*row) for row in connection.execute(query.order_by(table.start_ms)).tuples()]
 
 
-def _sold_units(connection: Connection, used: ColumnElement[bool]) -> bool:
+def _has_unit_sales(connection: Connection, used: ColumnElement[bool]) -> bool:
     """Say whether units were bought or used."""
     table = tables.segment.c
     query = select(table.entry_seq).where(used, table.kind.in_((LineKind.UNITS, LineKind.PURCHASE)))
     return connection.execute(query.limit(1)).first() is not None
 
 
-def _charged(connection: Connection, used: ColumnElement[bool]) -> int:
+def _read_charged(connection: Connection, used: ColumnElement[bool]) -> int:
     """Return what was charged, taxes included."""
     table = tables.segment.c
     amount = func.coalesce(func.sum(table.amount + table.tax), 0)
     return int(connection.execute(select(amount).where(used)).scalar_one())
 
 
-def _corrected(connection: Connection, account_id: str, supply_id: str, period: str) -> int:
+def _read_corrections(connection: Connection, account_id: str, supply_id: str, period: str) -> int:
     """Return what earlier repricings charged besides for a period."""
     table = tables.journal_entry
     query = select(table.c.detail).where(
@@ -259,7 +261,7 @@ def _corrected(connection: Connection, account_id: str, supply_id: str, period: 
     )
 
 
-def _lines(priced: PricedPeriod) -> list[dict[str, object]]:
+def _line_details(priced: PricedPeriod) -> list[dict[str, object]]:
     """Return the lines of the new price list, for the entry; blocks count from 1."""
     return [
         {

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import emergency_left, spend
+from meter_bridge.core.ledger.credit import emergency_left, split_charge
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
-from meter_bridge.core.rating.unit_purchase import give_back
-from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
+from meter_bridge.core.rating.unit_purchase import return_units
+from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
 from meter_bridge.engine.ledger.credit import posted_credit
-from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -23,7 +23,7 @@ from meter_bridge.storage import tables
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _ReversibleEntry:
     """The entry that is to be taken back, with what it did to each bucket."""
 
     seq: int
@@ -42,7 +42,7 @@ class Reversal(BookOperation):
     """
 
     request: requests.Reversal
-    found: _Found = field(default_factory=lambda: _Found(0, 0, "", "", {}))
+    entry: _ReversibleEntry = field(default_factory=lambda: _ReversibleEntry(0, 0, "", "", {}))
 
     name: ClassVar[str] = "reversal"
     exclusive: ClassVar[bool] = True
@@ -65,7 +65,7 @@ class Reversal(BookOperation):
         with session.reader.connect() as connection:
             row = connection.execute(wanted).mappings().first()
             if row is None:
-                raise _refused(ErrorCode.NOT_FOUND, self.request.entry, "is not in this ledger", _LIST)
+                raise _refused(ErrorCode.NOT_FOUND, self.request.entry, "is not in this ledger", _LIST_HINT)
             before = connection.execute(reversal).scalar()
             postings = select(posting).where(posting.c.entry_seq == row["seq"]).order_by(posting.c.n)
             rows = connection.execute(postings).mappings().all()
@@ -76,16 +76,16 @@ class Reversal(BookOperation):
             what = f"is a {row['kind'].replace('_', ' ')}; only top-ups and charges are taken back"
             raise _refused(ErrorCode.CONFLICT, self.request.entry, what, "book what undoes it")
         changes: dict[str, int] = {}
-        for each in (each for each in rows if not journal.of_units(each["asset"])):
+        for each in (each for each in rows if not journal.is_units_asset(each["asset"])):
             changes[each["bucket"]] = changes.get(each["bucket"], 0) + each["amount"]
-        self.found = _Found(row["seq"], row["at"], row["kind"], row["description"], changes)
+        self.entry = _ReversibleEntry(row["seq"], row["at"], row["kind"], row["description"], changes)
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        if self.found.kind == EntryKind.CHARGE and not _given_back(account, self.found):
+        if self.entry.kind == EntryKind.CHARGE and not _charge_changes(account, self.entry):
             what = "took units and no money"
             raise _refused(ErrorCode.CONFLICT, self.request.entry, what, "book a correction")
-        if not account.tenancy.holds(self.found.seq):
+        if not account.tenancy.includes_entry(self.entry.seq):
             raise _refused(
                 ErrorCode.CONFLICT,
                 self.request.entry,
@@ -97,15 +97,15 @@ class Reversal(BookOperation):
     def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(session.installation, account, unit)
-        top_up = self.found.kind == EntryKind.TOP_UP
+        post_accruals(session.installation, account, unit)
+        top_up = self.entry.kind == EntryKind.TOP_UP
         units: list[Posting] = []
         if top_up:
-            changes = _taken_back(account, self.found)
-            worth, units = _units_back(account, self.request.entry, unit)
+            changes = _top_up_changes(account, self.entry)
+            worth, units = _return_units(account, self.request.entry, unit)
             changes |= {Bucket.BALANCE: changes[Bucket.BALANCE] + worth, Bucket.ADJUSTMENT: -worth}
         else:
-            changes = _given_back(account, self.found)
+            changes = _charge_changes(account, self.entry)
         against = Bucket.FUNDS if top_up else Bucket.ADJUSTMENT
         detail = {
             "amount": sum(changes.values()),
@@ -113,18 +113,18 @@ class Reversal(BookOperation):
             "reason": self.request.reason,
             "split": {bucket: amount for bucket, amount in changes.items() if amount},
         }
-        postings = (*journal.entry(account.site.currency, changes, against=against), *units)
-        description = f"Reversal: {self.found.description}"
-        entry = Entry(EntryKind.REVERSAL, postings, description, detail, self.request.entry)
+        postings = (*journal.balanced_postings(account.site.currency, changes, against=against), *units)
+        description = f"Reversal: {self.entry.description}"
+        entry = EntryDraft(EntryKind.REVERSAL, postings, description, detail, self.request.entry)
         seq = book_entry(session, account, unit, entry)
         if top_up:
-            _free_caps(account, self.found)
+            _release_caps(account, self.entry)
             if account.last_top_up is not None and account.last_top_up.id == self.request.entry:
                 account.last_top_up = None
         return self.result(session, account, unit, seq, detail)
 
 
-_LIST = "take an id from 'meter-bridge ledger' or GET /api/v1/accounts/{id}/ledger"
+_LIST_HINT = "take an id from 'meter-bridge ledger' or GET /api/v1/accounts/{id}/ledger"
 
 
 def _refused(code: ErrorCode, entry: str, what: str, remedy: str) -> RequestRefused:
@@ -132,7 +132,7 @@ def _refused(code: ErrorCode, entry: str, what: str, remedy: str) -> RequestRefu
     return RequestRefused(code, f"entry {entry} {what}", field="entry", value=entry, remedy=remedy)
 
 
-def _taken_back(account: Account, found: _Found) -> dict[str, int]:
+def _top_up_changes(account: Account, found: _ReversibleEntry) -> dict[str, int]:
     """Return what a top-up gave, taken from the same buckets as far as they can bear it.
 
     Emergency credit is lent again up to its limit, and what a debt recovered that has been closed since is
@@ -154,19 +154,19 @@ def _taken_back(account: Account, found: _Found) -> dict[str, int]:
     return changes
 
 
-def _units_back(account: Account, lot_id: str, unit: Transaction) -> tuple[int, list[Posting]]:
+def _return_units(account: Account, lot_id: str, unit: Transaction) -> tuple[int, list[Posting]]:
     """Take back the unused units that a top-up bought; return what they cost, and their postings."""
     worth, postings = 0, list[Posting]()
     for supply in account.supplies:
-        wh, amount = give_back(supply.rating, lot_id)
+        wh, amount = return_units(supply.rating, lot_id)
         if wh:
             worth += amount
-            postings += journal.units_bought(supply.id, -wh)
+            postings += journal.units_bought_postings(supply.id, -wh)
             unit.save_supply(supply)
     return worth, postings
 
 
-def _given_back(account: Account, found: _Found) -> dict[str, int]:
+def _charge_changes(account: Account, found: _ReversibleEntry) -> dict[str, int]:
     """Return what gives a charge back: arrears first as far as it made them, then as credit that comes in.
 
     Nothing, where it took no money.
@@ -176,14 +176,14 @@ def _given_back(account: Account, found: _Found) -> dict[str, int]:
     if not total:
         return {}
     arrears = max(min(-found.changes.get(Bucket.ARREARS, 0), account.arrears), 0)
-    spending = spend(account.policy.credit, posted_credit(account), -(total - arrears))
-    return journal.borne(spending, arrears=-arrears)
+    spending = split_charge(account.policy.credit, posted_credit(account), -(total - arrears))
+    return journal.charge_changes(spending, arrears=-arrears)
 
 
-def _free_caps(account: Account, found: _Found) -> None:
+def _release_caps(account: Account, found: _ReversibleEntry) -> None:
     """Let debts recover again, in the same cap period, what the top-up had recovered; the unit stores it."""
     zone = ZoneInfo(account.site.time_zone)
     for bucket, amount in found.changes.items():
         debt = account.debts.get(journal.debt_of(bucket) or "")
-        if debt is not None and debt.cap_period == debt.period_of(found.at, zone):
+        if debt is not None and debt.cap_period == debt.cap_period_of(found.at, zone):
             account.debts[debt.id] = debt.after_payment(-amount, found.at, zone)

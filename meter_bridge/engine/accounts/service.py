@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.accounts.dispatch import operation_of
-from meter_bridge.engine.accounts.tenancies import Revoke
+from meter_bridge.engine.accounts.tenancies import RevokeAccess
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.accounts.view import account_view
 from meter_bridge.engine.operations.operation import Operations
@@ -19,7 +19,7 @@ class AccountService:
     """Shows a session's accounts, tops them up and carries out operations on their books."""
 
     def __init__(
-        self, session: Session, visibility: Visibility, operations: Operations, revoke: Revoke
+        self, session: Session, visibility: Visibility, operations: Operations, revoke: RevokeAccess
     ) -> None:
         """Keep the session; ``revoke`` takes an account from the tokens of whoever moves out."""
         self._session = session

@@ -10,20 +10,20 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.core.rating.move_out import PrepaidCharge, prorate_final_period
 from meter_bridge.core.rating.rating import Rating
-from meter_bridge.core.rating.unit_purchase import give_back
+from meter_bridge.core.rating.unit_purchase import return_units
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.accounts.adjustments import receive_transfer
 from meter_bridge.engine.accounts.booking import (
     BookOperation,
-    Entry,
+    EntryDraft,
     book_entry,
     other_account,
-    refuse_uncharged,
+    require_charged,
 )
 from meter_bridge.engine.alerts.alerting import close_all
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.ledger.amount_checks import check_amount
-from meter_bridge.engine.ledger.fixed_charges import settle_all, uncharged
+from meter_bridge.engine.ledger.fixed_charges import has_uncharged, post_accruals
 from meter_bridge.engine.ledger.journal import book_charges
 from meter_bridge.engine.ledger.prepaid_charges import read_prepaid_charges
 from meter_bridge.engine.state.events import record_event
@@ -37,7 +37,7 @@ from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
 from meter_bridge.storage import changeset as ops
 
-_OF_THE_CUSTOMER: Final = (
+_CUSTOMER_ALERTS: Final = (
     AlertKind.LOW_CREDIT,
     AlertKind.EMERGENCY_CREDIT_AVAILABLE,
     AlertKind.EMERGENCY_CREDIT_IN_USE,
@@ -48,7 +48,7 @@ _OF_THE_CUSTOMER: Final = (
 )
 """Alerts that speak of a customer's money, and so never outlast the tenancy."""
 
-type Revoke = Callable[[Transaction, str], None]
+type RevokeAccess = Callable[[Transaction, str], None]
 """Takes an account from every tenant's token that sees it, as part of a unit."""
 
 
@@ -62,7 +62,7 @@ class MoveOut(BookOperation):
     """
 
     request: requests.MoveOut
-    revoke: Revoke
+    revoke: RevokeAccess
     paid: Mapping[str, Sequence[PrepaidCharge]] = field(default_factory=dict)
 
     name: ClassVar[str] = "move_out"
@@ -82,7 +82,7 @@ class MoveOut(BookOperation):
     @override
     def needs_closing_first(self, session: Session, account: Account) -> bool:
         """Say whether something is due: it is this customer's, and a part of it may be given back."""
-        return uncharged(account, session.clock.now())
+        return has_uncharged(account, session.clock.now())
 
     @override
     def check(self, session: Session, account: Account) -> None:
@@ -94,8 +94,8 @@ class MoveOut(BookOperation):
             )
         silent = silent_meters(account, session.clock.now())
         if silent and not self.request.unread:
-            raise _unread(silent[0])
-        refuse_uncharged(session, account, session.clock.now())
+            raise _unread_refusal(silent[0])
+        require_charged(session, account, session.clock.now())
         if self.request.remainder != "transfer" and self.request.to is not None:
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
@@ -118,28 +118,28 @@ class MoveOut(BookOperation):
     def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(session.installation, account, unit)
+        post_accruals(session.installation, account, unit)
         for supply in account.supplies:
             settled = prorate_final_period(
                 supply.rating, supply.timeline, self.paid.get(supply.id, ()), unit.at
             )
             book_charges(session.installation, supply, unit, settled)
-        seq, detail = self._settle_finally(session, account, unit)
-        begin_anew(account)
+        seq, detail = self._book_final_settlement(session, account, unit)
+        reset_rating(account)
         account.tenancy = replace(account.tenancy, end=unit.at)
         unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "out", "by": unit.actor}
         record_event(session.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
-        _forget(session, account, unit, customer=None)
+        _clear_customer_data(session, account, unit, customer=None)
         self.revoke(unit, account.id)
         return self.result(session, account, unit, seq, detail)
 
-    def _settle_finally(
+    def _book_final_settlement(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int, dict[str, object]]:
         """Book the final settlement: every bucket of the customer ends at zero."""
-        worth, units = _units_back(account, unit)
-        changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
+        worth, units = _return_units(account, unit)
+        changes = _zeroing_changes(account) | {Bucket.ADJUSTMENT: -worth}
         remains = -sum(changes.values())
         kept_in = journal.tenancy_bucket(account.tenancy.n)
         moved = {"refund": Bucket.FUNDS, "transfer": Bucket.TRANSFER}.get(self.request.remainder, kept_in)
@@ -154,8 +154,10 @@ class MoveOut(BookOperation):
             "customer": account.customer,
             "reason": self.request.reason,
         }
-        postings = journal.entry(account.site.currency, changes, against=moved if remains > 0 else kept_in)
-        entry = Entry(EntryKind.CLOSING, (*postings, *units), "Final settlement", detail)
+        postings = journal.balanced_postings(
+            account.site.currency, changes, against=moved if remains > 0 else kept_in
+        )
+        entry = EntryDraft(EntryKind.CLOSING, (*postings, *units), "Final settlement", detail)
         seq = book_entry(session, account, unit, entry)
         if self.request.remainder == "transfer" and remains > 0:
             target = other_account(session, account, self.request.to or "")
@@ -179,7 +181,7 @@ class MoveIn(BookOperation):
     @override
     def needs_closing_first(self, session: Session, account: Account) -> bool:
         """Say whether something is due: it is not the next customer's."""
-        return uncharged(account, session.clock.now())
+        return has_uncharged(account, session.clock.now())
 
     @override
     def check(self, session: Session, account: Account) -> None:
@@ -192,34 +194,34 @@ class MoveIn(BookOperation):
                 remedy="move the present customer out first; another spelling goes into the site file",
             )
         check_amount(account, self.opening, 0, MAX_AMOUNT, "an opening credit")
-        refuse_uncharged(session, account, session.clock.now())
+        require_charged(session, account, session.clock.now())
 
     @override
     def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(session.installation, account, unit)
+        post_accruals(session.installation, account, unit)
         seq = _close_vacancy(session, account, unit)
         sequences = session.installation.sequences
-        _forget(session, account, unit, customer=self.request.customer)
+        _clear_customer_data(session, account, unit, customer=self.request.customer)
         account.tenancy = Tenancy(account.tenancy.n + 1, unit.at, sequences.entry + 1, sequences.event + 1)
-        begin_anew(account)
+        reset_rating(account)
         unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
         told = {"n": account.tenancy.n, "moved": "in", "by": unit.actor}
         record_event(session.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
-        silent = {meter.id: iso(read_at(meter)) for meter in silent_meters(account, unit.at)}
+        silent = {meter.id: iso(last_read_at(meter)) for meter in silent_meters(account, unit.at)}
         detail: dict[str, object] = {"amount": self.opening, "customer": self.request.customer}
         if silent:
             detail["unread"] = silent
         if self.opening:
-            postings = journal.opening(account.site.currency, self.opening)
+            postings = journal.opening_postings(account.site.currency, self.opening)
             split = {"split": {"balance": self.opening}}
-            entry = Entry(EntryKind.OPENING, postings, "Opening credit", detail | split)
+            entry = EntryDraft(EntryKind.OPENING, postings, "Opening credit", detail | split)
             seq = book_entry(session, account, unit, entry)
         return self.result(session, account, unit, seq, detail)
 
 
-def begin_anew(account: Account) -> None:
+def reset_rating(account: Account) -> None:
     """Let who comes next begin on ladders, peaks and a history of the own; all of before is settled."""
     for supply in account.supplies:
         supply.rating = Rating(terms=terms_of(account, supply.timeline))
@@ -235,11 +237,11 @@ def silent_meters(account: Account, at: int) -> list[Meter]:
     ]
 
 
-def _unread(meter: Meter) -> RequestRefused:
+def _unread_refusal(meter: Meter) -> RequestRefused:
     """Return the refusal to settle while nobody knows what a meter counted."""
     return RequestRefused(
         ErrorCode.CONFLICT,
-        f"{meter.id} was last read at {iso(read_at(meter))}: nobody knows what was used since",
+        f"{meter.id} was last read at {iso(last_read_at(meter))}: nobody knows what was used since",
         field="unread",
         value="false",
         remedy=f"tell what it shows ('meter-bridge meters read {meter.id} KWH'), or settle by that reading"
@@ -247,24 +249,24 @@ def _unread(meter: Meter) -> RequestRefused:
     )
 
 
-def read_at(meter: Meter) -> int:
+def last_read_at(meter: Meter) -> int:
     """Return when a meter was read last; 0 if it never was."""
     return 0 if meter.register is None else meter.register.at
 
 
-def _units_back(account: Account, unit: Transaction) -> tuple[int, list[Posting]]:
+def _return_units(account: Account, unit: Transaction) -> tuple[int, list[Posting]]:
     """Take back every unused unit; return what they cost, and their postings."""
     worth, postings = 0, list[Posting]()
     for supply in account.supplies:
         for lot_id in {lot.id: None for lot in supply.rating.lots}:
-            wh, amount = give_back(supply.rating, lot_id)
+            wh, amount = return_units(supply.rating, lot_id)
             worth += amount
-            postings += journal.units_bought(supply.id, -wh)
+            postings += journal.units_bought_postings(supply.id, -wh)
             unit.save_supply(supply)
     return worth, postings
 
 
-def _all_held(account: Account) -> dict[str, int]:
+def _zeroing_changes(account: Account) -> dict[str, int]:
     """Return the changes after which an account has nothing and owes nothing."""
     return {
         Bucket.BALANCE: -account.balance,
@@ -274,13 +276,15 @@ def _all_held(account: Account) -> dict[str, int]:
     }
 
 
-def _forget(session: Session, account: Account, unit: Transaction, *, customer: str | None) -> None:
+def _clear_customer_data(
+    session: Session, account: Account, unit: Transaction, *, customer: str | None
+) -> None:
     """Let nothing of who was there before be seen in the account any more."""
     account.customer, account.last_top_up = customer, None
     account.debts = {}
     account.emergency_selected = False
     account.low_level = 0
-    for kind in _OF_THE_CUSTOMER:
+    for kind in _CUSTOMER_ALERTS:
         close_all(session.installation, account, unit, kind, None)
     for supply in account.supplies:
         supply.days = []
@@ -295,12 +299,12 @@ def _close_vacancy(session: Session, account: Account, unit: Transaction) -> int
 
     Credit that was paid in for whoever comes next is theirs; units become money at their price.
     """
-    worth, units = _units_back(account, unit)
-    changes = _all_held(account) | {Bucket.ADJUSTMENT: -worth}
+    worth, units = _return_units(account, unit)
+    changes = _zeroing_changes(account) | {Bucket.ADJUSTMENT: -worth}
     changes[Bucket.BALANCE] += worth + max(account.balance, 0)
     if not units and not any(changes.values()):
         return None
     detail = {"amount": -sum(changes.values()), "reason": "used while nobody lived there"}
-    postings = journal.entry(account.site.currency, changes, against=Bucket.WRITE_OFF)
-    entry = Entry(EntryKind.CLOSING, (*postings, *units), "Vacancy", detail)
+    postings = journal.balanced_postings(account.site.currency, changes, against=Bucket.WRITE_OFF)
+    entry = EntryDraft(EntryKind.CLOSING, (*postings, *units), "Vacancy", detail)
     return book_entry(session, account, unit, entry)

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import Split, split_top_up
+from meter_bridge.core.ledger.credit import TopUpSplit, split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
-from meter_bridge.engine.ledger.credit import credit_now, payments, posted_credit
-from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import add_lines, book
-from meter_bridge.engine.ledger.purchases import buy_units, postings_of, units_worth
+from meter_bridge.engine.ledger.credit import credit_now, posted_credit, top_up_question
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
+from meter_bridge.engine.ledger.journal import add_lines, append_entry
+from meter_bridge.engine.ledger.purchases import buy_units, purchase_postings, units_worth
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.events import entry_id, record_event
 from meter_bridge.engine.state.model import Account
@@ -23,8 +23,8 @@ from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.errors import check_text
 from meter_bridge.protocol.messages import EventKind, TopUpResult, TopUpView
 
-METHOD_LENGTH: Final = 40
-REFERENCE_LENGTH: Final = 200
+MAX_METHOD_LENGTH: Final = 40
+MAX_REFERENCE_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class TopUp(Operation[TopUpResult]):
     def from_request(cls, account: Account, amount: str, method: str, reference: str | None) -> TopUp:
         """Return the top-up that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
         value = parsed_amount(account, amount)
-        check_text("method", method, METHOD_LENGTH)
-        check_text("reference", reference or "", REFERENCE_LENGTH)
+        check_text("method", method, MAX_METHOD_LENGTH)
+        check_text("reference", reference or "", MAX_REFERENCE_LENGTH)
         return cls(value, method, reference)
 
     @override
@@ -56,11 +56,11 @@ class TopUp(Operation[TopUpResult]):
         credit = credit_now(account)
         # What units are worth is credit as well: else they would pass every maximum.
         held = replace(credit, balance=credit.balance + units_worth(account))
-        possible = payments(account, held, session.clock.now())
-        largest, why = possible.most, ""
+        possible = top_up_question(account, held, session.clock.now())
+        largest, why = possible.maximum, ""
         if account.policy.credit.maximum_balance is not None:
-            largest = min(possible.largest(), largest)
-            why = ", for the balance to stay within its maximum" if largest < possible.most else ""
+            largest = min(possible.largest_allowed(), largest)
+            why = ", for the balance to stay within its maximum" if largest < possible.maximum else ""
         smallest = max(account.policy.top_up_minimum, 1)
         otherwise = "use credit up first, or raise 'maximum balance' in the site file"
         check_amount(account, self.amount, smallest, largest, "a top-up", why=why, otherwise=otherwise)
@@ -68,7 +68,7 @@ class TopUp(Operation[TopUpResult]):
     @override
     def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
         """Post what was used, then the top-up, then decide on supply."""
-        settle_all(session.installation, account, unit)
+        post_accruals(session.installation, account, unit)
         zone = ZoneInfo(account.site.time_zone)
         debts = tuple(account.debts.values())
         split = split_top_up(
@@ -76,7 +76,7 @@ class TopUp(Operation[TopUpResult]):
         )
         lot_id = entry_id(session.installation.sequences.entry + 1)
         supply, purchase = buy_units(account, account.balance + split.balance, unit.at, lot_id)
-        shown = split.shown()
+        shown = split.parts()
         if purchase.wh:
             shown["units"] = min(purchase.charges.total, split.balance)
             shown["balance"] = split.balance - shown["units"]
@@ -87,10 +87,10 @@ class TopUp(Operation[TopUpResult]):
             "split": shown,
             "units_wh": purchase.wh,
         }
-        postings = journal.top_up(account.site.currency, split)
+        postings = journal.top_up_postings(account.site.currency, split)
         if supply is not None and purchase.wh:
-            postings += postings_of(supply, purchase)
-        seq = book(
+            postings += purchase_postings(supply, purchase)
+        seq = append_entry(
             session.installation,
             account,
             unit,
@@ -101,7 +101,7 @@ class TopUp(Operation[TopUpResult]):
         )
         if supply is not None and purchase.wh:
             add_lines(supply, unit, seq, purchase.charges)
-        _count_against_caps(account, split, unit.at, zone)
+        _record_cap_usage(account, split, unit.at, zone)
         top_up = TopUpView(
             id=entry_id(seq),
             at=iso(unit.at),
@@ -126,7 +126,7 @@ class TopUp(Operation[TopUpResult]):
         )
 
 
-def _count_against_caps(account: Account, split: Split, at: int, zone: ZoneInfo) -> None:
+def _record_cap_usage(account: Account, split: TopUpSplit, at: int, zone: ZoneInfo) -> None:
     """Note what payments recovered in the present cap periods; the unit stores the account."""
     for debt_id, amount in split.debts:
         account.debts[debt_id] = account.debts[debt_id].after_payment(amount, at, zone)

@@ -11,32 +11,32 @@ from meter_bridge.core.ledger.credit import (
     emergency_left,
     emergency_state,
     headroom,
-    usable,
+    usable_credit,
 )
-from meter_bridge.core.ledger.debt import in_order
+from meter_bridge.core.ledger.debt import recovery_order
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating.block_view import Block, block_views
-from meter_bridge.core.rating.closing import would_add
-from meter_bridge.core.rating.period_to_date import accrued, charged
+from meter_bridge.core.rating.closing import amount_if_closed
+from meter_bridge.core.rating.period_to_date import accrued_total, charged_in_period
 from meter_bridge.core.rating.rating import (
     LineKind,
     OpenSegment,
     block_at,
     energy_to_next_block,
     price_per_kwh,
-    units_for,
+    wh_for_amount,
 )
-from meter_bridge.core.supply.decision import Reason, restorable
+from meter_bridge.core.supply.decision import Reason, may_restore
 from meter_bridge.core.supply.friendly_hours import friendly_span
 from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
 from meter_bridge.engine.alerts import alerting
 from meter_bridge.engine.forecasting.account_forecast import account_depletion
-from meter_bridge.engine.ledger.credit import credit_now, payments
+from meter_bridge.engine.ledger.credit import credit_now, top_up_question
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.ledger.view import debt_view
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.state.model import Account, Supply
-from meter_bridge.engine.supply.local_cutoff import unprotected
+from meter_bridge.engine.supply.local_cutoff import meters_to_withdraw
 from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.protocol.messages import (
     AccountView,
@@ -75,21 +75,21 @@ def account_view(account: Account, at: int) -> AccountView:
         energy_wh=_energy(account),
         energy_today_wh=_energy_today(account, at),
         cost_today=_cost_today(account, at),
-        cost_period=_cost_period(account, at),
+        cost_period=_cost_period_view(account, at),
         supply=supply_view(account),
-        tariff=_tariff_now(supply, at) if supply else None,
+        tariff=_tariff_view(supply, at) if supply else None,
         meters=tuple(meter_view(meter) for meter in account.meters),
-        alerts=tuple(alerting.view(key, alert, account) for key, alert in account.alerts.items()),
+        alerts=tuple(alerting.alert_view(key, alert, account) for key, alert in account.alerts.items()),
         last_top_up=account.last_top_up,
         headroom=left,
         emergency_credit=_emergency_credit(account, credit),
         arrears=account.arrears,
-        debts=tuple(debt_view(debt) for debt in in_order(account.debts.values())),
+        debts=tuple(debt_view(debt) for debt in recovery_order(account.debts.values())),
         amount_to_restore=_amount_to_restore(account, credit, at),
         period_start=_period_start(account, at),
         friendly_hours=_friendly_hours(account, at),
         load_limit_mw=None if account.policy.load_limit is None else account.policy.load_limit.limit_mw,
-        protection_pending=unprotected(account),
+        protection_pending=meters_to_withdraw(account),
         closed_at=None if account.closed_at is None else iso(account.closed_at),
         runs_out=None if ends is None else _depletion_view(ends),
     )
@@ -99,7 +99,7 @@ def _depletion_view(depletion: Depletion) -> RunOutView:
     """Return when credit runs out."""
     return RunOutView(
         at=iso(depletion.at),
-        soonest=None if depletion.soonest is None else iso(depletion.soonest),
+        soonest=None if depletion.earliest is None else iso(depletion.earliest),
         latest=None if depletion.latest is None else iso(depletion.latest),
     )
 
@@ -118,10 +118,10 @@ def _friendly_hours(account: Account, at: int) -> FriendlyHoursView | None:
     hours = account.policy.friendly_hours
     if not hours.windows and not hours.dates:
         return None
-    if at >= account.friendly_until:
-        span = account.friendly = friendly_span(hours, at, account.site.time_zone)
-        account.friendly_until = at + DAY_MS if span is None else span[1]
-    span = account.friendly
+    if at >= account.friendly_hours_valid_until:
+        span = account.next_friendly_hours = friendly_span(hours, at, account.site.time_zone)
+        account.friendly_hours_valid_until = at + DAY_MS if span is None else span[1]
+    span = account.next_friendly_hours
     return None if span is None else FriendlyHoursView(start=iso(span[0]), end=iso(span[1]))
 
 
@@ -146,13 +146,13 @@ def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | 
     if account.reason not in (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM):
         return None
     policy = account.policy
-    least = payments(account, credit, at).least(
-        lambda then: restorable(policy, headroom(policy.credit, then), usable(policy.credit, then))
+    least = top_up_question(account, credit, at).smallest_sufficient(
+        lambda then: may_restore(policy, headroom(policy.credit, then), usable_credit(policy.credit, then))
     )
     return None if least is None else max(least, account.policy.top_up_minimum)
 
 
-def _tariff_now(supply: Supply, at: int) -> TariffNow:
+def _tariff_view(supply: Supply, at: int) -> TariffNow:
     """Return the price in force."""
     stretch = supply.timeline.interval_at(at)
     version = stretch.version
@@ -184,7 +184,7 @@ def _units_left(supply: Supply, available: int, at: int) -> int | None:
     stretch = supply.timeline.interval_at(at)
     if stretch.version.basis is BlockBasis.PURCHASE_TIME:
         return supply.rating.units
-    return units_for(supply.rating, stretch, available)
+    return wh_for_amount(supply.rating, stretch, available)
 
 
 def _energy(account: Account) -> int | None:
@@ -198,39 +198,41 @@ def _energy_today(account: Account, at: int) -> int | None:
     """Return the energy of the local day so far, or None before the first reading."""
     if _energy(account) is None:
         return None
-    return sum(_today(supply, at)[0] for supply in account.supplies)
+    return sum(_totals_of_today(supply, at)[0] for supply in account.supplies)
 
 
 def _cost_today(account: Account, at: int) -> int | None:
     """Return the charges of the local day so far."""
-    return sum(_today(supply, at)[1] for supply in account.supplies)
+    return sum(_totals_of_today(supply, at)[1] for supply in account.supplies)
 
 
-def _today(supply: Supply, at: int) -> tuple[int, int]:
+def _totals_of_today(supply: Supply, at: int) -> tuple[int, int]:
     """Return energy and cost of the local day: what was settled of it, and what of it is open."""
     rating, timeline = supply.rating, supply.timeline
     zone = timeline.at(at).zone
     day = local_day(at, zone)
     settled = next((total for total in supply.days if total.day == day.isoformat()), None)
     wh, amount = (settled.wh, settled.amount) if settled else (0, 0)
-    parts = [part for parts in rating.open.values() for part in parts if part.key.kind != LineKind.VACANT]
+    parts = [
+        part for parts in rating.open_segments.values() for part in parts if part.key.kind != LineKind.VACANT
+    ]
     begun = day_start(day, zone)
     earlier = [part for part in parts if part.start < begun]
     open_wh = sum(part.wh for part in parts) - sum(part.wh for part in earlier)
-    return wh + open_wh, amount + accrued(rating, timeline) - _cost_of(supply, earlier)
+    return wh + open_wh, amount + accrued_total(rating, timeline) - _cost_of_open(supply, earlier)
 
 
-def _cost_of(supply: Supply, parts: Sequence[OpenSegment]) -> int:
+def _cost_of_open(supply: Supply, parts: Sequence[OpenSegment]) -> int:
     """Return what open segments cost, where they have a price apart from the rest of their period."""
     plain = (
         part
         for part in parts
-        if part.key.kind == LineKind.CONSUMPTION and not supply.timeline.derives(part.key.period)
+        if part.key.kind == LineKind.CONSUMPTION and not supply.timeline.has_period_to_date(part.key.period)
     )
-    return would_add(supply.rating, supply.timeline, plain)
+    return amount_if_closed(supply.rating, supply.timeline, plain)
 
 
-def _cost_period(account: Account, at: int) -> int | None:
+def _cost_period_view(account: Account, at: int) -> int | None:
     """Return the charges of the present customer since the present block period began."""
     return sum(
         cost - account.earlier_costs.get(period, 0)
@@ -241,4 +243,4 @@ def _cost_period(account: Account, at: int) -> int | None:
 def period_cost(supply: Supply, at: int) -> tuple[str, int]:
     """Return the present block period of a supply, named with the supply, and its charges so far."""
     period = supply.timeline.at(at).period(at)
-    return f"{supply.id} {period}", charged(supply.rating, supply.timeline, period)
+    return f"{supply.id} {period}", charged_in_period(supply.rating, supply.timeline, period)

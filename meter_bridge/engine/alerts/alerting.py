@@ -25,15 +25,15 @@ def set_alert(
 
 def set_installation_alert(session: Session, kind: AlertKind, message: str | None) -> None:
     """Open or close an alert that belongs to no account; while storage fails it is kept for later."""
-    session.conditions[kind] = message
+    session.installation_alerts[kind] = message
     if session.storage_error:
         return
     unit = Transaction(session.clock.now())
-    set_alert(session.installation, None, unit, session.own_alert(kind), message)
+    set_alert(session.installation, None, unit, session.bridge_alert_key(kind), message)
     session.submit(unit)
 
 
-def keep_past_alert(
+def record_past_alert(
     installation: Installation, unit: Transaction, key: AlertKey, message: str, opened_at: int
 ) -> None:
     """Put an alert of the installation on record that opened when nothing could be stored, and is over."""
@@ -70,7 +70,7 @@ def _open(
             "closed_at": None,
         },
     )
-    _tell(installation, account, unit, key, alert, EventKind.ALERT_OPENED)
+    _record_event(installation, account, unit, key, alert, EventKind.ALERT_OPENED)
 
 
 def _close(
@@ -79,10 +79,10 @@ def _close(
     """Close an alert."""
     del (installation.alerts if account is None else account.alerts)[key]
     unit.changeset.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
-    _tell(installation, account, unit, key, alert, EventKind.ALERT_CLOSED)
+    _record_event(installation, account, unit, key, alert, EventKind.ALERT_CLOSED)
 
 
-def _tell(
+def _record_event(
     installation: Installation,
     account: Account | None,
     unit: Transaction,
@@ -109,7 +109,7 @@ def close_all(
         set_alert(installation, account, unit, key, None)
 
 
-def view(key: AlertKey, alert: OpenAlert, account: Account | None) -> AlertView:
+def alert_view(key: AlertKey, alert: OpenAlert, account: Account | None) -> AlertView:
     """Return an open alert as it goes over the wire."""
     return AlertView(
         id=alert.id,

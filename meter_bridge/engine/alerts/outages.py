@@ -8,24 +8,24 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.state.model import Installation, Meter
 
-FEWEST: int = 2
+MIN_METERS: int = 2
 """Meters of a site below which one silence tells nothing of the others."""
 
 
-def outages(installation: Installation) -> dict[str, str | None]:
+def site_outages(installation: Installation) -> dict[str, str | None]:
     """Return for each site of several meters what there is to say of its silence, or None."""
     if AlertKey(AlertKind.BROKER_LOST, detail=installation.shard.mark) in installation.alerts:
         return {}
     by_site: dict[str, list[Meter]] = {}
     for meter in installation.meters.values():
         by_site.setdefault(meter.supply.account.site.id, []).append(meter)
-    return {site_id: _silence(installation, site_id, meters) for site_id, meters in by_site.items()}
+    return {site_id: _silence_message(installation, site_id, meters) for site_id, meters in by_site.items()}
 
 
-def _silence(installation: Installation, site_id: str, meters: list[Meter]) -> str | None:
+def _silence_message(installation: Installation, site_id: str, meters: list[Meter]) -> str | None:
     """Say since when all meters of a site are silent, or None where one of them is heard."""
     heard = [meter.last_seen for meter in meters if meter.last_seen is not None]
-    if len(heard) < FEWEST or any(
+    if len(heard) < MIN_METERS or any(
         meter.online is not False for meter in meters if meter.last_seen is not None
     ):
         return None

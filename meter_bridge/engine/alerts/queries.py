@@ -34,10 +34,10 @@ def read_alerts(
     if only_open:
         query = query.where(table.c.closed_at.is_(None))
     with reader.connect() as connection:
-        return [_alert(row) for row in connection.execute(query).mappings()]
+        return [_alert_view(row) for row in connection.execute(query).mappings()]
 
 
-def _alert(row: RowMapping) -> AlertView:
+def _alert_view(row: RowMapping) -> AlertView:
     """Return a stored alert as it goes over the wire."""
     return AlertView(
         id=row["id"],

@@ -38,7 +38,7 @@ class AlertService:
             read_alerts, self._session.reader, seen, staff=staff, only_open=only_open, limit=limit
         )
         unstored = self._session.unstored_alerts().items() if staff else ()
-        return [*(alerting.view(key, alert, None) for key, alert in unstored), *stored][:limit]
+        return [*(alerting.alert_view(key, alert, None) for key, alert in unstored), *stored][:limit]
 
     async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
         """Acknowledge an open alert; doing so again changes nothing."""
@@ -57,7 +57,7 @@ class AlertService:
                 data={"id": alert.id, "by": actor.name},
             )
             await self._session.commit(unit)
-        return alerting.view(key, alert, account)
+        return alerting.alert_view(key, alert, account)
 
     def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
         """Return an open alert that the actor may see; raises ``RequestRefused`` otherwise."""

@@ -2,7 +2,7 @@
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.engine.alerts.alerting import keep_past_alert
+from meter_bridge.engine.alerts.alerting import record_past_alert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 
@@ -17,6 +17,6 @@ def record_outage(session: Session, unit: Transaction, reason: str) -> None:
         f" to {iso(unit.at)}: {reason}. What was used is charged from the meters' registers;"
         " look at the disk of the database before it happens again"
     )
-    key = session.own_alert(AlertKind.STORAGE_FAILING)
-    keep_past_alert(session.installation, unit, key, message, outage.since)
+    key = session.bridge_alert_key(AlertKind.STORAGE_FAILING)
+    record_past_alert(session.installation, unit, key, message, outage.since)
     unit.after_commit(outage.end)

@@ -10,11 +10,11 @@ from typing import Final
 
 from meter_bridge.storage.segment_files import ExportFile
 
-MANY: Final = 24
+MERGE_FROM: Final = 24
 """Small files of the newest month that are merged: six hours of exports."""
 LARGE_ROWS: Final = 262_144
 """A file of so many rows is not merged any more."""
-MOST_ROWS: Final = 524_288
+MAX_MERGED_ROWS: Final = 524_288
 """Rows that are merged at once, which bounds the memory of it."""
 
 type Group = tuple[str, str]
@@ -26,7 +26,7 @@ def group_of(file: ExportFile) -> Group:
     return file.kind, (file.first_day or "")[:7]
 
 
-def to_merge(files: Sequence[ExportFile], last: Collection[Group] = ()) -> tuple[ExportFile, ...]:
+def files_to_merge(files: Sequence[ExportFile], last: Collection[Group] = ()) -> tuple[ExportFile, ...]:
     """Return files in force of one kind and month that should become one; none where all is well.
 
     ``last`` are those that could not be merged before: a damaged file keeps no other month from its turn.
@@ -38,18 +38,18 @@ def to_merge(files: Sequence[ExportFile], last: Collection[Group] = ()) -> tuple
     newest = max((month for _, month in groups), default="")
     for group in sorted(groups, key=lambda each: (each in last, each)):
         small, (_, month) = groups[group], group
-        chosen = _bounded(small)
+        chosen = _limit_rows(small)
         waits = month == newest and len(chosen) == len(small)
-        if len(chosen) >= (MANY if waits else 2):
+        if len(chosen) >= (MERGE_FROM if waits else 2):
             return chosen
     return ()
 
 
-def _bounded(files: Sequence[ExportFile]) -> tuple[ExportFile, ...]:
+def _limit_rows(files: Sequence[ExportFile]) -> tuple[ExportFile, ...]:
     """Return the first files whose rows can be merged at once."""
     rows = 0
     for count, file in enumerate(files):
         rows += file.rows
-        if rows > MOST_ROWS:
+        if rows > MAX_MERGED_ROWS:
             return tuple(files[:count])
     return tuple(files)

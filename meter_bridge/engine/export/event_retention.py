@@ -15,7 +15,7 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 
-BATCH: Final = 500
+BATCH_ROWS: Final = 500
 """Rows that go in one transaction."""
 
 
@@ -24,7 +24,7 @@ class _PurgeRule:
     """What is forgotten alike."""
 
     purge: ops.Statement
-    ended: Callable[[int], Select[tuple[object, ...]]]
+    ended_rows: Callable[[int], Select[tuple[object, ...]]]
     """Returns the query of what ended before an instant, by its key as ``forget`` takes it."""
 
 
@@ -42,7 +42,7 @@ def _commands(before: int) -> Select[tuple[object, ...]]:
     return select(*keys).where(table.settled_at < before)
 
 
-def _messages(before: int) -> Select[tuple[object, ...]]:
+def _notices(before: int) -> Select[tuple[object, ...]]:
     """Return the messages that were sent or given up before an instant."""
     table = tables.notice.c
     return select(table.id.label("row_id")).where(table.ended_at < before)
@@ -54,10 +54,10 @@ def _files(before: int) -> Select[tuple[object, ...]]:
     return select(table.name.label("row_name")).where(table.retired_at < before)
 
 
-_KINDS: Final = (
+_PURGE_RULES: Final = (
     _PurgeRule(ops.PURGE_EVENT, _events),
     _PurgeRule(ops.PURGE_COMMAND, _commands),
-    _PurgeRule(ops.PURGE_NOTICE, _messages),
+    _PurgeRule(ops.PURGE_NOTICE, _notices),
     _PurgeRule(ops.PURGE_FILE, _files),
 )
 
@@ -72,23 +72,25 @@ class EventRetention:
     async def tick(self) -> None:
         """Forget what ended before the days that are kept, a few rows at a time; raises ``StorageError``."""
         before = self._session.clock.now() - self._days * DAY_MS
-        for kind in _KINDS:
+        for kind in _PURGE_RULES:
             more = True
             while more and self._session.storage_error is None:
-                more = await self._some(kind, before)
+                more = await self._purge_batch(kind, before)
                 await asyncio.sleep(PAUSE_S)
 
-    async def _some(self, kind: _PurgeRule, before: int) -> bool:
+    async def _purge_batch(self, kind: _PurgeRule, before: int) -> bool:
         """Forget a few rows of a kind in one transaction; say whether there were any."""
-        rows = await asyncio.to_thread(self._ended, kind, before)
+        rows = await asyncio.to_thread(self._next_rows, kind, before)
         unit = Transaction(self._session.clock.now())
         unit.changeset.extend(kind.purge, rows)
         done = self._session.submit(unit)
         if done is not None:
-            await self._session.ended(done)
+            await self._session.wait_for(done)
         return bool(rows)
 
-    def _ended(self, kind: _PurgeRule, before: int) -> Sequence[dict[str, object]]:
+    def _next_rows(self, kind: _PurgeRule, before: int) -> Sequence[dict[str, object]]:
         """Return the next few rows of a kind."""
         with self._session.reader.connect() as connection:
-            return [dict(row) for row in connection.execute(kind.ended(before).limit(BATCH)).mappings()]
+            return [
+                dict(row) for row in connection.execute(kind.ended_rows(before).limit(BATCH_ROWS)).mappings()
+            ]

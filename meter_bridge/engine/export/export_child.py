@@ -38,7 +38,7 @@ from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS, ExportFile
 
 CHUNK_ROWS: Final = 131_072
 """Rows that are sorted together in memory and make one file of a month."""
-SUMS_AT_ONCE: Final = 16
+MAX_PENDING_SUMS: Final = 16
 """Chunks whose daily sums are kept side by side before they become one."""
 LEFTOVER_GRACE_S: Final = 3_600
 """Age from which an unmanifested file is rubbish: its run's commit may still be under way before."""
@@ -55,7 +55,7 @@ _SUMS: Final = daily_sums(f"SELECT {segment_columns.typed(segment_columns.ROLLUP
 
 
 # Who read the manifest before a file was retired may still read the file.
-_NEEDED: Final = "SELECT name FROM export_file WHERE retired_at IS NULL OR retired_at > {0}"
+_COLUMNS: Final = "SELECT name FROM export_file WHERE retired_at IS NULL OR retired_at > {0}"
 
 
 def _chunks(columns: Columns, span: tuple[int, int]) -> Iterator[pa.Table]:
@@ -70,7 +70,7 @@ def _chunks(columns: Columns, span: tuple[int, int]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(waiting)
 
 
-def _ahead[T](items: Iterator[T]) -> Iterator[T]:
+def _prefetch[T](items: Iterator[T]) -> Iterator[T]:
     """Yield items, each of them made on a thread of its own while the one before is worked on."""
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(next, items, None)
@@ -89,12 +89,12 @@ def _segment_files(
         yield file.publish()
 
 
-def _clean(columns: Columns, export_dir: Path) -> None:
+def _remove_leftovers(columns: Columns, export_dir: Path) -> None:
     """Remove temporary files, files that no manifest names, and those that were retired long ago."""
     mine = read_manifest(export_dir) or FolderManifest()
     oldest = time.time() - LEFTOVER_GRACE_S
     known = {*mine.names, *mine.retired}
-    known.update(columns.table(_NEEDED.format(int(oldest * 1000)))["name"].to_pylist())
+    known.update(columns.table(_COLUMNS.format(int(oldest * 1000)))["name"].to_pylist())
     for path in (*export_dir.glob(f"{SEGMENTS}/*/*"), *export_dir.glob(f"{ROLLUP}/*")):
         named = path.relative_to(export_dir).as_posix() in known
         if path.is_file() and not named and path.stat().st_mtime < oldest:
@@ -109,12 +109,12 @@ def export(location: Location, export_dir: Path, after: int, upto: int) -> list[
     span = (after + 1, upto)
     files: list[ExportFile] = []
     with columns_of(location) as columns, open_duckdb(export_dir) as database:
-        _clean(columns, export_dir)
-        for count, chunk in enumerate(_ahead(_chunks(columns, span))):
+        _remove_leftovers(columns, export_dir)
+        for count, chunk in enumerate(_prefetch(_chunks(columns, span))):
             database.register("chunk", chunk)
             files += _segment_files(database, export_dir, span)
             database.execute(f"INSERT INTO daily {_SUMS}" if count else f"CREATE TABLE daily AS {_SUMS}")
-            if count % SUMS_AT_ONCE == SUMS_AT_ONCE - 1:
+            if count % MAX_PENDING_SUMS == MAX_PENDING_SUMS - 1:
                 database.execute(f"CREATE OR REPLACE TABLE daily AS {daily_sums('FROM daily')}")
         if files:
             files.append(rollup_file(database, "daily", export_dir, span))

@@ -19,8 +19,8 @@ import msgspec
 from meter_bridge.storage.location import Location, written
 from meter_bridge.storage.segment_files import MANIFEST_NAME, ExportFile
 
-MERGER: Final = "meter_bridge.engine.export.merge_child"
-CHILD: Final = "meter_bridge.engine.export.export_process"
+MERGE_MODULE: Final = "meter_bridge.engine.export.merge_child"
+EXPORT_MODULE: Final = "meter_bridge.engine.export.export_process"
 WATERMARK_ID: Final = 1
 """Key of the single row of ``export_watermark``."""
 
@@ -29,7 +29,7 @@ class ExportError(RuntimeError):
     """An export run that failed; nothing of it is visible and it may be repeated."""
 
 
-class _Answer(msgspec.Struct):
+class _ChildResult(msgspec.Struct):
     files: list[ExportFile]
     peak_bytes: int
 
@@ -53,7 +53,7 @@ class Exporter:
         """Remember where the bridge's database is and where files go."""
         self._database = database
         self._export_dir = export_dir
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self.peak_bytes: int | None = None
         """Peak resident memory of the last child."""
 
@@ -70,10 +70,10 @@ class Exporter:
 
         Raises ``ExportError``. A cancelled run ends its child.
         """
-        async with self._one_at_a_time:
+        async with self._lock:
             # Not on the command line, where everyone on the machine can read a password.
             given = written(self._database).encode()
-            answer = await self._child(given, CHILD, "--after", str(after), "--upto", str(upto))
+            answer = await self._run_child(given, EXPORT_MODULE, "--after", str(after), "--upto", str(upto))
         self.peak_bytes = answer.peak_bytes
         return answer.files
 
@@ -82,12 +82,14 @@ class Exporter:
 
         Raises ``ExportError``.
         """
-        async with self._one_at_a_time:
-            answer = await self._child(json.dumps([asdict(file) for file in files]).encode(), MERGER)
+        async with self._lock:
+            answer = await self._run_child(
+                json.dumps([asdict(file) for file in files]).encode(), MERGE_MODULE
+            )
         (merged,) = answer.files
         return merged
 
-    async def _child(self, given: bytes, module: str, *more: str) -> _Answer:
+    async def _run_child(self, given: bytes, module: str, *more: str) -> _ChildResult:
         """Return what the child printed."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", module, "--export-dir", str(self._export_dir)),
@@ -99,21 +101,21 @@ class Exporter:
         try:
             printed, complaint = await process.communicate(given)
         finally:
-            await _end(process)
-        return _answer(process.returncode, printed, complaint)
+            await _kill(process)
+        return _parse_result(process.returncode, printed, complaint)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _kill(process: asyncio.subprocess.Process) -> None:
     """Kill a child that still runs, because its run was cancelled."""
     if process.returncode is None:
         process.kill()
         await process.wait()
 
 
-def _answer(status: int | None, printed: bytes, complaint: bytes) -> _Answer:
+def _parse_result(status: int | None, printed: bytes, complaint: bytes) -> _ChildResult:
     """Return the child's manifest or raise what it complained of."""
     if status != 0:
         said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
         msg = f"export child ended with status {status}: {said or 'no message'}"
         raise ExportError(msg)
-    return msgspec.json.decode(printed, type=_Answer)
+    return msgspec.json.decode(printed, type=_ChildResult)

@@ -14,7 +14,7 @@ from typing import Final
 
 from meter_bridge.storage.segment_files import MANIFEST_NAME, ExportFile
 
-KEPT_MS: Final = 3_600_000
+RETIRED_KEPT_MS: Final = 3_600_000
 """Who read the manifest before a file was retired may still read the file for so long."""
 
 
@@ -52,7 +52,7 @@ class FolderManifest:
 
     def merged(self, chosen: Sequence[ExportFile], into: ExportFile, at: int) -> FolderManifest:
         """Return the manifest after some files became one, without those that nobody reads any more."""
-        kept = {name: since for name, since in self.retired.items() if since > at - KEPT_MS}
+        kept = {name: since for name, since in self.retired.items() if since > at - RETIRED_KEPT_MS}
         rest = [file for file in self.files if file not in chosen]
         return replace(
             self, files=(*rest, into), retired=kept | dict.fromkeys((file.name for file in chosen), at)

@@ -43,7 +43,7 @@ class MergeError(ValueError):
     """Files that cannot become one."""
 
 
-def merged(export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
+def merge_files(export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
     """Write what some files hold as one file, read it back, and return it.
 
     What retention let go of is in these files alone; raises ``MergeError`` where the new one holds less.
@@ -51,7 +51,7 @@ def merged(export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
     with open_duckdb(export_dir) as database:
         for count, file in enumerate(files):
             _load(database, export_dir, file, "INSERT INTO held" if count else "CREATE TABLE held AS")
-        made = _written(database, export_dir, files)
+        made = _write(database, export_dir, files)
         path = export_dir.absolute() / made.name
         if database.execute(_OTHERWISE, {"path": str(path)}).fetchall() != [(0,)]:
             path.unlink()
@@ -71,9 +71,7 @@ def _load(database: duckdb.DuckDBPyConnection, export_dir: Path, file: ExportFil
         raise MergeError(f"{file.name} has {rows} rows, not {file.rows}")
 
 
-def _written(
-    database: duckdb.DuckDBPyConnection, export_dir: Path, files: Sequence[ExportFile]
-) -> ExportFile:
+def _write(database: duckdb.DuckDBPyConnection, export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
     """Write one file of what some hold and return it."""
     span = min(file.first_seq for file in files), max(file.last_seq for file in files)
     if files[0].kind == ROLLUP:
@@ -90,7 +88,7 @@ def main() -> int:
     given = parser.parse_args()
     os.nice(NICENESS)
     try:
-        file = merged(given.export_dir, [ExportFile(**each) for each in json.loads(sys.stdin.read())])
+        file = merge_files(given.export_dir, [ExportFile(**each) for each in json.loads(sys.stdin.read())])
     except (OSError, duckdb.Error, MergeError) as error:
         print(f"merging failed: {first_line(error)}", file=sys.stderr)  # noqa: T201
         return 1

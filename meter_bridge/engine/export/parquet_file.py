@@ -81,7 +81,7 @@ class ParquetFile:
     def __init__(self, export_dir: Path, folder: str, kind: str, span: tuple[int, int]) -> None:
         """Claim a name in a folder for the journal entries ``span[0]`` to ``span[1]``."""
         self._export_dir, self._kind, self._span = export_dir.absolute(), kind, span
-        self._path, self._temporary = _claimed(self._export_dir / folder, span)
+        self._path, self._temporary = _claim_name(self._export_dir / folder, span)
         self._rows = 0
         self._days = ("", "")
 
@@ -97,10 +97,10 @@ class ParquetFile:
 
     def publish(self) -> ExportFile:
         """Make the file durable under its name and return its manifest."""
-        _sync(self._temporary)
+        _fsync(self._temporary)
         self._temporary.rename(self._path)
-        _sync(self._path.parent)
-        _sync(self._path.parent.parent)
+        _fsync(self._path.parent)
+        _fsync(self._path.parent.parent)
         return ExportFile(
             name=self._path.relative_to(self._export_dir).as_posix(),
             kind=self._kind,
@@ -112,7 +112,7 @@ class ParquetFile:
         )
 
 
-def _claimed(folder: Path, span: tuple[int, int]) -> tuple[Path, Path]:
+def _claim_name(folder: Path, span: tuple[int, int]) -> tuple[Path, Path]:
     """Return a name that no file has, and the temporary one that keeps it from every other run.
 
     A run whose bridge was killed may still be writing, and the next one begins at the same entry.
@@ -130,7 +130,7 @@ def _claimed(folder: Path, span: tuple[int, int]) -> tuple[Path, Path]:
         attempt += 1
 
 
-def _sync(path: Path) -> None:
+def _fsync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

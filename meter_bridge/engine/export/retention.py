@@ -20,9 +20,9 @@ from meter_bridge.storage.database import snapshot
 from meter_bridge.storage.segment_archive import Archive, ArchiveError, retired_upto, sums_in_database
 
 DAY_MS: Final = 86_400_000
-COMPARED_ENTRIES: Final = 100_000
+COMPARE_BATCH: Final = 100_000
 """Entries whose segments are compared at once, which bounds the memory of it."""
-BATCH: Final = 500
+DELETE_BATCH: Final = 500
 """Entries whose segments go in one transaction: some milliseconds of the writer's time."""
 PAUSE_S: Final = 0.02
 _LOGGER: Final = logging.getLogger(__name__)
@@ -38,21 +38,21 @@ class Retention:
     async def tick(self) -> None:
         """Let go of what is old, piece by piece, until nothing is or something differs."""
         while self._session.storage_error is None:
-            spans = await asyncio.to_thread(self._compared)
+            spans = await asyncio.to_thread(self._verified_ranges)
             if not spans:
                 return
             for first, last in spans:
-                await self._let_go(first, last)
+                await self._delete(first, last)
                 await asyncio.sleep(PAUSE_S)
 
-    def _compared(self) -> Sequence[tuple[int, int]]:
+    def _verified_ranges(self) -> Sequence[tuple[int, int]]:
         """Return spans of entries that the files were just found to hold; none where nothing is old."""
         session = self._session
         with snapshot(session.reader) as connection:
             first = retired_upto(connection) + 1
             old = first_entry_since(connection, session.clock.now() - self._days * DAY_MS) - 1
             exported = connection.execute(select(tables.export_watermark.c.seq)).scalar() or 0
-            last = min(old, exported, first + COMPARED_ENTRIES - 1)
+            last = min(old, exported, first + COMPARE_BATCH - 1)
             if last < first:
                 return ()
             try:
@@ -67,9 +67,11 @@ class Retention:
                     self._days, first, last,
                 )  # fmt: skip
                 return ()
-        return [(begin, min(begin + BATCH - 1, last)) for begin in range(first, last + 1, BATCH)]
+        return [
+            (begin, min(begin + DELETE_BATCH - 1, last)) for begin in range(first, last + 1, DELETE_BATCH)
+        ]
 
-    async def _let_go(self, first: int, last: int) -> None:
+    async def _delete(self, first: int, last: int) -> None:
         """Delete the segments of some entries in one transaction; raises ``StorageError``."""
         unit = Transaction(self._session.clock.now())
         unit.changeset.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
@@ -77,4 +79,4 @@ class Retention:
         unit.changeset.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
         done = self._session.submit(unit)
         if done is not None:
-            await self._session.ended(done)
+            await self._session.wait_for(done)

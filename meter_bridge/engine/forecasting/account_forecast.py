@@ -15,7 +15,7 @@ DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class DaysLeft:
     """How long credit lasts."""
 
     tenths: int
@@ -27,7 +27,7 @@ class Left:
         return f"{self.tenths // 10}.{self.tenths % 10} days"
 
 
-def debts_of(supply: Supply) -> tuple[Debt, ...]:
+def debts_in_forecast(supply: Supply) -> tuple[Debt, ...]:
     """Return the debts that an account's first supply carries in what is foretold."""
     account = supply.account
     return tuple(account.debts.values()) if account.supplies[0] is supply else ()
@@ -59,7 +59,7 @@ def account_depletion(account: Account, now: int) -> Depletion | None:
     )
 
 
-def days_left(account: Account, now: int) -> Left | None:
+def estimate_days_left(account: Account, now: int) -> DaysLeft | None:
     """Return how long credit lasts, None where it is not foretold."""
     found = account_depletion(account, now)
-    return None if found is None else Left((found.at - now) * 10 // DAY_MS)
+    return None if found is None else DaysLeft((found.at - now) * 10 // DAY_MS)

@@ -16,7 +16,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 
 KEPT_DAYS: Final = 180
-LATEST_MS: Final = 6 * 3_600_000
+WAIT_FOR_READINGS_MS: Final = 6 * 3_600_000
 """After the end of a day, from when readings that are still missing are not waited for."""
 
 
@@ -34,18 +34,18 @@ def load_daily_use(connection: Connection, installation: Installation) -> None:
 def close_day(supply: Supply, unit: Transaction) -> bool:
     """Add the local days that are over and known to the history; say whether one was added."""
     zone = supply.timeline.versions[0].zone
-    if supply.history is not None and unit.at < day_end(supply.history.last + timedelta(days=1), zone):
+    if supply.history is not None and unit.at < day_end(supply.history.last_day + timedelta(days=1), zone):
         return False  # the day after the last one is not over
     yesterday = local_day(unit.at, zone) - timedelta(days=1)
     opened = local_day(max(supply.account.opened_at, supply.account.tenancy.start), zone)
     history = supply.history or History(max(opened, yesterday - timedelta(days=1)), ())
     end = day_end(yesterday, zone)
-    if history.last >= yesterday or not (_read_upto(supply, end) or unit.at >= end + LATEST_MS):
+    if history.last_day >= yesterday or not (_all_read(supply, end) or unit.at >= end + WAIT_FOR_READINGS_MS):
         return False
-    uses, day = list(history.uses), history.last
+    uses, day = list(history.uses), history.last_day
     while day < yesterday:
         day += timedelta(days=1)
-        uses.append(_use(supply, day))
+        uses.append(_energy_of_day(supply, day))
     supply.history = History(day, tuple(uses[-KEPT_DAYS:]))
     unit.changeset.add(
         ops.UPSERT_DAILY_USE,
@@ -65,41 +65,44 @@ def clear_daily_use(supply: Supply, unit: Transaction) -> None:
         unit.changeset.add(ops.UPSERT_FORESIGHT, empty_forecast_row(supply, unit.at))
 
 
-def _read_upto(supply: Supply, at: int) -> bool:
+def _all_read(supply: Supply, at: int) -> bool:
     """Say whether every meter was read at an instant or later."""
     return all(meter.register is not None and meter.register.at >= at for meter in supply.meters)
 
 
-def _use(supply: Supply, day: date) -> int | None:
+def _energy_of_day(supply: Supply, day: date) -> int | None:
     """Return the energy of a local day in Wh; None where it is not whole: not read, not on, not yet there."""
     zone = supply.timeline.versions[0].zone
     start, end, account = day_start(day, zone), day_end(day, zone), supply.account
     began = max([account.opened_at, account.tenancy.start, *(meter.assigned_at for meter in supply.meters)])
     off = account.state is not SupplyState.CONNECTED or account.since > start
-    if began > start or off or not supply.meters or not _read_upto(supply, end):
+    if began > start or off or not supply.meters or not _all_read(supply, end):
         return None
-    return used_on(supply, day)
+    return energy_on(supply, day)
 
 
-def used_on(supply: Supply, day: date) -> int:
+def energy_on(supply: Supply, day: date) -> int:
     """Return the energy of one of the newest local days in Wh, as far as it was read."""
     zone = supply.timeline.versions[0].zone
     start, end = day_start(day, zone), day_end(day, zone)
     settled = sum(total.wh for total in supply.days if total.day == day.isoformat())
     return settled + sum(
-        part.wh for parts in supply.rating.open.values() for part in parts if start <= part.start < end
+        part.wh
+        for parts in supply.rating.open_segments.values()
+        for part in parts
+        if start <= part.start < end
     )
 
 
-def read_on(supply: Supply, day: date) -> bool:
+def is_read_on(supply: Supply, day: date) -> bool:
     """Say whether a local day was read to its end."""
-    return _read_upto(supply, day_end(day, supply.timeline.versions[0].zone))
+    return _all_read(supply, day_end(day, supply.timeline.versions[0].zone))
 
 
-def over_days(supply: Supply, at: int) -> list[date]:
+def completed_days(supply: Supply, at: int) -> list[date]:
     """Return the newest whole local days that are over and whose energy is still told apart."""
     zone = supply.timeline.versions[0].zone
     today = local_day(at, zone)
     begun = max([supply.account.opened_at, *(meter.assigned_at for meter in supply.meters)])
     days = [today - timedelta(days=ago) for ago in range(1, DAYS_KEPT)]
-    return [day for day in days if day_start(day, zone) >= begun and read_on(supply, day)]
+    return [day for day in days if day_start(day, zone) >= begun and is_read_on(supply, day)]

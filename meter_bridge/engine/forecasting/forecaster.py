@@ -19,44 +19,48 @@ from meter_bridge.core.forecast.cost_projection import (
     CostProjection,
     ForecastRun,
     Point,
+    add_debt_recovery,
     projected_points,
     sells_units,
-    with_debts,
 )
 from meter_bridge.core.forecast.prediction_interval import (
     HORIZONS,
     PredictionInterval,
-    errors,
+    backtest_errors,
     prediction_interval,
 )
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.forecasting.account_forecast import days_left, debts_of, has_forecast
-from meter_bridge.engine.forecasting.daily_use import close_day, over_days, read_on, used_on
+from meter_bridge.engine.forecasting.account_forecast import (
+    debts_in_forecast,
+    estimate_days_left,
+    has_forecast,
+)
+from meter_bridge.engine.forecasting.daily_use import close_day, completed_days, energy_on, is_read_on
 from meter_bridge.engine.forecasting.stored_forecast import forecast_row
 from meter_bridge.engine.state.model import Account, Site, Supply
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
-FRESH_MS: Final = 6 * 3_600_000
-EVERY_S: Final = 0.25
-ROUND_MS: Final = 15_000
+FORECAST_VALID_MS: Final = 6 * 3_600_000
+STEP_S: Final = 0.25
+MIN_ROUND_MS: Final = 15_000
 """Shortest time from the begin of a round of all accounts to the next."""
-AT_ONCE: Final = 10
+ACCOUNTS_PER_STEP: Final = 10
 """Accounts that are looked at each time."""
-DAYS_AT_ONCE: Final = 8
-SIMILAR_MS: Final = 3_600_000
+DAYS_PER_STEP: Final = 8
+COMPARISON_VALID_MS: Final = 3_600_000
 """For how long a comparison of a site's supplies serves."""
-PAST: Final = "past"
-SIMILAR: Final = "similar"
-_SLACK_TENTHS: Final = 5
+PAST_DETAIL: Final = "past"
+SIMILAR_DETAIL: Final = "similar"
+_HYSTERESIS_TENTHS: Final = 5
 """Tenths of a day above its threshold at which the days-left alert closes."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Similar:
+class _SiteComparison:
     """How the supplies of a site compared at an instant."""
 
     made_at: int
@@ -73,42 +77,42 @@ class Forecaster:
         self._round: deque[str] = deque()
         self._round_at = -inf
         """When the round began, by the steady clock."""
-        self._work: Iterator[None] | None = None
-        self._similar: dict[tuple[str, str], _Similar] = {}
+        self._running: Iterator[None] | None = None
+        self._comparisons: dict[tuple[str, str], _SiteComparison] = {}
 
     async def tick(self) -> None:
         """Do one step of what is under way, or look at the next accounts."""
         session = self._session
         if not session.can_change or not session.clock.sure:
-            self._work = None
+            self._running = None
             return
-        if self._work is not None:
+        if self._running is not None:
             self._step()
             return
-        now = session.clock.steady()
-        if not self._round and now - self._round_at >= ROUND_MS:
+        now = session.clock.steady_ms()
+        if not self._round and now - self._round_at >= MIN_ROUND_MS:
             self._round.extend(session.installation.accounts)
             self._round_at = now
-        for _ in range(min(AT_ONCE, len(self._round))):
+        for _ in range(min(ACCOUNTS_PER_STEP, len(self._round))):
             account = session.installation.accounts.get(self._round.popleft())
             if account is not None and self._process_account(account):
                 return
 
-    async def whole_round(self) -> None:
+    async def run_all(self) -> None:
         """Look at every account, and do what there is to do."""
         for account in list(self._session.installation.accounts.values()):
             self._process_account(account)
-            while self._work is not None:
+            while self._running is not None:
                 self._step()
             self._process_account(account)
 
     def _step(self) -> None:
         """Do one step."""
-        assert self._work is not None
+        assert self._running is not None
         try:
-            next(self._work)
+            next(self._running)
         except StopIteration:
-            self._work = None
+            self._running = None
 
     def _process_account(self, account: Account) -> bool:
         """Close days, keep alerts; begin work if a supply is to be foretold anew."""
@@ -119,9 +123,9 @@ class Forecaster:
                 self._update_unaccounted_alert(account, unit)
         self._update_days_left_alert(account, unit)
         self._session.submit(unit)
-        stale = next((supply for supply in account.supplies if _stale(supply, unit.at)), None)
+        stale = next((supply for supply in account.supplies if _needs_forecast(supply, unit.at)), None)
         if stale is not None:
-            self._work = self._forecast(stale, unit.at)
+            self._running = self._forecast(stale, unit.at)
             self._session.feed.mark_changed(account.id)
         return stale is not None
 
@@ -138,8 +142,8 @@ class Forecaster:
         key = AlertKey(AlertKind.DAYS_LEFT, account.id)
         if not account.policy.days_left and key not in account.alerts:
             return
-        threshold, left = account.policy.days_left, days_left(account, unit.at)
-        slack = _SLACK_TENTHS if key in account.alerts else 0
+        threshold, left = account.policy.days_left, estimate_days_left(account, unit.at)
+        slack = _HYSTERESIS_TENTHS if key in account.alerts else 0
         message = None
         if threshold and left is not None and left.tenths < threshold * 10 + slack:
             message = f"{account.name}: credit lasts about {left.text} more (warning at {threshold} days)"
@@ -151,14 +155,16 @@ class Forecaster:
         for supply in account.supplies:
             uses = supply.history.uses if supply.history else ()
             wanted = {
-                AlertKey(AlertKind.NO_CONSUMPTION, account.id, None, supply.id): _idle(account, uses),
-                AlertKey(AlertKind.UNUSUAL_CONSUMPTION, account.id, None, f"{PAST} {supply.id}"): None,
-                AlertKey(AlertKind.UNUSUAL_CONSUMPTION, account.id, None, f"{SIMILAR} {supply.id}"): None,
+                AlertKey(AlertKind.NO_CONSUMPTION, account.id, None, supply.id): _idle_message(account, uses),
+                AlertKey(AlertKind.UNUSUAL_CONSUMPTION, account.id, None, f"{PAST_DETAIL} {supply.id}"): None,
+                AlertKey(
+                    AlertKind.UNUSUAL_CONSUMPTION, account.id, None, f"{SIMILAR_DETAIL} {supply.id}"
+                ): None,
             }
             idle, past, similar = wanted
             if wanted[idle] is None:
-                wanted[past] = _against_past(account, uses, present=past in account.alerts)
-                wanted[similar] = self._against_similar(account.site, supply, unit.at)
+                wanted[past] = _past_message(account, uses, present=past in account.alerts)
+                wanted[similar] = self._similar_message(account.site, supply, unit.at)
             for key, message in wanted.items():
                 set_alert(self._session.installation, account, unit, key, message)
 
@@ -173,13 +179,13 @@ class Forecaster:
         ]
         sums = [0, 0]
         for supply in building.supplies:
-            for day in over_days(supply, unit.at):
+            for day in completed_days(supply, unit.at):
                 alike = [other for other in others if other.commodity == supply.commodity]
-                if not alike or not all(read_on(other, day) for other in alike):
+                if not alike or not all(is_read_on(other, day) for other in alike):
                     continue  # what a silent meter measured is not missing
-                sums[0] += used_on(supply, day)
-                sums[1] += sum(used_on(other, day) for other in alike)
-        found = anomalies.unaccounted(*sums, present=key in building.alerts)
+                sums[0] += energy_on(supply, day)
+                sums[1] += sum(energy_on(other, day) for other in alike)
+        found = anomalies.unaccounted_energy(*sums, present=key in building.alerts)
         message = None
         if found is not None:
             message = (
@@ -189,12 +195,12 @@ class Forecaster:
             )
         set_alert(self._session.installation, building, unit, key, message)
 
-    def _against_similar(self, site: Site, supply: Supply, now: int) -> str | None:
+    def _similar_message(self, site: Site, supply: Supply, now: int) -> str | None:
         """Return what to say of a supply whose week stands out in its site."""
         key = (site.id, supply.commodity)
-        known = self._similar.get(key)
-        if known is None or now - known.made_at > SIMILAR_MS:
-            known = self._similar[key] = self._compare(site, supply.commodity, now)
+        known = self._comparisons.get(key)
+        if known is None or now - known.made_at > COMPARISON_VALID_MS:
+            known = self._comparisons[key] = self._compare(site, supply.commodity, now)
         found = known.anomalies.get(supply.id)
         if found is None:
             return None
@@ -203,7 +209,7 @@ class Forecaster:
             f" {known.units} units here uses {format_kwh(found.usual_wh)}"
         )
 
-    def _compare(self, site: Site, commodity: str, now: int) -> _Similar:
+    def _compare(self, site: Site, commodity: str, now: int) -> _SiteComparison:
         """Hold the supplies of a commodity in a site against each other."""
         weeks = {
             supply.id: week
@@ -211,12 +217,12 @@ class Forecaster:
             if account.site is site and not account.policy.building_meter
             for supply in account.supplies
             if supply.commodity == commodity and supply.history is not None
-            if (week := anomalies.week_of(supply.history.uses)) is not None
+            if (week := anomalies.weekly_mean(supply.history.uses)) is not None
         }
-        return _Similar(now, len(weeks), anomalies.against_similar(weeks))
+        return _SiteComparison(now, len(weeks), anomalies.compare_with_similar(weeks))
 
 
-def _idle(account: Account, uses: Uses) -> str | None:
+def _idle_message(account: Account, uses: Uses) -> str | None:
     """Return what to say of a supply that uses nothing."""
     days = anomalies.idle_days(uses)
     return (
@@ -226,9 +232,9 @@ def _idle(account: Account, uses: Uses) -> str | None:
     )
 
 
-def _against_past(account: Account, uses: Uses, *, present: bool) -> str | None:
+def _past_message(account: Account, uses: Uses, *, present: bool) -> str | None:
     """Return what to say of a supply whose week differs from the month before."""
-    found = anomalies.against_own_past(uses, present=present)
+    found = anomalies.compare_with_own_past(uses, present=present)
     if found is None:
         return None
     return (
@@ -237,43 +243,43 @@ def _against_past(account: Account, uses: Uses, *, present: bool) -> str | None:
     )
 
 
-def _stale(supply: Supply, now: int) -> bool:
+def _needs_forecast(supply: Supply, now: int) -> bool:
     """Say whether a supply is to be foretold anew."""
     if supply.account.policy.payment_mode is not PaymentMode.PREPAYMENT or supply.history is None:
         return False
     known = supply.forecast
     return known is None or (
-        now - known.made_at > FRESH_MS
-        or known.last != supply.history.last
+        now - known.made_at > FORECAST_VALID_MS
+        or known.last_day != supply.history.last_day
         or known.timeline is not supply.timeline
-        or known.debts != debts_of(supply)
+        or known.debts != debts_in_forecast(supply)
     )
 
 
 def _make_forecast(supply: Supply, at: int) -> Iterator[None]:
     """Learn and look ahead, step by step; the result counts once it is whole."""
-    history, timeline, debts = supply.history, supply.timeline, debts_of(supply)
+    history, timeline, debts = supply.history, supply.timeline, debts_in_forecast(supply)
     assert history is not None
     habit = fit(history)
     bands: dict[int, PredictionInterval | None] = {}
     points: list[Point] = []
     if habit is not None:
         known = supply.forecast
-        same = known is not None and known.last == history.last
+        same = known is not None and known.last_day == history.last_day
         for days in HORIZONS:
             bands[days] = (
                 known.intervals[days]
                 if same and known and known.intervals
-                else prediction_interval(errors(history, days))
+                else prediction_interval(backtest_errors(history, days))
             )
             yield
         ahead = projected_points(supply.rating, timeline, habit, at)
-        while part := list(islice(ahead, DAYS_AT_ONCE)):
+        while part := list(islice(ahead, DAYS_PER_STEP)):
             points += part
             yield
     outlook = None
     if points:
         plain = CostProjection(tuple(points), sells_units(timeline, at))
-        outlook = with_debts(plain, debts, timeline.versions[0].zone)
+        outlook = add_debt_recovery(plain, debts, timeline.versions[0].zone)
     if supply.history is history:  # else another customer moved in meanwhile, or a day ended
-        supply.forecast = ForecastRun(at, history.last, timeline, debts, outlook, bands)
+        supply.forecast = ForecastRun(at, history.last_day, timeline, debts, outlook, bands)

@@ -15,8 +15,8 @@ from meter_bridge.core.forecast.depletion import SupplyForecast
 from meter_bridge.core.forecast.prediction_interval import PredictionInterval
 from meter_bridge.engine.state.model import Supply
 
-_WIDTH: Final = 8
-_SWAPPED: Final = sys.byteorder == "big"
+_NUMBER_BYTES: Final = 8
+_BIG_ENDIAN: Final = sys.byteorder == "big"
 
 
 class StoredPoints(Sequence[Point]):
@@ -28,7 +28,7 @@ class StoredPoints(Sequence[Point]):
         """Keep the numbers."""
         self._numbers = array("q")
         self._numbers.frombytes(stored)
-        if _SWAPPED:
+        if _BIG_ENDIAN:
             self._numbers.byteswap()
         self._half = len(self._numbers) // 2
 
@@ -55,10 +55,10 @@ class StoredPoints(Sequence[Point]):
         return map(Point, numbers[:half], numbers[half:], strict=True)
 
 
-def pack(points: Sequence[Point]) -> bytes:
+def pack_points(points: Sequence[Point]) -> bytes:
     """Return points as they are stored."""
     numbers = array("q", [*(point.at for point in points), *(point.spent for point in points)])
-    if _SWAPPED:
+    if _BIG_ENDIAN:
         numbers.byteswap()
     return numbers.tobytes()
 
@@ -71,7 +71,7 @@ def forecast_row(supply: Supply, forecast: ForecastRun) -> dict[str, object]:
         "account_id": supply.account.id,
         "made_at": forecast.made_at,
         "in_units": outlook is not None and outlook.in_units,
-        "points": b"" if outlook is None else pack(outlook.points),
+        "points": b"" if outlook is None else pack_points(outlook.points),
         "bands": intervals_text(forecast.intervals),
     }
 

@@ -1,7 +1,7 @@
 """Checks of amounts that people write."""
 
 from meter_bridge.core.money import SMALLEST_COIN, format_amount
-from meter_bridge.engine.ledger.amounts import amount_in
+from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.engine.state.model import Account
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
@@ -9,7 +9,7 @@ from meter_bridge.protocol.messages import ErrorCode
 
 def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
     """Return an amount as it was written; raises ``RequestRefused`` naming field, value and remedy."""
-    return amount_in(account.site.currency, text, field)
+    return parse_request_amount(account.site.currency, text, field)
 
 
 def check_amount(

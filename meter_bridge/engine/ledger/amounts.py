@@ -6,10 +6,10 @@ from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
-SHOWN_OF_VALUE: Final = 40
+MAX_SHOWN_CHARS: Final = 40
 
 
-def amount_in(currency: str, text: str, field: str = "amount", *, or_else: str = "") -> int:
+def parse_request_amount(currency: str, text: str, field: str = "amount", *, or_else: str = "") -> int:
     """Return an amount as it was written; raises ``RequestRefused`` naming field, value and remedy.
 
     ``or_else`` goes on with the remedy where the field may be something else than an amount.
@@ -22,6 +22,6 @@ def amount_in(currency: str, text: str, field: str = "amount", *, or_else: str =
             ErrorCode.BAD_REQUEST,
             str(error),
             field=field,
-            value=text[:SHOWN_OF_VALUE],
+            value=text[:MAX_SHOWN_CHARS],
             remedy=f"write a plain decimal number with at most {digits} decimal places{or_else}",
         ) from error

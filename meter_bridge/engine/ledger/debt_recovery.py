@@ -5,13 +5,13 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import Collection, debt_collection, spend
+from meter_bridge.core.ledger.credit import Collection, debt_collection, split_charge
 from meter_bridge.core.ledger.debt import Debt, due_debts, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.deferred_posting import post_deferred
-from meter_bridge.engine.ledger.journal import book
+from meter_bridge.engine.ledger.journal import append_entry
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.transaction import Transaction
@@ -24,13 +24,13 @@ def collect_debts(installation: Installation, account: Account, unit: Transactio
     while due := due_debts(account.debts, unit.at):
         post_deferred(installation, account, unit)
         debt = due[0]
-        _recover(installation, account, unit, debt)
+        _collect_instalment(installation, account, unit, debt)
         following = next_due(debt.every, debt.due, zone)
         account.debts[debt.id] = replace(account.debts[debt.id], due=following)
         unit.save_account(account)
 
 
-def _recover(installation: Installation, account: Account, unit: Transaction, debt: Debt) -> None:
+def _collect_instalment(installation: Installation, account: Account, unit: Transaction, debt: Debt) -> None:
     """Book one instalment."""
     policy, amount = account.policy.credit, debt.instalment
     connected = account.state is SupplyState.CONNECTED
@@ -41,15 +41,15 @@ def _recover(installation: Installation, account: Account, unit: Transaction, de
     if collection is Collection.ACCUMULATE:
         changes[Bucket.ARREARS] = -amount
     else:
-        changes |= journal.borne(spend(policy, posted_credit(account), amount))
+        changes |= journal.charge_changes(split_charge(policy, posted_credit(account), amount))
     owed = debt.owed - amount
     detail = {"debt": debt.id, "due": iso(debt.due), "amount": amount, "owed": owed, "to": collection.value}
-    book(
+    append_entry(
         installation,
         account,
         unit,
         EntryKind.DEBT_RECOVERY,
-        journal.entry(account.site.currency, changes, against=Bucket.ADJUSTMENT),
+        journal.balanced_postings(account.site.currency, changes, against=Bucket.ADJUSTMENT),
         description=f"Debt recovery: {debt.description}",
         detail=detail,
     )

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Final
 from zlib import crc32
 
-from meter_bridge.core.rating.closing import close_segments, closing_at
+from meter_bridge.core.rating.closing import close_segments, segments_closing_at
 from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.engine.ledger.journal import book_charges
 from meter_bridge.engine.ledger.register_trail import newest_readings
@@ -19,9 +19,9 @@ from meter_bridge.engine.state.model import Account, DeferredPosting, Installati
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 
-LONGEST_WAIT_MS: Final = 30_000
+MAX_DEFER_MS: Final = 30_000
 """Longest time that a posting waits for its turn while nothing else hinders it."""
-PER_METER_MS: Final = 3
+DEFER_PER_METER_MS: Final = 3
 """Time of the turns for each meter: a household posts at once, ten thousand meters within the longest."""
 
 
@@ -30,9 +30,9 @@ def may_defer(supply: Supply, at: int) -> bool:
 
     Values to date depend on all that was used until they are settled.
     """
-    closing = [part for parts in closing_at(supply.rating, at).values() for part in parts]
+    closing = [part for parts in segments_closing_at(supply.rating, at).values() for part in parts]
     return all(
-        part.key.kind == LineKind.CONSUMPTION and not supply.timeline.derives(part.key.period)
+        part.key.kind == LineKind.CONSUMPTION and not supply.timeline.has_period_to_date(part.key.period)
         for part in closing
     )
 
@@ -51,7 +51,7 @@ def post_deferred(installation: Installation, account: Account, unit: Transactio
 def _leave_posted_fast_paths(supply: Supply) -> None:
     """Leave the lanes of meters whose newest segment was posted."""
     for meter in supply.meters:
-        parts = supply.rating.open.get(meter.id)
+        parts = supply.rating.open_segments.get(meter.id)
         if meter.fast_path is not None and (not parts or parts[-1] is not meter.fast_path.segment):
             meter.leave_fast_path()
 
@@ -67,8 +67,8 @@ class DeferredPostings:
     def attach(self) -> None:
         """Begin with the session's present state."""
         installation = self._installation = self._session.installation
-        self._turns: list[tuple[int, int, Supply]] = []
-        self._numbers = count()
+        self._heap: list[tuple[int, int, Supply]] = []
+        self._positions = count()
         for account in installation.accounts.values():
             for supply in account.supplies:
                 if supply.deferred_posting is not None:
@@ -76,20 +76,20 @@ class DeferredPostings:
 
     def defer(self, supply: Supply, at: int) -> None:
         """Note what closed at an instant, to be posted as of then. Of an account only one supply waits."""
-        closing = closing_at(supply.rating, at)
+        closing = segments_closing_at(supply.rating, at)
         supply.deferred_posting = DeferredPosting(at, newest_readings(supply, closing))
         self._queue(supply, at)
 
     def _queue(self, supply: Supply, at: int) -> None:
         """Give a supply its turn, always the same within the time that all supplies take."""
-        within = min(len(self._installation.meters) * PER_METER_MS, LONGEST_WAIT_MS)
+        within = min(len(self._installation.meters) * DEFER_PER_METER_MS, MAX_DEFER_MS)
         turn = at + crc32(supply.id.encode()) % (within + 1)
-        heappush(self._turns, (turn, next(self._numbers), supply))
+        heappush(self._heap, (turn, next(self._positions), supply))
 
     def next_account(self, now: int) -> Account | None:
         """Return the account whose turn it is, or None; what was posted meanwhile is passed over."""
-        while self._turns and self._turns[0][0] <= now:
-            supply = heappop(self._turns)[2]
+        while self._heap and self._heap[0][0] <= now:
+            supply = heappop(self._heap)[2]
             if supply.deferred_posting is not None:
                 return supply.account
         return None

@@ -8,7 +8,7 @@ from meter_bridge.core.ledger.credit import (
     EmergencyState,
     emergency_left,
     emergency_state,
-    released,
+    selection_ends,
 )
 from meter_bridge.core.money import format_amount
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
@@ -25,13 +25,13 @@ _ALERTS: Final = {
 }
 
 
-def keep_emergency_credit(
+def update_emergency_credit(
     installation: Installation, account: Account, unit: Transaction, credit: CreditState
 ) -> CreditState:
     """End a selection that is no longer needed, keep the alert of the state, and return the credit then."""
     policy = account.policy.credit
-    if released(policy, credit):
-        select(installation, account, unit, selected=False)
+    if selection_ends(policy, credit):
+        set_emergency_selected(installation, account, unit, selected=False)
         credit = replace(credit, selected=False)
     state = emergency_state(policy, credit)
     nobody = account.tenancy.end is not None and state is EmergencyState.AVAILABLE
@@ -42,7 +42,9 @@ def keep_emergency_credit(
     return credit
 
 
-def select(installation: Installation, account: Account, unit: Transaction, *, selected: bool) -> None:
+def set_emergency_selected(
+    installation: Installation, account: Account, unit: Transaction, *, selected: bool
+) -> None:
     """Select emergency credit, or end its selection."""
     account.emergency_selected = selected
     unit.save_account(account)

@@ -18,7 +18,7 @@ from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 from meter_bridge.storage.segment_archive import Archive, complete_segments
 
-LOOK_BACK = 500
+MAX_LOOK_BACK = 500
 """Charges before an entry among which a meter's reading before is looked for: days, with many supplies."""
 
 
@@ -27,7 +27,7 @@ def ledger_page(
 ) -> LedgerPage:
     """Return a page of an account's journal from an entry on, newest first, each charge with its lines."""
     entry = tables.journal_entry
-    query = select(entry).where(entry.c.account_id == account_id, _own(first))
+    query = select(entry).where(entry.c.account_id == account_id, _visible_from(first))
     if before is not None:
         query = query.where(entry.c.seq < before)
     query = query.order_by(entry.c.seq.desc()).limit(limit + 1)
@@ -44,7 +44,7 @@ def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[
     priced: defaultdict[int, list[ChargeLine]] = defaultdict(list)
     of_entries = select(lines).where(lines.c.entry_seq.in_(seqs)).order_by(*lines.primary_key)
     for line in connection.execute(of_entries).mappings():
-        priced[line["entry_seq"]].append(_line(line))
+        priced[line["entry_seq"]].append(_line_view(line))
     amounts: defaultdict[int, int] = defaultdict(int)
     posted = select(posting).where(posting.c.entry_seq.in_(seqs), posting.c.bucket == Bucket.BALANCE)
     for row in connection.execute(posted).mappings():
@@ -53,7 +53,9 @@ def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[
         operation.c.account_id.in_({row["account_id"] for row in rows}), operation.c.entry_seq.in_(seqs)
     )
     keys = dict(connection.execute(booked).tuples().all())
-    return tuple(_entry(row, priced[row["seq"]], amounts[row["seq"]], keys.get(row["seq"])) for row in rows)
+    return tuple(
+        _entry_view(row, priced[row["seq"]], amounts[row["seq"]], keys.get(row["seq"])) for row in rows
+    )
 
 
 def explain_entry(
@@ -65,7 +67,7 @@ def explain_entry(
     """
     entry, segment = tables.journal_entry, tables.segment
     own = entry.c.account_id == account_id
-    query = select(entry).where(own, entry.c.id == entry_id, _own(first))
+    query = select(entry).where(own, entry.c.id == entry_id, _visible_from(first))
     with snapshot(reader) as connection:
         row = connection.execute(query).mappings().first()
         if row is None:
@@ -75,26 +77,26 @@ def explain_entry(
             segments = there.execute(own_segments).mappings().all()
         return EntryExplanation(
             entry=ledger_entries(connection, [row])[0],
-            segments=tuple(map(_segment, segments)),
+            segments=tuple(map(_segment_view, segments)),
             readings=_readings(connection, row),
-            taken_back=_taken_back(connection, entry_id),
+            taken_back=_is_reversed(connection, entry_id),
         )
 
 
-def _taken_back(connection: Connection, entry_id: str) -> bool:
+def _is_reversed(connection: Connection, entry_id: str) -> bool:
     """Say whether an entry was reversed."""
     entry = tables.journal_entry.c
     reversal = select(entry.seq).where(entry.refers_to == entry_id, entry.kind == EntryKind.REVERSAL)
     return connection.execute(reversal.limit(1)).first() is not None
 
 
-def _own(first: int) -> ColumnElement[bool]:
+def _visible_from(first: int) -> ColumnElement[bool]:
     """Return the condition that chooses what may be seen: from an entry on, nothing of former customers."""
     entry = tables.journal_entry.c
     return entry.seq >= first if not first else and_(entry.seq >= first, entry.kind != EntryKind.SETTLEMENT)
 
 
-def _segment(row: RowMapping) -> SegmentView:
+def _segment_view(row: RowMapping) -> SegmentView:
     """Return a stored segment as it goes over the wire."""
     upto = row["register_wh"]
     start = None if upto is None or upto < row["wh"] else upto - row["wh"]
@@ -118,40 +120,40 @@ def _segment(row: RowMapping) -> SegmentView:
 
 def _readings(connection: Connection, row: RowMapping) -> tuple[MeterReadings, ...]:
     """Return the readings between which an entry's energy was used: those noted with it and before it."""
-    noted = _noted(row)
+    noted = _noted_readings(row)
     entry = tables.journal_entry
     query = select(entry.c.detail).where(
         entry.c.account_id == row["account_id"], entry.c.kind == EntryKind.CHARGE, entry.c.seq < row["seq"]
     )
     before: dict[str, list[int]] = {}
     if noted:
-        for earlier in connection.execute(query.order_by(entry.c.seq.desc()).limit(LOOK_BACK)).mappings():
-            before = _noted(earlier) | before
+        for earlier in connection.execute(query.order_by(entry.c.seq.desc()).limit(MAX_LOOK_BACK)).mappings():
+            before = _noted_readings(earlier) | before
             if before.keys() >= noted.keys():
                 break
     return tuple(
         MeterReadings(
             meter_id=meter_id,
-            before=_reading(before[meter_id]) if meter_id in before else None,
-            after=_reading(reading),
+            before=_reading_view(before[meter_id]) if meter_id in before else None,
+            after=_reading_view(reading),
         )
         for meter_id, reading in noted.items()
     )
 
 
-def _noted(row: RowMapping) -> dict[str, list[int]]:
+def _noted_readings(row: RowMapping) -> dict[str, list[int]]:
     """Return the newest readings of an entry's meters when it was posted."""
     readings: dict[str, list[int]] = json.loads(row["detail"]).get("readings", {})
     return readings
 
 
-def _reading(noted: Sequence[int]) -> RegisterReading:
+def _reading_view(noted: Sequence[int]) -> RegisterReading:
     """Return a noted reading as it goes over the wire."""
     at, wh, epoch = noted
     return RegisterReading(at=iso(at), wh=wh, epoch=epoch)
 
 
-def _entry(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: str | None) -> LedgerEntry:
+def _entry_view(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: str | None) -> LedgerEntry:
     """Return a journal entry as it goes over the wire."""
     detail = json.loads(row["detail"])
     return LedgerEntry(
@@ -172,7 +174,7 @@ def _entry(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: str |
     )
 
 
-def _line(row: RowMapping) -> ChargeLine:
+def _line_view(row: RowMapping) -> ChargeLine:
     """Return a charge line as it goes over the wire."""
     return ChargeLine(
         kind=row["kind"],

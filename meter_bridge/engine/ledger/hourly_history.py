@@ -16,16 +16,16 @@ from sqlalchemy import Connection, Engine, RowMapping, func, select, true
 from meter_bridge.core.calendar import day_start, iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.rating.rating import LineKind
-from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.protocol.messages import AccountHistory, HistoryHour, HistoryPage
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 from meter_bridge.storage.segment_archive import Archive, complete_segments, retired_upto
 
 HOUR_MS: Final = 3_600_000
-MOST_HOURS: Final = 5_000
+MAX_HOURS: Final = 5_000
 """Hours of a page after which no further account is added to it."""
-FEW: Final = 20
+MAX_SINGLE_QUERIES: Final = 20
 """Accounts of which each is asked what was booked on it; of more, all that was booked is looked through."""
 _CORRECTING: Final = (EntryKind.CORRECTION, EntryKind.REVERSAL)
 
@@ -61,7 +61,7 @@ def history_page(
     after: int,
     upto: int | None = None,
     from_account: str | None = None,
-    most_hours: int = MOST_HOURS,
+    most_hours: int = MAX_HOURS,
     archive: Archive | None = None,
 ) -> HistoryPage:
     """Return the accounts of which hours changed in a span of the journal, each from its first such hour on.
@@ -75,7 +75,7 @@ def history_page(
     )
     found: list[AccountHistory] = []
     with snapshot(reader) as connection:
-        span = SeqRange(after, _newest(connection) if upto is None else upto)
+        span = SeqRange(after, _newest_seq(connection) if upto is None else upto)
         # What is not in the database any more is not looked through for the first hour that changed.
         known = span.after and span.after >= retired_upto(connection)
         firsts = _first_changed(connection, span, wanted) if known else None
@@ -83,19 +83,19 @@ def history_page(
         for each in wanted:
             if room <= 0:
                 return HistoryPage(seq=span.upto, accounts=tuple(found), next_account=each.account_id)
-            history = _account(connection, archive, each, span, firsts)
+            history = _account_hours(connection, archive, each, span, firsts)
             if history is not None:
                 found.append(history)
                 room -= len(history.hours)
     return HistoryPage(seq=span.upto, accounts=tuple(found), next_account=None)
 
 
-def _newest(connection: Connection) -> int:
+def _newest_seq(connection: Connection) -> int:
     """Return the newest journal entry, 0 before the first."""
     return connection.execute(select(func.max(tables.journal_entry.c.seq))).scalar() or 0
 
 
-def _account(
+def _account_hours(
     connection: Connection,
     archive: Archive | None,
     asked: HistoryQuery,
@@ -114,7 +114,7 @@ def _account(
     early = first_entry_since(connection, first * HOUR_MS, asked.account_id) if first else 0
     lowest = max(asked.first_seq, early)
     with complete_segments(connection, archive, asked.account_id, lowest, span.upto) as there:
-        hours = _used(there, asked, SeqRange(lowest, span.upto), first)
+        hours = _hourly_use(there, asked, SeqRange(lowest, span.upto), first)
     for change in corrections:
         if change.hour >= first:
             wh, amount = hours.get(change.hour, (0, 0))
@@ -136,7 +136,7 @@ def _first_changed(connection: Connection, span: SeqRange, wanted: Sequence[Hist
         .where(table.c.entry_seq > span.after, table.c.entry_seq <= span.upto)
         .group_by(table.c.account_id)
     )
-    if len(wanted) <= FEW:
+    if len(wanted) <= MAX_SINGLE_QUERIES:
         query = (
             select(entry.c.account_id, func.min(table.c.start_ms))
             .select_from(entry.join(table, table.c.entry_seq == entry.c.seq))
@@ -150,7 +150,7 @@ def _first_changed(connection: Connection, span: SeqRange, wanted: Sequence[Hist
     return {account_id: first // HOUR_MS for account_id, first in connection.execute(query).tuples()}
 
 
-def _used(
+def _hourly_use(
     connection: Connection, asked: HistoryQuery, span: SeqRange, first: int
 ) -> dict[int, tuple[int, int]]:
     """Return energy and charges by hour, from an hour on, of the entries of a span with its first."""
@@ -211,11 +211,11 @@ def _corrections(connection: Connection, asked: HistoryQuery, span: SeqRange) ->
         .group_by(entry.c.seq, entry.c.at, entry.c.refers_to, entry.c.detail)
     )
     rows = connection.execute(query).mappings().all()
-    booked = _booked_at(connection, [row["refers_to"] for row in rows if row["refers_to"]])
+    booked = _booking_times(connection, [row["refers_to"] for row in rows if row["refers_to"]])
     return [_Change(row["seq"], _hour_of(row, booked, asked.zone), int(row["amount"])) for row in rows]
 
 
-def _booked_at(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
+def _booking_times(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
     """Return when entries were booked."""
     entry = tables.journal_entry
     query = select(entry.c.id, entry.c.at)
@@ -231,7 +231,7 @@ def _hour_of(row: RowMapping, booked: Mapping[str, int], zone: ZoneInfo) -> int:
     repriced = json.loads(row["detail"]).get("repricing")
     at: int = row["at"]
     if repriced is not None:
-        at = day_start(bounds(repriced["period"])[1], zone) - 1
+        at = day_start(period_bounds(repriced["period"])[1], zone) - 1
     elif row["refers_to"] is not None:
         at = booked[row["refers_to"]] - 1
     return at // HOUR_MS

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 import json
 from typing import Final
 
-from meter_bridge.core.calendar import local_day, local_slot
+from meter_bridge.core.calendar import local_day, local_quarter_hour
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import Collection, spend
+from meter_bridge.core.ledger.credit import Collection, split_charge
 from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.core.rating.rating import NO_BLOCK, ChargedLine, Charges, LineKind, Segment
-from meter_bridge.engine.ledger.credit import posted_credit, standing_of
+from meter_bridge.engine.ledger.credit import posted_credit, standing_charge_collection
 from meter_bridge.engine.ledger.register_trail import newest_readings, register_ends
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.holdings import move
@@ -20,7 +20,7 @@ from meter_bridge.storage import changeset as ops
 DAYS_KEPT = 3
 
 
-def book(  # noqa: PLR0913 - an entry is all of these, once
+def append_entry(  # noqa: PLR0913 - an entry is all of these, once
     installation: Installation,
     account: Account,
     unit: Transaction,
@@ -37,7 +37,7 @@ def book(  # noqa: PLR0913 - an entry is all of these, once
     """
     postings = tuple(postings)
     journal.check_balanced(postings)
-    _check_nothing_due(account)
+    _check_nothing_deferred(account)
     installation.sequences.entry += 1
     seq = installation.sequences.entry
     for posting in postings:
@@ -70,7 +70,7 @@ def book(  # noqa: PLR0913 - an entry is all of these, once
     return seq
 
 
-def _check_nothing_due(account: Account) -> None:
+def _check_nothing_deferred(account: Account) -> None:
     """Refuse an entry that would come before one that waits for its turn (``posting.post_due``)."""
     waiting = next((supply.id for supply in account.supplies if supply.deferred_posting is not None), None)
     if waiting is not None:
@@ -94,12 +94,12 @@ def book_charges(
     account = supply.account
     if readings is None:
         readings = newest_readings(supply, {segment.meter_id for segment in charges.segments})
-    seq = book(
+    seq = append_entry(
         installation,
         account,
         unit,
         EntryKind.CHARGE,
-        (*_charge(account, charges), *journal.units_used(supply.id, charges)),
+        (*_charge(account, charges), *journal.units_used_postings(supply.id, charges)),
         description=_describe(charges),
         detail={"readings": readings},
     )
@@ -129,21 +129,21 @@ def _charge(account: Account, charges: Charges) -> Sequence[Posting]:
     """Return the postings of a settlement, its standing charge borne as the account's rules have it."""
     standing = sum(part.amount + part.tax for part in charges.segments if part.kind is LineKind.STANDING)
     # What is given back is never owed before: only a charge can be moved to the arrears.
-    arrears = max(standing, 0) if standing_of(account) is Collection.ACCUMULATE else 0
-    spending = spend(account.policy.credit, posted_credit(account), charges.total - arrears)
-    return journal.charge(account.site.currency, charges, spending, arrears=arrears)
+    arrears = max(standing, 0) if standing_charge_collection(account) is Collection.ACCUMULATE else 0
+    spending = split_charge(account.policy.credit, posted_credit(account), charges.total - arrears)
+    return journal.charge_postings(account.site.currency, charges, spending, arrears=arrears)
 
 
 def _describe(charges: Charges) -> str:
     """Return a line for people."""
     kinds = {segment.kind for segment in charges.segments}
-    named = [name for kind, name in _NAMES.items() if kind in kinds]
+    named = [name for kind, name in _LINE_NAMES.items() if kind in kinds]
     if not named or any(segment.wh for segment in charges.segments):
         return "Electricity used"
     return f"{named[0]} given back in part" if charges.total < 0 else named[0]
 
 
-_NAMES: Final = {
+_LINE_NAMES: Final = {
     LineKind.STANDING: "Standing charge",
     LineKind.DEMAND: "Demand charge",
     LineKind.MINIMUM: "Minimum charge",
@@ -184,7 +184,7 @@ def _segment_row(
         "wh": segment.wh,
         "register_wh": register_wh,
         "local_day": local_day(segment.start, zone).isoformat(),
-        "local_slot": local_slot(segment.start, zone),
+        "local_slot": local_quarter_hour(segment.start, zone),
         "band": segment.key.band or None,
         "block": None if segment.key.block == NO_BLOCK else segment.key.block + 1,
         "version_id": segment.key.version_id,

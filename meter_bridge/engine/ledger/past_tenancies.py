@@ -13,7 +13,7 @@ from meter_bridge.protocol.messages import OwedView, TenancyView
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 
-type Places = dict[tuple[str, int], int]
+type OutstandingByTenancy = dict[tuple[str, int], int]
 """What is left, by account and number of the tenancy."""
 
 
@@ -25,8 +25,8 @@ class PastTenancy:
     customer: str | None
     start: int
     end: int | None
-    first: int
-    stop: int | None
+    first_seq: int
+    stop_seq: int | None
     outstanding: int
 
 
@@ -39,7 +39,7 @@ def read_tenancies(
     return tuple(each for each in found if each.outstanding or not only_outstanding)
 
 
-def owed_by_former(reader: Engine, actor: Actor) -> tuple[OwedView, ...]:
+def former_debts(reader: Engine, actor: Actor) -> tuple[OwedView, ...]:
     """Return what customers who moved out still owe, by account and tenancy."""
     return tuple(
         OwedView(
@@ -75,13 +75,13 @@ def past_tenancy(connection: Connection, account_id: str, n: int) -> PastTenancy
         )
         seq = connection.execute(closing.order_by(entry.c.seq).limit(1)).scalar()
         stop = None if seq is None else seq + 1
-    left = _left(connection, {account_id}).get((account_id, n), 0)
+    left = _outstanding_of(connection, {account_id}).get((account_id, n), 0)
     return PastTenancy(n, row["customer"], row["start_ms"], row["end_ms"], row["first_seq"], stop, left)
 
 
-def outstanding(connection: Connection, account_id: str, n: int) -> int:
+def outstanding_text(connection: Connection, account_id: str, n: int) -> int:
     """Return what is left with the customer of a tenancy; negative is owed."""
-    return _left(connection, {account_id}).get((account_id, n), 0)
+    return _outstanding_of(connection, {account_id}).get((account_id, n), 0)
 
 
 def _tenancies(connection: Connection, actor: Actor, account_id: str | None) -> Iterator[TenancyView]:
@@ -91,7 +91,7 @@ def _tenancies(connection: Connection, actor: Actor, account_id: str | None) -> 
     query = query.join(account, account.c.id == table.c.account_id).join(site, site.c.id == account.c.site_id)
     if account_id is not None:
         query = query.where(table.c.account_id == account_id)
-    left = _left(connection, None if account_id is None else {account_id})
+    left = _outstanding_of(connection, None if account_id is None else {account_id})
     ordered = query.order_by(table.c.start_ms.desc(), table.c.account_id, table.c.n.desc())
     for row in connection.execute(ordered).mappings():
         if not actor.sees(row["account_id"], row["site_id"]):
@@ -111,13 +111,13 @@ def _tenancies(connection: Connection, actor: Actor, account_id: str | None) -> 
         )
 
 
-def _left(connection: Connection, accounts: Collection[str] | None) -> Places:
+def _outstanding_of(connection: Connection, accounts: Collection[str] | None) -> OutstandingByTenancy:
     """Return what is left with former customers."""
     table = tables.balance
-    query = select(table).where(table.c.bucket.startswith(_ANY))
+    query = select(table).where(table.c.bucket.startswith(_TENANCY_PREFIX))
     if accounts is not None:
         query = query.where(table.c.account_id.in_(accounts))
-    found: Places = {}
+    found: OutstandingByTenancy = {}
     for row in connection.execute(query).mappings():
         n = tenancy_of(row["bucket"])
         if n is not None:
@@ -125,4 +125,4 @@ def _left(connection: Connection, accounts: Collection[str] | None) -> Places:
     return found
 
 
-_ANY = tenancy_bucket(0).removesuffix("0")
+_TENANCY_PREFIX = tenancy_bucket(0).removesuffix("0")

@@ -11,7 +11,7 @@ from meter_bridge.core.rating.move_out import PrepaidCharge
 from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.storage import tables
 
-LONGEST_MS: Final = 32 * 86_400_000
+MAX_PREPAID_MS: Final = 32 * 86_400_000
 """No charge is paid for longer in advance than a month."""
 
 
@@ -32,8 +32,8 @@ def read_prepaid_charges(reader: Engine, account_id: str, now: int) -> Mapping[s
             entry.c.kind == EntryKind.CHARGE,
             entry.c.seq >= _first_seq(account_id),
             segment.c.kind.in_((LineKind.STANDING, LineKind.DEMAND)),
-            entry.c.at > now - LONGEST_MS,
-            segment.c.start_ms > now - LONGEST_MS,
+            entry.c.at > now - MAX_PREPAID_MS,
+            segment.c.start_ms > now - MAX_PREPAID_MS,
             segment.c.amount > 0,
             ~taken_back,
         )

@@ -21,7 +21,7 @@ def register_ends(supply: Supply, segments: Sequence[Segment]) -> list[int | Non
     Counted back from the newest reading over all that was used since. None where that leads to before the
     counter began, and for what no meter counted.
     """
-    back = {meter.id: _open_wh(supply, meter) for meter in supply.meters}
+    back = {meter.id: _unposted_wh(supply, meter) for meter in supply.meters}
     meters = {meter.id: meter for meter in supply.meters}
     ends: list[int | None] = []
     for segment in reversed(segments):
@@ -29,17 +29,17 @@ def register_ends(supply: Supply, segments: Sequence[Segment]) -> list[int | Non
         if meter is None:
             ends.append(None)
             continue
-        ends.append(_shown(meter, back[meter.id], segment.wh))
+        ends.append(_register_before(meter, back[meter.id], segment.wh))
         back[meter.id] += segment.wh
     return ends[::-1]
 
 
-def _open_wh(supply: Supply, meter: Meter) -> int:
+def _unposted_wh(supply: Supply, meter: Meter) -> int:
     """Return the energy of a meter that stays to be posted."""
-    return sum(part.wh for part in supply.rating.open.get(meter.id, ()))
+    return sum(part.wh for part in supply.rating.open_segments.get(meter.id, ()))
 
 
-def _shown(meter: Meter, back_wh: int, wh: int) -> int | None:
+def _register_before(meter: Meter, back_wh: int, wh: int) -> int | None:
     """Return the register so much energy before the newest reading, if it counted all of the segment."""
     register = meter.register
     if register is None:

@@ -20,18 +20,18 @@ import msgspec
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.money import format_amount
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.core.tariff.periods import bounds
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.state.session import Audited, Session
+from meter_bridge.engine.state.session import AuditResult, Session
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.protocol.audit import Audit, Difference
+from meter_bridge.protocol.audit import AuditReport, Difference
 from meter_bridge.storage.location import Location, written
 
-CHILD: Final = "dashboard.audit"
-NEEDS: Final = "numpy"
+AUDIT_MODULE: Final = "dashboard.audit"
+REQUIREMENT: Final = "numpy"
 """What the dashboard's SQL needs beyond what the bridge does."""
 DATABASE_VARIABLE: Final = "PREPAID_METER_DATABASE"
-EVERY_S: Final = 60.0
+CHECK_S: Final = 60.0
 AFTER_MIDNIGHT_MS: Final = 1_800_000
 """Half an hour after midnight of the first site everything of the closed day is usually read and posted."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -41,17 +41,17 @@ class AuditError(RuntimeError):
     """An audit that could not be made."""
 
 
-type Run = Callable[[Path, Location, int | None], Awaitable[Audit]]
+type RunAudit = Callable[[Path, Location, int | None], Awaitable[AuditReport]]
 
 
-async def run_child(data: Path, database: Location, shard: int | None) -> Audit:
+async def run_child(data: Path, database: Location, shard: int | None) -> AuditReport:
     """Audit a shard, or a whole installation, in a child process; raises ``AuditError``."""
-    if find_spec(NEEDS) is None:
+    if find_spec(REQUIREMENT) is None:
         msg = "the dashboard is not installed beside the bridge"
         raise AuditError(msg)
     named = {} if isinstance(database, Path) else {DATABASE_VARIABLE: written(database)}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", CHILD, str(data)),
+        *(sys.executable, "-m", AUDIT_MODULE, str(data)),
         *(() if shard is None else (str(shard),)),
         # In the environment, because others on the machine can read a command line.
         env={name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named,
@@ -69,19 +69,19 @@ async def run_child(data: Path, database: Location, shard: int | None) -> Audit:
         said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
         msg = f"the audit ended with status {process.returncode}: {said or 'no message'}"
         raise AuditError(msg)
-    return msgspec.json.decode(printed, type=Audit)
+    return msgspec.json.decode(printed, type=AuditReport)
 
 
 class Auditor:
     """Audits the ledger once each night."""
 
-    def __init__(self, session: Session, data: Path, database: Location, run: Run = run_child) -> None:
+    def __init__(self, session: Session, data: Path, database: Location, run: RunAudit = run_child) -> None:
         """Keep the session, the folder of its data and where its database is."""
         self._session = session
         self._database = database
         self._data = data
         self._run = run
-        self._done: date | None = None
+        self._audited_day: date | None = None
 
     async def tick(self) -> None:
         """Audit, if the day that closed last was not audited yet."""
@@ -91,21 +91,21 @@ class Auditor:
             return
         now, zone = session.clock.now(), ZoneInfo(site.time_zone)
         today = local_day(now, zone)
-        if self._done == today or now < day_start(today, zone) + AFTER_MIDNIGHT_MS:
+        if self._audited_day == today or now < day_start(today, zone) + AFTER_MIDNIGHT_MS:
             return
-        self._done = today
+        self._audited_day = today
         await self.audit()
 
     async def audit(self) -> None:
         """Audit now, and keep the alerts."""
         session = self._session
         session.flush(everything=True)
-        await session.drained()
+        await session.drain()
         try:
             shard = None if session.shard.whole else session.shard.n
             found = await self._run(self._data, self._database, shard)
         except AuditError as error:
-            session.audited.failures += 1
+            session.last_audit.failures += 1
             _LOGGER.warning("The ledger was not audited: %s", error)
             return
         reasons = sorted({skipped.reason for skipped in found.skipped})
@@ -116,16 +116,16 @@ class Auditor:
             len(found.skipped),
             f" ({'; '.join(reasons)})" if reasons else "",
         )
-        session.audited = Audited(
+        session.last_audit = AuditResult(
             found.upto,
             found.supplies,
             len(found.skipped),
             len(found.differences),
-            session.audited.failures,
+            session.last_audit.failures,
         )
-        self._tell(found)
+        self._update_alerts(found)
 
-    def _tell(self, found: Audit) -> None:
+    def _update_alerts(self, found: AuditReport) -> None:
         """Open an alert for each difference, and close those of differences that are gone."""
         unit = Transaction(self._session.clock.now())
         installation = self._session.installation
@@ -147,7 +147,7 @@ class Auditor:
 def _message(found: Difference) -> str:
     """Return what to say of a difference."""
     charged, priced = (format_amount(amount, found.currency) for amount in (found.charged, found.priced))
-    first, end = bounds(found.period)
+    first, end = period_bounds(found.period)
     return (
         f"{found.name}: from {first} until {end} the ledger charged {charged}, but its price list makes"
         f" {priced} of the same energy; keep a backup and report it"

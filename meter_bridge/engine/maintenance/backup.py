@@ -18,21 +18,21 @@ from meter_bridge.storage.errors import BackupError, StorageError
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.migrate import migrate
 
-__all__ = ("BackupError", "Sealing", "backup", "prove", "to_one_file")
+__all__ = ("BackupEncryption", "BackupError", "backup", "to_one_file", "verify_copy")
 
 PAGES_PER_STEP: Final = 1024
 """Pages copied at a time; between two steps the bridge may write."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sealing:
+class BackupEncryption:
     """To whom a backup is encrypted, and the folder in which its plain copy may stand meanwhile."""
 
     recipients: Sequence[Recipient]
     workspace: Path
 
 
-def backup(source: Location, destination: Path, sealing: Sealing | None = None) -> int:
+def backup(source: Location, destination: Path, sealing: BackupEncryption | None = None) -> int:
     """Copy a database to a file of SQLite, proven and durable; return its size in bytes.
 
     A sealed copy is encrypted, and its plain text never comes to the destination's folder. Raises
@@ -42,33 +42,33 @@ def backup(source: Location, destination: Path, sealing: Sealing | None = None) 
     try:
         if sealing is None:
             with temporary(destination.parent, destination.name) as copy:
-                _make(source, copy)
+                _copy_and_verify(source, copy)
                 return publish(copy, destination)
-        return _sealed(source, destination, sealing)
+        return _encrypted_copy(source, destination, sealing)
     except (OSError, sqlite3.Error, SQLAlchemyError, StorageError) as error:
         raise BackupError(
             f"the backup to {destination} failed: {error}", "see whether there is room and it is writable"
         ) from error
 
 
-def _sealed(source: Location, destination: Path, sealing: Sealing) -> int:
+def _encrypted_copy(source: Location, destination: Path, sealing: BackupEncryption) -> int:
     sealing.workspace.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         temporary(sealing.workspace, destination.name) as copy,
         temporary(destination.parent, destination.name) as sealed,
     ):
-        _make(source, copy)
+        _copy_and_verify(source, copy)
         encrypt(copy, sealed, sealing.recipients)
         return publish(sealed, destination)
 
 
-def _make(source: Location, copy: Path) -> None:
+def _copy_and_verify(source: Location, copy: Path) -> None:
     """Copy a database and raise where the copy is not right."""
     if isinstance(source, Path):
         _copy(source, copy)
     else:
         _copy_from_server(source, copy)
-    prove(copy)
+    verify_copy(copy)
 
 
 def _copy(path: Path, copy: Path) -> None:
@@ -93,7 +93,7 @@ def _copy_from_server(source: Location, copy: Path) -> None:
     to_one_file(copy)
 
 
-def prove(copy: Path) -> None:
+def verify_copy(copy: Path) -> None:
     """Raise ``BackupError`` where a copy is damaged or its books are not right."""
     with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         answers = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]

@@ -13,7 +13,7 @@ from meter_bridge.storage.database import on_sqlite
 from meter_bridge.storage.errors import StorageError
 
 BATCH_ROWS: Final = 5_000
-FOLLOWED: Final = {
+APPEND_ONLY: Final = {
     "journal_entry": "seq",
     "posting": "entry_seq",
     "charge_line": "entry_seq",
@@ -24,10 +24,10 @@ FOLLOWED: Final = {
 }
 """Tables that only grow at their end, and the number by which they do: a copy needs only the rest."""
 type _Columns = tuple[object, ...]
-SHRINKING: Final = frozenset({"outbox", "notice", "export_file", "wrong_secret"})
+PRUNED: Final = frozenset({"outbox", "notice", "export_file", "wrong_secret"})
 """Other tables of which rows go: a copy takes them as they are now."""
 _NEVER_CHANGED: Final = frozenset(table.name for table in tables.APPEND_ONLY)
-COPIED: Final = tuple(table for table in tables.metadata.sorted_tables if table is not tables.lease)
+COPY_ORDER: Final = tuple(table for table in tables.metadata.sorted_tables if table is not tables.lease)
 """Every table with rows of the installation, those first that others name."""
 
 
@@ -44,13 +44,13 @@ def copy(source: Connection, target: Connection) -> int:
 
     Both connections see one instant each. Raises ``StorageError`` where the target is no older copy.
     """
-    _refuse_strangers(source, target)
-    return sum(_copy_table(source, target, table) for table in COPIED)
+    _check_target(source, target)
+    return sum(_copy_table(source, target, table) for table in COPY_ORDER)
 
 
 def digests(connection: Connection) -> dict[str, Digest]:
     """Return what tells two databases apart, by table."""
-    return {table.name: _digest(connection, table) for table in COPIED}
+    return {table.name: _digest(connection, table) for table in COPY_ORDER}
 
 
 def differences(source: dict[str, Digest], target: dict[str, Digest]) -> list[str]:
@@ -69,7 +69,7 @@ def installation_of(connection: Connection) -> str | None:
     return connection.execute(select(tables.installation.c.id)).scalar()
 
 
-def _refuse_strangers(source: Connection, target: Connection) -> None:
+def _check_target(source: Connection, target: Connection) -> None:
     """Raise ``StorageError`` unless the target is empty or an older copy of the source."""
     own, there = installation_of(source), installation_of(target)
     if own is None:
@@ -87,9 +87,9 @@ def _refuse_strangers(source: Connection, target: Connection) -> None:
 
 def _copy_table(source: Connection, target: Connection, table: Table) -> int:
     """Bring one table of the target to the state of the source."""
-    if table.name in FOLLOWED:
-        return _follow(source, target, table)
-    if table.name in SHRINKING:
+    if table.name in APPEND_ONLY:
+        return _append_rows(source, target, table)
+    if table.name in PRUNED:
         target.execute(delete(table))
     statement, written = _upsert(target, table), 0
     for rows in _batches(source, select(table).order_by(*table.primary_key)):
@@ -98,11 +98,11 @@ def _copy_table(source: Connection, target: Connection, table: Table) -> int:
     return written
 
 
-def _follow(source: Connection, target: Connection, table: Table) -> int:
+def _append_rows(source: Connection, target: Connection, table: Table) -> int:
     """Add what a table that only grows at its end has more."""
-    number = table.c[FOLLOWED[table.name]]
+    number = table.c[APPEND_ONLY[table.name]]
     if table.name in tables.PRUNABLE:
-        _prune(source, target, table, number)
+        _delete_pruned(source, target, table, number)
     query = select(table).where(number > (target.execute(select(func.max(number))).scalar() or 0))
     written = 0
     for rows in _batches(source, query.order_by(*table.primary_key)):
@@ -116,7 +116,7 @@ def _follow(source: Connection, target: Connection, table: Table) -> int:
     return written
 
 
-def _prune(source: Connection, target: Connection, table: Table, number: Column[int]) -> None:
+def _delete_pruned(source: Connection, target: Connection, table: Table, number: Column[int]) -> None:
     """Let go of rows that the source has let go of since."""
     oldest = source.execute(select(func.min(number))).scalar()
     if oldest is not None:

@@ -11,7 +11,7 @@ from meter_bridge.storage.errors import BackupError
 
 MAGIC: Final = b"age-encryption.org/"
 PREFIX: Final = "AGE-SECRET-KEY-"
-MAKE_ONE: Final = "make a pair with 'age-keygen -o key.txt' and give what it prints after 'Public key:'"
+KEYGEN_HINT: Final = "make a pair with 'age-keygen -o key.txt' and give what it prints after 'Public key:'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,21 @@ class Identity:
     key: object = field(repr=False)
 
 
-def recipient_of(text: str) -> Recipient:
+def parse_recipient(text: str) -> Recipient:
     """Return whom a public key names; raises ``BackupError``, which never shows a secret key."""
     if text.strip().upper().startswith(PREFIX):
         raise BackupError(
-            "that is a secret key, which belongs on no command line", f"make a new pair: {MAKE_ONE}"
+            "that is a secret key, which belongs on no command line", f"make a new pair: {KEYGEN_HINT}"
         )
     try:
         return Recipient(pyrage.x25519.Recipient.from_str(text.strip()))
     except pyrage.RecipientError as error:
         raise BackupError(
-            f"{text!r} is no public key of age, which begins with age1: {error}", MAKE_ONE
+            f"{text!r} is no public key of age, which begins with age1: {error}", KEYGEN_HINT
         ) from error
 
 
-def identities_of(path: Path) -> Sequence[Identity]:
+def read_identities(path: Path) -> Sequence[Identity]:
     """Return the secret keys in a file of age-keygen; raises ``BackupError``, which shows none."""
     remedy = "name the file that age-keygen wrote"
     try:

@@ -9,13 +9,13 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from meter_bridge.engine.maintenance.backup import prove, to_one_file
+from meter_bridge.engine.maintenance.backup import to_one_file, verify_copy
 from meter_bridge.engine.maintenance.encryption import Identity, decrypt, is_encrypted
 from meter_bridge.storage.atomic_file import publish, refuse_existing, temporary
 from meter_bridge.storage.errors import BackupError, StorageError
 from meter_bridge.storage.migrate import HEAD, migrate, schema_of
 
-LEFT_OVERS: Final = ("-wal", "-shm", "-journal")
+LEFTOVER_SUFFIXES: Final = ("-wal", "-shm", "-journal")
 
 
 def restore(source: Path, destination: Path, identities: Sequence[Identity] = ()) -> int:
@@ -23,13 +23,13 @@ def restore(source: Path, destination: Path, identities: Sequence[Identity] = ()
 
     Raises ``BackupError`` where the destination exists, or the backup cannot be read or is not right.
     """
-    for suffix in ("", *LEFT_OVERS):
+    for suffix in ("", *LEFTOVER_SUFFIXES):
         refuse_existing(destination.with_name(destination.name + suffix))
     try:
         with temporary(destination.parent, destination.name) as copy:
             _fetch(source, copy, identities)
-            _make_newest(source, copy)
-            prove(copy)
+            _upgrade(source, copy)
+            verify_copy(copy)
             return publish(copy, destination)
     except (OSError, sqlite3.Error, SQLAlchemyError, StorageError) as error:
         what = f"{source} cannot be restored: {error}"
@@ -49,7 +49,7 @@ def _fetch(source: Path, copy: Path, identities: Sequence[Identity]) -> None:
         shutil.copyfile(source, copy)
 
 
-def _make_newest(source: Path, copy: Path) -> None:
+def _upgrade(source: Path, copy: Path) -> None:
     """Bring the copy to the newest schema; raises ``BackupError`` where that cannot be."""
     with closing(sqlite3.connect(copy)) as connection:
         connection.execute("PRAGMA schema_version")

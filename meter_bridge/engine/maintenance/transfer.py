@@ -21,22 +21,22 @@ from meter_bridge.storage.errors import LockedError, StorageError
 from meter_bridge.storage.location import Location, shown
 from meter_bridge.storage.migrate import HEAD, migrate, schema_of
 
-UNFINISHED: Final = "an unfinished 'meter-bridge migrate'"
+UNFINISHED_HINT: Final = "an unfinished 'meter-bridge migrate'"
 PART: Final = ".copying"
 MOVED: Final = ".moved"
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class TransferResult:
     """What a run did: the rows that it wrote, and the digests that both databases share by table."""
 
     rows: int
-    equal: dict[str, Digest]
+    digests: dict[str, Digest]
     finished: bool
     """Whether the target is the installation now; else its bridge still runs on the source."""
 
 
-async def move(source: Location, target: Location) -> Moved:
+async def move(source: Location, target: Location) -> TransferResult:
     """Copy what the target has not got, and finish the move where no bridge owns the source.
 
     Raises ``StorageError`` where either cannot be used, or where the two are not equal in the end.
@@ -44,15 +44,15 @@ async def move(source: Location, target: Location) -> Moved:
     _check_source(source)
     part = await asyncio.to_thread(_claim, target)
     try:
-        async with _owned(source):
-            rows, equal = await asyncio.to_thread(_copied, source, part)
-            await asyncio.to_thread(_prove, part)
+        async with _own_source(source):
+            rows, equal = await asyncio.to_thread(_copy_verified, source, part)
+            await asyncio.to_thread(_verify_part, part)
             await asyncio.to_thread(_retire, source, target)
-            await asyncio.to_thread(_open_up, part, target)
+            await asyncio.to_thread(_release, part, target)
     except LockedError:
-        rows, equal = await asyncio.to_thread(_copied, source, part)
-        return Moved(rows, equal, finished=False)
-    return Moved(rows, equal, finished=True)
+        rows, equal = await asyncio.to_thread(_copy_verified, source, part)
+        return TransferResult(rows, equal, finished=False)
+    return TransferResult(rows, equal, finished=True)
 
 
 def _check_source(source: Location) -> None:
@@ -79,14 +79,14 @@ def _claim(target: Location) -> Location:
 
     postgresql.check_reachable(target)
     migrate(target)
-    if not lease.seal_if_free(target, UNFINISHED):
+    if not lease.seal_if_free(target, UNFINISHED_HINT):
         msg = f"{shown(target)} is in use; end its bridge, or name an empty database"
         raise StorageError(msg)
     return target
 
 
 @asynccontextmanager
-async def _owned(source: Location) -> AsyncIterator[None]:
+async def _own_source(source: Location) -> AsyncIterator[None]:
     """Own the source, so that nothing is written there; raises ``LockedError`` where a bridge runs."""
     if isinstance(source, Path):
         lock = InstallationLock(source.parent)
@@ -102,14 +102,14 @@ async def _owned(source: Location) -> AsyncIterator[None]:
         yield
 
 
-def _copied(source: Location, part: Location) -> tuple[int, dict[str, Digest]]:
+def _copy_verified(source: Location, part: Location) -> tuple[int, dict[str, Digest]]:
     """Copy in one transaction, which is kept only if both are equal as of one instant of the source."""
     with (
         reading(source) as reader,
         snapshot(reader) as own,
         open_writer(part).begin() as copied,
     ):
-        _be_patient(copied)
+        _extend_timeout(copied)
         rows = copy(own, copied)
         equal = digests(own)
         found = differences(equal, digests(copied))
@@ -119,13 +119,13 @@ def _copied(source: Location, part: Location) -> tuple[int, dict[str, Digest]]:
     return rows, equal
 
 
-def _be_patient(copied: Connection) -> None:
+def _extend_timeout(copied: Connection) -> None:
     """Let the server wait for as long as reading a large source takes: nobody waits to take a copy over."""
     if not on_sqlite(copied):
         copied.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
-def _prove(part: Location) -> None:
+def _verify_part(part: Location) -> None:
     """Raise ``StorageError`` where the books of the copy are not right."""
     problems = verify(part)
     if problems:
@@ -136,7 +136,7 @@ def _prove(part: Location) -> None:
 def _retire(source: Location, target: Location) -> None:
     """Let no bridge start on the source any more; everything stays there to look at."""
     if isinstance(source, Path):
-        _in_one_file(source)
+        _checkpoint(source)
         source.rename(source.with_name(source.name + MOVED))
         return
     from meter_bridge.storage import lease  # noqa: PLC0415 - its driver is not needed for SQLite
@@ -144,19 +144,19 @@ def _retire(source: Location, target: Location) -> None:
     lease.seal(source, f"nobody any more: it was moved to {shown(target)}")
 
 
-def _open_up(part: Location, target: Location) -> None:
+def _release(part: Location, target: Location) -> None:
     """Let bridges own the target."""
     if isinstance(part, Path) and isinstance(target, Path):
-        _in_one_file(part)
+        _checkpoint(part)
         part.rename(target)
         return
     from meter_bridge.storage import lease  # noqa: PLC0415 - its driver is not needed for SQLite
 
     if not isinstance(target, Path):
-        lease.unseal(target, UNFINISHED)
+        lease.unseal(target, UNFINISHED_HINT)
 
 
-def _in_one_file(path: Path) -> None:
+def _checkpoint(path: Path) -> None:
     """Bring what stands in the write-ahead log into the file, so that it can be renamed."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

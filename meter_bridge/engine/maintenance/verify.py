@@ -13,7 +13,7 @@ from meter_bridge.storage.location import Location
 from meter_bridge.storage.shards import RANGE
 from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE, metadata
 
-MOST_SHOWN: Final = 5
+MAX_SHOWN: Final = 5
 MEMORY_MB: Final = 256
 
 _SQLITE_TRIGGERS: Final = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
@@ -158,24 +158,24 @@ def verify_engine(reader: Engine) -> Sequence[str]:
             # What is missing is found through hashes of whole columns, which have to fit.
             connection.exec_driver_sql(f"SET LOCAL work_mem = '{MEMORY_MB}MB'")
         try:
-            return [*_file(connection)] or [
-                *_rows(connection),
-                *_triggers(connection),
-                *_energy(connection),
-                *_references(connection),
+            return [*_file_problems(connection)] or [
+                *_row_problems(connection),
+                *_trigger_problems(connection),
+                *_energy_problems(connection),
+                *_reference_problems(connection),
             ]
         except DatabaseError as error:
             return [f"the database file is damaged: {error.orig}"]
 
 
-def _rows(connection: Connection) -> Iterable[str]:
+def _row_problems(connection: Connection) -> Iterable[str]:
     """Yield the first differences that each query finds."""
     for message, query in _CHECKS:
-        for row in connection.execute(text(f"{query} LIMIT {MOST_SHOWN}")):
+        for row in connection.execute(text(f"{query} LIMIT {MAX_SHOWN}")):
             yield message.format(*row)
 
 
-def _triggers(connection: Connection) -> Iterable[str]:
+def _trigger_problems(connection: Connection) -> Iterable[str]:
     """Yield the guards of the journal that are missing or switched off (invariant 3)."""
     query = _SQLITE_TRIGGERS if on_sqlite(connection) else _POSTGRESQL_TRIGGERS
     present = set(connection.execute(text(query)).scalars())
@@ -188,7 +188,7 @@ def _triggers(connection: Connection) -> Iterable[str]:
         yield f"invariant 3: the guard {missing} is missing"
 
 
-def _energy(connection: Connection) -> Iterable[str]:
+def _energy_problems(connection: Connection) -> Iterable[str]:
     """Yield meters whose segments do not add up to what their register was charged (invariant 5)."""
     # A meter that was taken out and came back counts from when it was assigned again.
     since_assigned = (
@@ -202,7 +202,7 @@ def _energy(connection: Connection) -> Iterable[str]:
     )
     settled.update(dict(connection.execute(text(let_go)).tuples().all()))
     for row in connection.execute(text("SELECT document FROM supply_status")):
-        for meter_id, charged, open_wh in supply_document.energy(row[0]):
+        for meter_id, charged, open_wh in supply_document.stored_energy(row[0]):
             if settled.get(meter_id, 0) + open_wh != charged:
                 yield (
                     f"invariant 5: meter {meter_id} was charged {charged} Wh by its register,"
@@ -210,7 +210,7 @@ def _energy(connection: Connection) -> Iterable[str]:
                 )
 
 
-def _file(connection: Connection) -> Iterable[str]:
+def _file_problems(connection: Connection) -> Iterable[str]:
     """Yield what SQLite itself finds wrong with the file."""
     if not on_sqlite(connection):
         return
@@ -219,16 +219,16 @@ def _file(connection: Connection) -> Iterable[str]:
             yield f"the database file is damaged: {row[0]}"
 
 
-def _references(connection: Connection) -> Iterable[str]:
+def _reference_problems(connection: Connection) -> Iterable[str]:
     """Yield rows that name rows which do not exist."""
     if not on_sqlite(connection):
-        yield from _lost_references(connection)
+        yield from _broken_references(connection)
         return
     for row in connection.execute(text("PRAGMA foreign_key_check")):
         yield f"a row of {row[0]} names a row of {row[2]} that does not exist"
 
 
-def _lost_references(connection: Connection) -> Iterable[str]:
+def _broken_references(connection: Connection) -> Iterable[str]:
     """Yield tables with a reference that leads nowhere, as after a restore with the checks switched off."""
     for table in metadata.sorted_tables:
         for key in table.foreign_keys:

@@ -13,11 +13,11 @@ from meter_bridge.core.energy import MS_PER_HOUR
 from meter_bridge.engine.state.model import FastPath, Installation, Meter
 from meter_bridge.engine.state.transport import Transport
 
-NEAR_MS: Final = 120_000
-EVERY_MS: Final = 5_000
-AT_ONCE: Final = 2_000
+DEPLETION_NEAR_MS: Final = 120_000
+POLL_INTERVAL_MS: Final = 5_000
+METERS_PER_TICK: Final = 2_000
 """Meters that are looked at each time; where there are more, all have had their turn after ten times."""
-TURNS: Final = 10
+TICKS_PER_ROUND: Final = 10
 
 
 class DepletionPolling:
@@ -26,44 +26,44 @@ class DepletionPolling:
     def __init__(self, transport: Transport) -> None:
         """Keep the way to the devices."""
         self._transport = transport
-        self._asked: dict[str, int] = {}
+        self._polled_at: dict[str, int] = {}
         self._round: Iterator[Meter] = iter(())
-        self._close: list[Meter] = []
+        self._near_depletion: list[Meter] = []
         """Those whose credit ended soon when they were looked at last."""
 
     def tick(self, installation: Installation, now: int) -> None:
         """Ask the meters whose credit ends soon; one that was just heard or asked is left alone."""
-        looked_at = dict.fromkeys((*self._next(installation), *self._close))
-        self._close = [
+        looked_at = dict.fromkeys((*self._next_meters(installation), *self._near_depletion))
+        self._near_depletion = [
             meter
             for meter in looked_at
             if meter.fast_path is not None
-            and _near(meter, meter.fast_path, now)
+            and _is_near_depletion(meter, meter.fast_path, now)
             and installation.meters.get(meter.id) is meter
         ]
-        for meter in self._close:
-            if self._due(meter, now):
-                self._asked[meter.id] = now
+        for meter in self._near_depletion:
+            if self._is_due(meter, now):
+                self._polled_at[meter.id] = now
                 self._transport.query(meter)
 
-    def _next(self, installation: Installation) -> list[Meter]:
+    def _next_meters(self, installation: Installation) -> list[Meter]:
         """Return the meters whose turn it is; a few thousand are all of them."""
-        at_once = max(AT_ONCE, len(installation.meters) // TURNS)
+        at_once = max(METERS_PER_TICK, len(installation.meters) // TICKS_PER_ROUND)
         turn = list(islice(self._round, at_once))
         if len(turn) < at_once:
             self._round = iter(list(installation.meters.values()))
             turn += islice(self._round, at_once - len(turn))
         return turn
 
-    def _due(self, meter: Meter, now: int) -> bool:
+    def _is_due(self, meter: Meter, now: int) -> bool:
         """Say whether a meter was neither heard nor asked within the pause."""
-        return now - max(self._asked.get(meter.id, 0), meter.last_seen or 0) >= EVERY_MS
+        return now - max(self._polled_at.get(meter.id, 0), meter.last_seen or 0) >= POLL_INTERVAL_MS
 
 
-def _near(meter: Meter, lane: FastPath, now: int) -> bool:
+def _is_near_depletion(meter: Meter, lane: FastPath, now: int) -> bool:
     """Say whether the credit ends within two minutes if the load stays as it is."""
     if not meter.power_mw or meter.power_mw < 0:
         return False
     per_hour = meter.power_mw * lane.cost_per_wh // 1000
     room = meter.supply.account.margin - (lane.wh - lane.flushed_wh) * lane.cost_per_wh
-    return room * MS_PER_HOUR <= per_hour * (NEAR_MS + now - lane.at)
+    return room * MS_PER_HOUR <= per_hour * (DEPLETION_NEAR_MS + now - lane.at)

@@ -4,17 +4,19 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.devices.base.driver import Discovered, Report
+from meter_bridge.engine.access.visibility import STAFF
 from meter_bridge.engine.state.model import Installation
 from meter_bridge.protocol.messages import MeterView
 
-LARGEST: Final = 20_000
+MAX_KEY: Final = 20_000
 """Addresses remembered; the oldest are forgotten first."""
 
 
 @dataclass(slots=True)
-class Candidate:
+class MeterCandidate:
     """A meter address with what was heard of it."""
 
     address: str
@@ -35,19 +37,19 @@ class Discovery:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._found: OrderedDict[str, Candidate] = OrderedDict()
+        self._candidates: OrderedDict[str, MeterCandidate] = OrderedDict()
         self.elsewhere: frozenset[str] = frozenset()
         """Addresses that accounts of other shards use."""
 
-    def announce(self, item: Discovered) -> None:
+    def add(self, item: Discovered) -> None:
         """Remember a meter that announced itself."""
         candidate = self._candidate(item.address)
         candidate.name, candidate.model, candidate.firmware = item.name, item.model, item.firmware
         candidate.has_register = item.has_register
 
-    def withdraw(self, address: str) -> None:
+    def remove(self, address: str) -> None:
         """Forget a meter that was withdrawn."""
-        self._found.pop(address, None)
+        self._candidates.pop(address, None)
 
     def observe(self, report: Report, at: int) -> None:
         """Remember the newest values of a meter that nobody assigned."""
@@ -58,28 +60,35 @@ class Discovery:
             if value is not None:
                 setattr(candidate, name, value)
 
-    def _candidate(self, address: str) -> Candidate:
+    def _candidate(self, address: str) -> MeterCandidate:
         """Return what is known of an address."""
-        candidate = self._found.get(address)
+        candidate = self._candidates.get(address)
         if candidate is None:
-            candidate = self._found[address] = Candidate(address, address.partition(":")[2])
-            if len(self._found) > LARGEST:
-                self._found.popitem(last=False)
+            candidate = self._candidates[address] = MeterCandidate(address, address.partition(":")[2])
+            if len(self._candidates) > MAX_KEY:
+                self._candidates.popitem(last=False)
         return candidate
 
-    def get(self, address: str) -> Candidate | None:
+    def get(self, address: str) -> MeterCandidate | None:
         """Return what is known of an address, or None."""
-        return self._found.get(address)
+        return self._candidates.get(address)
 
-    def views(self, installation: Installation) -> tuple[MeterView, ...]:
-        """Return the candidates that no account uses."""
-        taken = installation.by_energy.keys() | installation.by_relay.keys()
+    def unassigned(self, actor: Actor, installation: Installation) -> tuple[MeterView, ...]:
+        """Return the discovered meters that no account uses.
+
+        The bridge of the first shard shows them to staff.
+        """
+        if actor.role not in STAFF or installation.shard.n != 0:
+            return ()
+        taken = installation.by_energy_address.keys() | installation.by_relay_address.keys()
         return tuple(
-            _view(each) for each in self._found.values() if each.address not in taken and each.has_register
+            _view(each)
+            for each in self._candidates.values()
+            if each.address not in taken | self.elsewhere and each.has_register
         )
 
 
-def _view(candidate: Candidate) -> MeterView:
+def _view(candidate: MeterCandidate) -> MeterView:
     """Return a candidate as it goes over the wire."""
     return MeterView(
         id=candidate.address,

@@ -9,23 +9,23 @@ full way.
 
 from meter_bridge.core.calendar import SLOT_MS, next_slot
 from meter_bridge.core.clock import reading_instant
-from meter_bridge.core.energy import possible_wh
+from meter_bridge.core.energy import max_energy_wh
 from meter_bridge.core.rating.rating import (
     BlockUsageKey,
     LineKey,
     LineKind,
     OpenSegment,
     block_at,
-    free_left,
-    taxed_price,
+    free_units_left,
+    marginal_price_of,
     taxes_per_wh,
 )
 from meter_bridge.core.register.register import GRACE_MS
-from meter_bridge.core.supply.alerts import ordinary, unremarkable as within
+from meter_bridge.core.supply.alerts import is_normal as within, normal_range
 from meter_bridge.core.tariff.tariff import TariffInterval
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.state.model import UNLIMITED, FastPath, Meter, Supply
-from meter_bridge.engine.supply.protections import watched
+from meter_bridge.engine.supply.protections import is_watched
 
 
 def try_report(meter: Meter, report: Report, at: int) -> bool:
@@ -36,7 +36,7 @@ def try_report(meter: Meter, report: Report, at: int) -> bool:
     lane, voltage, power = meter.fast_path, report.voltage_mv, report.power_mw
     if (
         lane is None
-        or not lane.plain
+        or not lane.reports_only_energy
         or report.register_wh is None
         or report.stale
         or report.relay is not None
@@ -45,7 +45,7 @@ def try_report(meter: Meter, report: Report, at: int) -> bool:
         or report.online is False
         or meter.online is not True
         or (voltage is not None and not lane.lowest_mv <= voltage <= lane.highest_mv)
-        or (power is not None and power > lane.most_mw)
+        or (power is not None and power > lane.highest_mw)
         or meter.relay.requested is not None
     ):
         return False
@@ -54,26 +54,28 @@ def try_report(meter: Meter, report: Report, at: int) -> bool:
     if not try_reading(meter, report.register_wh, report.reset_marker, when):
         return False
     meter.last_seen = at
-    meter.keep_values(report)
+    meter.update_values(report)
     return True
 
 
 def try_reading(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool:
     """Take a reading on the lane and say whether that was possible; if not, nothing was changed."""
     lane = meter.fast_path
-    if lane is None or at >= lane.until or at < lane.at:
+    if lane is None or at >= lane.valid_until or at < lane.at:
         return False
     if witness is not None and witness != lane.reset_marker:
         return False
     rise = register_wh - lane.wh
     if rise:
-        if rise < 0 or not (register_wh < lane.top_wh if lane.alone else _within_margin(lane, rise)):
+        if rise < 0 or not (register_wh < lane.limit_wh if lane.sole_meter else _within_margin(lane, rise)):
             return False
-        if rise > lane.sure_wh and rise > possible_wh(meter.plan.rating_w, at - lane.at + GRACE_MS):
+        if rise > lane.always_possible_wh and rise > max_energy_wh(
+            meter.plan.rating_w, at - lane.at + GRACE_MS
+        ):
             return False
-        lane.wh, lane.rose_at = register_wh, at
+        lane.wh, lane.energy_at = register_wh, at
     lane.at, lane.unflushed = at, True
-    if not lane.alone:
+    if not lane.sole_meter:
         lane.flush()
     return True
 
@@ -87,26 +89,32 @@ def try_next_slot(meter: Meter, register_wh: int, witness: str | None, when: int
     lane = meter.fast_path
     if (
         lane is None
-        or not lane.alone
+        or not lane.sole_meter
         or lane.supply.deferred_posting is not None
         or meter.tampered_at is not None
     ):
         return False
-    end = lane.until
-    if end != next_slot(lane.segment.start) or not end < when <= at < min(end + SLOT_MS, lane.ends):
+    end = lane.valid_until
+    if end != next_slot(lane.segment.start) or not end < when <= at < min(
+        end + SLOT_MS, lane.price_valid_until
+    ):
         return False
     rise, elapsed = register_wh - lane.wh, when - lane.at
     if witness is not None and witness != lane.reset_marker:
         return False
-    if rise <= 0 or register_wh >= lane.top_wh or rise > possible_wh(meter.plan.rating_w, elapsed + GRACE_MS):
+    if (
+        rise <= 0
+        or register_wh >= lane.limit_wh
+        or rise > max_energy_wh(meter.plan.rating_w, elapsed + GRACE_MS)
+    ):
         return False
     lane.flush()
     before = rise * (end - lane.at) // elapsed
     lane.advance(before, end)
     lane.segment = OpenSegment(end, end, lane.segment.key, 0)
-    lane.supply.rating.open[meter.id].append(lane.segment)
+    lane.supply.rating.open_segments[meter.id].append(lane.segment)
     lane.advance(rise - before, when)
-    lane.until = min(next_slot(when), lane.ends)
+    lane.valid_until = min(next_slot(when), lane.price_valid_until)
     lane.drop_template()
     return True
 
@@ -120,7 +128,7 @@ def activate(meter: Meter, at: int) -> None:
     """Put a meter on its lane, if its newest open segment may still grow at this instant."""
     meter.leave_fast_path()
     supply, rating, register = meter.supply, meter.supply.rating, meter.register
-    parts = rating.open.get(meter.id)
+    parts = rating.open_segments.get(meter.id)
     if register is None or not parts or next_slot(parts[-1].start) <= at:
         return
     if register.doubt is not None or register.ahead_ms:
@@ -129,12 +137,12 @@ def activate(meter: Meter, at: int) -> None:
     key = _plain_key(supply, stretch)
     if parts[-1].key != key:
         return
-    limits, calm = meter.plan.limits, not _watched(meter)
+    limits, calm = meter.plan.limits, not _needs_watching(meter)
     own_relay = meter.plan.relay_address in (None, meter.plan.energy_address)
-    lowest, highest, most = ordinary(limits)
+    lowest, highest, most = normal_range(limits)
     meter.fast_path = FastPath(
-        until=min(next_slot(at), stretch.end),
-        ends=stretch.end,
+        valid_until=min(next_slot(at), stretch.end),
+        price_valid_until=stretch.end,
         supply=supply,
         register=register,
         segment=parts[-1],
@@ -142,39 +150,48 @@ def activate(meter: Meter, at: int) -> None:
         usage_key=BlockUsageKey(stretch.block_period, stretch.schedule),
         block_usage=rating.block_usage,
         taxes=tuple((tax.line, tax.per_wh) for tax in taxes_per_wh(rating, stretch.version, key)),
-        cost_per_wh=taxed_price(stretch.version, key.block, key.band),
-        sure_wh=possible_wh(meter.plan.rating_w, GRACE_MS),
+        cost_per_wh=marginal_price_of(stretch.version, key.block, key.band),
+        always_possible_wh=max_energy_wh(meter.plan.rating_w, GRACE_MS),
         limits=limits,
         lowest_mv=lowest,
         highest_mv=UNLIMITED if highest is None else highest,
-        most_mw=UNLIMITED if most is None else most,
-        calm=calm,
-        plain=calm and own_relay,
+        highest_mw=UNLIMITED if most is None else most,
+        nothing_watched=calm,
+        reports_only_energy=calm and own_relay,
         reset_marker=register.witness,
         wh=register.watermark_wh,
         at=register.at,
-        rose_at=register.at,
+        energy_at=register.at,
         flushed_wh=register.watermark_wh,
     )
     meter.fast_path.set_limit()
 
 
-def _watched(meter: Meter) -> bool:
+def _needs_watching(meter: Meter) -> bool:
     """Say whether an alarm or a guard waits for the meter's next values, however ordinary."""
-    return meter.voltage_alarm is not None or meter.overloaded or watched(meter.supply.account)
+    return meter.voltage_alarm is not None or meter.overloaded or is_watched(meter.supply.account)
 
 
-def unremarkable(meter: Meter, report: Report) -> bool:
+def needs_no_check(meter: Meter, report: Report) -> bool:
     """Say quickly whether neither alarms nor guards have to see a report."""
     lane = meter.fast_path
-    calm, limits = (not _watched(meter), meter.plan.limits) if lane is None else (lane.calm, lane.limits)
+    calm, limits = (
+        (not _needs_watching(meter), meter.plan.limits)
+        if lane is None
+        else (lane.nothing_watched, lane.limits)
+    )
     return calm and within(limits, report.voltage_mv, report.power_mw)
 
 
 def _plain_key(supply: Supply, stretch: TariffInterval) -> LineKey | None:
     """Return the line on which the next unit goes, or None where more than that line would change."""
     version, rating = stretch.version, supply.rating
-    if stretch.derived or rating.lots or free_left(rating, stretch) or stretch.period in rating.history:
+    if (
+        stretch.has_period_to_date
+        or rating.lots
+        or free_units_left(rating, stretch)
+        or stretch.period in rating.energy_history
+    ):
         return None
     block = block_at(rating, stretch)
     return LineKey(LineKind.CONSUMPTION, stretch.period, version.id, block, stretch.band)

@@ -9,7 +9,7 @@ from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.supply.local_cutoff import CutOffs
 
-KINDS_COUNTED: Final = 200
+MAX_KINDS: Final = 200
 """Kinds of unreadable payloads told apart; drivers use fewer, this bounds what a bug could do."""
 
 
@@ -31,7 +31,7 @@ class ReportHandler:
         try:
             at = session.clock.now()
             if session.installation.ahead_ms:
-                session.installation.ahead_ms = session.clock.ahead()
+                session.installation.ahead_ms = session.clock.ahead_ms()
             for item in items:
                 if type(item) is Report:
                     session.counts.reports += 1
@@ -53,14 +53,14 @@ class ReportHandler:
             if session.can_change:
                 self._cut_offs.handle(item, at)
         elif isinstance(item, Discovered):
-            self._discovery.announce(item)
+            self._discovery.add(item)
         elif isinstance(item, Removed):
-            self._discovery.withdraw(item.address)
+            self._discovery.remove(item.address)
         elif isinstance(item, Rejected):
-            self._count(item.kind)
+            self._count_rejected(item.kind)
 
-    def _count(self, kind: str) -> None:
+    def _count_rejected(self, kind: str) -> None:
         """Count an unreadable payload."""
         rejected = self._session.counts.rejected
-        if kind in rejected or len(rejected) < KINDS_COUNTED:
+        if kind in rejected or len(rejected) < MAX_KINDS:
             rejected[kind] = rejected.get(kind, 0) + 1

@@ -15,7 +15,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind
 from meter_bridge.storage import changeset as ops, tables
 
-AHEAD_MS: Final = 60_000
+MAX_AHEAD_MS: Final = 60_000
 """How far the clock of whoever tells may be ahead of the bridge's."""
 
 
@@ -35,7 +35,7 @@ def parse_reading(session: Session, field: str, register: str, at: str | None, n
     wh, step_wh = parse_register_text(field, register)
     read_at = parse_instant(at, now)
     when = now if at is None else min(session.clock.to_event_time(read_at), now)
-    return ReportedReading(wh, step_wh, when, session.clock.ahead_at(when))
+    return ReportedReading(wh, step_wh, when, session.clock.ahead_ms_at(when))
 
 
 def parse_register_text(field: str, text: str) -> tuple[int, int]:
@@ -72,7 +72,7 @@ def parse_instant(text: str | None, now: int) -> int:
             remedy="write it like 2026-03-03T10:30:00+02:00 or 2026-03-03T08:30:00Z",
         )
     at = (told - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    if not 0 <= at <= now + AHEAD_MS:
+    if not 0 <= at <= now + MAX_AHEAD_MS:
         raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"{text[:40]} is in the future, or before 1970: by the bridge's clock it is {iso(now)}",
@@ -83,7 +83,7 @@ def parse_instant(text: str | None, now: int) -> int:
     return min(at, now)
 
 
-def check_clock(session: Session) -> None:
+def require_sure_clock(session: Session) -> None:
     """Refuse to date anything by a clock that is not believed."""
     if not session.clock.sure:
         raise RequestRefused(
@@ -93,7 +93,7 @@ def check_clock(session: Session) -> None:
         )
 
 
-def too_early(meter: Meter, register: Register, what: str) -> RequestRefused:
+def dated_too_early(meter: Meter, register: Register, what: str) -> RequestRefused:
     """Return the refusal of something dated before the present counter began."""
     return RequestRefused(
         ErrorCode.CONFLICT,

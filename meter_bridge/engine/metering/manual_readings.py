@@ -2,15 +2,15 @@
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.register.register import Advance, Register, RegisterReading, first
+from meter_bridge.core.register.register import Register, RegisterReading, RegisterStep, first_reading
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.metering.manual_reading import (
     ReportedReading,
-    check_clock,
+    dated_too_early,
     parse_reading,
     record_reading_event,
+    require_sure_clock,
     save_reading,
-    too_early,
 )
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.metering.view import meter_view
@@ -25,18 +25,18 @@ from meter_bridge.protocol.messages import (
 )
 
 
-async def take_reading(
+async def submit_reading(
     session: Session, readings: MeterReports, actor: Actor, meter: Meter, *, register: str, at: str | None
 ) -> ReadingResult:
     """Take a reading of a meter the way that every reading goes."""
     unit = session.begin(actor)
-    check_clock(session)
+    require_sure_clock(session)
     told = parse_reading(session, "register", register, at, unit.at)
     before = meter.register
     if before is not None and told.at < before.since:
-        raise too_early(meter, before, "reading")
+        raise dated_too_early(meter, before, "reading")
     with session.atomic():
-        step = _judge(readings, meter, unit, told)
+        step = _apply(readings, meter, unit, told)
         outcome = _outcome(before, step)
         if actor.role is Role.DEVICE:
             readings.handle(Report(meter.plan.energy_address), unit.at, clock_sure=True)
@@ -49,7 +49,7 @@ async def take_reading(
     return answer
 
 
-def _judge(readings: MeterReports, meter: Meter, unit: Transaction, told: ReportedReading) -> Advance:
+def _apply(readings: MeterReports, meter: Meter, unit: Transaction, told: ReportedReading) -> RegisterStep:
     """Let a reading move the register, or begin it."""
     modulus = meter.plan.register_modulus_wh
     reading = RegisterReading(
@@ -61,9 +61,9 @@ def _judge(readings: MeterReports, meter: Meter, unit: Transaction, told: Report
         ahead_ms=told.ahead_ms,
     )
     if meter.register is None:
-        meter.register = first(reading)
-        return Advance(meter.register)
-    return readings.judge(meter, unit, meter.register, reading)
+        meter.register = first_reading(reading)
+        return RegisterStep(meter.register)
+    return readings.apply_reading(meter, unit, meter.register, reading)
 
 
 def _record(
@@ -75,11 +75,11 @@ def _record(
     save_reading(session, meter, unit, told, EventKind.REGISTER_READ)
 
 
-def _outcome(before: Register | None, step: Advance) -> ReadingOutcome:
+def _outcome(before: Register | None, step: RegisterStep) -> ReadingOutcome:
     """Return what became of a reading."""
     if before is None:
         return "first"
     if step.delta_wh:
         return "charged"
-    doubted = step.state.doubt is not None and step.state.doubt is not before.doubt
+    doubted = step.register.doubt is not None and step.register.doubt is not before.doubt
     return "doubted" if doubted else "unchanged"

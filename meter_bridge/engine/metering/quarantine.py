@@ -3,7 +3,7 @@
 from typing import Final
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.register.register import Advance, Decision, decide
+from meter_bridge.core.register.register import Decision, RegisterStep, decide
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.state.events import record_event
@@ -21,9 +21,9 @@ async def decide_quarantine(
 ) -> MeterView:
     """Apply a person's decision on a quarantined register, with who took it and why."""
     unit = session.begin(actor)
-    step = _decided(meter, decision)
+    step = _step_of_decision(meter, decision)
     with session.atomic():
-        readings.charge(meter, unit, step)
+        readings.charge_step(meter, unit, step)
         readings.end_quarantine(meter, unit, decision, actor.name, reason)
         record_event(
             session.installation,
@@ -43,7 +43,7 @@ async def decide_quarantine(
     return meter_view(meter)
 
 
-def _decided(meter: Meter, decision: str) -> Advance:
+def _step_of_decision(meter: Meter, decision: str) -> RegisterStep:
     """Return what a decision does to a meter's register.
 
     Raises ``RequestRefused`` where there is none to take.

@@ -6,7 +6,7 @@ from typing import Final
 from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.clock import reading_instant
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.rating.closing import close_segments, has_closed
+from meter_bridge.core.rating.closing import close_segments, has_closed_segments
 from meter_bridge.core.rating.rating import Charges, allocate
 from meter_bridge.core.register import register as rules
 from meter_bridge.core.register.register import Cause, Register, RegisterReading
@@ -27,13 +27,13 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.decision import EvaluationContext
 from meter_bridge.engine.supply.evaluation import evaluate_account
-from meter_bridge.engine.supply.relays import Relays, says_open
+from meter_bridge.engine.supply.relays import Relays, reports_open
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.storage import changeset as ops
 
-SETTLING_MS: Final = 30_000
+RELAY_SETTLING_MS: Final = 30_000
 """After a relay moved, for so long a reading may still tell of before."""
-REVERSE_ENERGY: Final = "reverse energy"
+REVERSE_ENERGY_DETAIL: Final = "reverse energy"
 """Detail of the tamper alert of energy that flows back."""
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -57,42 +57,42 @@ class MeterReports:
 
     def handle(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
-        meter = self.installation.by_energy.get(report.address)
+        meter = self.installation.by_energy_address.get(report.address)
         if meter is not None:
             if clock_sure and fast_path.try_report(meter, report, at):
                 self._dirty.add(meter.supply)
                 return True
-            self._take_values(meter, report, at, clock_sure=clock_sure)
+            self._handle_values(meter, report, at, clock_sure=clock_sure)
             if report.relay is None and meter.relay.requested is None:
                 return True
-        switched = self.installation.by_relay.get(report.address)
+        switched = self.installation.by_relay_address.get(report.address)
         if switched:
             position = None if report.relay is None else Position(report.relay.value)
             for each in switched:
-                self._take_relay(each, position, report, at)
+                self._handle_relay(each, position, report, at)
         return meter is not None or bool(switched)
 
-    def _take_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
+    def _handle_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
         """Take a report of the meter that counts the energy."""
         self._dirty.add(meter.supply)
-        meter.keep_values(report)
+        meter.update_values(report)
         if meter.online is not True or report.online is False:
-            self._take_presence(meter, report, at)
+            self._handle_presence(meter, report, at)
         if report.boot_id is not None and report.boot_id != meter.boot_id:
-            self._take_boot(meter, report.boot_id, at)
+            self._handle_boot(meter, report.boot_id, at)
         if not report.stale:
             meter.last_seen = at
             if report.register_wh is not None and clock_sure:
-                self._take_register(meter, report, report.register_wh, at)
+                self._handle_register(meter, report, report.register_wh, at)
             if report.returned_wh is not None:
-                self._take_returned(meter, report.returned_wh, at)
-        if not fast_path.unremarkable(meter, report):
-            self._watch_limits(meter, report, at)
-            self._protect(meter, report, at, clock_sure=clock_sure)
+                self._handle_reverse_energy(meter, report.returned_wh, at)
+        if not fast_path.needs_no_check(meter, report):
+            self._update_limit_alarms(meter, report, at)
+            self._update_protections(meter, report, at, clock_sure=clock_sure)
         if meter.plan.relay_address not in (None, report.address):
-            self._take_relay(meter, None, report, at)
+            self._handle_relay(meter, None, report, at)
 
-    def _take_presence(self, meter: Meter, report: Report, at: int) -> None:
+    def _handle_presence(self, meter: Meter, report: Report, at: int) -> None:
         """Keep whether the meter is there; any fresh reading proves that it is."""
         online = report.online if report.online is not None else not report.stale
         if online != meter.online:
@@ -101,7 +101,7 @@ class MeterReports:
                 self.relays.resend(meter, unit)
             self.set_online(meter, unit, online=online)
 
-    def _take_boot(self, meter: Meter, boot: str, at: int) -> None:
+    def _handle_boot(self, meter: Meter, boot: str, at: int) -> None:
         """Keep the identity of the device's boot; another one than before means that it restarted."""
         before, meter.boot_id = meter.boot_id, boot
         meter.leave_fast_path()
@@ -115,14 +115,17 @@ class MeterReports:
         meter.online = online
         account = meter.supply.account
         key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
-        message = f"{account.name}: meter {meter.id} is not heard of; its energy is charged when it is back"
+        message = (
+            f"{account.name}: meter {meter.id} is offline;"
+            " its consumption will be charged when it reports again"
+        )
         set_alert(self.installation, account, unit, key, None if online else message)
         if unit.changeset:
             unit.save_supply(meter.supply)
         self._dirty.add(meter.supply)
         self._submit(unit)
 
-    def _take_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
+    def _handle_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
         """Charge what the register shows; the fast lane first."""
         measured = report.measured_at_ms
         when = at
@@ -140,28 +143,28 @@ class MeterReports:
             report.reset_marker,
             meter.plan.register_modulus_wh or report.register_modulus_wh,
             meter.boot_id,
-            self._clock.ahead_at(when),
+            self._clock.ahead_ms_at(when),
         )
         if meter.register is None:
-            self._begin(meter, rules.first(reading))
+            self._store_first_reading(meter, rules.first_reading(reading))
             return
-        if _stands_still(meter, meter.register, reading, at):
+        if _changes_nothing(meter, meter.register, reading, at):
             meter.leave_fast_path()
             meter.register.at = max(when, meter.register.at)
             meter.register.ahead_ms = reading.ahead_ms
             return
         self._advance(meter, meter.register, reading, at)
 
-    def clock_set(self, before_ms: int | None) -> None:
+    def adjust_to_clock(self, before_ms: int | None) -> None:
         """Note on every register how far event time was ahead of the wall clock as it is set now."""
-        after_ms = self._clock.ahead()
+        after_ms = self._clock.ahead_ms()
         if after_ms == before_ms:
             return
         for meter in self.installation.meters.values():
             if meter.register is not None:
-                meter.register = rules.clock_set(meter.register, before_ms, after_ms)
+                meter.register = rules.adjust_to_clock(meter.register, before_ms, after_ms)
 
-    def _take_returned(self, meter: Meter, returned_wh: int, at: int) -> None:
+    def _handle_reverse_energy(self, meter: Meter, returned_wh: int, at: int) -> None:
         """Keep what flowed back, with its alert where nothing is expected to."""
         before = meter.reverse_energy
         if before is not None and before.wh == returned_wh and before.flowed_at is None:
@@ -177,14 +180,14 @@ class MeterReports:
             f"{account.name}: energy flows back through {meter.id}, {format_kwh(returned_wh)} in all;"
             " look for a meter connected the wrong way round, or say 'returns energy: yes' in the site file"
         )
-        key = AlertKey(AlertKind.TAMPER, account.id, meter.id, REVERSE_ENERGY)
+        key = AlertKey(AlertKind.TAMPER, account.id, meter.id, REVERSE_ENERGY_DETAIL)
         unit = Transaction(at)
         set_alert(self.installation, account, unit, key, message if alarming else None)
         if unit.changeset:
             unit.save_supply(meter.supply)
             self._submit(unit)
 
-    def _begin(self, meter: Meter, register: Register) -> None:
+    def _store_first_reading(self, meter: Meter, register: Register) -> None:
         """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""
         meter.register = register
         unit = Transaction(register.at)
@@ -194,27 +197,27 @@ class MeterReports:
     def _advance(self, meter: Meter, register: Register, reading: RegisterReading, at: int) -> None:
         """Take a reading the full way: judge, allocate, post what closed, decide."""
         unit = Transaction(max(at, register.at))
-        self.judge(meter, unit, register, reading)
+        self.apply_reading(meter, unit, register, reading)
         self.evaluate(meter, unit)
 
-    def judge(
+    def apply_reading(
         self, meter: Meter, unit: Transaction, register: Register, reading: RegisterReading
-    ) -> rules.Advance:
+    ) -> rules.RegisterStep:
         """Judge a reading and charge what it is believed; deciding what follows is left to the caller."""
         step = rules.advance(register, reading, meter.plan.rating_w)
-        self.charge(meter, unit, step)
-        self._tell_of_counter(meter, unit, register, step)
-        self._watch_quarantine(meter, unit)
-        if step.delta_wh > reading.step_wh and says_open(meter, step.from_at):
-            self.relays.energy_while_open(meter, unit)
+        self.charge_step(meter, unit, step)
+        self._record_counter_event(meter, unit, register, step)
+        self._update_quarantine(meter, unit)
+        if step.delta_wh > reading.resolution_wh and reports_open(meter, step.from_at):
+            self.relays.raise_tamper(meter, unit)
         self.relays.clear_tamper(meter, unit)
         return step
 
-    def _tell_of_counter(
-        self, meter: Meter, unit: Transaction, before: Register, step: rules.Advance
+    def _record_counter_event(
+        self, meter: Meter, unit: Transaction, before: Register, step: rules.RegisterStep
     ) -> None:
         """Tell that the counter began anew, by itself or at its end."""
-        after = step.state
+        after = step.register
         if after.epoch == before.epoch and after.turned_wh == before.turned_wh:
             return
         reset = after.epoch != before.epoch
@@ -229,12 +232,12 @@ class MeterReports:
         )
         unit.save_supply(meter.supply)
 
-    def charge(self, meter: Meter, unit: Transaction, step: rules.Advance) -> None:
+    def charge_step(self, meter: Meter, unit: Transaction, step: rules.RegisterStep) -> None:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
         meter.leave_fast_path()
         post_deferred(self.installation, supply.account, unit)
-        if register is not None and _goes_on_elsewhere(register, step.state):
+        if register is not None and _is_moved(register, step.register):
             self._post(supply, unit, close_segments(supply.rating, supply.timeline))
         if step.delta_wh:
             allocate(
@@ -242,15 +245,15 @@ class MeterReports:
                 supply.timeline,
                 meter.id,
                 step.from_at,
-                step.state.at,
+                step.register.at,
                 step.delta_wh,
-                moved_in=supply.account.tenancy.begun,
-                timed=not (step.state.ahead_ms or (register is not None and register.ahead_ms)),
+                moved_in=supply.account.tenancy.replaced_at,
+                timed=not (step.register.ahead_ms or (register is not None and register.ahead_ms)),
             )
-        if register is not None and step.state.epoch != register.epoch:
+        if register is not None and step.register.epoch != register.epoch:
             meter.earlier_wh += register.charged_wh
-        meter.register = step.state
-        if not has_closed(supply.rating, unit.at):
+        meter.register = step.register
+        if not has_closed_segments(supply.rating, unit.at):
             return
         if may_defer(supply, unit.at):
             self._postings.defer(supply, unit.at)
@@ -271,7 +274,7 @@ class MeterReports:
         self._dirty.add(meter.supply)
         self._submit(unit)
 
-    def _watch_quarantine(self, meter: Meter, unit: Transaction) -> None:
+    def _update_quarantine(self, meter: Meter, unit: Transaction) -> None:
         """Open the quarantine of a register that contradicts itself; close it when it explains itself."""
         register = meter.register
         if register is None or register.quarantined == (meter.quarantine_id is not None):
@@ -320,10 +323,10 @@ class MeterReports:
         key = AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id)
         set_alert(self.installation, account, unit, key, message)
 
-    def _watch_limits(self, meter: Meter, report: Report, at: int) -> None:
+    def _update_limit_alarms(self, meter: Meter, report: Report, at: int) -> None:
         """Keep the alarms of voltage and load."""
         limits = meter.plan.limits
-        moving = at - meter.proven_at < SETTLING_MS
+        moving = at - meter.proven_at < RELAY_SETTLING_MS
         dark = moving or Position.OPEN in (meter.relay.reported, meter.relay.requested)
         alarm = alert_rules.voltage_alarm(limits, report.voltage_mv, meter.voltage_alarm, relay_open=dark)
         overloaded = alert_rules.overloaded(limits, report.power_mw, present=meter.overloaded)
@@ -343,7 +346,7 @@ class MeterReports:
             set_alert(self.installation, account, unit, AlertKey(kind, account.id, meter.id), message)
         self._submit(unit)
 
-    def _protect(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
+    def _update_protections(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
         """Let the guards see a report that is not old; decide at once where one trips or is reset."""
         account = meter.supply.account
         seen = (
@@ -351,8 +354,8 @@ class MeterReports:
             if report.stale or report.buffered
             else protections.update(meter, report, at)
         )
-        if seen.began:
-            self.relays.ask(meter)
+        if seen.alarm_began:
+            self.relays.query(meter)
             account.invalidate_fast_paths()
         if not seen.changed:
             return
@@ -362,17 +365,17 @@ class MeterReports:
         account.invalidate_fast_paths()
         self._submit(unit)
 
-    def _take_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
+    def _handle_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
         """Take what a report says of a meter's relay, or of the load that proves it."""
         load = report.power_mw if report.address == meter.plan.energy_address else None
-        if _proves_nothing(meter.relay, position, load):
+        if _is_repetition(meter.relay, position, load):
             return
         unit = Transaction(at)
-        self.relays.observe(meter, Observation(at, position, load, report.stale), unit)
+        self.relays.apply_observation(meter, Observation(at, position, load, report.stale), unit)
         self._submit(unit)
 
 
-def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -> bool:
+def _is_repetition(relay: Relay, position: Position | None, load: int | None) -> bool:
     """Say quickly whether a report only repeats what is known of a relay."""
     if position is not None and position is not relay.reported:
         return False
@@ -383,27 +386,27 @@ def _proves_nothing(relay: Relay, position: Position | None, load: int | None) -
     return relay.requested is Position.CLOSED or load is None or abs(load) <= NO_LOAD_MW
 
 
-def _goes_on_elsewhere(before: Register, after: Register) -> bool:
+def _is_moved(before: Register, after: Register) -> bool:
     """Say whether the register goes on from another place, so that what was used until here ends here."""
     return (before.epoch, before.skipped_wh) != (after.epoch, after.skipped_wh)
 
 
-def _stands_still(meter: Meter, register: Register, reading: RegisterReading, at: int) -> bool:
+def _changes_nothing(meter: Meter, register: Register, reading: RegisterReading, at: int) -> bool:
     """Say whether a reading changes nothing and closes nothing."""
     return (
         reading.wh == register.watermark_wh
         and register.doubt is None
         and reading.reset_marker in (None, register.witness)
         and reading.boot_id == register.boot
-        and _all_closed(meter)
+        and _nothing_open(meter)
         and at < meter.supply.account.wake_at
     )
 
 
-def _all_closed(meter: Meter) -> bool:
+def _nothing_open(meter: Meter) -> bool:
     """Say whether all that was used is posted, or waits for its turn to be."""
     supply = meter.supply
-    parts = supply.rating.open.get(meter.id)
+    parts = supply.rating.open_segments.get(meter.id)
     return not parts or (
         supply.deferred_posting is not None and next_slot(parts[-1].start) <= supply.deferred_posting.at
     )

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.metering.manual_readings import take_reading
+from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.manual_readings import submit_reading
 from meter_bridge.engine.metering.quarantine import decide_quarantine
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.state.session import Session
-from meter_bridge.engine.stream.snapshots import Snapshots
 from meter_bridge.protocol.answers import ReadingResult
 from meter_bridge.protocol.messages import MeterView
 
@@ -18,10 +18,10 @@ class MeterService:
     """Lists a session's meters, and takes manual readings and decisions on quarantined registers."""
 
     def __init__(
-        self, session: Session, readings: MeterReports, visibility: Visibility, snapshots: Snapshots
+        self, session: Session, readings: MeterReports, visibility: Visibility, discovery: Discovery
     ) -> None:
         """Keep the session, who takes readings, and who knows of meters that were only discovered."""
-        self._snapshots = snapshots
+        self._discovery = discovery
         self._session = session
         self._readings = readings
         self._visibility = visibility
@@ -30,7 +30,7 @@ class MeterService:
         """Return the meters of the actor's accounts and, for staff, unassigned ones."""
         accounts = self._visibility.visible(actor)
         assigned = [meter_view(meter) for account in accounts for meter in account.meters]
-        return [*assigned, *self._snapshots.unassigned(actor)]
+        return [*assigned, *self._discovery.unassigned(actor, self._session.installation)]
 
     async def decide_quarantine(
         self, actor: Actor, meter_id: str, decision: str, *, reason: str
@@ -44,4 +44,4 @@ class MeterService:
     ) -> ReadingResult:
         """Take a register in kWh that a person read, or that the device itself submits."""
         meter = self._visibility.meter(actor, meter_id)
-        return await take_reading(self._session, self._readings, actor, meter, register=register, at=at)
+        return await submit_reading(self._session, self._readings, actor, meter, register=register, at=at)

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import select
 
 from meter_bridge.actor import Actor
-from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
@@ -22,7 +22,7 @@ from meter_bridge.errors import RequestRefused, check_text
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.storage import changeset as ops, tables
 
-KEY_LENGTH: Final = 255
+MAX_KEY_LENGTH: Final = 255
 
 
 class Operation[T](ABC):
@@ -61,7 +61,7 @@ class Operation[T](ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class _Request[T]:
+class _KeyedRequest[T]:
     """An operation as somebody asked for it."""
 
     actor: Actor
@@ -74,7 +74,7 @@ class _Request[T]:
     """For which a tenant asked; None for whoever acts for the account itself."""
 
     @property
-    def place(self) -> tuple[str, str, str]:
+    def key_scope(self) -> tuple[str, str, str]:
         """Return where its key is unique."""
         return self.account_id, self.operation.name, self.key
 
@@ -92,29 +92,31 @@ class Operations:
         self, actor: Actor, account_id: str, operation: Operation[T], key: str
     ) -> tuple[T, bool]:
         """Carry an operation out, or return what its key was first answered with, and say which."""
-        check_text("Idempotency-Key", key, KEY_LENGTH)
+        check_text("Idempotency-Key", key, MAX_KEY_LENGTH)
         content = hashlib.sha256(json.dumps(operation.fingerprint()).encode()).hexdigest()
-        asked = _Request(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
-        while (under_way := self._under_way.get(asked.place)) is not None:
+        asked = _KeyedRequest(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
+        while (under_way := self._under_way.get(asked.key_scope)) is not None:
             known, result, _ = await asyncio.shield(under_way)
-            return _same(known, content, key, result), True
+            return _check_same_request(known, content, key, result), True
         task = asyncio.create_task(self._run(asked))
-        self._under_way[asked.place] = task
-        task.add_done_callback(partial(self._ended, asked.place))
+        self._under_way[asked.key_scope] = task
+        task.add_done_callback(partial(self._forget_finished, asked.key_scope))
         known, result, replayed = await asyncio.shield(task)
-        return _same(known, content, key, result), replayed
+        return _check_same_request(known, content, key, result), replayed
 
-    def _ended(self, place: tuple[str, str, str], task: asyncio.Task[tuple[str, Any, bool]]) -> None:
+    def _forget_finished(
+        self, place: tuple[str, str, str], task: asyncio.Task[tuple[str, Any, bool]]
+    ) -> None:
         """Forget an operation that is over; why it failed need not be told where nobody waits any more."""
         self._under_way.pop(place, None)
         if not task.cancelled():
             task.exception()
 
-    async def _run[T](self, asked: _Request[T]) -> tuple[str, T, bool]:
+    async def _run[T](self, asked: _KeyedRequest[T]) -> tuple[str, T, bool]:
         """Look the key up, else carry out; returns the content that the key was first used with."""
         operation, account_id = asked.operation, asked.account_id
         async with self._exclusive_lock if operation.exclusive else nullcontext():
-            before = await asyncio.to_thread(self._find, asked)
+            before = await asyncio.to_thread(self._find_result, asked)
             if before is not None:
                 known, result, at = before
                 self._check_tenancy(asked, at)
@@ -124,7 +126,7 @@ class Operations:
                 await asyncio.to_thread(operation.prefetch, self._session, account_id)
             return asked.fingerprint, await self._execute(asked), False
 
-    async def _running(self) -> None:
+    async def _wait_until_accepting(self) -> None:
         """Wait while a site file is applied."""
         while not self._session.accepting.is_set():
             await self._session.accepting.wait()
@@ -132,28 +134,28 @@ class Operations:
     async def _close_first[T](self, operation: Operation[T], account_id: str) -> bool:
         """Post what was used and what the clock made due where an operation lacks it; say whether it did."""
         session = self._session
-        await self._running()
+        await self._wait_until_accepting()
         account = operation.account(session, account_id)
         if account is None or session.storage_error or not operation.needs_closing_first(session, account):
             return False
         unit = Transaction(session.clock.now())
         with session.atomic():
-            settle_all(session.installation, account, unit)
+            post_accruals(session.installation, account, unit)
             evaluate(session, account, unit)
         await session.commit(unit)
         return True
 
-    async def _execute[T](self, asked: _Request[T]) -> T:
+    async def _execute[T](self, asked: _KeyedRequest[T]) -> T:
         """Carry an operation out with its key, in one transaction."""
         session, operation, account_id = self._session, asked.operation, asked.account_id
-        await self._running()
+        await self._wait_until_accepting()
         account = operation.account(session, account_id)
         if account is None and account_id in session.installation.closed:
-            raise closed(account_id)
+            raise account_closed(account_id)
         if account is None or session.storage_error:
             raise storage_unavailable()
         if asked.tenancy != self._tenancy(asked.actor, account_id):
-            raise _moved_out(account)
+            raise _customer_moved_out(account)
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
         operation.check(session, account)
         unit = Transaction(session.clock.now(), actor=asked.actor.name)
@@ -181,13 +183,13 @@ class Operations:
             return None
         return account.tenancy.n
 
-    def _check_tenancy[T](self, asked: _Request[T], at: int) -> None:
+    def _check_tenancy[T](self, asked: _KeyedRequest[T], at: int) -> None:
         """Refuse to answer a tenant with what an earlier customer of the account was answered."""
         account = self._session.installation.accounts.get(asked.account_id)
         if asked.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
-            raise _key_used("this key was used before, with another customer", asked.key)
+            raise _key_reused("this key was used before, with another customer", asked.key)
 
-    def _find[T](self, asked: _Request[T]) -> tuple[str, T, int] | None:
+    def _find_result[T](self, asked: _KeyedRequest[T]) -> tuple[str, T, int] | None:
         """Return content, answer and instant of a key that was used before."""
         table, operation = tables.operation, asked.operation
         query = select(table.c.content_hash, table.c.result, table.c.at).where(
@@ -200,7 +202,7 @@ class Operations:
         return None if row is None else (row[0], msgspec.json.decode(row[1], type=operation.answer), row[2])
 
 
-def closed(account_id: str) -> RequestRefused:
+def account_closed(account_id: str) -> RequestRefused:
     """Return the refusal to change the books of a unit that is no longer served."""
     return RequestRefused(
         ErrorCode.CONFLICT,
@@ -211,7 +213,7 @@ def closed(account_id: str) -> RequestRefused:
     )
 
 
-def _moved_out(account: Account) -> RequestRefused:
+def _customer_moved_out(account: Account) -> RequestRefused:
     """Return the refusal of what a tenant asked who moved out while it waited for its turn."""
     return RequestRefused(
         ErrorCode.CONFLICT,
@@ -222,14 +224,14 @@ def _moved_out(account: Account) -> RequestRefused:
     )
 
 
-def _same[T](known: str, content: str, key: str, result: T) -> T:
+def _check_same_request[T](known: str, content: str, key: str, result: T) -> T:
     """Return the result if the content is the one first booked; raises ``RequestRefused`` otherwise."""
     if known != content:
-        raise _key_used("this key was used before with other content", key)
+        raise _key_reused("this key was used before with other content", key)
     return result
 
 
-def _key_used(message: str, key: str) -> RequestRefused:
+def _key_reused(message: str, key: str) -> RequestRefused:
     """Return the refusal of a key that stands for something else."""
     return RequestRefused(
         ErrorCode.IDEMPOTENCY_CONFLICT,

@@ -17,12 +17,12 @@ from meter_bridge.config.plan import (
     with_policy,
 )
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.ledger.journal import EntryKind, opening
+from meter_bridge.core.ledger.journal import EntryKind, opening_postings
 from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.fixed_charges import settle_all
-from meter_bridge.engine.ledger.journal import book
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
+from meter_bridge.engine.ledger.journal import append_entry
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.events import record_event
@@ -35,7 +35,7 @@ from meter_bridge.storage import changeset as ops
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _ApplyContext:
     """What every part of an apply needs."""
 
     session: Session
@@ -49,7 +49,7 @@ class _Step:
         return self.session.installation
 
 
-def site_unit(
+def apply_transaction(
     session: Session,
     readings: MeterReports,
     before: InstallationPlan | None,
@@ -61,9 +61,9 @@ def site_unit(
     """Return the unit that makes the installation what the plan says; it was compared before.
 
     ``placed`` names the shard of each site where there are several: the accounts of others follow by
-    themselves (``followed_unit``).
+    themselves (``follow_transaction``).
     """
-    step = _Step(session, readings, Transaction(session.clock.now(), actor=actor), before)
+    step = _ApplyContext(session, readings, Transaction(session.clock.now(), actor=actor), before)
     session.installation.name = plan.name
     for site in plan.sites:
         _apply_site(step, site)
@@ -73,11 +73,11 @@ def site_unit(
     _apply_accounts(step, plan, placed)
     _withdraw_versions(step, before, plan)
     _store_applied(session, step.unit, document, plan)
-    step.unit.changeset.absorb(session.heartbeat())
+    step.unit.changeset.absorb(session.heartbeat_changeset())
     return step.unit
 
 
-def followed_unit(
+def follow_transaction(
     session: Session,
     readings: MeterReports,
     before: InstallationPlan | None,
@@ -86,15 +86,15 @@ def followed_unit(
     placed: Mapping[str, int],
 ) -> Transaction:
     """Return the unit that makes a shard's own accounts what a plan says that another worker applied."""
-    step = _Step(session, readings, Transaction(session.clock.now()), before)
+    step = _ApplyContext(session, readings, Transaction(session.clock.now()), before)
     session.installation.name = plan.name
     _apply_accounts(step, plan, placed)
     session.installation.sequences.applied = session.installation.sequences.applied_here = seq
-    step.unit.changeset.absorb(session.heartbeat())
+    step.unit.changeset.absorb(session.heartbeat_changeset())
     return step.unit
 
 
-def _apply_accounts(step: _Step, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
+def _apply_accounts(step: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
     """Add, change and close the accounts of the own sites."""
     for site in plan.sites:
         if placed is None or placed[site.id] == step.session.shard.n:
@@ -131,18 +131,18 @@ def change_meter(
 ) -> None:
     """Give a meter another plan between two site files; the next one is compared with it."""
     if plan.relay_address != meter.plan.relay_address:
-        readings.relays.abandon(meter, unit)
-    session.installation.forget(meter)
+        readings.relays.drop_command(meter, unit)
+    session.installation.unindex(meter)
     known, meter.plan = meter.plan, plan
     session.installation.index(meter)
     unit.changeset.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
     document, before = applied
     fields = ["address"] if plan.energy_address != known.energy_address else []
     fields += ["relay"] if plan.relay_address != known.relay_address else []
-    edits = _edits(unit, Subject.METER, plan.id, fields)
+    edits = _edit_rows(unit, Subject.METER, plan.id, fields)
     _store_applied(session, unit, document, with_edits(with_meter(before, plan), edits))
-    unit.changeset.absorb(session.heartbeat())
-    unit.after_commit(session.on_assigned)
+    unit.changeset.absorb(session.heartbeat_changeset())
+    unit.after_commit(session.on_meters_changed)
 
 
 def change_policy(
@@ -160,9 +160,9 @@ def change_policy(
     account.policy = policy
     unit.changeset.add(ops.UPSERT_ACCOUNT, _account_row(account))
     document, before = applied
-    edits = _edits(unit, Subject.UNIT, account.id, fields)
+    edits = _edit_rows(unit, Subject.UNIT, account.id, fields)
     _store_applied(session, unit, document, with_edits(with_policy(before, account.id, policy), edits))
-    unit.changeset.absorb(session.heartbeat())
+    unit.changeset.absorb(session.heartbeat_changeset())
 
 
 def _account_row(account: Account) -> dict[str, object]:
@@ -178,12 +178,12 @@ def _account_row(account: Account) -> dict[str, object]:
     }
 
 
-def _edits(unit: Transaction, subject: Subject, object_id: str, fields: Iterable[str]) -> list[Edit]:
+def _edit_rows(unit: Transaction, subject: Subject, object_id: str, fields: Iterable[str]) -> list[Edit]:
     """Return who changed what of an object, and when."""
     return [Edit(subject.value, object_id, name, unit.actor, iso(unit.at)) for name in fields]
 
 
-def _apply_site(step: _Step, plan: SitePlan) -> None:
+def _apply_site(step: _ApplyContext, plan: SitePlan) -> None:
     """Add a site with its tariffs."""
     work = step.unit.changeset
     work.add(
@@ -205,7 +205,7 @@ def _apply_site(step: _Step, plan: SitePlan) -> None:
             )
 
 
-def _withdraw_versions(step: _Step, before: InstallationPlan | None, plan: InstallationPlan) -> None:
+def _withdraw_versions(step: _ApplyContext, before: InstallationPlan | None, plan: InstallationPlan) -> None:
     """Withdraw the tariff versions that the plan no longer names; none of them has begun."""
     kept = _version_ids(plan)
     for version_id in sorted(_version_ids(before) - kept if before else set()):
@@ -219,7 +219,7 @@ def _version_ids(plan: InstallationPlan) -> set[str]:
     return {version.id for site in plan.sites for tariff in site.tariffs for version in tariff.versions}
 
 
-def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
+def _apply_account(step: _ApplyContext, site: SitePlan, plan: AccountPlan) -> None:
     """Add or change an account; a new one opens with its opening credit."""
     known = step.installation.accounts.get(plan.id)
     opened_at = known.opened_at if known else step.unit.at
@@ -229,7 +229,7 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
             "id": plan.id,
             "site_id": site.id,
             "name": plan.name,
-            "customer": _customer(step, plan),
+            "customer": _customer_of(step, plan),
             "policy": codec.encode_policy(plan.policy),
             "opened_at": opened_at,
             "closed_at": None,
@@ -240,14 +240,14 @@ def _apply_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
     else:
         _rename_customer(step, known, plan)
         if _rating_changes(known, plan):
-            settle_all(step.installation, known, step.unit)
+            post_accruals(step.installation, known, step.unit)
     kind = EventKind.ACCOUNT_ADDED if known is None else EventKind.ACCOUNT_CHANGED
     record_event(step.installation, step.unit, kind, account_id=plan.id, data={"name": plan.name})
     for supply in plan.supplies:
         _apply_supply(step, plan, known, supply)
 
 
-def _customer(step: _Step, plan: AccountPlan) -> str | None:
+def _customer_of(step: _ApplyContext, plan: AccountPlan) -> str | None:
     """Return who pays: a customer who moved in or out stays, unless the site file's own name changed."""
     known = step.installation.accounts.get(plan.id)
     sites = step.before.sites if step.before else ()
@@ -272,7 +272,7 @@ def _rating_changes(known: Account, plan: AccountPlan) -> bool:
     return before != after
 
 
-def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
+def _open_account(step: _ApplyContext, site: SitePlan, plan: AccountPlan) -> None:
     """Open a new account with its opening credit; one that was closed before goes on as it was."""
     if plan.id in step.installation.closed:
         return
@@ -293,28 +293,28 @@ def _open_account(step: _Step, site: SitePlan, plan: AccountPlan) -> None:
         _book_opening_credit(step, account, plan)
 
 
-def _rename_customer(step: _Step, known: Account, plan: AccountPlan) -> None:
+def _rename_customer(step: _ApplyContext, known: Account, plan: AccountPlan) -> None:
     """Take over another spelling of the customer's name; a move is an operation of its own."""
-    customer = _customer(step, plan)
+    customer = _customer_of(step, plan)
     if customer != known.customer:
         known.customer = customer
         step.unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(known))
 
 
-def _book_opening_credit(step: _Step, account: Account, plan: AccountPlan) -> None:
+def _book_opening_credit(step: _ApplyContext, account: Account, plan: AccountPlan) -> None:
     """Book what the customer has at the beginning."""
-    book(
+    append_entry(
         step.installation,
         account,
         step.unit,
         EntryKind.OPENING,
-        opening(account.site.currency, plan.opening_credit),
+        opening_postings(account.site.currency, plan.opening_credit),
         description="Opening credit",
         detail={"amount": plan.opening_credit, "split": {"balance": plan.opening_credit}},
     )
 
 
-def _apply_supply(step: _Step, account: AccountPlan, known: Account | None, plan: SupplyPlan) -> None:
+def _apply_supply(step: _ApplyContext, account: AccountPlan, known: Account | None, plan: SupplyPlan) -> None:
     """Add or change a supply, its tariff and its meters."""
     before = next((supply for supply in known.supplies if supply.id == plan.id), None) if known else None
     work = step.unit.changeset
@@ -329,12 +329,12 @@ def _apply_supply(step: _Step, account: AccountPlan, known: Account | None, plan
         assigned_at = step.unit.at if present is None else present.assigned_at
         work.add(ops.UPSERT_METER, _meter_row(plan.id, meter, assigned_at))
         if present is not None:
-            _replace_devices(step, present, meter)
+            _reset_changed_devices(step, present, meter)
     if before is not None:
         _remove_meters(step, before, {meter.id for meter in plan.meters})
 
 
-def _replace_devices(step: _Step, meter: Meter, plan: MeterPlan) -> None:
+def _reset_changed_devices(step: _ApplyContext, meter: Meter, plan: MeterPlan) -> None:
     """Start anew with what is another device now: counter and relay from their next report.
 
     What the old counter showed stays charged.
@@ -345,10 +345,10 @@ def _replace_devices(step: _Step, meter: Meter, plan: MeterPlan) -> None:
         meter.register = meter.reverse_energy = None
         step.unit.save_supply(meter.supply)
     if plan.relay_address != meter.plan.relay_address:
-        step.readings.relays.abandon(meter, step.unit)
+        step.readings.relays.drop_command(meter, step.unit)
 
 
-def _end_quarantine(step: _Step, meter: Meter) -> None:
+def _end_quarantine(step: _ApplyContext, meter: Meter) -> None:
     """End the quarantine of a counter that is no longer there."""
     if meter.quarantine_id is not None:
         reason = "the meter was taken out or replaced"
@@ -369,35 +369,35 @@ def _meter_row(supply_id: str, plan: MeterPlan, assigned_at: int) -> dict[str, o
     }
 
 
-def _remove_meters(step: _Step, supply: Supply, kept: set[str]) -> None:
+def _remove_meters(step: _ApplyContext, supply: Supply, kept: set[str]) -> None:
     """Take meters out of a supply; what they counted stays charged."""
     for meter in [meter for meter in supply.meters if meter.id not in kept]:
-        _remove_meter(step, supply, meter)
+        _remove_one_meter(step, supply, meter)
 
 
-def _remove_meter(step: _Step, supply: Supply, meter: Meter) -> None:
+def _remove_one_meter(step: _ApplyContext, supply: Supply, meter: Meter) -> None:
     """Take one meter out, keeping its energy in the supply's total; its alerts and commands end."""
     _end_quarantine(step, meter)
-    step.readings.relays.abandon(meter, step.unit)
+    step.readings.relays.drop_command(meter, step.unit)
     account = supply.account
     for key in [key for key in account.alerts if key.meter_id == meter.id]:
         set_alert(step.installation, account, step.unit, key, None)
     supply.earlier_wh += meter.energy_wh or 0
     supply.meters.remove(meter)
-    step.installation.forget(meter)
+    step.installation.unindex(meter)
     step.unit.changeset.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": step.unit.at})
     step.unit.save_supply(supply)
 
 
-def _close_accounts(step: _Step, kept: set[str]) -> None:
+def _close_accounts(step: _ApplyContext, kept: set[str]) -> None:
     """Close the accounts that the plan no longer names; their balance stays on record."""
     for account in [account for account in step.installation.accounts.values() if account.id not in kept]:
-        settle_all(step.installation, account, step.unit)
+        post_accruals(step.installation, account, step.unit)
         for supply in account.supplies:
             _remove_meters(step, supply, set())
             supply.rating = Rating()
             step.unit.save_supply(supply)
-        _end_alerts(step, account)
+        _close_alerts(step, account)
         step.unit.changeset.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
         record_event(
             step.installation,
@@ -408,7 +408,7 @@ def _close_accounts(step: _Step, kept: set[str]) -> None:
         )
 
 
-def _end_alerts(step: _Step, account: Account) -> None:
+def _close_alerts(step: _ApplyContext, account: Account) -> None:
     """Close what is open of an account that nobody looks after any more."""
     for key in list(account.alerts):
         set_alert(step.installation, account, step.unit, key, None)

@@ -14,7 +14,7 @@ from meter_bridge.protocol.messages import (
 )
 
 
-def new_plan(installation: Installation, meter: Meter, order: ReplacementOrder) -> MeterPlan:
+def plan_with_new_device(installation: Installation, meter: Meter, order: ReplacementOrder) -> MeterPlan:
     """Return the plan of a meter whose device is replaced.
 
     Raises ``RequestRefused`` for addresses not to be had.
@@ -74,15 +74,15 @@ def _check_device(meter: Meter, plan: MeterPlan) -> None:
 
 def _check_claims(installation: Installation, meter: Meter, plan: MeterPlan) -> None:
     """Refuse a register that another meter charges, and a relay that switches another account."""
-    reader = installation.by_energy.get(plan.energy_address, meter)
+    reader = installation.by_energy_address.get(plan.energy_address, meter)
     if reader is not meter:
-        raise _taken("address", plan.energy_address, reader)
-    for other in installation.by_relay.get(plan.relay_address or "", []):
+        raise _address_taken("address", plan.energy_address, reader)
+    for other in installation.by_relay_address.get(plan.relay_address or "", []):
         if other.supply.account is not meter.supply.account:
-            raise _taken("relay", plan.relay_address, other)
+            raise _address_taken("relay", plan.relay_address, other)
 
 
-def _taken(field: str, address: str | None, owner: Meter) -> RequestRefused:
+def _address_taken(field: str, address: str | None, owner: Meter) -> RequestRefused:
     """Return the refusal of an address that serves somebody else."""
     return RequestRefused(
         ErrorCode.CONFLICT,

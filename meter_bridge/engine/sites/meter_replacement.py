@@ -5,24 +5,24 @@ from typing import ClassVar, override
 
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.register.register import Advance, RegisterReading
-from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replaced
-from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.core.register.register import RegisterReading, RegisterStep
+from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replace_meter
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.metering.manual_reading import (
     ReportedReading,
-    check_clock,
+    dated_too_early,
     parse_reading,
     parse_register_text,
     record_reading_event,
+    require_sure_clock,
     save_reading,
-    too_early,
 )
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.sites.applied import present_plan
 from meter_bridge.engine.sites.apply import change_meter
-from meter_bridge.engine.sites.device_change import ReplacementOrder, new_plan
+from meter_bridge.engine.sites.device_change import ReplacementOrder, plan_with_new_device
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
@@ -32,11 +32,11 @@ from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class _CheckedReplacement:
     """A replacement that can be carried out."""
 
     closing: ReportedReading
-    done: Replacement
+    replacement: Replacement
     plan: MeterPlan
 
 
@@ -49,7 +49,7 @@ class ReplaceMeter(Operation[MeterView]):
     order: ReplacementOrder
     applied: tuple[str, InstallationPlan] | None = field(default=None, init=False)
     """The site file that holds now."""
-    checked: _Checked | None = field(default=None, init=False)
+    checked: _CheckedReplacement | None = field(default=None, init=False)
 
     name: ClassVar[str] = "meter_replacement"
     answer: ClassVar[type] = MeterView
@@ -68,13 +68,13 @@ class ReplaceMeter(Operation[MeterView]):
     @override
     def check(self, session: Session, account: Account) -> None:
         """Refuse what is no register, no instant, no address, or implausible."""
-        check_clock(session)
+        require_sure_clock(session)
         closing = parse_reading(session, "closing", self.order.closing, self.order.at, session.clock.now())
         opening_wh, _ = parse_register_text("opening", self.order.opening)
         meter = self._meter(account)
-        plan = new_plan(session.installation, meter, self.order)
-        done = _replaced(meter, closing, opening_wh, confirmed=self.order.confirmed)
-        self.checked = _Checked(closing, done, plan)
+        plan = plan_with_new_device(session.installation, meter, self.order)
+        done = _replacement_of(meter, closing, opening_wh, confirmed=self.order.confirmed)
+        self.checked = _CheckedReplacement(closing, done, plan)
 
     def _meter(self, account: Account) -> Meter:
         """Return the meter, which a site file may have taken away meanwhile."""
@@ -88,12 +88,12 @@ class ReplaceMeter(Operation[MeterView]):
         """Close the old counter, open the new one, and decide what follows."""
         assert self.checked is not None
         assert self.applied is not None
-        meter, closing, done = self._meter(account), self.checked.closing, self.checked.done
+        meter, closing, done = self._meter(account), self.checked.closing, self.checked.replacement
         self._change_counters(session, meter, unit, done)
         if self.checked.plan != meter.plan:
             change_meter(session, self.readings, unit, meter, self.checked.plan, self.applied)
         record_reading_event(
-            session, meter, unit, EventKind.METER_REPLACED, self._what_happened(meter, unit, closing, done)
+            session, meter, unit, EventKind.METER_REPLACED, self._event_data(meter, unit, closing, done)
         )
         save_reading(
             session,
@@ -101,7 +101,7 @@ class ReplaceMeter(Operation[MeterView]):
             unit,
             closing,
             EventKind.METER_REPLACED,
-            opening_wh=done.opened.start_wh,
+            opening_wh=done.new_register.start_wh,
             address=meter.plan.energy_address,
             confirmed=self.order.confirmed,
             reason=self.order.reason,
@@ -111,25 +111,25 @@ class ReplaceMeter(Operation[MeterView]):
 
     def _change_counters(self, session: Session, meter: Meter, unit: Transaction, done: Replacement) -> None:
         """Charge the old counter to its end, post that, and begin the new one."""
-        self.readings.charge(meter, unit, done.closed)
-        settle_all(session.installation, meter.supply.account, unit)
-        self.readings.charge(meter, unit, Advance(done.opened))
+        self.readings.charge_step(meter, unit, done.closing_step)
+        post_accruals(session.installation, meter.supply.account, unit)
+        self.readings.charge_step(meter, unit, RegisterStep(done.new_register))
         if meter.quarantine_id is not None:
             self.readings.end_quarantine(meter, unit, "replaced", unit.actor, self.order.reason)
         meter.reverse_energy = None
         self.readings.relays.resend(meter, unit)
         unit.save_supply(meter.supply)
 
-    def _what_happened(
+    def _event_data(
         self, meter: Meter, unit: Transaction, closing: ReportedReading, done: Replacement
     ) -> dict[str, object]:
         """Return what is told of a replacement."""
         return {
             "at": iso(closing.at),
             "closing_wh": closing.wh,
-            "opening_wh": done.opened.start_wh,
-            "charged_wh": done.closed.delta_wh,
-            "epoch": done.opened.epoch,
+            "opening_wh": done.new_register.start_wh,
+            "charged_wh": done.closing_step.delta_wh,
+            "epoch": done.new_register.epoch,
             "address": meter.plan.energy_address,
             "confirmed": self.order.confirmed,
             "by": unit.actor,
@@ -137,7 +137,7 @@ class ReplaceMeter(Operation[MeterView]):
         }
 
 
-def _replaced(meter: Meter, told: ReportedReading, opening_wh: int, *, confirmed: bool) -> Replacement:
+def _replacement_of(meter: Meter, told: ReportedReading, opening_wh: int, *, confirmed: bool) -> Replacement:
     """Return what a replacement does; raises ``RequestRefused`` where it cannot be."""
     before = meter.register
     if before is None:
@@ -147,7 +147,7 @@ def _replaced(meter: Meter, told: ReportedReading, opening_wh: int, *, confirmed
             remedy="let the new meter be read; it begins at its first reading",
         )
     if told.at < before.since:
-        raise too_early(meter, before, "replacement")
+        raise dated_too_early(meter, before, "replacement")
     closing = RegisterReading(
         told.wh,
         told.at,
@@ -156,7 +156,7 @@ def _replaced(meter: Meter, told: ReportedReading, opening_wh: int, *, confirmed
         ahead_ms=told.ahead_ms,
     )
     try:
-        return replaced(before, closing, opening_wh, meter.plan.rating_w, confirmed=confirmed)
+        return replace_meter(before, closing, opening_wh, meter.plan.rating_w, confirmed=confirmed)
     except ImplausibleError as error:
         raise RequestRefused(
             ErrorCode.CONFLICT,

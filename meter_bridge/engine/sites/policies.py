@@ -25,7 +25,7 @@ from meter_bridge.protocol.messages import (
     EventKind,
 )
 
-MILLIWATTS: Final = 1000
+MILLIWATTS_PER_WATT: Final = 1000
 
 
 async def change_account_policy(
@@ -40,15 +40,15 @@ async def change_account_policy(
     if applied is None:
         raise storage_unavailable()
     policy = _changed(account, change)
-    fields = _differing(account, policy)
+    fields = _changed_keys(account, policy)
     if fields:
         with session.atomic():
-            _take(session, unit, account, policy, fields, applied)
+            _apply_change(session, unit, account, policy, fields, applied)
         await session.commit(unit)
     return view.account_view(account, session.clock.now())
 
 
-def _take(
+def _apply_change(
     session: Session,
     unit: Transaction,
     account: Account,
@@ -58,7 +58,7 @@ def _take(
 ) -> None:
     """Carry a change out as part of a unit, with its event, and decide what follows."""
     change_policy(session, unit, account, policy, fields, applied)
-    _drop_warnings(session, unit, account)
+    _close_dropped_warnings(session, unit, account)
     shown = show_policy(policy, account.site.currency)
     record_event(
         session.installation,
@@ -84,7 +84,7 @@ def _changed(account: Account, change: PolicyChange) -> Policy:
                 value=str(change.load_limit_w),
                 remedy="write 'when exhausted: load limit 500 W' in the site file and apply it first",
             )
-        limit = replace(policy.load_limit, limit_mw=change.load_limit_w * MILLIWATTS)
+        limit = replace(policy.load_limit, limit_mw=change.load_limit_w * MILLIWATTS_PER_WATT)
         policy = replace(policy, load_limit=limit)
     return policy
 
@@ -105,14 +105,14 @@ def _thresholds(account: Account, written: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted(found, reverse=True))
 
 
-def _differing(account: Account, policy: Policy) -> list[str]:
+def _changed_keys(account: Account, policy: Policy) -> list[str]:
     """Return the keys of the site file in which a policy differs from the account's."""
     before = show_policy(account.policy, account.site.currency)
     after = show_policy(policy, account.site.currency)
     return [name for name, value in after.items() if value != before[name]]
 
 
-def _drop_warnings(session: Session, unit: Transaction, account: Account) -> None:
+def _close_dropped_warnings(session: Session, unit: Transaction, account: Account) -> None:
     """Close the warnings of thresholds that are no more; those that stay count on."""
     kept = {str(threshold) for threshold in account.policy.low_credit}
     open_now = [key for key in account.alerts if key.kind is AlertKind.LOW_CREDIT]

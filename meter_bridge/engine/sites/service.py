@@ -14,23 +14,23 @@ from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.sites.applied import begun_versions, newest_applied, plan_of, present_plan
-from meter_bridge.engine.sites.apply import followed_unit, removed_accounts, site_unit
+from meter_bridge.engine.sites.apply import apply_transaction, follow_transaction, removed_accounts
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
 from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.state.wall_time import keep_wall_time
-from meter_bridge.engine.supply.local_cutoff import unprotected
+from meter_bridge.engine.state.wall_time import update_wall_time
+from meter_bridge.engine.supply.local_cutoff import meters_to_withdraw
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import ApplyResult
 from meter_bridge.protocol.messages import AccountView, ErrorCode, MeterView, ProblemDetail
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import placed
 
-FOLLOW_S: Final = 1.0
+FOLLOW_INTERVAL_S: Final = 1.0
 """Pause between two looks for what another worker changed."""
-FOLLOWED_LOOKS: Final = 20
+MAX_FOLLOW_CHECKS: Final = 20
 
 
 class SiteFileService:
@@ -66,7 +66,7 @@ class SiteFileService:
         undo: frozenset[str] = frozenset(),
     ) -> ApplyResult:
         """Apply a validated site file, all of it or nothing, to the end even if nobody waits."""
-        applying = asyncio.create_task(self._apply_alone(actor, plan, document, dry_run=dry_run, undo=undo))
+        applying = asyncio.create_task(self._apply_locked(actor, plan, document, dry_run=dry_run, undo=undo))
         self._tasks.add(applying)
         applying.add_done_callback(self._tasks.discard)
         return await asyncio.shield(applying)
@@ -88,7 +88,7 @@ class SiteFileService:
             account = self._visibility.account(actor, account_id)
             return await change_account_policy(self._session, actor, account, change, applied)
 
-    async def _apply_alone(
+    async def _apply_locked(
         self,
         actor: Actor,
         plan: InstallationPlan,
@@ -112,7 +112,7 @@ class SiteFileService:
     ) -> ApplyResult:
         """Say what a plan changes, and apply it unless that is refused or only asked for."""
         await self._follow()
-        before = await asyncio.to_thread(self._applied)
+        before = await asyncio.to_thread(self._applied_plan)
         plan = keep_holidays(before, plan)
         difference = compare(before, plan, self._session.clock.now(), undo=undo)
         if difference.refusals:
@@ -122,35 +122,37 @@ class SiteFileService:
         await asyncio.to_thread(self._check_begun_versions, plan)
         self._session.accepting.clear()
         try:
-            placed = await asyncio.to_thread(self._placed, plan)
+            placed = await asyncio.to_thread(self._shards_of, plan)
             await self._commit_plan(
                 plan,
-                lambda: site_unit(self._session, self._readings, before, plan, document, actor.name, placed),
+                lambda: apply_transaction(
+                    self._session, self._readings, before, plan, document, actor.name, placed
+                ),
             )
         finally:
             self._session.accepting.set()
-        pending = [*self._not_protected(), *await self._not_followed()]
+        pending = [*self._unprotected_units(), *await self._lagging_shards()]
         return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(pending))
 
-    def _placed(self, plan: InstallationPlan) -> dict[str, int] | None:
+    def _shards_of(self, plan: InstallationPlan) -> dict[str, int] | None:
         """Return the shard of each site of a plan, where there are several."""
         if self._session.shard.whole:
             return None
         with self._session.reader.connect() as connection:
             return placed(connection, {site.id: len(site.accounts) for site in plan.sites})
 
-    async def _not_followed(self) -> Sequence[str]:
+    async def _lagging_shards(self) -> Sequence[str]:
         """Give the other shards' workers a moment, and name what they have not taken up."""
         applied = self._session.installation.sequences.applied
         behind: list[int] = []
-        for _ in range(FOLLOWED_LOOKS):
-            behind = await asyncio.to_thread(self._behind, applied)
+        for _ in range(MAX_FOLLOW_CHECKS):
+            behind = await asyncio.to_thread(self._shards_behind, applied)
             if not behind:
                 break
-            await asyncio.sleep(FOLLOW_S / 2)
+            await asyncio.sleep(FOLLOW_INTERVAL_S / 2)
         return [f"shard {n}: its worker takes the site file up as soon as it runs" for n in behind]
 
-    def _behind(self, applied: int) -> list[int]:
+    def _shards_behind(self, applied: int) -> list[int]:
         """Return the shards whose accounts are of an older site file."""
         if self._session.shard.whole:
             return []
@@ -179,19 +181,19 @@ class SiteFileService:
         if self._session.shard.whole:
             return
         here = self._session.installation.sequences.applied_here
-        newest, before, plan = await asyncio.to_thread(self._newer, here)
+        newest, before, plan = await asyncio.to_thread(self._newest_plan, here)
         if newest == here or plan is None:
             return
-        places = await asyncio.to_thread(self._placed, plan) or {}
+        places = await asyncio.to_thread(self._shards_of, plan) or {}
         self._session.accepting.clear()
         try:
             await self._commit_plan(
-                plan, lambda: followed_unit(self._session, self._readings, before, plan, newest, places)
+                plan, lambda: follow_transaction(self._session, self._readings, before, plan, newest, places)
             )
         finally:
             self._session.accepting.set()
 
-    def _newer(self, here: int) -> tuple[int, InstallationPlan | None, InstallationPlan | None]:
+    def _newest_plan(self, here: int) -> tuple[int, InstallationPlan | None, InstallationPlan | None]:
         """Return the number of the newest site file, the plan that holds here, and the newest."""
         with self._session.reader.connect() as connection:
             newest = newest_applied(connection)
@@ -200,10 +202,10 @@ class SiteFileService:
             self._learn_addresses(connection)
             return newest, plan_of(connection, here), plan_of(connection, newest)
 
-    def _not_protected(self) -> Iterator[str]:
+    def _unprotected_units(self) -> Iterator[str]:
         """Yield the units that credit is never to cut, and whose devices may still do so."""
         for account in self._session.installation.accounts.values():
-            meters = unprotected(account)
+            meters = meters_to_withdraw(account)
             if meters:
                 yield (
                     f"{account.id} is not protected yet: {', '.join(meters)} may still open the relay without"
@@ -226,10 +228,10 @@ class SiteFileService:
 
     async def _commit_plan(self, plan: InstallationPlan, make: Callable[[], Transaction]) -> None:
         """Commit a plan, then read the state anew."""
-        await self._session.drained()
+        await self._session.drain()
         if self._session.storage_error is None:
             self._session.flush(everything=True)
-            await self._session.drained()
+            await self._session.drain()
         if self._session.storage_error is not None:
             raise storage_unavailable()
         accounts = self._session.installation.accounts
@@ -241,19 +243,19 @@ class SiteFileService:
                 unit = make()
         except BaseException:
             self._session.reload()
-            keep_wall_time(self._session)
+            update_wall_time(self._session)
             raise
         await self._session.commit(unit)
-        await self._session.drained()
+        await self._session.drain()
         self._session.reload()
-        keep_wall_time(self._session)
+        update_wall_time(self._session)
         for account_id, site_id in gone:
             self._session.feed.remove(account_id, site_id)
         for account_id in self._session.installation.accounts:
             self._session.feed.mark_changed(account_id)
-        self._session.on_assigned()
+        self._session.on_meters_changed()
 
-    def _applied(self) -> InstallationPlan | None:
+    def _applied_plan(self) -> InstallationPlan | None:
         """Return the plan that is in force."""
         found = self._applied_document()
         return None if found is None else found[1]

@@ -35,7 +35,7 @@ def encode_account(account: Account) -> str:
         debts=list(account.debts.values()),
         earlier_costs=account.earlier_costs,
         holds=account.holds,
-        ran_out=account.ran_out,
+        ran_out=account.has_run_out,
         switchings=account.switchings,
         guards=tuple(account.protection_timers.items()),
     )
@@ -48,5 +48,5 @@ def restore_account(account: Account, document: str) -> None:
     account.emergency_selected = stored.emergency_selected
     account.earlier_costs = stored.earlier_costs
     account.debts = {debt.id: replace(debt, owed=0) for debt in stored.debts}
-    account.holds, account.ran_out, account.switchings = stored.holds, stored.ran_out, stored.switchings
+    account.holds, account.has_run_out, account.switchings = stored.holds, stored.ran_out, stored.switchings
     account.protection_timers = dict(stored.guards)

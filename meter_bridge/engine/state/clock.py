@@ -56,14 +56,14 @@ class EngineClock:
         """Anchor event time at the start."""
         self._clocks = clocks
         self._monotonic = clocks.monotonic
-        self._take(
+        self._set_state(
             rules.start(clocks.wall(), clocks.monotonic(), last_instant, synchronised=clocks.synchronised())
         )
 
-    def _take(self, state: rules.GuardedClock) -> None:
+    def _set_state(self, state: rules.GuardedClock) -> None:
         """Go on with another anchor; what every message asks for is kept at hand."""
         self._state = state
-        self._ahead, self._even_at = state.anchored(0), state.even_at
+        self._ahead, self._even_at = state.anchored_time(0), state.caught_up_at
         self.sure = state.sure
         """Whether time-based charges and cuts may happen."""
 
@@ -72,19 +72,19 @@ class EngineClock:
         monotonic = self._monotonic()
         return self._ahead + monotonic if monotonic >= self._even_at else self._state.now(monotonic)
 
-    def ahead(self) -> int:
+    def ahead_ms(self) -> int:
         """Return by how many milliseconds event time is ahead of the wall clock, which it waits for."""
-        return self._state.ahead(self._monotonic())
+        return self._state.ahead_ms(self._monotonic())
 
-    def ahead_at(self, instant: int) -> int:
+    def ahead_ms_at(self, instant: int) -> int:
         """Return by how many milliseconds it was ahead at an instant of event time."""
-        return self._state.ahead_at(instant)
+        return self._state.ahead_ms_at(instant)
 
     def to_event_time(self, wall: int) -> int:
         """Return the event time of an instant that a device or a person told by a right clock."""
         return self._state.to_event_time(wall)
 
-    def believed(self) -> int:
+    def believed_wall(self) -> int:
         """Return what the wall clock is taken to say, in milliseconds; unlike event time it may go back."""
         return self._ahead + self._monotonic()
 
@@ -92,14 +92,14 @@ class EngineClock:
         """Return what the wall clock says, in milliseconds, whether or not it is believed."""
         return self._clocks.wall()
 
-    def steady(self) -> int:
+    def steady_ms(self) -> int:
         """Return milliseconds for pauses, which have to be as long also while event time passes slowly."""
         return self._monotonic()
 
     def check(self) -> bool:
         """Compare with the wall clock; True if the clock became sure or unsure."""
         before = self.sure
-        self._take(
+        self._set_state(
             rules.check(
                 self._state,
                 self._clocks.wall(),
@@ -111,4 +111,4 @@ class EngineClock:
 
     def confirm(self) -> None:
         """Take the wall clock as right because a person said so."""
-        self._take(rules.confirm(self._state, self._clocks.wall(), self._clocks.monotonic()))
+        self._set_state(rules.confirm(self._state, self._clocks.wall(), self._clocks.monotonic()))

@@ -6,7 +6,7 @@ from typing import Final
 from meter_bridge.core.ledger.journal import Bucket, debt_of
 from meter_bridge.engine.state.model import Account
 
-HELD: Final = (Bucket.BALANCE, Bucket.EMERGENCY, Bucket.ARREARS)
+HOLDING_BUCKETS: Final = (Bucket.BALANCE, Bucket.EMERGENCY, Bucket.ARREARS)
 """Buckets that are held of every account, besides those of its debts."""
 
 

@@ -14,10 +14,10 @@ from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.rating.rating import BlockUsageKey, Line, OpenSegment, Rating
 from meter_bridge.core.register.register import Register
 from meter_bridge.core.register.reverse_energy import ReverseEnergy
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind, Limits
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind, ElectricalLimits
 from meter_bridge.core.supply.decision import Policy, Reason, SupplyState
-from meter_bridge.core.supply.holds import Hold, HoldPosition, in_force
-from meter_bridge.core.supply.local_cutoff import CutOff
+from meter_bridge.core.supply.holds import Hold, HoldPosition, effective_hold
+from meter_bridge.core.supply.local_cutoff import CutOffState
 from meter_bridge.core.supply.protection import Protection, ProtectionTimer
 from meter_bridge.core.supply.relay import Relay
 from meter_bridge.core.tariff.tariff import Timeline
@@ -26,7 +26,7 @@ from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.storage.shards import WHOLE, Shard
 
 UNLIMITED = 1 << 120
-_NEVER_TOLD = Relay()
+_INITIAL_RELAY = Relay()
 """One for all meters: a relay is replaced, never changed."""
 
 
@@ -76,9 +76,9 @@ class FastPath:
     register, segment and lines when somebody asks for one of them.
     """
 
-    until: int
+    valid_until: int
     """First instant at which the clock changes something."""
-    ends: int
+    price_valid_until: int
     """First instant at which it changes a price; before that at most a slot ends."""
     supply: Supply
     register: Register
@@ -92,16 +92,16 @@ class FastPath:
     """Tax lines with the exact value that a Wh adds to each."""
     cost_per_wh: int
     """Exact value of a Wh, taxes included."""
-    sure_wh: int
+    always_possible_wh: int
     """Rise that the meter's rating allows between any two readings."""
-    limits: Limits
+    limits: ElectricalLimits
     lowest_mv: int
     """Voltages and power that no limit has to see."""
     highest_mv: int
-    most_mw: int
-    calm: bool
+    highest_mw: int
+    nothing_watched: bool
     """No alarm and no guard waits for the next values."""
-    plain: bool
+    reports_only_energy: bool
     """The same, and no other device switches the load."""
     reset_marker: str | None
     """What the device says as long as its register was not reset."""
@@ -109,17 +109,17 @@ class FastPath:
     """Register of the newest reading."""
     at: int
     """Instant of the newest reading."""
-    rose_at: int
+    energy_at: int
     """Instant of the newest reading with energy."""
     flushed_wh: int
     """Register up to which everything was handed over."""
-    alone: bool = False
+    sole_meter: bool = False
     """No other meter uses up the room of the account."""
-    top_wh: int = 0
+    limit_wh: int = 0
     """Register from which something may have to be decided, where it is alone."""
     unflushed: bool = False
     """Not everything was handed over."""
-    stored: int = 0
+    times_stored: int = 0
     """How often the supply was stored since the lane began."""
     template: DocumentTemplate | None = None
     """Its document with gaps for what changes on the lane, once that is worth its making."""
@@ -134,7 +134,7 @@ class FastPath:
         self.flushed_wh = self.register.watermark_wh = self.wh
         self.supply.energy_to_next_block -= rise
         self.supply.account.margin -= rise * self.cost_per_wh
-        self.segment.end, self.segment.wh = self.rose_at, self.segment.wh + rise
+        self.segment.end, self.segment.wh = self.energy_at, self.segment.wh + rise
         self.line.quantity += rise
         for line, per_wh in self.taxes:
             line.quantity += per_wh * rise
@@ -143,24 +143,24 @@ class FastPath:
     def advance(self, wh: int, at: int) -> None:
         """Go on to a reading so many Wh later and hand everything over."""
         if wh:
-            self.wh, self.rose_at = self.wh + wh, at
+            self.wh, self.energy_at = self.wh + wh, at
         self.at = at
         self.flush()
 
     def set_limit(self) -> None:
         """Work out from which register on something may be decided, if no other meter uses up the margin."""
         supply, account = self.supply, self.supply.account
-        self.alone = len(account.supplies) == 1 and len(supply.meters) == 1
+        self.sole_meter = len(account.supplies) == 1 and len(supply.meters) == 1
         energy = supply.energy_to_next_block
         if account.margin <= 0:
             energy = 0
         elif self.cost_per_wh > 0:
             energy = min(energy, (account.margin - 1) // self.cost_per_wh + 1)
-        self.top_wh = self.flushed_wh + energy
+        self.limit_wh = self.flushed_wh + energy
 
     def drop_template(self) -> None:
         """Let go of the kept document, as more changed than quantities."""
-        self.stored, self.template = 0, None
+        self.times_stored, self.template = 0, None
 
 
 @dataclass(slots=True)
@@ -209,10 +209,10 @@ class Meter:
     phases: tuple[Phase, ...] = ()
     online: bool | None = None
     last_seen: int | None = None
-    relay: Relay = _NEVER_TOLD
+    relay: Relay = _INITIAL_RELAY
     proven_at: int = 0
     """When the relay's proof last changed."""
-    opened_at: int | None = None
+    relay_opened_at: int | None = None
     """When the relay proved open as it was told to; energy used before that was used lawfully."""
     fast_path: FastPath | None = None
     voltage_alarm: AlertKind | None = None
@@ -237,7 +237,7 @@ class Meter:
         self.leave_fast_path()
         self._register = register
 
-    def keep_values(self, report: Report) -> None:
+    def update_values(self, report: Report) -> None:
         """Keep the newest electrical values; what a report does not speak of stays."""
         if report.power_mw is not None:
             self.power_mw = report.power_mw
@@ -320,15 +320,15 @@ class Tenancy:
     """When the customer moved out; None while living there."""
 
     @property
-    def begun(self) -> int:
+    def replaced_at(self) -> int:
         """Return when the customer followed another; 0 for the first, to whom all belongs that is heard."""
         return self.start if self.n > 1 else 0
 
-    def holds(self, seq: int) -> bool:
+    def includes_entry(self, seq: int) -> bool:
         """Say whether a journal entry belongs to it; none does once it is over."""
         return self.end is None and seq >= self.first_seq
 
-    def hears(self, event_seq: int) -> bool:
+    def includes_event(self, event_seq: int) -> bool:
         """Say whether an event belongs to it; none does once it is over."""
         return self.end is None and event_seq >= self.first_event
 
@@ -360,7 +360,7 @@ class Account:
     cut_at: int | None = None
     """When the supply is cut or limited unless somebody pays, where that waits for an instant."""
     holds: tuple[Hold, ...] = ()
-    ran_out: bool = False
+    has_run_out: bool = False
     """Credit ran out and the supply has been off since."""
     switchings: tuple[int, ...] = ()
     """When credit switched the supply within the last day."""
@@ -375,25 +375,25 @@ class Account:
     margin: int = 0
     """What may still be used before something is to be decided, as an exact value."""
     wake_at: int = UNLIMITED
-    wall_due: int = UNLIMITED
+    wake_at_wall: int = UNLIMITED
     """Next instant of the wall clock at which friendly hours or their warning change something."""
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
     last_top_up: TopUpView | None = None
-    friendly: tuple[int, int] | None = None
+    next_friendly_hours: tuple[int, int] | None = None
     """Friendly hours that are on or come next, as they were last worked out."""
-    friendly_until: int = 0
+    friendly_hours_valid_until: int = 0
     """When they are to be worked out anew."""
 
     @property
     def hold(self) -> HoldPosition | None:
         """Return where people hold the supply."""
-        found = in_force(self.holds)
+        found = effective_hold(self.holds)
         return None if found is None else found.position
 
     @property
     def note(self) -> str | None:
         """Return the reason of the hold in force."""
-        found = in_force(self.holds)
+        found = effective_hold(self.holds)
         return None if found is None else found.reason
 
     @property
@@ -421,23 +421,23 @@ class DeviceCutOff:
 
     slot: CutOffSlot
     relay_address: str
-    cut_off: CutOff = field(default_factory=CutOff)
+    state: CutOffState = field(default_factory=CutOffState)
     stored: bool = False
     """Whether it is on disk that the device may hold what it is to hold."""
-    heard: bool = True
+    answered: bool = True
     """Whether nothing that was sent before a start may have arrived unknown."""
-    since: int = 0
+    unconfirmed_since: int = 0
     """Since when the device owes a confirmation; 0 while it owes none."""
     meter: Meter | None = None
     """The meter whose register it watches, if it is still in use."""
-    stray: bool = False
+    unassigned: bool = False
     """No meter's policy asks for it any more."""
-    opens_wh: int | None = None
+    may_open_from_wh: int | None = None
     """A lower value, at which the device may have opened its relay before it took a higher one."""
 
-    def is_stored(self, cut_off: CutOff) -> None:
+    def mark_stored(self, cut_off: CutOffState) -> None:
         """Note what came to disk, unless something else is to be held by now."""
-        self.stored = self.stored or cut_off.wanted_wh == self.cut_off.wanted_wh
+        self.stored = self.stored or cut_off.target_wh == self.state.target_wh
 
 
 @dataclass(slots=True)
@@ -467,8 +467,8 @@ class Installation:
     closed: set[str] = field(default_factory=set)
     """Accounts that were closed; their balance stays, and one that comes back goes on with it."""
     meters: dict[str, Meter] = field(default_factory=dict)
-    by_energy: dict[str, Meter] = field(default_factory=dict)
-    by_relay: dict[str, list[Meter]] = field(default_factory=dict)
+    by_energy_address: dict[str, Meter] = field(default_factory=dict)
+    by_relay_address: dict[str, list[Meter]] = field(default_factory=dict)
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
     """Open alerts that belong to no account."""
     cut_offs: dict[CutOffSlot, DeviceCutOff] = field(default_factory=dict)
@@ -479,16 +479,16 @@ class Installation:
         """Let the meter's addresses find it."""
         self.meters[meter.id] = meter
         # Drivers intern their addresses as well, so that a message finds its meter without comparing texts.
-        self.by_energy[intern(meter.plan.energy_address)] = meter
+        self.by_energy_address[intern(meter.plan.energy_address)] = meter
         if meter.plan.relay_address is not None:
-            self.by_relay.setdefault(meter.plan.relay_address, []).append(meter)
+            self.by_relay_address.setdefault(meter.plan.relay_address, []).append(meter)
 
-    def forget(self, meter: Meter) -> None:
+    def unindex(self, meter: Meter) -> None:
         """Take a meter out of the indexes."""
         self.meters.pop(meter.id, None)
-        if self.by_energy.get(meter.plan.energy_address) is meter:
-            del self.by_energy[meter.plan.energy_address]
+        if self.by_energy_address.get(meter.plan.energy_address) is meter:
+            del self.by_energy_address[meter.plan.energy_address]
         if meter.plan.relay_address is not None:
-            switched = self.by_relay.get(meter.plan.relay_address, [])
+            switched = self.by_relay_address.get(meter.plan.relay_address, [])
             if meter in switched:
                 switched.remove(meter)

@@ -57,10 +57,10 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Audited:
+class AuditResult:
     """What the newest audit of the ledger found."""
 
-    at: int | None = None
+    audited_upto: int | None = None
     """Up to when it looked; None before the first."""
     supplies: int = 0
     skipped: int = 0
@@ -135,16 +135,16 @@ class Session:
         """Cleared while a site file is applied: reports are dropped then, the registers keep the record."""
         self.accepting.set()
         self.counts = Counts()
-        self.audited = Audited()
+        self.last_audit = AuditResult()
         self.suspend_watchdog: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered for work that keeps the event loop for longer than a moment."""
         self.archive: Archive | None = None
         """Where segments are that retention deleted from the database."""
         self.on_reloaded: Callable[[], None] = lambda: None
         """Called when the state was read again."""
-        self.on_assigned: Callable[[], None] = lambda: None
+        self.on_meters_changed: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
-        self.conditions: dict[AlertKind, str | None] = {}
+        self.installation_alerts: dict[AlertKind, str | None] = {}
         """Newest message, or None, of alerts that belong to no account."""
         self.installation, last_instant = self._read()
         self.clock = EngineClock(clocks, last_instant)
@@ -194,7 +194,7 @@ class Session:
         done = self.submit(unit)
         try:
             if done is not None:
-                await self.ended(done)
+                await self.wait_for(done)
         except StorageError as error:
             raise storage_unavailable() from error
 
@@ -262,7 +262,7 @@ class Session:
         """Return how many transactions are on their way to disk."""
         return len(self._pending)
 
-    async def ended(self, done: asyncio.Future[None]) -> None:
+    async def wait_for(self, done: asyncio.Future[None]) -> None:
         """Wait until a transaction is on disk and its effects are out, or raise ``StorageError``."""
         try:
             await asyncio.shield(done)
@@ -270,22 +270,22 @@ class Session:
             if done in self._pending:
                 await asyncio.sleep(0)  # what is stored in place tells its end in the loop's next round
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         """Wait until every transaction handed over has ended."""
         while self._pending:
             await asyncio.wait(list(self._pending))
             await asyncio.sleep(0)
 
-    async def submitted_ended(self) -> None:
+    async def wait_for_submitted(self) -> None:
         """Wait until the transactions that were handed over so far have ended, stored or not."""
         if self._pending:
             await asyncio.wait(list(self._pending))
 
-    async def one_ended(self) -> None:
+    async def wait_for_one(self) -> None:
         """Wait until one of the transactions handed over has ended."""
         await asyncio.wait(self._pending, return_when=asyncio.FIRST_COMPLETED)
 
-    def heartbeat(self) -> Changeset:
+    def heartbeat_changeset(self) -> Changeset:
         """Return work that stores the newest event time, of a shard in its own row, and the name."""
         work = Changeset()
         if not self.shard.whole:
@@ -321,7 +321,7 @@ class Session:
         if not due and now - self._heartbeat_at < HEARTBEAT_MS:
             return
         self._heartbeat_at = now
-        work = self.heartbeat()
+        work = self.heartbeat_changeset()
         work.extend(ops.UPSERT_SUPPLY_STATUS, [supply_row.status_row(supply, now) for supply in due])
         for supply in due:
             del self._dirty[supply]
@@ -330,9 +330,9 @@ class Session:
     def unstored_alerts(self) -> dict[AlertKey, OpenAlert]:
         """Return the alerts of what is so and cannot be stored: that nothing can."""
         alert = self.storage_outage.alert(self.storage_error)
-        return {} if alert is None else {self.own_alert(AlertKind.STORAGE_FAILING): alert}
+        return {} if alert is None else {self.bridge_alert_key(AlertKind.STORAGE_FAILING): alert}
 
-    def own_alert(self, kind: AlertKind) -> AlertKey:
+    def bridge_alert_key(self, kind: AlertKind) -> AlertKey:
         """Return the key of an alert that belongs to no account but to this bridge."""
         return AlertKey(kind, detail=self.shard.mark)
 

@@ -6,7 +6,7 @@ from typing import Final
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.state.model import OpenAlert
 
-UNSTORED_ID: Final = "storage-failing"
+UNSTORED_ALERT_ID: Final = "storage-failing"
 """Id of the alert while it cannot be stored; it gets one of its own with its row."""
 
 
@@ -29,7 +29,7 @@ class StorageOutage:
             f"Nothing is charged or switched, and no top-up is taken, since {iso(self.since)}: {reason}."
             " Look at the disk of the database; what is used meanwhile stays on the meters' registers"
         )
-        return OpenAlert(UNSTORED_ID, message, self.since)
+        return OpenAlert(UNSTORED_ALERT_ID, message, self.since)
 
     def end(self) -> None:
         """Note that the outage is on record; the next failure begins another."""

@@ -6,7 +6,15 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.core.rating.rating import BlockUsageKey, Line, LineKey, Lot, OpenSegment, Rating, Terms
+from meter_bridge.core.rating.rating import (
+    BlockUsageKey,
+    Line,
+    LineKey,
+    Lot,
+    OpenSegment,
+    Rating,
+    SupplyTerms,
+)
 from meter_bridge.core.register.register import Doubt, Register
 from meter_bridge.core.register.reverse_energy import ReverseEnergy
 from meter_bridge.engine.state.model import DayTotal, DeferredPosting, Meter, ReadingNote, Supply
@@ -69,7 +77,7 @@ class _Document(msgspec.Struct, array_like=True):
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(_Document)
-_SHARED: Final = 4_096
+_MAX_SHARED_KEYS: Final = 4_096
 """Different keys of lines, and rungs, of which one object is kept: supplies of a tariff have the same."""
 
 
@@ -79,13 +87,13 @@ def encode(supply: Supply) -> bytes:
     return _ENCODER.encode(
         _Document(
             [
-                (*key, str(line.quantity), str(line.settled_quantity), line.settled)
+                (*key, str(line.quantity), str(line.settled_quantity), line.settled_amount)
                 for key, line in rating.lines.items()
             ],
             [(*rung, wh) for rung, wh in rating.block_usage.items()],
             [
                 (meter_id, part.start, part.end, *part.key, part.wh, part.estimated)
-                for meter_id, parts in rating.open.items()
+                for meter_id, parts in rating.open_segments.items()
                 for part in parts
             ],
             [_encode_meter(meter) for meter in supply.meters],
@@ -93,10 +101,10 @@ def encode(supply: Supply) -> bytes:
             [(total.day, total.wh, total.amount) for total in supply.days],
             (0, 0, 0, 0),
             supply.earlier_wh,
-            list(rating.intervals.items()),
-            rating.peaks,
-            rating.history,
-            [(lot.id, lot.wh, str(lot.value)) for lot in rating.lots],
+            list(rating.demand_intervals.items()),
+            rating.demand_peaks,
+            rating.energy_history,
+            [(lot.id, lot.wh, str(lot.value_per_wh)) for lot in rating.lots],
             None
             if supply.deferred_posting is None
             else (supply.deferred_posting.at, supply.deferred_posting.readings),
@@ -155,35 +163,35 @@ def decode_into(supply: Supply, document: bytes) -> None:
             _restore_meter(meters[row.id], row)
 
 
-def rating_of(document: bytes, terms: Terms) -> Rating:
+def rating_of(document: bytes, terms: SupplyTerms) -> Rating:
     """Return what a stored supply has used and not yet posted, to read prices from."""
     return _rating(_DECODER.decode(document), terms)
 
 
-def _rating(stored: _Document, terms: Terms) -> Rating:
+def _rating(stored: _Document, terms: SupplyTerms) -> Rating:
     """Return the rating state of a document."""
     rating = Rating(
         lines={_key(*row[:6]): Line(int(row[6]), int(row[7]), row[8]) for row in stored.lines},
         block_usage={_block_usage_key(period, ladder): wh for period, ladder, wh in stored.used},
-        intervals=dict(stored.intervals),
-        peaks=stored.peaks,
-        history=stored.history,
+        demand_intervals=dict(stored.intervals),
+        demand_peaks=stored.peaks,
+        energy_history=stored.history,
         lots=[Lot(lot_id, wh, int(value)) for lot_id, wh, value in stored.lots],
         terms=terms,
     )
     for meter_id, start, end, kind, period, version_id, block, band, base, wh, estimated in stored.open:
         part = OpenSegment(start, end, _key(kind, period, version_id, block, band, base), wh, estimated)
-        rating.open.setdefault(meter_id, []).append(part)
+        rating.open_segments.setdefault(meter_id, []).append(part)
     return rating
 
 
-@lru_cache(_SHARED)
+@lru_cache(_MAX_SHARED_KEYS)
 def _key(kind: str, period: str, version_id: str, block: int, band: str, base: str) -> LineKey:
     """Return the one key of a line that all supplies have in common: a key each would fill the memory."""
     return LineKey(kind, period, version_id, block, band, base)
 
 
-@lru_cache(_SHARED)
+@lru_cache(_MAX_SHARED_KEYS)
 def _block_usage_key(period: str, ladder: int) -> BlockUsageKey:
     """Return the one rung that all supplies have in common."""
     return BlockUsageKey(period, ladder)
@@ -204,7 +212,7 @@ def _register(row: _MeterDocument) -> Register | None:
     return None if row.register is None else Register(*msgspec.structs.astuple(row.register))
 
 
-def energy(document: bytes) -> list[tuple[str, int, int]]:
+def stored_energy(document: bytes) -> list[tuple[str, int, int]]:
     """Return for each meter of a stored supply its id, its charged energy and what of it is open."""
     stored = _DECODER.decode(document)
     open_wh: dict[str, int] = {}
@@ -220,6 +228,6 @@ def energy(document: bytes) -> list[tuple[str, int, int]]:
     ]
 
 
-def open_wh(document: bytes) -> int:
+def stored_open_wh(document: bytes) -> int:
     """Return the energy of a stored supply that is not yet posted."""
     return sum(wh for *_, wh, _estimated in _DECODER.decode(document).open)

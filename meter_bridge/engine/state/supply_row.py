@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.rating.period_to_date import accrued
-from meter_bridge.core.rating.rating import LineKind, price_of
+from meter_bridge.core.rating.period_to_date import accrued_total
+from meter_bridge.core.rating.rating import LineKind, unit_amount
 from meter_bridge.engine.state import supply_document
 from meter_bridge.engine.state.model import DocumentTemplate, FastPath, Meter, Supply
 
@@ -31,9 +31,9 @@ def status_row(supply: Supply, now: int) -> tuple[object, ...]:
     if meter is None or lane is None:
         return _row(supply, now)
     lane.flush()
-    lane.stored += 1
+    lane.times_stored += 1
     if lane.template is None:
-        if lane.stored <= TEMPLATE_AFTER:
+        if lane.times_stored <= TEMPLATE_AFTER:
             return _row(supply, now)
         lane.template = build_template(supply, meter, lane)
     form = lane.template
@@ -57,7 +57,7 @@ def _row(supply: Supply, now: int) -> tuple[object, ...]:
         energy += each.energy_wh or 0
         if each.power_mw is not None:
             power = each.power_mw + (power or 0)
-    charged = accrued(supply.rating, supply.timeline)
+    charged = accrued_total(supply.rating, supply.timeline)
     return supply.id, supply.account.id, now, charged, energy, power, supply_document.encode(supply)
 
 
@@ -68,12 +68,14 @@ def build_template(supply: Supply, meter: Meter, lane: FastPath) -> DocumentTemp
         (key, line) for key, line in supply.rating.lines.items() if any(line is each for each in gaining)
     ]
     prices = tuple(
-        (line, *price_of(supply.timeline.version(key.version_id), key))
+        (line, *unit_amount(supply.timeline.version(key.version_id), key))
         for key, line in found
         if key.kind != LineKind.INCLUDED_TAX
     )
     form = DocumentTemplate(_text(supply, meter, lane), tuple(line for _, line in found), prices, 0)
-    return replace(form, other_charges=accrued(supply.rating, supply.timeline) - _charged_on_template(form))
+    return replace(
+        form, other_charges=accrued_total(supply.rating, supply.timeline) - _charged_on_template(form)
+    )
 
 
 def _text(supply: Supply, meter: Meter, lane: FastPath) -> str:
@@ -117,12 +119,12 @@ def _values(form: DocumentTemplate, meter: Meter, lane: FastPath) -> tuple[objec
         "null" if voltage is None else voltage,
         "null" if current is None else current,
         "null" if frequency is None else frequency,
-        _WORDS[meter.online],
+        _JSON_WORDS[meter.online],
         "null" if meter.last_seen is None else meter.last_seen,
     )
 
 
-_WORDS: Final = {None: "null", True: "true", False: "false"}
+_JSON_WORDS: Final = {None: "null", True: "true", False: "false"}
 
 
 def _charged_on_template(form: DocumentTemplate) -> int:
@@ -130,5 +132,5 @@ def _charged_on_template(form: DocumentTemplate) -> int:
     total = 0
     for line, numerator, denominator in form.prices:
         if line.quantity != line.settled_quantity:
-            total += divide_half_even(numerator * line.quantity, denominator) - line.settled
+            total += divide_half_even(numerator * line.quantity, denominator) - line.settled_amount
     return total

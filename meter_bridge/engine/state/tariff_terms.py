@@ -1,17 +1,17 @@
 """What of an account's terms its supplies are rated by."""
 
 from meter_bridge.core.calendar import day_end, local_day
-from meter_bridge.core.rating.rating import Terms
+from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.tariff.tariff import Timeline
 from meter_bridge.engine.state.model import (
     Account,
 )
 
 
-def terms_of(account: Account, timeline: Timeline) -> Terms:
+def terms_of(account: Account, timeline: Timeline) -> SupplyTerms:
     """Return what the tariff has to know of an account and its customer."""
     started = local_day(account.tenancy.start or account.opened_at, timeline.versions[0].zone)
-    return Terms(started, account.policy.contracted_w, account.policy.free_units)
+    return SupplyTerms(started, account.policy.contracted_w, account.policy.free_units)
 
 
 def first_standing(account: Account, timeline: Timeline) -> int:

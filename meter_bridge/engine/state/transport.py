@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.protocol.messages import RelayPosition
 
@@ -16,5 +16,7 @@ class Transport(Protocol):
     def query(self, meter: Meter) -> bool:
         """Ask for a fresh reading; False while there is no way to the device."""
 
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(
+        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+    ) -> bool:
         """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""

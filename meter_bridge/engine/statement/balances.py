@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, or_, s
 
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, debt_bucket, units_asset
 from meter_bridge.core.rating.rating import LineKind
-from meter_bridge.engine.statement.builder import SPENT
+from meter_bridge.engine.statement.builder import SPENT_AT_ONCE
 from meter_bridge.engine.statement.entry_range import LAST_SEQ, EntryRange
 from meter_bridge.protocol.statements import Holding, KindSum, UnitsHeld
 from meter_bridge.storage import tables
@@ -20,7 +20,7 @@ from meter_bridge.storage import tables
 
 def spent_on(kind: str) -> str:
     """Return what an entry of a kind that is no charge spent money on at once, where it has lines."""
-    return SPENT[0] if kind in (EntryKind.TOP_UP, EntryKind.REVERSAL) else SPENT[1]
+    return SPENT_AT_ONCE[0] if kind in (EntryKind.TOP_UP, EntryKind.REVERSAL) else SPENT_AT_ONCE[1]
 
 
 def is_holding(posting: FromClause, currency: str) -> ColumnElement[bool]:
@@ -29,11 +29,11 @@ def is_holding(posting: FromClause, currency: str) -> ColumnElement[bool]:
     return and_(posting.c.asset == currency, or_(named, posting.c.bucket.startswith(debt_bucket(""))))
 
 
-type Moved = Mapping[tuple[str, str], int]
+type MovedAmounts = Mapping[tuple[str, str], int]
 """What postings moved, by the kind of their entry and by bucket."""
 
 
-def moved_by(connection: Connection, span: EntryRange) -> Moved:
+def read_moved_amounts(connection: Connection, span: EntryRange) -> MovedAmounts:
     """Return what the entries moved of what the customer has or owes in money."""
     entry, posting = tables.journal_entry, tables.posting
     query = (
@@ -45,7 +45,9 @@ def moved_by(connection: Connection, span: EntryRange) -> Moved:
     return {(kind, bucket): amount for kind, bucket, amount in connection.execute(query)}
 
 
-def sums_of(connection: Connection, span: EntryRange, moved: Iterable[Moved]) -> tuple[KindSum, ...]:
+def sums_by_kind(
+    connection: Connection, span: EntryRange, moved: Iterable[MovedAmounts]
+) -> tuple[KindSum, ...]:
     """Return what the entries of each kind did, what they spent at once included.
 
     ``moved`` is what they moved, part by part.
@@ -73,7 +75,7 @@ def sums_of(connection: Connection, span: EntryRange, moved: Iterable[Moved]) ->
     )
 
 
-def holdings_of(connection: Connection, span: EntryRange, sums: Sequence[KindSum]) -> tuple[Holding, ...]:
+def read_holdings(connection: Connection, span: EntryRange, sums: Sequence[KindSum]) -> tuple[Holding, ...]:
     """Return the holdings before and after; the balance first, the others where there were any."""
     balance = tables.balance
     now = connection.execute(
@@ -82,7 +84,7 @@ def holdings_of(connection: Connection, span: EntryRange, sums: Sequence[KindSum
         .order_by(balance.c.bucket)
     ).all()
     if any(name != Bucket.BALANCE for name, _ in now):
-        since = _since(connection, span, is_holding(tables.posting, span.currency))
+        since = _posted_since(connection, span, is_holding(tables.posting, span.currency))
     else:
         since = {Bucket.BALANCE.value: _balance_since(connection, span)}
     found = []
@@ -108,7 +110,7 @@ def _balance_since(connection: Connection, span: EntryRange) -> int:
     return newest - then
 
 
-def _since(connection: Connection, span: EntryRange, which: ColumnElement[bool]) -> dict[str, int]:
+def _posted_since(connection: Connection, span: EntryRange, which: ColumnElement[bool]) -> dict[str, int]:
     """Return what the entries after the span posted, by bucket."""
     entry, posting = tables.journal_entry, tables.posting
     query = (
@@ -120,7 +122,7 @@ def _since(connection: Connection, span: EntryRange, which: ColumnElement[bool])
     return dict(connection.execute(query).tuples().all())
 
 
-def units_of(connection: Connection, span: EntryRange) -> tuple[UnitsHeld, ...]:
+def read_units(connection: Connection, span: EntryRange) -> tuple[UnitsHeld, ...]:
     """Return the units of each supply whose tariff sells or sold them."""
     balance = tables.balance
     held = connection.execute(
@@ -143,7 +145,7 @@ def _units(connection: Connection, span: EntryRange, asset: str, now: int) -> Un
         .group_by(charged)
     )
     change = {bool(charged): amount for charged, amount in connection.execute(moved)}
-    closing = now - _since(connection, span, own).get(Bucket.UNITS, 0)
+    closing = now - _posted_since(connection, span, own).get(Bucket.UNITS, 0)
     bought, used = change.get(False, 0), -change.get(True, 0)
     return UnitsHeld(
         supply_id=asset.removeprefix(units_asset("")),

@@ -21,7 +21,7 @@ from meter_bridge.protocol.statements import (
     UnitsHeld,
 )
 
-SPENT: Final = ("units", "charges")
+SPENT_AT_ONCE: Final = ("units", "charges")
 """What entries that are no charges spent at once."""
 
 
@@ -30,7 +30,7 @@ class DoesNotAddUpError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class StatementHolder:
     """Whose statement it is."""
 
     account_id: str
@@ -65,9 +65,9 @@ class StatementData:
     pending: NotYetPosted
 
 
-def assemble(holder: Holder, period: Period, books: StatementData, made_at: int) -> Statement:
+def build_statement(holder: StatementHolder, period: Period, books: StatementData, made_at: int) -> Statement:
     """Return the statement; raises ``DoesNotAddUpError`` unless every sum of it agrees with every other."""
-    charges = sum(map(charged, books.lines))
+    charges = sum(map(charged_amount, books.lines))
     credited = sum(each.amount for each in books.sums if each.kind != EntryKind.CHARGE)
     _check(holder, books, credited, charges)
     first_day, last_day = period.days(ZoneInfo(holder.time_zone))
@@ -105,17 +105,17 @@ def assemble(holder: Holder, period: Period, books: StatementData, made_at: int)
     )
 
 
-def _check(holder: Holder, books: StatementData, credited: int, charges: int) -> None:
+def _check(holder: StatementHolder, books: StatementData, credited: int, charges: int) -> None:
     """Compare every sum with what it must equal."""
     balance = books.holdings[0]
     opening = sum(each.opening for each in books.holdings)
     closing = sum(each.closing for each in books.holdings)
-    _equal(holder, "the opening balance by postings", balance.opening, "by entries", books.balances[0])
-    _equal(holder, "the closing balance by postings", balance.closing, "by entries", books.balances[1])
+    _check_equal(holder, "the opening balance by postings", balance.opening, "by entries", books.balances[0])
+    _check_equal(holder, "the closing balance by postings", balance.closing, "by entries", books.balances[1])
     taken = -sum(each.amount for each in books.sums if each.kind == EntryKind.CHARGE)
-    spent = sum(each.changes.get(name, 0) for each in books.sums for name in SPENT)
-    _equal(holder, "what charges took", taken + spent, "their lines", charges)
-    _equal(
+    spent = sum(each.changes.get(name, 0) for each in books.sums for name in SPENT_AT_ONCE)
+    _check_equal(holder, "what charges took", taken + spent, "their lines", charges)
+    _check_equal(
         holder,
         "the credits",
         credited,
@@ -124,16 +124,16 @@ def _check(holder: Holder, books: StatementData, credited: int, charges: int) ->
     )
     if books.days is not None:
         by_day = sum(day.amount + day.tax for day in books.days)
-        _equal(holder, "the charges", charges, "the charges by day", by_day)
-    _equal(holder, "opening + credits - charges", opening + credited - charges, "closing", closing)
+        _check_equal(holder, "the charges", charges, "the charges by day", by_day)
+    _check_equal(holder, "opening + credits - charges", opening + credited - charges, "closing", closing)
 
 
-def charged(line: ChargeLine) -> int:
+def charged_amount(line: ChargeLine) -> int:
     """Return what a line adds to the charges; a tax that the prices contain adds nothing."""
     return 0 if line.kind == LineKind.INCLUDED_TAX else line.amount
 
 
-def _equal(holder: Holder, what: str, amount: int, other: str, other_amount: int) -> None:
+def _check_equal(holder: StatementHolder, what: str, amount: int, other: str, other_amount: int) -> None:
     """Raise ``DoesNotAddUpError`` unless both amounts are the same."""
     if amount != other_amount:
         texts = [format_amount(each, holder.currency) for each in (amount, other_amount)]

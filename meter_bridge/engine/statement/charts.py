@@ -11,21 +11,21 @@ from meter_bridge.engine.statement.labels import Labels
 from meter_bridge.protocol.statements import DayCharge, Statement
 from meter_bridge.text.languages import ENGLISH
 
-WHOLE: Final = 1000
+FULL_HEIGHT: Final = 1000
 """Height of the tallest bar."""
-MOST_DAYS: Final = 62
+MAX_DAYS: Final = 62
 """Of a longer time no bar would be told from the next."""
-MOST_BLOCKS: Final = 5
-FIXED: Final = MOST_BLOCKS
+MAX_BLOCKS: Final = 5
+FIXED_COLOUR: Final = MAX_BLOCKS
 """Colours are numbered: blocks from cheap to dear, then what is not for energy, then taxes."""
-TAX: Final = MOST_BLOCKS + 1
+TAX_COLOUR: Final = MAX_BLOCKS + 1
 
 type Sums = dict[str, dict[int, int]]
 """By day and colour."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class BarPart:
     """A part of a bar."""
 
     colour: int
@@ -37,7 +37,7 @@ class Bar:
     """A day; only some have a label."""
 
     label: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[BarPart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Colour:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class BarChart:
     """Bars of every day of a time, with what the tallest of them stands for."""
 
     name: str
@@ -59,15 +59,15 @@ class Picture:
     colours: tuple[Colour, ...]
 
 
-def pictures(statement: Statement, labels: Labels | None = None) -> tuple[Picture, ...]:
+def bar_charts(statement: Statement, labels: Labels | None = None) -> tuple[BarChart, ...]:
     """Return what can be drawn of the days that a statement tells; nothing of one day or of very many."""
     days = _days(statement)
-    if not 1 < len(days) <= MOST_DAYS:
+    if not 1 < len(days) <= MAX_DAYS:
         return ()
     currency, told = statement.currency, labels or Labels(ENGLISH)
     name = told.gettext("Cost by day, {currency}", currency=currency)
-    cost = _picture(name, days, _costs(statement.days), lambda most: told.money(most, currency), told)
-    energy = _picture(told.gettext("Energy by day"), days, _energy(statement.days), told.kwh, told)
+    cost = _bar_chart(name, days, _costs(statement.days), lambda most: told.money(most, currency), told)
+    energy = _bar_chart(told.gettext("Energy by day"), days, _energy(statement.days), told.kwh, told)
     return tuple(each for each in (cost, energy) if each is not None)
 
 
@@ -86,7 +86,7 @@ def _costs(charges: Sequence[DayCharge]) -> Sums:
     sums: Sums = defaultdict(lambda: defaultdict(int))
     for charge in charges:
         sums[charge.day][_colour(charge)] += charge.amount
-        sums[charge.day][TAX] += charge.tax
+        sums[charge.day][TAX_COLOUR] += charge.tax
     return sums
 
 
@@ -101,12 +101,12 @@ def _energy(charges: Sequence[DayCharge]) -> Sums:
 
 def _colour(charge: DayCharge) -> int:
     """Return the colour of a charge."""
-    return FIXED if charge.kind not in ENERGY_KINDS else min((charge.block or 1) - 1, MOST_BLOCKS - 1)
+    return FIXED_COLOUR if charge.kind not in ENERGY_KINDS else min((charge.block or 1) - 1, MAX_BLOCKS - 1)
 
 
-def _picture(
+def _bar_chart(
     name: str, days: Sequence[str], sums: Sums, written: Callable[[int], str], labels: Labels
-) -> Picture | None:
+) -> BarChart | None:
     """Return the bars of a measure, if there is anything to draw; what is given back has no height."""
     highest = max((sum(max(part, 0) for part in sums[day].values()) for day in days), default=0)
     if highest <= 0:
@@ -114,27 +114,31 @@ def _picture(
     bars = tuple(
         Bar(
             str(int(day[-2:])) if place % (1 + len(days) // 32) == 0 else "",
-            tuple(_pieces(sums[day], highest)),
+            tuple(_bar_parts(sums[day], highest)),
         )
         for place, day in enumerate(days)
     )
     used = sorted({piece.colour for bar in bars for piece in bar.pieces})
     tallest = written(highest)
     caption = labels.gettext("highest {amount}", amount=tallest)
-    colours = tuple(Colour(_name(colour, labels), colour) for colour in used)
-    return Picture(name, tallest, caption, bars, colours)
+    colours = tuple(Colour(_colour_name(colour, labels), colour) for colour in used)
+    return BarChart(name, tallest, caption, bars, colours)
 
 
-def _pieces(parts: dict[int, int], highest: int) -> Iterator[Piece]:
+def _bar_parts(parts: dict[int, int], highest: int) -> Iterator[BarPart]:
     """Yield the pieces of a bar from the bottom up."""
     for colour in sorted(parts):
-        height = max(parts[colour], 0) * WHOLE // highest
+        height = max(parts[colour], 0) * FULL_HEIGHT // highest
         if height:
-            yield Piece(colour, height)
+            yield BarPart(colour, height)
 
 
-def _name(colour: int, labels: Labels) -> str:
+def _colour_name(colour: int, labels: Labels) -> str:
     """Return what a colour stands for."""
-    if colour == FIXED:
+    if colour == FIXED_COLOUR:
         return labels.gettext("Fixed charges")
-    return labels.gettext("Taxes") if colour == TAX else labels.gettext("Block {number}", number=colour + 1)
+    return (
+        labels.gettext("Taxes")
+        if colour == TAX_COLOUR
+        else labels.gettext("Block {number}", number=colour + 1)
+    )

@@ -10,7 +10,7 @@ import msgspec
 
 from meter_bridge.core.money import amount_digits
 from meter_bridge.engine.statement import labels as words
-from meter_bridge.engine.statement.charts import Picture, pictures
+from meter_bridge.engine.statement.charts import BarChart, bar_charts
 from meter_bridge.engine.statement.labels import Labels
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ChargeLine
@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Table:
     """A table under its name."""
 
     name: str
@@ -63,7 +63,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class PrintedStatement:
     """Everything that stands on the paper."""
 
     language: str
@@ -76,24 +76,26 @@ class Printed:
     period: str
     summary: tuple[Figure, ...]
     notes: tuple[str, ...]
-    pictures: tuple[Picture, ...]
-    parts: tuple[Part, ...]
+    pictures: tuple[BarChart, ...]
+    parts: tuple[Table, ...]
     closing: str
     made: str
 
 
 async def as_pdf(statement: Statement, typesetter: Typesetter, language: str = ENGLISH) -> bytes:
     """Return the statement as PDF; raises ``TypesettingError``."""
-    paper = await asyncio.to_thread(printed, statement, language=language)
-    return await typesetter.set(msgspec.json.encode(paper), LAYOUT)
+    paper = await asyncio.to_thread(printed_statement, statement, language=language)
+    return await typesetter.typeset(msgspec.json.encode(paper), LAYOUT)
 
 
-def printed(statement: Statement, *, each_day: bool = True, language: str = ENGLISH) -> Printed:
+def printed_statement(
+    statement: Statement, *, each_day: bool = True, language: str = ENGLISH
+) -> PrintedStatement:
     """Return what stands on a statement's paper; without ``each_day`` days are drawn, but not listed."""
     return _Paper(statement, Labels(printable(language))).printed(each_day=each_day)
 
 
-def _if[T](wanted: bool, value: T) -> tuple[T, ...]:  # noqa: FBT001 - reads as what it is where it is used
+def _value_if[T](wanted: bool, value: T) -> tuple[T, ...]:  # noqa: FBT001 - reads as what it is where it is used
     """Return the value where it is wanted."""
     return (value,) if wanted else ()
 
@@ -107,11 +109,11 @@ class _Paper:
         self._ = labels.gettext
         self._zone = ZoneInfo(statement.time_zone)
 
-    def printed(self, *, each_day: bool) -> Printed:
+    def printed(self, *, each_day: bool) -> PrintedStatement:
         """Return what stands on the paper."""
         statement, _ = self._statement, self._
         period = self._labels.period(statement)
-        made = words.local(statement.made_at, self._zone)
+        made = words.local_time_text(statement.made_at, self._zone)
         number = _("Account {id}", id=statement.account_id)
         holder = (statement.account_name, statement.customer, number)
         parts = (
@@ -119,11 +121,11 @@ class _Paper:
             self._units(),
             self._kinds(),
             self._lines(),
-            *_if(each_day, self._days()),
+            *_value_if(each_day, self._days()),
             self._entries(),
             self._settlements(),
         )
-        return Printed(
+        return PrintedStatement(
             language=self._labels.language,
             title=_("Statement of {name}, {period}", name=statement.account_name, period=period),
             heading=_("Statement"),
@@ -133,7 +135,7 @@ class _Paper:
             period=period,
             summary=self._summary(),
             notes=tuple(self._notes()),
-            pictures=pictures(statement, self._labels),
+            pictures=bar_charts(statement, self._labels),
             parts=tuple(part for part in parts if part.rows),
             closing=self._closing(),
             made=_(
@@ -198,7 +200,7 @@ class _Paper:
             digits=amount_digits(self._statement.currency),
         )
 
-    def _holdings(self) -> Part:
+    def _holdings(self) -> Table:
         """Return what opening and closing are made of, where there is more than the balance."""
         _ = self._
         name = _("Credit and debt")
@@ -211,9 +213,9 @@ class _Paper:
             Row((self._labels.holding_name(each.name), self._money(each.opening), self._money(each.closing)))
             for each in self._statement.holdings
         ]
-        return Part(name, columns, tuple(rows) if len(rows) > 1 else ())
+        return Table(name, columns, tuple(rows) if len(rows) > 1 else ())
 
-    def _units(self) -> Part:
+    def _units(self) -> Table:
         """Return the units of each supply whose tariff sells them."""
         _ = self._
         names = (_("Opening"), _("Bought"), _("Used"), _("Closing"))
@@ -227,9 +229,9 @@ class _Paper:
             )
             for each in self._statement.units
         ]
-        return Part(_("Units"), columns, tuple(rows))
+        return Table(_("Units"), columns, tuple(rows))
 
-    def _kinds(self) -> Part:
+    def _kinds(self) -> Table:
         """Return what each kind of entry did, where there are many."""
         _ = self._
         columns = (
@@ -247,20 +249,20 @@ class _Paper:
             )
             for each in self._statement.sums
         ]
-        return Part(_("Summary"), columns, tuple(rows) if len(rows) > MANY_KINDS else ())
+        return Table(_("Summary"), columns, tuple(rows) if len(rows) > MANY_KINDS else ())
 
-    def _lines(self) -> Part:
+    def _lines(self) -> Table:
         """Return the charges by line of the price list, with their sum."""
         statement, _ = self._statement, self._
         several = len({line.supply_id for line in statement.lines}) > 1
         periods = len({line.period for line in statement.lines}) > 1
-        first = (*_if(periods, Column(_("Since"))), *_if(several, Column(_("Supply"))))
+        first = (*_value_if(periods, Column(_("Since"))), *_value_if(several, Column(_("Supply"))))
         columns = (*first, *self._charge_columns(), Column(_("Amount"), figures=True))
         rows = [
             Row(
                 (
-                    *_if(periods, words.since(line)),
-                    *_if(several, line.supply_id),
+                    *_value_if(periods, words.period_start_text(line)),
+                    *_value_if(several, line.supply_id),
                     *self._charge(line),
                     self._labels.line_amount(line, statement.currency),
                 )
@@ -268,7 +270,7 @@ class _Paper:
             for line in statement.lines
         ]
         total = Row((*[""] * len(first), _("Charges"), "", "", self._money(statement.charges)), strong=True)
-        return Part(_("Charges"), columns, (*rows, total) if rows else ())
+        return Table(_("Charges"), columns, (*rows, total) if rows else ())
 
     def _charge_columns(self) -> tuple[Column, ...]:
         _ = self._
@@ -287,7 +289,7 @@ class _Paper:
             labels.price(charge, self._statement.currency),
         )
 
-    def _days(self) -> Part:
+    def _days(self) -> Table:
         """Return the charges by local day of use; a day is named once."""
         statement, _ = self._statement, self._
         columns = (
@@ -303,9 +305,9 @@ class _Paper:
             before = day.day
         sums = (sum(day.amount for day in statement.days), sum(day.tax for day in statement.days))
         total = Row((_("Sum"), "", "", "", *map(self._money, sums)), strong=True)
-        return Part(_("Charges by day"), columns, (*rows, total) if rows else ())
+        return Table(_("Charges by day"), columns, (*rows, total) if rows else ())
 
-    def _entries(self) -> Part:
+    def _entries(self) -> Table:
         """Return every entry that is not a charge."""
         statement, labels, _ = self._statement, self._labels, self._
         columns = (
@@ -322,22 +324,22 @@ class _Paper:
             rows.append(
                 Row(
                     (
-                        f"{words.local(entry.at, self._zone):%Y-%m-%d %H:%M}",
+                        f"{words.local_time_text(entry.at, self._zone):%Y-%m-%d %H:%M}",
                         " · ".join(text for text in texts if text),
                         self._money(entry.amount),
                         self._money(entry.balance_after),
                     )
                 )
             )
-        return Part(_("Payments and other entries"), columns, tuple(rows))
+        return Table(_("Payments and other entries"), columns, tuple(rows))
 
-    def _settlements(self) -> Part:
+    def _settlements(self) -> Table:
         """Return what was settled after the customer had moved out."""
         labels, _ = self._labels, self._
         rows = [
             Row(
                 (
-                    f"{words.local(each.at, self._zone):%Y-%m-%d %H:%M}",
+                    f"{words.local_time_text(each.at, self._zone):%Y-%m-%d %H:%M}",
                     " · ".join(text for text in (labels.with_reason(each), each.reference, each.id) if text),
                     self._money(each.amount),
                 )
@@ -345,4 +347,4 @@ class _Paper:
             for each in self._statement.settlements
         ]
         columns = (Column(_("Settled")), Column(_("Entry"), wide=True), Column(_("Amount"), figures=True))
-        return Part(_("Settled after moving out"), columns, tuple(rows))
+        return Table(_("Settled after moving out"), columns, tuple(rows))

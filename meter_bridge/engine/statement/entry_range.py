@@ -14,7 +14,7 @@ from meter_bridge.engine.statement.period import Period
 from meter_bridge.storage import tables
 
 LAST_SEQ: Final = 2**63 - 1
-WORTH_HALVING: Final = 500
+MIN_PARALLEL_ENTRIES: Final = 500
 """Entries from which on it pays to read them in two parts at the same time."""
 _MOVING: Final = tuple(kind for kind in EntryKind if kind is not EntryKind.SETTLEMENT)
 _CREDITING: Final = tuple(kind for kind in _MOVING if kind is not EntryKind.CHARGE)
@@ -34,7 +34,7 @@ class EntryRange:
         entry = tables.journal_entry.c
         wanted = and_(entry.account_id == self.account_id, entry.seq >= self.first, entry.seq < self.stop)
         count = connection.execute(select(func.count()).where(wanted)).scalar_one()
-        if count < WORTH_HALVING:
+        if count < MIN_PARALLEL_ENTRIES:
             return (self,)
         query = select(entry.seq).where(wanted).order_by(entry.seq).offset(count // 2).limit(1)
         middle = connection.execute(query).scalar_one()
@@ -43,14 +43,14 @@ class EntryRange:
     @property
     def entries(self) -> ColumnElement[bool]:
         """Return the condition that chooses them; what former customers settled moved nothing here."""
-        return self._of(_MOVING)
+        return self._of_kinds(_MOVING)
 
     @property
     def credits(self) -> ColumnElement[bool]:
         """Return the condition that chooses those that are no charges."""
-        return self._of(_CREDITING)
+        return self._of_kinds(_CREDITING)
 
-    def _of(self, kinds: tuple[EntryKind, ...]) -> ColumnElement[bool]:
+    def _of_kinds(self, kinds: tuple[EntryKind, ...]) -> ColumnElement[bool]:
         """Return the condition that chooses those of some kinds.
 
         Named one by one, the kinds let an index alone tell which entries these are.
@@ -74,7 +74,7 @@ class TenancyRange:
     stop: int = LAST_SEQ
 
 
-def span_of(
+def find_entry_range(
     connection: Connection, account_id: str, currency: str, period: Period, own: TenancyRange
 ) -> EntryRange:
     """Return the entries that were booked in a period, and are the own."""

@@ -12,18 +12,18 @@ from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, an
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.core.rating.rating import LineKind
-from meter_bridge.engine.state.supply_document import open_wh
+from meter_bridge.engine.state.supply_document import stored_open_wh
 from meter_bridge.engine.statement.balances import (
     balance_before,
-    holdings_of,
     is_holding,
-    moved_by,
+    read_holdings,
+    read_moved_amounts,
+    read_units,
     spent_on,
-    sums_of,
-    units_of,
+    sums_by_kind,
 )
 from meter_bridge.engine.statement.builder import StatementData
-from meter_bridge.engine.statement.entry_range import EntryRange, TenancyRange, span_of
+from meter_bridge.engine.statement.entry_range import EntryRange, TenancyRange, find_entry_range
 from meter_bridge.engine.statement.parallel_reads import parallel_reader
 from meter_bridge.engine.statement.period import Period
 from meter_bridge.protocol.messages import ChargeLine
@@ -32,8 +32,8 @@ from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 from meter_bridge.storage.segment_archive import Archive, complete_segments
 
-MOST_ENTRIES: Final = 5_000
-MOST_CHARGES: Final = 10_000
+MAX_ENTRIES: Final = 5_000
+MAX_CHARGES: Final = 10_000
 """Rows of charges, by line or by day."""
 _IN_ORDER: Final = {kind.value: place for place, kind in enumerate(LineKind)}
 """Places of lines: energy first, taxes last."""
@@ -43,7 +43,7 @@ class TooLongError(ValueError):
     """A period with more in it than one statement holds."""
 
 
-def read_books(
+def read_statement_data(
     reader: Engine,
     archive: Archive | None,
     account_id: str,
@@ -55,21 +55,21 @@ def read_books(
 ) -> StatementData:
     """Return what the journal holds of a period and tenancy; raises ``TooLongError`` for too much."""
     with snapshot(reader) as connection, parallel_reader(reader, connection) as beside:
-        span = span_of(connection, account_id, currency, period, own)
+        span = find_entry_range(connection, account_id, currency, period, own)
         halves = span.halves(connection)
         line_sums = [beside(partial(_line_sums, span=half)) for half in halves]
-        moved = [beside(partial(moved_by, span=half)) for half in halves]
+        moved = [beside(partial(read_moved_amounts, span=half)) for half in halves]
         days = _by_day(connection, archive, span) if by_day else None
         balances = (
             balance_before(connection, account_id, span.first),
             balance_before(connection, account_id, span.stop),
         )
-        units, entries = units_of(connection, span), _entries(connection, span)
-        pending = _pending(connection, account_id, period.start)
+        units, entries = read_units(connection, span), _entries(connection, span)
+        pending = _read_pending(connection, account_id, period.start)
         lines = _lines(part() for part in line_sums)
-        sums = sums_of(connection, span, (part() for part in moved))
+        sums = sums_by_kind(connection, span, (part() for part in moved))
         return StatementData(
-            holdings=holdings_of(connection, span, sums),
+            holdings=read_holdings(connection, span, sums),
             units=units,
             balances=balances,
             sums=sums,
@@ -80,7 +80,7 @@ def read_books(
         )
 
 
-def _of_span(
+def _in_range(
     span: EntryRange, rows: FromClause, query: Select[tuple[object, ...]]
 ) -> Select[tuple[object, ...]]:
     """Return the query over the rows of the span's entries alone."""
@@ -107,7 +107,7 @@ def _line_sums(connection: Connection, span: EntryRange) -> _LineSums:
         line.c.unit_price,
     )
     query = select(*keys, func.sum(line.c.quantity), func.sum(line.c.amount))
-    rows = connection.execute(_of_span(span, line, query).group_by(*keys).limit(MOST_CHARGES + 1))
+    rows = connection.execute(_in_range(span, line, query).group_by(*keys).limit(MAX_CHARGES + 1))
     return {cast("_LineKey", tuple(key)): (quantity, amount) for *key, quantity, amount in rows}
 
 
@@ -135,10 +135,10 @@ def _lines(parts: Iterable[_LineSums]) -> tuple[ChargeLine, ...]:
             (quantity, amount),
         ) in added.items()
     ]
-    return tuple(sorted(_bounded(found, MOST_CHARGES, "lines of charges"), key=_place))
+    return tuple(sorted(_check_size(found, MAX_CHARGES, "lines of charges"), key=_sort_key))
 
 
-def _place(line: ChargeLine) -> tuple[object, ...]:
+def _sort_key(line: ChargeLine) -> tuple[object, ...]:
     """Return where a line stands among the others."""
     order = _IN_ORDER.get(line.kind, len(_IN_ORDER))
     return (
@@ -203,7 +203,7 @@ def _days(connection: Connection, span: EntryRange) -> tuple[DayCharge, ...]:
         func.sum(case((segment.c.estimated, segment.c.wh), else_=0)).label("estimated_wh"),
     )
     order = [key.nulls_first() for key in keys]
-    query = _of_span(span, segment, query).group_by(*keys).order_by(*order).limit(MOST_CHARGES + 1)
+    query = _in_range(span, segment, query).group_by(*keys).order_by(*order).limit(MAX_CHARGES + 1)
     found = [
         DayCharge(
             day=row["local_day"],
@@ -220,7 +220,7 @@ def _days(connection: Connection, span: EntryRange) -> tuple[DayCharge, ...]:
         )
         for row in connection.execute(query).mappings()
     ]
-    return tuple(_bounded(found, MOST_CHARGES, "charges by day"))
+    return tuple(_check_size(found, MAX_CHARGES, "charges by day"))
 
 
 def _entries(connection: Connection, span: EntryRange) -> tuple[StatementEntry, ...]:
@@ -228,10 +228,10 @@ def _entries(connection: Connection, span: EntryRange) -> tuple[StatementEntry, 
     entry = tables.journal_entry
     wanted = span.credits
     # Put in order here: asked for in order, a database walks all charges between them.
-    query = select(entry).where(wanted).limit(MOST_ENTRIES + 1)
-    found = _bounded(connection.execute(query).mappings().all(), MOST_ENTRIES, "entries")
+    query = select(entry).where(wanted).limit(MAX_ENTRIES + 1)
+    found = _check_size(connection.execute(query).mappings().all(), MAX_ENTRIES, "entries")
     rows = sorted(found, key=lambda row: row["seq"])
-    changes = _changes(connection, wanted, span.currency)
+    changes = _differs_from_previous(connection, wanted, span.currency)
     return tuple(
         StatementEntry(
             seq=row["seq"],
@@ -280,7 +280,7 @@ def read_settlements(reader: Engine, account_id: str, tenancy: int) -> tuple[Sta
     )
 
 
-def _changes(
+def _differs_from_previous(
     connection: Connection, wanted: ColumnElement[bool], currency: str
 ) -> defaultdict[int, dict[str, int]]:
     """Return where the money of each entry went: to holdings, or spent at once."""
@@ -306,20 +306,20 @@ def _changes(
     return changes
 
 
-def _bounded[T](rows: Sequence[T], most: int, what: str) -> Sequence[T]:
+def _check_size[T](rows: Sequence[T], most: int, what: str) -> Sequence[T]:
     """Return the rows; raises ``TooLongError`` if they are more than a statement holds."""
     if len(rows) > most:
         raise TooLongError(f"the period has more than {most} {what}")
     return rows
 
 
-def _pending(connection: Connection, account_id: str, start: int) -> NotYetPosted:
+def _read_pending(connection: Connection, account_id: str, start: int) -> NotYetPosted:
     """Return what was used since the last posting, as of the newest state that is stored."""
     status, supply = tables.supply_status, tables.supply
     own = select(supply.c.id).where(supply.c.account_id == account_id)
     rows = connection.execute(select(status).where(status.c.supply_id.in_(own))).mappings().all()
     return NotYetPosted(
         at=iso(max((row["at"] for row in rows), default=start)),
-        wh=sum(open_wh(row["document"]) for row in rows),
+        wh=sum(stored_open_wh(row["document"]) for row in rows),
         amount=sum(row["accrued"] for row in rows),
     )

@@ -108,13 +108,13 @@ class Labels:
         """Return the price of a unit with all its digits."""
         if charge.unit_price is None:
             return ""
-        return self.written.written(f"{exact(charge.unit_price, currency):,}")
+        return self.written.written(f"{exact_amount(charge.unit_price, currency):,}")
 
     def period(self, statement: Statement) -> str:
         """Return the period: whole days where it is made of such, else with its times."""
         zone = ZoneInfo(statement.time_zone)
         first, last = date.fromisoformat(statement.first_day), date.fromisoformat(statement.last_day)
-        start, end = local(statement.start, zone), local(statement.end, zone)
+        start, end = local_time_text(statement.start, zone), local_time_text(statement.end, zone)
         whole = (day_start(first, zone), day_end(last, zone)) == (_ms(start), _ms(end))
         day = self.written.long_day
         # A tenancy is told by its days: nobody asks at which second somebody moved.
@@ -164,19 +164,19 @@ class Labels:
         return text.lower() if self.language == ENGLISH else text
 
 
-def since(line: ChargeLine) -> str:
+def period_start_text(line: ChargeLine) -> str:
     """Return the first day of the period in which a line adds up."""
     return line.period.partition("/")[0]
 
 
-def exact(amount: int, currency: str) -> Decimal:
+def exact_amount(amount: int, currency: str) -> Decimal:
     """Return an amount in the main unit with all its digits, no fewer than the minor unit has."""
     value = to_decimal(amount, currency)
     places = max(minor_digits(currency), -int(str(value.normalize().as_tuple().exponent)))
     return value.quantize(Decimal(1).scaleb(-places))
 
 
-def local(instant: str, zone: ZoneInfo) -> datetime:
+def local_time_text(instant: str, zone: ZoneInfo) -> datetime:
     """Return an instant of the wire by the wall clock."""
     return datetime.fromisoformat(instant).astimezone(zone)
 

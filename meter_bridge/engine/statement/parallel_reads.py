@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine
 
 from meter_bridge.storage.database import on_sqlite, snapshot
 
-AT_ONCE: Final = 4
-_THREADS: Final = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="statement")
+MAX_PARALLEL: Final = 4
+_THREADS: Final = ThreadPoolExecutor(MAX_PARALLEL, thread_name_prefix="statement")
 
 
 class ReadInParallel(Protocol):

@@ -13,7 +13,7 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
-FORMS: Final = "a month (2026-11), a local day (2026-11-01) or an instant (2026-11-01T10:00:00Z)"
+ACCEPTED_FORMS: Final = "a month (2026-11), a local day (2026-11-01) or an instant (2026-11-01T10:00:00Z)"
 _YEARS: Final = range(1971, 9000)
 """Years whose instants every zone and every column can hold."""
 
@@ -47,8 +47,8 @@ def parse_period(begin: str | None, end: str | None, *, now: int, zone: ZoneInfo
     Without ``begin`` it starts with the month of its last day. Without ``end`` it lasts until the end of
     today, or of this month where ``begin`` is missing as well. Raises ``PeriodError``.
     """
-    stop = _default_end(begin, now, zone) if end is None else _instant("to", end, zone).end
-    start = _month_start(stop - 1, zone) if begin is None else _instant("from", begin, zone).start
+    stop = _default_end(begin, now, zone) if end is None else _parse_span("to", end, zone).end
+    start = _month_start(stop - 1, zone) if begin is None else _parse_span("from", begin, zone).start
     if start > now:
         raise PeriodError(
             "the period begins in the future",
@@ -66,7 +66,7 @@ def parse_period(begin: str | None, end: str | None, *, now: int, zone: ZoneInfo
     return Period(start, stop)
 
 
-def within(period: Period, start: int, end: int | None, asked: str | None) -> Period:
+def period_within(period: Period, start: int, end: int | None, asked: str | None) -> Period:
     """Return the part of a period that lies in a tenancy; raises ``PeriodError`` if none does."""
     if period.end <= start:
         raise PeriodError(
@@ -97,7 +97,7 @@ def _month_start(at: int, zone: ZoneInfo) -> int:
     return day_start(month_of(local_day(at, zone)), zone)
 
 
-def _instant(field: str, text: str, zone: ZoneInfo) -> Period:
+def _parse_span(field: str, text: str, zone: ZoneInfo) -> Period:
     """Return what a text spans: a whole month or day, or an instant of no duration."""
     try:
         if _MONTH.fullmatch(text):
@@ -131,7 +131,7 @@ def _milliseconds(time: datetime) -> int:
 
 def _unreadable(field: str, text: str) -> PeriodError:
     """Return the refusal of a text that names no time."""
-    remedy = f"write {FORMS}"
+    remedy = f"write {ACCEPTED_FORMS}"
     if " " in text:
         remedy += "; in an address a plus sign is written %2B"
     return PeriodError(f"'{field}' names no time", field=field, value=text, remedy=remedy)

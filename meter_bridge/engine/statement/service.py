@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from meter_bridge.engine.ledger.deferred_posting import post_deferred
-from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.statement.builder import DoesNotAddUpError, Holder, assemble
+from meter_bridge.engine.statement.builder import DoesNotAddUpError, StatementHolder, build_statement
 from meter_bridge.engine.statement.entry_range import TenancyRange
-from meter_bridge.engine.statement.journal_reader import TooLongError, read_books, read_settlements
-from meter_bridge.engine.statement.period import Period, PeriodError, parse_period, within
+from meter_bridge.engine.statement.journal_reader import TooLongError, read_settlements, read_statement_data
+from meter_bridge.engine.statement.period import Period, PeriodError, parse_period, period_within
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
@@ -29,7 +29,7 @@ class StatementRequest:
     end: str | None
     detail: Detail
     tenancy: int | None = None
-    whole: bool = True
+    whole_tenancy: bool = True
     """Without a period it is the whole tenancy's; else this month's."""
 
 
@@ -43,11 +43,15 @@ async def make_statement(session: Session, account: Account, wanted: StatementRe
     past = await _tenancy(session, account, wanted.tenancy)
     try:
         period = _period(account, wanted, past, now)
-        await _post(session, account.id, period.end)
+        await _post_until(session, account.id, period.end)
         holder = await _holder(session, account, past)
-        own = TenancyRange() if past is None else TenancyRange(past.first, past.stop or TenancyRange().stop)
+        own = (
+            TenancyRange()
+            if past is None
+            else TenancyRange(past.first_seq, past.stop_seq or TenancyRange().stop)
+        )
         books = await asyncio.to_thread(
-            read_books,
+            read_statement_data,
             session.reader,
             session.archive,
             account.id,
@@ -56,7 +60,7 @@ async def make_statement(session: Session, account: Account, wanted: StatementRe
             by_day=wanted.detail is Detail.DAY,
             own=own,
         )
-        return assemble(holder, period, books, session.clock.now())
+        return build_statement(holder, period, books, session.clock.now())
     except PeriodError as error:
         raise RequestRefused(
             ErrorCode.BAD_REQUEST, str(error), field=error.field, value=error.value, remedy=error.remedy
@@ -88,11 +92,11 @@ async def _tenancy(session: Session, account: Account, n: int | None) -> PastTen
 
     found = await asyncio.to_thread(read)
     if found is None:
-        raise no_tenancy(account, n)
+        raise tenancy_not_found(account, n)
     return found
 
 
-def no_tenancy(account: Account, n: int) -> RequestRefused:
+def tenancy_not_found(account: Account, n: int) -> RequestRefused:
     """Return the refusal of what concerns a tenancy that there is not."""
     return RequestRefused(
         ErrorCode.NOT_FOUND,
@@ -108,13 +112,13 @@ def _period(account: Account, wanted: StatementRequest, past: PastTenancy | None
     # The final settlement is booked at the very instant at which a tenancy ends.
     end = None if past is None or past.end is None else past.end + 1
     zone = ZoneInfo(account.site.time_zone)
-    if past is not None and wanted.whole and wanted.begin is None and wanted.end is None:
+    if past is not None and wanted.whole_tenancy and wanted.begin is None and wanted.end is None:
         return Period(past.start, parse_period(None, None, now=now, zone=zone).end if end is None else end)
     period = parse_period(wanted.begin, wanted.end, now=now, zone=zone)
-    return period if past is None else within(period, past.start, end, wanted.begin or wanted.end)
+    return period if past is None else period_within(period, past.start, end, wanted.begin or wanted.end)
 
 
-async def _holder(session: Session, account: Account, past: PastTenancy | None) -> Holder:
+async def _holder(session: Session, account: Account, past: PastTenancy | None) -> StatementHolder:
     """Return whose statement it is."""
     site = account.site
     moved_out = past is not None and past.end is not None
@@ -123,7 +127,7 @@ async def _holder(session: Session, account: Account, past: PastTenancy | None) 
         if past is not None and moved_out
         else ()
     )
-    return Holder(
+    return StatementHolder(
         account_id=account.id,
         account_name=account.name,
         customer=account.customer if past is None else past.customer,
@@ -137,7 +141,7 @@ async def _holder(session: Session, account: Account, past: PastTenancy | None) 
     )
 
 
-async def _post(session: Session, account_id: str, end: int) -> None:
+async def _post_until(session: Session, account_id: str, end: int) -> None:
     """Post what was used so far, or what closed before an end that has passed, and what the clock made due.
 
     Where nothing can be stored now, the statement tells it as not yet posted instead of failing.
@@ -148,14 +152,14 @@ async def _post(session: Session, account_id: str, end: int) -> None:
         return
     unit = Transaction(session.clock.now())
     if end > unit.at:
-        post = settle_all
+        post = post_accruals
     elif any(
         supply.deferred_posting is not None and supply.deferred_posting.at < end
         for supply in account.supplies
     ):
         post = post_deferred
     else:
-        await session.submitted_ended()
+        await session.wait_for_submitted()
         return
     with session.atomic():
         post(session.installation, account, unit)

@@ -53,7 +53,7 @@ type Cell = str | int | Decimal
 type Row = dict[str, Cell | None]
 
 
-def as_csv(statement: Statement) -> bytes:
+def statement_csv(statement: Statement) -> bytes:
     """Return the statement as a CSV file in UTF-8."""
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\r\n")
@@ -76,7 +76,7 @@ def _cell(value: Cell | None) -> str:
     if value is None:
         return ""
     return (
-        defused(value)
+        defuse_formula(value)
         if isinstance(value, str)
         else f"{value:f}"
         if isinstance(value, Decimal)
@@ -84,7 +84,7 @@ def _cell(value: Cell | None) -> str:
     )
 
 
-def defused(text: str) -> str:
+def defuse_formula(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula: one that begins like it gets an apostrophe."""
     plain = unicodedata.normalize("NFKC", text).lstrip(" ")
     return f"'{text}" if plain.startswith(FORMULA_STARTS) else text
@@ -108,7 +108,7 @@ def _rows(statement: Statement) -> Iterator[Row]:
     for settled in statement.settlements:
         yield _settled(settled, statement)
     if statement.outstanding is not None:
-        left = labels.exact(statement.outstanding, currency)
+        left = labels.exact_amount(statement.outstanding, currency)
         yield {
             "type": "outstanding",
             "description": labels.TERMINAL.outstanding(statement),
@@ -121,14 +121,14 @@ def _rows(statement: Statement) -> Iterator[Row]:
             "description": "Used since the last posting; not in the balance yet",
             "quantity": Decimal(pending.wh).scaleb(-3),
             "unit": labels.KWH,
-            "balance": labels.exact(statement.closing - pending.amount, currency),
+            "balance": labels.exact_amount(statement.closing - pending.amount, currency),
         }
 
 
 def _holding(holding: Holding, kind: str, day: str, amount: int, currency: str) -> Row:
     """Return a holding at the beginning or the end."""
     text = labels.TERMINAL.holding_name(holding.name)
-    return {"date": day, "type": kind, "description": text, "balance": labels.exact(amount, currency)}
+    return {"date": day, "type": kind, "description": text, "balance": labels.exact_amount(amount, currency)}
 
 
 def _units(units: UnitsHeld, kind: str, day: str, wh: int) -> Row:
@@ -154,10 +154,10 @@ def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
         "quantity": Decimal(charge.quantity).scaleb(-3) if energy else charge.quantity or None,
         "unit": labels.KWH if energy else None,
         "estimated": _estimated(charge),
-        "unit price": None if charge.unit_price is None else labels.exact(charge.unit_price, currency),
-        "before tax": labels.exact(before, currency),
-        "tax": labels.exact(tax, currency),
-        "amount": labels.exact(-before - tax, currency),
+        "unit price": None if charge.unit_price is None else labels.exact_amount(charge.unit_price, currency),
+        "before tax": labels.exact_amount(before, currency),
+        "tax": labels.exact_amount(tax, currency),
+        "amount": labels.exact_amount(-before - tax, currency),
     }
 
 
@@ -169,10 +169,10 @@ def _estimated(charge: ChargeLine | DayCharge) -> Decimal | None:
 
 def _entry(entry: StatementEntry, statement: Statement) -> Row:
     """Return an entry that is not a charge."""
-    at = labels.local(entry.at, ZoneInfo(statement.time_zone))
+    at = labels.local_time_text(entry.at, ZoneInfo(statement.time_zone))
     currency = statement.currency
     parts = [
-        f"{labels.TERMINAL.inside(name)} {labels.exact(part, currency)}"
+        f"{labels.TERMINAL.inside(name)} {labels.exact_amount(part, currency)}"
         for name, part in entry.changes.items()
     ]
     return {
@@ -187,13 +187,13 @@ def _entry(entry: StatementEntry, statement: Statement) -> Row:
         "quantity": Decimal(entry.units_wh).scaleb(-3) if entry.units_wh else None,
         "unit": labels.KWH if entry.units_wh else None,
         "changes": "; ".join(parts) or None,
-        "amount": labels.exact(entry.amount, currency),
-        "balance": labels.exact(entry.balance_after, currency),
+        "amount": labels.exact_amount(entry.amount, currency),
+        "balance": labels.exact_amount(entry.balance_after, currency),
     }
 
 
 def _settled(entry: StatementEntry, statement: Statement) -> Row:
     """Return what was settled after the customer had moved out; it moved nothing of the account."""
     row = _entry(entry, statement)
-    change = labels.exact(entry.amount, statement.currency)
+    change = labels.exact_amount(entry.amount, statement.currency)
     return row | {"changes": f"outstanding {change}", "amount": None, "balance": None}

@@ -11,7 +11,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Snapshot, Update
 
 INTERVAL_S: Final = 0.1
-LARGEST_BACKLOG: Final = 10_000
+MAX_BACKLOG: Final = 10_000
 """Events that a subscriber may be behind before it is cut off."""
 
 type ReadEvents = Callable[[int, int], Sequence[Event]]
@@ -27,7 +27,7 @@ class Subscription:
     accounts: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     alerts_changed: bool = False
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     ended: RequestRefused | None = None
 
 
@@ -63,8 +63,8 @@ class Feed:
         for subscription in list(self._subscriptions):
             if self._views.may_receive(subscription.actor, event):
                 subscription.events.append(event)
-                subscription.wake.set()
-                if len(subscription.events) > LARGEST_BACKLOG:
+                subscription.changed.set()
+                if len(subscription.events) > MAX_BACKLOG:
                     self._end(
                         subscription,
                         ErrorCode.TOO_MANY_REQUESTS,
@@ -76,27 +76,27 @@ class Feed:
         """End a subscription; what waits for it is dropped, so that nobody's memory grows for it."""
         subscription.ended = RequestRefused(code, message, remedy=remedy)
         subscription.events.clear()
-        subscription.wake.set()
+        subscription.changed.set()
         self._subscriptions.discard(subscription)
 
     def mark_changed(self, account_id: str) -> None:
         """Note that an account changed."""
         for subscription in self._subscriptions:
             subscription.accounts.add(account_id)
-            subscription.wake.set()
+            subscription.changed.set()
 
     def remove(self, account_id: str, site_id: str) -> None:
         """Note that an account is gone; only those hear of it who could see it (invariant 15)."""
         for subscription in self._subscriptions:
             if subscription.actor.sees(account_id, site_id):
                 subscription.removed.add(account_id)
-                subscription.wake.set()
+                subscription.changed.set()
 
     def mark_alerts_changed(self) -> None:
         """Note that an alert of the installation opened or closed."""
         for subscription in self._subscriptions:
             subscription.alerts_changed = True
-            subscription.wake.set()
+            subscription.changed.set()
 
     def end_for_token(self, token_id: str) -> None:
         """End the subscriptions of a revoked token."""
@@ -134,8 +134,8 @@ class Feed:
 
     async def _next(self, subscription: Subscription) -> AsyncIterator[Event | Update]:
         """Wait for something and yield it."""
-        await subscription.wake.wait()
-        subscription.wake.clear()
+        await subscription.changed.wait()
+        subscription.changed.clear()
         while subscription.events:
             yield subscription.events.popleft()
         if subscription.ended is not None:

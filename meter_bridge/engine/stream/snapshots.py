@@ -4,12 +4,12 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see
 from meter_bridge.engine.accounts.view import account_view
-from meter_bridge.engine.alerts.alerting import view as alert_view
+from meter_bridge.engine.alerts.alerting import alert_view
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.state.event_queries import read_events
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.stream.feed import Feed, Views
-from meter_bridge.protocol.messages import AccountView, AlertView, Event, MeterView, Snapshot
+from meter_bridge.protocol.messages import AccountView, AlertView, Event, Snapshot
 
 
 class Snapshots:
@@ -42,7 +42,7 @@ class Snapshots:
             return False
         own = account.tenancy.n
         of_others = event.data.get("kind") == EntryKind.SETTLEMENT or event.data.get("tenancy", own) != own
-        return actor.role in STAFF or (account.tenancy.hears(event.seq) and not of_others)
+        return actor.role in STAFF or (account.tenancy.includes_event(event.seq) and not of_others)
 
     def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
         """Return the open alerts that belong to no account, for those who may hear of them."""
@@ -50,13 +50,6 @@ class Snapshots:
             return ()
         found = self._session.installation.alerts | self._session.unstored_alerts()
         return tuple(alert_view(key, alert, None) for key, alert in found.items())
-
-    def unassigned(self, actor: Actor) -> tuple[MeterView, ...]:
-        """Return the discovered meters that nobody has assigned; the first shard's bridge tells of them."""
-        if actor.role not in STAFF or self._session.shard.n != 0:
-            return ()
-        found = self._discovery.views(self._session.installation)
-        return tuple(meter for meter in found if meter.address not in self._discovery.elsewhere)
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Return everything that the actor may see now."""
@@ -66,6 +59,6 @@ class Snapshots:
             seq=self._session.feed.seq,
             role=actor.role,
             accounts=tuple(account_view(account, now) for account in self._visibility.visible(actor)),
-            unassigned_meters=self.unassigned(actor),
+            unassigned_meters=self._discovery.unassigned(actor, self._session.installation),
             alerts=self.site_alerts(actor),
         )

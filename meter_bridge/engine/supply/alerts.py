@@ -5,7 +5,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso, local_time
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind, reconcile
+from meter_bridge.core.supply.alerts import AlertKey, AlertKind, alert_changes
 from meter_bridge.core.supply.decision import Decision, Reason, SupplyState
 from meter_bridge.core.supply.protection import Protection, ProtectionTimer, Trip
 from meter_bridge.engine.alerts.alerting import set_alert
@@ -25,31 +25,31 @@ KINDS: Final = frozenset(
 _OUT_OF_CREDIT: Final = (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM)
 
 
-def keep(
+def update_alerts(
     installation: Installation, account: Account, unit: Transaction, decision: Decision, at: int
 ) -> None:
     """Open and close what follows from a decision; ``at`` is by the clock that its cut goes by."""
-    wanted = dict(_wanted(account, decision, at))
-    changes = reconcile(frozenset(key for key in account.alerts if key.kind in KINDS), wanted)
+    wanted = dict(_open_alerts(account, decision, at))
+    changes = alert_changes(frozenset(key for key in account.alerts if key.kind in KINDS), wanted)
     for key in changes.closed:
         set_alert(installation, account, unit, key, None)
     for key, message in changes.opened.items():
         set_alert(installation, account, unit, key, f"{account.name}: {message}")
 
 
-def warn_at(account: Account, decision: Decision) -> int | None:
+def warning_at(account: Account, decision: Decision) -> int | None:
     """Return when the warning before a cut opens, or None where there is none to give."""
     if decision.cut_at is None or not account.policy.warning_ms:
         return None
     return decision.cut_at - account.policy.warning_ms
 
 
-def _wanted(account: Account, decision: Decision, at: int) -> Iterator[tuple[AlertKey, str]]:
+def _open_alerts(account: Account, decision: Decision, at: int) -> Iterator[tuple[AlertKey, str]]:
     """Yield the alerts that are to be open, with their messages."""
     if decision.reason in _OUT_OF_CREDIT:
         yield AlertKey(AlertKind.SUPPLY_CUT, account.id), "supply is cut, the credit is used up"
     if decision.state is SupplyState.ARMED:
-        yield AlertKey(AlertKind.SUPPLY_ARMED, account.id), _armed(account, decision)
+        yield AlertKey(AlertKind.SUPPLY_ARMED, account.id), _armed_message(account, decision)
     limit = account.policy.load_limit
     exceeded = protections.power_trip(account) is not None
     if decision.reason in protections.LIMITED and limit is not None and not exceeded:
@@ -58,32 +58,32 @@ def _wanted(account: Account, decision: Decision, at: int) -> Iterator[tuple[Ale
     elif decision.reason is Reason.LOAD_LIMIT_EXCEEDED and account.policy.power_limit is not None:
         most = account.policy.power_limit.limit_mw // 1000
         yield AlertKey(AlertKind.LOAD_LIMITED, account.id), f"more than {most} W was used, supply is off"
-    warn = warn_at(account, decision)
+    warn = warning_at(account, decision)
     if warn is not None and decision.cut_at is not None and at >= warn:
         key = AlertKey(AlertKind.CUT_SOON, account.id, None, iso(decision.cut_at))
-        yield key, _cut_soon(account, decision.cut_at)
-    for guarded, guard in protections.trips(account).items():
+        yield key, _cut_soon_message(account, decision.cut_at)
+    for guarded, guard in protections.tripped_protections(account).items():
         key = AlertKey(AlertKind.PROTECTION_TRIPPED, account.id, guarded.meter_id, guarded.protection)
-        yield key, _tripped(account, guarded, guard)
+        yield key, _tripped_message(account, guarded, guard)
 
 
-def _armed(account: Account, decision: Decision) -> str:
+def _armed_message(account: Account, decision: Decision) -> str:
     """Say why the customer is waited for."""
-    found = protections.limit_now(account)
+    found = protections.effective_limit(account)
     if decision.reason is Reason.LOAD_LIMIT_EXCEEDED and found is not None:
         limit = f"{found.limit_mw // 1000} W"
         return f"more than {limit} was used too often; switch something off, then switch supply on again"
     return "supply may be switched on again by the customer"
 
 
-def _cut_soon(account: Account, cut_at: int) -> str:
+def _cut_soon_message(account: Account, cut_at: int) -> str:
     """Say when supply goes, by the clock of the place."""
     when = f"{local_time(cut_at, ZoneInfo(account.site.time_zone)):%Y-%m-%d %H:%M}"
     what = "cut" if account.policy.load_limit is None else "limited"
     return f"the credit is used up; supply is {what} at {when} unless somebody tops up"
 
 
-def _tripped(account: Account, guarded: ProtectionKey, guard: ProtectionTimer) -> str:
+def _tripped_message(account: Account, guarded: ProtectionKey, guard: ProtectionTimer) -> str:
     """Say what was wrong, and how supply comes back."""
     meter = next((meter for meter in account.meters if meter.id == guarded.meter_id), None)
     if guarded.protection is Protection.OVERLOAD:

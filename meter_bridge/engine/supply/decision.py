@@ -9,7 +9,7 @@ from meter_bridge.core.supply.decision import Decision, Reason, SupplyInputs, Su
 from meter_bridge.core.supply.friendly_hours import friendly_period
 from meter_bridge.core.supply.relay import Position
 from meter_bridge.core.supply.switching_limit import add_switching, switching_blocked_until
-from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
@@ -54,13 +54,13 @@ def decide_supply(
 ) -> Decision:
     """Decide an account's supply and carry it out as part of the unit."""
     if context.confirmed:
-        protections.confirmed(account)
+        protections.reset_load_limits(account)
     wall = unit.at - installation.ahead_ms
     now = _supply_inputs(account, context, credit, unit.at, wall)
     decision = rules.decide(account.policy, now)
-    kept = (account.ran_out, account.switchings)
-    account.ran_out = rules.ran_out(account.policy, now, decision)
-    if rules.credit_switches(now, decision):
+    kept = (account.has_run_out, account.switchings)
+    account.has_run_out = rules.has_run_out(account.policy, now, decision)
+    if rules.switches_for_credit(now, decision):
         account.switchings = add_switching(account.switchings, unit.at)
     if decision.reason not in protections.LIMITED:
         protections.reset_load_limit(account)
@@ -73,26 +73,26 @@ def decide_supply(
         _execute(installation, account, unit, relays, decision, note=context.note)
         if changed:
             _record_change(installation, account, unit, was)
-    elif kept != (account.ran_out, account.switchings):
+    elif kept != (account.has_run_out, account.switchings):
         store_status(account, unit)
-    told_by = wall if by_wall_clock(decision) else unit.at
-    alerts.keep(installation, account, unit, decision, told_by)
+    told_by = wall if is_by_wall_clock(decision) else unit.at
+    alerts.update_alerts(installation, account, unit, decision, told_by)
     return decision
 
 
-def by_wall_clock(decision: Decision) -> bool:
+def is_by_wall_clock(decision: Decision) -> bool:
     """Say whether the instants of a decision are meant by the wall clock, not by event time."""
     return decision.reason in _FRIENDLY
 
 
-def instants(account: Account, decision: Decision) -> Iterator[int]:
+def change_instants(account: Account, decision: Decision) -> Iterator[int]:
     """Yield the instants at which the clock alone may change a decision or its warning."""
     if decision.cut_at is None:
         return
     yield decision.cut_at
     if decision.reason is Reason.FRIENDLY_HOURS:
         yield decision.cut_at - account.policy.friendly_hours.grace_ms
-    warn = alerts.warn_at(account, decision)
+    warn = alerts.warning_at(account, decision)
     if warn is not None:
         yield warn
 
@@ -107,7 +107,7 @@ def _supply_inputs(
         headroom=credit.headroom,
         available=credit.available,
         hold=account.hold,
-        tripped=bool(protections.trips(account)),
+        tripped=bool(protections.tripped_protections(account)),
         load_trip=protections.load_trip(account),
         power_trip=protections.power_trip(account),
         friendly_period=friendly_period(policy.friendly_hours, wall, account.site.time_zone)
@@ -118,7 +118,7 @@ def _supply_inputs(
         else None,
         clock_sure=context.clock_sure,
         confirmed=context.confirmed,
-        ran_out=account.ran_out,
+        ran_out=account.has_run_out,
     )
 
 
@@ -140,7 +140,7 @@ def _execute(
     note: str | None,
 ) -> None:
     """Take a decision: post what it was taken on, store it with its reason, ask the relays."""
-    settle_all(installation, account, unit)
+    post_accruals(installation, account, unit)
     if (decision.state, decision.reason) != (account.state, account.reason):
         account.state, account.reason, account.since = decision.state, decision.reason, unit.at
     installation.sequences.decision += 1

@@ -1,6 +1,6 @@
 """Evaluating an account: what is due, what is left, what follows for alerts and supply."""
 
-from meter_bridge.core.ledger.credit import headroom, usable
+from meter_bridge.core.ledger.credit import headroom, usable_credit
 from meter_bridge.core.ledger.debt import next_recovery
 from meter_bridge.core.money import format_amount
 from meter_bridge.core.supply import decision as policy_rules
@@ -9,8 +9,8 @@ from meter_bridge.core.supply.decision import Decision
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.debt_recovery import collect_debts
-from meter_bridge.engine.ledger.emergency import keep_emergency_credit
-from meter_bridge.engine.ledger.fixed_charges import charge_time
+from meter_bridge.engine.ledger.emergency import update_emergency_credit
+from meter_bridge.engine.ledger.fixed_charges import charge_due_days
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import UNLIMITED, Account, Installation
@@ -19,9 +19,9 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.decision import (
     CreditLeft,
     EvaluationContext,
-    by_wall_clock,
+    change_instants,
     decide_supply,
-    instants,
+    is_by_wall_clock,
 )
 from meter_bridge.engine.supply.evaluation_limits import compute_margins
 
@@ -52,24 +52,26 @@ def evaluate_account(
     """Charge what the clock made due, then decide warnings and supply from what is left."""
     if wishes.clock_sure:
         for supply in account.supplies:
-            charge_time(installation, supply, unit)
+            charge_due_days(installation, supply, unit)
         collect_debts(installation, account, unit)
-    credit = keep_emergency_credit(installation, account, unit, credit_now(account))
+    credit = update_emergency_credit(installation, account, unit, credit_now(account))
     worth = units_worth(account)
     available = credit.balance + worth
-    _warn(installation, account, unit, available)
+    _update_low_credit_alerts(installation, account, unit, available)
     # Units are there to be used, whatever is owed in money besides.
     rules = account.policy.credit
-    left = CreditLeft(usable(rules, credit) + worth, headroom=max(headroom(rules, credit), worth))
+    left = CreditLeft(usable_credit(rules, credit) + worth, headroom=max(headroom(rules, credit), worth))
     decision = decide_supply(installation, account, unit, relays, wishes, left)
     compute_margins(account, unit.at)
-    account.wall_due = _wall_due(account, decision, unit.at - installation.ahead_ms)
-    account.wake_at = _wake_at(account, decision, unit.at, installation.ahead_ms)
+    account.wake_at_wall = _next_wall_change(account, decision, unit.at - installation.ahead_ms)
+    account.wake_at = _next_change(account, decision, unit.at, installation.ahead_ms)
 
 
-def _warn(installation: Installation, account: Account, unit: Transaction, available: int) -> None:
+def _update_low_credit_alerts(
+    installation: Installation, account: Account, unit: Transaction, available: int
+) -> None:
     """Open and close the low-credit alerts."""
-    level = policy_rules.low_credit_level(account.policy, available, account.low_level)
+    level = policy_rules.low_credit_levels_passed(account.policy, available, account.low_level)
     if level == account.low_level:
         return
     account.low_level = level
@@ -82,19 +84,21 @@ def _warn(installation: Installation, account: Account, unit: Transaction, avail
     store_status(account, unit)
 
 
-def _wall_due(account: Account, decision: Decision, wall: int) -> int:
+def _next_wall_change(account: Account, decision: Decision, wall: int) -> int:
     """Return the next instant of the wall clock at which it alone may change a decision."""
-    if not by_wall_clock(decision):
+    if not is_by_wall_clock(decision):
         return UNLIMITED
-    return min((instant for instant in instants(account, decision) if instant > wall), default=UNLIMITED)
+    return min(
+        (instant for instant in change_instants(account, decision) if instant > wall), default=UNLIMITED
+    )
 
 
-def _wake_at(account: Account, decision: Decision, at: int, ahead_ms: int) -> int:
+def _next_change(account: Account, decision: Decision, at: int, ahead_ms: int) -> int:
     """Return the next instant at which the clock alone may change a balance or a decision."""
     due = [supply.standing_due for supply in account.supplies]
     recovery = next_recovery(account.debts)
     if recovery is not None:
         due.append(recovery)
-    if not by_wall_clock(decision):
-        due += [instant for instant in instants(account, decision) if instant > at]
-    return min((*due, account.wall_due + ahead_ms))
+    if not is_by_wall_clock(decision):
+        due += [instant for instant in change_instants(account, decision) if instant > at]
+    return min((*due, account.wake_at_wall + ahead_ms))

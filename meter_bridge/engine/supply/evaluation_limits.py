@@ -2,17 +2,17 @@
 
 from typing import Final
 
-from meter_bridge.core.ledger.credit import watched_levels
+from meter_bridge.core.ledger.credit import state_change_levels
 from meter_bridge.core.rating.rating import (
     BlockUsageKey,
     block_at,
     energy_to_next_block,
 )
-from meter_bridge.core.tariff.tariff import EXACT
+from meter_bridge.core.tariff.tariff import EXACT_SCALE
 from meter_bridge.engine.ledger.credit import accrual, posted_credit
 from meter_bridge.engine.state.model import UNLIMITED, Account, Supply
 
-MARGIN: Final = 16
+ROUNDING_MARGIN: Final = 16
 """Amount steps kept back for the rounding of lines, so that a threshold is never passed inside the lane."""
 
 
@@ -20,10 +20,10 @@ def compute_margins(account: Account, at: int) -> None:
     """Work out how much may be used before a threshold, the end of credit or a block has to be looked at."""
     posted = posted_credit(account)
     left = posted.balance - accrual(account)
-    levels = (*account.policy.low_credit, *watched_levels(account.policy.credit, posted))
+    levels = (*account.policy.low_credit, *state_change_levels(account.policy.credit, posted))
     floors = [level for level in levels if level < left]
-    spendable = left - max(floors) - MARGIN if floors else None
-    account.margin = UNLIMITED if spendable is None else max(spendable, 0) * EXACT
+    spendable = left - max(floors) - ROUNDING_MARGIN if floors else None
+    account.margin = UNLIMITED if spendable is None else max(spendable, 0) * EXACT_SCALE
     for supply in account.supplies:
         _compute_block_margin(supply, at)
 

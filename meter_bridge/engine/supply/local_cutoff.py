@@ -19,7 +19,13 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import PaymentMode, Policy, Reason
 from meter_bridge.core.supply.friendly_hours import longest_friendly_period
 from meter_bridge.core.supply.holds import HoldPosition
-from meter_bridge.core.supply.local_cutoff import VALID_DAYS, Basis, SlotState, Step, WithoutBridge
+from meter_bridge.core.supply.local_cutoff import (
+    VALID_DAYS,
+    CutOffBasis,
+    CutOffRequest,
+    SlotState,
+    WithoutBridge,
+)
 from meter_bridge.core.supply.relay import Position
 from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.devices.base.driver import ReportedCutOff
@@ -31,15 +37,15 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
-LOOK_MS: Final = 60_000
+REFRESH_MS: Final = 60_000
 """How often a value is worked out anew; a change of balance, hold or register does it at once."""
-LOOKS_AT_ONCE: Final = 200
+REFRESHES_PER_TICK: Final = 200
 """How many of them are worked out before messages get their turn again."""
-PATIENCE_MS: Final = 600_000
+UNCONFIRMED_ALERT_MS: Final = 600_000
 """How long a device may leave a value unconfirmed before people hear of it."""
-OPENING_HEARD_MS: Final = 60_000
+OPENING_ATTRIBUTED_MS: Final = 60_000
 """How long after it took a higher value a device's opening may still be due to the lower one."""
-CLOSING_WAITS_MS: Final = 5_000
+MAX_CLOSING_WAIT_MS: Final = 5_000
 """How long a relay waits to close until its device has confirmed a value that lets it stay closed."""
 SLOTS: Final = (1, 2, 3)
 """Where a device may keep a value: its rule sets."""
@@ -50,12 +56,14 @@ PROBLEMS: Final = (NO_VALUE, SlotState.FOREIGN.value, SlotState.UNABLE.value, "u
 class CutOffTransport(Protocol):
     """The way to the devices that cut by themselves."""
 
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(
+        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+    ) -> bool:
         """Ask, write or withdraw; False while there is no way to the device."""
 
 
 @dataclass(slots=True, eq=False)
-class _Watched:
+class _CutOffMeter:
     """A meter whose device is to cut by itself, with when its value was worked out last, and from what."""
 
     place: CutOffSlot
@@ -68,63 +76,63 @@ class CutOffs:
     """Every local cut-off of the installation."""
 
     def __init__(
-        self, session: Session, transport: CutOffTransport, demand: Callable[[Meter, Transaction], None]
+        self, session: Session, transport: CutOffTransport, reassert: Callable[[Meter, Transaction], None]
     ) -> None:
         """Keep the state and the way to the devices; ``demand`` asks a relay again for what it is to be."""
         self._session = session
         self._transport = transport
         self._now = session.clock.now
         self._submit = session.submit
-        self._demand = demand
+        self._reassert = reassert
         self.attach()
 
     def attach(self) -> None:
         """Begin with the session's present state."""
         self._installation = self._session.installation
-        self._watched: dict[CutOffSlot, _Watched] = {}
-        self._waiting: dict[str, int] = {}
+        self._cut_off_meters: dict[CutOffSlot, _CutOffMeter] = {}
+        self._waiting_to_close: dict[str, int] = {}
         """Since when a relay waits to close."""
         self.meters_changed()
 
     def meters_changed(self) -> None:
         """Take the meters as they are in use now: which are to cut by themselves, and which no longer."""
-        cutting = [meter for meter in self._installation.meters.values() if _cuts(meter)]
-        self._watched = {place_of(meter): _Watched(place_of(meter), meter) for meter in cutting}
+        cutting = [meter for meter in self._installation.meters.values() if _cuts_locally(meter)]
+        self._cut_off_meters = {slot_of(meter): _CutOffMeter(slot_of(meter), meter) for meter in cutting}
         for meter in self._installation.meters.values():
             meter.cut_offs = []
         for kept in self._installation.cut_offs.values():
-            kept.meter = self._installation.by_energy.get(kept.slot.address)
-            kept.stray = kept.slot not in self._watched
+            kept.meter = self._installation.by_energy_address.get(kept.slot.address)
+            kept.unassigned = kept.slot not in self._cut_off_meters
             if kept.meter is not None:
                 kept.meter.cut_offs.append(kept)
 
     def tick(self) -> None:
         """Work out what is due, send what is due, and see what devices did by themselves."""
-        now, looks = self._now(), LOOKS_AT_ONCE
-        for watched in self._watched.values():
-            looks -= self._look_if_due(watched, now, by_time=looks > 0)
+        now, looks = self._now(), REFRESHES_PER_TICK
+        for watched in self._cut_off_meters.values():
+            looks -= self._refresh_if_due(watched, now, by_time=looks > 0)
         for kept in list(self._installation.cut_offs.values()):
-            if kept.stray:
-                self._want(kept, None, now)
-                if kept.meter is not None and place_of(kept.meter) not in self._watched:
-                    self._tell(kept.meter, kept, None, now)
-            self._pursue(kept, now)
-            self._notice_opening(kept, now)
+            if kept.unassigned:
+                self._set_target(kept, None, now)
+                if kept.meter is not None and slot_of(kept.meter) not in self._cut_off_meters:
+                    self._update_alert(kept.meter, kept, None, now)
+            self._send_if_due(kept, now)
+            self._check_opening(kept, now)
 
-    def _look_if_due(self, watched: _Watched, now: int, *, by_time: bool) -> bool:
+    def _refresh_if_due(self, watched: _CutOffMeter, now: int, *, by_time: bool) -> bool:
         """Work a value out anew where something changed that it rests on, or some time passed; say if so."""
         account, register = watched.meter.supply.account, watched.meter.register
         counter = None if register is None else (register.epoch, register.doubt)
         credit = (account.balance, account.emergency_used, account.emergency_selected)
         basis = (*credit, account.last_top_up, account.hold, account.reason, counter)
         same = watched.basis is None or basis == watched.basis
-        if same and not (by_time and now - watched.at >= LOOK_MS):
+        if same and not (by_time and now - watched.at >= REFRESH_MS):
             return False
         watched.at, watched.basis = now, basis
-        self._look(watched.place, watched.meter, now)
+        self._refresh(watched.place, watched.meter, now)
         return True
 
-    def _look(self, place: CutOffSlot, meter: Meter, now: int) -> None:
+    def _refresh(self, place: CutOffSlot, meter: Meter, now: int) -> None:
         """Work out the value of a meter's device."""
         kept = self._installation.cut_offs.get(place)
         limit = limit_wh(meter, now)
@@ -135,20 +143,20 @@ class CutOffs:
         if kept is not None:
             if kept.relay_address != meter.plan.relay_address:
                 kept.relay_address = meter.plan.relay_address or ""
-                kept.cut_off = rules.want(kept.cut_off, None, now)
-            self._want(kept, limit, now)
-        self._tell(meter, kept, limit, now)
+                kept.state = rules.set_target(kept.state, None, now)
+            self._set_target(kept, limit, now)
+        self._update_alert(meter, kept, limit, now)
 
-    def _want(self, kept: DeviceCutOff, limit: int | None, now: int) -> None:
+    def _set_target(self, kept: DeviceCutOff, limit: int | None, now: int) -> None:
         """Keep what a device is to hold; it is on disk before anything is sent."""
-        before = kept.cut_off
-        kept.cut_off = rules.want(before, limit, now)
-        if kept.cut_off is not before:
-            held = rules.in_force_wh(before)
-            if held is not None and kept.opens_wh is None:
-                kept.opens_wh = held
-            kept.since = kept.since or now
-            wanted, now_wanted = before.wanted_wh, kept.cut_off.wanted_wh
+        before = kept.state
+        kept.state = rules.set_target(before, limit, now)
+        if kept.state is not before:
+            held = rules.reported_cut_off_wh(before)
+            if held is not None and kept.may_open_from_wh is None:
+                kept.may_open_from_wh = held
+            kept.unconfirmed_since = kept.unconfirmed_since or now
+            wanted, now_wanted = before.target_wh, kept.state.target_wh
             lowered = wanted is not None and now_wanted is not None and now_wanted < wanted
             kept.stored = kept.stored and lowered
             self._store(kept, now)
@@ -156,33 +164,33 @@ class CutOffs:
     def _store(self, kept: DeviceCutOff, now: int) -> None:
         """Put a cut-off on disk."""
         unit = Transaction(now)
-        cut_off = kept.cut_off
+        cut_off = kept.state
         unit.changeset.add(
             ops.UPSERT_CUT_OFF,
             {
                 "address": kept.slot.address,
                 "slot": kept.slot.number,
                 "relay_address": kept.relay_address,
-                "wanted_wh": cut_off.wanted_wh,
-                "held": cut_off.held,
-                "held_wh": cut_off.held_wh,
-                "held_at": cut_off.held_at,
+                "wanted_wh": cut_off.target_wh,
+                "held": cut_off.slot_state,
+                "held_wh": cut_off.reported_wh,
+                "held_at": cut_off.reported_at,
                 "written_at": cut_off.written_at,
             },
         )
-        unit.after_commit(lambda: kept.is_stored(cut_off))
+        unit.after_commit(lambda: kept.mark_stored(cut_off))
         self._submit(unit)
 
-    def _pursue(self, kept: DeviceCutOff, now: int) -> None:
+    def _send_if_due(self, kept: DeviceCutOff, now: int) -> None:
         """Send what is due, once it is on disk that the device may hold it."""
-        if now < kept.cut_off.due_at or not kept.stored:
+        if now < kept.state.due_at or not kept.stored:
             return
-        step = rules.next_step(kept.cut_off, now)
+        step = rules.next_request(kept.state, now)
         if step is None:
             return
-        limit = kept.cut_off.wanted_wh
+        limit = kept.state.target_wh
         if self._transport.cut_off(kept.slot, step, kept.relay_address, limit):
-            kept.cut_off = rules.sent(kept.cut_off, step, now)
+            kept.state = rules.after_request(kept.state, step, now)
 
     def handle(self, told: ReportedCutOff, at: int) -> None:
         """Take what a device says of its slot."""
@@ -192,77 +200,81 @@ class CutOffs:
         held = told.held
         if held is SlotState.ARMED and told.relay_address != kept.relay_address:
             held = SlotState.UNARMED
-        before = kept.cut_off
-        kept.cut_off, kept.heard = rules.observe(before, held, told.limit_wh, at), True
-        kept.since = 0 if rules.settled(kept.cut_off) else kept.since or at
-        if (before.held, before.held_wh) != (held, told.limit_wh):
+        before = kept.state
+        kept.state, kept.answered = rules.observe(before, held, told.limit_wh, at), True
+        kept.unconfirmed_since = 0 if rules.is_confirmed(kept.state) else kept.unconfirmed_since or at
+        if (before.slot_state, before.reported_wh) != (held, told.limit_wh):
             self._store(kept, at)
-        if not kept.stray and kept.meter is not None:
-            self._tell(kept.meter, kept, kept.cut_off.wanted_wh, at)
-        elif rules.settled(kept.cut_off):
-            self._forget(kept, at)
-        self._pursue(kept, at)
+        if not kept.unassigned and kept.meter is not None:
+            self._update_alert(kept.meter, kept, kept.state.target_wh, at)
+        elif rules.is_confirmed(kept.state):
+            self._remove(kept, at)
+        self._send_if_due(kept, at)
 
-    def _forget(self, kept: DeviceCutOff, at: int) -> None:
+    def _remove(self, kept: DeviceCutOff, at: int) -> None:
         """Look no longer after a device that holds nothing of ours and belongs to nobody's cut-off."""
         del self._installation.cut_offs[kept.slot]
         if kept.meter is not None:
             kept.meter.cut_offs.remove(kept)
-            self._tell(kept.meter, None, 0, at)
+            self._update_alert(kept.meter, None, 0, at)
 
     def recheck(self, meter: Meter) -> None:
         """Ask a device that was away or restarted what it still holds."""
         for slot in SLOTS:
             kept = self._installation.cut_offs.get(CutOffSlot(meter.plan.energy_address, slot))
             if kept is not None:
-                kept.cut_off = rules.unsure(kept.cut_off, self._now())
+                kept.state = rules.ask_again(kept.state, self._now())
 
     def resume(self) -> None:
         """Pursue at once what waits for an answer, as after a reconnection."""
         for kept in self._installation.cut_offs.values():
-            if not rules.settled(kept.cut_off):
-                kept.cut_off = rules.unsure(kept.cut_off, self._now())
+            if not rules.is_confirmed(kept.state):
+                kept.state = rules.ask_again(kept.state, self._now())
 
     def may_close(self, meter: Meter) -> bool:
         """Say whether a relay may be told to close, or first its device a value that leaves it closed."""
-        kept = self._installation.cut_offs.get(place_of(meter))
-        if kept is None or not rules.reached(kept.cut_off, register_wh(meter)):
-            self._waiting.pop(meter.id, None)
+        kept = self._installation.cut_offs.get(slot_of(meter))
+        if kept is None or not rules.has_reached(kept.state, max_register_wh(meter)):
+            self._waiting_to_close.pop(meter.id, None)
             return True
         now = self._now()
-        if meter.id not in self._waiting:
-            self._waiting[meter.id] = now
-            self._look_if_cutting(kept, meter, now)
-        if rules.settled(kept.cut_off) or now - self._waiting[meter.id] >= CLOSING_WAITS_MS:
-            del self._waiting[meter.id]
+        if meter.id not in self._waiting_to_close:
+            self._waiting_to_close[meter.id] = now
+            self._refresh_if_cutting(kept, meter, now)
+        if rules.is_confirmed(kept.state) or now - self._waiting_to_close[meter.id] >= MAX_CLOSING_WAIT_MS:
+            del self._waiting_to_close[meter.id]
             return True
         return False
 
-    def _look_if_cutting(self, kept: DeviceCutOff, meter: Meter, now: int) -> None:
+    def _refresh_if_cutting(self, kept: DeviceCutOff, meter: Meter, now: int) -> None:
         """Work a value out anew and tell the device at once, however long it was silent before."""
-        if not kept.stray:
-            self._look(kept.slot, meter, now)
-        if not rules.settled(kept.cut_off):
-            kept.cut_off = rules.unsure(kept.cut_off, now)
-            self._pursue(kept, now)
+        if not kept.unassigned:
+            self._refresh(kept.slot, meter, now)
+        if not rules.is_confirmed(kept.state):
+            kept.state = rules.ask_again(kept.state, now)
+            self._send_if_due(kept, now)
 
-    def _notice_opening(self, kept: DeviceCutOff, now: int) -> None:
+    def _check_opening(self, kept: DeviceCutOff, now: int) -> None:
         """Ask a relay again that its device opened, where the decision is that it be closed."""
         if kept.meter is None or kept.meter.relay.requested is not Position.CLOSED:
             return
         meter, relay = kept.meter, kept.meter.relay
         if relay.reported is not Position.OPEN:
-            if rules.settled(kept.cut_off) and now - kept.cut_off.held_at > OPENING_HEARD_MS:
-                kept.opens_wh = None
+            if rules.is_confirmed(kept.state) and now - kept.state.reported_at > OPENING_ATTRIBUTED_MS:
+                kept.may_open_from_wh = None
             return
-        limits = [each for each in (kept.opens_wh, rules.in_force_wh(kept.cut_off)) if each is not None]
-        if relay.proof in relay_rules.SETTLED and limits and register_wh(meter) >= min(limits):
-            kept.opens_wh = None
+        limits = [
+            each
+            for each in (kept.may_open_from_wh, rules.reported_cut_off_wh(kept.state))
+            if each is not None
+        ]
+        if relay.proof in relay_rules.PROVEN and limits and max_register_wh(meter) >= min(limits):
+            kept.may_open_from_wh = None
             unit = Transaction(now)
-            self._demand(meter, unit)
+            self._reassert(meter, unit)
             self._submit(unit)
 
-    def _tell(self, meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: int) -> None:
+    def _update_alert(self, meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: int) -> None:
         """Keep the alert of a cut-off that is not as it is to be."""
         problem = _problem(meter, kept, limit, now)
         account = meter.supply.account
@@ -274,26 +286,26 @@ class CutOffs:
         self._submit(unit)
 
 
-def place_of(meter: Meter) -> CutOffSlot:
+def slot_of(meter: Meter) -> CutOffSlot:
     """Return where a meter's device keeps its cut-off."""
     return CutOffSlot(meter.plan.energy_address, meter.plan.rule_slot)
 
 
-def _cuts(meter: Meter) -> bool:
+def _cuts_locally(meter: Meter) -> bool:
     """Say whether a meter's device is to cut by itself."""
     plan = meter.plan
     wanted = plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF
     return wanted and refusal(plan.energy_address, plan.relay_address) is None
 
 
-def protected(account: Account) -> bool:
+def is_never_cut(account: Account) -> bool:
     """Say whether credit never cuts an account now, so that no device may either."""
     policy = account.policy
     spared = policy.never_cut or policy.load_limit is not None or policy.payment_mode is PaymentMode.CREDIT
     return spared or account.hold is HoldPosition.ON
 
 
-def unprotected(account: Account) -> tuple[str, ...]:
+def meters_to_withdraw(account: Account) -> tuple[str, ...]:
     """Return the meters whose device may still cut an account that credit is never to cut.
 
     Such an account is protected only once every device said that it holds nothing of ours any more.
@@ -306,15 +318,15 @@ def unprotected(account: Account) -> tuple[str, ...]:
 
 def _is_withdrawn(kept: DeviceCutOff) -> bool:
     """Say whether a device confirmed that it holds nothing of ours."""
-    return kept.cut_off.wanted_wh is None and rules.settled(kept.cut_off)
+    return kept.state.target_wh is None and rules.is_confirmed(kept.state)
 
 
-def spared(account: Account) -> bool:
+def is_spared(account: Account) -> bool:
     """Say whether a device must not cut now, because the bridge itself would not without credit."""
-    return protected(account) or account.reason in (Reason.WEAR_LIMIT, Reason.CLOCK_UNSURE)
+    return is_never_cut(account) or account.reason in (Reason.WEAR_LIMIT, Reason.CLOCK_UNSURE)
 
 
-def register_wh(meter: Meter) -> int:
+def max_register_wh(meter: Meter) -> int:
     """Return where a meter's register stands at most, doubted readings included."""
     register = meter.register
     if register is None:
@@ -326,26 +338,26 @@ def register_wh(meter: Meter) -> int:
 def limit_wh(meter: Meter, now: int) -> int | None:
     """Return the register value at which a meter's device is to cut, or None where it is to at none."""
     account, supply = meter.supply.account, meter.supply
-    if spared(account) or meter.register is None:
+    if is_spared(account) or meter.register is None:
         return None
     return rules.cut_off_wh(
-        Basis(
-            register_wh(meter),
+        CutOffBasis(
+            max_register_wh(meter),
             supply.rating.units + free_wh(supply, now),
-            spendable(account),
-            rules.price_range(versions(supply, now))[0],
+            spendable_credit(account),
+            rules.price_range(tariff_versions(supply, now))[0],
             meter.plan.rating_w,
-            longest_friendly(account.policy, account.site.time_zone, now // DAY_MS * DAY_MS),
+            longest_friendly_ms(account.policy, account.site.time_zone, now // DAY_MS * DAY_MS),
         )
     )
 
 
-def spendable(account: Account) -> int:
+def spendable_credit(account: Account) -> int:
     """Return what may still be used before the bridge cuts: credit and the emergency credit selected."""
     return headroom(account.policy.credit, credit_now(account))
 
 
-def versions(supply: Supply, now: int) -> list[TariffVersion]:
+def tariff_versions(supply: Supply, now: int) -> list[TariffVersion]:
     """Return the tariff versions in force while a value worked out now is to hold."""
     until = now + VALID_DAYS * DAY_MS
     coming = [version for version in supply.timeline.versions if now < version.valid_from < until]
@@ -358,34 +370,34 @@ def free_wh(supply: Supply, now: int) -> int:
         return 0
     return sum(
         version.free_wh * len({version.period(now + day * DAY_MS) for day in range(VALID_DAYS + 1)})
-        for version in versions(supply, now)
+        for version in tariff_versions(supply, now)
     )
 
 
 @lru_cache(maxsize=512)
-def longest_friendly(policy: Policy, time_zone: str, start: int) -> int | None:
+def longest_friendly_ms(policy: Policy, time_zone: str, start: int) -> int | None:
     """Return the longest stretch in the days from an instant on in which credit cuts nothing, in ms."""
     return longest_friendly_period(policy.friendly_hours, start, start + (VALID_DAYS + 1) * DAY_MS, time_zone)
 
 
 def _problem(meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: int) -> str | None:
     """Return what keeps a cut-off from being as it is to be."""
-    if kept is None or (limit is None and rules.settled(kept.cut_off)):
-        free = limit is None and meter.register is not None and not spared(meter.supply.account)
+    if kept is None or (limit is None and rules.is_confirmed(kept.state)):
+        free = limit is None and meter.register is not None and not is_spared(meter.supply.account)
         return NO_VALUE if free else None
-    if kept.cut_off.wanted_wh is not None and kept.cut_off.held in (SlotState.FOREIGN, SlotState.UNABLE):
-        return kept.cut_off.held.value
-    if meter.id in unprotected(meter.supply.account):
+    if kept.state.target_wh is not None and kept.state.slot_state in (SlotState.FOREIGN, SlotState.UNABLE):
+        return kept.state.slot_state.value
+    if meter.id in meters_to_withdraw(meter.supply.account):
         return "not_withdrawn"  # at once: until it is withdrawn, somebody who must not be cut may be
-    if kept.since and now - kept.since >= PATIENCE_MS:
-        return "not_withdrawn" if kept.cut_off.wanted_wh is None else "unconfirmed"
+    if kept.unconfirmed_since and now - kept.unconfirmed_since >= UNCONFIRMED_ALERT_MS:
+        return "not_withdrawn" if kept.state.target_wh is None else "unconfirmed"
     return None
 
 
 def _message(meter: Meter, kept: DeviceCutOff | None, code: str) -> str:
     """Return what a person is told, and what they can do."""
     name, slot = meter.supply.account.name, meter.plan.rule_slot
-    held = None if kept is None else kept.cut_off.held_wh
+    held = None if kept is None else kept.state.reported_wh
     at = "" if held is None else f" at {format_kwh(held)}"
     texts = {
         NO_VALUE: f"{name}: {meter.id} has no local cut-off: energy is free, or friendly hours have no end,"

@@ -6,17 +6,17 @@ from typing import Final, NamedTuple
 from meter_bridge.core.supply import protection as rules
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import LoadLimit, Reason
-from meter_bridge.core.supply.protection import IDLE, Protection, ProtectionTimer, Rule, Trip
+from meter_bridge.core.supply.protection import IDLE, Protection, ProtectionRule, ProtectionTimer, Trip
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.state.model import UNLIMITED, Account, Meter, ProtectionKey
 
 LIMITED: Final = (Reason.LOAD_LIMITED, Reason.LOAD_LIMIT_EXCEEDED)
 """Reasons under which the load limit of a supply without credit is watched."""
-WHOLE_LOAD: Final = ProtectionKey("", Protection.LOAD_LIMIT)
+LOAD_LIMIT_KEY: Final = ProtectionKey("", Protection.LOAD_LIMIT)
 """The guard of the load over all meters of a supply without credit."""
-POWER: Final = ProtectionKey("", Protection.POWER_LIMIT)
+POWER_LIMIT_KEY: Final = ProtectionKey("", Protection.POWER_LIMIT)
 """The guard of the load over all meters, whatever the credit."""
-_LIMITS: Final = (WHOLE_LOAD, POWER)
+_LIMITS: Final = (LOAD_LIMIT_KEY, POWER_LIMIT_KEY)
 
 
 class UpdateResult(NamedTuple):
@@ -24,11 +24,11 @@ class UpdateResult(NamedTuple):
 
     changed: bool = False
     """One tripped or was reset."""
-    began: bool = False
+    alarm_began: bool = False
     """A value has just become bad."""
 
 
-def watched(account: Account) -> bool:
+def is_watched(account: Account) -> bool:
     """Say quickly whether a guard may have to see a reading that lies within all limits."""
     return (
         bool(account.protection_timers) or account.reason in LIMITED or account.policy.power_limit is not None
@@ -83,18 +83,18 @@ def reset(account: Account) -> None:
     account.protection_timers = {
         key: guard
         for key, guard in account.protection_timers.items()
-        if key == WHOLE_LOAD or guard.trip is None
+        if key == LOAD_LIMIT_KEY or guard.trip is None
     }
     _schedule_next(account)
 
 
 def reset_load_limit(account: Account) -> None:
     """Begin anew with the load limit of a supply without credit: it holds no more."""
-    if account.protection_timers.pop(WHOLE_LOAD, None) is not None:
+    if account.protection_timers.pop(LOAD_LIMIT_KEY, None) is not None:
         _schedule_next(account)
 
 
-def confirmed(account: Account) -> None:
+def reset_load_limits(account: Account) -> None:
     """Begin anew with every limit of the load: the customer has switched something off."""
     account.protection_timers = {
         key: guard for key, guard in account.protection_timers.items() if key not in _LIMITS
@@ -102,7 +102,7 @@ def confirmed(account: Account) -> None:
     _schedule_next(account)
 
 
-def trips(account: Account) -> Mapping[ProtectionKey, ProtectionTimer]:
+def tripped_protections(account: Account) -> Mapping[ProtectionKey, ProtectionTimer]:
     """Return the protections that have tripped."""
     return {
         key: guard for key, guard in account.protection_timers.items() if key not in _LIMITS and guard.trip
@@ -111,15 +111,15 @@ def trips(account: Account) -> Mapping[ProtectionKey, ProtectionTimer]:
 
 def load_trip(account: Account) -> Trip | None:
     """Return whether and how the load limit of a supply without credit has tripped."""
-    return account.protection_timers.get(WHOLE_LOAD, IDLE).trip
+    return account.protection_timers.get(LOAD_LIMIT_KEY, IDLE).trip
 
 
 def power_trip(account: Account) -> Trip | None:
     """Return whether and how the limit that the supply always has was exceeded."""
-    return account.protection_timers.get(POWER, IDLE).trip
+    return account.protection_timers.get(POWER_LIMIT_KEY, IDLE).trip
 
 
-def limit_now(account: Account) -> LoadLimit | None:
+def effective_limit(account: Account) -> LoadLimit | None:
     """Return the limit of the load that holds now."""
     policy = account.policy
     if policy.never_cut:
@@ -128,7 +128,7 @@ def limit_now(account: Account) -> LoadLimit | None:
     return policy.load_limit if without_credit and policy.load_limit is not None else policy.power_limit
 
 
-def _rules(account: Account) -> Mapping[Protection, Rule]:
+def _rules(account: Account) -> Mapping[Protection, ProtectionRule]:
     """Return the rules in force; for who is never cut there are none, so that alarms are all there is."""
     policy = account.policy
     if policy.never_cut:
@@ -149,18 +149,18 @@ def _signals(meter: Meter, report: Report) -> Mapping[Protection, bool]:
         found[Protection.UNDER_VOLTAGE] = meter.voltage_alarm is AlertKind.UNDER_VOLTAGE
     if report.power_mw is not None:
         found[Protection.OVERLOAD] = meter.overloaded
-        policy, load = meter.supply.account.policy, _load(meter.supply.account)
-        found[Protection.LOAD_LIMIT] = _above(policy.load_limit, load)
-        found[Protection.POWER_LIMIT] = _above(policy.power_limit, load)
+        policy, load = meter.supply.account.policy, _total_load(meter.supply.account)
+        found[Protection.LOAD_LIMIT] = _is_above(policy.load_limit, load)
+        found[Protection.POWER_LIMIT] = _is_above(policy.power_limit, load)
     return found
 
 
-def _load(account: Account) -> int:
+def _total_load(account: Account) -> int:
     """Return the newest power of all meters together."""
     return sum(meter.power_mw or 0 for meter in account.meters)
 
 
-def _above(limit: LoadLimit | None, load_mw: int) -> bool:
+def _is_above(limit: LoadLimit | None, load_mw: int) -> bool:
     """Say whether a load is above a limit."""
     return limit is not None and load_mw > limit.limit_mw
 

@@ -36,7 +36,7 @@ class Relays:
         self._session = session
         self._transport = transport
         self._now = session.clock.now
-        self._steady = session.clock.steady
+        self._steady = session.clock.steady_ms
         """Never slower, as event time may be."""
         self.may_close: Callable[[Meter], bool] = lambda _meter: True
         """Says whether a relay may be told to close now, or its device is told something first."""
@@ -50,10 +50,10 @@ class Relays:
         meters = self.installation.meters.values()
         self._unproven = {meter.id: meter for meter in meters if _is_unproven(meter)}
         """Relays with work to do; after a start those whose commands were not settled before."""
-        self._sent: dict[str, int] = {}
+        self._sent_at: dict[str, int] = {}
         """When each relay was told last, by the steady clock."""
         self._read_back: dict[str, int] = {}
-        self._uncommitted: dict[str, int] = {}
+        self._awaiting_commit: dict[str, int] = {}
         """Newest revision of each relay whose decision is on its way to disk: nothing is sent meanwhile."""
 
     def request(self, account: Account, unit: Transaction) -> None:
@@ -65,19 +65,19 @@ class Relays:
             return
         account.revision += 1
         for meter in moving:
-            meter.relay = rules.request(meter.relay, position, account.revision, unit.at, meter.power_mw)
-            meter.opened_at = None
-            unit.changeset.add(ops.SUPERSEDE_OUTBOX, _settled(meter, unit.at, "superseded"))
+            meter.relay = rules.with_command(meter.relay, position, account.revision, unit.at, meter.power_mw)
+            meter.relay_opened_at = None
+            unit.changeset.add(ops.SUPERSEDE_OUTBOX, _outcome_row(meter, unit.at, "superseded"))
             unit.changeset.add(ops.INSERT_OUTBOX, self._outbox_row(meter, unit.at))
             store_relay(meter, unit)
-            self._uncommitted[meter.id] = account.revision
-            unit.after_commit(partial(self._release, meter, account.revision))
+            self._awaiting_commit[meter.id] = account.revision
+            unit.after_commit(partial(self._on_committed, meter, account.revision))
 
-    def _release(self, meter: Meter, revision: int) -> None:
+    def _on_committed(self, meter: Meter, revision: int) -> None:
         """Let a command out, now that its decision is on disk (invariant 10), unless a newer one waits."""
-        if self._uncommitted.get(meter.id) == revision:
-            del self._uncommitted[meter.id]
-        self.pursue(meter)
+        if self._awaiting_commit.get(meter.id) == revision:
+            del self._awaiting_commit[meter.id]
+        self.send_until_proven(meter)
 
     def _outbox_row(self, meter: Meter, at: int) -> dict[str, object]:
         """Return the outbox row of a relay's newest command."""
@@ -91,7 +91,7 @@ class Relays:
             "outcome": None,
         }
 
-    def pursue(self, meter: Meter) -> None:
+    def send_until_proven(self, meter: Meter) -> None:
         """Send a relay's command if it is due, and go on until it is proven."""
         if rules.retry_at(meter.relay) is None:
             self._unproven.pop(meter.id, None)
@@ -101,13 +101,13 @@ class Relays:
 
     def _send_if_due(self, meter: Meter, now: int) -> None:
         """Hand the command over when its time has come."""
-        if meter.relay.requested is None or meter.id in self._uncommitted or not self._is_due(meter, now):
+        if meter.relay.requested is None or meter.id in self._awaiting_commit or not self._is_due(meter, now):
             return
         if meter.relay.requested is Position.CLOSED and not self.may_close(meter):
             return
         if self._transport.switch(meter, RelayPosition(meter.relay.requested.value)):
-            meter.relay = rules.sent(meter.relay, now)
-            self._sent[meter.id] = self._steady()
+            meter.relay = rules.after_sent(meter.relay, now)
+            self._sent_at[meter.id] = self._steady()
             self._read_back[meter.id] = self._steady() + READ_BACK_MS
 
     def _is_due(self, meter: Meter, now: int) -> bool:
@@ -115,8 +115,8 @@ class Relays:
         due = rules.retry_at(meter.relay)
         if due is None or due <= now:
             return due is not None
-        told = self._sent.setdefault(meter.id, self._steady())
-        return meter.relay.attempts > 0 and self._steady() - told >= rules.pause_ms(meter.relay)
+        told = self._sent_at.setdefault(meter.id, self._steady())
+        return meter.relay.attempts > 0 and self._steady() - told >= rules.retry_pause_ms(meter.relay)
 
     def tick(self) -> None:
         """Send what is due again and ask back where an answer is due."""
@@ -133,11 +133,11 @@ class Relays:
                 if meter_or_none is not None:
                     self._transport.query(meter_or_none)
 
-    def ask(self, meter: Meter) -> None:
+    def query(self, meter: Meter) -> None:
         """Ask a meter for a fresh reading, where there is a way to it."""
         self._transport.query(meter)
 
-    def observe(self, meter: Meter, seen: Observation, unit: Transaction) -> None:
+    def apply_observation(self, meter: Meter, seen: Observation, unit: Transaction) -> None:
         """Take a report of a relay; a change of its proof is stored, told and acted on."""
         before = meter.relay
         meter.relay = rules.observe(before, seen)
@@ -146,42 +146,42 @@ class Relays:
         if meter.relay.proof is not before.proof:
             self._proof_changed(meter, unit)
         if meter.relay.proof is Proof.DISOBEYS:
-            unit.after_commit(lambda: self.pursue(meter))
+            unit.after_commit(lambda: self.send_until_proven(meter))
 
     def _proof_changed(self, meter: Meter, unit: Transaction) -> None:
         """Settle the outbox where a command is proven, and keep the alert of a disobeying relay."""
         account = meter.supply.account
         meter.proven_at = unit.at
         if proven_open(meter.relay):
-            meter.opened_at = unit.at
+            meter.relay_opened_at = unit.at
         disobeys = meter.relay.proof is Proof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
         wanted = "open" if meter.relay.requested is Position.OPEN else "closed"
-        message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was told so"
+        message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was commanded to be"
         proven = meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
         if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
             set_alert(self.installation, account, unit, key, message if disobeys else None)
         if proven:
-            unit.changeset.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, meter.relay.proof))
+            unit.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, unit.at, meter.relay.proof))
 
     def resend(self, meter: Meter, unit: Transaction) -> None:
         """Tell a relay again what it is to be, after its device was away or restarted."""
         self.on_device_back(meter)
-        again = rules.restarted(meter.relay)
+        again = rules.after_restart(meter.relay)
         if again is not meter.relay:
-            self._ask(meter, again, unit)
+            self._command_again(meter, again, unit)
 
     def reassert(self, meter: Meter, unit: Transaction) -> None:
         """Tell a relay again what it is to be, because its device moved it by itself."""
-        self._ask(meter, rules.reasserted(meter.relay), unit)
+        self._command_again(meter, rules.after_reassert(meter.relay), unit)
 
-    def _ask(self, meter: Meter, relay: Relay, unit: Transaction) -> None:
+    def _command_again(self, meter: Meter, relay: Relay, unit: Transaction) -> None:
         """Keep a relay that is to be told again, and tell it after the commit."""
         meter.relay = relay
         store_relay(meter, unit)
-        unit.after_commit(lambda: self.pursue(meter))
+        unit.after_commit(lambda: self.send_until_proven(meter))
 
-    def energy_while_open(self, meter: Meter, unit: Transaction) -> None:
+    def raise_tamper(self, meter: Meter, unit: Transaction) -> None:
         """Raise tamper: energy was used although the relay was proven open."""
         meter.tampered_at = unit.at
         account = meter.supply.account
@@ -206,10 +206,10 @@ class Relays:
                 self.installation, account, unit, AlertKey(AlertKind.TAMPER, account.id, meter.id), None
             )
 
-    def abandon(self, meter: Meter, unit: Transaction) -> None:
+    def drop_command(self, meter: Meter, unit: Transaction) -> None:
         """Forget what a relay was told: another device takes its place, or nobody switches it any more."""
         if _is_unproven(meter):
-            unit.changeset.add(ops.SETTLE_OUTBOX, _settled(meter, unit.at, "abandoned"))
+            unit.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, unit.at, "abandoned"))
         meter.relay = Relay(revision=meter.relay.revision)
         store_relay(meter, unit)
 
@@ -217,7 +217,7 @@ class Relays:
         """Take up every command that is not proven, as after a start or a reconnection."""
         for meter in self.installation.meters.values():
             if meter.plan.relay_address is not None:
-                self.pursue(meter)
+                self.send_until_proven(meter)
 
 
 def _is_unproven(meter: Meter) -> bool:
@@ -225,7 +225,7 @@ def _is_unproven(meter: Meter) -> bool:
     return meter.plan.relay_address is not None and rules.retry_at(meter.relay) is not None
 
 
-def _settled(meter: Meter, at: int, outcome: str) -> dict[str, object]:
+def _outcome_row(meter: Meter, at: int, outcome: str) -> dict[str, object]:
     """Return the row that ends a command of a meter's relay."""
     return {
         "row_meter_id": meter.id,
@@ -240,9 +240,9 @@ def proven_open(relay: Relay) -> bool:
     return relay.requested is Position.OPEN and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
 
 
-def says_open(meter: Meter, since: int) -> bool:
+def reports_open(meter: Meter, since: int) -> bool:
     """Say whether a relay had proven open by an instant, and its device says that it still is."""
-    opened = meter.opened_at is not None and since >= meter.opened_at
+    opened = meter.relay_opened_at is not None and since >= meter.relay_opened_at
     return opened and meter.relay.requested is Position.OPEN and meter.relay.reported is Position.OPEN
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH, Hold, HoldPosition
+from meter_bridge.core.supply.holds import MANUAL_HOLD_ID, MAX_HOLDS, Hold, HoldPosition
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.events import record_event
@@ -54,10 +54,10 @@ class SupplyService:
         unit = self._session.begin(actor)
         with self._session.atomic():
             for hold in account.holds:
-                if hold.id == SWITCH:
-                    self._take_away(account, unit, hold, reason)
+                if hold.id == MANUAL_HOLD_ID:
+                    self._remove_hold(account, unit, hold, reason)
             evaluate(self._session, account, unit, by_person=True, note=reason)
-        return await self._done(account, unit)
+        return await self._finish(account, unit)
 
     async def place_hold(
         self,
@@ -74,16 +74,16 @@ class SupplyService:
         standing = next((hold for hold in account.holds if hold.id == hold_id), None)
         if standing is not None:
             if (standing.position, standing.reason) != (at, reason):
-                raise _id_taken(account, standing)
+                raise _hold_id_taken(account, standing)
             return hold_view(standing), True
         _check_may_hold(account, account.holds, at, "position")
         unit = self._session.begin(actor)
         name = hold_id or f"hold-{self._session.installation.sequences.event + 1}"
         hold = Hold(name, at, reason, actor.name, unit.at)
         with self._session.atomic():
-            self._put(account, unit, hold)
+            self._add_hold(account, unit, hold)
             evaluate(self._session, account, unit, by_person=True)
-        await self._done(account, unit)
+        await self._finish(account, unit)
         return hold_view(hold), False
 
     async def lift_hold(
@@ -103,22 +103,22 @@ class SupplyService:
             )
         unit = self._session.begin(actor)
         with self._session.atomic():
-            self._take_away(account, unit, hold, reason)
+            self._remove_hold(account, unit, hold, reason)
             evaluate(self._session, account, unit, by_person=True, note=reason)
-        return await self._done(account, unit)
+        return await self._finish(account, unit)
 
     async def _switch_by_hand(
         self, actor: Actor, account: Account, position: HoldPosition, reason: str
     ) -> SupplyView:
         """Place the one hold that switching by hand has, in place of an earlier one."""
-        others = tuple(hold for hold in account.holds if hold.id != SWITCH)
+        others = tuple(hold for hold in account.holds if hold.id != MANUAL_HOLD_ID)
         _check_may_hold(account, others, position, "action")
         unit = self._session.begin(actor)
         with self._session.atomic():
             account.holds = others
-            self._put(account, unit, Hold(SWITCH, position, reason, actor.name, unit.at))
+            self._add_hold(account, unit, Hold(MANUAL_HOLD_ID, position, reason, actor.name, unit.at))
             evaluate(self._session, account, unit, by_person=True)
-        return await self._done(account, unit)
+        return await self._finish(account, unit)
 
     async def _confirm(self, actor: Actor, account: Account) -> SupplyView:
         """Connect an armed supply, as its customer wants."""
@@ -132,11 +132,11 @@ class SupplyService:
         unit = self._session.begin(actor)
         with self._session.atomic():
             evaluate(self._session, account, unit, confirmed=True)
-        return await self._done(account, unit)
+        return await self._finish(account, unit)
 
     async def _reset(self, actor: Actor, account: Account, reason: str | None) -> SupplyView:
         """Reset the protections that have tripped, unless what they saw last is still wrong."""
-        tripped = protections.trips(account)
+        tripped = protections.tripped_protections(account)
         if not tripped:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
@@ -159,28 +159,28 @@ class SupplyService:
         with self._session.atomic():
             protections.reset(account)
             for key in tripped:
-                self._announce(
+                self._record_event(
                     account,
                     unit,
                     EventKind.PROTECTION_RESET,
                     {"protection": key.protection.value, "meter": key.meter_id, "reason": reason},
                 )
             evaluate(self._session, account, unit, by_person=True, note=reason)
-        return await self._done(account, unit)
+        return await self._finish(account, unit)
 
-    def _put(self, account: Account, unit: Transaction, hold: Hold) -> None:
+    def _add_hold(self, account: Account, unit: Transaction, hold: Hold) -> None:
         """Put a hold on a supply, with its event."""
         account.holds = (*account.holds, hold)
         what = {"id": hold.id, "position": hold.position.value, "reason": hold.reason}
-        self._announce(account, unit, EventKind.HOLD_PLACED, what)
+        self._record_event(account, unit, EventKind.HOLD_PLACED, what)
 
-    def _take_away(self, account: Account, unit: Transaction, hold: Hold, reason: str | None) -> None:
+    def _remove_hold(self, account: Account, unit: Transaction, hold: Hold, reason: str | None) -> None:
         """Take a hold from a supply, with its event."""
         account.holds = tuple(each for each in account.holds if each.id != hold.id)
         what = {"id": hold.id, "position": hold.position.value, "reason": reason}
-        self._announce(account, unit, EventKind.HOLD_LIFTED, what)
+        self._record_event(account, unit, EventKind.HOLD_LIFTED, what)
 
-    def _announce(
+    def _record_event(
         self, account: Account, unit: Transaction, kind: EventKind, data: Mapping[str, str | None]
     ) -> None:
         """Add an event that says who did what."""
@@ -193,7 +193,7 @@ class SupplyService:
         )
         store_status(account, unit)
 
-    async def _done(self, account: Account, unit: Transaction) -> SupplyView:
+    async def _finish(self, account: Account, unit: Transaction) -> SupplyView:
         """Return the supply as it is after a unit, when that is on disk."""
         view = supply_view(account)
         await self._session.commit(unit)
@@ -210,7 +210,7 @@ def _check_may_hold(account: Account, others: Sequence[Hold], position: HoldPosi
             value=position.value,
             remedy="take 'never cut' out of the site file first, if nobody depends on it",
         )
-    if len(others) >= MOST_HOLDS:
+    if len(others) >= MAX_HOLDS:
         raise RequestRefused(
             ErrorCode.CONFLICT,
             f"{account.name} has {len(others)} holds, which is as many as there can be",
@@ -220,7 +220,7 @@ def _check_may_hold(account: Account, others: Sequence[Hold], position: HoldPosi
         )
 
 
-def _id_taken(account: Account, standing: Hold) -> RequestRefused:
+def _hold_id_taken(account: Account, standing: Hold) -> RequestRefused:
     return RequestRefused(
         ErrorCode.CONFLICT,
         f"hold {standing.id!r} of {account.name} stands already as {standing.position.value}"

@@ -17,14 +17,14 @@ from meter_bridge.protocol.messages import (
     TripView,
 )
 
-_LEAST_PROVEN_FIRST = (Proof.DISOBEYS, Proof.PENDING, Proof.REPORTED, Proof.NO_LOAD, Proof.CONFIRMED)
+_WEAKEST_PROOF_FIRST = (Proof.DISOBEYS, Proof.PENDING, Proof.REPORTED, Proof.NO_LOAD, Proof.CONFIRMED)
 
 
 def supply_view(account: Account) -> SupplyView:
     """Return the supply's state with its reason and the least proven of its relays."""
     proofs = [meter.relay.proof for meter in account.meters if meter.relay.requested is not None]
-    least = min(proofs, key=_LEAST_PROVEN_FIRST.index) if proofs else None
-    limit = protections.limit_now(account)
+    least = min(proofs, key=_WEAKEST_PROOF_FIRST.index) if proofs else None
+    limit = protections.effective_limit(account)
     return SupplyView(
         state=SupplyState(account.state.value),
         reason=SupplyReason(account.reason.value),
@@ -34,7 +34,9 @@ def supply_view(account: Account) -> SupplyView:
         cut_at=None if account.cut_at is None else iso(account.cut_at),
         load_limit_mw=None if limit is None else limit.limit_mw,
         holds=tuple(hold_view(hold) for hold in account.holds),
-        trips=tuple(_trip_view(key, guard) for key, guard in protections.trips(account).items()),
+        trips=tuple(
+            _trip_view(key, guard) for key, guard in protections.tripped_protections(account).items()
+        ),
     )
 
 

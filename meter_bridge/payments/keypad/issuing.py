@@ -17,15 +17,15 @@ from meter_bridge.payments.keypad.tokens import (
     IssuedToken,
     Keypad,
     KeypadError,
-    digits_of,
     next_tokens,
     special_token,
+    token_digits,
 )
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
 from meter_bridge.protocol.payments import KeypadToken, KeypadTokenKind, KeypadTokens
 from meter_bridge.storage import changeset as ops, tables
 
-LISTED: Final = 20
+MAX_LISTED: Final = 20
 _TABLE: Final = tables.keypad_token
 
 
@@ -36,7 +36,7 @@ class KeypadTokenIssuer:
         """Keep the meters by their accounts."""
         self._session = session
         self._keypads = keypads
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     def has(self, account_id: str) -> bool:
         """Say whether an account has a keypad meter."""
@@ -53,16 +53,16 @@ class KeypadTokenIssuer:
                 value=account.id,
                 remedy="name it below keypads: in payments.yaml",
             )
-        async with self._one_at_a_time:
-            minted = await self._due(keypad, account, kind)
-            if minted:
-                await self._save(actor, keypad, account, minted)
+        async with self._lock:
+            tokens = await self._due_tokens(keypad, account, kind)
+            if tokens:
+                await self._save(actor, keypad, account, tokens)
         since = account.tenancy.start if actor.role is Role.TENANT else 0
-        return await asyncio.to_thread(_newest, self._session.reader, keypad, since)
+        return await asyncio.to_thread(_newest_tokens, self._session.reader, keypad, since)
 
-    async def _due(self, keypad: Keypad, account: Account, kind: KeypadTokenKind) -> list[IssuedToken]:
+    async def _due_tokens(self, keypad: Keypad, account: Account, kind: KeypadTokenKind) -> list[IssuedToken]:
         """Return the tokens that are due now."""
-        bought, issued, count = await asyncio.to_thread(_books, self._session.reader, keypad)
+        bought, issued, count = await asyncio.to_thread(_bought_and_issued, self._session.reader, keypad)
         try:
             if kind is not KeypadTokenKind.ADD:
                 return [special_token(count, kind)]
@@ -72,21 +72,21 @@ class KeypadTokenIssuer:
                 ErrorCode.CONFLICT, str(error), field="id", value=account.id, remedy="see docs/payments.md"
             ) from error
 
-    async def _save(self, actor: Actor, keypad: Keypad, account: Account, minted: list[IssuedToken]) -> None:
+    async def _save(self, actor: Actor, keypad: Keypad, account: Account, tokens: list[IssuedToken]) -> None:
         """Store tokens before anybody sees their digits; the database refuses a count twice."""
-        unit = self._session.begin(actor)
-        for each in minted:
+        tx = self._session.begin(actor)
+        for each in tokens:
             row = {"serial": keypad.serial, "count": each.count, "account_id": account.id}
-            row |= {"kind": each.kind.value, "units": each.units, "actor": unit.actor, "at": unit.at}
-            unit.changeset.add(ops.INSERT_KEYPAD_TOKEN, row)
-        told = {"serial": keypad.serial, "tokens": len(minted), "kind": minted[0].kind.value}
-        told |= {"units": sum(each.units for each in minted), "by": unit.actor}
+            row |= {"kind": each.kind.value, "units": each.units, "actor": tx.actor, "at": tx.at}
+            tx.changeset.add(ops.INSERT_KEYPAD_TOKEN, row)
+        event_data = {"serial": keypad.serial, "tokens": len(tokens), "kind": tokens[0].kind.value}
+        event_data |= {"units": sum(each.units for each in tokens), "by": tx.actor}
         kind = EventKind.KEYPAD_TOKENS
-        record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
-        await self._session.commit(unit)
+        record_event(self._session.installation, tx, kind, account_id=account.id, data=event_data)
+        await self._session.commit(tx)
 
 
-def _books(reader: SqlEngine, keypad: Keypad) -> tuple[int, int, int]:
+def _bought_and_issued(reader: SqlEngine, keypad: Keypad) -> tuple[int, int, int]:
     """Return the Wh that were bought, less those taken back, the units issued, and the newest count."""
     entry, posting = tables.journal_entry, tables.posting
     bought = (
@@ -104,17 +104,17 @@ def _books(reader: SqlEngine, keypad: Keypad) -> tuple[int, int, int]:
         return int(connection.execute(bought).scalar_one()), int(units), int(count)
 
 
-def _newest(reader: SqlEngine, keypad: Keypad, since: int) -> KeypadTokens:
+def _newest_tokens(reader: SqlEngine, keypad: Keypad, since: int) -> KeypadTokens:
     """Return the newest tokens of a meter with their digits, made anew from its key."""
     query = select(_TABLE).where(_TABLE.c.serial == keypad.serial, _TABLE.c.at >= since)
     with reader.connect() as connection:
-        rows = connection.execute(query.order_by(_TABLE.c.count.desc()).limit(LISTED)).mappings().all()
+        rows = connection.execute(query.order_by(_TABLE.c.count.desc()).limit(MAX_LISTED)).mappings().all()
     return KeypadTokens(
         serial=keypad.serial,
         unit_wh=keypad.unit_wh,
         tokens=tuple(
             KeypadToken(
-                token=digits_of(
+                token=token_digits(
                     keypad, IssuedToken(row["count"], KeypadTokenKind(row["kind"]), row["units"])
                 ),
                 kind=KeypadTokenKind(row["kind"]),

@@ -13,11 +13,11 @@ from openpaygo.token_shared import TokenType  # type: ignore[import-untyped]
 
 from meter_bridge.protocol.payments import KeypadTokenKind
 
-MOST_UNITS: Final = 995
+MAX_UNITS: Final = 995
 """Of one token; what lies above stands for other things (OpenPAYGO Token 2.3)."""
-MOST_TOKENS: Final = 10
+MAX_TOKENS: Final = 10
 """At once; a meter accepts a token up to 64 counts, which is 32 tokens, after the one that was typed last."""
-MOST_COUNT: Final = 10_000
+MAX_COUNT: Final = 10_000
 """From here on a token takes a third of a second to make; the meter is to be given a new starting code."""
 _TYPES: Final = {
     KeypadTokenKind.ADD: TokenType.ADD_TIME,
@@ -56,12 +56,12 @@ class IssuedToken:
 
 
 def next_tokens(count: int, units: int) -> list[IssuedToken]:
-    """Return the tokens that carry so many units, after a count; at most ``MOST_TOKENS``, the rest later."""
+    """Return the tokens that carry so many units, after a count; at most ``MAX_TOKENS``, the rest later."""
     if units < 0:
         raise KeypadError(f"{units} units are fewer than none")
     found: list[IssuedToken] = []
-    while units > 0 and len(found) < MOST_TOKENS:
-        part = min(units, MOST_UNITS)
+    while units > 0 and len(found) < MAX_TOKENS:
+        part = min(units, MAX_UNITS)
         count = _next_count(count, KeypadTokenKind.ADD)
         found.append(IssuedToken(count, KeypadTokenKind.ADD, part))
         units -= part
@@ -76,26 +76,26 @@ def special_token(count: int, kind: KeypadTokenKind) -> IssuedToken:
 def _next_count(count: int, kind: KeypadTokenKind) -> int:
     """Return the count of the next token: even ones add, odd ones do all else."""
     found = count + 1 if (count + 1) % 2 == (kind is not KeypadTokenKind.ADD) else count + 2
-    if found > MOST_COUNT:
+    if found > MAX_COUNT:
         raise KeypadError(
             f"{found} tokens are more than a key is good for: give the meter a new starting code"
         )
     return found
 
 
-def digits_of(keypad: Keypad, minted: IssuedToken) -> str:
+def token_digits(keypad: Keypad, token_data: IssuedToken) -> str:
     """Return a token's digits, in groups; slow, so not on the loop."""
-    value = minted.units if minted.kind is KeypadTokenKind.ADD else None
-    if value is not None and not 0 < value <= MOST_UNITS:
-        raise KeypadError(f"a token carries 1 to {MOST_UNITS} units, not {value}")
+    value = token_data.units if token_data.kind is KeypadTokenKind.ADD else None
+    if value is not None and not 0 < value <= MAX_UNITS:
+        raise KeypadError(f"a token carries 1 to {MAX_UNITS} units, not {value}")
     count, token = OpenPAYGOTokenEncoder.generate_token(
         secret_key=keypad.key,
-        count=minted.count - 1,
+        count=token_data.count - 1,
         value=value,
-        token_type=_TYPES[minted.kind],
+        token_type=_TYPES[token_data.kind],
         starting_code=keypad.starting_code,
         restricted_digit_set=keypad.four_keys,
     )
-    assert count == minted.count, "the count decides which token it is"
+    assert count == token_data.count, "the count decides which token it is"
     text = str(token)
     return " ".join(text[at : at + _GROUP] for at in range(0, len(text), _GROUP))

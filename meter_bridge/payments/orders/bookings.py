@@ -8,12 +8,12 @@ from sqlalchemy import select
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
-from meter_bridge.engine.accounts.booking import BookOperation, Entry, book_entry
+from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
 from meter_bridge.engine.accounts.reversals import Reversal
-from meter_bridge.engine.accounts.top_ups import METHOD_LENGTH, TopUp
+from meter_bridge.engine.accounts.top_ups import MAX_METHOD_LENGTH, TopUp
 from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.ledger.fixed_charges import settle_all
+from meter_bridge.engine.ledger.fixed_charges import post_accruals
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.model import Account
@@ -61,7 +61,7 @@ class BookingRecord:
         """Return the idempotency key: the provider's id of what is booked."""
         return f"{self.provider}:{self.key}"
 
-    def row(self, account_id: str | None, entry: str | None, unit: Transaction) -> dict[str, object]:
+    def row(self, account_id: str | None, entry: str | None, tx: Transaction) -> dict[str, object]:
         """Return the row of ``payment_booking``."""
         return {
             "provider": self.provider,
@@ -72,9 +72,9 @@ class BookingRecord:
             "account_id": account_id,
             "amount": self.amount,
             "entry_id": entry,
-            "actor": unit.actor,
+            "actor": tx.actor,
             "note": self.note,
-            "at": unit.at,
+            "at": tx.at,
         }
 
 
@@ -94,12 +94,12 @@ class CreditPayment(Operation[TopUpResult]):
     @override
     def check(self, session: Session, account: Account) -> None:
         self.record.check_tenancy(account)
-        room = MAX_AMOUNT - abs(credit_now(account).balance)
-        check_amount(account, self.record.amount, 1, room, "a payment")
+        headroom = MAX_AMOUNT - abs(credit_now(account).balance)
+        check_amount(account, self.record.amount, 1, headroom, "a payment")
 
     @override
     def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
-        top_up = TopUp(self.record.amount, self.record.name[:METHOD_LENGTH], self.record.payment_id)
+        top_up = TopUp(self.record.amount, self.record.name[:MAX_METHOD_LENGTH], self.record.payment_id)
         seq, result = top_up.execute(session, account, unit)
         unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry_id(seq), unit))
         return seq, result
@@ -123,9 +123,9 @@ class ReversePayment(BookOperation):
     record: BookingRecord
     entry: str
     """The top-up that it concerns."""
-    whole: bool
+    is_whole: bool
     """Nothing of the payment was taken back before, and this takes everything."""
-    first: bool
+    is_first: bool
     """The bridge itself booked no reversal of it before: one that there is was booked by a person."""
     reversal: Reversal = field(init=False)
 
@@ -142,9 +142,9 @@ class ReversePayment(BookOperation):
     @override
     def prefetch(self, session: Session, account_id: str) -> None:
         """Find the top-up; raises ``RequestRefused`` with ALREADY_REVERSED where a person took it back."""
-        if self.whole:
+        if self.is_whole:
             self.reversal.prefetch(session, account_id)
-        if self.whole or not self.first:
+        if self.is_whole or not self.is_first:
             return
         entry = tables.journal_entry.c
         query = select(entry.id).where(
@@ -164,14 +164,14 @@ class ReversePayment(BookOperation):
     @override
     def check(self, session: Session, account: Account) -> None:
         self.record.check_tenancy(account)
-        if self.whole:
+        if self.is_whole:
             self.reversal.check(session, account)
 
     @override
     def execute(
         self, session: Session, account: Account, unit: Transaction
     ) -> tuple[int | None, OperationResult]:
-        if self.whole:
+        if self.is_whole:
             seq, result = self.reversal.execute(session, account, unit)
         else:
             seq, result = self._book_part(session, account, unit)
@@ -180,14 +180,14 @@ class ReversePayment(BookOperation):
         return seq, result
 
     def _book_part(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
-        settle_all(session.installation, account, unit)
+        post_accruals(session.installation, account, tx)
         detail = {"amount": -self.record.amount, "reason": self.record.note, "reference": self.record.key}
         seq = None
         if self.record.amount:
-            moved: dict[str, int] = {Bucket.BALANCE: self.record.amount}
-            postings = journal.entry(account.site.currency, moved, against=Bucket.FUNDS)
-            entry = Entry(EntryKind.REFUND, postings, self.record.note, detail, self.entry)
-            seq = book_entry(session, account, unit, entry)
-        return self.result(session, account, unit, seq, detail)
+            amounts: dict[str, int] = {Bucket.BALANCE: self.record.amount}
+            postings = journal.balanced_postings(account.site.currency, amounts, against=Bucket.FUNDS)
+            entry = EntryDraft(EntryKind.REFUND, postings, self.record.note, detail, self.entry)
+            seq = book_entry(session, account, tx, entry)
+        return self.result(session, account, tx, seq, detail)

@@ -53,76 +53,80 @@ class ManualReview:
     async def waiting(self, actor: Actor) -> WaitingPayments:
         """Return what waits for a person and what the actor may see of it."""
         found = []
-        for subject in await asyncio.to_thread(order_queries.unsettled, self._session.reader):
-            case = await self._orders.booking_steps.case(subject)
-            if self._orders.event_handler.is_responsible_for(case) and await self._sees(actor, case.order):
+        for subject in await asyncio.to_thread(order_queries.unsettled_subjects, self._session.reader):
+            case = await self._orders.booking_steps.read_case(subject)
+            if self._orders.event_handler.is_responsible_for(case) and await self._may_see(actor, case.order):
                 found += [self._view(subject, case, each) for each in review_items(case)]
         return WaitingPayments(tuple(found))
 
-    async def _sees(self, actor: Actor, order: Order | None) -> bool:
+    async def _may_see(self, actor: Actor, order: Order | None) -> bool:
         """Say whether an actor may see an order; one without an account is the installation's."""
         if EVERYTHING in actor.sites:
             return True
         if order is None:
             return False
-        if not self._orders.booking_steps.is_here(order.account_id):
-            site = await asyncio.to_thread(order_queries.site_of, self._session.reader, order.account_id)
+        if not self._orders.booking_steps.is_local_account(order.account_id):
+            site = await asyncio.to_thread(
+                order_queries.site_id_of_account, self._session.reader, order.account_id
+            )
             return site is not None and actor.sees(order.account_id, site)
         account = self._session.installation.accounts.get(order.account_id)
         return account is not None and actor.sees(account.id, account.site.id)
 
-    def _view(self, subject: Subject, case: PaymentCase, one: ReviewItem) -> WaitingPayment:
-        told = one.event
+    def _view(self, subject: Subject, case: PaymentCase, item: ReviewItem) -> WaitingPayment:
+        event = item.event
         return WaitingPayment(
             provider=subject.provider,
             provider_name=self._orders.name_of(subject.provider),
-            payment=told.payment_id or "",
-            reversal=told.reversal_id,
-            reason=one.reason.value,
-            message=_message(case, one),
-            amount=told.amount,
-            currency=told.currency,
-            amount_digits=None if told.currency is None else amount_digits(told.currency),
+            payment=event.payment_id or "",
+            reversal=event.reversal_id,
+            reason=item.reason.value,
+            message=_message(case, item),
+            amount=event.amount,
+            currency=event.currency,
+            amount_digits=None if event.currency is None else amount_digits(event.currency),
             order=None if case.order is None else case.order.id,
             account_id=None if case.order is None else case.order.account_id,
-            heard_at=iso(told.happened_at or (case.order.created_at if case.order else 0)),
+            heard_at=iso(event.happened_at or (case.order.created_at if case.order else 0)),
         )
 
-    async def decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
+    async def decide(self, actor: Actor, decision: PaymentDecision) -> PaymentDecided:
         """Credit a payment that waits to an account, or dismiss it; each once."""
         async with self._orders.event_handler.lock:
-            decided = await self._decide(actor, asked)
-        await self._orders.event_handler.settle_unsettled(decided=True)
+            decided = await self._decide(actor, decision)
+        await self._orders.event_handler.settle_unsettled(after_decision=True)
         return decided
 
-    async def _decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
+    async def _decide(self, actor: Actor, decision: PaymentDecision) -> PaymentDecided:
         order_id = await asyncio.to_thread(
-            order_queries.order_of_payment, self._session.reader, asked.provider, asked.payment
+            order_queries.order_id_of_payment, self._session.reader, decision.provider, decision.payment
         )
-        subject = Subject(asked.provider, order_id, asked.payment)
-        case = await self._orders.booking_steps.case(subject)
-        one = next((each for each in review_items(case) if each.event.payment_id == asked.payment), None)
-        if one is None or one.event.reversal_id is not None or not await self._sees(actor, case.order):
+        subject = Subject(decision.provider, order_id, decision.payment)
+        case = await self._orders.booking_steps.read_case(subject)
+        item = next((each for each in review_items(case) if each.event.payment_id == decision.payment), None)
+        if item is None or item.event.reversal_id is not None or not await self._may_see(actor, case.order):
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
-                f"payment {asked.payment!r} does not wait for a decision",
+                f"payment {decision.payment!r} does not wait for a decision",
                 field="payment",
-                value=asked.payment,
+                value=decision.payment,
                 remedy="'meter-bridge payments waiting' shows those that do",
             )
         entry = None
-        if asked.decision == "credit":
-            entry = await self._credit(actor, asked, case, one)
+        if decision.decision == "credit":
+            entry = await self._credit(actor, decision, case, item)
         else:
-            await self._dismiss(actor, asked, case)
-        await self._record_event(actor, asked, case)
+            await self._dismiss(actor, decision, case)
+        await self._record_event(actor, decision, case)
         return PaymentDecided(
-            provider=asked.provider, payment=asked.payment, decision=asked.decision, top_up=entry
+            provider=decision.provider, payment=decision.payment, decision=decision.decision, top_up=entry
         )
 
-    async def _credit(self, actor: Actor, asked: PaymentDecision, case: PaymentCase, one: ReviewItem) -> str:
+    async def _credit(
+        self, actor: Actor, decision: PaymentDecision, case: PaymentCase, item: ReviewItem
+    ) -> str:
         """Credit what was paid, as the provider told it and a person vouches for it."""
-        account_id = asked.account or (case.order.account_id if case.order else None)
+        account_id = decision.account or (case.order.account_id if case.order else None)
         if account_id is None:
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
@@ -131,63 +135,63 @@ class ManualReview:
                 remedy="name the account",
             )
         account = self._find_account(actor, account_id)
-        told = one.event
-        if told.amount is None or told.currency != account.site.currency:
+        event = item.event
+        if event.amount is None or event.currency != account.site.currency:
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
-                f"it was paid in {told.currency} and {account.id} is kept in {account.site.currency}",
+                f"it was paid in {event.currency} and {account.id} is kept in {account.site.currency}",
                 field="account",
                 value=account.id,
                 remedy="return it to who paid and dismiss it, or book a top-up of what it came to",
             )
-        record = self._record(asked, case, BookingStep.CREDIT, told.amount)
+        record = self._record(decision, case, BookingStep.CREDIT, event.amount)
         result, _ = await self._operations.run(actor, account.id, CreditPayment(record), record.operation_key)
         return result.top_up.id
 
-    async def _dismiss(self, actor: Actor, asked: PaymentDecision, case: PaymentCase) -> None:
-        record = self._record(asked, case, BookingStep.DISMISS, 0)
+    async def _dismiss(self, actor: Actor, decision: PaymentDecision, case: PaymentCase) -> None:
+        record = self._record(decision, case, BookingStep.DISMISS, 0)
         account_id = None if case.order is None else case.order.account_id
-        await self._orders.booking_steps.record_without_entry(actor, record, account_id, asked.reason)
+        await self._orders.booking_steps.record_without_entry(actor, record, account_id, decision.reason)
 
     def _record(
-        self, asked: PaymentDecision, case: PaymentCase, step: BookingStep, amount: int
+        self, decision: PaymentDecision, case: PaymentCase, step: BookingStep, amount: int
     ) -> BookingRecord:
         return BookingRecord(
-            provider=asked.provider,
-            name=self._orders.name_of(asked.provider),
+            provider=decision.provider,
+            name=self._orders.name_of(decision.provider),
             step=step,
-            key=asked.payment,
-            payment_id=asked.payment,
+            key=decision.payment,
+            payment_id=decision.payment,
             order_id=None if case.order is None else case.order.id,
             amount=amount,
-            note=asked.reason,
+            note=decision.reason,
         )
 
-    async def _record_event(self, actor: Actor, asked: PaymentDecision, case: PaymentCase) -> None:
-        unit = self._session.begin(actor)
-        data: dict[str, object] = {"provider": asked.provider, "payment": asked.payment}
-        data |= {"decision": asked.decision}
-        data |= {"reason": asked.reason, "by": unit.actor}
-        account_id = asked.account or (case.order.account_id if case.order else None)
+    async def _record_event(self, actor: Actor, decision: PaymentDecision, case: PaymentCase) -> None:
+        tx = self._session.begin(actor)
+        data: dict[str, object] = {"provider": decision.provider, "payment": decision.payment}
+        data |= {"decision": decision.decision}
+        data |= {"reason": decision.reason, "by": tx.actor}
+        account_id = decision.account or (case.order.account_id if case.order else None)
         if case.order is not None and account_id == case.order.account_id:
             data["tenancy"] = case.order.tenancy
         record_event(
-            self._session.installation, unit, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data
+            self._session.installation, tx, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data
         )
-        await self._session.commit(unit)
+        await self._session.commit(tx)
 
 
-def _message(case: PaymentCase, one: ReviewItem) -> str:
+def _message(case: PaymentCase, item: ReviewItem) -> str:
     """Return for people what was told and why it waits."""
-    told, order = one.event, case.order
-    what = "A refund or charge-back" if told.reversal_id else "A payment"
-    text = f"{what} of {_shown(told.amount, told.currency)} waits: {_REASON_TEXTS[one.reason]}"
-    if one.reason in (ReviewReason.WRONG_AMOUNT, ReviewReason.WRONG_CURRENCY) and order is not None:
-        text += f", {_shown(order.amount, order.currency)}"
+    event, order = item.event, case.order
+    label = "A refund or charge-back" if event.reversal_id else "A payment"
+    text = f"{label} of {_amount_text(event.amount, event.currency)} waits: {_REASON_TEXTS[item.reason]}"
+    if item.reason in (ReviewReason.WRONG_AMOUNT, ReviewReason.WRONG_CURRENCY) and order is not None:
+        text += f", {_amount_text(order.amount, order.currency)}"
     return text
 
 
-def _shown(amount: int | None, currency: str | None) -> str:
+def _amount_text(amount: int | None, currency: str | None) -> str:
     if amount is None or currency is None:
         return "an unknown amount"
     try:

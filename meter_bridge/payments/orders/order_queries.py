@@ -28,18 +28,18 @@ _EVENT: Final = tables.payment_event
 _BOOKING: Final = tables.payment_booking
 
 # Questions that are asked of every case are put into words once: to make them took longer than to ask them.
-_OURS: Final = _EVENT.c.provider == bindparam("provider")
+_OF_PROVIDER: Final = _EVENT.c.provider == bindparam("provider")
 _ORDER_BY_ID: Final = select(_ORDER).where(_ORDER.c.id == bindparam("order_id"))
-_PAYMENTS_NAMED: Final = select(_EVENT.c.payment_id).where(
-    _OURS, _EVENT.c.order_id == bindparam("order_id"), _EVENT.c.payment_id.is_not(None)
+_PAYMENT_IDS_OF_ORDER: Final = select(_EVENT.c.payment_id).where(
+    _OF_PROVIDER, _EVENT.c.order_id == bindparam("order_id"), _EVENT.c.payment_id.is_not(None)
 )
 _EVENTS_OF_ORDER: Final = (
     select(_EVENT)
     .where(
         or_(
-            and_(_OURS, _EVENT.c.order_id == bindparam("order_id")),
+            and_(_OF_PROVIDER, _EVENT.c.order_id == bindparam("order_id")),
             and_(
-                _OURS,
+                _OF_PROVIDER,
                 _EVENT.c.order_id.is_(None),
                 _EVENT.c.payment_id.in_(bindparam("payments", expanding=True)),
             ),
@@ -47,7 +47,7 @@ _EVENTS_OF_ORDER: Final = (
     )
     .order_by(_EVENT.c.n)
 )
-_BOOKED: Final = (
+_BOOKINGS: Final = (
     select(_BOOKING)
     .where(
         _BOOKING.c.provider == bindparam("provider"),
@@ -74,7 +74,7 @@ def order_from(row: RowMapping) -> Order:
     return Order(**{name: value for name, value in row.items() if name != "key"})
 
 
-def order_of(reader: Engine, order_id: str) -> Order | None:
+def get_order(reader: Engine, order_id: str) -> Order | None:
     """Return an order, or None."""
     return _one(reader, select(_ORDER).where(_ORDER.c.id == order_id))
 
@@ -96,7 +96,7 @@ def _one(reader: Engine, query: Select[Any]) -> Order | None:
     return None if row is None else order_from(row)
 
 
-def orders_of(reader: Engine, account_id: str, tenancy: int | None, limit: int) -> list[Order]:
+def newest_orders(reader: Engine, account_id: str, tenancy: int | None, limit: int) -> list[Order]:
     """Return the newest orders of an account, those of one tenancy or of all."""
     query = select(_ORDER).where(_ORDER.c.account_id == account_id)
     if tenancy is not None:
@@ -106,7 +106,7 @@ def orders_of(reader: Engine, account_id: str, tenancy: int | None, limit: int) 
         return [order_from(row) for row in rows]
 
 
-def orders_since(reader: Engine, account_id: str, at: int) -> int:
+def count_orders_since(reader: Engine, account_id: str, at: int) -> int:
     """Return how many orders an account made from an instant on."""
     query = select(func.count()).where(_ORDER.c.account_id == account_id, _ORDER.c.created_at >= at)
     with reader.connect() as connection:
@@ -123,7 +123,7 @@ def unpaid_since(reader: Engine, at: int, shard: Shard) -> list[Order]:
         return [order_from(row) for row in connection.execute(query).mappings()]
 
 
-def lives_there(connection: Connection, order: Order) -> bool:
+def is_current_customer(connection: Connection, order: Order) -> bool:
     """Say whether the customer who ordered still has the account, as the database has it."""
     account, tenancy = tables.account.c, tables.tenancy.c
     newest = select(func.max(tenancy.n)).where(tenancy.account_id == order.account_id).scalar_subquery()
@@ -137,14 +137,14 @@ def lives_there(connection: Connection, order: Order) -> bool:
     return connection.execute(query).first() is not None
 
 
-def site_of(reader: Engine, account_id: str) -> str | None:
+def site_id_of_account(reader: Engine, account_id: str) -> str | None:
     """Return the site of an account of whichever shard, or None."""
     query = select(tables.account.c.site_id).where(tables.account.c.id == account_id)
     with reader.connect() as connection:
         return connection.execute(query).scalar()
 
 
-def _told(row: RowMapping) -> ProviderEvent:
+def _event_from(row: RowMapping) -> ProviderEvent:
     return ProviderEvent(
         event_id=row["event_id"],
         kind=ProviderEventKind(row["kind"]),
@@ -158,15 +158,15 @@ def _told(row: RowMapping) -> ProviderEvent:
     )
 
 
-def event_of(reader: Engine, provider: str, event_id: str) -> ProviderEvent | None:
+def get_event(reader: Engine, provider: str, event_id: str) -> ProviderEvent | None:
     """Return what was told under an event's id, or None."""
     query = select(_EVENT).where(_EVENT.c.provider == provider, _EVENT.c.event_id == event_id)
     with reader.connect() as connection:
         row = connection.execute(query).mappings().first()
-    return None if row is None else _told(row)
+    return None if row is None else _event_from(row)
 
 
-def order_of_payment(reader: Engine, provider: str, payment_id: str) -> str | None:
+def order_id_of_payment(reader: Engine, provider: str, payment_id: str) -> str | None:
     """Return the order to which a payment was told to belong, or None."""
     query = select(_EVENT.c.order_id).where(
         _EVENT.c.provider == provider, _EVENT.c.payment_id == payment_id, _EVENT.c.order_id.is_not(None)
@@ -175,42 +175,42 @@ def order_of_payment(reader: Engine, provider: str, payment_id: str) -> str | No
         return connection.execute(query.order_by(_EVENT.c.n).limit(1)).scalar()
 
 
-def case_of(reader: Engine, subject: Subject, is_open: IsOpen) -> PaymentCase:
+def read_case(reader: Engine, subject: Subject, is_open: IsOpen) -> PaymentCase:
     """Return all that is known of a subject, as of one instant."""
     with reader.connect() as connection:
-        return _case(connection, subject, is_open)
+        return _read_case(connection, subject, is_open)
 
 
-def _case(connection: Connection, subject: Subject, is_open: IsOpen) -> PaymentCase:
+def _read_case(connection: Connection, subject: Subject, is_open: IsOpen) -> PaymentCase:
     """Return a case: events that name the order, and those that name only one of its payments."""
     order = None
     payments: set[str] = {subject.payment_id} if subject.payment_id is not None else set()
-    asked: dict[str, object] = {"provider": subject.provider, "order_id": subject.order_id}
+    parameters: dict[str, object] = {"provider": subject.provider, "order_id": subject.order_id}
     if subject.order_id is None:
         ours, payment = _EVENT.c.provider == subject.provider, _EVENT.c.payment_id == subject.payment_id
         query = select(_EVENT).where(ours, payment, _EVENT.c.order_id.is_(None)).order_by(_EVENT.c.n)
         events = connection.execute(query).mappings()
     else:
-        order = order_from(connection.execute(_ORDER_BY_ID, asked).mappings().one())
-        payments |= set(connection.execute(_PAYMENTS_NAMED, asked).scalars())
-        events = connection.execute(_EVENTS_OF_ORDER, asked | {"payments": sorted(payments)}).mappings()
-    told = [_told(each) for each in events]
+        order = order_from(connection.execute(_ORDER_BY_ID, parameters).mappings().one())
+        payments |= set(connection.execute(_PAYMENT_IDS_OF_ORDER, parameters).scalars())
+        events = connection.execute(_EVENTS_OF_ORDER, parameters | {"payments": sorted(payments)}).mappings()
+    events_found = [_event_from(each) for each in events]
     return PaymentCase(
         order,
-        told,
+        events_found,
         _bookings(connection, subject.provider, payments),
         order is None or is_open(connection, order),
     )
 
 
 def _bookings(connection: Connection, provider: str, payments: Iterable[str]) -> list[Booking]:
-    asked = {"provider": provider, "payments": sorted(payments)}
-    rows = connection.execute(_BOOKED, asked).mappings()
+    parameters = {"provider": provider, "payments": sorted(payments)}
+    rows = connection.execute(_BOOKINGS, parameters).mappings()
     names = ("key", "payment_id", "account_id", "amount", "entry_id")
     return [Booking(step=BookingStep(row["step"]), **{name: row[name] for name in names}) for row in rows]
 
 
-def _without_step() -> Select[tuple[str, str | None, str | None]]:
+def _subjects_without_step() -> Select[tuple[str, str | None, str | None]]:
     """Return the question what events are about for which no step was taken, oldest first."""
     done = exists().where(
         _BOOKING.c.provider == _EVENT.c.provider,
@@ -225,15 +225,15 @@ def _without_step() -> Select[tuple[str, str | None, str | None]]:
     return query.order_by(_EVENT.c.n)
 
 
-_WITHOUT_STEP: Final = _without_step()
+_WITHOUT_STEP: Final = _subjects_without_step()
 
 
-def unsettled(reader: Engine, news: ColumnElement[bool] | None = None) -> list[Subject]:
+def unsettled_subjects(reader: Engine, condition: ColumnElement[bool] | None = None) -> list[Subject]:
     """Return what payments or reversals are about for which no step was taken, oldest first.
 
     ``news`` limits it to some of the events.
     """
-    query = _WITHOUT_STEP if news is None else _WITHOUT_STEP.where(news)
+    query = _WITHOUT_STEP if condition is None else _WITHOUT_STEP.where(condition)
     with reader.connect() as connection:
         found = connection.execute(query).all()
     subjects = dict.fromkeys(
@@ -247,10 +247,10 @@ def unsettled(reader: Engine, news: ColumnElement[bool] | None = None) -> list[S
 
 
 def _known_order(reader: Engine, provider: str, payment_id: str | None) -> str | None:
-    return None if payment_id is None else order_of_payment(reader, provider, payment_id)
+    return None if payment_id is None else order_id_of_payment(reader, provider, payment_id)
 
 
-def newest_event(reader: Engine, shard: Shard) -> int:
+def newest_event_number(reader: Engine, shard: Shard) -> int:
     """Return the number of the newest event that a shard's bridge heard, the one before its first if none."""
     query = select(func.max(_EVENT.c.n)).where(shard.numbers(_EVENT.c.n))
     with reader.connect() as connection:

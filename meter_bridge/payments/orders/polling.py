@@ -7,23 +7,23 @@ from typing import Final
 
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.order import Order, OrderState, state_of
+from meter_bridge.payments.order import Order, OrderState, order_state
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.booking_steps import BookingSteps
 from meter_bridge.payments.orders.order_queries import Subject
-from meter_bridge.payments.orders.view import started_of
+from meter_bridge.payments.orders.view import checkout_of
 from meter_bridge.payments.orders.webhooks import ProviderEventHandler
 from meter_bridge.payments.providers.provider import Provider, ProviderDownError
 from meter_bridge.protocol.messages import ErrorCode
 
 _LOGGER: Final = logging.getLogger(__name__)
-PAUSES_MS: Final = (15_000, 30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000)
+POLL_PAUSES_MS: Final = (15_000, 30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000)
 """Pauses before a provider is asked again; the last one goes on."""
-FOR_MS: Final = 26 * 3_600_000
+POLL_FOR_MS: Final = 26 * 3_600_000
 """How long a provider is asked; a page of Stripe's is good for 24 hours."""
-AGAIN_MS: Final = 2_000
+MIN_PAUSE_MS: Final = 2_000
 """A customer who looks makes the bridge ask no more often than this."""
-ANSWER_S: Final = 8.0
+ANSWER_TIMEOUT_S: Final = 8.0
 _UNDECIDED: Final = frozenset({OrderState.OPEN, OrderState.PENDING, OrderState.FAILED})
 
 
@@ -42,74 +42,78 @@ class ProviderPolling:
         self._booking_steps = booking_steps
         self._event_handler = event_handler
         self._providers = providers
-        self._times: dict[str, int] = {}
-        self._last: dict[str, int] = {}
-        self.follow(order_queries.unpaid_since(session.reader, session.clock.now() - FOR_MS, session.shard))
+        self._attempts: dict[str, int] = {}
+        self._last_polled_at: dict[str, int] = {}
+        self.follow(
+            order_queries.unpaid_since(session.reader, session.clock.now() - POLL_FOR_MS, session.shard)
+        )
 
     def follow(self, orders: Iterable[Order]) -> None:
         """Begin to ask for orders."""
         for order in orders:
-            self._times[order.id], self._last[order.id] = 0, self._session.clock.steady()
+            self._attempts[order.id], self._last_polled_at[order.id] = 0, self._session.clock.steady_ms()
 
     async def poll_now(self, order: Order) -> None:
         """Ask because a customer looks, unless that was done a moment ago."""
-        last = self._last.get(order.id)
-        if last is not None and self._can_store() and self._session.clock.steady() - last >= AGAIN_MS:
+        last = self._last_polled_at.get(order.id)
+        if last is not None and self._can_store() and self._session.clock.steady_ms() - last >= MIN_PAUSE_MS:
             await self._poll(order)
 
     async def tick(self) -> None:
         """Ask for the orders that are due, and follow no more those of which something final is known."""
-        now, steady = self._session.clock.now(), self._session.clock.steady()
-        for order_id in list(self._times):
+        now, steady = self._session.clock.now(), self._session.clock.steady_ms()
+        for order_id in list(self._attempts):
             if not self._can_store():
                 return
             if self._is_due(order_id, steady):
-                order = await asyncio.to_thread(order_queries.order_of, self._session.reader, order_id)
-                if order is None or now - order.created_at > FOR_MS:
+                order = await asyncio.to_thread(order_queries.get_order, self._session.reader, order_id)
+                if order is None or now - order.created_at > POLL_FOR_MS:
                     self._stop_polling(order_id)
                 elif self._is_due(order_id, steady):  # no customer looked meanwhile
                     await self._poll(order)
 
     def _is_due(self, order_id: str, steady: int) -> bool:
         """Say whether it is time to ask for an order that is still followed."""
-        times = self._times.get(order_id)
-        if times is None:
+        attempts = self._attempts.get(order_id)
+        if attempts is None:
             return False
-        return steady - self._last[order_id] >= PAUSES_MS[min(times, len(PAUSES_MS) - 1)]
+        return (
+            steady - self._last_polled_at[order_id] >= POLL_PAUSES_MS[min(attempts, len(POLL_PAUSES_MS) - 1)]
+        )
 
     def _can_store(self) -> bool:
         """Say whether what a provider answers could be stored: otherwise it is not asked, and later again."""
         return self._session.can_change
 
     def _stop_polling(self, order_id: str) -> None:
-        self._times.pop(order_id, None)
-        self._last.pop(order_id, None)
+        self._attempts.pop(order_id, None)
+        self._last_polled_at.pop(order_id, None)
 
     async def _poll(self, order: Order) -> None:
         """Ask a provider what became of an order; again later where nothing is answered or stored."""
-        self._times[order.id] += 1
-        self._last[order.id] = self._session.clock.steady()
-        case = await self._booking_steps.case(Subject(order.provider, order.id, None))
-        if state_of(case) not in _UNDECIDED:
+        self._attempts[order.id] += 1
+        self._last_polled_at[order.id] = self._session.clock.steady_ms()
+        case = await self._booking_steps.read_case(Subject(order.provider, order.id, None))
+        if order_state(case) not in _UNDECIDED:
             self._stop_polling(order.id)
             return
-        provider, started = self._providers.get(order.provider), started_of(case)
+        provider, started = self._providers.get(order.provider), checkout_of(case)
         if provider is None or started is None or started.handle is None:
             return
         try:
-            async with asyncio.timeout(ANSWER_S):
-                found = await provider.ask(order, started.handle)
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                events = await provider.fetch_events(order, started.handle)
         except (ProviderDownError, TimeoutError) as error:
-            why = str(error) or "no answer in time"
-            _LOGGER.warning("%s was asked for %s: %s", order.provider, order.id, why)
+            reason = str(error) or "no answer in time"
+            _LOGGER.warning("%s was asked for %s: %s", order.provider, order.id, reason)
             return
         try:
-            for told in found:
-                await self._event_handler.handle(order.provider, told)
+            for event in events:
+                await self._event_handler.handle(order.provider, event)
         except RequestRefused as refused:
             if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
                 raise
-            what = "What %s told of %s could not be settled yet, it is asked again: %s"
-            _LOGGER.warning(what, order.provider, order.id, refused.message)
-            if order.id in self._times:
-                self._times[order.id] = 0  # the next pause is the first one's, not up to an hour
+            message = "What %s told of %s could not be settled yet, it is asked again: %s"
+            _LOGGER.warning(message, order.provider, order.id, refused.message)
+            if order.id in self._attempts:
+                self._attempts[order.id] = 0  # the next pause is the first one's, not up to an hour

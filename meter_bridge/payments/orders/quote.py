@@ -6,20 +6,20 @@ from zoneinfo import ZoneInfo
 from meter_bridge.core.ledger.credit import after_top_up, split_top_up
 from meter_bridge.core.money import DIGITS_BELOW_MINOR, SMALLEST_COIN, amount_digits, minor_digits
 from meter_bridge.core.rating.rating import TAX_KINDS
-from meter_bridge.core.rating.unit_purchase import NOTHING, buy, trial
+from meter_bridge.core.rating.unit_purchase import NO_PURCHASE, purchase_units, trial_copy
 from meter_bridge.engine.accounts import view
-from meter_bridge.engine.ledger.credit import credit_now, payments
-from meter_bridge.engine.ledger.purchases import seller
+from meter_bridge.engine.ledger.credit import credit_now, top_up_question
+from meter_bridge.engine.ledger.purchases import unit_selling_supply
 from meter_bridge.engine.state.model import Account
 from meter_bridge.payments.providers.provider import Provider
 from meter_bridge.protocol.payments import PaymentOptions, ProviderView, TopUpPreview
 
 
-def options(account: Account, providers: list[Provider], at: int, *, keypad: bool) -> PaymentOptions:
+def payment_options(account: Account, providers: list[Provider], at: int, *, keypad: bool) -> PaymentOptions:
     """Return how a customer may pay, and how much."""
-    possible = payments(account, credit_now(account), at)
+    possible = top_up_question(account, credit_now(account), at)
     unlimited = account.policy.credit.maximum_balance is None
-    largest = possible.most if unlimited else min(possible.largest(), possible.most)
+    largest = possible.maximum if unlimited else min(possible.largest_allowed(), possible.maximum)
     currency = account.site.currency
     return PaymentOptions(
         providers=tuple(ProviderView(id=each.id, name=each.name) for each in providers),
@@ -33,16 +33,16 @@ def options(account: Account, providers: list[Provider], at: int, *, keypad: boo
     )
 
 
-def preview(account: Account, amount: int, at: int) -> TopUpPreview:
+def preview_top_up(account: Account, amount: int, at: int) -> TopUpPreview:
     """Return where a top-up would go now; changes nothing."""
     credit, policy = credit_now(account), account.policy.credit
     zone = ZoneInfo(account.site.time_zone)
     split = split_top_up(policy, credit, tuple(account.debts.values()), amount, at=at, zone=zone)
     after = after_top_up(credit, split)
-    supply, purchase = seller(account, at), NOTHING
+    supply, purchase = unit_selling_supply(account, at), NO_PURCHASE
     if supply is not None and after.balance > 0:
-        purchase = buy(trial(supply.rating), supply.timeline, at, after.balance, "preview")
-    shown = split.shown()
+        purchase = purchase_units(trial_copy(supply.rating), supply.timeline, at, after.balance, "preview")
+    shown = split.parts()
     if purchase.wh:
         shown["units"] = min(purchase.charges.total, split.balance)
         shown["balance"] = split.balance - shown["units"]

@@ -8,14 +8,14 @@ from sqlalchemy import Engine, RowMapping, select
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import amount_digits
 from meter_bridge.payments.order import BookingStep
-from meter_bridge.payments.orders.statement_file import Line, StatementFile, first_and_last
+from meter_bridge.payments.orders.statement_file import StatementFile, StatementLine, first_and_last
 from meter_bridge.payments.provider_event import ProviderEventKind
 from meter_bridge.protocol.payments import Difference, Reconciliation
 from meter_bridge.storage import tables
 
 
 @dataclass(slots=True)
-class Booked:
+class BookedPayment:
     """What the journal holds of a payment, or of one of its reversals."""
 
     account_id: str | None
@@ -31,40 +31,40 @@ class Booked:
 
 
 @dataclass(slots=True)
-class Books:
+class ProviderBooks:
     """Everything that was booked and heard of a provider."""
 
-    booked: dict[str, Booked] = field(default_factory=dict)
-    heard: dict[str, str | None] = field(default_factory=dict)
+    booked: dict[str, BookedPayment] = field(default_factory=dict)
+    event_kinds: dict[str, str | None] = field(default_factory=dict)
     """Payments that were told, with the account of their order."""
 
 
-def books_of(reader: Engine, provider: str) -> Books:
+def read_books(reader: Engine, provider: str) -> ProviderBooks:
     """Return what was booked and heard of a provider's payments."""
     booking, event, order = tables.payment_booking, tables.payment_event, tables.payment_order
     account = tables.account.join(tables.site, tables.site.c.id == tables.account.c.site_id)
-    found = Books()
+    found = ProviderBooks()
     with reader.connect() as connection:
         query = select(tables.account.c.id, tables.site.c.currency).select_from(account)
         currencies = {row[0]: row[1] for row in connection.execute(query)}
         rows = connection.execute(select(booking).where(booking.c.provider == provider)).mappings()
         for row in sorted(rows, key=lambda each: (each["at"], each["step"] != BookingStep.CREDIT)):
-            _add(found.booked, row, currencies.get(row["account_id"], ""))
-        told = (
+            _add_booking(found.booked, row, currencies.get(row["account_id"], ""))
+        events_query = (
             select(event.c.payment_id, order.c.account_id)
             .select_from(event.outerjoin(order, order.c.id == event.c.order_id))
             .where(event.c.provider == provider, event.c.kind == ProviderEventKind.SUCCEEDED)
         )
-        for payment, account_id in connection.execute(told):
-            found.heard[payment] = account_id or found.heard.get(payment)
+        for payment, account_id in connection.execute(events_query):
+            found.event_kinds[payment] = account_id or found.event_kinds.get(payment)
     return found
 
 
-def _add(booked: dict[str, Booked], row: RowMapping, currency: str) -> None:
+def _add_booking(booked: dict[str, BookedPayment], row: RowMapping, currency: str) -> None:
     """Add a booking to its payment, and a reversal also under its own id."""
     payment, key, amount = str(row["payment_id"]), str(row["key"]), int(str(row["amount"]))
     account = None if row["account_id"] is None else str(row["account_id"])
-    whole = booked.setdefault(payment, Booked(account, currency))
+    whole = booked.setdefault(payment, BookedPayment(account, currency))
     whole.net += amount
     if row["step"] in (BookingStep.CREDIT, BookingStep.DISMISS):
         whole.account_id, whole.currency = account, currency or whole.currency
@@ -74,16 +74,16 @@ def _add(booked: dict[str, Booked], row: RowMapping, currency: str) -> None:
     if row["step"] == BookingStep.REVERSE:
         entry = None if row["entry_id"] is None else str(row["entry_id"])
         at = int(str(row["at"]))
-        booked[key] = Booked(account, currency, amount, amount, entry, at, payment)
+        booked[key] = BookedPayment(account, currency, amount, amount, entry, at, payment)
 
 
 def reconcile(
-    provider: str, file: StatementFile, books: Books, first: str | None, last: str | None
+    provider: str, file: StatementFile, books: ProviderBooks, first: str | None, last: str | None
 ) -> Reconciliation:
     """Compare a statement with the books of its period: that which is named, or the statement's own."""
     own_first, own_last = first_and_last(file.lines)
     first, last = first or own_first, last or own_last
-    sums = _summed(file.lines)
+    sums = _totals(file.lines)
     matched, total, differences = 0, 0, list[Difference]()
     for payment, lines in sums.items():
         found = _compare(payment, lines, books)
@@ -91,7 +91,7 @@ def reconcile(
             matched, total = matched + 1, total + sum(each.amount for each in lines)
         else:
             differences.append(found)
-    differences += _missing_there(sums, books, first, last)
+    differences += _missing_on_statement(sums, books, first, last)
     currencies = {each.currency for each in file.lines}
     currency = currencies.pop() if len(currencies) == 1 else None
     return Reconciliation(
@@ -108,20 +108,20 @@ def reconcile(
     )
 
 
-def _summed(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    sums: dict[str, list[Line]] = {}
+def _totals(lines: Sequence[StatementLine]) -> dict[str, list[StatementLine]]:
+    sums: dict[str, list[StatementLine]] = {}
     for line in lines:
         sums.setdefault(line.payment, []).append(line)
     return sums
 
 
-def _compare(payment: str, lines: Sequence[Line], books: Books) -> Difference | None:
+def _compare(payment: str, lines: Sequence[StatementLine], books: ProviderBooks) -> Difference | None:
     """Return how a payment of the statement differs from the books, or None where it does not."""
     amount, currency = sum(each.amount for each in lines), lines[0].currency
     booked = books.booked.get(payment)
     if booked is None or booked.dismissed:
-        account = books.heard.get(payment)
-        reason = "dismissed" if booked else "waiting" if payment in books.heard else "never_told"
+        account = books.event_kinds.get(payment)
+        reason = "dismissed" if booked else "waiting" if payment in books.event_kinds else "never_told"
         return _difference(payment, lines, "not_booked", reason, None, account)
     if currency == booked.currency and amount in (booked.amount, booked.net):
         return None
@@ -130,7 +130,12 @@ def _compare(payment: str, lines: Sequence[Line], books: Books) -> Difference | 
 
 
 def _difference(
-    payment: str, lines: Sequence[Line], kind: str, reason: str, booked: Booked | None, account: str | None
+    payment: str,
+    lines: Sequence[StatementLine],
+    kind: str,
+    reason: str,
+    booked: BookedPayment | None,
+    account: str | None,
 ) -> Difference:
     line = lines[0] if lines else None
     return Difference(
@@ -148,8 +153,8 @@ def _difference(
     )
 
 
-def _missing_there(
-    sums: Mapping[str, Sequence[Line]], books: Books, first: str, last: str
+def _missing_on_statement(
+    sums: Mapping[str, Sequence[StatementLine]], books: ProviderBooks, first: str, last: str
 ) -> list[Difference]:
     """Return what was booked in the period and is not on the statement."""
     found = []

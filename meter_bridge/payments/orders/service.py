@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.operations.operation import KEY_LENGTH, Operations, closed
+from meter_bridge.engine.operations.operation import MAX_KEY_LENGTH, Operations, account_closed
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -20,10 +20,10 @@ from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.booking_steps import BookingSteps
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.orders.polling import ProviderPolling
-from meter_bridge.payments.orders.view import payment_view, started_of
+from meter_bridge.payments.orders.view import checkout_of, payment_view
 from meter_bridge.payments.orders.webhooks import ProviderEventHandler
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
-from meter_bridge.payments.providers.provider import Links, Provider, ProviderDownError
+from meter_bridge.payments.providers.provider import Provider, ProviderDownError, ReturnLinks
 from meter_bridge.payments.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import ALPHABET
 from meter_bridge.protocol.messages import ErrorCode, EventKind
@@ -33,10 +33,10 @@ from meter_bridge.storage import changeset as ops
 
 REFERENCE_LENGTH: Final = 8
 HOUR_MS: Final = 3_600_000
-MOST_PER_HOUR: Final = 30
+MAX_PER_HOUR: Final = 30
 """Orders of one account; each costs a call to the provider."""
-LISTED: Final = 50
-START_S: Final = 20.0
+MAX_LISTED: Final = 50
+START_TIMEOUT_S: Final = 20.0
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -59,7 +59,7 @@ class OrderService:
     def __init__(self, session: Session, operations: Operations, file: ProvidersFile) -> None:
         """Keep the providers, and take up what was ordered and heard before the start."""
         self._session = session
-        self._opening: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self.file = file
         self.booking_steps = BookingSteps(session, operations, self.name_of)
         self.event_handler = ProviderEventHandler(session, self.booking_steps, file.providers)
@@ -70,30 +70,30 @@ class OrderService:
         provider = self.file.providers.get(provider_id)
         return provider_id if provider is None else provider.name
 
-    def offered(self, account: Account) -> list[Provider]:
+    def offered_providers(self, account: Account) -> list[Provider]:
         """Return the providers with which the customer of an account may pay."""
         site = account.site
-        return [each for each in self.file.providers.values() if each.takes(site.currency, site.id)]
+        return [each for each in self.file.providers.values() if each.accepts(site.currency, site.id)]
 
-    async def open(
-        self, actor: Actor, account: Account, asked: PaymentOrder, key: str
+    async def place_order(
+        self, actor: Actor, account: Account, request: PaymentOrder, key: str
     ) -> tuple[PaymentView, bool]:
         """Make an order and let the customer pay it, once per key; a double click is one order."""
-        check_text("Idempotency-Key", key, KEY_LENGTH)
-        provider = self._provider(account, asked.provider)
+        check_text("Idempotency-Key", key, MAX_KEY_LENGTH)
+        provider = self._provider(account, request.provider)
         top_up, customer = (
-            TopUp.from_request(account, asked.amount, provider.name, None),
+            TopUp.from_request(account, request.amount, provider.name, None),
             _Customer.of(account),
         )
-        lock = self._opening.setdefault((account.id, key), asyncio.Lock())
+        lock = self._locks.setdefault((account.id, key), asyncio.Lock())
         async with lock:
-            order, known = await self._order(actor, customer, provider, top_up, key)
+            order, known = await self._find_or_create(actor, customer, provider, top_up, key)
             await self._start(provider, order)
             return await self.view(order), known
 
     def _provider(self, account: Account, provider_id: str) -> Provider:
         """Return a provider that is offered; raises ``RequestRefused`` otherwise."""
-        offered = {each.id: each for each in self.offered(account)}
+        offered = {each.id: each for each in self.offered_providers(account)}
         if provider_id not in offered:
             names = ", ".join(offered)
             raise RequestRefused(
@@ -105,18 +105,18 @@ class OrderService:
             )
         return offered[provider_id]
 
-    async def _order(
+    async def _find_or_create(
         self, actor: Actor, customer: _Customer, provider: Provider, top_up: TopUp, key: str
     ) -> tuple[Order, bool]:
         """Return the order of a key, made now unless it was before."""
         reader = self._session.reader
         known = await asyncio.to_thread(order_queries.order_by_key, reader, customer.account_id, key)
         if known is None:
-            top_up.check(self._session, self._account_of(customer))
-            await self._refuse_too_many(customer.account_id)
-            return await self._make(actor, customer, provider, top_up.amount, key), False
-        same = (known.provider, known.amount, known.tenancy)
-        if same != (provider.id, top_up.amount, customer.tenancy):
+            top_up.check(self._session, self._current_account(customer))
+            await self._check_rate(customer.account_id)
+            return await self._create(actor, customer, provider, top_up.amount, key), False
+        terms = (known.provider, known.amount, known.tenancy)
+        if terms != (provider.id, top_up.amount, customer.tenancy):
             raise RequestRefused(
                 ErrorCode.IDEMPOTENCY_CONFLICT,
                 "this key was used before for another payment",
@@ -126,21 +126,23 @@ class OrderService:
             )
         return known, True
 
-    async def _refuse_too_many(self, account_id: str) -> None:
+    async def _check_rate(self, account_id: str) -> None:
         since = self._session.clock.now() - HOUR_MS
-        made = await asyncio.to_thread(order_queries.orders_since, self._session.reader, account_id, since)
-        if made >= MOST_PER_HOUR:
+        recent = await asyncio.to_thread(
+            order_queries.count_orders_since, self._session.reader, account_id, since
+        )
+        if recent >= MAX_PER_HOUR:
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
                 "too many payments were begun and not made within the last hour",
                 remedy="finish one of them, or try again in an hour",
             )
 
-    def _account_of(self, customer: _Customer) -> Account:
+    def _current_account(self, customer: _Customer) -> Account:
         """Return a customer's account as it is now: the state may have been read anew since they asked."""
         account = self._session.installation.accounts.get(customer.account_id)
         if account is None:
-            raise closed(customer.account_id)
+            raise account_closed(customer.account_id)
         if account.tenancy.end is not None:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
@@ -155,12 +157,12 @@ class OrderService:
             )
         return account
 
-    async def _make(
+    async def _create(
         self, actor: Actor, customer: _Customer, provider: Provider, amount: int, key: str
     ) -> Order:
         """Store a new order."""
-        account = self._account_of(customer)
-        unit = self._session.begin(actor)
+        account = self._current_account(customer)
+        tx = self._session.begin(actor)
         order = Order(
             id=f"pay-{secrets.token_hex(12)}",
             account_id=account.id,
@@ -169,58 +171,58 @@ class OrderService:
             amount=amount,
             currency=account.site.currency,
             reference="".join(secrets.choice(ALPHABET) for _ in range(REFERENCE_LENGTH)),
-            actor=unit.actor,
-            created_at=unit.at,
+            actor=tx.actor,
+            created_at=tx.at,
         )
         row = {name: getattr(order, name) for name in Order.__slots__} | {"key": key}
-        unit.changeset.add(ops.INSERT_PAYMENT_ORDER, row)
-        told = {"order": order.id, "provider": provider.id, "amount": amount, "by": unit.actor}
+        tx.changeset.add(ops.INSERT_PAYMENT_ORDER, row)
+        data = {"order": order.id, "provider": provider.id, "amount": amount, "by": tx.actor}
         kind = EventKind.PAYMENT_ORDERED
-        record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
-        await self._session.commit(unit)
+        record_event(self._session.installation, tx, kind, account_id=account.id, data=data)
+        await self._session.commit(tx)
         self._polling.follow([order])
         return order
 
     async def _start(self, provider: Provider, order: Order) -> None:
         """Let the customer pay, unless the order was started before."""
-        case = await self.booking_steps.case(Subject(order.provider, order.id, None))
-        if started_of(case) is not None or case.credited:
+        case = await self.booking_steps.read_case(Subject(order.provider, order.id, None))
+        if checkout_of(case) is not None or case.credited:
             return
         try:
-            async with asyncio.timeout(START_S):
-                started = await provider.start(order, self._links(order))
+            async with asyncio.timeout(START_TIMEOUT_S):
+                started = await provider.start_checkout(order, self._return_links(order))
         except (ProviderDownError, TimeoutError) as error:
-            why = str(error) or "no answer in time"
-            _LOGGER.warning("%s could not start %s: %s", provider.id, order.id, why)
+            reason = str(error) or "no answer in time"
+            _LOGGER.warning("%s could not start %s: %s", provider.id, order.id, reason)
             raise _unavailable(provider) from error
         detail = {"url": started.url, "instructions": started.instructions, "handle": started.handle}
         event_id, text = f"start:{order.id}", json.dumps(detail)
-        told = ProviderEvent(
+        event = ProviderEvent(
             event_id=event_id, kind=ProviderEventKind.STARTED, order_id=order.id, detail=text
         )
-        await self.event_handler.save(provider.id, told, order)
+        await self.event_handler.save(provider.id, event, order)
 
-    def _links(self, order: Order) -> Links | None:
+    def _return_links(self, order: Order) -> ReturnLinks | None:
         """Return where a provider sends the customer afterwards, where the page's address is known."""
         page = self.file.page
         if page is None:
             return None
-        return Links(f"{page}/my/paid#{order.id}", f"{page}/my/cancelled#{order.id}")
+        return ReturnLinks(f"{page}/my/paid#{order.id}", f"{page}/my/cancelled#{order.id}")
 
     async def view(self, order: Order) -> PaymentView:
         """Return an order as it goes over the wire."""
-        case = await self.booking_steps.case(Subject(order.provider, order.id, None))
+        case = await self.booking_steps.read_case(Subject(order.provider, order.id, None))
         return payment_view(case, self.name_of(order.provider))
 
     async def list(self, account: Account, tenancy: int | None) -> PaymentList:
         """Return the newest orders of an account, of one tenancy or of all."""
         reader = self._session.reader
-        found = await asyncio.to_thread(order_queries.orders_of, reader, account.id, tenancy, LISTED)
+        found = await asyncio.to_thread(order_queries.newest_orders, reader, account.id, tenancy, MAX_LISTED)
         return PaymentList(tuple([await self.view(each) for each in found]))
 
     async def refreshed_view(self, account: Account, tenancy: int | None, order_id: str) -> PaymentView:
         """Return an order; where nothing was heard of it yet, its provider is asked first."""
-        order = await asyncio.to_thread(order_queries.order_of, self._session.reader, order_id)
+        order = await asyncio.to_thread(order_queries.get_order, self._session.reader, order_id)
         if order is None or order.account_id != account.id or tenancy not in (None, order.tenancy):
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,

@@ -12,7 +12,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import UnreadableLine
 
-KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
+KNOWN_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "payment": (
         *("payment", "payment id", "payment intent", "payment intent id", "transaction id", "transaction"),
         *("receipt no", "receipt number", "receipt", "source", "source id", "id", "reference", "ref"),
@@ -31,7 +31,7 @@ _DELIMITERS: Final = ",;\t|"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StatementLine:
     """One line of a statement; ``day`` is ISO, or empty where there is none."""
 
     number: int
@@ -46,7 +46,7 @@ class StatementFile:
     """What a file says."""
 
     columns: Mapping[str, str]
-    lines: Sequence[Line]
+    lines: Sequence[StatementLine]
     unreadable: Sequence[UnreadableLine]
 
 
@@ -55,22 +55,22 @@ def read_statement(raw: bytes, chosen: Mapping[str, str], currency: str | None) 
 
     Raises ``RequestRefused`` for a file in which nobody could find payments.
     """
-    text = decoded(raw)
+    text = decode_text(raw)
     head = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
     rows = list(csv.reader(StringIO(text), delimiter=delimiter))
     if len(rows) < 1 or len(rows[0]) < 2:  # noqa: PLR2004 - an id and an amount
-        raise _no_statement("it has no line with names of columns", "send the CSV as the provider exports it")
+        raise _unreadable("it has no line with names of columns", "send the CSV as the provider exports it")
     columns = _columns(rows[0], chosen)
-    lines, unreadable = list[Line](), list[UnreadableLine]()
+    lines, unreadable = list[StatementLine](), list[UnreadableLine]()
     for number, row in enumerate(rows[1:], 2):
         if any(cell.strip() for cell in row):
             found = _line(number, dict(zip(rows[0], row, strict=False)), columns, currency)
-            (lines if isinstance(found, Line) else unreadable).append(found)  # type: ignore[arg-type]
+            (lines if isinstance(found, StatementLine) else unreadable).append(found)  # type: ignore[arg-type]
     return StatementFile(columns, lines, unreadable)
 
 
-def decoded(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
     """Return the text: UTF-8 with or without its mark, else what spreadsheets in Western Europe write."""
     try:
         return raw.decode("utf-8-sig")
@@ -82,11 +82,11 @@ def _columns(head: Sequence[str], chosen: Mapping[str, str]) -> dict[str, str]:
     """Return which column holds what."""
     plain = {_PLAIN.sub(" ", name.casefold()).strip(): name for name in reversed(head)}
     found: dict[str, str] = {}
-    for what, names in KNOWN.items():
+    for what, names in KNOWN_HEADERS.items():
         if what in chosen:
             if chosen[what] not in head:
                 remedy = f"choose from {', '.join(head)}"
-                raise _no_statement(f"there is no column {chosen[what]!r}", remedy, field=what)
+                raise _unreadable(f"there is no column {chosen[what]!r}", remedy, field=what)
             found[what] = chosen[what]
             continue
         name = next((plain[each] for each in names if each in plain), None)
@@ -95,13 +95,13 @@ def _columns(head: Sequence[str], chosen: Mapping[str, str]) -> dict[str, str]:
     for what in ("payment", "amount"):
         if what not in found:
             remedy = f"name it: {what}= one of {', '.join(head)}"
-            raise _no_statement(f"no column looks like the {what}", remedy, field=what)
+            raise _unreadable(f"no column looks like the {what}", remedy, field=what)
     return found
 
 
 def _line(
     number: int, row: Mapping[str, str], columns: Mapping[str, str], currency: str | None
-) -> Line | UnreadableLine:
+) -> StatementLine | UnreadableLine:
     payment = row.get(columns["payment"], "").strip()
     written = row.get(columns["amount"], "").strip()
     code = row.get(columns.get("currency", ""), "").strip().upper() or currency or ""
@@ -112,7 +112,7 @@ def _line(
         amount = parse_amount(plain_number(written, places), code, digits=places)
     except MoneyError as error:
         return UnreadableLine(line=number, reason=str(error))
-    return Line(number, payment, amount, code, _day(row.get(columns.get("date", ""), "")))
+    return StatementLine(number, payment, amount, code, _day(row.get(columns.get("date", ""), "")))
 
 
 def plain_number(text: str, places: int) -> str:
@@ -144,13 +144,13 @@ def _day(text: str) -> str:
     return f"{year}-{int(month):02d}-{int(day):02d}"
 
 
-def first_and_last(lines: Iterable[Line]) -> tuple[str, str]:
+def first_and_last(lines: Iterable[StatementLine]) -> tuple[str, str]:
     """Return the first and the last day of a statement; empty where it names none."""
     days = sorted(each.day for each in lines if each.day)
     return (days[0], days[-1]) if days else ("", "")
 
 
-def _no_statement(what: str, remedy: str, field: str | None = None) -> RequestRefused:
+def _unreadable(what: str, remedy: str, field: str | None = None) -> RequestRefused:
     return RequestRefused(
         ErrorCode.BAD_REQUEST, f"this is no statement of payments: {what}", field=field, remedy=remedy
     )

@@ -5,28 +5,28 @@ from typing import Final
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import amount_digits
-from meter_bridge.payments.order import BookingStep, OrderState, PaymentCase, state_of
+from meter_bridge.payments.order import BookingStep, OrderState, PaymentCase, order_state
 from meter_bridge.payments.provider_event import ProviderEventKind
-from meter_bridge.payments.providers.provider import Started
+from meter_bridge.payments.providers.provider import Checkout
 from meter_bridge.protocol.payments import PaymentState, PaymentView
 
 _PAYABLE: Final = frozenset({OrderState.OPEN, OrderState.PENDING, OrderState.FAILED})
 
 
-def started_of(case: PaymentCase) -> Started | None:
+def checkout_of(case: PaymentCase) -> Checkout | None:
     """Return where the customer was sent, or None where the order was not started yet."""
     for each in case.events:
         if each.kind is ProviderEventKind.STARTED:
             detail = json.loads(each.detail)
-            return Started(detail["url"], detail["instructions"], detail["handle"])
+            return Checkout(detail["url"], detail["instructions"], detail["handle"])
     return None
 
 
 def payment_view(case: PaymentCase, provider_name: str) -> PaymentView:
     """Return an order; where to pay is told only as long as it can be paid."""
-    order, state = case.order, state_of(case)
+    order, state = case.order, order_state(case)
     assert order is not None, "a payment without an order has no view"
-    started = started_of(case) if state in _PAYABLE else None
+    started = checkout_of(case) if state in _PAYABLE else None
     credited = [each for each in case.bookings if each.step is BookingStep.CREDIT]
     return PaymentView(
         id=order.id,

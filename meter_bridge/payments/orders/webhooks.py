@@ -35,7 +35,7 @@ from meter_bridge.storage.shards import Shard
 _LOGGER: Final = logging.getLogger(__name__)
 RECHECK_MS: Final = 300_000
 """So often a bridge alone looks at what waits for a person; of several, another may hear the decision."""
-WAITING: Final = "A payment waits for a decision: 'meter-bridge payments waiting' shows it"
+WAITING_TEXT: Final = "A payment waits for a decision: 'meter-bridge payments waiting' shows it"
 
 
 class ProviderEventHandler:
@@ -50,8 +50,8 @@ class ProviderEventHandler:
         self._providers = providers
         self.lock = asyncio.Lock()
         """Held while an event or a decision is stored and settled."""
-        self._newest = order_queries.newest_event(session.reader, session.shard)
-        self._unsettled = bool(order_queries.unsettled(session.reader))
+        self._newest_number = order_queries.newest_event_number(session.reader, session.shard)
+        self._has_unsettled = bool(order_queries.unsettled_subjects(session.reader))
         """Something may be settled, or was told anew, since the last look."""
         self._next_check_at: float = inf
         """When what waits for a person is looked at again, by the steady clock."""
@@ -63,7 +63,7 @@ class ProviderEventHandler:
         if provider is None:
             raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such provider", remedy="see payments.yaml")
         try:
-            told = provider.read(headers, body, self._session.clock.believed())
+            events = provider.parse_webhook(headers, body, self._session.clock.believed_wall())
         except WrongSignatureError as error:
             _LOGGER.warning("A message for provider %s was refused: %s", provider_id, error)
             message = f"the message is not accepted: {error}"
@@ -72,10 +72,14 @@ class ProviderEventHandler:
             _LOGGER.warning("A message of provider %s makes no sense: %s", provider_id, error)
             raise RequestRefused(ErrorCode.BAD_REQUEST, str(error), remedy="see docs/payments.md") from error
         return sum(
-            [await self.handle(provider_id, each) for each in told if await self._is_ours(provider_id, each)]
+            [
+                await self.handle(provider_id, each)
+                for each in events
+                if await self._is_stored_here(provider_id, each)
+            ]
         )
 
-    async def _is_ours(self, provider_id: str, told: ProviderEvent) -> bool:
+    async def _is_stored_here(self, provider_id: str, event: ProviderEvent) -> bool:
         """Say whether this bridge stores an event.
 
         Raises ``RequestRefused`` where another has to and has not.
@@ -84,71 +88,71 @@ class ProviderEventHandler:
             return True
         reader = self._session.reader
         if (
-            await asyncio.to_thread(shard_lookup.shard_of_told, reader, provider_id, told)
+            await asyncio.to_thread(shard_lookup.shard_of_event, reader, provider_id, event)
             == self._session.shard.n
         ):
             return True
-        if await asyncio.to_thread(order_queries.event_of, reader, provider_id, told.event_id) is not None:
+        if await asyncio.to_thread(order_queries.get_event, reader, provider_id, event.event_id) is not None:
             return False
         raise RequestRefused(
             ErrorCode.STORAGE_UNAVAILABLE,
             "another bridge keeps the books of this event's account",
             field="id",
-            value=told.event_id,
+            value=event.event_id,
             remedy="send it again; it is passed on to that bridge",
         )
 
-    async def handle(self, provider_id: str, told: ProviderEvent) -> bool:
+    async def handle(self, provider_id: str, event: ProviderEvent) -> bool:
         """Store one event unless it is known, then settle what it is about; say whether it was new."""
-        _check_ids(told)
+        _check_ids(event)
         async with self.lock:
-            new, known = await self._save_new(provider_id, told)
+            new, stored = await self._save_new(provider_id, event)
             try:
-                waits = await self._settle(Subject(provider_id, known.order_id, known.payment_id))
+                needs_review = await self._settle(Subject(provider_id, stored.order_id, stored.payment_id))
             except RequestRefused:
-                self._unsettled = True
+                self._has_unsettled = True
                 raise
-            self._unsettled = self._unsettled or waits
+            self._has_unsettled = self._has_unsettled or needs_review
         return new
 
-    async def _save_new(self, provider_id: str, told: ProviderEvent) -> tuple[bool, ProviderEvent]:
+    async def _save_new(self, provider_id: str, event: ProviderEvent) -> tuple[bool, ProviderEvent]:
         """Store an event under the order that it belongs to; the same event again must say the same."""
-        told, known, order = await asyncio.to_thread(self._look_up, provider_id, told)
-        if known is None:
-            await self.save(provider_id, told, order)
-            return True, told
-        if replace(known, happened_at=told.happened_at) != told:
+        event, stored, order = await asyncio.to_thread(self._look_up, provider_id, event)
+        if stored is None:
+            await self.save(provider_id, event, order)
+            return True, event
+        if replace(stored, happened_at=event.happened_at) != event:
             raise RequestRefused(
                 ErrorCode.IDEMPOTENCY_CONFLICT,
                 "this event was told before with other content; the first holds",
                 field="id",
-                value=told.event_id,
+                value=event.event_id,
                 remedy="give each event an id of its own",
             )
-        return False, known
+        return False, stored
 
     def _look_up(
-        self, provider_id: str, told: ProviderEvent
+        self, provider_id: str, event: ProviderEvent
     ) -> tuple[ProviderEvent, ProviderEvent | None, Order | None]:
         """Return an event with the id of its order, as it was told before, and the order itself."""
         reader = self._session.reader
-        order = shard_lookup.order_told(reader, provider_id, told)
-        known = order_queries.event_of(reader, provider_id, told.event_id)
-        told = replace(told, order_id=None if order is None else order.id, reference=None)
-        return told, known, order
+        order = shard_lookup.find_order(reader, provider_id, event)
+        stored = order_queries.get_event(reader, provider_id, event.event_id)
+        event = replace(event, order_id=None if order is None else order.id, reference=None)
+        return event, stored, order
 
-    async def save(self, provider_id: str, told: ProviderEvent, order: Order | None) -> None:
+    async def save(self, provider_id: str, event: ProviderEvent, order: Order | None) -> None:
         """Store an event, with a record of it for the account and tenancy of its order."""
-        unit = self._session.begin(provider_actor(provider_id))
-        self._newest += 1
-        row = {name: getattr(told, name) for name in ProviderEvent.__slots__ if name != "reference"}
-        row |= {"n": self._newest, "provider": provider_id, "kind": told.kind.value, "at": unit.at}
-        unit.changeset.add(ops.INSERT_PAYMENT_EVENT, row)
-        if told.kind is not ProviderEventKind.STARTED:
+        tx = self._session.begin(provider_actor(provider_id))
+        self._newest_number += 1
+        row = {name: getattr(event, name) for name in ProviderEvent.__slots__ if name != "reference"}
+        row |= {"n": self._newest_number, "provider": provider_id, "kind": event.kind.value, "at": tx.at}
+        tx.changeset.add(ops.INSERT_PAYMENT_EVENT, row)
+        if event.kind is not ProviderEventKind.STARTED:
             kind, account_id = EventKind.PAYMENT_HEARD, None if order is None else order.account_id
-            data = _record(provider_id, told) | ({} if order is None else {"tenancy": order.tenancy})
-            record_event(self._session.installation, unit, kind, account_id=account_id, data=data)
-        await self._session.commit(unit)
+            data = _event_data(provider_id, event) | ({} if order is None else {"tenancy": order.tenancy})
+            record_event(self._session.installation, tx, kind, account_id=account_id, data=data)
+        await self._session.commit(tx)
 
     async def _settle(self, subject: Subject) -> bool:
         """Book every step that is due here, one after the other; say whether a person must decide the rest.
@@ -156,26 +160,28 @@ class ProviderEventHandler:
         That opens an alert.
         """
         subject = await self._booking_steps.with_order(subject)
-        case = await self._booking_steps.case(subject)
-        while (step := next_step(case)) is not None and self._booking_steps.is_here(step.account_of(case)):
+        case = await self._booking_steps.read_case(subject)
+        while (step := next_step(case)) is not None and self._booking_steps.is_local_account(
+            step.account_id(case)
+        ):
             await self._booking_steps.book(subject, case, step)
-            case = await self._booking_steps.case(subject)
-        waits = bool(review_items(case)) and self.is_responsible_for(case)
-        if waits:
-            set_installation_alert(self._session, AlertKind.PAYMENT_WAITING, WAITING)
-        return waits
+            case = await self._booking_steps.read_case(subject)
+        needs_review = bool(review_items(case)) and self.is_responsible_for(case)
+        if needs_review:
+            set_installation_alert(self._session, AlertKind.PAYMENT_WAITING, WAITING_TEXT)
+        return needs_review
 
     def is_responsible_for(self, case: PaymentCase) -> bool:
         """Say whether this bridge tells people of a case that waits; one without an order is the first's."""
         if case.order is None:
-            return self._session.shard.n == shard_lookup.NOBODY_S
-        return self._booking_steps.is_here(case.order.account_id)
+            return self._session.shard.n == shard_lookup.DEFAULT_SHARD
+        return self._booking_steps.is_local_account(case.order.account_id)
 
     def _newest_elsewhere(self) -> dict[Shard, int]:
         """Return the newest event of every other shard."""
         own = self._session.shard
         others = (Shard(n, own.count) for n in range(own.count) if n != own.n)
-        return {shard: order_queries.newest_event(self._session.reader, shard) for shard in others}
+        return {shard: order_queries.newest_event_number(self._session.reader, shard) for shard in others}
 
     async def _check_other_shards(self) -> None:
         """Find what other bridges heard that concerns an account here, as a refund before its payment may."""
@@ -185,45 +191,45 @@ class ProviderEventHandler:
         if newest == self._seen_elsewhere:
             return
         news = order_queries.newer_than(self._seen_elsewhere)
-        for subject in await asyncio.to_thread(order_queries.unsettled, self._session.reader, news):
-            case = await self._booking_steps.case(subject)
+        for subject in await asyncio.to_thread(order_queries.unsettled_subjects, self._session.reader, news):
+            case = await self._booking_steps.read_case(subject)
             step = next_step(case)
-            if step is not None and self._booking_steps.is_here(step.account_of(case)):
-                self._unsettled = True
+            if step is not None and self._booking_steps.is_local_account(step.account_id(case)):
+                self._has_unsettled = True
         self._seen_elsewhere = newest
 
-    async def settle_unsettled(self, *, decided: bool = False) -> None:
+    async def settle_unsettled(self, *, after_decision: bool = False) -> None:
         """Settle everything that was told and not booked; what is left waits for a person.
 
         After a decision a refund of the payment may be due that another bridge heard of before.
         """
-        self._unsettled = self._unsettled or decided
+        self._has_unsettled = self._has_unsettled or after_decision
         await self._check_other_shards()
-        if not self._unsettled and self._session.clock.steady() < self._next_check_at:
+        if not self._has_unsettled and self._session.clock.steady_ms() < self._next_check_at:
             return
-        found = await asyncio.to_thread(order_queries.unsettled, self._session.reader)
-        self._unsettled, refused = False, True  # what arrives meanwhile sets it again
+        subjects = await asyncio.to_thread(order_queries.unsettled_subjects, self._session.reader)
+        self._has_unsettled, refused = False, True  # what arrives meanwhile sets it again
         try:
-            refused, waits = await self._settle_all(found)
+            refused, needs_review = await self._settle_all(subjects)
         finally:
-            self._unsettled = self._unsettled or refused
+            self._has_unsettled = self._has_unsettled or refused
         pause = RECHECK_MS if self._session.shard.whole else 0
-        self._next_check_at = self._session.clock.steady() + pause if waits else inf
+        self._next_check_at = self._session.clock.steady_ms() + pause if needs_review else inf
         set_installation_alert(
-            self._session, AlertKind.PAYMENT_WAITING, WAITING if waits or refused else None
+            self._session, AlertKind.PAYMENT_WAITING, WAITING_TEXT if needs_review or refused else None
         )
 
     async def _settle_all(self, subjects: Iterable[Subject]) -> tuple[bool, bool]:
         """Settle what is due; say whether some was refused for now, and whether some waits for a person."""
-        refused = waits = False
+        refused = needs_review = False
         for subject in subjects:
             async with self.lock:
                 try:
-                    waits = await self._settle(subject) or waits
+                    needs_review = await self._settle(subject) or needs_review
                 except RequestRefused as error:
                     _LOGGER.warning("%s could not be settled yet: %s", subject, error.message)
                     refused = True
-        return refused, waits
+        return refused, needs_review
 
 
 def provider_actor(provider_id: str) -> Actor:
@@ -231,23 +237,27 @@ def provider_actor(provider_id: str) -> Actor:
     return Actor(name=f"provider {provider_id}", role=Role.UNKNOWN)
 
 
-def _record(provider_id: str, told: ProviderEvent) -> dict[str, object]:
+def _event_data(provider_id: str, event: ProviderEvent) -> dict[str, object]:
     """Return what the event log keeps of an event."""
     return {
         "provider": provider_id,
-        "event": told.event_id,
-        "kind": told.kind.value,
-        "order": told.order_id,
-        "payment": told.payment_id,
-        "reversal": told.reversal_id,
-        "amount": told.amount,
-        "currency": told.currency,
+        "event": event.event_id,
+        "kind": event.kind.value,
+        "order": event.order_id,
+        "payment": event.payment_id,
+        "reversal": event.reversal_id,
+        "amount": event.amount,
+        "currency": event.currency,
     }
 
 
-def _check_ids(told: ProviderEvent) -> None:
+def _check_ids(event: ProviderEvent) -> None:
     """Refuse ids that no key could hold."""
-    for name, value in (("id", told.event_id), ("payment", told.payment_id), ("reversal", told.reversal_id)):
+    for name, value in (
+        ("id", event.event_id),
+        ("payment", event.payment_id),
+        ("reversal", event.reversal_id),
+    ):
         if value is not None and len(value) > KEY_LENGTH:
             what = f"{name} is longer than {KEY_LENGTH} characters"
             raise RequestRefused(ErrorCode.BAD_REQUEST, what, field=name, remedy="see docs/payments.md")

@@ -12,10 +12,12 @@ from meter_bridge.core.money import MoneyError, format_amount, minor_digits, par
 from meter_bridge.payments.order import Order
 from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
-from meter_bridge.payments.providers.provider import Links, Started, UnreadableError
+from meter_bridge.payments.providers.provider import Checkout, ReturnLinks, UnreadableError
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$(?!\n)")]
-_TELLABLE: Final = {each.value: each for each in ProviderEventKind if each is not ProviderEventKind.STARTED}
+_EVENT_KINDS: Final = {
+    each.value: each for each in ProviderEventKind if each is not ProviderEventKind.STARTED
+}
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -48,13 +50,13 @@ class WebhookProvider:
     currencies: frozenset[str] = frozenset()
     sites: frozenset[str] = frozenset()
 
-    def takes(self, currency: str, site_id: str) -> bool:
+    def accepts(self, currency: str, site_id: str) -> bool:
         """Say whether customers of a site may pay with it; where nothing is named, all may."""
         return (not self.currencies or currency in self.currencies) and (
             not self.sites or site_id in self.sites
         )
 
-    async def start(self, order: Order, links: Links | None) -> Started:
+    async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
         """Return where the customer pays, or how."""
         del links  # the provider's page knows where it sends whom
         amount = format_amount(order.amount, order.currency).partition(" ")[2].replace(",", "")
@@ -66,26 +68,26 @@ class WebhookProvider:
         }
         quoted = {name: quote(text, safe="") for name, text in filled.items()}
         shown = filled | {"amount": format_amount(order.amount, order.currency)}
-        return Started(
+        return Checkout(
             None if self.link is None else self.link.format(**quoted),
             None if self.instructions is None else self.instructions.format(**shown),
         )
 
-    async def ask(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
+    async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
         """Return nothing: such a provider is not asked, it tells."""
         del order, handle
         return ()
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
         """Return the one thing that a message tells."""
         signature.verify(self.secrets, headers.get(signature.HEADER), body, now // 1000)
         try:
             message = msgspec.json.decode(body, type=Message)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UnreadableError(f"the message is not as it should be: {error}") from error
-        kind = _TELLABLE.get(message.type)
+        kind = _EVENT_KINDS.get(message.type)
         if kind is None:
-            raise UnreadableError(f"type is {message.type[:40]!r}, none of {', '.join(_TELLABLE)}")
+            raise UnreadableError(f"type is {message.type[:40]!r}, none of {', '.join(_EVENT_KINDS)}")
         _check(message, kind)
         return (
             ProviderEvent(

@@ -21,7 +21,7 @@ class ProviderDownError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class ReturnLinks:
     """Where a provider sends the customer afterwards."""
 
     done: str
@@ -29,7 +29,7 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class Checkout:
     """A payment that a customer may now make: a page to go to, or what to do."""
 
     url: str | None = None
@@ -49,22 +49,22 @@ class Provider(Protocol):
     def name(self) -> str:
         """Return the name that customers read."""
 
-    def takes(self, currency: str, site_id: str) -> bool:
+    def accepts(self, currency: str, site_id: str) -> bool:
         """Say whether customers of a site may pay with it."""
 
-    async def start(self, order: Order, links: Links | None) -> Started:
+    async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
         """Let a customer pay an order; the same order again starts nothing new.
 
         Raises ``ProviderDownError``.
         """
 
-    async def ask(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
+    async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
         """Return what has become of an order by now, for when no webhook comes.
 
         Raises ``ProviderDownError``; a provider that cannot be asked returns nothing.
         """
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
         """Return what a webhook tells; nothing where it speaks of what does not matter here.
 
         ``now`` is in milliseconds. Raises ``WrongSignatureError`` or ``UnreadableError``.

@@ -15,7 +15,7 @@ from meter_bridge.payments.providers.provider import WrongSignatureError
 
 HEADER: Final = "Prepaid-Signature"
 TOLERANCE_S: Final = 300
-MOST_SIGNATURES: Final = 10
+MAX_SIGNATURES: Final = 10
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _SECONDS: Final = re.compile(r"[0-9]{1,12}")
 
@@ -32,7 +32,7 @@ def verify(secrets: Sequence[str], header: str | None, body: bytes, now_s: int) 
     parts = [part.strip().partition("=") for part in header.split(",")]
     times = [value for name, _, value in parts if name == "t"]
     found = [value for name, _, value in parts if name == "v1" and _HEX.fullmatch(value)]
-    if len(times) != 1 or not _SECONDS.fullmatch(times[0]) or not 0 < len(found) <= MOST_SIGNATURES:
+    if len(times) != 1 or not _SECONDS.fullmatch(times[0]) or not 0 < len(found) <= MAX_SIGNATURES:
         raise WrongSignatureError("the signature is not written as t=…,v1=…")
     wanted = [_mac(secret, body, times[0]) for secret in secrets]
     # Every pair is compared, so that the time it takes tells nothing.

@@ -16,19 +16,19 @@ from meter_bridge.payments.order import Order
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
 from meter_bridge.payments.providers.provider import (
-    Links,
+    Checkout,
     ProviderDownError,
-    Started,
+    ReturnLinks,
     UnreadableError,
     WrongSignatureError,
 )
 from meter_bridge.payments.providers.stripe_amounts import NotPayableError, to_stripe
-from meter_bridge.payments.providers.stripe_events import ORDER, Event, of_session, told_by
+from meter_bridge.payments.providers.stripe_events import ORDER, StripeEvent, event_of_session, events_of
 
 HEADER: Final = "Stripe-Signature"
 TIMEOUT_S: Final = 15.0
 RETRIES: Final = 2
-LONGEST_TOLD: Final = 300
+MAX_ERROR_LENGTH: Final = 300
 """Characters of what Stripe says of a failure that go into the log."""
 
 
@@ -47,7 +47,7 @@ class StripeProvider:
     api: str | None = None
     """Where the API is, where that is not Stripe's own: a stand-in of tests."""
 
-    def takes(self, currency: str, site_id: str) -> bool:
+    def accepts(self, currency: str, site_id: str) -> bool:
         """Say whether customers of a site may pay with it; where nothing is named, all may."""
         return (not self.currencies or currency in self.currencies) and (
             not self.sites or site_id in self.sites
@@ -66,26 +66,26 @@ class StripeProvider:
                     http_client=stripe.AIOHTTPClient(timeout=TIMEOUT_S, session=session),
                 )
         except (stripe.StripeError, NotPayableError) as error:
-            raise ProviderDownError(self._what(error)) from error
+            raise ProviderDownError(self._error_text(error)) from error
 
-    def _what(self, error: Exception) -> str:
+    def _error_text(self, error: Exception) -> str:
         """Return what went wrong for the log: short, and without the secrets that an answer may repeat."""
-        told = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
         for secret in (self.key, *self.secrets):
-            told = told.replace(secret, "…")
-        return told if len(told) <= LONGEST_TOLD else told[: LONGEST_TOLD - 1] + "…"
+            text = text.replace(secret, "…")
+        return text if len(text) <= MAX_ERROR_LENGTH else text[: MAX_ERROR_LENGTH - 1] + "…"
 
-    async def start(self, order: Order, links: Links | None) -> Started:
+    async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
         """Make a Checkout Session; the order's id as the idempotency key makes it one however often."""
         if links is None:
             raise ProviderDownError("Stripe wants to know where to send the customer: set page:")
         async with self._client() as client:
-            params = cast("Any", _session_of(order, links))
+            params = cast("Any", _session_parameters(order, links))
             sessions = client.v1.checkout.sessions
             session = await sessions.create_async(params, {"idempotency_key": order.id})
-        return Started(url=session.url, handle=session.id)
+        return Checkout(url=session.url, handle=session.id)
 
-    async def ask(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
+    async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
         """Return what has become of the session of an order."""
         async with self._client() as client:
             found = await client.v1.checkout.sessions.retrieve_async(handle)
@@ -93,20 +93,20 @@ class StripeProvider:
         kind = _KIND_OF_STATUS.get(str(session.get("status")))
         if kind is None or (kind is ProviderEventKind.SUCCEEDED and session.get("payment_status") != "paid"):
             return ()
-        told = of_session(f"asked:{handle}:{kind}", int(session.get("created") or 0), session, kind)
-        return () if told is None or told.order_id != order.id else (told,)
+        event = event_of_session(f"asked:{handle}:{kind}", int(session.get("created") or 0), session, kind)
+        return () if event is None or event.order_id != order.id else (event,)
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
         """Return what a webhook tells: signed by Stripe with one of the secrets, within five minutes of now.
 
         The library refuses old times alone, and by its own clock; ours refuses both ways, by the bridge's.
         """
         header = headers.get(HEADER)
         signature.verify(self.secrets, header, body, now // 1000)
-        if not any(_signed(body, header, secret) for secret in self.secrets):
+        if not any(_is_signed(body, header, secret) for secret in self.secrets):
             raise WrongSignatureError("Stripe's library does not accept the signature")
         try:
-            return told_by(msgspec.json.decode(body, type=Event))
+            return events_of(msgspec.json.decode(body, type=StripeEvent))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UnreadableError(f"this is no event of Stripe's: {error}") from error
 
@@ -114,14 +114,14 @@ class StripeProvider:
 _KIND_OF_STATUS: Final = {"complete": ProviderEventKind.SUCCEEDED, "expired": ProviderEventKind.EXPIRED}
 
 
-def _signed(body: bytes, header: str | None, secret: str) -> bool:
+def _is_signed(body: bytes, header: str | None, secret: str) -> bool:
     try:
         return bool(stripe.WebhookSignature.verify_header(body, header, secret))
     except stripe.SignatureVerificationError, UnicodeDecodeError:
         return False
 
 
-def _session_of(order: Order, links: Links) -> dict[str, object]:
+def _session_parameters(order: Order, links: ReturnLinks) -> dict[str, object]:
     """Return what a session is made of: everything from our own order."""
     product = {"name": "Electricity, prepaid", "description": f"Reference {order.reference}"}
     price = {

@@ -14,7 +14,7 @@ ORDER: Final = "prepaid_order"
 """Name under which our order stands in the metadata of what Stripe makes for it."""
 
 
-class Event(msgspec.Struct, frozen=True):
+class StripeEvent(msgspec.Struct, frozen=True):
     """An event, as far as it matters here."""
 
     id: str
@@ -45,29 +45,29 @@ _REFUND_STATUS: Final[Mapping[str, ProviderEventKind]] = {
 }
 
 
-def told_by(event: Event) -> tuple[ProviderEvent, ...]:
+def events_of(event: StripeEvent) -> tuple[ProviderEvent, ...]:
     """Return what an event tells; nothing where it is not of an order of ours, or does not matter."""
     thing = event.data.get("object", {})
     try:
-        found = _told(event, thing)
+        found = _parse(event, thing)
     except (KeyError, TypeError, MoneyError) as error:
         raise UnreadableError(f"event {event.id} of type {event.type} lacks {error}") from error
     return () if found is None else (found,)
 
 
-def _told(event: Event, thing: Mapping[str, Any]) -> ProviderEvent | None:
+def _parse(event: StripeEvent, thing: Mapping[str, Any]) -> ProviderEvent | None:
     if event.type == "checkout.session.completed" or event.type in _SESSION:
-        return of_session(event.id, event.created, thing, _SESSION.get(event.type))
+        return event_of_session(event.id, event.created, thing, _SESSION.get(event.type))
     if event.type in _INTENT:
-        return _of_intent(event, thing, _INTENT[event.type])
+        return _event_of_intent(event, thing, _INTENT[event.type])
     if event.type in _DISPUTE:
-        return _reversal(event, thing, _DISPUTE[event.type])
+        return _event_of_reversal(event, thing, _DISPUTE[event.type])
     if event.type in _REFUND and thing["status"] in _REFUND_STATUS:
-        return _reversal(event, thing, _REFUND_STATUS[thing["status"]])
+        return _event_of_reversal(event, thing, _REFUND_STATUS[thing["status"]])
     return None
 
 
-def of_session(
+def event_of_session(
     event_id: str, created: int, session: Mapping[str, Any], kind: ProviderEventKind | None
 ) -> ProviderEvent | None:
     """Return what a Checkout Session tells; None where it is not of an order of ours.
@@ -93,7 +93,9 @@ def of_session(
     )
 
 
-def _of_intent(event: Event, intent: Mapping[str, Any], kind: ProviderEventKind) -> ProviderEvent | None:
+def _event_of_intent(
+    event: StripeEvent, intent: Mapping[str, Any], kind: ProviderEventKind
+) -> ProviderEvent | None:
     order_id = (intent.get("metadata") or {}).get(ORDER)
     if order_id is None:
         return None
@@ -109,7 +111,9 @@ def _of_intent(event: Event, intent: Mapping[str, Any], kind: ProviderEventKind)
     )
 
 
-def _reversal(event: Event, thing: Mapping[str, Any], kind: ProviderEventKind) -> ProviderEvent:
+def _event_of_reversal(
+    event: StripeEvent, thing: Mapping[str, Any], kind: ProviderEventKind
+) -> ProviderEvent:
     currency = thing["currency"].upper()
     return ProviderEvent(
         event_id=event.id,

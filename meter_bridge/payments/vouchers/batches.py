@@ -9,7 +9,7 @@ from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
-from meter_bridge.engine.ledger.amounts import amount_in
+from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -47,14 +47,14 @@ class VoucherBatchService:
         """Make vouchers and return them with their codes, of which only hashes are kept."""
         currency = await self._currency(actor, order)
         amount = self._amount(order.amount, currency)
-        unit = self._session.begin(actor)
-        today = self._session.clock.believed()
+        tx = self._session.begin(actor)
+        today = self._session.clock.believed_wall()
         batch_id = "".join(secrets.choice(ALPHABET) for _ in range(6))
-        made = [
+        new_vouchers = [
             (f"{batch_id}-{n:04d}", with_check_digits(secrets.randbelow(10**RANDOM_DIGITS)))
             for n in range(1, order.count + 1)
         ]
-        unit.changeset.add(
+        tx.changeset.add(
             ops.INSERT_VOUCHER_BATCH,
             {
                 "id": batch_id,
@@ -65,25 +65,25 @@ class VoucherBatchService:
                 "needs_sale": order.needs_sale,
                 "note": order.note,
                 "key_id": self._key.id,
-                "actor": unit.actor,
-                "created_at": unit.at,
+                "actor": tx.actor,
+                "created_at": tx.at,
                 "expires_at": None if order.days is None else today + order.days * DAY_MS,
             },
         )
         nothing = dict.fromkeys(
             ("sold_at", "sold_to", "sold_by", "blocked_at", "blocked_by", "blocked_reason")
         )
-        unit.changeset.extend(
+        tx.changeset.extend(
             ops.INSERT_VOUCHER,
             [
                 nothing | {"id": serial, "batch_id": batch_id, "code_hash": code_hash(self._key, code)}
-                for serial, code in made
+                for serial, code in new_vouchers
             ],
         )
-        self._record_event(unit, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
-        await self._session.commit(unit)
+        self._record_event(tx, "made", batch=batch_id, count=order.count, amount=amount, currency=currency)
+        await self._session.commit(tx)
         (batch,) = queries.batches(self._session.reader, today, batch_id)
-        return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in made))
+        return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in new_vouchers))
 
     async def _currency(self, actor: Actor, order: VoucherOrder) -> str:
         """Return the currency of new vouchers.
@@ -124,7 +124,7 @@ class VoucherBatchService:
 
     @staticmethod
     def _amount(text: str, currency: str) -> int:
-        amount = amount_in(currency, text)
+        amount = parse_request_amount(currency, text)
         if amount <= 0:
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
@@ -137,25 +137,25 @@ class VoucherBatchService:
 
     async def batches(self, actor: Actor) -> VoucherBatches:
         """Return the batches that the actor may see."""
-        at = self._session.clock.believed()
+        at = self._session.clock.believed_wall()
         found = await asyncio.to_thread(queries.batches, self._session.reader, at)
         return VoucherBatches(tuple(batch for batch in found if _sees(actor, batch.site_id)))
 
     async def batch(self, actor: Actor, batch_id: str) -> VoucherList:
         """Return the vouchers of a batch; raises ``RequestRefused`` where the actor may not see it."""
-        at = self._session.clock.believed()
+        at = self._session.clock.believed_wall()
         found = queries.batches(self._session.reader, at, batch_id)
         if not found or not _sees(actor, found[0].site_id):
-            raise _unknown("batch", batch_id)
+            raise _not_found("batch", batch_id)
         vouchers = await asyncio.to_thread(queries.of_batch, self._session.reader, batch_id)
         return VoucherList(found[0], tuple(queries.view(each, at) for each in vouchers))
 
     async def sell(self, actor: Actor, serials: Sequence[str], *, to: str) -> VouchersChanged:
         """Note vouchers as sold, all or none; one that was sold is not sold again."""
-        unit = self._session.begin(actor)
-        found = self._found(actor, serials)
+        tx = self._session.begin(actor)
+        found = self._find(actor, serials)
         for voucher in found:
-            state = voucher.state(self._session.clock.believed())
+            state = voucher.state(self._session.clock.believed_wall())
             if voucher.sold_at is not None or state not in (VoucherState.UNSOLD, VoucherState.GOOD):
                 what = f"sold on {iso(voucher.sold_at)[:10]}" if voucher.sold_at is not None else state.value
                 raise RequestRefused(
@@ -165,16 +165,16 @@ class VoucherBatchService:
                     value=voucher.serial,
                     remedy="leave it out, and sell another",
                 )
-            row = {"row_id": voucher.serial, "new_sold_at": unit.at}
-            unit.changeset.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": unit.actor})
-        return await self._save_changes(unit, "sold", found, to=to)
+            row = {"row_id": voucher.serial, "new_sold_at": tx.at}
+            tx.changeset.add(ops.SELL_VOUCHER, row | {"new_sold_to": to, "new_sold_by": tx.actor})
+        return await self._save_changes(tx, "sold", found, to=to)
 
     async def block(
         self, actor: Actor, serials: Sequence[str], batch_id: str | None, *, reason: str
     ) -> VouchersChanged:
         """Block vouchers; those of a whole batch as far as they were not used."""
-        unit = self._session.begin(actor)
-        found = self._found(actor, serials)
+        tx = self._session.begin(actor)
+        found = self._find(actor, serials)
         for voucher in found:
             if voucher.redeemed_at is not None:
                 raise RequestRefused(
@@ -186,37 +186,37 @@ class VoucherBatchService:
                 )
         if batch_id is not None:
             await self.batch(actor, batch_id)
-            whole = queries.of_batch(self._session.reader, batch_id)
-            found += [each for each in whole if each.redeemed_at is None and each.serial not in serials]
+            whole_batch = queries.of_batch(self._session.reader, batch_id)
+            found += [each for each in whole_batch if each.redeemed_at is None and each.serial not in serials]
         found = [voucher for voucher in found if voucher.blocked_at is None]
         for voucher in found:
-            row = {"row_id": voucher.serial, "new_blocked_at": unit.at}
-            unit.changeset.add(
-                ops.BLOCK_VOUCHER, row | {"new_blocked_by": unit.actor, "new_blocked_reason": reason}
+            row = {"row_id": voucher.serial, "new_blocked_at": tx.at}
+            tx.changeset.add(
+                ops.BLOCK_VOUCHER, row | {"new_blocked_by": tx.actor, "new_blocked_reason": reason}
             )
-        return await self._save_changes(unit, "blocked", found, reason=reason)
+        return await self._save_changes(tx, "blocked", found, reason=reason)
 
-    def _found(self, actor: Actor, serials: Sequence[str]) -> list[Voucher]:
+    def _find(self, actor: Actor, serials: Sequence[str]) -> list[Voucher]:
         """Return vouchers by serial number; raises ``RequestRefused`` for one that the actor may not see."""
         found = {each.serial: each for each in queries.by_serials(self._session.reader, serials)}
         for serial in serials:
             if serial not in found or not _sees(actor, found[serial].site_id):
-                raise _unknown("voucher", serial)
+                raise _not_found("voucher", serial)
         return list(found.values())
 
     async def _save_changes(
-        self, unit: Transaction, what: str, vouchers: Sequence[Voucher], **more: object
+        self, tx: Transaction, what: str, vouchers: Sequence[Voucher], **more: object
     ) -> VouchersChanged:
         """Store a change of vouchers with its event."""
         serials = tuple(voucher.serial for voucher in vouchers)
         if serials:
-            self._record_event(unit, what, serials=serials, **more)
-            await self._session.commit(unit)
+            self._record_event(tx, what, serials=serials, **more)
+            await self._session.commit(tx)
         return VouchersChanged(serials)
 
-    def _record_event(self, unit: Transaction, what: str, **data: object) -> None:
-        told = {"what": what, "by": unit.actor, **data}
-        record_event(self._session.installation, unit, EventKind.VOUCHERS_CHANGED, data=told)
+    def _record_event(self, tx: Transaction, what: str, **data: object) -> None:
+        event_data = {"what": what, "by": tx.actor, **data}
+        record_event(self._session.installation, tx, EventKind.VOUCHERS_CHANGED, data=event_data)
 
 
 def _sees(actor: Actor, site_id: str | None) -> bool:
@@ -224,7 +224,7 @@ def _sees(actor: Actor, site_id: str | None) -> bool:
     return EVERYTHING in actor.sites or (site_id is not None and site_id in actor.sites)
 
 
-def _unknown(what: str, identifier: str) -> RequestRefused:
+def _not_found(what: str, identifier: str) -> RequestRefused:
     return RequestRefused(
         ErrorCode.NOT_FOUND,
         f"there is no {what} {identifier!r}",

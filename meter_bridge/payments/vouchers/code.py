@@ -10,10 +10,10 @@ import unicodedata
 DIGITS: Final = 20
 RANDOM_DIGITS: Final = 18
 GROUP: Final = 4
-MOST_CHARACTERS: Final = 64
+MAX_CHARACTERS: Final = 64
 """Longest text in which a code is looked for."""
 _MODULUS: Final = 97
-_BETWEEN: Final = frozenset(" -.\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{EN DASH}\N{FIGURE DASH}")
+_SEPARATORS: Final = frozenset(" -.\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{EN DASH}\N{FIGURE DASH}")
 
 
 def with_check_digits(number: int) -> str:
@@ -23,7 +23,7 @@ def with_check_digits(number: int) -> str:
     return f"{number:0{RANDOM_DIGITS}d}{check:02d}"
 
 
-def is_whole(digits: str) -> bool:
+def has_valid_check_digits(digits: str) -> bool:
     """Say whether 20 digits belong together; False for a slip of the pen."""
     check = int(digits[RANDOM_DIGITS:])
     return len(digits) == DIGITS and check < _MODULUS and int(digits) % _MODULUS == 1
@@ -31,14 +31,14 @@ def is_whole(digits: str) -> bool:
 
 def digits_of(text: str) -> str | None:
     """Return the digits of a code as somebody typed it, in any script and grouping; None if it is not one."""
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         return None
     found: list[str] = []
     for each in text.strip():
         value = unicodedata.decimal(each, None)
         if value is not None:
             found.append(str(value))
-        elif each not in _BETWEEN:
+        elif each not in _SEPARATORS:
             return None
     return "".join(found) if len(found) == DIGITS else None
 

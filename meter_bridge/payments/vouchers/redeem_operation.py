@@ -24,7 +24,7 @@ class RedeemVoucher(Operation[TopUpResult]):
     """A code that somebody typed for an account."""
 
     code_hash: bytes
-    found: Voucher | None = None
+    voucher: Voucher | None = None
 
     name: ClassVar[str] = "voucher"
     answer: ClassVar[type] = TopUpResult
@@ -37,14 +37,14 @@ class RedeemVoucher(Operation[TopUpResult]):
     @override
     def prefetch(self, session: Session, account_id: str) -> None:
         """Read the voucher; refuse a code that belongs to none."""
-        self.found = queries.by_code(session.reader, self.code_hash)
-        if self.found is None:
-            raise not_valid()
+        self.voucher = queries.by_code(session.reader, self.code_hash)
+        if self.voucher is None:
+            raise unknown_code()
 
     @override
     def check(self, session: Session, account: Account) -> None:
         voucher = self._voucher()
-        refuse_unusable(voucher, session.clock.believed())
+        check_usable(voucher, session.clock.believed_wall())
         if voucher.currency != account.site.currency or voucher.site_id not in (None, account.site.id):
             raise RequestRefused(
                 ErrorCode.VOUCHER_NOT_VALID,
@@ -80,14 +80,14 @@ class RedeemVoucher(Operation[TopUpResult]):
         return seq, result
 
     def _voucher(self) -> Voucher:
-        assert self.found is not None, "what is not found is refused before"
-        return self.found
+        assert self.voucher is not None, "what is not found is refused before"
+        return self.voucher
 
     def _top_up(self) -> TopUp:
         return TopUp(self._voucher().amount, METHOD, self._voucher().serial)
 
 
-def not_valid() -> RequestRefused:
+def unknown_code() -> RequestRefused:
     """Return the refusal of a code that was never printed."""
     return RequestRefused(
         ErrorCode.VOUCHER_NOT_VALID,
@@ -97,7 +97,7 @@ def not_valid() -> RequestRefused:
     )
 
 
-def mistyped() -> RequestRefused:
+def mistyped_code() -> RequestRefused:
     """Return the refusal of a code in which a digit is wrong, or two changed places."""
     return RequestRefused(
         ErrorCode.VOUCHER_NOT_VALID,
@@ -107,7 +107,7 @@ def mistyped() -> RequestRefused:
     )
 
 
-def refuse_unusable(voucher: Voucher, at: int) -> None:
+def check_usable(voucher: Voucher, at: int) -> None:
     """Raise ``RequestRefused`` where a voucher is not good any more, or not yet.
 
     Each has an answer of its own.
@@ -115,16 +115,16 @@ def refuse_unusable(voucher: Voucher, at: int) -> None:
     state = voucher.state(at)
     if state is VoucherState.REDEEMED:
         used = iso(voucher.redeemed_at or 0)[:_DAY]
-        raise _refused(ErrorCode.VOUCHER_USED, voucher, f"was already used, on {used}", "use another voucher")
+        raise _refusal(ErrorCode.VOUCHER_USED, voucher, f"was already used, on {used}", "use another voucher")
     if state is VoucherState.BLOCKED:
-        raise _refused(ErrorCode.VOUCHER_BLOCKED, voucher, "is blocked", "give it back where it was bought")
+        raise _refusal(ErrorCode.VOUCHER_BLOCKED, voucher, "is blocked", "give it back where it was bought")
     if state is VoucherState.EXPIRED:
         expired = iso(voucher.expires_at or 0)[:_DAY]
-        raise _refused(
+        raise _refusal(
             ErrorCode.VOUCHER_EXPIRED, voucher, f"expired on {expired}", "ask the landlord to replace it"
         )
     if state is VoucherState.UNSOLD:
-        raise _refused(
+        raise _refusal(
             ErrorCode.VOUCHER_BLOCKED, voucher, "has not been sold yet", "let the shop note it as sold"
         )
 
@@ -132,5 +132,5 @@ def refuse_unusable(voucher: Voucher, at: int) -> None:
 _DAY: Final = len("2026-03-01")
 
 
-def _refused(code: ErrorCode, voucher: Voucher, what: str, remedy: str) -> RequestRefused:
+def _refusal(code: ErrorCode, voucher: Voucher, what: str, remedy: str) -> RequestRefused:
     return RequestRefused(code, f"this voucher {what}", field="code", value=voucher.serial, remedy=remedy)

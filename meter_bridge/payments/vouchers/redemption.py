@@ -18,8 +18,8 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers import queries
-from meter_bridge.payments.vouchers.code import digits_of, is_whole
-from meter_bridge.payments.vouchers.redeem_operation import RedeemVoucher, mistyped
+from meter_bridge.payments.vouchers.code import digits_of, has_valid_check_digits
+from meter_bridge.payments.vouchers.redeem_operation import RedeemVoucher, mistyped_code
 from meter_bridge.protocol.messages import ErrorCode, EventKind, TopUpResult
 from meter_bridge.storage import tables
 
@@ -43,38 +43,40 @@ class VoucherRedemption:
     async def redeem(self, actor: Actor, account: Account, code: str, key: str) -> tuple[TopUpResult, bool]:
         """Turn a code into credit of an account, once per key; wrong codes are counted and kept on record."""
         names = f"account {account.id}", f"token {actor.token_id or 'local'}"
-        who = tuple(self._failed_attempts.who(each) for each in names)
+        who = tuple(self._failed_attempts.hash_of(each) for each in names)
         # Tries that arrive at once would otherwise all be looked at before the first of them counts.
-        async with self._locks.of(who):
-            return await self._redeem_locked(actor, account, code, key, who)
+        async with self._locks.hold(who):
+            return await self._redeem_serialized(actor, account, code, key, who)
 
-    async def _redeem_locked(
+    async def _redeem_serialized(
         self, actor: Actor, account: Account, code: str, key: str, who: Sequence[str]
     ) -> tuple[TopUpResult, bool]:
         """Redeem a code in one's turn."""
         digits = digits_of(code)
-        whole = digits is not None and is_whole(digits)
+        whole = digits is not None and has_valid_check_digits(digits)
         mark = code_hash(self._key, digits or code)
         try:
-            self._refuse_locked(who, account, key if whole else "")
+            self._check_lockout(who, account, key if whole else "")
             if not whole:
-                raise mistyped()
+                raise mistyped_code()
             operation = RedeemVoucher(mark)
             result = await self._operations.run(actor, account.id, operation, key)
         except RequestRefused as refused:
             if refused.code is ErrorCode.VOUCHER_NOT_VALID:
-                weight = lockout_rules.WRONG if whole else lockout_rules.MISTYPED
-                await self._count(actor, account, who, mark.hex()[:8], weight)
+                weight = lockout_rules.WRONG_WEIGHT if whole else lockout_rules.MISTYPED_WEIGHT
+                await self._count_wrong_code(actor, account, who, mark.hex()[:8], weight)
                 self._check_key(refused)
             elif refused.code in _ON_RECORD:
-                await self._record(actor, account, {"reason": refused.code.value, "serial": refused.value})
+                await self._record_refusal(
+                    actor, account, {"reason": refused.code.value, "serial": refused.value}
+                )
             raise
-        forgiven = [(LOCKOUT_NAME, each) for each in who if self._lockout.forgive(each)]
+        forgiven = [(LOCKOUT_NAME, each) for each in who if self._lockout.clear(each)]
         if forgiven:
             await self._failed_attempts.save(forgiven)
         return result
 
-    def _answered(self, account: Account, key: str) -> bool:
+    def _was_answered(self, account: Account, key: str) -> bool:
         """Say whether a key was answered before: such a one is answered again also while entry is locked."""
         done = tables.operation.c
         query = select(done.at).where(
@@ -83,11 +85,11 @@ class VoucherRedemption:
         with self._session.reader.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def _refuse_locked(self, who: Sequence[str], account: Account, key: str) -> None:
+    def _check_lockout(self, who: Sequence[str], account: Account, key: str) -> None:
         """Raise ``RequestRefused`` while locked, unless the key was answered before."""
         at = self._session.clock.now()
         until = max((self._lockout.locked_until(each, at) or 0 for each in who), default=0)
-        if until and not self._answered(account, key):
+        if until and not self._was_answered(account, key):
             minutes = max((until - at + 59_999) // 60_000, 1)
             raise RequestRefused(
                 ErrorCode.TOO_MANY_REQUESTS,
@@ -96,38 +98,38 @@ class VoucherRedemption:
                 remedy=f"try again in {minutes} minute{'s' if minutes > 1 else ''}",
             )
 
-    async def _count(
+    async def _count_wrong_code(
         self, actor: Actor, account: Account, who: Sequence[str], mark: str, weight: int
     ) -> None:
         """Count a wrong code, lock where there were too many, and keep it on record."""
         at = self._session.clock.now()
-        away = max(self._lockout.turned_away(each) for each in who)
-        verdicts = {self._lockout.wrong(each, mark, weight, at) for each in who}
+        rejected_while_locked = max(self._lockout.rejected_since_lock(each) for each in who)
+        verdicts = {self._lockout.record_wrong(each, mark, weight, at) for each in who}
         locked = lockout_rules.Verdict.LOCKED in verdicts
         if verdicts != {lockout_rules.Verdict.KNOWN}:
             await self._failed_attempts.save((LOCKOUT_NAME, each) for each in who)
-        if locked or (weight == lockout_rules.WRONG and lockout_rules.Verdict.COUNTED in verdicts):
+        if locked or (weight == lockout_rules.WRONG_WEIGHT and lockout_rules.Verdict.COUNTED in verdicts):
             data = {"reason": "not_valid", "code": mark, "weight": weight, "locked": locked}
-            await self._record(actor, account, data | {"turned_away_before": away})
+            await self._record_refusal(actor, account, data | {"turned_away_before": rejected_while_locked})
         self.update_attack_alert()
 
     def update_attack_alert(self) -> None:
         """Open or close the alert that tells of guessing over many accounts."""
-        attacked = self._lockout.attacked(self._session.clock.now())
+        attacked = self._lockout.is_under_attack(self._session.clock.now())
         message = "Voucher codes are being guessed: one wrong code now locks an account for an hour"
         set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, message if attacked else None)
 
-    async def _record(self, actor: Actor, account: Account, data: dict[str, object]) -> None:
+    async def _record_refusal(self, actor: Actor, account: Account, data: dict[str, object]) -> None:
         """Keep a refused code on record, unless nothing can be stored."""
         if self._session.can_change:
-            unit = self._session.begin(actor)
-            told = {"by": unit.actor, **data}
+            tx = self._session.begin(actor)
+            event_data = {"by": tx.actor, **data}
             kind = EventKind.VOUCHER_REFUSED
-            record_event(self._session.installation, unit, kind, account_id=account.id, data=told)
-            await self._session.commit(unit)
+            record_event(self._session.installation, tx, kind, account_id=account.id, data=event_data)
+            await self._session.commit(tx)
 
     def _check_key(self, refused: RequestRefused) -> None:
         """Name the real reason where vouchers cannot be recognised: their key was lost in a restore."""
-        if queries.other_keys(self._session.reader, self._key.id):
+        if queries.uses_other_key(self._session.reader, self._key.id):
             lost = "some vouchers were made under another secret.key, restore it from a backup"
             refused.remedy = f"{refused.remedy}; {lost}"

@@ -18,18 +18,18 @@ LAYOUT: Final = "payments/vouchers/vouchers.typ"
 _DAY: Final = len("2026-03-01")
 
 
-def as_csv(made: NewVouchers) -> str:
+def as_csv(vouchers: NewVouchers) -> str:
     """Return the vouchers as CSV (RFC 4180), a line each."""
-    batch, out = made.batch, StringIO()
+    batch, out = vouchers.batch, StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(("batch", "serial", "code", "value", "expires"))
     value, expires = format_amount(batch.amount, batch.currency), (batch.expires_at or "")[:_DAY]
-    for voucher in made.vouchers:
+    for voucher in vouchers.vouchers:
         writer.writerow((batch.id, voucher.serial, voucher.code, value, expires))
     return out.getvalue()
 
 
-def told(made: NewVouchers, *, place: str, link: str | None, language: str = ENGLISH) -> str:
+def printed(made: NewVouchers, *, place: str, link: str | None, language: str = ENGLISH) -> str:
     """Return what stands on the vouchers, as JSON.
 
     The QR code leads to the tenant's page where its address is known; the code stands behind the ``#``, which

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo.routine import Habit
 
 SITE_FILE: Final = Path(__file__).with_name("site.yaml")
@@ -23,7 +22,7 @@ class Metered:
     """A simulated meter: its name in its family and its share of the unit's load."""
 
     name: str
-    family: Family
+    family: str
     share: float = 1.0
     own_server: bool = False
 
@@ -40,38 +39,38 @@ class Resident:
 RESIDENTS: Final[Mapping[str, Resident]] = {
     HOUSEHOLD: Resident(
         Habit(11_000, pays=(100, 150), methods=("card",)),
-        {"tasmota:fern-cottage/1": Metered("fern-cottage", Family.TASMOTA)},
+        {"tasmota:fern-cottage/1": Metered("fern-cottage", "tasmota")},
     ),
     "flat-1": Resident(
         Habit(9_500, pays_at=60, pays=(150, 200)),
-        {"tasmota:rose-flat-1/1": Metered("rose-flat-1", Family.TASMOTA)},
+        {"tasmota:rose-flat-1/1": Metered("rose-flat-1", "tasmota")},
     ),
     "flat-2": Resident(
         Habit(7_200),
         {
             "shelly:shellyplugsg3-a8032ab10002/0": Metered(
-                "shellyplugsg3-a8032ab10002", Family.SHELLY, own_server=True
+                "shellyplugsg3-a8032ab10002", "shelly", own_server=True
             )
         },
     ),
     "flat-3": Resident(
         Habit(14_000, pays_at=120, pays=(250, 300), methods=("transfer",)),
-        {"zigbee2mqtt:Flat 3/state": Metered("Flat 3", Family.ZIGBEE2MQTT)},
+        {"zigbee2mqtt:Flat 3/state": Metered("Flat 3", "zigbee2mqtt")},
     ),
     "flat-4": Resident(
         Habit(12_500, pays_at=30, pays=(50, 100), stops_paying_days=2.0),
         {
-            "shelly:shellyplugsg3-a8032ab10004/0": Metered("shellyplugsg3-a8032ab10004", Family.SHELLY, 0.6),
-            "shelly:shellyplugsg3-a8032ab10014/0": Metered("shellyplugsg3-a8032ab10014", Family.SHELLY, 0.4),
+            "shelly:shellyplugsg3-a8032ab10004/0": Metered("shellyplugsg3-a8032ab10004", "shelly", 0.6),
+            "shelly:shellyplugsg3-a8032ab10014/0": Metered("shellyplugsg3-a8032ab10014", "shelly", 0.4),
         },
     ),
     "flat-5": Resident(
         Habit(6_000, pays_at=15, pays=(50, 80), stops_paying_days=4.0),
-        {"zigbee2mqtt:Flat 5/state": Metered("Flat 5", Family.ZIGBEE2MQTT)},
+        {"zigbee2mqtt:Flat 5/state": Metered("Flat 5", "zigbee2mqtt")},
     ),
     "caretaker": Resident(
         Habit(3_000, pays_at=-10_000),
-        {"tasmota:rose-caretaker/1": Metered("rose-caretaker", Family.TASMOTA)},
+        {"tasmota:rose-caretaker/1": Metered("rose-caretaker", "tasmota")},
     ),
 }
 

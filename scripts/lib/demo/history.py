@@ -19,9 +19,9 @@ from sqlalchemy import Engine as SqlEngine
 from meter_bridge.actor import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.rating.rating import units_for
+from meter_bridge.core.rating.rating import wh_for_amount
 from meter_bridge.core.supply.decision import PaymentMode, SupplyState
-from meter_bridge.core.supply.local_cutoff import Step
+from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.exporter import Exporter
@@ -112,7 +112,9 @@ class Obedient:
         del meter
         return True
 
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(
+        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+    ) -> bool:
         """Take what a device is to hold."""
         del place, step, relay_address, limit_wh
         return True
@@ -167,7 +169,7 @@ class Past:
                 self._close_days()
                 self._store.store()
         self.engine.session.flush(everything=True)
-        await self.engine.session.drained()
+        await self.engine.session.drain()
         self._store.store()
         return self._registers
 
@@ -263,7 +265,7 @@ class Past:
 def _affordable(account: Account, amount: int, at: int) -> int:
     """Return the energy that an amount buys now."""
     supply = account.supplies[0]
-    return units_for(supply.rating, supply.timeline.interval_at(at), max(0, amount)) or 0
+    return wh_for_amount(supply.rating, supply.timeline.interval_at(at), max(0, amount)) or 0
 
 
 @asynccontextmanager
@@ -283,5 +285,5 @@ async def seed(data: Path, document: str, *, until: int, landing: int) -> dict[s
         await past.apply(document)
         registers = await past.live()
         await Scheduler(past.engine, Exporter(data / DATABASE_NAME, data / EXPORT_NAME), 1).export()
-        await past.engine.session.drained()
+        await past.engine.session.drain()
     return registers

@@ -8,7 +8,6 @@ from pathlib import Path
 import time
 from typing import Final
 
-from meter_bridge.devices.base.driver import Family
 from scripts.lib.demo import cast, history
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.homeassistant import HomeAssistant, entry_of
@@ -128,7 +127,7 @@ def _street(ports: Ports, registers: dict[str, int], shelly_port: int) -> Street
         for address, metered in resident.meters.items()
     ]
     servers = {fitting.name: shelly_port for fitting in fittings if fitting.own_server}
-    free = Fitting(cast.FREE_METER, Family.TASMOTA, watts=15.0)
+    free = Fitting(cast.FREE_METER, "tasmota", watts=15.0)
     return Street(
         f"mqtt://{LOOPBACK}:{ports.broker}",
         [*fittings, free],

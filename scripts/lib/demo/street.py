@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from meter_bridge.devices.base.driver import Family
+from meter_bridge.devices.shelly.simulated_server import ShellyServer
+from meter_bridge.devices.shelly.simulator import ShellyMeter
 from meter_bridge.devices.simulators.catalogue import simulated_meter
 from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
 from meter_bridge.devices.simulators.meter import SimulatedMeter
-from meter_bridge.devices.simulators.shelly import ShellyMeter
-from meter_bridge.devices.simulators.shelly_server import ShellyServer
 
 CONNECT_S: Final = 30.0
 
@@ -30,7 +29,7 @@ class Fitting:
     """A meter to simulate."""
 
     name: str
-    family: Family
+    family: str
     register_wh: int = 0
     watts: float = 200.0
     closed: bool = True

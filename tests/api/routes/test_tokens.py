@@ -3,7 +3,7 @@
 import pytest
 
 from meter_bridge.engine.access import throttle
-from meter_bridge.engine.access.throttle import PEERS, WINDOW_S, WRONG_TOKENS, Throttle
+from meter_bridge.engine.access.throttle import MAX_PEERS, MAX_WRONG_TOKENS, WINDOW_S, Throttle
 from tests.api.factories import SECRET, token_of
 from tests.api.serving import Served
 
@@ -48,7 +48,7 @@ async def test_the_scheme_may_be_written_in_any_case(api: Served) -> None:
 
 
 async def test_after_twenty_wrong_tokens_within_a_minute_more_are_answered_429(api: Served) -> None:
-    for _ in range(WRONG_TOKENS):
+    for _ in range(MAX_WRONG_TOKENS):
         assert (await api.ask("GET", "/api/v1/me", None, headers=WRONG)).status == 401
     response = await api.ask("GET", "/api/v1/me", None, headers=WRONG)
     assert response.status == 429
@@ -57,7 +57,7 @@ async def test_after_twenty_wrong_tokens_within_a_minute_more_are_answered_429(a
 
 
 async def test_a_right_token_is_served_also_where_others_of_the_address_are_wrong(api: Served) -> None:
-    for _ in range(WRONG_TOKENS + 1):
+    for _ in range(MAX_WRONG_TOKENS + 1):
         await api.ask("GET", "/api/v1/me", None, headers=WRONG)
     assert (await api.ask("GET", "/api/v1/me")).status == 200
 
@@ -65,27 +65,27 @@ async def test_a_right_token_is_served_also_where_others_of_the_address_are_wron
 def test_after_a_minute_a_peer_may_try_again() -> None:
     now = 0.0
     throttled = Throttle(lambda: now)
-    assert [throttled.wrong_token("192.0.2.1") for _ in range(WRONG_TOKENS + 1)][-1]
-    assert not throttled.wrong_token("192.0.2.2")
+    assert [throttled.count_wrong_token("192.0.2.1") for _ in range(MAX_WRONG_TOKENS + 1)][-1]
+    assert not throttled.count_wrong_token("192.0.2.2")
     now = WINDOW_S
-    assert not throttled.wrong_token("192.0.2.1")
+    assert not throttled.count_wrong_token("192.0.2.1")
 
 
 def test_the_memory_of_wrong_tokens_is_bounded() -> None:
     throttled = Throttle()
-    for number in range(PEERS + 100):
-        throttled.wrong_token(f"192.0.{number // 250}.{number % 250}")
-    assert len(throttled) == PEERS
+    for number in range(MAX_PEERS + 100):
+        throttled.count_wrong_token(f"192.0.{number // 250}.{number % 250}")
+    assert len(throttled) == MAX_PEERS
 
 
 def test_an_ipv6_host_with_many_addresses_is_one_peer() -> None:
     throttled = Throttle()
     for number in range(100):
-        throttled.wrong_token(f"2001:db8::{number:x}")
-    throttled.wrong_token("::ffff:192.0.2.1")
-    throttled.wrong_token("::ffff:192.0.2.2")
+        throttled.count_wrong_token(f"2001:db8::{number:x}")
+    throttled.count_wrong_token("::ffff:192.0.2.1")
+    throttled.count_wrong_token("::ffff:192.0.2.2")
     assert len(throttled) == 3
-    assert throttle.WRONG_TOKENS < 100
+    assert throttle.MAX_WRONG_TOKENS < 100
 
 
 async def test_a_new_token_is_shown_once_and_listed_without_its_secret(api: Served) -> None:

@@ -122,7 +122,7 @@ async def test_a_message_that_is_too_large_ends_the_connection(api: Served) -> N
 async def test_a_client_that_never_subscribes_is_not_waited_for(
     api: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "SUBSCRIBE_S", 0.05)
+    monkeypatch.setattr(websocket, "SUBSCRIBE_TIMEOUT_S", 0.05)
     async with opened(api) as socket:
         assert (await socket.receive_json(timeout=SOON_S))["code"] == "bad_request"
 
@@ -153,7 +153,7 @@ async def test_a_reader_that_falls_behind_in_the_engine_is_told_to_come_again(ap
 
 
 async def test_a_client_that_does_not_read_is_cut_off(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "SEND_S", 0.2)
+    monkeypatch.setattr(websocket, "SEND_TIMEOUT_S", 0.2)
     api.port.queue_size = 10_000
     async with opened(api) as socket:
         await socket.send_json(SUBSCRIBE)

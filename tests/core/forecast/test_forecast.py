@@ -5,18 +5,23 @@ from datetime import date
 
 import pytest
 
-from meter_bridge.core.forecast.consumption_model import LEAST_DAYS, PPM, History, fit
+from meter_bridge.core.forecast.consumption_model import MIN_KNOWN_DAYS, PPM, History, fit
 from meter_bridge.core.forecast.cost_projection import (
     CostProjection,
     Point,
+    add_debt_recovery,
     depletion_at,
     projected_points,
     sells_units,
-    with_debts,
 )
-from meter_bridge.core.forecast.prediction_interval import LEAST_ERRORS, errors, lasts, prediction_interval
+from meter_bridge.core.forecast.prediction_interval import (
+    MIN_ERRORS,
+    backtest_errors,
+    duration_ppm,
+    prediction_interval,
+)
 from meter_bridge.core.ledger.debt import Debt
-from meter_bridge.core.rating.rating import BlockUsageKey, Lot, Rating, Terms
+from meter_bridge.core.rating.rating import BlockUsageKey, Lot, Rating, SupplyTerms
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.core.tariff.tariff import BlockBasis, DemandCharge, TariffVersion, Timeline
 from tests.core.back_test import rows
@@ -36,7 +41,7 @@ def outlook(
     habit = fit(history)
     assert habit is not None
     timeline, now = Timeline((version,)), instant(at, ZONE)
-    points = projected_points(rating or Rating(terms=Terms()), timeline, habit, now)
+    points = projected_points(rating or Rating(terms=SupplyTerms()), timeline, habit, now)
     return CostProjection(tuple(points), sells_units(timeline, now))
 
 
@@ -67,19 +72,19 @@ def test_the_band_holds_at_other_horizons_too(days: int) -> None:
 
 
 def test_nothing_is_foretold_from_less_than_three_days() -> None:
-    for known in range(LEAST_DAYS):
+    for known in range(MIN_KNOWN_DAYS):
         assert fit(History(SATURDAY, [None] * 10 + [5_000] * known)) is None
-    assert fit(History(SATURDAY, [None] * 10 + [5_000] * LEAST_DAYS)) is not None
+    assert fit(History(SATURDAY, [None] * 10 + [5_000] * MIN_KNOWN_DAYS)) is not None
 
 
 def test_no_band_is_told_from_few_past_forecasts() -> None:
-    assert prediction_interval([PPM] * (LEAST_ERRORS - 1)) is None
-    assert prediction_interval(errors(steady(days=10), 3)) is None
-    assert prediction_interval(errors(steady(days=40), 3)) is not None
+    assert prediction_interval([PPM] * (MIN_ERRORS - 1)) is None
+    assert prediction_interval(backtest_errors(steady(days=10), 3)) is None
+    assert prediction_interval(backtest_errors(steady(days=40), 3)) is not None
 
 
 def test_a_steady_supply_has_a_narrow_band() -> None:
-    found = prediction_interval(errors(steady(), 3))
+    found = prediction_interval(backtest_errors(steady(), 3))
     assert found is not None
     assert found.low == pytest.approx(PPM, rel=1e-4)
     assert found.high == pytest.approx(PPM, rel=1e-4)
@@ -96,7 +101,7 @@ def test_days_that_are_not_known_teach_nothing() -> None:
     with_gap = uses[:20] + [None] * 5 + uses[25:]
     learned = fit(History(SATURDAY, with_gap))
     assert learned is not None
-    assert next(learned.days()) == pytest.approx(8_000_000, rel=1e-4)
+    assert next(learned.daily_forecast()) == pytest.approx(8_000_000, rel=1e-4)
 
 
 def test_weekdays_are_told_apart() -> None:
@@ -104,15 +109,15 @@ def test_weekdays_are_told_apart() -> None:
     sunday = date(2026, 11, 1)
     habit = fit(History(sunday, week * 12))
     assert habit is not None
-    foretold = [use for use, _ in zip(habit.days(), range(7), strict=False)]
+    foretold = [use for use, _ in zip(habit.daily_forecast(), range(7), strict=False)]
     assert max(foretold[:5]) < min(foretold[5:])
 
 
 def test_how_long_an_amount_lasts_counts_parts_of_days() -> None:
-    assert lasts([4, 4, 4], 6) == 3 * PPM // 2
-    assert lasts([4, 4, 4], 12) == 3 * PPM
-    assert lasts([4, 4, 4], 13) is None
-    assert lasts([0, 0], 0) == 0
+    assert duration_ppm([4, 4, 4], 6) == 3 * PPM // 2
+    assert duration_ppm([4, 4, 4], 12) == 3 * PPM
+    assert duration_ppm([4, 4, 4], 13) is None
+    assert duration_ppm([0, 0], 0) == 0
 
 
 PLAIN = tariff([["1.00"]], time_zone=ZONE)
@@ -130,7 +135,7 @@ def test_the_rest_of_today_counts_with_its_part() -> None:
 def test_a_block_that_starts_anew_makes_credit_last_longer() -> None:
     # With the dear block reached a day costs 16; from the 1st on it costs 4.
     history = steady(last=date(2026, 11, 27))
-    climbed = Rating(terms=Terms())
+    climbed = Rating(terms=SupplyTerms())
     period = BLOCKS.block_period.text(date(2026, 11, 28))
     climbed.block_usage[BlockUsageKey(period, 0)] = 150_000
     left = days_left(BLOCKS, "2026-11-28 00:00", "56", history, climbed)
@@ -153,7 +158,7 @@ def test_a_debt_that_is_recovered_by_time_shortens_it() -> None:
     at = instant("2026-11-01 00:00", ZONE)
     plain = outlook(PLAIN, "2026-11-01 00:00", steady())
     debt = Debt("d", "Old", amount("100"), rate=amount("4"), every=PeriodUnit.DAY, due=at + DAY)
-    owing = with_debts(plain, [debt], PLAIN.zone)
+    owing = add_debt_recovery(plain, [debt], PLAIN.zone)
     before, after = depletion_at([plain], amount("40"), at), depletion_at([owing], amount("40"), at)
     assert before is not None
     assert after is not None
@@ -165,14 +170,14 @@ def test_a_debt_ends_with_what_is_owed() -> None:
     at = instant("2026-11-01 00:00", ZONE)
     plain = outlook(PLAIN, "2026-11-01 00:00", steady())
     debt = Debt("d", "Old", amount("6"), rate=amount("4"), every=PeriodUnit.DAY, due=at + DAY)
-    owing = with_debts(plain, [debt], PLAIN.zone)
+    owing = add_debt_recovery(plain, [debt], PLAIN.zone)
     end = plain.points[-1].at
-    assert owing.spent(end) - plain.spent(end) == amount("6")
+    assert owing.spent_by(end) - plain.spent_by(end) == amount("6")
 
 
 def test_bought_units_last_as_long_as_they_are_used() -> None:
     selling = replace(PLAIN, basis=BlockBasis.PURCHASE_TIME)
-    rating = Rating(terms=Terms(), lots=[Lot("a", 20_000, 0)])
+    rating = Rating(terms=SupplyTerms(), lots=[Lot("a", 20_000, 0)])
     at = instant("2026-11-01 00:00", ZONE)
     ahead = outlook(selling, "2026-11-01 00:00", steady(), rating)
     assert ahead.in_units
@@ -183,8 +188,8 @@ def test_bought_units_last_as_long_as_they_are_used() -> None:
 
 def test_a_greatest_demand_is_taken_to_be_reached_again() -> None:
     demanding = replace(PLAIN, demand=DemandCharge(amount("10")))
-    rating = Rating(terms=Terms())
-    rating.peaks[demanding.period(instant("2026-11-29 00:00", ZONE))] = 500
+    rating = Rating(terms=SupplyTerms())
+    rating.demand_peaks[demanding.period(instant("2026-11-29 00:00", ZONE))] = 500
     ahead = outlook(demanding, "2026-11-29 00:00", steady(last=date(2026, 11, 28)), rating)
     december = instant("2026-12-01 00:00", ZONE)
     jump = [point.spent for point in ahead.points if point.at == december]
@@ -211,15 +216,15 @@ def test_nothing_left_runs_out_now() -> None:
 
 
 def test_looking_ahead_changes_nothing_of_the_real_rating() -> None:
-    rating = Rating(terms=Terms())
+    rating = Rating(terms=SupplyTerms())
     outlook(BLOCKS, "2026-11-01 00:00", steady(), rating)
-    assert rating == Rating(terms=Terms())
+    assert rating == Rating(terms=SupplyTerms())
 
 
 def test_an_outlook_goes_on_from_where_it_is() -> None:
     points = (Point(0, 0), Point(10, 100), Point(10, 150), Point(20, 250))
     ahead = CostProjection(points)
-    assert [ahead.spent(at) for at in (0, 5, 10, 15, 99)] == [0, 50, 150, 200, 250]
+    assert [ahead.spent_by(at) for at in (0, 5, 10, 15, 99)] == [0, 50, 150, 200, 250]
     assert depletion_at([ahead], 120, 0) == 10
     assert depletion_at([ahead], 60, 5) == 10
     assert depletion_at([ahead], 200, 0) == 15

@@ -13,20 +13,20 @@ from meter_bridge.core.ledger.credit import (
     CreditPolicy,
     CreditState,
     EmergencyState,
-    Payments,
     Spending,
-    Split,
-    after,
+    TopUpQuestion,
+    TopUpSplit,
+    after_spending,
     after_top_up,
     debt_collection,
     emergency_left,
     emergency_state,
     headroom,
-    released,
-    spend,
+    selection_ends,
+    split_charge,
     split_top_up,
     standing_collection,
-    watched_levels,
+    state_change_levels,
 )
 from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.tariff.periods import PeriodUnit
@@ -45,7 +45,7 @@ policies = st.builds(
 )
 
 
-def split(policy: CreditPolicy, state: CreditState, paid: int, *debts: Debt, at: int = MONDAY) -> Split:
+def split(policy: CreditPolicy, state: CreditState, paid: int, *debts: Debt, at: int = MONDAY) -> TopUpSplit:
     """Divide a top-up."""
     return split_top_up(policy, state, debts, paid, at=at, zone=ZONE)
 
@@ -87,13 +87,13 @@ def test_each_state_of_emergency_credit(
 def test_a_selection_ends_when_all_is_repaid_and_the_balance_is_at_the_threshold_again(
     state: CreditState, *, expected: bool
 ) -> None:
-    assert released(LENDS, state) is expected
+    assert selection_ends(LENDS, state) is expected
     assert not emergency_left(CreditPolicy(), state)
 
 
 def test_a_selection_ends_where_emergency_credit_is_no_longer_lent() -> None:
-    assert released(CreditPolicy(), CreditState(3, selected=True))
-    assert not released(CreditPolicy(), CreditState(3, 1, selected=True))
+    assert selection_ends(CreditPolicy(), CreditState(3, selected=True))
+    assert not selection_ends(CreditPolicy(), CreditState(3, 1, selected=True))
 
 
 @pytest.mark.parametrize(
@@ -112,29 +112,34 @@ def test_a_selection_ends_where_emergency_credit_is_no_longer_lent() -> None:
 def test_a_charge_takes_balance_then_emergency_credit_then_balance_again(
     policy: CreditPolicy, state: CreditState, charge: int, expected: Spending
 ) -> None:
-    assert spend(policy, state, charge) == expected
+    assert split_charge(policy, state, charge) == expected
 
 
 @pytest.mark.parametrize(
     "policy, state, paid, expected",
     [
-        (LENDS, CreditState(10), 100, Split(balance=100)),
-        (LENDS, CreditState(0, 40, selected=True), 100, Split(emergency=40, balance=60)),
-        (LENDS, CreditState(-5, 100, selected=True), 50, Split(emergency=45, balance=5)),
-        (LENDS, CreditState(-5, 100, 30, selected=True), 20, Split(arrears=20)),
-        (LENDS, CreditState(-5, 100, 30, selected=True), 150, Split(arrears=30, emergency=100, balance=20)),
-        (OVERDRAFT, CreditState(-60, 10, selected=True), 15, Split(emergency=5, balance=10)),
+        (LENDS, CreditState(10), 100, TopUpSplit(balance=100)),
+        (LENDS, CreditState(0, 40, selected=True), 100, TopUpSplit(emergency=40, balance=60)),
+        (LENDS, CreditState(-5, 100, selected=True), 50, TopUpSplit(emergency=45, balance=5)),
+        (LENDS, CreditState(-5, 100, 30, selected=True), 20, TopUpSplit(arrears=20)),
+        (
+            LENDS,
+            CreditState(-5, 100, 30, selected=True),
+            150,
+            TopUpSplit(arrears=30, emergency=100, balance=20),
+        ),
+        (OVERDRAFT, CreditState(-60, 10, selected=True), 15, TopUpSplit(emergency=5, balance=10)),
     ],
 )
 def test_a_top_up_clears_arrears_then_the_lack_then_emergency_credit(
-    policy: CreditPolicy, state: CreditState, paid: int, expected: Split
+    policy: CreditPolicy, state: CreditState, paid: int, expected: TopUpSplit
 ) -> None:
     assert split(policy, state, paid) == expected
 
 
 def test_payment_based_debt_comes_before_all_else() -> None:
     debt = Debt("old", "Old bill", owed=1000, percent_ppm=250_000)
-    assert split(LENDS, CreditState(0, 10, 5, selected=True), 100, debt) == Split(
+    assert split(LENDS, CreditState(0, 10, 5, selected=True), 100, debt) == TopUpSplit(
         (("old", 25),), arrears=5, emergency=10, balance=60
     )
 
@@ -152,8 +157,8 @@ def test_aclaras_worked_numbers() -> None:
 
 
 def test_a_split_is_shown_without_its_empty_parts_but_always_with_the_balance() -> None:
-    assert Split(balance=0, arrears=7).shown() == {"arrears": 7, "balance": 0}
-    full = Split((("a", 1), ("b", 2)), 3, 4, 5).shown()
+    assert TopUpSplit(balance=0, arrears=7).parts() == {"arrears": 7, "balance": 0}
+    full = TopUpSplit((("a", 1), ("b", 2)), 3, 4, 5).parts()
     assert full == {"payment_debt": 3, "arrears": 3, "emergency_credit": 4, "balance": 5}
     assert list(full) == ["payment_debt", "arrears", "emergency_credit", "balance"]
 
@@ -173,14 +178,14 @@ class Life(RuleBasedStateMachine):
         self.recovered_today = 0
 
     def release(self) -> None:
-        if released(self.policy, self.state):
+        if selection_ends(self.policy, self.state):
             self.state = replace(self.state, selected=False)
         if not self.model["used"] and self.model["balance"] >= self.policy.emergency_threshold:
             self.selected = False
 
     @rule(charge=amounts)
     def use(self, charge: int) -> None:
-        self.state = after(self.state, spend(self.policy, self.state, charge))
+        self.state = after_spending(self.state, split_charge(self.policy, self.state, charge))
         for _ in range(charge):
             lendable = self.selected and self.model["used"] < self.policy.emergency_limit
             if self.model["balance"] <= self.policy.disablement_threshold and lendable:
@@ -197,7 +202,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(given_back=amounts)
     def correct(self, given_back: int) -> None:
-        self.state = after(self.state, spend(self.policy, self.state, -given_back))
+        self.state = after_spending(self.state, split_charge(self.policy, self.state, -given_back))
         self._receive(given_back)
         self.net += given_back
         self.release()
@@ -206,8 +211,8 @@ class Life(RuleBasedStateMachine):
     def top_up(self, paid: int) -> None:
         used_before, arrears_before = self.state.emergency_used, self.state.arrears
         parts = split_top_up(self.policy, self.state, [self.debt], paid, at=self.at, zone=ZONE)
-        assert sum(parts.shown().values()) == paid
-        assert min(*parts.shown().values(), 0) == 0
+        assert sum(parts.parts().values()) == paid
+        assert min(*parts.parts().values(), 0) == 0
         self.state = after_top_up(self.state, parts)
         self.debt = self.debt.after_payment(parts.payment_debt, self.at, ZONE)
         self.debt = replace(self.debt, owed=self.debt.owed - parts.payment_debt)
@@ -289,9 +294,9 @@ states = st.builds(CreditState, st.integers(-100, 100), selected=st.booleans())
 def test_cutting_a_charge_in_two_changes_nothing(
     policy: CreditPolicy, state: CreditState, first: int, second: int
 ) -> None:
-    whole = after(state, spend(policy, state, first + second))
-    half = after(state, spend(policy, state, first))
-    assert after(half, spend(policy, half, second)) == whole
+    whole = after_spending(state, split_charge(policy, state, first + second))
+    half = after_spending(state, split_charge(policy, state, first))
+    assert after_spending(half, split_charge(policy, half, second)) == whole
     assert headroom(policy, whole) == headroom(policy, state) - first - second
 
 
@@ -301,8 +306,8 @@ def test_a_charge_that_is_given_back_leaves_what_was_before(
 ) -> None:
     # Selected while below the threshold already, a lack is made good before what was lent since.
     state = replace(state, balance=max(state.balance, policy.disablement_threshold))
-    charged = after(state, spend(policy, state, charge))
-    assert after(charged, spend(policy, charged, -charge)) == state
+    charged = after_spending(state, split_charge(policy, state, charge))
+    assert after_spending(charged, split_charge(policy, charged, -charge)) == state
 
 
 @given(policies, states, amounts, amounts)
@@ -312,11 +317,11 @@ def test_nothing_changes_between_two_watched_levels(
     """The fast lane relies on it: only at a watched level can the state or the end of credit be reached."""
 
     def seen(accrued: int) -> tuple[EmergencyState, bool]:
-        now = after(state, spend(policy, state, accrued))
+        now = after_spending(state, split_charge(policy, state, accrued))
         return emergency_state(policy, now), headroom(policy, now) <= 0
 
     first, second = sorted((first, second))
-    levels = watched_levels(policy, state)
+    levels = state_change_levels(policy, state)
     if not any(state.balance - second <= level < state.balance - first for level in levels):
         assert seen(first) == seen(second)
 
@@ -357,9 +362,9 @@ def test_the_largest_and_the_least_top_up_are_those_that_trying_every_one_finds(
     used = min(used, policy.emergency_limit)
     state = CreditState(balance, used, arrears, selected=used > 0)
     debt = Debt("d", "Debt", owed=40, percent_ppm=500_000, cap=20)
-    pay = Payments(policy, state, (debt,), MONDAY, ZONE, step, most=900)
+    pay = TopUpQuestion(policy, state, (debt,), MONDAY, ZONE, step, maximum=900)
     tried = range(0, 901, step)
-    fitting = [paid for paid in tried if maximum is None or pay.after(paid).balance <= maximum]
-    restoring = [paid for paid in tried if headroom(policy, pay.after(paid)) > 5]
-    assert pay.largest() == (900 if maximum is None else max(fitting, default=0))
-    assert pay.least(lambda after: headroom(policy, after) > 5) == min(restoring, default=None)
+    fitting = [paid for paid in tried if maximum is None or pay.credit_after(paid).balance <= maximum]
+    restoring = [paid for paid in tried if headroom(policy, pay.credit_after(paid)) > 5]
+    assert pay.largest_allowed() == (900 if maximum is None else max(fitting, default=0))
+    assert pay.smallest_sufficient(lambda after: headroom(policy, after) > 5) == min(restoring, default=None)

@@ -11,10 +11,10 @@ from meter_bridge.core.ledger.debt import (
     RECOVERY_PERIODS,
     Debt,
     due_debts,
-    in_order,
     next_due,
     next_recovery,
-    out_of_payment,
+    recovered_from_payment,
+    recovery_order,
 )
 from meter_bridge.core.tariff.periods import PeriodUnit
 from tests.core.builders import instant
@@ -55,7 +55,7 @@ def test_the_lowest_priority_number_is_recovered_first() -> None:
     first, second, third = (
         Debt(name, "", owed=5, priority=number) for name, number in (("b", 1), ("a", 2), ("c", 2))
     )
-    assert in_order([third, second, first]) == [first, second, third]
+    assert recovery_order([third, second, first]) == [first, second, third]
     late, early = replace(first, rate=1, due=9), replace(third, rate=1, due=8)
     assert due_debts({"b": late, "c": early, "a": second}, 9) == [early, late]
     assert due_debts({"b": late}, 8) == []
@@ -76,13 +76,13 @@ def test_payments_recover_no_more_than_is_owed_capped_and_paid(
     taken: dict[tuple[str, str], int] = {}
     for index, paid in enumerate(payments):
         at = NOON + index * DAY_MS // 2
-        parts = out_of_payment(held.values(), paid, at, LONDON)
+        parts = recovered_from_payment(held.values(), paid, at, LONDON)
         assert sum(part for _, part in parts) <= paid
         for name, part in parts:
             debt = held[name]
             assert 0 < part <= min(debt.owed, paid * debt.percent_ppm // 1_000_000)
             held[name] = replace(debt.after_payment(part, at, LONDON), owed=debt.owed - part)
-            period = name, debt.period_of(at, LONDON)
+            period = name, debt.cap_period_of(at, LONDON)
             taken[period] = taken.get(period, 0) + part
             assert held[name].recovered == taken[period]
     for (name, _), amount in taken.items():
@@ -92,7 +92,7 @@ def test_payments_recover_no_more_than_is_owed_capped_and_paid(
 
 def test_a_recovery_that_is_taken_back_frees_the_cap_of_its_period() -> None:
     debt = Debt("d", "", owed=100, percent_ppm=1_000_000, cap=10).after_payment(10, NOON, LONDON)
-    assert debt.out_of_payment(50, NOON, LONDON) == 0
-    assert debt.after_payment(-4, NOON, LONDON).out_of_payment(50, NOON, LONDON) == 4
+    assert debt.recovered_from(50, NOON, LONDON) == 0
+    assert debt.after_payment(-4, NOON, LONDON).recovered_from(50, NOON, LONDON) == 4
     later = NOON + 7 * DAY_MS
-    assert debt.after_payment(-4, later, LONDON).out_of_payment(50, later, LONDON) == 10
+    assert debt.after_payment(-4, later, LONDON).recovered_from(50, later, LONDON) == 10

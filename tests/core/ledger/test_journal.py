@@ -5,19 +5,19 @@ from collections import Counter
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.core.ledger.credit import Spending, Split
+from meter_bridge.core.ledger.credit import Spending, TopUpSplit
 from meter_bridge.core.ledger.journal import (
     Bucket,
     LedgerError,
     Posting,
-    charge,
+    charge_postings,
     check_balanced,
-    correction,
+    correction_postings,
     debt_bucket,
     debt_of,
-    opening,
+    opening_postings,
     tenancy_bucket,
-    top_up,
+    top_up_postings,
 )
 from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
@@ -62,7 +62,7 @@ def test_postings_are_refused_unless_each_asset_sums_to_zero(drawn: list[Posting
         (
             *drawn,
             *(Posting(Bucket.FUNDS, asset, -total) for asset, total in sums.items()),
-            *top_up("X", Split(balance=1)),
+            *top_up_postings("X", TopUpSplit(balance=1)),
         )
     )
 
@@ -74,7 +74,7 @@ def test_one_asset_does_not_pay_for_another() -> None:
 
 parts = st.integers(0, 10**12)
 splits = st.builds(
-    Split,
+    TopUpSplit,
     st.dictionaries(st.sampled_from("abc"), st.integers(1, 10**12)).map(lambda drawn: tuple(drawn.items())),
     parts,
     parts,
@@ -92,13 +92,13 @@ def changes(postings: tuple[Posting, ...]) -> Counter[str]:
 
 
 @given(splits)
-def test_a_top_up_adds_to_buckets_what_its_split_says_and_takes_it_from_funds(split: Split) -> None:
-    total = sum(split.shown().values())
+def test_a_top_up_adds_to_buckets_what_its_split_says_and_takes_it_from_funds(split: TopUpSplit) -> None:
+    total = sum(split.parts().values())
     if not total:
         with pytest.raises(LedgerError, match="must be positive"):
-            top_up("ZAR", split)
+            top_up_postings("ZAR", split)
         return
-    postings = top_up("ZAR", split)
+    postings = top_up_postings("ZAR", split)
     check_balanced(postings)
     assert changes(postings) == Counter(
         {
@@ -112,15 +112,17 @@ def test_a_top_up_adds_to_buckets_what_its_split_says_and_takes_it_from_funds(sp
     assert all(posting.amount for posting in postings)
 
 
-@pytest.mark.parametrize("split", [Split(balance=0), Split(balance=-1), Split(arrears=-1, balance=5)])
-def test_a_top_up_is_positive_in_every_part(split: Split) -> None:
+@pytest.mark.parametrize(
+    "split", [TopUpSplit(balance=0), TopUpSplit(balance=-1), TopUpSplit(arrears=-1, balance=5)]
+)
+def test_a_top_up_is_positive_in_every_part(split: TopUpSplit) -> None:
     with pytest.raises(LedgerError, match="must be positive"):
-        top_up("ZAR", split)
+        top_up_postings("ZAR", split)
 
 
 @given(amounts, spendings)
 def test_corrections_and_opening_balances_go_either_way(difference: int, spending: Spending) -> None:
-    opened, corrected = opening("ZAR", difference), correction("ZAR", spending)
+    opened, corrected = opening_postings("ZAR", difference), correction_postings("ZAR", spending)
     for postings in (opened, corrected):
         check_balanced(postings)
     assert changes(opened)[Bucket.BALANCE] == difference
@@ -134,7 +136,7 @@ def test_a_charge_takes_from_credit_and_arrears_exactly_what_its_lines_add_up_to
 ) -> None:
     settlement = Charges(tuple(drawn), ())
     spending = Spending(settlement.total - emergency - arrears, emergency)
-    postings = charge("ZAR", settlement, spending, arrears=arrears)
+    postings = charge_postings("ZAR", settlement, spending, arrears=arrears)
     check_balanced(postings)
     taken = changes(postings)
     assert taken[Bucket.BALANCE] == -spending.balance
@@ -152,8 +154,8 @@ def test_each_kind_of_line_has_its_bucket(rating: Rating) -> None:
     line = timeline(version)
     allocate(rating, line, "m", 0, DAY, 5_000)
     used, daily = close_segments(rating, line), charge_day(rating, Timeline((version,)), 0)
-    postings = changes(charge("ZAR", used, Spending(used.total)))
-    standing = changes(charge("ZAR", daily, Spending(daily.total)))
+    postings = changes(charge_postings("ZAR", used, Spending(used.total)))
+    standing = changes(charge_postings("ZAR", daily, Spending(daily.total)))
     assert set(postings) == {Bucket.BALANCE, Bucket.CONSUMPTION, Bucket.TAX}
     assert standing[Bucket.STANDING] == amount("4.37")
     assert standing[Bucket.TAX] == amount("0.6555")

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from meter_bridge.core.rating.block_view import Block, block_views
-from meter_bridge.core.rating.rating import BlockUsageKey, Rating, Terms
+from meter_bridge.core.rating.rating import BlockUsageKey, Rating, SupplyTerms
 from meter_bridge.core.tariff.tariff import TariffVersion
 from tests.core.builders import amount, band, instant, tariff, tax, timeline, window
 
@@ -49,5 +49,5 @@ def test_a_flat_price_has_no_ladder() -> None:
 def test_limits_are_those_of_the_shorter_first_period() -> None:
     version = tariff([["1.00"], ["2.00"]], limits_kwh=["62"], more={"prorate": True})
     stretch = timeline(version).interval_at(AT)
-    started = Terms(started=date(2026, 3, 17))
+    started = SupplyTerms(started=date(2026, 3, 17))
     assert [block.end_wh for block in block_views(Rating(terms=started), stretch)] == [30_000, None]

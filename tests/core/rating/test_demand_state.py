@@ -33,7 +33,7 @@ def test_what_is_forgotten_changes_no_peak(loads: list[int], days: int, silent_w
         rating, timeline = Rating(), Timeline((VERSION,))
         spoken(rating, timeline, days, loads, forgets=forgets)
         allocate(rating, timeline, "silent", START, START + days * DAY_MS, silent_wh * 96)
-        peaks.append(rating.peaks)
+        peaks.append(rating.demand_peaks)
     assert peaks[0].keys() == peaks[1].keys()
     # Whole Wh are given to each quarter of an hour, so that one may get a Wh more than the next.
     assert all(abs(wh - peaks[1][period]) <= 1 for period, wh in peaks[0].items())
@@ -42,4 +42,4 @@ def test_what_is_forgotten_changes_no_peak(loads: list[int], days: int, silent_w
 def test_a_meter_that_is_silent_for_months_lets_the_state_grow_no_further() -> None:
     rating, timeline = Rating(), Timeline((VERSION,))
     spoken(rating, timeline, 150, [100, 300, 200], forgets=True)
-    assert len(rating.intervals) <= 7 * 96 + 1 + 92
+    assert len(rating.demand_intervals) <= 7 * 96 + 1 + 92

@@ -9,7 +9,7 @@ from meter_bridge.core.calendar import day_start
 from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.move_out import PrepaidCharge, prorate_final_period
-from meter_bridge.core.rating.rating import Charges, LineKind, Rating, Terms
+from meter_bridge.core.rating.rating import Charges, LineKind, Rating, SupplyTerms
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.core.tariff.tariff import DemandCharge, DemandOf, StandingCharge, Timeline
 from tests.core.builders import amount, tariff
@@ -60,7 +60,7 @@ class TestGivenBack:
 
     def test_the_contracted_demand_comes_back_and_its_tax_with_it(self) -> None:
         demand = DemandCharge(amount("10.00"), DemandOf.CONTRACTED)
-        timeline, rating = version(demand=demand), Rating(terms=Terms(contracted_w=3_100))
+        timeline, rating = version(demand=demand), Rating(terms=SupplyTerms(contracted_w=3_100))
         paid = begun(timeline, rating, date(2026, 1, 1))
         assert moved_out(timeline, rating, paid, date(2026, 1, 30)).total == -amount("1.00")
 
@@ -96,7 +96,7 @@ class TestGivenBack:
         standing = (StandingCharge("rent", price, PeriodUnit.MONTH),)
         timeline = version(standing=standing, prorate=True)
         first = date.fromordinal(date(2026, 1, 1).toordinal() + began)
-        rating = Rating(terms=Terms(started=first))
+        rating = Rating(terms=SupplyTerms(started=first))
         days = [date.fromordinal(first.toordinal() + n) for n in range(1, stays + 1)]
         paid = begun(timeline, rating, *days)
         total = sum(each.amount for each in paid) + moved_out(timeline, rating, paid, days[-1]).total
@@ -118,7 +118,7 @@ class TestMinimum:
 
     def test_it_is_for_the_days_between_where_both_ends_lie_in_the_month(self) -> None:
         timeline = version(minimum=amount("31.00"), prorate=True)
-        rating = Rating(terms=Terms(started=date(2026, 1, 6)))
+        rating = Rating(terms=SupplyTerms(started=date(2026, 1, 6)))
         assert moved_out(timeline, rating, [], date(2026, 1, 10)).total == amount("5.00")
 
     def test_what_comes_back_no_longer_counts_towards_it(self) -> None:

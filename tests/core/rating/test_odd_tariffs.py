@@ -6,8 +6,8 @@ import pytest
 
 from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.rating import LineKind, Rating, Terms, allocate
-from meter_bridge.core.rating.unit_purchase import buy
+from meter_bridge.core.rating.rating import LineKind, Rating, SupplyTerms, allocate
+from meter_bridge.core.rating.unit_purchase import purchase_units
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
     BlockBandMeaning,
@@ -39,7 +39,7 @@ def test_units_that_are_left_are_used_also_when_units_are_sold_no_more() -> None
         (tariff([["2"]], more=SOLD_AS_UNITS), tariff([["3"]], valid_from=JUNE, version_id="v2"))
     )
     rating = Rating()
-    buy(rating, timeline, JUNE - DAY, amount("20"), "lot")
+    purchase_units(rating, timeline, JUNE - DAY, amount("20"), "lot")
     use(rating, timeline, JUNE + HOUR, 12_000)
     assert (close_segments(rating, timeline).total, rating.units) == (amount("6"), 0)
 
@@ -47,11 +47,11 @@ def test_units_that_are_left_are_used_also_when_units_are_sold_no_more() -> None
 def test_units_bought_are_no_energy_used() -> None:
     timeline = Timeline((tariff([["2"]], more=SOLD_AS_UNITS),))
     rating = Rating()
-    buy(rating, timeline, JUNE, amount("20"), "lot")
+    purchase_units(rating, timeline, JUNE, amount("20"), "lot")
     use(rating, timeline, JUNE + HOUR, 11_000)
     close_segments(rating, timeline)
     charge_day(rating, timeline, JULY)
-    assert rating.history[PERIOD] == 11_000
+    assert rating.energy_history[PERIOD] == 11_000
 
 
 def test_units_with_pro_rata_are_refused() -> None:
@@ -110,12 +110,12 @@ def test_a_month_is_closed_also_where_the_next_version_begins_its_months_on_anot
     rating = Rating()
     use(rating, timeline, JUNE, 1_000)
     total = close_segments(rating, timeline).total + charge_day(rating, timeline, JULY).total
-    assert (total, rating.history) == (amount("50"), {PERIOD: 1_000})
+    assert (total, rating.energy_history) == (amount("50"), {PERIOD: 1_000})
 
 
 def test_energy_of_a_time_before_the_customer_has_the_blocks_of_a_whole_month() -> None:
     timeline = Timeline((tariff([["1"], ["9"]], limits_kwh=["5"], more={"prorate": True}),))
-    rating = Rating(terms=Terms(date(2026, 7, 1)))
+    rating = Rating(terms=SupplyTerms(date(2026, 7, 1)))
     use(rating, timeline, JULY - DAY, 1_000)
     assert close_segments(rating, timeline).total == amount("1")
 

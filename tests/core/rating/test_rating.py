@@ -6,11 +6,11 @@ from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from meter_bridge.core.rating.closing import close_segments, has_closed
+from meter_bridge.core.rating.closing import close_segments, has_closed_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued
+from meter_bridge.core.rating.period_to_date import accrued_total
 from meter_bridge.core.rating.rating import (
-    LONGEST_KNOWN_MS,
+    ESTIMATED_AFTER_MS,
     BlockUsageKey,
     Charges,
     LineKey,
@@ -20,10 +20,10 @@ from meter_bridge.core.rating.rating import (
     block_at,
     price_per_kwh,
     purge_periods,
-    units_for,
+    wh_for_amount,
 )
 from meter_bridge.core.tariff.tariff import (
-    EXACT,
+    EXACT_SCALE,
     WH_PER_MWH,
     BlockSchedule,
     TariffInterval,
@@ -168,7 +168,7 @@ class TestBoundaries:
         line = timeline(weekly_ladder())
         allocate(rating, line, "m", JANUARY, JANUARY + 40 * DAY, 0)
         allocate(rating, line, "m", JANUARY, JANUARY, 0)
-        assert (rating.lines, rating.open, accrued(rating, line)) == ({}, {}, 0)
+        assert (rating.lines, rating.open_segments, accrued_total(rating, line)) == ({}, {}, 0)
         assert close_segments(rating, line) == Charges((), ())
 
     def test_a_block_filled_to_the_last_unit_opens_the_next_for_the_next_unit(self, rating: Rating) -> None:
@@ -181,7 +181,7 @@ class TestBoundaries:
     def test_a_block_is_cut_at_the_instant_at_which_its_last_unit_was_used(self, rating: Rating) -> None:
         line = timeline(tariff([["1"], ["2"]], limits_kwh=["1"]))
         allocate(rating, line, "m", JANUARY, JANUARY + 60_000, 4_000)
-        cuts = [(part.start - JANUARY, part.end - JANUARY, part.wh) for part in rating.open["m"]]
+        cuts = [(part.start - JANUARY, part.end - JANUARY, part.wh) for part in rating.open_segments["m"]]
         assert cuts == [(0, 15_000, 1_000), (15_000, 60_000, 3_000)]
 
     def test_one_delta_may_pass_several_blocks_at_once(self, rating: Rating) -> None:
@@ -203,7 +203,7 @@ class TestBoundaries:
         self, rating: Rating, late: int, *, estimated: bool
     ) -> None:
         line = timeline(tariff())
-        allocate(rating, line, "m", JANUARY, JANUARY + LONGEST_KNOWN_MS + late, 1_000)
+        allocate(rating, line, "m", JANUARY, JANUARY + ESTIMATED_AFTER_MS + late, 1_000)
         settled = close_segments(rating, line)
         assert {each.estimated for each in settled.segments} == {estimated}
         assert sum(each.wh for each in settled.segments) == 1_000
@@ -243,7 +243,10 @@ class TestBoundaries:
         )
         start = instant("2026-01-10 10:00")
         allocate(rating, line, "m", start, start + SLOT, 15)
-        spans = [(part.start - start, part.end - start, part.key.band, part.wh) for part in rating.open["m"]]
+        spans = [
+            (part.start - start, part.end - start, part.key.band, part.wh)
+            for part in rating.open_segments["m"]
+        ]
         assert spans == [
             (0, 420_000, "rest", 7),
             (420_000, 480_000, "odd", 1),
@@ -258,27 +261,27 @@ class TestSettling:
         allocate(rating, line, "b", JANUARY, JANUARY + 60_000, 500)
         settlement = close_segments(rating, line, upto=JANUARY + SLOT - 1)
         assert [(segment.meter_id, segment.start) for segment in settlement.segments] == [("a", JANUARY)]
-        assert {meter: len(parts) for meter, parts in rating.open.items()} == {"a": 1, "b": 1}
+        assert {meter: len(parts) for meter, parts in rating.open_segments.items()} == {"a": 1, "b": 1}
         settlement = close_segments(rating, line, upto=JANUARY + SLOT)
         assert [(segment.meter_id, segment.start) for segment in settlement.segments] == [("b", JANUARY)]
-        assert list(rating.open) == ["a"]
+        assert list(rating.open_segments) == ["a"]
 
     def test_a_slot_is_over_at_its_end_and_not_before(self, rating: Rating) -> None:
         line = timeline(tariff())
-        assert not has_closed(rating, JANUARY)
+        assert not has_closed_segments(rating, JANUARY)
         allocate(rating, line, "m", JANUARY, JANUARY + 60_000, 10)
-        assert not has_closed(rating, JANUARY + SLOT - 1)
-        assert has_closed(rating, JANUARY + SLOT)
+        assert not has_closed_segments(rating, JANUARY + SLOT - 1)
+        assert has_closed_segments(rating, JANUARY + SLOT)
 
     def test_a_line_is_over_as_soon_as_the_next_block_is_reached(self, rating: Rating) -> None:
         line = timeline(tariff([["1"], ["2"]], limits_kwh=["1"]))
         allocate(rating, line, "m", JANUARY, JANUARY + 60_000, 1_000)
-        assert not has_closed(rating, JANUARY + 60_000)
+        assert not has_closed_segments(rating, JANUARY + 60_000)
         allocate(rating, line, "m", JANUARY + 60_000, JANUARY + 90_000, 1)
-        assert has_closed(rating, JANUARY + 90_000)
+        assert has_closed_segments(rating, JANUARY + 90_000)
         close_segments(rating, line, upto=JANUARY + 90_000)
-        assert not has_closed(rating, JANUARY + 90_000)
-        assert rating.open["m"][0].wh == 1
+        assert not has_closed_segments(rating, JANUARY + 90_000)
+        assert rating.open_segments["m"][0].wh == 1
 
     def test_readings_of_one_slot_and_line_are_one_segment(self, rating: Rating) -> None:
         line = timeline(tariff())
@@ -305,9 +308,9 @@ class TestSettling:
         line = timeline(weekly_ladder(time_zone="UTC"))
         month = instant("2026-02-01 00:00")
         allocate(rating, line, "m", month - DAY, month + DAY, 9_000)
-        before = accrued(rating, line)
+        before = accrued_total(rating, line)
         purge_periods(rating, "2026-02-01")
-        assert accrued(rating, line) == before
+        assert accrued_total(rating, line) == before
         assert close_segments(rating, line).total == before
         kept = {key: line for key, line in rating.lines.items() if key.period == "2026-02-01/P1M"}
         purge_periods(rating, "2026-02-01")
@@ -328,7 +331,7 @@ class TestUnits:
     )
     def test_money_buys_units_up_the_ladder(self, money: str, units: int) -> None:
         version = replace(bangladesh(), taxes=())
-        assert units_for(*climbed(version, 0, "all"), amount(money, "BDT")) == units
+        assert wh_for_amount(*climbed(version, 0, "all"), amount(money, "BDT")) == units
 
     @settings(max_examples=200)
     @given(st.data())
@@ -341,20 +344,20 @@ class TestUnits:
         ladder = BlockSchedule(bands, tuple((price,) * len(bands) for price in rows), tuple(limits))
         version = replace(drawn, ladders=(ladder,))
         used, money = data.draw(st.integers(0, 80)), data.draw(st.integers(-10, 300))
-        name, bought, left = version.bands[0].name, 0, max(money, 0) * EXACT
+        name, bought, left = version.bands[0].name, 0, max(money, 0) * EXACT_SCALE
         while True:
-            left -= version.taxed(version.price(block_at(*climbed(version, used + bought, name)), name))
+            left -= version.taxed_value(version.price(block_at(*climbed(version, used + bought, name)), name))
             if left < 0:
                 break
             bought += 1
-        assert units_for(*climbed(version, used, name), money) == bought
+        assert wh_for_amount(*climbed(version, used, name), money) == bought
 
     def test_free_units_come_on_top_and_only_an_endless_free_block_has_no_number(self) -> None:
         lifeline = tariff([["0"], ["2"]], limits_kwh=["50"])
-        assert units_for(*climbed(lifeline, 20_000, "all"), amount("10")) == 30_000 + 5_000
+        assert wh_for_amount(*climbed(lifeline, 20_000, "all"), amount("10")) == 30_000 + 5_000
         endless = tariff([["2"], ["0"]], limits_kwh=["50"])
-        assert units_for(*climbed(endless, 0, "all"), amount("100")) is None
-        assert units_for(*climbed(endless, 0, "all"), amount("99")) == 49_500
+        assert wh_for_amount(*climbed(endless, 0, "all"), amount("100")) is None
+        assert wh_for_amount(*climbed(endless, 0, "all"), amount("99")) == 49_500
 
     def test_the_price_of_the_next_unit_has_its_block_its_band_and_its_taxes(self) -> None:
         version = tariff(

@@ -8,9 +8,9 @@ import pytest
 
 from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued, energy_of
-from meter_bridge.core.rating.rating import Charges, LineKind, Rating, Terms, allocate
-from meter_bridge.core.rating.unit_purchase import buy, give_back
+from meter_bridge.core.rating.period_to_date import accrued_total, energy_of
+from meter_bridge.core.rating.rating import Charges, LineKind, Rating, SupplyTerms, allocate
+from meter_bridge.core.rating.unit_purchase import purchase_units, return_units
 from meter_bridge.core.tariff.bands import EVERY_DAY, Band, BandCalendar, Season, Window
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
@@ -107,12 +107,12 @@ class TestMeanings:
             for part in range(4):
                 at = JANUARY + start + part * SLOT
                 allocate(cut, line, "m", at, at + SLOT, wh // 4)
-                before = accrued(cut, line)
+                before = accrued_total(cut, line)
                 found.append(close_segments(cut, line))
                 assert found[-1].total == before
         assert sums(*found) == sums(total)
-        assert {key: each.settled for key, each in cut.lines.items()} == {
-            key: each.settled for key, each in whole.lines.items()
+        assert {key: each.settled_amount for key, each in cut.lines.items()} == {
+            key: each.settled_amount for key, each in whole.lines.items()
         }
 
 
@@ -149,7 +149,7 @@ class TestPeriods:
 
     def test_a_first_period_in_part_has_blocks_in_part(self) -> None:
         version = tariff([["1"], ["2"]], limits_kwh=["31"], more={"prorate": True})
-        terms = Terms(started=date.fromisoformat("2026-01-22"))
+        terms = SupplyTerms(started=date.fromisoformat("2026-01-22"))
         rating, line = Rating(terms=terms), timeline(version)
         at = instant("2026-01-22 10:00", ZONE)
         allocate(rating, line, "m", at, at + HOUR, 12_000)
@@ -195,7 +195,7 @@ class TestBangladesh:
 
     def test_a_month_of_250_kwh_costs_1877_11(self) -> None:
         line = timeline(self.full())
-        rating = Rating(terms=Terms(contracted_w=2_000))
+        rating = Rating(terms=SupplyTerms(contracted_w=2_000))
         start = instant("2026-01-01 00:00", "Asia/Dhaka")
         first = charge_day(rating, line, start)
         allocate(rating, line, "m", start, start + 20 * DAY, 250_000)
@@ -212,10 +212,10 @@ class TestBangladesh:
         version = replace(bangladesh(), taxes=(), lifeline=Lifeline(50_000, (per_kwh("4.63", "BDT"),)))
         line, start = timeline(version), instant("2026-01-01 00:00", "Asia/Dhaka")
         allocate(rating, line, "m", start, start + HOUR, 50_000)
-        assert accrued(rating, line) == amount("231.50", "BDT")
+        assert accrued_total(rating, line) == amount("231.50", "BDT")
         small = close_segments(rating, line)
         allocate(rating, line, "m", start + HOUR, start + 2 * HOUR, 1_000)
-        assert accrued(rating, line) == amount("5.26", "BDT") + amount("31.50", "BDT")
+        assert accrued_total(rating, line) == amount("5.26", "BDT") + amount("31.50", "BDT")
         found = sums(small, close_segments(rating, line))
         assert found.total() == amount("268.26", "BDT")  # 51 at 5.26
         assert found["lifeline"] == 0
@@ -244,7 +244,7 @@ class TestKenya:
             more={"history_periods": 3},
         )
         months = ["2025-10-01/P1M", "2025-11-01/P1M", "2025-12-01/P1M"]
-        rating.history = {month: kwh * 1000 for month, kwh in zip(months, history, strict=False)}
+        rating.energy_history = {month: kwh * 1000 for month, kwh in zip(months, history, strict=False)}
         line = timeline(version)
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 150_000)
         assert close_segments(rating, line).total == 150 * amount(price, "KES")
@@ -267,7 +267,7 @@ class TestDemand:
         line = timeline(version)
         for slot, wh in enumerate((500, 1_000, 250, 750)):
             allocate(rating, line, "m", JANUARY + slot * SLOT, JANUARY + (slot + 1) * SLOT, wh)
-        assert accrued(rating, line) == amount("440")  # 4 kW
+        assert accrued_total(rating, line) == amount("440")  # 4 kW
         assert sums(close_segments(rating, line)) == {
             "demand": amount("400"),
             "VAT": amount("40"),
@@ -304,7 +304,7 @@ class TestMinimum:
     def test_a_month_that_began_before_the_supply_has_none_unless_pro_rata(self) -> None:
         for prorate, due in ((False, "0"), (True, "5")):
             version = tariff(more={"minimum": amount("31"), "prorate": prorate})
-            rating = Rating(terms=Terms(started=date.fromisoformat("2026-01-27")))
+            rating = Rating(terms=SupplyTerms(started=date.fromisoformat("2026-01-27")))
             line = timeline(version)
             at = instant("2026-01-28 00:00", ZONE)
             allocate(rating, line, "m", at, at + HOUR, 0)
@@ -326,7 +326,7 @@ class TestFixed:
         for prorate, due in ((True, "10"), (False, "0")):
             charge = StandingCharge("month", amount("31"), PeriodUnit.MONTH)
             line = timeline(tariff(more={"standing": (charge,), "prorate": prorate}))
-            rating = Rating(terms=Terms(started=date.fromisoformat("2026-01-21")))
+            rating = Rating(terms=SupplyTerms(started=date.fromisoformat("2026-01-21")))
             first = instant("2026-01-22 00:00", ZONE)
             days = [charge_day(rating, line, first + day * DAY) for day in range(10)]
             assert sum(day.total for day in days) == amount(due)
@@ -339,7 +339,7 @@ class TestFixed:
                 StandingCharge("week", amount("7"), PeriodUnit.WEEK),
             )
             line = timeline(tariff(more={"standing": charges, "prorate": prorate}))
-            rating = Rating(terms=Terms(started=date.fromisoformat("2026-01-01")))
+            rating = Rating(terms=SupplyTerms(started=date.fromisoformat("2026-01-01")))
             days = [charge_day(rating, line, JANUARY + day * DAY) for day in range(1, 31)]
             assert sums(*days) == {"month": amount(due), "week": amount("31" if prorate else "28")}
 
@@ -368,7 +368,7 @@ class TestTaxes:
         assert sums(used, standing)["VAT"] == amount("3.15")
 
     def test_free_units_come_first_and_count_on_the_ladder(self) -> None:
-        rating = Rating(terms=Terms(free_units=True))
+        rating = Rating(terms=SupplyTerms(free_units=True))
         version = tariff([["1"], ["2"]], limits_kwh=["60"], more={"free_wh": 50_000})
         line = timeline(version)
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 70_000)
@@ -395,7 +395,7 @@ class TestPurchase:
     def test_three_receipts_of_one_month(self, rating: Rating) -> None:
         line = timeline(self.tshwane())
         bought = [
-            buy(rating, line, JANUARY + at, amount(money), str(at)).wh
+            purchase_units(rating, line, JANUARY + at, amount(money), str(at)).wh
             for at, money in ((1, "200"), (2, "400"), (3, "20"))
         ]
         assert bought == [58_379, 105_823, 4_988]
@@ -403,27 +403,27 @@ class TestPurchase:
 
     def test_units_outlive_the_month_and_a_new_month_begins_the_ladder_anew(self, rating: Rating) -> None:
         line = timeline(self.tshwane())
-        first = buy(rating, line, JANUARY, amount("342.585"), "a")
+        first = purchase_units(rating, line, JANUARY, amount("342.585"), "a")
         assert first.wh == 100_000
         allocate(rating, line, "m", FEBRUARY, FEBRUARY + HOUR, 60_000)
         settled = close_segments(rating, line)
         assert (settled.total, rating.units) == (0, 40_000)
-        assert buy(rating, line, FEBRUARY + HOUR, amount("34.2585"), "b").wh == 10_000
+        assert purchase_units(rating, line, FEBRUARY + HOUR, amount("34.2585"), "b").wh == 10_000
 
     def test_energy_without_units_is_charged_as_if_bought_now(self, rating: Rating) -> None:
         line = timeline(self.tshwane())
-        buy(rating, line, JANUARY, amount("342.585"), "a")
+        purchase_units(rating, line, JANUARY, amount("342.585"), "a")
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 101_000)
         assert close_segments(rating, line).total == amount("4.00936")
 
     def test_a_reversal_gives_back_unused_units_at_their_price(self, rating: Rating) -> None:
         line = timeline(self.tshwane())
-        buy(rating, line, JANUARY, amount("342.585"), "a")
+        purchase_units(rating, line, JANUARY, amount("342.585"), "a")
         allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 60_000)
-        assert give_back(rating, "a") == (40_000, amount("137.034"))
+        assert return_units(rating, "a") == (40_000, amount("137.034"))
         assert rating.units == 0
 
     def test_money_below_a_unit_buys_nothing(self, rating: Rating) -> None:
         line = timeline(self.tshwane())
-        assert buy(rating, line, JANUARY, amount("0.003"), "a").wh == 0
+        assert purchase_units(rating, line, JANUARY, amount("0.003"), "a").wh == 0
         assert rating == Rating()

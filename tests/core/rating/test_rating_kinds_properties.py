@@ -9,8 +9,8 @@ import pytest
 from meter_bridge.core.calendar import day_end, local_day
 from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued, is_energy
-from meter_bridge.core.rating.rating import Charges, Line, LineKey, LineKind, Rating, Terms, allocate
+from meter_bridge.core.rating.period_to_date import accrued_total, is_energy_line
+from meter_bridge.core.rating.rating import Charges, Line, LineKey, LineKind, Rating, SupplyTerms, allocate
 from meter_bridge.core.tariff.bands import BandCalendar
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
@@ -96,10 +96,10 @@ def _ladders(draw: st.DrawFn, names: tuple[str, ...]) -> BlockSchedule:
     return BlockSchedule(names, rows, limits)
 
 
-def terms(data: st.DataObject) -> Terms:
+def terms(data: st.DataObject) -> SupplyTerms:
     """Draw what the tariff knows of the supply."""
     started = data.draw(st.sampled_from([None, local_day(START - DAY, PLACE), local_day(START, PLACE)]))
-    return Terms(started, data.draw(st.sampled_from([0, 2_000])), data.draw(st.booleans()))
+    return SupplyTerms(started, data.draw(st.sampled_from([0, 2_000])), data.draw(st.booleans()))
 
 
 PLACE = weekly_ladder(time_zone=ZONE).zone
@@ -116,7 +116,7 @@ class Asked(StrEnum):
 class Books:
     """A supply rated over some days, settled whenever asked."""
 
-    def __init__(self, timeline: Timeline, known: Terms) -> None:
+    def __init__(self, timeline: Timeline, known: SupplyTerms) -> None:
         """Begin with nothing used."""
         self.timeline = timeline
         self.rating = Rating(terms=known)
@@ -130,10 +130,10 @@ class Books:
 
     def settle(self, upto: int | None = None) -> None:
         """Settle everything, exactly what was accrued; or only what no reading can extend any more."""
-        before = accrued(self.rating, self.timeline)
+        before = accrued_total(self.rating, self.timeline)
         settlement = close_segments(self.rating, self.timeline, upto=upto)
         self._book(settlement, before if upto is None else None)
-        assert accrued(self.rating, self.timeline) == before - settlement.total
+        assert accrued_total(self.rating, self.timeline) == before - settlement.total
 
     def midnight(self, at: int) -> None:
         """Charge what a day makes due; what is accrued besides stays."""
@@ -193,7 +193,9 @@ def test_every_line_ends_at_the_same_amount_however_the_period_is_cut(
     assert cut.result() == whole.result()
     for books in (whole, cut):
         assert books.wh == total
-        energy = sum(line.quantity for key, line in books.rating.lines.items() if is_energy(timeline, key))
+        energy = sum(
+            line.quantity for key, line in books.rating.lines.items() if is_energy_line(timeline, key)
+        )
         assert energy == total
         contained = sum(v for key, v in books.amounts.items() if key.kind == LineKind.INCLUDED_TAX)
         assert books.facts == sum(books.amounts.values()) - contained
@@ -212,11 +214,11 @@ def test_values_to_date_are_the_same_however_often_they_are_asked_for_or_stored(
             allocate(rating, timeline, "m", at, at + 9 * SLOT, wh)
         at += 9 * SLOT
         if then is Asked.NOW:
-            accrued(asked, timeline)
+            accrued_total(asked, timeline)
         if then is Asked.STORED:
             lines = {key: replace(each) for key, each in asked.lines.items()}
-            asked = replace(asked, lines=lines, taxed={}, period_lines={}, dirty=set())
-    assert accrued(asked, timeline) == accrued(never, timeline)
+            asked = replace(asked, lines=lines, tax_parts={}, period_lines={}, dirty=set())
+    assert accrued_total(asked, timeline) == accrued_total(never, timeline)
     # a value that was something once and is nothing now has left an empty line
     left, right = (
         {k: each for k, each in rating.lines.items() if each != Line()} for rating in (asked, never)
@@ -230,7 +232,7 @@ def test_values_to_date_are_the_same_however_often_they_are_asked_for_or_stored(
 def test_quantities_settled_and_current_agree_when_all_is_settled(
     version: TariffVersion, deltas: list[int]
 ) -> None:
-    books = Books(Timeline((replace(version, history_periods=0),)), Terms())
+    books = Books(Timeline((replace(version, history_periods=0),)), SupplyTerms())
     at = START
     for wh in deltas:
         books.use(at, at + 5 * SLOT, wh)

@@ -7,9 +7,9 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_end, day_start, local_day, next_slot
-from meter_bridge.core.rating.closing import close_segments, has_closed
+from meter_bridge.core.rating.closing import close_segments, has_closed_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued
+from meter_bridge.core.rating.period_to_date import accrued_total
 from meter_bridge.core.rating.rating import BlockUsageKey, Charges, LineKey, Rating, Segment, allocate
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from tests.core.builders import DAY, HOUR, MINUTE, band, instant
@@ -36,14 +36,14 @@ class Books:
 
     def settle(self, upto: int | None = None) -> None:
         """Settle; what a complete settlement charges is exactly what was accrued."""
-        before = accrued(self.rating, self.timeline)
+        before = accrued_total(self.rating, self.timeline)
         settlement = close_segments(self.rating, self.timeline, upto=upto)
-        assert accrued(self.rating, self.timeline) == before - settlement.total
+        assert accrued_total(self.rating, self.timeline) == before - settlement.total
         if upto is None:
             assert before == settlement.total
-            assert not self.rating.open
+            assert not self.rating.open_segments
         else:
-            assert not has_closed(self.rating, upto)
+            assert not has_closed_segments(self.rating, upto)
         self.book(settlement)
 
     def book(self, settlement: Charges) -> None:

@@ -10,7 +10,7 @@ from meter_bridge.core.calendar import day_start
 from meter_bridge.core.money import format_amount, to_decimal
 from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.rating import LineKind, Rating, Terms, allocate, units_for
+from meter_bridge.core.rating.rating import LineKind, Rating, SupplyTerms, allocate, wh_for_amount
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (
     DemandCharge,
@@ -31,9 +31,9 @@ YEAR = 2026
 class Supply:
     """A supply whose days begin at local midnight, and what it was charged in each month."""
 
-    def __init__(self, version: TariffVersion, terms: Terms | None = None) -> None:
+    def __init__(self, version: TariffVersion, terms: SupplyTerms | None = None) -> None:
         self.version, self.line = version, timeline(version)
-        self.rating = Rating(terms=terms or Terms())
+        self.rating = Rating(terms=terms or SupplyTerms())
         self.day = date(YEAR, 1, 1)
         self.charged: dict[tuple[int, str], int] = {}
         self._midnight()
@@ -87,7 +87,7 @@ class TestBangladesh:
     """BERC 2024 LT-A: blocks by consumption, demand per kW, rebate, VAT and meter rent."""
 
     def test_a_month_of_250_kwh_at_2_kw_costs_1877_11(self) -> None:
-        supply = Supply(berc(), Terms(contracted_w=2_000))
+        supply = Supply(berc(), SupplyTerms(contracted_w=2_000))
         supply.months(250_000)
         assert supply.cost(1, LineKind.CONSUMPTION) == "BDT 1,674.00"
         assert supply.cost(1, LineKind.DEMAND) == "BDT 84.00"
@@ -164,7 +164,7 @@ class TestSouthAfrica:
         at = day_start(date(YEAR, 1, 10), version.zone)
         found = []
         for each in paid:
-            wh = units_for(rating, line.interval_at(at), amount(each))
+            wh = wh_for_amount(rating, line.interval_at(at), amount(each))
             assert wh is not None
             allocate(rating, line, "m", at, at + MINUTE, wh)
             found.append(str((Decimal(wh) / 1000).quantize(Decimal("0.1"))))
@@ -200,7 +200,7 @@ class TestMinimum:
         assert supply.cost(2, LineKind.MINIMUM) == "ZAR 20.00"
 
     def test_no_month_before_the_supply_began_is_charged(self) -> None:
-        supply = Supply(self.VERSION, Terms(started=date(YEAR, 3, 1)))
+        supply = Supply(self.VERSION, SupplyTerms(started=date(YEAR, 3, 1)))
         supply.months(0, 0, 0)
         assert [supply.cost(month) for month in (1, 2, 3)] == ["ZAR 0.00", "ZAR 0.00", "ZAR 30.00"]
 

@@ -9,17 +9,17 @@ import pytest
 
 from meter_bridge.core.register.register import (
     DOUBTS_BEFORE_QUARANTINE,
-    DOUBTS_LAST_MS,
     GRACE_MS,
+    MIN_DOUBT_MS,
     Cause,
     Decision,
     Doubt,
     Register,
     RegisterReading,
+    adjust_to_clock,
     advance,
-    clock_set,
     decide,
-    first,
+    first_reading,
 )
 from meter_bridge.devices.base.quantities import float32_step_wh, register_mwh
 from tests.core.builders import DAY, HOUR
@@ -30,7 +30,7 @@ NOON = 1_767_960_000_000
 
 def begin(wh: int = 100_000, at: int = NOON, witness: str | None = None) -> Register:
     """Return a register after its first reading."""
-    return first(RegisterReading(wh, at, reset_marker=witness))
+    return first_reading(RegisterReading(wh, at, reset_marker=witness))
 
 
 @dataclass
@@ -57,15 +57,15 @@ class Meter:
         result = advance(self.register, reading, rating_w)
         assert result.delta_wh >= 0
         if result.delta_wh:
-            assert result.from_at == self.register.at <= result.state.at
-        self.register = result.state
+            assert result.from_at == self.register.at <= result.register.at
+        self.register = result.register
         self.charged += result.delta_wh
         return result.delta_wh
 
     def decide(self, decision: Decision) -> int:
         """Apply a person's decision and return what it charges."""
         result = decide(self.register, decision)
-        self.register = result.state
+        self.register = result.register
         self.charged += result.delta_wh
         return result.delta_wh
 
@@ -91,7 +91,7 @@ class TestReadings:
 
     def test_a_rise_is_charged_over_the_time_since_the_watermark(self) -> None:
         result = advance(begin(), RegisterReading(100_010, NOON + 10_000), RATING_W)
-        assert (result.delta_wh, result.from_at, result.state.at) == (10, NOON, NOON + 10_000)
+        assert (result.delta_wh, result.from_at, result.register.at) == (10, NOON, NOON + 10_000)
 
     def test_a_repeated_reading_charges_nothing_and_moves_the_time_on(self) -> None:
         meter = Meter(begin())
@@ -266,13 +266,13 @@ class TestRollover:
 
 class TestRestarts:
     def test_a_fall_that_persists_after_a_restart_goes_on_from_there(self) -> None:
-        meter = Meter(first(RegisterReading(100_000, NOON, boot_id="7")))
+        meter = Meter(first_reading(RegisterReading(100_000, NOON, boot_id="7")))
         charged = [meter.read(99_700 + n, NOON + n * 10_000, boot="8") for n in range(1, 5)]
         assert charged == [0, 0, 0, 1]
         assert (meter.register.epoch, meter.register.start_wh, meter.register.doubt) == (1, 99_703, None)
 
     def test_a_fall_that_passes_after_a_restart_is_forgotten(self) -> None:
-        meter = Meter(first(RegisterReading(100_000, NOON, boot_id="7")))
+        meter = Meter(first_reading(RegisterReading(100_000, NOON, boot_id="7")))
         for second, wh in enumerate((0, 0, 100_001)):
             meter.read(wh, NOON + second * 10_000, boot="8")
         assert (meter.register.epoch, meter.charged, meter.register.boot) == (0, 1, "8")
@@ -281,13 +281,13 @@ class TestRestarts:
     def test_a_fall_without_a_known_restart_waits_for_a_person(
         self, boots: tuple[str | None, str | None]
     ) -> None:
-        meter = Meter(first(RegisterReading(100_000, NOON, boot_id=boots[0])))
+        meter = Meter(first_reading(RegisterReading(100_000, NOON, boot_id=boots[0])))
         for second in range(1, 5):
             meter.read(5, NOON + second * 10_000, boot=boots[1])
         assert meter.register.quarantined
 
     def test_a_restart_does_not_explain_a_register_that_jumped_as_well(self) -> None:
-        meter = Meter(first(RegisterReading(100_000, NOON, boot_id="7")))
+        meter = Meter(first_reading(RegisterReading(100_000, NOON, boot_id="7")))
         for second, wh in enumerate((5, 900_000, 6, 7), 1):
             meter.read(wh, NOON + second * 5_000, boot="8")
         assert meter.register.quarantined
@@ -297,7 +297,7 @@ class TestRestarts:
     def test_no_fall_after_a_restart_charges_what_the_register_fell_to(
         self, fallen: list[tuple[int, int]]
     ) -> None:
-        meter, at = Meter(first(RegisterReading(100_000, NOON, boot_id="7"))), NOON
+        meter, at = Meter(first_reading(RegisterReading(100_000, NOON, boot_id="7"))), NOON
         for wh, elapsed in fallen:
             at += elapsed
             before = meter.register
@@ -395,7 +395,7 @@ class TestImpossibleRegisters:
         self, boot: str | None
     ) -> None:
         """They carry the boot from before the restart, and no time of their own."""
-        meter = Meter(first(RegisterReading(100_000, NOON, boot_id="7" if boot is None else "6")))
+        meter = Meter(first_reading(RegisterReading(100_000, NOON, boot_id="7" if boot is None else "6")))
         meter.read(100_050, NOON + HOUR, boot="8")
         for number in range(20):
             assert meter.read(99_000 + number, NOON + HOUR + number * 400, boot=boot) == 0
@@ -406,10 +406,10 @@ class TestImpossibleRegisters:
 
     def test_doubts_that_go_on_after_a_burst_are_a_quarantine(self) -> None:
         meter = Meter(begin())
-        for milliseconds in (0, 1, 2, 3, DOUBTS_LAST_MS - 1):
+        for milliseconds in (0, 1, 2, 3, MIN_DOUBT_MS - 1):
             meter.read(5, NOON + milliseconds)
             assert not meter.register.quarantined
-        meter.read(5, NOON + DOUBTS_LAST_MS)
+        meter.read(5, NOON + MIN_DOUBT_MS)
         assert meter.register.quarantined
 
     def test_a_quarantine_that_an_older_version_stored_goes_on(self) -> None:
@@ -465,7 +465,7 @@ class TestImpossibleRegisters:
 
 def set_back(state: Register, ahead_ms: int) -> Register:
     """Return a register once the wall clock was set back by so much."""
-    return clock_set(state, 0, ahead_ms)
+    return adjust_to_clock(state, 0, ahead_ms)
 
 
 class TestWhileEventTimeIsAhead:
@@ -503,7 +503,7 @@ class TestWhileEventTimeIsAhead:
         for millisecond in range(2):
             meter.read(900_000, NOON + millisecond)
         meter.register = set_back(meter.register, HOUR)
-        meter.read(900_000, NOON + 2, ahead=HOUR - DOUBTS_LAST_MS)
+        meter.read(900_000, NOON + 2, ahead=HOUR - MIN_DOUBT_MS)
         assert meter.register.quarantined
 
     @pytest.mark.parametrize("decision", list(Decision))
@@ -534,19 +534,19 @@ class TestWhileEventTimeIsAhead:
     def test_a_second_correction_backwards_adds_to_the_first(self) -> None:
         meter = Meter(set_back(begin(), 2 * HOUR))
         meter.read(100_010, NOON, ahead=HOUR)
-        meter.register = clock_set(meter.register, HOUR // 2, 6 * HOUR)
+        meter.register = adjust_to_clock(meter.register, HOUR // 2, 6 * HOUR)
         assert meter.read(100_010 + RATING_W, NOON, ahead=5 * HOUR + HOUR // 2) == RATING_W
 
     @pytest.mark.invariant(6)
     def test_a_correction_that_is_undone_is_no_time_that_passed(self) -> None:
         meter = Meter(set_back(begin(), 11 * HOUR))
         meter.read(100_010, NOON, ahead=11 * HOUR)
-        meter.register = clock_set(meter.register, 11 * HOUR, 0)
+        meter.register = adjust_to_clock(meter.register, 11 * HOUR, 0)
         assert meter.read(140_000, NOON + 10_000) == 0
 
     @pytest.mark.parametrize("stored, known", [(0, 5 * HOUR), (6 * HOUR, 6 * HOUR)])
     def test_after_a_start_what_was_stored_counts_where_it_is_more(self, stored: int, known: int) -> None:
-        state = clock_set(replace(begin(), ahead_ms=stored), None, 5 * HOUR)
+        state = adjust_to_clock(replace(begin(), ahead_ms=stored), None, 5 * HOUR)
         assert state.ahead_ms == known
 
 

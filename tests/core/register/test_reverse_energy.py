@@ -2,7 +2,12 @@
 
 from hypothesis import given, strategies as st
 
-from meter_bridge.core.register.reverse_energy import CALM_MS, CREEP_WH, ReverseEnergy, update_reverse_energy
+from meter_bridge.core.register.reverse_energy import (
+    CREEP_WH,
+    FLOW_ENDS_MS,
+    ReverseEnergy,
+    update_reverse_energy,
+)
 from tests.core.builders import HOUR
 
 NOON = 1_767_960_000_000
@@ -21,13 +26,13 @@ def test_energy_flows_back_from_the_first_that_no_register_creeps() -> None:
 
 def test_it_is_over_after_a_day_without() -> None:
     flowing = update_reverse_energy(update_reverse_energy(None, 0, NOON), 500, NOON)
-    assert update_reverse_energy(flowing, 510, NOON + CALM_MS - 1).flowed_at == NOON
-    assert update_reverse_energy(flowing, 510, NOON + CALM_MS).flowed_at is None
+    assert update_reverse_energy(flowing, 510, NOON + FLOW_ENDS_MS - 1).flowed_at == NOON
+    assert update_reverse_energy(flowing, 510, NOON + FLOW_ENDS_MS).flowed_at is None
 
 
 def test_a_register_that_begins_anew_does_not_flow() -> None:
     flowing = update_reverse_energy(update_reverse_energy(None, 0, NOON), 500, NOON)
-    assert update_reverse_energy(flowing, 3, NOON + CALM_MS) == ReverseEnergy(3, 3)
+    assert update_reverse_energy(flowing, 3, NOON + FLOW_ENDS_MS) == ReverseEnergy(3, 3)
 
 
 @given(st.lists(st.integers(0, CREEP_WH - 1), max_size=30))

@@ -6,10 +6,10 @@ import pytest
 from meter_bridge.core.supply.alerts import (
     AlertKey,
     AlertKind,
-    Limits,
+    ElectricalLimits,
+    alert_changes,
+    is_normal,
     overloaded,
-    reconcile,
-    unremarkable,
     voltage_alarm,
 )
 
@@ -27,12 +27,12 @@ OVER, UNDER, OUTAGE = AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE, AlertKind
 def test_exactly_the_wanted_alerts_are_open_afterwards_and_none_opens_twice(
     present: frozenset[AlertKey], wanted: dict[AlertKey, str]
 ) -> None:
-    changes = reconcile(present, wanted)
+    changes = alert_changes(present, wanted)
     assert present.isdisjoint(changes.opened)
     assert present.issuperset(changes.closed)
     assert (present | set(changes.opened)) - set(changes.closed) == set(wanted)
     assert all(wanted[key] == message for key, message in changes.opened.items())
-    assert reconcile(frozenset(wanted), wanted).opened == {}
+    assert alert_changes(frozenset(wanted), wanted).opened == {}
 
 
 @pytest.mark.parametrize(
@@ -60,20 +60,20 @@ def test_exactly_the_wanted_alerts_are_open_afterwards_and_none_opens_twice(
 def test_a_voltage_alarm_opens_beyond_its_limit_and_closes_inside_its_hysteresis(
     millivolts: int | None, present: AlertKind | None, alarm: AlertKind | None
 ) -> None:
-    assert voltage_alarm(Limits(), millivolts, present, relay_open=False) is alarm
+    assert voltage_alarm(ElectricalLimits(), millivolts, present, relay_open=False) is alarm
 
 
 def test_no_voltage_behind_an_open_relay_is_no_outage() -> None:
-    assert voltage_alarm(Limits(), 0, UNDER, relay_open=True) is None
+    assert voltage_alarm(ElectricalLimits(), 0, UNDER, relay_open=True) is None
 
 
 def test_limits_that_are_not_watched_raise_and_keep_nothing() -> None:
-    unwatched = Limits(over_voltage_mv=None, under_voltage_mv=None)
+    unwatched = ElectricalLimits(over_voltage_mv=None, under_voltage_mv=None)
     for millivolts in (50_001, 100_000, 230_000, 400_000):
         for present in (None, OVER, UNDER):
             assert voltage_alarm(unwatched, millivolts, present, relay_open=False) is None
-    assert not overloaded(Limits(), 10**9, present=True)
-    assert not overloaded(Limits(), None, present=True)
+    assert not overloaded(ElectricalLimits(), 10**9, present=True)
+    assert not overloaded(ElectricalLimits(), None, present=True)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_an_overload_opens_beyond_its_limit_and_closes_five_per_cent_below(
     present: bool,
     found: bool,
 ) -> None:
-    assert overloaded(Limits(overload_mw=10_000_000), milliwatts, present=present) is found
+    assert overloaded(ElectricalLimits(overload_mw=10_000_000), milliwatts, present=present) is found
 
 
 @given(values=st.lists(st.integers(251_001, 253_000), max_size=20), open_before=st.booleans())
@@ -101,7 +101,9 @@ def test_a_voltage_that_wavers_inside_the_hysteresis_changes_nothing(
     *, values: list[int], open_before: bool
 ) -> None:
     present = OVER if open_before else None
-    assert {voltage_alarm(Limits(), value, present, relay_open=False) for value in values} <= {present}
+    assert {voltage_alarm(ElectricalLimits(), value, present, relay_open=False) for value in values} <= {
+        present
+    }
 
 
 @given(
@@ -113,8 +115,8 @@ def test_a_voltage_that_wavers_inside_the_hysteresis_changes_nothing(
 def test_values_that_are_called_unremarkable_open_nothing(
     millivolts: int | None, milliwatts: int | None, load: int | None, low: int | None
 ) -> None:
-    limits = Limits(overload_mw=load, under_voltage_mv=low)
+    limits = ElectricalLimits(overload_mw=load, under_voltage_mv=low)
     opened = voltage_alarm(limits, millivolts, None, relay_open=False) or overloaded(
         limits, milliwatts, present=False
     )
-    assert not (unremarkable(limits, millivolts, milliwatts) and opened)
+    assert not (is_normal(limits, millivolts, milliwatts) and opened)

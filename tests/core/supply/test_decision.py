@@ -16,16 +16,16 @@ from meter_bridge.core.supply.decision import (
     SupplyInputs,
     SupplyState,
     decide,
-    low_credit_level,
-    ran_out,
+    has_run_out,
+    low_credit_levels_passed,
 )
 from meter_bridge.core.supply.friendly_hours import FriendlyPeriod
-from meter_bridge.core.supply.holds import MOST_HOLDS, Hold, HoldPosition, in_force
-from meter_bridge.core.supply.protection import Rule, Trip
+from meter_bridge.core.supply.holds import MAX_HOLDS, Hold, HoldPosition, effective_hold
+from meter_bridge.core.supply.protection import ProtectionRule, Trip
 
 CONNECTED, DISCONNECTED, ARMED = SupplyState.CONNECTED, SupplyState.DISCONNECTED, SupplyState.ARMED
 MINIMUM = 10
-LIMIT = LoadLimit(500_000, Rule())
+LIMIT = LoadLimit(500_000, ProtectionRule())
 POLICIES = [
     Policy(
         payment_mode=mode, restore=restore, never_cut=never_cut, minimum_to_restore=minimum, load_limit=limit
@@ -34,7 +34,7 @@ POLICIES = [
         PaymentMode, RestoreMode, (False, True), (0, MINIMUM), (None, LIMIT)
     )
 ]
-FRIENDLY, GRACE = FriendlyPeriod(1, grace=False), FriendlyPeriod(1, grace=True)
+FRIENDLY, GRACE = FriendlyPeriod(1, in_grace=False), FriendlyPeriod(1, in_grace=True)
 OVERDRAFT = 20
 SITUATIONS = [
     SupplyInputs(
@@ -173,7 +173,7 @@ class TestRules:
     def test_deciding_again_changes_nothing(self) -> None:
         for policy, now in product(POLICIES, SITUATIONS[::7]):
             decision = decide(policy, now)
-            out = ran_out(policy, now, decision)
+            out = has_run_out(policy, now, decision)
             again = replace(now, present=decision.state, confirmed=False, ran_out=out)
             assert decide(policy, again).state is decision.state, (policy, now)
 
@@ -200,7 +200,7 @@ class TestRules:
         tripped = replace(OUT_OF_CREDIT, load_trip=Trip.RESETTING)
         decision = decide(limited, tripped)
         assert decision == Decision(DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
-        assert not ran_out(limited, tripped, decision)
+        assert not has_run_out(limited, tripped, decision)
 
 
 class TestHolds:
@@ -208,14 +208,14 @@ class TestHolds:
     ON = Hold("visit", HoldPosition.ON, "visit", "landlord", 9)
 
     def test_off_counts_before_on_and_the_newest_of_each(self) -> None:
-        assert in_force([]) is None
-        assert in_force([self.ON]) is self.ON
-        assert in_force([self.OFF, self.ON]) is self.OFF
+        assert effective_hold([]) is None
+        assert effective_hold([self.ON]) is self.ON
+        assert effective_hold([self.OFF, self.ON]) is self.OFF
         newer = replace(self.OFF, id="fire", since=7)
-        assert in_force([self.OFF, newer, self.ON]) is newer
+        assert effective_hold([self.OFF, newer, self.ON]) is newer
 
     def test_there_is_an_end_to_what_is_kept(self) -> None:
-        assert MOST_HOLDS < 100
+        assert MAX_HOLDS < 100
 
 
 class TestLowCredit:
@@ -242,14 +242,19 @@ class TestLowCredit:
     def test_a_threshold_counts_at_once_and_stops_counting_above_its_hysteresis(
         self, available: int, present: int, level: int
     ) -> None:
-        assert low_credit_level(self.POLICY, available, present) == level
+        assert low_credit_levels_passed(self.POLICY, available, present) == level
 
     def test_without_thresholds_nothing_is_low(self) -> None:
-        assert low_credit_level(Policy(), -100, 0) == low_credit_level(Policy(), -100, 2) == 0
+        assert low_credit_levels_passed(Policy(), -100, 0) == low_credit_levels_passed(Policy(), -100, 2) == 0
 
     def test_without_hysteresis_the_level_is_the_number_of_thresholds_reached(self) -> None:
         policy = Policy(low_credit=(50, 20))
-        assert [low_credit_level(policy, available, 2) for available in (51, 50, 21, 20)] == [0, 1, 1, 2]
+        assert [low_credit_levels_passed(policy, available, 2) for available in (51, 50, 21, 20)] == [
+            0,
+            1,
+            1,
+            2,
+        ]
 
     @given(
         st.lists(st.integers(-50, 50), max_size=4, unique=True),
@@ -261,13 +266,13 @@ class TestLowCredit:
         self, thresholds: list[int], hysteresis: int, base: int, wavering: list[int]
     ) -> None:
         policy = Policy(low_credit=tuple(sorted(thresholds, reverse=True)), low_credit_hysteresis=hysteresis)
-        level, levels = low_credit_level(policy, base + hysteresis, 0), []
+        level, levels = low_credit_levels_passed(policy, base + hysteresis, 0), []
         for step in wavering:
-            level = low_credit_level(policy, base + min(step, hysteresis), level)
+            level = low_credit_levels_passed(policy, base + min(step, hysteresis), level)
             levels.append(level)
         assert levels == sorted(levels)
 
     @given(st.integers(-80, 80), st.integers(0, 3))
     def test_deciding_a_level_again_keeps_it(self, available: int, present: int) -> None:
-        level = low_credit_level(self.POLICY, available, present)
-        assert low_credit_level(self.POLICY, available, level) == level
+        level = low_credit_levels_passed(self.POLICY, available, present)
+        assert low_credit_levels_passed(self.POLICY, available, level) == level

@@ -69,7 +69,7 @@ def naive_respite(hours: FriendlyHours, at: int, zone: str) -> FriendlyPeriod | 
             break
     if until == now:
         return None
-    return FriendlyPeriod(until * MINUTE, grace=not naively_friendly(hours, at, zone))
+    return FriendlyPeriod(until * MINUTE, in_grace=not naively_friendly(hours, at, zone))
 
 
 class TestNights:
@@ -81,7 +81,7 @@ class TestNights:
         day = "2026-01-10" if clock < "18:00" else "2026-01-09"
         found = friendly_period(NIGHTS, instant(f"{day} {clock}", LONDON), LONDON)
         expected = (
-            None if until is None else FriendlyPeriod(instant(f"2026-01-10 {until}", LONDON), grace=False)
+            None if until is None else FriendlyPeriod(instant(f"2026-01-10 {until}", LONDON), in_grace=False)
         )
         assert found == expected
 
@@ -94,15 +94,15 @@ class TestNights:
     def test_a_grace_follows_their_end(self) -> None:
         hours = replace(NIGHTS, grace_ms=15 * MINUTE)
         end = instant("2026-01-10 10:15", LONDON)
-        assert friendly_period(hours, end - 16 * MINUTE, LONDON) == FriendlyPeriod(end, grace=False)
-        assert friendly_period(hours, end - 15 * MINUTE, LONDON) == FriendlyPeriod(end, grace=True)
-        assert friendly_period(hours, end - 1, LONDON) == FriendlyPeriod(end, grace=True)
+        assert friendly_period(hours, end - 16 * MINUTE, LONDON) == FriendlyPeriod(end, in_grace=False)
+        assert friendly_period(hours, end - 15 * MINUTE, LONDON) == FriendlyPeriod(end, in_grace=True)
+        assert friendly_period(hours, end - 1, LONDON) == FriendlyPeriod(end, in_grace=True)
         assert friendly_period(hours, end, LONDON) is None
 
     def test_a_grace_that_reaches_the_next_window_bridges_it(self) -> None:
         hours = FriendlyHours((window("08:00-09:00"), window("09:10-10:00")), grace_ms=15 * MINUTE)
         found = friendly_period(hours, instant("2026-01-09 08:30"), "UTC")
-        assert found == FriendlyPeriod(instant("2026-01-09 10:15"), grace=False)
+        assert found == FriendlyPeriod(instant("2026-01-09 10:15"), in_grace=False)
 
 
 class TestSpecialDays:
@@ -116,7 +116,7 @@ class TestSpecialDays:
         # Thursday the 24th as a date, Friday a holiday, the weekend, Monday a holiday, Tuesday until eight.
         at = instant("2026-12-23 18:00", LONDON)
         assert friendly_period(self.WEEKEND, at, LONDON) == FriendlyPeriod(
-            instant("2026-12-29 08:00", LONDON), grace=False
+            instant("2026-12-29 08:00", LONDON), in_grace=False
         )
 
     def test_an_ordinary_friday_is_not_friendly_by_day(self) -> None:
@@ -173,7 +173,7 @@ def test_it_spares_as_long_as_the_words_of_the_rule_say(
     )
     found = friendly_period(hours, at, zone)
     if found is not None and found.until > at + 15 * DAY:
-        assert naively_friendly(hours, at, zone) is not found.grace
+        assert naively_friendly(hours, at, zone) is not found.in_grace
     else:
         assert found == naive_respite(hours, at, zone)
 

@@ -10,9 +10,9 @@ from meter_bridge.core.supply.protection import (
     HOUR_MS,
     IDLE,
     Protection,
+    ProtectionRule,
     Protections,
     ProtectionTimer,
-    Rule,
     Trip,
     advance,
     observe,
@@ -22,12 +22,12 @@ from meter_bridge.core.supply.protection import (
 )
 
 DELAY, AFTER = 5_000, 300_000
-RULE: Final = Rule(DELAY, AFTER, resets_per_hour=2)
-MANUAL: Final = Rule(DELAY, None)
+RULE: Final = ProtectionRule(DELAY, AFTER, resets_per_hour=2)
+MANUAL: Final = ProtectionRule(DELAY, None)
 T: Final = 10**12
 
 
-def tripped(rule: Rule = RULE, at: int = T) -> ProtectionTimer:
+def tripped(rule: ProtectionRule = RULE, at: int = T) -> ProtectionTimer:
     """Return a guard that has just tripped."""
     return advance(observe(IDLE, rule, at - DELAY, bad=True), rule, at)
 
@@ -112,7 +112,7 @@ def test_only_what_is_named_is_protected_against() -> None:
 class NaiveGuard:
     """A relay's protection as its words say, second by second."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: ProtectionRule) -> None:
         self.rule = rule
         self.value = False
         self.bad_for = self.calm_for = 0
@@ -151,14 +151,14 @@ class NaiveGuard:
 @settings(max_examples=150, deadline=None)
 @given(
     st.builds(
-        Rule,
+        ProtectionRule,
         st.sampled_from([0, 1_000, 7_000]),
         st.sampled_from([None, 10_000, 600_000]),
         st.integers(0, 3),
     ),
     st.lists(st.tuples(st.integers(1, 900), st.none() | st.booleans()), min_size=1, max_size=25),
 )
-def test_a_guard_does_what_its_words_say(rule: Rule, story: list[tuple[int, bool | None]]) -> None:
+def test_a_guard_does_what_its_words_say(rule: ProtectionRule, story: list[tuple[int, bool | None]]) -> None:
     guard, naive, at = IDLE, NaiveGuard(rule), T
     for seconds, bad in story:
         for _ in range(seconds):

@@ -7,17 +7,17 @@ import pytest
 from meter_bridge.core.supply.relay import (
     FIRST_RETRY_MS,
     GRACE_MS,
-    LONGEST_RETRY_MS,
+    MAX_RETRY_MS,
     NO_LOAD_MW,
-    PATIENCE_MS,
+    RETRY_RESET_MS,
     Observation,
     Position,
     Proof,
     Relay,
+    after_sent,
     observe,
-    request,
     retry_at,
-    sent,
+    with_command,
 )
 
 OPEN, CLOSED = Position.OPEN, Position.CLOSED
@@ -40,7 +40,7 @@ def seen(
 def commanded(position: Position, *, power_mw: int | None = LOAD) -> Relay:
     """Return a relay in the other position whose command was just sent."""
     before = Relay(reported=CLOSED if position is OPEN else OPEN, reported_at=NOON - 1)
-    return sent(request(before, position, 1, NOON, power_mw), NOON + 10)
+    return after_sent(with_command(before, position, 1, NOON, power_mw), NOON + 10)
 
 
 class TestProof:
@@ -100,7 +100,7 @@ class TestProof:
         assert seen(commanded(OPEN), -1, OPEN, 0).proof is Proof.PENDING
 
     def test_a_command_that_never_went_out_is_proven_by_nothing(self) -> None:
-        relay = request(Relay(), OPEN, 1, NOON, LOAD)
+        relay = with_command(Relay(), OPEN, 1, NOON, LOAD)
         assert observe(relay, Observation(NOON + 5_000, OPEN, 0)).proof is Proof.PENDING
 
 
@@ -124,12 +124,12 @@ class TestStaleReports:
 class TestSelfReclose:
     def test_a_relay_that_comes_back_by_itself_is_opened_again_at_once_after_a_long_calm(self) -> None:
         relay = seen(commanded(OPEN), 400, OPEN, 0)
-        relay = seen(relay, PATIENCE_MS + 1, OPEN, 0)
-        relay = seen(relay, PATIENCE_MS + 2, CLOSED)
+        relay = seen(relay, RETRY_RESET_MS + 1, OPEN, 0)
+        relay = seen(relay, RETRY_RESET_MS + 2, CLOSED)
         assert relay.proof is Proof.DISOBEYS
         due = retry_at(relay)
         assert due is not None
-        assert due <= relay.sent_at + PATIENCE_MS
+        assert due <= relay.sent_at + RETRY_RESET_MS
 
     def test_a_relay_that_comes_back_again_and_again_is_opened_with_growing_pauses(self) -> None:
         relay, pauses = commanded(OPEN), []
@@ -138,33 +138,33 @@ class TestSelfReclose:
             due = retry_at(relay)
             assert due is not None
             pauses.append(due - relay.sent_at)
-            relay = sent(relay, due)
+            relay = after_sent(relay, due)
         assert pauses == [
             2_000,
             4_000,
             8_000,
             16_000,
             32_000,
-            LONGEST_RETRY_MS,
-            LONGEST_RETRY_MS,
-            LONGEST_RETRY_MS,
+            MAX_RETRY_MS,
+            MAX_RETRY_MS,
+            MAX_RETRY_MS,
         ]
 
     @pytest.mark.parametrize("power_mw", [0, LOAD])
     def test_pauses_are_short_again_after_a_relay_obeyed_long_enough(self, power_mw: int) -> None:
         relay = commanded(OPEN, power_mw=power_mw)
         for _ in range(9):
-            relay = sent(relay, relay.sent_at + LONGEST_RETRY_MS)
-        assert seen(relay, PATIENCE_MS, OPEN, 0).attempts == 10
-        assert seen(relay, PATIENCE_MS + 1, OPEN, 0).attempts == 1
+            relay = after_sent(relay, relay.sent_at + MAX_RETRY_MS)
+        assert seen(relay, RETRY_RESET_MS, OPEN, 0).attempts == 10
+        assert seen(relay, RETRY_RESET_MS + 1, OPEN, 0).attempts == 1
 
     def test_a_command_sent_again_is_proven_by_what_comes_after_it_only(self) -> None:
-        relay = sent(commanded(OPEN), NOON + 5_000)
+        relay = after_sent(commanded(OPEN), NOON + 5_000)
         assert observe(relay, Observation(NOON + 4_999, OPEN, 0)).proof is Proof.PENDING
         assert observe(relay, Observation(NOON + 5_000, OPEN, 0)).proof is Proof.CONFIRMED
 
     def test_a_position_from_before_the_newest_command_and_no_load_prove_nothing_together(self) -> None:
-        relay = sent(seen(commanded(OPEN), 50, OPEN), NOON + 5_000)
+        relay = after_sent(seen(commanded(OPEN), 50, OPEN), NOON + 5_000)
         assert seen(relay, 400, None, 0).proof is Proof.REPORTED
         assert seen(relay, 500, OPEN, 0).proof is Proof.CONFIRMED
 
@@ -186,14 +186,14 @@ class TestRequests:
         assert observe(Relay(), Observation(NOON, OPEN, 0)).proof is Proof.PENDING
 
     def test_a_new_command_is_due_at_once(self) -> None:
-        assert retry_at(request(Relay(), OPEN, 1, NOON, None)) == NOON
+        assert retry_at(with_command(Relay(), OPEN, 1, NOON, None)) == NOON
 
     def test_the_same_position_again_keeps_the_command_in_force(self) -> None:
         relay = commanded(OPEN)
-        assert request(relay, OPEN, 9, NOON + 99, 0) is relay
+        assert with_command(relay, OPEN, 9, NOON + 99, 0) is relay
 
     def test_another_position_begins_anew_with_its_own_revision(self) -> None:
-        relay = request(seen(commanded(OPEN), 400, OPEN, 0), CLOSED, 2, NOON + 60_000, 0)
+        relay = with_command(seen(commanded(OPEN), 400, OPEN, 0), CLOSED, 2, NOON + 60_000, 0)
         assert (relay.requested, relay.revision, relay.proof, relay.attempts) == (CLOSED, 2, Proof.PENDING, 0)
         assert (relay.load_before, retry_at(relay)) == (False, NOON + 60_000)
 
@@ -204,7 +204,7 @@ class TestRequests:
         due, later = retry_at(relay), retry_at(following)
         assert due is not None
         assert later is not None
-        assert NOON + FIRST_RETRY_MS <= due <= later <= NOON + LONGEST_RETRY_MS
+        assert NOON + FIRST_RETRY_MS <= due <= later <= NOON + MAX_RETRY_MS
 
 
 @pytest.mark.invariant(9)
@@ -222,14 +222,14 @@ class RelayMachine(RuleBasedStateMachine):
     @rule(position=st.sampled_from(Position))
     def decide(self, position: Position) -> None:
         self.revision += 1
-        self.relay = request(self.relay, position, self.revision, self.at, self.power())
+        self.relay = with_command(self.relay, position, self.revision, self.at, self.power())
 
     @rule(elapsed=st.integers(1, 90_000))
     def wait(self, elapsed: int) -> None:
         self.at += elapsed
         due = retry_at(self.relay)
         if due is not None and due <= self.at:
-            self.relay = sent(self.relay, self.at)
+            self.relay = after_sent(self.relay, self.at)
             if self.obeys and self.relay.requested is not None:
                 self.contact = self.relay.requested
 
@@ -258,7 +258,7 @@ class RelayMachine(RuleBasedStateMachine):
             return
         for _ in range(2):
             self.report()
-            self.wait(LONGEST_RETRY_MS)
+            self.wait(MAX_RETRY_MS)
         self.report()
         assert self.contact is OPEN
         assert self.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)

@@ -19,13 +19,13 @@ from meter_bridge.core.supply.decision import (
     RestoreMode,
     SupplyInputs,
     SupplyState,
-    credit_switches,
     decide,
-    ran_out,
+    has_run_out,
+    switches_for_credit,
 )
 from meter_bridge.core.supply.friendly_hours import FriendlyHours, friendly_period
-from meter_bridge.core.supply.holds import Hold, HoldPosition, in_force
-from meter_bridge.core.supply.protection import IDLE, ProtectionTimer, Rule
+from meter_bridge.core.supply.holds import Hold, HoldPosition, effective_hold
+from meter_bridge.core.supply.protection import IDLE, ProtectionRule, ProtectionTimer
 from meter_bridge.core.supply.switching_limit import add_switching, switching_blocked_until
 from meter_bridge.core.tariff.bands import EVERY_DAY, Window
 from tests.core.builders import DAY, HOUR, MINUTE, instant
@@ -34,8 +34,8 @@ ON, OFF, ARMED = SupplyState.CONNECTED, SupplyState.DISCONNECTED, SupplyState.AR
 START: Final = instant("2026-11-02 12:00")
 GRACE = 90
 FRIENDLY: Final = FriendlyHours((Window(EVERY_DAY, 18 * 60, 8 * 60),), grace_ms=GRACE * MINUTE)
-PROTECTION: Final = Rule(2 * MINUTE, 10 * MINUTE, resets_per_hour=2)
-LIMIT: Final = LoadLimit(500_000, Rule(3 * MINUTE, 5 * MINUTE, resets_per_hour=1))
+PROTECTION: Final = ProtectionRule(2 * MINUTE, 10 * MINUTE, resets_per_hour=2)
+LIMIT: Final = LoadLimit(500_000, ProtectionRule(3 * MINUTE, 5 * MINUTE, resets_per_hour=1))
 SWITCHINGS = 3
 OVERDRAFT = 5
 MINIMUM = 10
@@ -88,7 +88,7 @@ class NaiveGuard:
             self.locked = sum(1 for reset in self.resets if now - reset < 60) >= self.most
 
 
-def naive_guard(rule: Rule) -> NaiveGuard:
+def naive_guard(rule: ProtectionRule) -> NaiveGuard:
     """Return a guard that counts the minutes of a rule."""
     return NaiveGuard(rule.delay_ms // MINUTE, (rule.reset_after_ms or 0) // MINUTE, rule.resets_per_hour)
 
@@ -202,7 +202,7 @@ class SupplyLife(RuleBasedStateMachine):
 
     def situation(self) -> SupplyInputs:
         """Return what the decision looks at, gathered as the engine gathers it."""
-        hold = in_force(self.holds)
+        hold = effective_hold(self.holds)
         return SupplyInputs(
             present=self.decision.state,
             headroom=self.credit + OVERDRAFT,
@@ -227,8 +227,8 @@ class SupplyLife(RuleBasedStateMachine):
             self.load = self.power = IDLE
         now = self.situation()
         decision = decide(self.policy, now)
-        self.out = ran_out(self.policy, now, decision)
-        if credit_switches(now, decision):
+        self.out = has_run_out(self.policy, now, decision)
+        if switches_for_credit(now, decision):
             self.switchings = add_switching(self.switchings, self.at)
         if now.present is ON and decision.reason is Reason.CREDIT_EXHAUSTED:
             self.credit_cuts.append(self.minute)
@@ -383,7 +383,7 @@ class SupplyLife(RuleBasedStateMachine):
             assert self.decision.state is ON
 
 
-def _ticked(guard: ProtectionTimer, rule_: Rule, at: int) -> ProtectionTimer:
+def _ticked(guard: ProtectionTimer, rule_: ProtectionRule, at: int) -> ProtectionTimer:
     """Wake a guard when it asked to be woken, and at no other time."""
     due = guards.wake_at(guard, rule_)
     return guards.advance(guard, rule_, at) if due is not None and due <= at else guard

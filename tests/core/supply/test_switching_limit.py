@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 
 from meter_bridge.core.calendar import DAY_MS
-from meter_bridge.core.supply.switching_limit import MOST_SWITCHINGS, add_switching, switching_blocked_until
+from meter_bridge.core.supply.switching_limit import MAX_SWITCHINGS, add_switching, switching_blocked_until
 
 T = 10**12
 
@@ -33,4 +33,4 @@ def test_cuts_that_heed_the_limit_never_exceed_it_and_little_is_remembered(
             kept = add_switching(kept, at)
             cuts.append(at)
         assert sum(1 for cut in cuts if at - cut < DAY_MS) <= most
-        assert len(kept) <= MOST_SWITCHINGS
+        assert len(kept) <= MAX_SWITCHINGS

@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from meter_bridge.core.rating.rating import LONGEST_KNOWN_MS, OpenSegment, Rating, allocate
-from meter_bridge.core.tariff.load_profile import EVEN, LoadProfile, profile_of
+from meter_bridge.core.rating.rating import ESTIMATED_AFTER_MS, OpenSegment, Rating, allocate
+from meter_bridge.core.tariff.load_profile import EVEN_WEIGHT, LoadProfile, profile_of
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from tests.core.builders import DAY, HOUR, SLOT, amount, day_and_night, instant, tariff, timeline
 
@@ -29,7 +29,7 @@ def parts(line: Timeline, start: int, end: int, wh: int) -> list[OpenSegment]:
     """Return where the energy of a time goes."""
     rating = Rating()
     allocate(rating, line, "m", start, end, wh)
-    return rating.open["m"]
+    return rating.open_segments["m"]
 
 
 def by_hour(found: list[OpenSegment]) -> Counter[int]:
@@ -48,7 +48,7 @@ def test_a_time_without_readings_is_spread_by_the_profile_and_marked_as_estimate
 
 def test_what_was_measured_is_spread_evenly_whatever_the_profile() -> None:
     start = MONDAY + 6 * HOUR + 30 * 60_000
-    found = parts(spread_by(AT_DAY), start, start + LONGEST_KNOWN_MS, 1_300)
+    found = parts(spread_by(AT_DAY), start, start + ESTIMATED_AFTER_MS, 1_300)
     assert by_hour(found) == {6: 600, 7: 700}
     assert not any(part.estimated for part in found)
 
@@ -77,7 +77,7 @@ def test_a_profile_makes_energy_cost_what_its_hours_cost() -> None:
         allocate(rated, line, "m", MONDAY, MONDAY + DAY, 2_400)
         total = sum(
             part.wh * line.version(part.key.version_id).price(part.key.block, part.key.band) // 1_000_000
-            for part in rated.open["m"]
+            for part in rated.open_segments["m"]
         )
         assert total == amount(cost)
 
@@ -102,7 +102,7 @@ def test_hours_of_a_version_without_a_profile_weigh_as_the_mean_of_a_week() -> N
 
 def test_every_profile_has_the_same_mean() -> None:
     profile = profile_of([[7] * 24] * 8)
-    assert profile == LoadProfile(((EVEN,) * 24,) * 8)
+    assert profile == LoadProfile(((EVEN_WEIGHT,) * 24,) * 8)
 
 
 @pytest.mark.parametrize("rows", [[[0] * 24] * 8, [[1] * 24] * 7, [[1] * 23] * 8, [[-1] + [1] * 23] * 8])
@@ -125,7 +125,7 @@ def test_a_profile_loses_and_adds_no_energy(rows: list[list[int]], begin: int, l
     found = Rating()
     line = timeline(tariff(more={"profile": profile_of(rows)}))
     allocate(found, line, "m", start, start + length * SLOT, wh)
-    pieces = found.open.get("m", [])
+    pieces = found.open_segments.get("m", [])
     assert sum(piece.wh for piece in pieces) == wh
     assert all(piece.wh > 0 for piece in pieces)
     assert [piece.start for piece in pieces] == sorted(piece.start for piece in pieces)

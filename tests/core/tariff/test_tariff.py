@@ -11,7 +11,7 @@ from meter_bridge.core.calendar import day_end, day_start, local_time
 from meter_bridge.core.rating.rating import BlockUsageKey, Rating, block_at, energy_to_next_block
 from meter_bridge.core.tariff.bands import Band, BandCalendar, Window
 from meter_bridge.core.tariff.tariff import (
-    EXACT,
+    EXACT_SCALE,
     PPM,
     BlockSchedule,
     StandingCharge,
@@ -21,7 +21,7 @@ from meter_bridge.core.tariff.tariff import (
     TaxBase,
     Timeline,
     check_tariff,
-    compose,
+    compose_timeline,
     day_spans,
     next_price_change,
     span_at,
@@ -246,8 +246,8 @@ def test_a_period_is_the_month_of_the_tariffs_own_time_zone() -> None:
 
 def test_taxes_add_up_per_base() -> None:
     version = tariff(taxes=[tax("15"), tax("2.5", "levy", [TaxBase.CONSUMPTION])])
-    assert version.taxed(1_000_000) == EXACT * 1_175_000 // 1_000_000
-    assert [term.factor for term in version.terms[TaxBase.STANDING]] == [150_000 * PPM]
+    assert version.taxed_value(1_000_000) == EXACT_SCALE * 1_175_000 // 1_000_000
+    assert [term.factor for term in version.tax_terms[TaxBase.STANDING]] == [150_000 * PPM]
 
 
 def test_a_version_is_in_force_from_its_first_instant_until_the_next_begins() -> None:
@@ -280,7 +280,7 @@ def test_a_supply_that_changes_its_tariff_follows_each_from_its_turn_until_the_n
     ]
     begin = tariffs[0][0].valid_from
     starts = [begin, *sorted(data.draw(st.sets(st.integers(begin + 1, 60), min_size=2, max_size=2)))]
-    composed = compose(list(zip(starts, tariffs, strict=True)))
+    composed = compose_timeline(list(zip(starts, tariffs, strict=True)))
     for at in range(begin, 70):
         turn = max(number for number, start in enumerate(starts) if start <= at)
         present = [version for version in tariffs[turn] if version.valid_from <= at]

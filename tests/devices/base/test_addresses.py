@@ -1,18 +1,17 @@
 import pytest
 
 from meter_bridge.devices.base.addresses import Address, AddressError, parse_address
-from meter_bridge.devices.base.driver import Family
 
 
 @pytest.mark.parametrize(
     "text,expected",
     [
-        ("tasmota:kitchen/1", Address(Family.TASMOTA, "kitchen", "1")),
-        ("tasmota:house/kitchen/phase2", Address(Family.TASMOTA, "house/kitchen", "phase2")),
-        ("shelly:shellyplus1pm-a8032ab12345/0", Address(Family.SHELLY, "shellyplus1pm-a8032ab12345", "0")),
-        ("shelly:clamp/em1:1", Address(Family.SHELLY, "clamp", "em1:1")),
-        ("zigbee2mqtt:Plug 7/state", Address(Family.ZIGBEE2MQTT, "Plug 7", "state")),
-        ("zigbee2mqtt:0xa4c1/energy_l2", Address(Family.ZIGBEE2MQTT, "0xa4c1", "energy_l2")),
+        ("tasmota:kitchen/1", Address("tasmota", "kitchen", "1")),
+        ("tasmota:house/kitchen/phase2", Address("tasmota", "house/kitchen", "phase2")),
+        ("shelly:shellyplus1pm-a8032ab12345/0", Address("shelly", "shellyplus1pm-a8032ab12345", "0")),
+        ("shelly:clamp/em1:1", Address("shelly", "clamp", "em1:1")),
+        ("zigbee2mqtt:Plug 7/state", Address("zigbee2mqtt", "Plug 7", "state")),
+        ("zigbee2mqtt:0xa4c1/energy_l2", Address("zigbee2mqtt", "0xa4c1", "energy_l2")),
     ],
 )
 def test_an_address_is_family_device_and_channel(text: str, expected: Address) -> None:

@@ -51,6 +51,10 @@ def only(driver: ShellyDriver, topic: str, payload: str) -> Report:
     return report
 
 
+def test_two_installations_have_topics_of_their_own() -> None:
+    assert ("house-two/#", 1) in ShellyDriver("house-two").filters()
+
+
 def test_a_notification_becomes_exact_integers(driver: ShellyDriver) -> None:
     known(driver, switch_0=SWITCH)
     assert only(driver, EVENTS, notify(switch_0=SWITCH)) == Report(

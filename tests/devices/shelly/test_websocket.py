@@ -8,8 +8,10 @@ import random
 import pytest
 
 from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Report
+from meter_bridge.devices.shelly.simulated_server import ShellyServer
+from meter_bridge.devices.shelly.simulator import ShellyMeter
 from meter_bridge.devices.shelly.websocket import ShellyWebSocket
-from meter_bridge.devices.simulators import MeterSettings, ShellyMeter, ShellyServer, wall_clock_ms
+from meter_bridge.devices.simulators import MeterSettings, wall_clock_ms
 from meter_bridge.protocol.messages import RelayPosition
 from tests.devices.support import eventually, free_port, reports
 

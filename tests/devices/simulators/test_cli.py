@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.simulators.cli import SimulationError, add_arguments, build_meters, run_from_args
 from tests.devices.support import START_MS, Mosquitto, eventually, free_port
 
@@ -19,7 +18,7 @@ def test_counts_make_meters_of_each_family() -> None:
     meters = build_meters(
         parse("--tasmota", "2", "--shelly", "1", "--load", "60", "--fault", "recloses"), START_MS
     )
-    assert [meter.family for meter in meters] == [Family.TASMOTA, Family.TASMOTA, Family.SHELLY]
+    assert [meter.family for meter in meters] == ["tasmota", "tasmota", "shelly"]
     assert meters[0].address == "tasmota:tasmota-0001/1"
     assert meters[0].physics.power_mw == 60_000
     assert all(meter.faults.recloses for meter in meters)

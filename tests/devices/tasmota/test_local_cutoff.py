@@ -6,14 +6,14 @@ import json
 import pytest
 
 from meter_bridge.core.supply.local_cutoff import SlotState
-from meter_bridge.devices.base.driver import CutsLocally, Family, Item, Publish, ReportedCutOff
+from meter_bridge.devices.base.driver import CutsLocally, Item, Publish, ReportedCutOff
 from meter_bridge.devices.base.local_cutoff import refusal
-from meter_bridge.devices.registry import build_drivers
+from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.devices.simulators.physics import DailyProfile
-from meter_bridge.devices.simulators.tasmota import TasmotaMeter
-from meter_bridge.devices.simulators.tasmota_rules import RuleSet, matches, upper
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
+from meter_bridge.devices.tasmota.simulated_rules import RuleSet, matches, upper
+from meter_bridge.devices.tasmota.simulator import TasmotaMeter
 from meter_bridge.protocol.messages import RelayPosition
 from tests.devices.support import START_MS, read, requests
 
@@ -27,7 +27,7 @@ class Bench:
 
     def __init__(self) -> None:
         meter = simulated_meter(
-            "kitchen", Family.TASMOTA, load_w=3600.0, interval_s=10.0, register_wh=1000, start_ms=START_MS
+            "kitchen", "tasmota", load_w=3600.0, interval_s=10.0, register_wh=1000, start_ms=START_MS
         )
         assert isinstance(meter, TasmotaMeter)
         self.meter = meter
@@ -71,9 +71,11 @@ def bench() -> Bench:
 
 
 def test_only_tasmota_cuts_locally() -> None:
-    """The capability says it, and the driver has what it takes."""
+    """The family declares it, and the driver has what it takes."""
     for driver in build_drivers():
-        assert isinstance(driver, CutsLocally) == (driver.family is Family.TASMOTA)
+        declared = families()[driver.family].local_cut_off is not None
+        assert declared == isinstance(driver, CutsLocally)
+        assert declared == (driver.family == "tasmota")
 
 
 @pytest.mark.parametrize(

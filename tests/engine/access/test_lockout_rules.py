@@ -4,9 +4,9 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.engine.access.lockout_rules import (
-    MISTYPED,
-    MOST_REMEMBERED,
-    WRONG,
+    MAX_REMEMBERED,
+    MISTYPED_WEIGHT,
+    WRONG_WEIGHT,
     Lockout,
     LockoutLimits,
     Verdict,
@@ -19,9 +19,9 @@ LIMITS = LockoutLimits()
 
 
 def guess(
-    guard: Lockout, who: str, first: int, count: int, at: int = 0, weight: int = WRONG
+    guard: Lockout, who: str, first: int, count: int, at: int = 0, weight: int = WRONG_WEIGHT
 ) -> list[Verdict]:
-    return [guard.wrong(who, str(mark), weight, at) for mark in range(first, first + count)]
+    return [guard.record_wrong(who, str(mark), weight, at) for mark in range(first, first + count)]
 
 
 def test_the_fifth_wrong_code_within_ten_minutes_locks_for_an_hour() -> None:
@@ -41,21 +41,21 @@ def test_nobody_else_is_locked() -> None:
 def test_wrong_codes_of_more_than_ten_minutes_ago_do_not_count() -> None:
     guard = Lockout()
     for mark in range(20):
-        assert guard.wrong("a", str(mark), WRONG, mark * 3 * MINUTE) is Verdict.COUNTED
+        assert guard.record_wrong("a", str(mark), WRONG_WEIGHT, mark * 3 * MINUTE) is Verdict.COUNTED
     assert guard.locked_until("a", 60 * MINUTE) is None
 
 
 def test_the_same_wrong_code_again_is_no_further_guess() -> None:
     guard = Lockout()
     assert guess(guard, "a", 7, 1) == [Verdict.COUNTED]
-    assert [guard.wrong("a", "7", WRONG, 10) for _ in range(50)] == [Verdict.KNOWN] * 50
+    assert [guard.record_wrong("a", "7", WRONG_WEIGHT, 10) for _ in range(50)] == [Verdict.KNOWN] * 50
     assert guard.locked_until("a", 11) is None
 
 
 def test_a_slip_of_the_pen_weighs_a_sixth_of_a_guess() -> None:
     guard = Lockout()
-    assert guess(guard, "a", 0, 29, weight=MISTYPED) == [Verdict.COUNTED] * 29
-    assert guess(guard, "a", 29, 1, weight=MISTYPED) == [Verdict.LOCKED]
+    assert guess(guard, "a", 0, 29, weight=MISTYPED_WEIGHT) == [Verdict.COUNTED] * 29
+    assert guess(guard, "a", 29, 1, weight=MISTYPED_WEIGHT) == [Verdict.LOCKED]
 
 
 def test_tries_while_locked_are_counted_and_do_not_lengthen_the_lock() -> None:
@@ -63,16 +63,16 @@ def test_tries_while_locked_are_counted_and_do_not_lengthen_the_lock() -> None:
     guess(guard, "a", 0, 5)
     for _ in range(30):
         assert guard.locked_until("a", 30 * MINUTE) == 60 * MINUTE
-    assert guard.turned_away("a") == 30
+    assert guard.rejected_since_lock("a") == 30
 
 
 def test_a_right_code_forgives_but_ends_no_lock() -> None:
     guard = Lockout()
     guess(guard, "a", 0, 4)
-    guard.forgive("a")
+    guard.clear("a")
     assert guess(guard, "a", 10, 4) == [Verdict.COUNTED] * 4
     guess(guard, "a", 20, 1)
-    guard.forgive("a")
+    guard.clear("a")
     assert guard.locked_until("a", 1) is not None
 
 
@@ -80,10 +80,10 @@ def test_guessing_over_many_accounts_makes_one_wrong_code_lock_each() -> None:
     guard = Lockout()
     for account in range(25):
         guess(guard, f"account {account}", 0, 4)
-    assert guard.attacked(0)
+    assert guard.is_under_attack(0)
     assert guess(guard, "late", 0, 1) == [Verdict.LOCKED]
     assert guard.locked_until("quiet", 1) is None
-    assert not guard.attacked(60 * MINUTE)
+    assert not guard.is_under_attack(60 * MINUTE)
 
 
 def test_ten_thousand_guesses_in_a_row_hear_five_answers_an_hour() -> None:
@@ -91,15 +91,15 @@ def test_ten_thousand_guesses_in_a_row_hear_five_answers_an_hour() -> None:
     for n in range(10_000):  # one a second, for almost three hours
         if guard.locked_until("a", n * 1_000) is None:
             heard += 1
-            guard.wrong("a", str(n), WRONG, n * 1_000)
+            guard.record_wrong("a", str(n), WRONG_WEIGHT, n * 1_000)
     assert heard == 15
 
 
 def test_memory_is_bounded() -> None:
-    guard = Lockout(LockoutLimits(everybody=10**9))
-    for n in range(MOST_REMEMBERED + 100):
-        guard.wrong(str(n), "x", WRONG, n)
-    assert len(guard._tries) == MOST_REMEMBERED
+    guard = Lockout(LockoutLimits(strict_from_total=10**9))
+    for n in range(MAX_REMEMBERED + 100):
+        guard.record_wrong(str(n), "x", WRONG_WEIGHT, n)
+    assert len(guard._attempts) == MAX_REMEMBERED
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 90)), max_size=60))
@@ -109,6 +109,6 @@ def test_no_more_than_five_codes_are_looked_at_in_any_ten_minutes(tries: list[tu
         at += pause * MINUTE // 4
         if guard.locked_until("a", at) is None:
             heard.append(at)
-            guard.wrong("a", str(n), WRONG, at)
+            guard.record_wrong("a", str(n), WRONG_WEIGHT, at)
     for since in heard:
         assert sum(since <= each < since + 10 * MINUTE for each in heard) <= 5

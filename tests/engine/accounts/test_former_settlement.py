@@ -9,8 +9,8 @@ import pytest
 from meter_bridge.actor import Actor
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.engine.statement.document import Figure, printed
-from meter_bridge.engine.statement.spreadsheet import as_csv
+from meter_bridge.engine.statement.document import Figure, printed_statement
+from meter_bridge.engine.statement.spreadsheet import statement_csv
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, OperationResult, OwedView, Role, TenancyView
 from meter_bridge.protocol.requests import MoveIn, MoveOut, OpenDebt, Settlement
@@ -189,9 +189,9 @@ async def test_the_statement_of_a_tenancy_holds_that_customer_alone(owing: House
     whole = await owing.app.ledger.statement(LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY)
     assert EntryKind.SETTLEMENT not in {each.kind for each in whole.entries}
     assert whole.charges == zar("102.00"), "the vacancy's use is in neither customer's statement"
-    assert printed(first).summary[-1] == Figure("Still owed, ZAR", "15.00", strong=True)
+    assert printed_statement(first).summary[-1] == Figure("Still owed, ZAR", "15.00", strong=True)
     assert "1 November 2026 – 2 November 2026" in as_text(first)
-    for text in (as_text(first), as_csv(first).decode(), str(printed(first))):
+    for text in (as_text(first), statement_csv(first).decode(), str(printed_statement(first))):
         assert "ZAR 15.00 are still owed by this customer." in text or "Still owed" in text
         assert "Paid by a customer who moved out" in text
 
@@ -219,7 +219,7 @@ async def test_a_tenant_hears_nothing_of_what_a_former_customer_settles(owing: H
     page = await owing.app.ledger.page(actor, "flat-1", before=None, limit=50)
     assert [each.kind for each in page.entries] == ["opening"]
     with pytest.raises(RequestRefused):
-        await owing.app.ledger.explain(actor, "flat-1", done.id)
+        await owing.app.ledger.explain_entry(actor, "flat-1", done.id)
     with pytest.raises(RequestRefused, match="no tenancy 1"):
         await statement(owing, 1, actor)
     assert (await statement(owing, 2, actor)).closing == zar("40.00")

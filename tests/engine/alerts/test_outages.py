@@ -49,15 +49,15 @@ async def test_a_building_all_of_whose_meters_are_silent_is_dark(tmp_path: Path)
         key = AlertKey(AlertKind.POWER_OUTAGE, detail="house")
         await street.report(Report(ADDRESS, 1_000), Report("tasmota:flat-2/1", 1_000))
         await street.report(Report(ADDRESS, 1_001), after=OFFLINE_MS)
-        street.engine.check_silence()
+        street.engine.check_offline_meters()
         assert key not in street.engine.session.installation.alerts, "one is silent: its link is lost"
         street.time.forward(OFFLINE_MS)
-        street.engine.check_silence()
+        street.engine.check_offline_meters()
         await street.settle()
         assert key in street.engine.session.installation.alerts
         assert "all 2 meters are silent" in street.engine.session.installation.alerts[key].message
         await street.report(Report(ADDRESS, 1_002), after=MINUTE)
-        street.engine.check_silence()
+        street.engine.check_offline_meters()
         assert key not in street.engine.session.installation.alerts
 
 
@@ -66,7 +66,7 @@ async def test_silence_without_a_broker_tells_nothing_of_the_mains(tmp_path: Pat
         await street.report(Report(ADDRESS, 1_000), Report("tasmota:flat-2/1", 1_000))
         set_installation_alert(street.engine.session, AlertKind.BROKER_LOST, "the broker is gone")
         street.time.forward(OFFLINE_MS)
-        street.engine.check_silence()
+        street.engine.check_offline_meters()
         assert (
             AlertKey(AlertKind.POWER_OUTAGE, detail="house") not in street.engine.session.installation.alerts
         )

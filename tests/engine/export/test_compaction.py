@@ -8,7 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from meter_bridge.engine.export import compaction, merge_child
-from meter_bridge.engine.export.compaction import LARGE_ROWS, MANY, MOST_ROWS, group_of, to_merge
+from meter_bridge.engine.export.compaction import (
+    LARGE_ROWS,
+    MAX_MERGED_ROWS,
+    MERGE_FROM,
+    files_to_merge,
+    group_of,
+)
 from meter_bridge.engine.export.export_child import LEFTOVER_GRACE_S
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.merge_child import MergeError
@@ -37,31 +43,31 @@ def _files(count: int, month: str = "2026-11", rows: int = 10, kind: str = SEGME
 
 
 def test_the_newest_month_waits_for_many_files_and_a_month_that_is_over_for_two() -> None:
-    assert to_merge(_files(MANY - 1)) == ()
-    assert to_merge(_files(MANY)) == tuple(_files(MANY))
+    assert files_to_merge(_files(MERGE_FROM - 1)) == ()
+    assert files_to_merge(_files(MERGE_FROM)) == tuple(_files(MERGE_FROM))
     earlier = _files(2, "2026-10")
-    assert to_merge([*_files(MANY - 1), *earlier]) == tuple(earlier)
-    assert to_merge([*_files(1, "2026-10"), *_files(1)]) == ()
+    assert files_to_merge([*_files(MERGE_FROM - 1), *earlier]) == tuple(earlier)
+    assert files_to_merge([*_files(1, "2026-10"), *_files(1)]) == ()
 
 
 def test_kinds_are_merged_apart_and_large_files_not_at_all() -> None:
-    mixed = [*_files(MANY - 1), *_files(MANY, kind=ROLLUP)]
-    assert {file.kind for file in to_merge(mixed)} == {ROLLUP}
-    assert to_merge(_files(MANY, rows=LARGE_ROWS)) == ()
+    mixed = [*_files(MERGE_FROM - 1), *_files(MERGE_FROM, kind=ROLLUP)]
+    assert {file.kind for file in files_to_merge(mixed)} == {ROLLUP}
+    assert files_to_merge(_files(MERGE_FROM, rows=LARGE_ROWS)) == ()
 
 
 def test_what_could_not_be_merged_is_tried_after_all_else() -> None:
     damaged, sound = _files(2, "2026-09"), _files(2, "2026-10")
     files = [*damaged, *sound, *_files(1)]
-    assert to_merge(files) == tuple(damaged)
-    assert to_merge(files, {group_of(damaged[0])}) == tuple(sound)
-    assert to_merge([*damaged, *_files(1)], {group_of(damaged[0])}) == tuple(damaged)
+    assert files_to_merge(files) == tuple(damaged)
+    assert files_to_merge(files, {group_of(damaged[0])}) == tuple(sound)
+    assert files_to_merge([*damaged, *_files(1)], {group_of(damaged[0])}) == tuple(damaged)
 
 
 def test_no_more_rows_are_merged_than_memory_is_meant_for() -> None:
-    chosen = to_merge(_files(MANY * 10, rows=MOST_ROWS // (MANY * 2)))
-    assert len(chosen) == MANY * 2
-    assert len(to_merge(_files(6, rows=MOST_ROWS // 4))) == 4
+    chosen = files_to_merge(_files(MERGE_FROM * 10, rows=MAX_MERGED_ROWS // (MERGE_FROM * 2)))
+    assert len(chosen) == MERGE_FROM * 2
+    assert len(files_to_merge(_files(6, rows=MAX_MERGED_ROWS // 4))) == 4
 
 
 def current(flat: House, kind: str) -> list[str]:
@@ -78,7 +84,7 @@ def rows_of(folder: Path, names: Sequence[str], *keys: str) -> list[tuple[object
 async def test_files_of_many_exports_become_one_that_holds_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compaction, "MANY", FEW)
+    monkeypatch.setattr(compaction, "MERGE_FROM", FEW)
     folder = tmp_path / "export"
     async with house(tmp_path) as flat:
         exporter = Exporter(flat.location, folder)
@@ -114,7 +120,7 @@ async def test_files_of_many_exports_become_one_that_holds_the_same(
 async def test_a_damaged_file_is_named_and_keeps_no_other_from_being_merged(
     flat: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(compaction, "MANY", FEW)
+    monkeypatch.setattr(compaction, "MERGE_FROM", FEW)
     folder = tmp_path / "export"
     daemon = Scheduler(flat.engine, Exporter(flat.location, folder), 1)
     await flat.read(10_000, power_w=500)
@@ -155,7 +161,7 @@ async def test_a_file_that_holds_less_replaces_nothing(
     files = await _two_files(flat, tmp_path)
     monkeypatch.setattr(merge_child, "_SEGMENTS", "FROM held LIMIT (SELECT count(*) - 1 FROM held)")
     with pytest.raises(MergeError, match="does not hold what 2 files hold"):
-        merge_child.merged(tmp_path, files)
+        merge_child.merge_files(tmp_path, files)
     assert sorted(path.name for path in (tmp_path / SEGMENTS).rglob("*.parquet")) == sorted(
         Path(file.name).name for file in files
     )
@@ -166,4 +172,4 @@ async def test_a_file_that_lost_rows_is_not_merged(flat: House, tmp_path: Path) 
     table = pq.ParquetFile(tmp_path / first.name).read()
     pq.write_table(table.slice(1), tmp_path / first.name)
     with pytest.raises(MergeError, match=f"has {first.rows - 1} rows, not {first.rows}"):
-        merge_child.merged(tmp_path, [first, second])
+        merge_child.merge_files(tmp_path, [first, second])

@@ -18,8 +18,8 @@ from sqlalchemy import create_engine, insert
 
 from meter_bridge.engine.export.compaction import group_of
 from meter_bridge.engine.export.exporter import (
-    CHILD,
-    MERGER,
+    EXPORT_MODULE,
+    MERGE_MODULE,
     Exporter,
     ExportError,
     manifest_rows,
@@ -292,12 +292,12 @@ def child_of(module: str, given: object, *arguments: str) -> tuple[str, set[str]
 def test_children_load_nothing_that_they_do_not_need(database: Path, export_dir: Path) -> None:
     """Loading is most of what a small export costs."""
     folder = f"--export-dir={export_dir}"
-    printed, loaded = child_of(CHILD, str(database), folder, "--after=0", "--upto=99")
+    printed, loaded = child_of(EXPORT_MODULE, str(database), folder, "--after=0", "--upto=99")
     files = json.loads(printed)["files"]
     assert "adbc_driver_sqlite" in loaded
     assert not loaded & NEEDLESS
     for file in (files[0], files[-1]):
-        _, loaded = child_of(MERGER, [file], folder)
+        _, loaded = child_of(MERGE_MODULE, [file], folder)
         assert not loaded & (NEEDLESS | {"adbc_driver_manager"})
     asked = SegmentQuery(export_dir=str(export_dir), files=[files[0]["name"]], first=1, last=99, account=None)
     for account in (None, "unit-1"):

@@ -94,7 +94,7 @@ async def asked(flat: House) -> list[object]:
         READER, account, begin="2026-11", end="2026-12", detail=Detail.DAY, tenancy=None
     )
     first = flat.rows("SELECT id FROM journal_entry WHERE kind = 'charge' ORDER BY seq LIMIT 1")[0][0]
-    explained = await app.ledger.explain(READER, account, str(first))
+    explained = await app.ledger.explain_entry(READER, account, str(first))
     facts = [(each.start, each.wh, each.amount, each.tax, each.band) for each in explained.segments]
     hours = await app.ledger.history(READER, after=0, upto=None, account_id=account, from_account=None)
     late = await app.ledger.history(READER, after=2, upto=None, account_id=account, from_account=None)
@@ -191,7 +191,7 @@ async def test_without_its_files_nothing_goes_and_what_is_gone_is_refused_by_nam
 async def test_a_failure_between_two_batches_loses_nothing(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meter_bridge.engine.export.retention.BATCH", 5)
+    monkeypatch.setattr("meter_bridge.engine.export.retention.DELETE_BATCH", 5)
     before, count = await asked(flat), segments(flat)
     commit, batches = flat.engine.session.store.commit, []
 

@@ -10,7 +10,7 @@ import pytest
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
-from meter_bridge.engine.forecasting.forecaster import ROUND_MS, Forecaster
+from meter_bridge.engine.forecasting.forecaster import MIN_ROUND_MS, Forecaster
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.requests import MoveIn, MoveOut
@@ -35,7 +35,7 @@ async def live(made: House, days: int, wh_per_day: int = 4_800) -> None:
         assert register is not None
         await made.read(register.watermark_wh + wh_per_day // 24, after=HOUR)
         await made.tick(0)
-        await Forecaster(made.engine.session).whole_round()
+        await Forecaster(made.engine.session).run_all()
         await made.settle()
 
 
@@ -98,7 +98,7 @@ async def test_days_left_opens_and_closes_its_alert(tmp_path: Path) -> None:
         message = next(alert.message for key, alert in made.account.alerts.items() if key.kind == "days_left")
         assert message.startswith("Flat 1: credit lasts about 2.")
         await made.top_up("100.00")
-        await Forecaster(made.engine.session).whole_round()
+        await Forecaster(made.engine.session).run_all()
         assert AlertKind.DAYS_LEFT not in kinds(made)
 
 
@@ -109,7 +109,7 @@ async def test_what_was_learned_survives_a_restart(tmp_path: Path) -> None:
         time = made.time
     async with opened(tmp_path, time) as again:
         assert view(again).seconds_left is None, "looked ahead anew after the start"
-        await Forecaster(again.engine.session).whole_round()
+        await Forecaster(again.engine.session).run_all()
         assert view(again).seconds_left == pytest.approx(before, rel=0.01)
 
 
@@ -118,7 +118,7 @@ async def test_another_customer_begins_without_a_past(tmp_path: Path) -> None:
         await live(made, 5)
         await operate(made, MoveOut(reason="moved"))
         await operate(made, MoveIn(customer="J. van Wyk", opening_credit="50.00"))
-        await Forecaster(made.engine.session).whole_round()
+        await Forecaster(made.engine.session).run_all()
         assert view(made).seconds_left is None
         supply = made.account.supplies[0]
         assert supply.history is not None
@@ -146,7 +146,7 @@ async def test_a_new_price_list_is_looked_ahead_through(tmp_path: Path) -> None:
         before = view(made).seconds_left
         dearer = "prices: [2.00]\n          - from: 2026-11-08\n            prices: [8.00]"
         await apply(made, WARNED.replace("prices: [2.00]", dearer))
-        await Forecaster(made.engine.session).whole_round()
+        await Forecaster(made.engine.session).run_all()
         after = view(made).seconds_left
         assert before is not None
         assert after is not None
@@ -194,7 +194,7 @@ async def test_a_unit_is_held_against_similar_ones(tmp_path: Path) -> None:
             reports = [Report(f"tasmota:flat-{n}/1", register_wh=wh) for n, wh in registers.items()]
             await made.report(*reports, after=HOUR)
             await made.tick(0)
-            await Forecaster(made.engine.session).whole_round()
+            await Forecaster(made.engine.session).run_all()
         found = {
             account.id
             for account in made.engine.session.installation.accounts.values()
@@ -244,7 +244,7 @@ async def test_accounts_are_gone_round_again_after_a_while_and_not_at_once(tmp_p
         supply.forecast = None
         await ticks(foretelling)
         assert supply.forecast is None
-        made.time.forward(ROUND_MS)
+        made.time.forward(MIN_ROUND_MS)
         await ticks(foretelling)
         assert supply.forecast is not None
 
@@ -271,7 +271,7 @@ async def test_energy_that_no_unit_measured_is_told_and_closes(tmp_path: Path) -
                 reports = [Report(f"tasmota:{unit}/1", register_wh=wh) for unit, wh in registers.items()]
                 await made.report(*reports, after=HOUR)
                 await made.tick(0)
-                await Forecaster(made.engine.session).whole_round()
+                await Forecaster(made.engine.session).run_all()
             return {key.kind for key in made.engine.session.installation.accounts["building"].alerts}
 
         assert AlertKind.ENERGY_UNACCOUNTED not in await days(3, 5)

@@ -12,8 +12,8 @@ from meter_bridge.core.ledger import journal as ledger
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.ledger import deferred_posting
-from meter_bridge.engine.ledger.deferred_posting import LONGEST_WAIT_MS
-from meter_bridge.engine.ledger.journal import book
+from meter_bridge.engine.ledger.deferred_posting import MAX_DEFER_MS
+from meter_bridge.engine.ledger.journal import append_entry
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.changeset import Changeset
@@ -49,7 +49,7 @@ def journal(made: House) -> list[list[tuple[object, ...]]]:
 
 async def wait_long(made: House) -> None:
     """Let every turn come."""
-    await made.tick(LONGEST_WAIT_MS)
+    await made.tick(MAX_DEFER_MS)
 
 
 def posted(made: House) -> int:
@@ -65,7 +65,7 @@ def at_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the few supplies of a test wait as long as those of a large installation."""
-    monkeypatch.setattr(deferred_posting, "PER_METER_MS", LONGEST_WAIT_MS)
+    monkeypatch.setattr(deferred_posting, "DEFER_PER_METER_MS", MAX_DEFER_MS)
 
 
 RICH = BLOCKS.replace(
@@ -245,9 +245,9 @@ async def test_no_entry_may_pass_one_that_waits(crowd: House) -> None:
     names = await before_the_end(crowd, 25)
     await everybody_reads(crowd, names, 10_040)
     unit = Transaction(crowd.time.wall)
-    postings = ledger.entry("ZAR", {Bucket.BALANCE: 1}, against=Bucket.ADJUSTMENT)
+    postings = ledger.balanced_postings("ZAR", {Bucket.BALANCE: 1}, against=Bucket.ADJUSTMENT)
     with pytest.raises(ledger.LedgerError, match="before anything else"):
-        book(
+        append_entry(
             crowd.engine.session.installation,
             crowd.account,
             unit,

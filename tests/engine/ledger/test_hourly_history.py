@@ -55,11 +55,11 @@ async def test_hours_hold_what_was_used_in_them_and_what_it_cost(flat: House) ->
     assert [start for start, _, _ in told] == ["11-01T10:00", "11-01T11:00", "11-01T12:00"]
 
 
-@pytest.mark.parametrize("few", [history_module.FEW, 0], ids=["few accounts", "many accounts"])
+@pytest.mark.parametrize("few", [history_module.MAX_SINGLE_QUERIES, 0], ids=["few accounts", "many accounts"])
 async def test_only_accounts_that_changed_are_told_from_their_first_changed_hour_on(
     flat: House, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(history_module, "FEW", few)
+    monkeypatch.setattr(history_module, "MAX_SINGLE_QUERIES", few)
     await flat.read(1_000, after=HOUR)
     await posted(flat)
     first = await history(flat)

@@ -19,7 +19,7 @@ async def use(owners: tuple[Owner, Owner], street: Street, wh: int) -> None:
     for account, n in BOTH:
         await owners[n].read(account, wh)
         await owners[n].engine.run_deferred_postings(everything=True)
-        await owners[n].engine.session.drained()
+        await owners[n].engine.session.drain()
 
 
 async def told(owner: Owner, account: str, after: int) -> list[tuple[str, int]]:

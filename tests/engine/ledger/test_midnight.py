@@ -57,7 +57,7 @@ def waiting(made: House) -> int:
     return sum(
         supply.deferred_posting is not None
         and supply.deferred_posting.at >= midnight
-        and any(part.start < midnight for parts in supply.rating.open.values() for part in parts)
+        and any(part.start < midnight for parts in supply.rating.open_segments.values() for part in parts)
         for supply in supplies
     )
 
@@ -313,7 +313,7 @@ async def test_guards_let_time_pass_while_the_clock_waits_for_the_disk(
             work()
             guarded.set()
 
-        daemon = Scheduler(made.engine, None, 60, pace=Intervals(flush=60, clock=0.001, silence=60))
+        daemon = Scheduler(made.engine, None, 60, intervals=Intervals(flush=60, clock=0.001, silence=60))
         daemon.start()
         await disk.full.wait()
         monkeypatch.setattr(made.engine, "advance_protections", noted)

@@ -7,7 +7,7 @@ import pytest
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.maintenance.audit import Auditor
 from meter_bridge.engine.metrics import render
-from meter_bridge.protocol.audit import Audit
+from meter_bridge.protocol.audit import AuditReport
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.location import Location
 from tests.engine.harness import BLOCKS, HOUR, House, house
@@ -50,9 +50,9 @@ async def test_a_planted_difference_opens_an_alert_and_closes_when_it_is_gone(tm
 async def test_it_is_made_once_a_night(tmp_path: Path) -> None:
     made_at: list[int] = []
 
-    async def run(data: Path, database: Location, shard: int | None) -> Audit:
+    async def run(data: Path, database: Location, shard: int | None) -> AuditReport:
         made_at.append(made.engine.session.clock.now())
-        return Audit(upto=1, supplies=1)
+        return AuditReport(upto=1, supplies=1)
 
     async with house(tmp_path) as made:
         made.time.synchronised = True

@@ -91,7 +91,7 @@ async def test_there_and_back_everything_is_equal(tmp_path: Path, source: Path, 
     before = contents(source)
     assert before["segment"].rows > 20
     there = await move(source, server_empty)
-    assert (there.finished, there.equal, contents(server_empty)) == (True, before, before)
+    assert (there.finished, there.digests, contents(server_empty)) == (True, before, before)
     back = await move(server_empty, new_folder(tmp_path / "back") / DATABASE_NAME)
     assert (back.finished, contents(tmp_path / "back" / DATABASE_NAME)) == (True, before)
     async with opened(tmp_path / "back", VirtualTime()) as flat:
@@ -110,7 +110,7 @@ async def test_a_running_installation_is_copied_first_and_the_rest_when_its_brid
     rest = await move(source, server_empty)
     assert rest.finished
     assert 0 < rest.rows < first.rows
-    assert contents(server_empty) == rest.equal
+    assert contents(server_empty) == rest.digests
 
 
 async def test_what_has_gone_from_a_source_since_goes_from_its_copy(
@@ -126,8 +126,8 @@ async def test_what_has_gone_from_a_source_since_goes_from_its_copy(
             assert connection.execute(text(statement)).rowcount > 0
     rest = await move(source, server_empty)
     assert rest.finished
-    assert contents(server_empty) == rest.equal
-    assert {name for name, digest in rest.equal.items() if digest.rows < before[name].rows} == {
+    assert contents(server_empty) == rest.digests
+    assert {name for name, digest in rest.digests.items() if digest.rows < before[name].rows} == {
         "event",
         "outbox",
     }

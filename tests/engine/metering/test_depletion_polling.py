@@ -54,7 +54,7 @@ async def test_of_many_meters_one_that_was_found_is_asked_as_often_as_of_few(
 ) -> None:
     asked = []
     for at_once in (1, 100):
-        monkeypatch.setattr(depletion_polling, "AT_ONCE", at_once)
+        monkeypatch.setattr(depletion_polling, "METERS_PER_TICK", at_once)
         async with house(tmp_path / str(at_once), TWO_METERS) as made:
             for wh, power_mw in ((0, 0), (47_350, 0), (47_400, 3_000_000), (47_450, 3_000_000)):
                 await made.report(

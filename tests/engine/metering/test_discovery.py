@@ -5,7 +5,7 @@ import pytest
 from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Discovered, Rejected, Removed, Report
 from meter_bridge.engine.metering import discovery as discovery_module
-from meter_bridge.engine.metering.intake import KINDS_COUNTED
+from meter_bridge.engine.metering.intake import MAX_KINDS
 from meter_bridge.protocol.messages import Role
 from tests.engine.harness import LANDLORD, House
 
@@ -47,7 +47,7 @@ async def test_a_relay_without_a_register_and_a_meter_that_was_withdrawn_are_not
 async def test_the_oldest_are_forgotten_beyond_the_bound(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discovery_module, "LARGEST", 3)
+    monkeypatch.setattr(discovery_module, "MAX_KEY", 3)
     flat.intake.handle([Discovered(f"shelly:plug-{n}/0", "Plug") for n in range(5)])
     assert unassigned(flat) == [f"shelly:plug-{n}/0" for n in (2, 3, 4)]
 
@@ -56,5 +56,5 @@ async def test_unreadable_payloads_are_counted_by_a_bounded_number_of_kinds(flat
     flat.intake.handle([Rejected(f"kind {n}", "topic") for n in range(1_000)])
     flat.intake.handle([Rejected("kind 0", "topic")])
     rejected = flat.engine.session.counts.rejected
-    assert len(rejected) == KINDS_COUNTED
+    assert len(rejected) == MAX_KINDS
     assert rejected["kind 0"] == 2

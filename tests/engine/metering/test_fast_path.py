@@ -91,18 +91,18 @@ async def on_lane(house: House) -> FastPath:
     await house.read(10_010, after=60 * SECOND, power_w=500)
     lane = house.meter.fast_path
     assert lane is not None
-    assert lane.plain
-    assert lane.alone
+    assert lane.reports_only_energy
+    assert lane.sole_meter
     return lane
 
 
 async def test_what_a_lane_carries_is_there_for_whoever_asks(flat: House) -> None:
     lane, supply = await on_lane(flat), flat.account.supplies[0]
-    open_wh = supply.rating.open[flat.meter.id][-1].wh
+    open_wh = supply.rating.open_segments[flat.meter.id][-1].wh
     before = flat.available
     asked: tuple[Callable[[], int], ...] = (
         lambda: flat.meter.register is not None and flat.meter.register.watermark_wh - 10_010,
-        lambda: supply.rating.open[flat.meter.id][-1].wh - open_wh,
+        lambda: supply.rating.open_segments[flat.meter.id][-1].wh - open_wh,
         lambda: (flat.meter.energy_wh or 0) - 10,
         lambda: round((before - flat.available) / zar("0.002")),
     )

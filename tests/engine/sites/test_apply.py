@@ -10,7 +10,7 @@ from meter_bridge.config import holidays
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.sites.apply import site_unit
+from meter_bridge.engine.sites.apply import apply_transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition
 from meter_bridge.storage import tables
@@ -307,12 +307,12 @@ async def test_an_apply_that_ends_in_an_error_leaves_everything_as_it_was(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*given: object) -> None:
-        site_unit(*given)  # type: ignore[arg-type]
+        apply_transaction(*given)  # type: ignore[arg-type]
         raise RuntimeError("a mistake of ours")
 
     await flat.read(10_000)
     await flat.read(10_100, after=60_000)
-    monkeypatch.setattr("meter_bridge.engine.sites.service.site_unit", fail)
+    monkeypatch.setattr("meter_bridge.engine.sites.service.apply_transaction", fail)
     with pytest.raises(RuntimeError):
         await apply(flat, ONLY_SECOND)
     await flat.read(10_200, after=60_000)

@@ -178,7 +178,7 @@ async def test_a_replacement_ends_the_quarantine_of_what_the_new_meter_showed(fl
 async def test_a_new_device_at_another_address_is_heard_from_then_on(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
         assigned: list[str] = []
-        made.engine.on_assigned = lambda: assigned.extend(made.engine.session.installation.by_energy)
+        made.engine.on_assigned = lambda: assigned.extend(made.engine.session.installation.by_energy_address)
         await made.read(10_000)
         made.time.forward(HOUR)
         view, _ = await swap(made, order(address="tasmota:new/1"))

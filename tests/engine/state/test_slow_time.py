@@ -46,7 +46,7 @@ async def test_event_time_catches_up_and_meters_ride_their_lanes_again(flat: Hou
     await flat.read(100, after=HOUR // 2)
     assert flat.meter.fast_path is None
     await flat.read(200, after=HOUR)
-    assert flat.engine.session.clock.ahead() > 0
+    assert flat.engine.session.clock.ahead_ms() > 0
     await flat.read(300, after=HOUR)
     await flat.read(310)
     assert flat.engine.session.clock.now() == flat.time.wall
@@ -232,7 +232,7 @@ async def test_no_maximum_demand_is_made_of_energy_whose_time_is_longer(
             await made.set_clock_back(hours)
         for number in range(1, 21):
             await made.read(1_000 + number * 2_000, after=HOUR // 2)
-        (reached,) = made.account.supplies[0].rating.peaks.values()
+        (reached,) = made.account.supplies[0].rating.demand_peaks.values()
         assert round(reached, -2) == peak
 
 

@@ -82,7 +82,7 @@ async def test_friendly_hours_begin_by_the_wall_clock_though_it_was_not_looked_a
 
 
 async def test_the_bridge_looks_by_itself(friendly: House) -> None:
-    daemon = Scheduler(friendly.engine, None, 60, pace=Intervals(clock=0.001))
+    daemon = Scheduler(friendly.engine, None, 60, intervals=Intervals(clock=0.001))
     daemon.start()
     try:
         friendly.time.synchronised = True
@@ -96,7 +96,7 @@ async def test_what_was_read_anew_after_storage_failed_knows_it_at_once(friendly
     await friendly.set_clock_back(11)
     before = friendly.engine.session.installation
     friendly.engine.session.fail("a test says so")
-    daemon = Scheduler(friendly.engine, None, 60, pace=Intervals(clock=600, recovery=0.001))
+    daemon = Scheduler(friendly.engine, None, 60, intervals=Intervals(clock=600, recovery=0.001))
     daemon.start()
     try:
         await eventually(lambda: friendly.engine.session.storage_error is None)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.engine.statement.builder import Holder, StatementData, assemble
+from meter_bridge.engine.statement.builder import StatementData, StatementHolder, build_statement
 from meter_bridge.engine.statement.period import Period, parse_period
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import (
@@ -19,7 +19,7 @@ from meter_bridge.protocol.statements import (
 ZONE: Final = ZoneInfo("Africa/Johannesburg")
 NOW: Final = 1_793_527_200_000
 """2026-11-01 12:00 in Johannesburg."""
-HOLDER: Final = Holder("flat-1", "Flat 1", "Thandi", "house", "Test house", ZONE.key, "ZAR")
+HOLDER: Final = StatementHolder("flat-1", "Flat 1", "Thandi", "house", "Test house", ZONE.key, "ZAR")
 OCTOBER: Final = parse_period("2026-10", "2026-10", now=NOW, zone=ZONE)
 NOTHING: Final = StatementData(
     (Holding(name="balance", opening=0, closing=0),),
@@ -111,4 +111,4 @@ def books(opening: int, entries: tuple[StatementEntry, ...], lines: tuple[Charge
 def statement(*entries: StatementEntry, period: Period = OCTOBER, name: str = "Flat 1") -> Statement:
     """Return a statement of October with a charge, its tax and some entries."""
     lines = (line(12_500_000), line(1_875_000, kind="tax", band="VAT", quantity=0))
-    return assemble(replace(HOLDER, account_name=name), period, books(100, entries, lines), NOW)
+    return build_statement(replace(HOLDER, account_name=name), period, books(100, entries, lines), NOW)

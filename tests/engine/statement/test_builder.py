@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.engine.statement.builder import DoesNotAddUpError, assemble
+from meter_bridge.engine.statement.builder import DoesNotAddUpError, build_statement
 from meter_bridge.protocol.statements import Detail, Holding, KindSum
 from tests.engine.statement.invented import HOLDER, NOTHING, NOW, OCTOBER, books, day, entry, line
 
@@ -20,7 +20,7 @@ def test_opening_and_credits_less_charges_is_closing(
     opening: int, entries: list[object], lines: list[object]
 ) -> None:
     found = books(opening, tuple(entries), tuple(lines))  # type: ignore[arg-type]
-    statement = assemble(HOLDER, OCTOBER, found, NOW)
+    statement = build_statement(HOLDER, OCTOBER, found, NOW)
     assert statement.opening + statement.credits - statement.charges == statement.closing
     assert sum(each.amount for each in statement.sums) == statement.credits - statement.charges
 
@@ -34,7 +34,7 @@ WHOLE = replace(
 
 
 def test_books_that_add_up_make_a_statement() -> None:
-    statement = assemble(HOLDER, OCTOBER, WHOLE, NOW)
+    statement = build_statement(HOLDER, OCTOBER, WHOLE, NOW)
     assert (statement.credits, statement.charges) == (49_999_993, 14_375_000)
     assert statement.detail is Detail.DAY
     assert (statement.first_day, statement.last_day) == ("2026-10-01", "2026-10-31")
@@ -63,7 +63,7 @@ def test_books_that_add_up_make_a_statement() -> None:
 )
 def test_books_that_contradict_themselves_make_none(damaged: object, what: str) -> None:
     with pytest.raises(DoesNotAddUpError, match=what) as refused:
-        assemble(HOLDER, OCTOBER, damaged, NOW)  # type: ignore[arg-type]
+        build_statement(HOLDER, OCTOBER, damaged, NOW)  # type: ignore[arg-type]
     assert "flat-1" in str(refused.value)
 
 
@@ -78,12 +78,12 @@ def test_what_is_lent_and_owed_counts_with_the_balance() -> None:
         balances=(10_000_000, 0),
         sums=(KindSum(kind="charge", entries=2, amount=-14_375_000, changes=borne),),
     )
-    statement = assemble(HOLDER, OCTOBER, lent, NOW)
+    statement = build_statement(HOLDER, OCTOBER, lent, NOW)
     assert (statement.opening, statement.charges, statement.closing) == (10_000_000, 14_375_000, -4_375_000)
 
 
 def test_what_is_not_yet_posted_is_told_while_the_period_lasts() -> None:
     used = replace(NOTHING, pending=replace(NOTHING.pending, wh=6, amount=21_044))
-    assert assemble(HOLDER, OCTOBER, used, OCTOBER.end - 1).not_yet_posted == used.pending
-    assert assemble(HOLDER, OCTOBER, used, OCTOBER.end).not_yet_posted is None
-    assert assemble(HOLDER, OCTOBER, NOTHING, OCTOBER.end - 1).not_yet_posted is None
+    assert build_statement(HOLDER, OCTOBER, used, OCTOBER.end - 1).not_yet_posted == used.pending
+    assert build_statement(HOLDER, OCTOBER, used, OCTOBER.end).not_yet_posted is None
+    assert build_statement(HOLDER, OCTOBER, NOTHING, OCTOBER.end - 1).not_yet_posted is None

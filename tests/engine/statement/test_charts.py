@@ -5,8 +5,8 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from meter_bridge.engine.statement.charts import FIXED, MOST_DAYS, TAX, WHOLE, pictures
-from meter_bridge.engine.statement.document import LAYOUT, printed
+from meter_bridge.engine.statement.charts import FIXED_COLOUR, FULL_HEIGHT, MAX_DAYS, TAX_COLOUR, bar_charts
+from meter_bridge.engine.statement.document import LAYOUT, printed_statement
 from meter_bridge.printing.typesetter_child import typeset
 from tests.engine.statement.invented import day, statement
 
@@ -14,15 +14,15 @@ from tests.engine.statement.invented import day, statement
 def test_a_day_is_drawn_by_block_charge_and_tax() -> None:
     standing = replace(day(250_000, 0, "2026-10-02"), kind="standing", block=None, quantity=1)
     second = replace(day(600_000, 150_000, "2026-10-02"), block=2, quantity=3_000)
-    cost, energy = pictures(
+    cost, energy = bar_charts(
         replace(statement(), days=(day(800_000, 200_000, "2026-10-02"), second, standing))
     )
     bar = cost.bars[1]
     assert [(piece.colour, piece.height) for piece in bar.pieces] == [
         (0, 400),
         (1, 300),
-        (FIXED, 125),
-        (TAX, 175),
+        (FIXED_COLOUR, 125),
+        (TAX_COLOUR, 175),
     ]
     assert cost.tallest == "2.00"
     assert [(piece.colour, piece.height) for piece in energy.bars[1].pieces] == [(0, 625), (1, 375)]
@@ -31,30 +31,30 @@ def test_a_day_is_drawn_by_block_charge_and_tax() -> None:
 
 
 def test_every_day_of_the_period_has_a_bar() -> None:
-    cost, _ = pictures(replace(statement(), days=(day(1, 0, "2026-10-05"), day(1, 0, "2026-10-20"))))
+    cost, _ = bar_charts(replace(statement(), days=(day(1, 0, "2026-10-05"), day(1, 0, "2026-10-20"))))
     assert [bar.label for bar in cost.bars] == [str(number) for number in range(1, 32)]
     assert sum(bool(bar.pieces) for bar in cost.bars) == 2
 
 
 def test_no_bar_is_higher_than_the_picture() -> None:
     days = tuple(day(amount, 3, f"2026-10-{1 + amount % 31:02}") for amount in range(1, 90))
-    for picture in pictures(replace(statement(), days=days)):
-        assert max(sum(piece.height for piece in bar.pieces) for bar in picture.bars) <= WHOLE
+    for picture in bar_charts(replace(statement(), days=days)):
+        assert max(sum(piece.height for piece in bar.pieces) for bar in picture.bars) <= FULL_HEIGHT
 
 
 @pytest.mark.parametrize("amounts", [(), (0,), (-5, -7)])
 def test_nothing_is_drawn_of_nothing(amounts: tuple[int, ...]) -> None:
     days = tuple(replace(day(amount, 0, f"2026-10-0{n}"), quantity=0) for n, amount in enumerate(amounts, 1))
-    assert pictures(replace(statement(), days=days)) == ()
+    assert bar_charts(replace(statement(), days=days)) == ()
 
 
 def test_a_longer_time_is_told_in_tables_alone() -> None:
     days = (day(1, 0, "2026-01-01"), day(1, 0, "2026-10-05"))
-    assert pictures(replace(statement(), days=days)) == ()
-    assert MOST_DAYS > 31
+    assert bar_charts(replace(statement(), days=days)) == ()
+    assert MAX_DAYS > 31
 
 
 def test_it_becomes_a_pdf() -> None:
-    paper = printed(replace(statement(), days=(day(5, 1, "2026-10-05"),)), each_day=False)
+    paper = printed_statement(replace(statement(), days=(day(5, 1, "2026-10-05"),)), each_day=False)
     assert "Charges by day" not in {part.name for part in paper.parts}
     assert typeset(msgspec.json.encode(paper).decode(), LAYOUT).startswith(b"%PDF-")

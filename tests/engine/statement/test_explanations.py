@@ -17,7 +17,9 @@ MINUTE = 60_000
 async def explained(flat: House) -> list[EntryExplanation]:
     """Return the explanation of every entry, oldest first."""
     page = await flat.app.ledger.page(LANDLORD, "flat-1", before=None, limit=500)
-    return [await flat.app.ledger.explain(LANDLORD, "flat-1", entry.id) for entry in reversed(page.entries)]
+    return [
+        await flat.app.ledger.explain_entry(LANDLORD, "flat-1", entry.id) for entry in reversed(page.entries)
+    ]
 
 
 async def charges(flat: House) -> list[EntryExplanation]:
@@ -130,5 +132,5 @@ async def test_the_segments_of_a_counter_join_from_its_first_reading_to_its_last
 async def test_an_entry_of_another_account_is_not_there(flat: House) -> None:
     for wrong in ("entry-999", "", "entry-1' OR 1"):
         with pytest.raises(RequestRefused) as refused:
-            await flat.app.ledger.explain(LANDLORD, "flat-1", wrong)
+            await flat.app.ledger.explain_entry(LANDLORD, "flat-1", wrong)
         assert (refused.value.code, refused.value.field) == (ErrorCode.NOT_FOUND, "entry_id")

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 import msgspec
 import pytest
 
-from meter_bridge.engine.statement.document import LAYOUT, as_pdf, printed
+from meter_bridge.engine.statement.document import LAYOUT, as_pdf, printed_statement
 from meter_bridge.engine.statement.period import parse_period
 from meter_bridge.printing import typesetter
 from meter_bridge.printing.typesetter import Typesetter, TypesettingError
@@ -20,7 +20,7 @@ OPEN = parse_period(None, None, now=NOW, zone=ZONE)
 def told(*, name: str = "Flat 1", entries: int = 1) -> str:
     """Return what stands on a statement, as the child is told it."""
     found = statement(*(entry(1_000_000, seq=n) for n in range(1, entries + 1)), name=name)
-    return msgspec.json.encode(printed(found)).decode()
+    return msgspec.json.encode(printed_statement(found)).decode()
 
 
 def pages(document: bytes) -> int:
@@ -29,7 +29,9 @@ def pages(document: bytes) -> int:
 
 
 def test_everything_that_a_reader_looks_for_stands_on_it() -> None:
-    paper = printed(statement(entry(50_000_000), entry(-1_000_000, kind="refund", description="Refund")))
+    paper = printed_statement(
+        statement(entry(50_000_000), entry(-1_000_000, kind="refund", description="Refund"))
+    )
     assert paper.title == "Statement of Flat 1, 1 October 2026 – 31 October 2026"
     assert paper.account == ("Flat 1", "Thandi", "Account flat-1")
     assert [(each.name, each.text) for each in paper.summary] == [
@@ -46,13 +48,13 @@ def test_everything_that_a_reader_looks_for_stands_on_it() -> None:
 
 
 def test_a_period_that_lasts_says_so() -> None:
-    paper = printed(statement(period=OPEN))
+    paper = printed_statement(statement(period=OPEN))
     assert paper.notes[0].startswith("The period has not ended")
 
 
 @pytest.mark.parametrize("entries", [0, 1, 200])
 def test_every_row_has_as_many_cells_as_there_are_columns(entries: int) -> None:
-    paper = printed(statement(*(entry(n, seq=n) for n in range(1, entries + 1))))
+    paper = printed_statement(statement(*(entry(n, seq=n) for n in range(1, entries + 1))))
     for part in paper.parts:
         assert {len(row.cells) for row in part.rows} == {len(part.columns)}
 
@@ -104,7 +106,7 @@ async def test_a_child_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_a_child_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(typesetter, "SECONDS", 0)
+    monkeypatch.setattr(typesetter, "TIMEOUT_S", 0)
     with pytest.raises(TypesettingError, match="longer than"):
         await as_pdf(statement(), Typesetter())
 

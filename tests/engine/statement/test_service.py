@@ -13,13 +13,13 @@ import pytest
 
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting, debt_bucket, entry
+from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting, balanced_postings, debt_bucket
 from meter_bridge.core.money import to_decimal
-from meter_bridge.engine.ledger.journal import book
+from meter_bridge.engine.ledger.journal import append_entry
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement import entry_range, journal_reader, labels
-from meter_bridge.engine.statement.document import printed
-from meter_bridge.engine.statement.spreadsheet import as_csv
+from meter_bridge.engine.statement.document import printed_statement
+from meter_bridge.engine.statement.spreadsheet import statement_csv
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.requests import Refund
@@ -51,7 +51,7 @@ async def move(flat: House, kind: EntryKind, amount: int, description: str) -> N
     """Book an entry as some part of the bridge would."""
     unit = Transaction(flat.engine.session.clock.now(), actor="landlord")
     postings = (Posting(Bucket.BALANCE, "ZAR", amount), Posting(Bucket.ADJUSTMENT, "ZAR", -amount))
-    book(
+    append_entry(
         flat.engine.session.installation,
         flat.account,
         unit,
@@ -104,7 +104,7 @@ async def test_a_tax_that_the_prices_contain_is_told_and_counts_once(tmp_path: P
     others = sum(line.amount for line in statement.lines if line is not vat)
     assert statement.charges == others
     assert vat.amount == pytest.approx(others * 15 / 115, abs=3)
-    table = list(csv.DictReader(io.StringIO(as_csv(statement).decode("utf-8-sig"))))
+    table = list(csv.DictReader(io.StringIO(statement_csv(statement).decode("utf-8-sig"))))
     assert sum(Decimal(row["amount"]) for row in table if row["amount"]) == to_decimal(
         statement.closing, "ZAR"
     )
@@ -126,8 +126,8 @@ async def test_every_kind_of_charge_has_a_name_and_adds_up(tmp_path: Path) -> No
         assert flat.problems() == []
     names = {labels.TERMINAL.charge_name(line) for line in (*november.lines, *statement.lines)}
     assert names >= {"Energy, block 1, off-peak", "Network", "Demand charge", "Minimum charge", "VAT"}
-    assert {labels.since(line) for line in statement.lines} == {"2026-11-01", "2026-12-01"}
-    assert printed(statement).parts
+    assert {labels.period_start_text(line) for line in statement.lines} == {"2026-11-01", "2026-12-01"}
+    assert printed_statement(statement).parts
     assert as_text(statement)
 
 
@@ -186,7 +186,7 @@ async def test_energy_whose_day_is_an_estimate_is_marked(flat: House) -> None:
     (day,) = statement.days
     assert 290 < day.estimated_wh < day.quantity
     assert labels.TERMINAL.quantity(day).startswith("≈ 0.400")
-    assert any(note.startswith("≈") for note in printed(statement).notes)
+    assert any(note.startswith("≈") for note in printed_statement(statement).notes)
 
 
 async def test_a_kind_that_nobody_knows_yet_is_told_by_its_description(flat: House) -> None:
@@ -223,7 +223,7 @@ async def test_what_is_lent_and_repaid_adds_up_and_is_told_by_holding(tmp_path: 
     assert repaid.entries[-1].amount == zar("30.00")
     assert repaid.entries[-1].changes == top_up.top_up.split
     assert [(each.name, each.closing) for each in repaid.holdings] == [("balance", zar("22.00"))]
-    assert printed(lent).parts[0].name == "Credit and debt"
+    assert printed_statement(lent).parts[0].name == "Credit and debt"
 
 
 async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> None:
@@ -236,12 +236,12 @@ async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> N
             Bucket.FUNDS,
         ),
     ):
-        book(
+        append_entry(
             flat.engine.session.installation,
             flat.account,
             unit,
             kind,
-            entry("ZAR", changes, against=against),
+            balanced_postings("ZAR", changes, against=against),
             description="Boiler",
             detail={},
         )
@@ -282,8 +282,8 @@ async def test_units_that_top_ups_bought_are_stated_beside_the_money(tmp_path: P
     assert statement.credits == zar("600")
     assert statement.charges == zar("600") - flat.account.balance
     assert sum(line.quantity for line in statement.lines if line.kind == "units") == 8_000
-    assert "Units" in [part.name for part in printed(statement).parts]
-    assert "opening units" in as_csv(statement).decode()
+    assert "Units" in [part.name for part in printed_statement(statement).parts]
+    assert "opening units" in statement_csv(statement).decode()
     assert "BOUGHT" in as_text(statement)
 
 
@@ -326,7 +326,7 @@ async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
     first = await statement_of(flat, begin, end)
     unit = Transaction(NOON + HOUR)
     postings = (Posting(Bucket.BALANCE, "ZAR", -1), Posting(Bucket.ADJUSTMENT, "ZAR", 1))
-    book(
+    append_entry(
         flat.engine.session.installation,
         flat.account,
         unit,
@@ -386,12 +386,12 @@ async def test_a_past_month_is_compared_with_the_present_and_reads_nothing_of_th
 async def test_an_entry_tells_why_and_who_asked_for_it(flat: House) -> None:
     await operate(flat, Refund(amount="5.00", reason="moves away"))
     page = await flat.app.ledger.page(LANDLORD, "flat-1", before=None, limit=1)
-    found = await flat.app.ledger.explain(LANDLORD, "flat-1", page.entries[0].id)
+    found = await flat.app.ledger.explain_entry(LANDLORD, "flat-1", page.entries[0].id)
     statement = await statement_of(flat)
     for each in (page.entries[0], found.entry, statement.entries[-1]):
         assert (each.reason, each.by) == ("moves away", "landlord")
         assert labels.TERMINAL.with_reason(each) == "Refund: moves away"
-    rows = list(csv.DictReader(io.StringIO(as_csv(statement).decode("utf-8-sig"))))
+    rows = list(csv.DictReader(io.StringIO(statement_csv(statement).decode("utf-8-sig"))))
     assert [(row["reason"], row["by"]) for row in rows if row["type"] == "refund"] == [
         ("moves away", "landlord")
     ]
@@ -402,7 +402,7 @@ async def test_too_much_for_one_statement_is_refused_with_a_way_out(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await flat.top_up("1.00")
-    monkeypatch.setattr(journal_reader, "MOST_ENTRIES", 1)
+    monkeypatch.setattr(journal_reader, "MAX_ENTRIES", 1)
     with pytest.raises(RequestRefused, match="more than 1 entries") as refused:
         await statement_of(flat)
     assert (refused.value.code, refused.value.field) == (ErrorCode.BAD_REQUEST, "from")
@@ -416,7 +416,7 @@ async def test_a_long_statement_is_read_in_halves_and_is_the_same(
         await use(flat, (1000, 0), *((HOUR // 2, 300),) * 9, (30 * DAY, 900), (HOUR, 100))
         await flat.top_up("50.00")
         whole = await statement_of(flat, "2026-11", "2026-12")
-        monkeypatch.setattr(entry_range, "WORTH_HALVING", 2)
+        monkeypatch.setattr(entry_range, "MIN_PARALLEL_ENTRIES", 2)
         halved = await statement_of(flat, "2026-11", "2026-12")
     assert len(whole.lines) > 5
     assert len(whole.days) > 5
@@ -425,7 +425,7 @@ async def test_a_long_statement_is_read_in_halves_and_is_the_same(
 
 async def test_a_statement_of_too_many_lines_is_refused(flat: House, monkeypatch: pytest.MonkeyPatch) -> None:
     await use(flat, (1000, 0), (HOUR, 500), (HOUR, 500))
-    monkeypatch.setattr(journal_reader, "MOST_CHARGES", 0)
+    monkeypatch.setattr(journal_reader, "MAX_CHARGES", 0)
     with pytest.raises(RequestRefused, match="more than 0 lines of charges"):
         await statement_of(flat, detail=Detail.LINE)
 

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.core.money import to_decimal
-from meter_bridge.engine.statement.spreadsheet import COLUMNS, FORMULA_STARTS, as_csv, defused
+from meter_bridge.engine.statement.spreadsheet import COLUMNS, FORMULA_STARTS, defuse_formula, statement_csv
 from meter_bridge.protocol.statements import StatementEntry
 from tests.engine.statement.invented import entry, statement
 
@@ -19,7 +19,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 def rows_of(*entries: StatementEntry) -> list[dict[str, str]]:
     """Return the rows of a statement's file as a program reads them."""
-    text = as_csv(statement(*entries)).decode("utf-8-sig")
+    text = statement_csv(statement(*entries)).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
@@ -65,16 +65,16 @@ def test_no_text_begins_like_a_formula_and_each_is_kept(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "  =1", "\xa0=1", "\uff1d1", "\r\n=1"])
 def test_what_a_spreadsheet_would_run_is_defused(text: str) -> None:
-    assert defused(text) == f"'{text}"
+    assert defuse_formula(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", ["", "Top-up, cash", "12 = 12", "'=1", 'say "hi"'])
 def test_other_texts_stay_as_they_are(text: str) -> None:
-    assert defused(text) == text
+    assert defuse_formula(text) == text
 
 
 def test_lines_end_as_rfc_4180_has_it_and_every_row_has_every_column() -> None:
-    raw = as_csv(statement(entry(1, description='a "quoted", b\nc')))
+    raw = statement_csv(statement(entry(1, description='a "quoted", b\nc')))
     assert raw.startswith(b"\xef\xbb\xbfaccount,name,")
     assert raw.endswith(b"\r\n")
     assert b'"a ""quoted"", b\nc"' in raw

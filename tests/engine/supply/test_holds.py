@@ -6,7 +6,7 @@ import pytest
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import Reason, SupplyState
-from meter_bridge.core.supply.holds import MOST_HOLDS, SWITCH
+from meter_bridge.core.supply.holds import MANUAL_HOLD_ID, MAX_HOLDS
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, apply, opened
@@ -50,7 +50,7 @@ async def test_switching_by_hand_places_one_hold_and_lifts_no_other(flat: House)
     await hold(flat, "leak")
     await flat.supply(SupplyAction.ON, "visitors")
     await flat.hold_off("inspection")
-    assert [each.id for each in flat.app.supply.holds(LANDLORD, "flat-1")] == ["leak", SWITCH]
+    assert [each.id for each in flat.app.supply.holds(LANDLORD, "flat-1")] == ["leak", MANUAL_HOLD_ID]
     await flat.supply(SupplyAction.AUTO)
     assert flat.state() is SupplyState.DISCONNECTED
     assert [each.id for each in flat.app.supply.holds(LANDLORD, "flat-1")] == ["leak"]
@@ -97,7 +97,7 @@ async def test_an_unknown_hold_is_not_lifted(flat: House) -> None:
 
 
 async def test_there_is_an_end_to_holds(flat: House) -> None:
-    for number in range(MOST_HOLDS):
+    for number in range(MAX_HOLDS):
         await hold(flat, f"hold-{number}")
     with pytest.raises(RequestRefused, match="as many as there can be"):
         await hold(flat, "one-more")

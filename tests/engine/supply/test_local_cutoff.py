@@ -15,18 +15,18 @@ import pytest
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
-from meter_bridge.core.supply.local_cutoff import SlotState, Step
-from meter_bridge.devices.base.driver import Family, Publish
+from meter_bridge.core.supply.local_cutoff import CutOffRequest, SlotState
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators import simulated_meter
-from meter_bridge.devices.simulators.tasmota import TasmotaMeter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule
-from meter_bridge.engine.ledger.emergency import select
+from meter_bridge.devices.tasmota.simulator import TasmotaMeter
+from meter_bridge.engine.ledger.emergency import set_emergency_selected
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.supply.local_cutoff import longest_friendly
+from meter_bridge.engine.supply.local_cutoff import longest_friendly_ms
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
 from tests.engine.harness import (
@@ -57,12 +57,12 @@ class Plug(Recorder):
     meter: TasmotaMeter = field(init=False)
     driver: TasmotaDriver = field(default_factory=TasmotaDriver)
     outgoing: list[Publish] = field(default_factory=list)
-    writes: list[tuple[int, Step, int | None]] = field(default_factory=list)
+    writes: list[tuple[int, CutOffRequest, int | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the plug and tell the driver of it."""
         meter = simulated_meter(
-            "flat-1", Family.TASMOTA, load_w=3_600.0, interval_s=10.0, register_wh=START_WH, start_ms=NOON
+            "flat-1", "tasmota", load_w=3_600.0, interval_s=10.0, register_wh=START_WH, start_ms=NOON
         )
         assert isinstance(meter, TasmotaMeter)
         self.meter = meter
@@ -77,13 +77,15 @@ class Plug(Recorder):
         return super().query(meter) and self._send(self.driver.query(ADDRESS))
 
     @override
-    def cut_off(self, place: CutOffSlot, step: Step, relay_address: str, limit_wh: int | None) -> bool:
+    def cut_off(
+        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+    ) -> bool:
         if not super().cut_off(place, step, relay_address, limit_wh):
             return False
-        if step is Step.ASK:
+        if step is CutOffRequest.ASK:
             return self._send(self.driver.ask_cut_off(*place))
         self.writes.append((self.meter.physics.now_ms, step, limit_wh))
-        if step is Step.WITHDRAW or limit_wh is None:
+        if step is CutOffRequest.WITHDRAW or limit_wh is None:
             return self._send(self.driver.withdraw_cut_off(*place))
         return self._send(self.driver.write_cut_off(*place, relay_address, limit_wh))
 
@@ -204,7 +206,7 @@ async def test_a_device_is_told_nothing_that_did_not_come_to_disk(tmp_path: Path
         assert await home.engine.try_recover()
         await home.tick()
         await home.tick()
-        assert [step for step, _ in plug.cut_offs] == [Step.ASK]
+        assert [step for step, _ in plug.cut_offs] == [CutOffRequest.ASK]
 
 
 @pytest.mark.invariant(11)
@@ -236,7 +238,7 @@ async def test_the_value_follows_dearer_energy_once_an_hour(tmp_path: Path) -> N
         await run(home, plug, 5 * 3_600, step_s=60)
         assert plug.limit_wh is not None
         assert plug.limit_wh < first - 30_000
-        written = [at for at, step, _ in plug.writes if step is Step.WRITE]
+        written = [at for at, step, _ in plug.writes if step is CutOffRequest.WRITE]
         assert 5 <= len(written) <= 6
         assert all(later - earlier >= HOUR for earlier, later in pairwise(written))
 
@@ -318,7 +320,8 @@ async def test_an_account_that_becomes_protected_has_it_withdrawn(tmp_path: Path
         assert plug.limit_wh is None
         assert plug.meter.rule_sets[3].text == ""
         assert (
-            home.engine.session.installation.cut_offs[CutOffSlot(ADDRESS, 3)].cut_off.held is SlotState.ABSENT
+            home.engine.session.installation.cut_offs[CutOffSlot(ADDRESS, 3)].state.slot_state
+            is SlotState.ABSENT
         )
         await run(home, plug, 6_000, step_s=60)
         assert plug.closed
@@ -451,7 +454,8 @@ async def test_after_a_restart_the_bridge_asks_and_writes_nothing_again(tmp_path
         await run(home, plug, 30)
         assert plug.meter.rule_sets[3].writes == writes
         assert (
-            home.engine.session.installation.cut_offs[CutOffSlot(ADDRESS, 3)].cut_off.held is SlotState.ARMED
+            home.engine.session.installation.cut_offs[CutOffSlot(ADDRESS, 3)].state.slot_state
+            is SlotState.ARMED
         )
 
 
@@ -468,7 +472,7 @@ async def test_friendly_hours_move_the_value(tmp_path: Path) -> None:
         "        without", '        friendly hours: [{from: "18:00", to: "08:00"}]\n        without'
     )
     async with cutting(tmp_path, site) as (home, plug):
-        stretch = longest_friendly(home.account.policy, "Africa/Johannesburg", NOON)
+        stretch = longest_friendly_ms(home.account.policy, "Africa/Johannesburg", NOON)
         assert stretch == 14 * HOUR
         assert plug.limit_wh is not None
         assert START_WH + 5_000 + 140_000 <= plug.limit_wh <= START_WH + 145_020
@@ -483,7 +487,7 @@ async def test_emergency_credit_counts_once_it_is_selected(tmp_path: Path) -> No
         assert plug.limit_wh is not None
         assert plug.limit_wh <= START_WH + 5_020
         unit = Transaction(home.engine.session.clock.now())
-        select(home.engine.session.installation, home.account, unit, selected=True)
+        set_emergency_selected(home.engine.session.installation, home.account, unit, selected=True)
         home.engine.session.submit(unit)
         await run(home, plug, 3)
         assert START_WH + 15_000 <= plug.limit_wh <= START_WH + 15_020
@@ -604,7 +608,7 @@ async def test_a_replaced_device_loses_its_value_and_the_new_one_gets_its_own(tm
         await home.tick()
         kept = home.engine.session.installation.cut_offs
         assert set(kept) == {CutOffSlot(ADDRESS, 3), CutOffSlot("tasmota:new/1", 3)}
-        new = kept[CutOffSlot("tasmota:new/1", 3)].cut_off.wanted_wh
+        new = kept[CutOffSlot("tasmota:new/1", 3)].state.target_wh
         assert new is not None
         assert 4_900 <= new <= 5_020
         await back(home, plug)

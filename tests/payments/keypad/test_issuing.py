@@ -13,14 +13,14 @@ from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.keypad.tokens import (
-    MOST_COUNT,
-    MOST_TOKENS,
+    MAX_COUNT,
+    MAX_TOKENS,
     IssuedToken,
     Keypad,
     KeypadError,
-    digits_of,
     next_tokens,
     special_token,
+    token_digits,
 )
 from meter_bridge.payments.settings_file import PaymentsFileError, load_providers
 from meter_bridge.protocol.messages import ErrorCode
@@ -156,13 +156,13 @@ def test_a_meter_that_is_given_every_token_in_order_has_every_unit(bought: list[
     for units in bought:
         for minted in next_tokens(count, units):
             count = minted.count
-            assert meter.enter(digits_of(keypad, minted)) == TokenType.ADD_TIME
+            assert meter.enter(token_digits(keypad, minted)) == TokenType.ADD_TIME
     assert meter.units == sum(bought)
 
 
 def test_more_than_a_token_carries_is_several_and_never_more_than_a_meter_follows() -> None:
     assert [each.units for each in next_tokens(0, 2_000)] == [995, 995, 10]
-    assert len(next_tokens(0, 10**6)) == MOST_TOKENS
+    assert len(next_tokens(0, 10**6)) == MAX_TOKENS
     counts = [each.count for each in next_tokens(0, 10**6)]
     assert counts == list(range(2, 22, 2))
     assert special_token(counts[-1], KeypadTokenKind.SYNC).count == 21
@@ -171,7 +171,7 @@ def test_more_than_a_token_carries_is_several_and_never_more_than_a_meter_follow
 @pytest.mark.parametrize("units", [-1, 996, 0])
 def test_a_value_that_the_library_would_take_wrongly_is_refused(units: int) -> None:
     with pytest.raises(KeypadError):
-        digits_of(KEYPAD, IssuedToken(2, KeypadTokenKind.ADD, units))
+        token_digits(KEYPAD, IssuedToken(2, KeypadTokenKind.ADD, units))
     if units < 0:
         with pytest.raises(KeypadError):
             next_tokens(0, units)
@@ -179,7 +179,7 @@ def test_a_value_that_the_library_would_take_wrongly_is_refused(units: int) -> N
 
 def test_a_key_that_is_used_up_is_told() -> None:
     with pytest.raises(KeypadError, match="new starting code"):
-        next_tokens(MOST_COUNT, 1)
+        next_tokens(MAX_COUNT, 1)
 
 
 @pytest.mark.parametrize(

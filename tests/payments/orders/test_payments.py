@@ -233,7 +233,7 @@ async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked
     ):
         await cashier.event_handler.save("till", told, None)
         subject = Subject("till", told.order_id, told.payment_id)
-        case = await stepping.case(subject)
+        case = await stepping.read_case(subject)
         step = next_step(case)
         assert step is not None
         decided.append((subject, case, step))
@@ -242,7 +242,7 @@ async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked
     for subject, case, step in decided:
         assert (await refused(stepping.book(subject, case, step))).code is ErrorCode.CONFLICT
     assert shop.house.account.balance == 0
-    await cashier.event_handler.settle_unsettled(decided=True)
+    await cashier.event_handler.settle_unsettled(after_decision=True)
     waiting = (await shop.house.app.payments.review.waiting(LANDLORD)).waiting
     assert [each.reason for each in waiting] == ["closed_account", "closed_account"]
 
@@ -250,7 +250,7 @@ async def test_a_step_that_was_decided_before_a_customer_moved_out_is_not_booked
 @pytest.mark.invariant(15)
 async def test_an_order_that_waited_is_not_made_once_its_customer_moved_out(shop: Till) -> None:
     """Also where the state was read anew meanwhile: the account is looked up again."""
-    opening = shop.house.app.payments.orders._opening
+    opening = shop.house.app.payments.orders._locks
     async with opening.setdefault(("flat-1", "o"), asyncio.Lock()):
         ordered = asyncio.create_task(shop.order(actor=LANDLORD))
         await asyncio.sleep(0)
@@ -324,7 +324,7 @@ async def test_a_message_is_taken_while_event_time_is_ahead_of_a_clock_that_was_
     clock = shop.house.engine.session.clock
     shop.house.time.wall -= HOUR
     await shop.house.app.status.confirm_clock(LANDLORD)
-    assert clock.now() - clock.believed() == HOUR
+    assert clock.now() - clock.believed_wall() == HOUR
     paid = {"id": "e", "type": "succeeded", "payment": "p", "amount": "50.00", "currency": "ZAR"}
     body = json.dumps(paid | {"order": order.id}).encode()
     signed = {HEADER: sign(SECRET, body, shop.house.time.wall // 1000)}

@@ -6,7 +6,7 @@ import random
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.payments.vouchers.code import digits_of, grouped, is_whole, with_check_digits
+from meter_bridge.payments.vouchers.code import digits_of, grouped, has_valid_check_digits, with_check_digits
 
 NUMBERS = st.integers(min_value=0, max_value=10**18 - 1)
 
@@ -17,7 +17,7 @@ def test_a_code_has_twenty_digits_and_is_whole(number: int) -> None:
     assert len(code) == 20
     assert code.isdecimal()
     assert int(code[:18]) == number
-    assert is_whole(code)
+    assert has_valid_check_digits(code)
 
 
 @given(NUMBERS)
@@ -26,7 +26,7 @@ def test_every_single_wrong_digit_is_detected(number: int) -> None:
     for place in range(20):
         for digit in "0123456789":
             if digit != code[place]:
-                assert not is_whole(code[:place] + digit + code[place + 1 :])
+                assert not has_valid_check_digits(code[:place] + digit + code[place + 1 :])
 
 
 @given(NUMBERS)
@@ -36,12 +36,12 @@ def test_every_two_digits_that_changed_places_are_detected(number: int) -> None:
         if code[first] != code[second]:
             swapped = list(code)
             swapped[first], swapped[second] = swapped[second], swapped[first]
-            assert not is_whole("".join(swapped))
+            assert not has_valid_check_digits("".join(swapped))
 
 
 def test_a_number_at_random_is_whole_once_in_ninety_seven() -> None:
     chance = random.Random(7)
-    whole = sum(is_whole(f"{chance.randrange(10**20):020d}") for _ in range(97_000))
+    whole = sum(has_valid_check_digits(f"{chance.randrange(10**20):020d}") for _ in range(97_000))
     assert 850 < whole < 1150
 
 

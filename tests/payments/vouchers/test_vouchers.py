@@ -12,7 +12,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.access.secret_key import KEY_NAME, KeyFileError, load_key
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.vouchers.code import is_whole, with_check_digits
+from meter_bridge.payments.vouchers.code import has_valid_check_digits, with_check_digits
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NewVouchers, VoucherState
 from meter_bridge.protocol.voucher_requests import VoucherOrder
@@ -72,7 +72,7 @@ async def test_codes_are_whole_and_no_two_are_alike(street: House) -> None:
     made = await make(street, 500)
     codes = [each.code.replace(" ", "") for each in made.vouchers]
     assert len(set(codes)) == 500
-    assert all(is_whole(code) for code in codes)
+    assert all(has_valid_check_digits(code) for code in codes)
 
 
 async def test_nothing_that_is_stored_holds_a_code(street: House) -> None:
@@ -278,7 +278,7 @@ async def test_guessing_everywhere_raises_an_alert_that_ends_with_it(street: Hou
     till = street.app.payments._voucher_redemption
     for account in range(25):
         for mark in range(4):
-            till._lockout.wrong(f"account {account}", str(mark), 6, street.engine.session.clock.now())
+            till._lockout.record_wrong(f"account {account}", str(mark), 6, street.engine.session.clock.now())
     await street.app.payments.tick()
     key = AlertKey(AlertKind.VOUCHER_GUESSING)
     assert key in street.engine.session.installation.alerts

@@ -7,15 +7,13 @@ beside the power of before, and only the device's own report brings a new ``last
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, Self, override
 
 import msgspec
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators.meter import SimulatedMeter
-
-BASE: Final = "zigbee2mqtt"
+from meter_bridge.devices.zigbee2mqtt import BASE, FAMILY
 
 
 class SetRequest(msgspec.Struct):
@@ -27,13 +25,34 @@ class SetRequest(msgspec.Struct):
 class Zigbee2MqttMeter(SimulatedMeter):
     """One plug with two-decimal kWh, known by its friendly name."""
 
-    family = Family.ZIGBEE2MQTT
+    family = FAMILY.name
+    name_form = "zigbee {:04d}"
+    commands = (f"{BASE}/+/set", f"{BASE}/+/get")
     _cache: dict[str, object] | None = None
 
     @property
     def address(self) -> str:
         """The address that the bridge uses for this meter."""
         return f"zigbee2mqtt:{self.name}/state"
+
+    @classmethod
+    @override
+    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[Outbound]:
+        coordinator = {
+            "friendly_name": "Coordinator",
+            "type": "Coordinator",
+            "ieee_address": "0x00124b0000000001",
+        }
+        listed = [coordinator, *(meter.exposes() for meter in meters)]
+        return [
+            Outbound(f"{BASE}/bridge/state", b'{"state":"online"}', 1, retain=True),
+            Outbound(f"{BASE}/bridge/devices", msgspec.json.encode(listed), 1, retain=True),
+        ]
+
+    @classmethod
+    @override
+    def gateway_farewell(cls) -> Sequence[Outbound]:
+        return [Outbound(f"{BASE}/bridge/state", b'{"state":"offline"}', 1, retain=True)]
 
     def owns(self, topic: str) -> bool:
         """Say whether a command topic is of this meter."""
@@ -108,25 +127,6 @@ class Zigbee2MqttMeter(SimulatedMeter):
         return Outbound(
             f"{BASE}/{self.name}/availability", msgspec.json.encode({"state": state}), 1, retain=True
         )
-
-
-def gateway_greeting(meters: Sequence[Zigbee2MqttMeter]) -> Sequence[Outbound]:
-    """Return what a gateway publishes when it starts: itself and its device list, both retained."""
-    coordinator = {
-        "friendly_name": "Coordinator",
-        "type": "Coordinator",
-        "ieee_address": "0x00124b0000000001",
-    }
-    listed = [coordinator, *(meter.exposes() for meter in meters)]
-    return [
-        Outbound(f"{BASE}/bridge/state", b'{"state":"online"}', 1, retain=True),
-        Outbound(f"{BASE}/bridge/devices", msgspec.json.encode(listed), 1, retain=True),
-    ]
-
-
-def gateway_farewell() -> Sequence[Outbound]:
-    """Return a gateway's last will."""
-    return [Outbound(f"{BASE}/bridge/state", b'{"state":"offline"}', 1, retain=True)]
 
 
 def _number_of(name: str) -> int:

@@ -10,11 +10,11 @@ import random
 import struct
 from typing import Final, override
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.simulators.meter import NEVER, MeterSettings, SimulatedMeter
 from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad
-from meter_bridge.devices.simulators.tasmota_rules import RULE_SETS, Event, RuleSet, upper
+from meter_bridge.devices.tasmota import FAMILY
+from meter_bridge.devices.tasmota.simulated_rules import RULE_SETS, Event, RuleSet, upper
 
 ENERGY_DECIMALS: Final = 5
 """``EnergyRes 5``, as the bridge's manual recommends."""
@@ -33,7 +33,9 @@ MICROJOULES_PER_KWH: Final = 1000 * MICROJOULES_PER_WH
 class TasmotaMeter(SimulatedMeter):
     """One relay, one meter, the default ``FullTopic``."""
 
-    family = Family.TASMOTA
+    family = FAMILY.name
+    name_form = "tasmota-{:04d}"
+    commands = ("cmnd/#",)
 
     def __init__(self, settings: MeterSettings, *, random: random.Random, start_ms: int) -> None:
         """Start without rules."""

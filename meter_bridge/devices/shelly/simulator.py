@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.driver import Family
 from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.shelly import FAMILY
 from meter_bridge.devices.shelly.digest import Answer
 from meter_bridge.devices.simulators.meter import SimulatedMeter
 
@@ -40,7 +40,9 @@ class Call(msgspec.Struct):
 class ShellyMeter(SimulatedMeter):
     """One ``switch:0`` with both energy counters; the topic prefix is the device id."""
 
-    family = Family.SHELLY
+    family = FAMILY.name
+    name_form = "shellyplugsg3-{:012x}"
+    commands = ("+/rpc", "+/command/+")
 
     @property
     def address(self) -> str:

@@ -11,8 +11,8 @@ import msgspec
 
 from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.shelly.digest import ALGORITHM, Challenge, expected_response
+from meter_bridge.devices.shelly.simulator import Call, ShellyMeter
 from meter_bridge.devices.simulators.fleet import TICK_S, wall_clock_ms
-from meter_bridge.devices.simulators.shelly import Call, ShellyMeter
 
 HOST: Final = "127.0.0.1"
 EVENTS: Final = "/events/rpc"
