@@ -175,6 +175,12 @@ class StandIn:
 class _Fake:
     """A service that answers from the memory of a stand-in."""
 
+    def __init_subclass__(cls) -> None:
+        """Refuse a method that the real service does not have, such as one that was renamed there."""
+        own = {name for name in vars(cls) if not name.startswith("_")}
+        real = {name for base in cls.__bases__ for name in dir(base)}
+        assert own <= real, f"{cls.__name__} fakes {own - real}"
+
     def __init__(self, bridge: StandIn) -> None:
         """Keep the stand-in."""
         self.bridge = bridge
@@ -555,8 +561,8 @@ class _Review(_Fake, ManualReview):
 
 
 class _Access(_Fake, CustomerSignIn):
-    make = _answering_later("make_access", answers.ACCESS)
-    revoke = _answering_later("revoke_access", None)
+    create_access = _answering_later("make_access", answers.ACCESS)
+    revoke_access = _answering_later("revoke_access", None)
     sign_in_by_link = _answering_later(
         "sign_in_by_link", (wire.SignedIn(account_id="flat-1"), answers.COOKIE)
     )
