@@ -23,8 +23,8 @@ from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo
 
 _LOGGER: Final = logging.getLogger(__name__)
 PING_S: Final = 30
-SUBSCRIBE_S: Final = 15
-SEND_S: Final = 30.0
+SUBSCRIBE_TIMEOUT_S: Final = 15
+SEND_TIMEOUT_S: Final = 30.0
 """A client that takes longer to read one message is cut off; it resumes with ``since``."""
 MAX_MESSAGE_BYTES: Final = 4096
 WRITE_BUFFER_BYTES: Final = 64 * 1024
@@ -87,7 +87,7 @@ class _Conversation:
     async def _subscription(self, info: ServerInfo) -> Subscribe | None:
         """Return the client's subscription, or None where it leaves without one."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(SUBSCRIBE_S):
+            async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
                 message = await self._socket.receive()
                 if message.type is not WSMsgType.TEXT:
                     return None
@@ -96,7 +96,7 @@ class _Conversation:
                 return subscribe
         raise RequestRefused(
             ErrorCode.BAD_REQUEST,
-            f"no subscription came within {SUBSCRIBE_S} seconds",
+            f"no subscription came within {SUBSCRIBE_TIMEOUT_S} seconds",
             remedy='send {"type": "subscribe", "schema_version": 1}',
         )
 
@@ -135,7 +135,7 @@ class _Conversation:
 
     async def _send(self, data: bytes) -> None:
         """Send one message; raise ``TimeoutError`` where the client does not read."""
-        async with asyncio.timeout(SEND_S):
+        async with asyncio.timeout(SEND_TIMEOUT_S):
             await self._socket.send_frame(data, WSMsgType.TEXT)
 
     async def _end(self, problem: Problem, code: WSCloseCode) -> None:
