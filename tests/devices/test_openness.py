@@ -17,7 +17,7 @@ from meter_bridge.config.meters import has_relay
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.addresses import Address, AddressError, parse_address
 from meter_bridge.devices.broker.access_list import users_of
-from meter_bridge.devices.local_cutoff import refusal
+from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators.cli import add_arguments, build_meters
 from meter_bridge.engine.gateway import Gateway
@@ -136,8 +136,8 @@ def test_a_new_family_is_known_by_its_folder_alone(told: list[tuple[object, ...]
     with pytest.raises(AddressError, match="a madeup channel is a or b, for example madeup:one/a"):
         parse_address("madeup:one/c")
     assert (has_relay("madeup:one/a"), has_relay("madeup:one/b")) == (False, True)
-    assert refusal("madeup:one/a", "madeup:one/b") is None
-    assert refusal("madeup:one/a", "madeup:one/a") == "wrong relay"
+    assert unsupported_reason("madeup:one/a", "madeup:one/b") is None
+    assert unsupported_reason("madeup:one/a", "madeup:one/a") == "wrong relay"
     assert build_drivers(["madeup:one/a"])[-1].family == "madeup"
 
 
@@ -167,7 +167,9 @@ async def test_the_gateway_speaks_to_a_device_of_a_new_family_without_a_broker(
         relay_address="madeup:one/b",
     )
     meter = cast("Any", SimpleNamespace(plan=plan))
-    used = SimpleNamespace(by_energy_address=["madeup:one/a"], by_relay_address=["madeup:one/b"], meters={"one": meter})
+    used = SimpleNamespace(
+        by_energy_address=["madeup:one/a"], by_relay_address=["madeup:one/b"], meters={"one": meter}
+    )
     gateway = Gateway(None, lambda _items: None, lambda _connected: None)
     gateway.start(cast("Any", used))
     place = CutOffSlot("madeup:one/a", 3)

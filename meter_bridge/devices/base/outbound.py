@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Outbound:
+class OutgoingMessage:
     """One message to publish."""
 
     topic: str
