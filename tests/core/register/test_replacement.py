@@ -99,7 +99,7 @@ def test_a_quarantined_jump_is_not_made_plausible_by_saying_it_was_the_closing_r
 
 
 def test_late_readings_of_the_old_device_are_not_those_of_the_new_one() -> None:
-    done = replace_meter(begin(witness="old"), closing(100_000), 99_990, RATING_W, confirmed=False)
+    done = replace_meter(begin(reset_marker="old"), closing(100_000), 99_990, RATING_W, confirmed=False)
     late = advance(done.new_register, RegisterReading(100_000, NOON + 2 * HOUR, reset_marker="old"), RATING_W)
     assert (late.delta_wh, late.register.watermark_wh) == (0, 99_990)
     new = advance(done.new_register, RegisterReading(99_995, NOON + 2 * HOUR, reset_marker="new"), RATING_W)

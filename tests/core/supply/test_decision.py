@@ -147,7 +147,7 @@ class TestRules:
         assert decide(Policy(), replace(OUT_OF_CREDIT, clock_sure=False)).reason is Reason.CLOCK_UNSURE
 
     def test_friendly_hours_and_unsure_clocks_restore_nothing(self) -> None:
-        for changes in ({"respite": FRIENDLY}, {"clock_sure": False}):
+        for changes in ({"friendly_period": FRIENDLY}, {"clock_sure": False}):
             assert decide(Policy(), replace(CUT, **changes)).state is DISCONNECTED
 
     def test_a_payment_restores_although_the_clock_is_unsure(self) -> None:
