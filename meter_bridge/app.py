@@ -10,7 +10,7 @@ from typing import Final
 
 from meter_bridge.config.settings import Settings, SettingsError, variable_of
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
-from meter_bridge.runtime.bridge import SOCKET_NAME, lasting, running, until_any
+from meter_bridge.runtime.bridge import SOCKET_NAME, running, until_any, without_garbage_collection
 from meter_bridge.storage.database import InstallationLock, reading
 from meter_bridge.storage.errors import LeaseLostError, NotOwnedError, StorageError
 from meter_bridge.storage.location import shown
@@ -34,18 +34,18 @@ async def _run(settings: Settings) -> None:
         loop.add_signal_handler(name, stop.set)
     with suppress(NotOwnedError):
         while not stop.is_set():
-            count = await _shards(settings, stop)
+            count = await _shard_count(settings, stop)
             if count > 1:
-                await _share(settings, count, stop)
+                await _run_worker(settings, count, stop)
                 continue
             async with owned(settings.data, settings.location, wait=settings.standby, stop=stop) as ownership:
-                await _own(settings, ownership, stop)
+                await _run_owner(settings, ownership, stop)
             if not (settings.standby or stop.is_set()):
                 msg = f"the lease of {shown(settings.location)} was lost; another bridge may own it now"
                 raise LeaseLostError(msg)
 
 
-async def _shards(settings: Settings, stop: asyncio.Event) -> int:
+async def _shard_count(settings: Settings, stop: asyncio.Event) -> int:
     """Return among how many shards the sites are divided."""
     if isinstance(settings.location, Path):
         return 1
@@ -56,11 +56,11 @@ async def _shards(settings: Settings, stop: asyncio.Event) -> int:
         return count_of(connection)
 
 
-async def _share(settings: Settings, count: int, stop: asyncio.Event) -> None:
+async def _run_worker(settings: Settings, count: int, stop: asyncio.Event) -> None:
     """Work as one of several bridges until a signal."""
     from meter_bridge.cluster.worker import Worker  # noqa: PLC0415 - a bridge of its own does without
 
-    _refuse_letting_go(settings, count)
+    _check_retention(settings, count)
     if settings.broker is None or isinstance(settings.location, Path):
         msg = f"the sites are divided among {count} shards; name the broker that their bridges share"
         raise StorageError(msg)
@@ -73,7 +73,7 @@ async def _share(settings: Settings, count: int, stop: asyncio.Event) -> None:
         lock.release()
 
 
-def _refuse_letting_go(settings: Settings, count: int) -> None:
+def _check_retention(settings: Settings, count: int) -> None:
     """Refuse to delete anything where sites are shared: each bridge has files of its own, which may lag."""
     for name in ("keep_readings_days", "keep_events_days"):
         days: int = getattr(settings, name)
@@ -83,7 +83,7 @@ def _refuse_letting_go(settings: Settings, count: int) -> None:
             raise SettingsError(variable_of(name), str(days), message, remedy)
 
 
-async def _own(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:
+async def _run_owner(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:
     """Bring a broker along where none is named, and serve until a signal or until another bridge may own."""
     async with _broker(settings) as broker:
         await _serve(settings, broker, stop, ownership)
@@ -106,10 +106,10 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
 
 async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership) -> None:
     """Serve the API over a running engine."""
-    from meter_bridge.api.server import ApiServer, Listen  # noqa: PLC0415 - a standby that waits does without
+    from meter_bridge.api.server import ApiServer, ListenSettings  # noqa: PLC0415 - a standby that waits does without
 
     host, port = settings.address
-    listen = Listen(
+    listen = ListenSettings(
         host=host,
         port=port,
         tls_certificate=settings.tls_certificate,
@@ -117,7 +117,7 @@ async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, 
         socket=settings.data / SOCKET_NAME,
         announce=settings.announce,
     )
-    async with lasting(running(settings, broker, ownership=ownership)) as parts:
+    async with without_garbage_collection(running(settings, broker, ownership=ownership)) as parts:
         server = ApiServer(parts.app, listen)
         await server.start()
         try:

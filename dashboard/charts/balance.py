@@ -8,8 +8,8 @@ from typing import Final
 import plotly.graph_objects as go
 
 from dashboard.charts.template import Chart, Palette, date_axis, layout
-from dashboard.data.depletion import BalanceForecast
 from dashboard.queries.balance import BalancePoint
+from dashboard.status.depletion import BalanceForecast
 from dashboard.text.formatting import at_place, main_units, moment, money, short_moment
 from dashboard.text.translate import _, figures, ngettext
 

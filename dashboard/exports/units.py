@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from dashboard.data.attention import UnitStatus
-from dashboard.data.depletion import BEYOND_FORECAST
 from dashboard.exports.sheet import Column, Sheet, Value
+from dashboard.status.attention import UnitStatus
+from dashboard.status.depletion import BEYOND_FORECAST
 from dashboard.text.formatting import at_place
 from dashboard.text.labels import alert_label, reason_text, supply_label
 from meter_bridge.core.money import to_decimal

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.data.attention import UnitStatus
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.week import WeekSums, charged_and_energy, money_in
+from dashboard.status.attention import UnitStatus
 from dashboard.text.formatting import change, count, kwh, money
 from dashboard.text.translate import _
 from meter_bridge.text.formats import MINUS

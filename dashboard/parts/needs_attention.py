@@ -6,7 +6,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.data.attention import AttentionItem, UnitStatus
+from dashboard.status.attention import AttentionItem, UnitStatus
 from dashboard.text.formatting import ago, count, days, money
 from dashboard.text.labels import Label
 from dashboard.text.markup import chip, link, muted, unit_link

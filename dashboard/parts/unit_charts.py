@@ -12,7 +12,6 @@ from dashboard.charts.cost import cost_by_band, cost_by_block
 from dashboard.charts.energy import energy_per_day, energy_per_hour
 from dashboard.charts.heat import week_heat
 from dashboard.charts.month import month_accrual
-from dashboard.data.depletion import balance_forecast
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.page import draw, palette
 from dashboard.queries.balance import balance_steps
@@ -21,6 +20,7 @@ from dashboard.queries.hourly import hourly
 from dashboard.queries.profile import hourly_profile
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import Usage, bands, usage
+from dashboard.status.depletion import balance_forecast
 from dashboard.text.translate import _
 
 TWO_PERIODS: Final = 62

@@ -6,13 +6,13 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.charts.template import band_name
-from dashboard.data.attention import UnitStatus
-from dashboard.data.current_price import CurrentPrice
-from dashboard.data.depletion import BEYOND_FORECAST
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure
 from dashboard.queries.units import Unit
 from dashboard.queries.week import WeekSums, charged_and_energy
+from dashboard.status.attention import UnitStatus
+from dashboard.status.current_price import CurrentPrice
+from dashboard.status.depletion import BEYOND_FORECAST
 from dashboard.text.formatting import ago, days, kwh, moment, money, number_of_days, power, short_moment
 from dashboard.text.translate import _, inside
 

@@ -6,9 +6,9 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.data.attention import AttentionItem, UnitStatus, urgency
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.daily import costs_of
+from dashboard.status.attention import AttentionItem, UnitStatus, urgency
 from dashboard.text.formatting import ago, count, days, money, short_moment
 from dashboard.text.labels import alert_label, reason_text, supply_label
 from dashboard.text.markup import Cell, chip, muted, sparkline, table, unit_link

@@ -9,7 +9,6 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.differences import difference_bars
-from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.exports.offer import show_downloads
 from dashboard.exports.what_if import what_if_table
@@ -22,6 +21,7 @@ from dashboard.parts.unit_table import matching
 from dashboard.pricing.pricer import PricingError
 from dashboard.pricing.what_if import UnitChange, WhatIfAnswer, WhatIfQuestion, what_if
 from dashboard.queries.tariffs import Tariff
+from dashboard.status.unit_status import unit_statuses
 from dashboard.text.formatting import change, count, day, kwh, money, signed_money
 from dashboard.text.markup import Cell, plain, unit_link
 from dashboard.text.translate import _, ngettext

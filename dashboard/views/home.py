@@ -8,10 +8,7 @@ from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import show_action_button
 from dashboard.charts.cost import cost_by_block
-from dashboard.data.attention import UnitStatus
-from dashboard.data.current_price import CurrentPrice, current_price
 from dashboard.data.scope import unit_scope
-from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.credit_breakdown import show_credit_breakdown
 from dashboard.parts.key_figures import Figure, show_figures
@@ -21,6 +18,9 @@ from dashboard.queries.owed import owed_amount
 from dashboard.queries.units import Unit
 from dashboard.queries.usage import usage
 from dashboard.signin.current import current_viewer
+from dashboard.status.attention import UnitStatus
+from dashboard.status.current_price import CurrentPrice, current_price
+from dashboard.status.unit_status import unit_statuses
 from dashboard.text.formatting import days, kwh, money
 from dashboard.text.labels import reason_text, supply_label
 from dashboard.text.markup import chip, page_title

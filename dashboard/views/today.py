@@ -7,8 +7,6 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.data.attention import AttentionItem, UnitStatus, attention_items
-from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import show_key_figures
 from dashboard.parts.needs_attention import show_attention
@@ -16,6 +14,8 @@ from dashboard.parts.page import show_no_units, show_page, show_staleness
 from dashboard.parts.week_charts import show_weeks
 from dashboard.queries.payments import Payment, newest_payments
 from dashboard.queries.site_alerts import SiteAlert, site_alerts
+from dashboard.status.attention import AttentionItem, UnitStatus, attention_items
+from dashboard.status.unit_status import unit_statuses
 from dashboard.text.formatting import moment, money, short_moment
 from dashboard.text.labels import alert_label
 from dashboard.text.markup import Cell, muted, page_title, plain, table, unit_link

@@ -7,10 +7,7 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import show_action_button
-from dashboard.data.attention import UnitStatus
-from dashboard.data.current_price import current_price
 from dashboard.data.scope import unit_scope
-from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.credit_breakdown import show_credit_breakdown
 from dashboard.parts.key_figures import show_figures
@@ -24,6 +21,9 @@ from dashboard.queries.daily import newest_day
 from dashboard.queries.opening import opening_day
 from dashboard.queries.units import Unit, units
 from dashboard.signin.current import current_viewer
+from dashboard.status.attention import UnitStatus
+from dashboard.status.current_price import current_price
+from dashboard.status.unit_status import unit_statuses
 from dashboard.text.labels import alert_label, reason_text, supply_label
 from dashboard.text.markup import chip, page_title, unit_link
 from dashboard.text.translate import _

@@ -22,13 +22,13 @@ from meter_bridge.protocol.messages import ServerInfo
 from meter_bridge.runtime.application import Application
 
 _LOGGER: Final = logging.getLogger(__name__)
-SHUTDOWN_S: Final = 5.0
-KEEP_ALIVE_S: Final = 75.0
-HANDSHAKE_S: Final = 10.0
+SHUTDOWN_TIMEOUT_S: Final = 5.0
+KEEP_ALIVE_TIMEOUT_S: Final = 75.0
+HANDSHAKE_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listen:
+class ListenSettings:
     """Where the API is served."""
 
     host: str | None = None
@@ -53,7 +53,9 @@ class Listen:
 class ApiServer:
     """The API of one engine, from ``start`` to ``stop``."""
 
-    def __init__(self, application: Application | None, listen: Listen, *, shared_secret: str = "") -> None:
+    def __init__(
+        self, application: Application | None, listen: ListenSettings, *, shared_secret: str = ""
+    ) -> None:
         """Remember what to serve and where; ``shared_secret`` proves a worker that forwards."""
         self._application = application
         self._listen = listen
@@ -103,7 +105,7 @@ class ApiServer:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        runner = web.AppRunner(self.app(), shutdown_timeout=SHUTDOWN_S)
+        runner = web.AppRunner(self.app(), shutdown_timeout=SHUTDOWN_TIMEOUT_S)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         if self._listen.socket is not None:
@@ -115,7 +117,7 @@ class ApiServer:
         listener = bind(path)
         self._stack.callback(remove, path)
         server = await asyncio.get_running_loop().create_unix_server(
-            _connections(runner, logged=self.logs_requests), sock=listener
+            _connection_factory(runner, logged=self.logs_requests), sock=listener
         )
         self._stack.callback(server.close)
 
@@ -123,10 +125,10 @@ class ApiServer:
         loop, tls, crowd = asyncio.get_running_loop(), _tls(self._listen), ConnectionLimit()
         for family, address in await _addresses(host, self._listen.port):
             server = await loop.create_server(
-                _connections(runner, logged=self.logs_requests),
+                _connection_factory(runner, logged=self.logs_requests),
                 sock=listen(family, address, crowd),
                 ssl=tls,
-                ssl_handshake_timeout=None if tls is None else HANDSHAKE_S,
+                ssl_handshake_timeout=None if tls is None else HANDSHAKE_TIMEOUT_S,
             )
             self._stack.callback(server.close)
             self._tcp_port = self._tcp_port or int(server.sockets[0].getsockname()[1])
@@ -153,7 +155,7 @@ async def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]
     return list(dict.fromkeys((int(family), tuple(address)) for family, _, _, _, address in found))
 
 
-def _connections(runner: web.AppRunner, *, logged: bool) -> Callable[[], Connection]:
+def _connection_factory(runner: web.AppRunner, *, logged: bool) -> Callable[[], Connection]:
     """Return what makes a connection for each client."""
     server = runner.server
     assert server is not None
@@ -164,11 +166,11 @@ def _connections(runner: web.AppRunner, *, logged: bool) -> Callable[[], Connect
         access_log_class=AccessLogger,
         access_log=LOGGER if logged else NO_LOG,
         auto_decompress=False,
-        keepalive_timeout=KEEP_ALIVE_S,
+        keepalive_timeout=KEEP_ALIVE_TIMEOUT_S,
     )
 
 
-def _tls(listen: Listen) -> ssl.SSLContext | None:
+def _tls(listen: ListenSettings) -> ssl.SSLContext | None:
     if listen.tls_certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

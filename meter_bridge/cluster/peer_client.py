@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, DummyCookieJar, web
 from yarl import URL
 
-from meter_bridge.api.http.authentication import came_over_unix_socket
+from meter_bridge.api.http.authentication import is_unix_socket
 from meter_bridge.api.http.peers import (
     OPERATOR_HEADER,
     PROOF_HEADER,
@@ -93,7 +93,7 @@ class PeerClient:
                 SENDER_HEADER: request.remote or "local",
                 SCHEME_HEADER: request.scheme,
             }
-            if came_over_unix_socket(request):
+            if is_unix_socket(request):
                 headers[OPERATOR_HEADER] = "yes"
         headers[SHARD_HEADER] = str(shard)
         return (local if local is not None else member.address), headers

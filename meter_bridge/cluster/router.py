@@ -15,7 +15,7 @@ from meter_bridge.api.http.error_middleware import error_middleware
 from meter_bridge.api.http.headers import add_security_headers
 from meter_bridge.api.http.peers import SHARD_HEADER
 from meter_bridge.api.http.request_decoding import BODY_BYTES, SITE_FILE_BYTES, read_body
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.cluster import response_merge, routes
 from meter_bridge.cluster.directory import ShardDirectory, ShardTimes
 from meter_bridge.cluster.history import merge_history, shard_queries
@@ -275,7 +275,7 @@ def _decode(answer: web.Response) -> response_merge.Answer:
 class RouterServer(ApiServer):
     """Serves the front as a bridge serves its API: TLS, Unix socket and announcement are the same."""
 
-    def __init__(self, router: Router, info: ServerInfo, listen: Listen) -> None:
+    def __init__(self, router: Router, info: ServerInfo, listen: ListenSettings) -> None:
         """Remember what to serve and where."""
         super().__init__(None, listen)
         self._router = router

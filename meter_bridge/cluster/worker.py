@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import URL, Engine
 
 from meter_bridge import VERSION
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.cluster.directory import ShardDirectory, ShardTimes
 from meter_bridge.cluster.exporting import ClusterExport
 from meter_bridge.cluster.payment_routing import PaymentRouting
@@ -27,7 +27,7 @@ from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.state.periodic import run_periodically
 from meter_bridge.payments.settings_file import load_providers
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
-from meter_bridge.runtime.bridge import SOCKET_NAME, lasting, running, until_any
+from meter_bridge.runtime.bridge import SOCKET_NAME, running, until_any, without_garbage_collection
 from meter_bridge.storage import postgresql
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
@@ -120,11 +120,11 @@ class Worker:
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
 
-    def _listen_settings(self) -> Listen:
+    def _listen_settings(self) -> ListenSettings:
         """Return where the API of all shards is served."""
         settings = self._settings
         host, port = settings.address
-        return Listen(
+        return ListenSettings(
             host=host,
             port=port,
             tls_certificate=settings.tls_certificate,
@@ -221,9 +221,9 @@ class Worker:
     ) -> None:
         """Run a shard's bridge, and its API for this machine alone."""
         shard_run = running(self._settings, self._broker, ownership=ownership, shard=shard)
-        async with lasting(shard_run) as parts:
+        async with without_garbage_collection(shard_run) as parts:
             server = ApiServer(
-                parts.app, Listen(host=LOOPBACK_HOST, port=0), shared_secret=self._shared_secret
+                parts.app, ListenSettings(host=LOOPBACK_HOST, port=0), shared_secret=self._shared_secret
             )
             await server.start()
             peers.local_addresses[shard.n] = str(server.url)

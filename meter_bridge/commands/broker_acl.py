@@ -17,7 +17,7 @@ from meter_bridge.commands.errors import REFUSED, USAGE, CommandError
 from meter_bridge.commands.output import print_line, print_note, table
 from meter_bridge.commands.site_file import plan_of, read
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.devices.broker.access_list import RightsError, User, users_of
+from meter_bridge.devices.broker.access_list import AccessListError, BrokerUser, users_of
 
 EPILOG: Final = """\
 Creates one user for each MQTT device in the site file, limited to the device's own topics, and one for the
@@ -66,11 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _users(path: Path) -> tuple[User, ...]:
+def _users(path: Path) -> tuple[BrokerUser, ...]:
     plan = plan_of(path, read(path))
     try:
         return users_of(addresses_of(plan))
-    except RightsError as error:
+    except AccessListError as error:
         raise CommandError(f"{path}: {error.what}", error.remedy, REFUSED) from error
 
 
@@ -82,7 +82,7 @@ def addresses_of(plan: InstallationPlan) -> list[str]:
     return [address for pair in pairs for address in pair if address is not None]
 
 
-def _refuse_renewal(names: Sequence[str], users: Sequence[User]) -> None:
+def _refuse_renewal(names: Sequence[str], users: Sequence[BrokerUser]) -> None:
     known = [each.name for each in users]
     for name in names:
         if name not in known:
@@ -90,7 +90,7 @@ def _refuse_renewal(names: Sequence[str], users: Sequence[User]) -> None:
             raise CommandError(f"--new-password: there is no user '{name}'", remedy, USAGE)
 
 
-def _write(arguments: argparse.Namespace, users: Sequence[User]) -> None:
+def _write(arguments: argparse.Namespace, users: Sequence[BrokerUser]) -> None:
     """Write passwords first: rights without a password are useless, a password without rights is harmless."""
     before = read_or_empty(arguments.passwords)
     listed = with_ours(read_or_empty(arguments.acl), access_list(users))
@@ -100,7 +100,7 @@ def _write(arguments: argparse.Namespace, users: Sequence[User]) -> None:
     _tell(users, fresh)
 
 
-def _tell(users: Sequence[User], fresh: Mapping[str, str]) -> None:
+def _tell(users: Sequence[BrokerUser], fresh: Mapping[str, str]) -> None:
     rows = [(each.name, fresh[each.name], each.what) for each in users if each.name in fresh]
     if rows:
         print_line(table(HEAD, rows))

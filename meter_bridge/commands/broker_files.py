@@ -10,7 +10,7 @@ import tempfile
 from typing import Final
 
 from meter_bridge.commands.errors import CommandError
-from meter_bridge.devices.broker.access_list import User
+from meter_bridge.devices.broker.access_list import BrokerUser
 
 BEGIN: Final = "# prepaid-meter: begin; 'meter-bridge broker-acl' writes what stands up to the end"
 END: Final = "# prepaid-meter: end"
@@ -24,7 +24,7 @@ SALT_BYTES: Final = 12
 """What mosquitto reads (``SALT_LEN`` of its ``password_mosq.h``)."""
 
 
-def access_list(users: Sequence[User]) -> str:
+def access_list(users: Sequence[BrokerUser]) -> str:
     """Return mosquitto's access list of the users, between the two marker lines."""
     lines = [BEGIN]
     for user in users:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.http.unix_socket import SOCKET_NAME, answers
+from meter_bridge.api.http.unix_socket import SOCKET_NAME, is_listening
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.output import add_json, plain, print_json, print_line
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Show whether the bridge trusts its clock, or confirm the clock."""
     settings = settings_of(arguments)
-    if not answers(settings.data / SOCKET_NAME):
+    if not is_listening(settings.data / SOCKET_NAME):
         raise CommandError(
             f"no bridge is running in {settings.data}, and only a running bridge has a clock to check",
             "start it with 'meter-bridge run'",

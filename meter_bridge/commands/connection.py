@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import ClientSession, UnixConnector
 
-from meter_bridge.api.http.unix_socket import SOCKET_NAME, answers
+from meter_bridge.api.http.unix_socket import SOCKET_NAME, is_listening
 from meter_bridge.commands.client import BridgeClient
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.config.settings import Settings
@@ -17,7 +17,7 @@ async def connected(settings: Settings, *, create: bool = False) -> AsyncGenerat
     path = settings.data / SOCKET_NAME
     async with AsyncExitStack() as stack:
         try:
-            if not answers(path):
+            if not is_listening(path):
                 # Imported here because commands for a running bridge do not need the engine.
                 from meter_bridge.commands.offline import served_here  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import tempfile
 
 from meter_bridge.api.http.unix_socket import SOCKET_NAME
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.installation import database_of
 from meter_bridge.config.settings import Settings
@@ -30,7 +30,7 @@ async def served_here(settings: Settings, *, create: bool) -> AsyncGenerator[Pat
         except StorageError as error:
             remedy = "see 'meter-bridge verify', or restore the newest backup"
             raise CommandError(str(error), remedy, UNREACHABLE) from error
-        server = ApiServer(application, Listen(socket=path))
+        server = ApiServer(application, ListenSettings(socket=path))
         await server.start()
         stack.push_async_callback(server.stop)
         yield path

@@ -10,8 +10,8 @@ from meter_bridge.config.scalars import address
 from meter_bridge.config.site_parts import MAIN, LimitsPart, MeterDefaultsPart, MeterPart
 from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.devices.base.addresses import parse_address
-from meter_bridge.devices.base.local_cutoff import refusal
+from meter_bridge.devices.addresses import parse_address
+from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.devices.registry import families
 
 DEFAULT_VOLTAGE_MV: Final = 230_000
@@ -102,7 +102,7 @@ def _check_without_bridge(node: Node, policy: WithoutBridge, energy: str, relay:
     """Check that the device can do by itself what is wanted without the bridge."""
     if policy is WithoutBridge.HOLD:
         return True
-    cannot = refusal(energy, relay)
+    cannot = unsupported_reason(energy, relay)
     reason = cannot
     if policy is WithoutBridge.CLOSE:
         family = parse_address(relay or energy).family

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from meter_bridge.config.currencies import CURRENCIES
 from meter_bridge.config.nearest import suggest
 from meter_bridge.config.problems import invalid
-from meter_bridge.devices.base.addresses import AddressError, parse_address
+from meter_bridge.devices.addresses import AddressError, parse_address
 from meter_bridge.devices.registry import usual_family
 
 MAX_TEXT: Final = 120

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver, Link
-    from meter_bridge.devices.simulators.meter import SimulatedMeter
+    from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
 LAST: Final = 1000
 

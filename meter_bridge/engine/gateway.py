@@ -7,8 +7,15 @@ import os
 from typing import Final
 
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
-from meter_bridge.devices.base.addresses import parse_address
-from meter_bridge.devices.base.driver import CutsLocally, Driver, Link, LinkCutsLocally, Publish, Sink
+from meter_bridge.devices.addresses import parse_address
+from meter_bridge.devices.base.driver import (
+    Driver,
+    Link,
+    LinkCutsLocally,
+    Publish,
+    ReportSink,
+    SupportsLocalCutOff,
+)
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
@@ -26,7 +33,7 @@ class Gateway:
     def __init__(
         self,
         settings: MqttSettings | None,
-        sink: Sink,
+        sink: ReportSink,
         on_connected: Callable[[bool], None],
         *,
         shard: Shard = WHOLE,
@@ -45,7 +52,7 @@ class Gateway:
                 list(self._drivers.values()),
                 sink,
                 on_connected,
-                own_alone=not shard.whole,
+                own_topics_only=not shard.whole,
                 make_client=make_client,
             )
             if settings is not None
@@ -135,7 +142,7 @@ class Gateway:
             return self._send_over(link, _cut_off_of(link, place, step, relay_address, limit_wh))
 
         def messages(driver: Driver) -> Sequence[Publish]:
-            if not isinstance(driver, CutsLocally):
+            if not isinstance(driver, SupportsLocalCutOff):
                 return ()
             if step is CutOffRequest.ASK:
                 return driver.ask_cut_off(address, slot)

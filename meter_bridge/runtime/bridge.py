@@ -21,7 +21,7 @@ from sqlalchemy import Engine as SqlEngine, select
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
-from meter_bridge.devices.base.driver import Item, Sink
+from meter_bridge.devices.base.driver import Item, ReportSink
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.alerts.alerting import set_installation_alert
@@ -51,19 +51,19 @@ from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
 
-RETENTION_S: Final = 600.0
+RETENTION_INTERVAL_S: Final = 600.0
 
 
-FORGET_S: Final = 3_600.0
+PURGE_INTERVAL_S: Final = 3_600.0
 
 
 SOCKET_NAME: Final = "bridge.sock"
 
 
-PAYMENTS_S: Final = 5.0
+PAYMENTS_INTERVAL_S: Final = 5.0
 
 
-NOTICES_S: Final = 1.0
+NOTICES_INTERVAL_S: Final = 1.0
 
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ def _refuse_shards(reader: SqlEngine) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
+class Environment:
     """What a running bridge takes from the machine and the network; a simulation passes its own."""
 
     clocks: Clocks = field(default_factory=Clocks)
@@ -180,7 +180,7 @@ class Outside:
 
 
 @dataclass(slots=True)
-class Running:
+class RunningBridge:
     """A running bridge."""
 
     engine: Engine
@@ -193,25 +193,25 @@ class Running:
 async def running(
     settings: Settings,
     broker: MqttSettings | None,
-    outside: Outside | None = None,
+    outside: Environment | None = None,
     ownership: Ownership | None = None,
     shard: Shard = WHOLE,
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningBridge]:
     """Run the engine of a shard with its devices; the API is served by whoever enters this."""
-    outside = outside or Outside()
+    outside = outside or Environment()
     ownership = ownership or Ownership(settings.location)
     database = prepare(settings.data, None, ownership)
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport = LateTransport()
     reader = open_reader(database, kept=True)
-    with _disposed_of_at_failure(reader), ownership.suspend_watchdog(), _uncollected():
+    with _disposed_on_failure(reader), ownership.suspend_watchdog(), _collection_paused():
         if shard.whole:
             _refuse_shards(reader)
         engine = Engine(reader, store, transport, outside.clocks, shard)
     engine.session.suspend_watchdog = ownership.suspend_watchdog
     gateway = Gateway(
         _as_owner(broker, database, engine),
-        _guarded(engine.intake),
+        _log_errors(engine.intake),
         lambda connected: _broker_changed(engine, connected=connected),
         shard=shard,
         make_client=outside.make_client,
@@ -220,9 +220,9 @@ async def running(
     engine.on_assigned = lambda: gateway.set_meters(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
     app = build_application(engine, settings.data)
-    payments = ("payments", PAYMENTS_S, app.payments.tick)
+    payments = ("payments", PAYMENTS_INTERVAL_S, app.payments.tick)
     forecasting = ("forecast", FORECAST_S, Forecaster(engine.session).tick)
-    notices = ("notices", NOTICES_S, app.notices.tick)
+    notices = ("notices", NOTICES_INTERVAL_S, app.notices.tick)
     jobs = [payments, forecasting, notices]
     if not shard.whole:
         jobs += [
@@ -233,14 +233,16 @@ async def running(
         jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
     if settings.keep_readings_days and shard.whole and engine.session.archive is not None:
         retention = Retention(engine.session, engine.session.archive, settings.keep_readings_days)
-        jobs.append(("retention", RETENTION_S, retention.tick))
+        jobs.append(("retention", RETENTION_INTERVAL_S, retention.tick))
     if settings.keep_events_days and shard.whole:
-        jobs.append(("forgetting", FORGET_S, EventRetention(engine.session, settings.keep_events_days).tick))
+        jobs.append(
+            ("forgetting", PURGE_INTERVAL_S, EventRetention(engine.session, settings.keep_events_days).tick)
+        )
     daemon = Scheduler(engine, exporter, settings.export_every_s, *jobs, intervals=outside.pace)
     try:
         gateway.start(engine.session.installation)
         daemon.start()
-        yield Running(engine, app, gateway, daemon)
+        yield RunningBridge(engine, app, gateway, daemon)
     finally:
         await gateway.stop()
         await app.notices.stop()
@@ -251,7 +253,7 @@ async def running(
 
 
 @contextmanager
-def _disposed_of_at_failure(reader: SqlEngine) -> Iterator[None]:
+def _disposed_on_failure(reader: SqlEngine) -> Iterator[None]:
     """Close the connections of a reader that nobody will use."""
     try:
         yield
@@ -261,7 +263,7 @@ def _disposed_of_at_failure(reader: SqlEngine) -> Iterator[None]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _collection_paused() -> Iterator[None]:
     """Keep the collector from walking what is being loaded again and again: none of it is garbage."""
     on = gc.isenabled()
     gc.disable()
@@ -273,7 +275,9 @@ def _uncollected() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def lasting(parts: AbstractAsyncContextManager[Running]) -> AsyncIterator[Running]:
+async def without_garbage_collection(
+    parts: AbstractAsyncContextManager[RunningBridge],
+) -> AsyncIterator[RunningBridge]:
     """Run what lives as long as the process: the collector never walks what was loaded, not even once.
 
     So it looks for garbage before, while there is little to walk. What loading leaves is not worth a walk
@@ -281,7 +285,7 @@ async def lasting(parts: AbstractAsyncContextManager[Running]) -> AsyncIterator[
     """
     async with AsyncExitStack() as stack:
         gc.collect()
-        with _uncollected():
+        with _collection_paused():
             running_now = await stack.enter_async_context(parts)
             gc.freeze()
         yield running_now
@@ -307,11 +311,11 @@ def client_id_of(installation_id: str, shard: int, password: str | None) -> str:
     broker's password is in it, behind a slow hash because a broker's log shows client ids.
     """
     salt = installation_id.encode()
-    told = hashlib.scrypt((password or "").encode(), salt=salt, n=_HASH_COST, r=8, p=1, dklen=_ID_BYTES)
-    return f"prepaid-meter-{told.hex()}" + ("" if shard == 0 else f"-{shard}")
+    digest = hashlib.scrypt((password or "").encode(), salt=salt, n=_HASH_COST, r=8, p=1, dklen=_ID_BYTES)
+    return f"prepaid-meter-{digest.hex()}" + ("" if shard == 0 else f"-{shard}")
 
 
-def _guarded(intake: ReportHandler) -> Sink:
+def _log_errors(intake: ReportHandler) -> ReportSink:
     """Return a taker of items in which an error of ours never ends the connection that brought them."""
 
     def take(items: Sequence[Item]) -> None:

@@ -1,7 +1,7 @@
-"""Prove that meter_bridge.core is pure: no import of the rest, of I/O, of a clock or of randomness.
+"""Check that meter_bridge.core does no input or output and reads no clock.
 
 Time, ids and transports are passed in, so that the whole daemon runs under a simulated clock and one stream
-of readings always ends in the same journal. What the core may import is listed: anything new needs a reason.
+of readings always ends in the same journal. What the core may import is in importlinter.ini.
 """
 
 import ast
@@ -11,31 +11,6 @@ import sys
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "meter_bridge" / "core"
-ALLOWED = frozenset(
-    {
-        "abc",
-        "bisect",
-        "calendar",
-        "collections",
-        "dataclasses",
-        "datetime",
-        "decimal",
-        "enum",
-        "fractions",
-        "functools",
-        "hashlib",
-        "heapq",
-        "holidays",
-        "itertools",
-        "json",
-        "math",
-        "operator",
-        "re",
-        "types",
-        "typing",
-        "zoneinfo",
-    }
-)
 INPUT_OUTPUT = frozenset({"__import__", "breakpoint", "eval", "exec", "input", "open", "print"})
 CLOCKS = frozenset({"date", "datetime"})
 CLOCK_READINGS = frozenset({"now", "today", "utcnow"})
@@ -47,14 +22,6 @@ def findings(tree: ast.AST) -> Iterator[Finding]:
     """Yield the line and the name of all that is not pure."""
     for node in ast.walk(tree):
         match node:
-            case ast.Import(names=names):
-                yield from (
-                    (node.lineno, f"imports {name.name}") for name in names if not is_allowed(name.name)
-                )
-            case ast.ImportFrom(module=module, level=level) if level > 1 or (
-                level == 0 and not is_allowed(module or "")
-            ):
-                yield node.lineno, f"imports {'.' * level}{module or ''}"
             case ast.Call(func=ast.Name(id=name)) if name in INPUT_OUTPUT:
                 yield node.lineno, f"calls {name}()"
             case (
@@ -62,11 +29,6 @@ def findings(tree: ast.AST) -> Iterator[Finding]:
                 | ast.Attribute(attr=attribute, value=ast.Attribute(attr=owner))
             ) if owner in CLOCKS and attribute in CLOCK_READINGS:
                 yield node.lineno, f"reads the clock with {owner}.{attribute}"
-
-
-def is_allowed(module: str) -> bool:
-    """Return whether the core may import a module."""
-    return module.partition(".")[0] in ALLOWED or f"{module}.".startswith("meter_bridge.core.")
 
 
 def main() -> int:

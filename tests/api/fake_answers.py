@@ -1,5 +1,6 @@
 """What the fake bridge answers of payments, vouchers, notices and the tenant's page."""
 
+from meter_bridge.protocol.messages import HistoryHour, LedgerEntry, LedgerPage
 from meter_bridge.protocol.notices import ChannelResult, NoticeView
 from meter_bridge.protocol.payments import (
     AccessView,
@@ -125,3 +126,20 @@ NOTICE = NoticeView(
     outcome="sent",
 )
 SENT = (ChannelResult(channel="ntfy 1", sent=True),)
+HOUR = HistoryHour(start="2026-03-01T10:00:00.000Z", wh=100, amount=200_000)
+LEDGER = LedgerPage(
+    entries=(
+        LedgerEntry(
+            seq=1,
+            id="entry-1",
+            at="2026-03-01T10:00:00.000Z",
+            kind="opening",
+            amount=0,
+            balance_after=0,
+            description="opened",
+            key=None,
+            refers_to=None,
+        ),
+    ),
+    next_before=None,
+)

@@ -6,7 +6,7 @@ subclass of the real one, so that its methods cannot come to differ from what ro
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, override
@@ -32,58 +32,19 @@ from meter_bridge.notify.service import Notices
 from meter_bridge.payments.orders.manual_review import ManualReview
 from meter_bridge.payments.service import Payments
 from meter_bridge.payments.vouchers.batches import VoucherBatchService
+from meter_bridge.protocol import messages, payments as wire
 from meter_bridge.protocol.answers import ApplyResult, ReadingOutcome, ReadingResult
 from meter_bridge.protocol.exposure import AccountExposure
-from meter_bridge.protocol.messages import (
-    AccountHistory,
-    AccountView,
-    AlertView,
-    ErrorCode,
-    Event,
-    HistoryHour,
-    HistoryPage,
-    HoldPosition,
-    HoldView,
-    LedgerEntry,
-    LedgerPage,
-    MeterView,
-    OperationResult,
-    OwedView,
-    Role,
-    ServerInfo,
-    Snapshot,
-    SupplyAction,
-    SupplyReason,
-    SupplyState,
-    SupplyView,
-    TenancyView,
-    TopUpResult,
-    TopUpView,
-    Update,
-)
+from meter_bridge.protocol.messages import ErrorCode, HoldPosition, HoldView, Role, SupplyAction
 from meter_bridge.protocol.notices import NoticeList, TrialSent
 from meter_bridge.protocol.payment_requests import PaymentDecision
-from meter_bridge.protocol.payments import (
-    KeypadTokens,
-    NewVoucher,
-    NewVouchers,
-    NotificationSettings,
-    PaymentDecided,
-    PaymentHeard,
-    PaymentList,
-    PaymentOptions,
-    SignedIn,
-    TopUpPreview,
-    VoucherBatches,
-    VoucherList,
-    VouchersChanged,
-    WaitingPayments,
-)
+from meter_bridge.protocol.payments import PaymentHeard
 from meter_bridge.protocol.requests import OperationRequest
-from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
+from meter_bridge.protocol.statements import EntryExplanation, Statement
 from meter_bridge.runtime.application import Application
 from meter_bridge.tenant_page.service import TenantPage
 from meter_bridge.tenant_page.sign_in import CustomerSignIn
+from tests.api import fake_answers as answers
 from tests.api.factories import (
     ACTORS,
     INFO,
@@ -102,21 +63,6 @@ from tests.api.factories import (
     tenancy,
     token_of,
 )
-from tests.api.fake_answers import (
-    ACCESS,
-    BATCH,
-    CODE,
-    COOKIE,
-    NOTICE,
-    OPTIONS,
-    PAYMENT,
-    PREVIEW,
-    RECONCILIATION,
-    SENT,
-    VOUCHER,
-    VOUCHER_CODE,
-    WAITING,
-)
 
 
 @dataclass(slots=True)
@@ -133,18 +79,20 @@ class StandIn:
     calls: list[str] = field(default_factory=list)
     touched: list[tuple[str, str, str]] = field(default_factory=list)
     """Operation, actor and account of everything that changed or read one account's own data."""
-    booked: dict[tuple[str, str], tuple[str, TopUpResult]] = field(default_factory=dict)
+    booked: dict[tuple[str, str], tuple[str, messages.TopUpResult]] = field(default_factory=dict)
     operated: dict[tuple[str, str, str], OperationRequest] = field(default_factory=dict)
     made: dict[str, TokenInfo] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
-    events: list[Event] = field(default_factory=list)
-    readers: list[tuple[Actor, asyncio.Queue[Event | Update | RequestRefused]]] = field(default_factory=list)
+    events: list[messages.Event] = field(default_factory=list)
+    readers: list[tuple[Actor, asyncio.Queue[messages.Event | messages.Update | RequestRefused]]] = field(
+        default_factory=list
+    )
     queue_size: int = 100
     outcome: ReadingOutcome = "charged"
     replaced: dict[tuple[str, str], ReplacementOrder] = field(default_factory=dict)
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is otherwise with the meter of an account."""
-    alert_list: list[AlertView] = field(
+    alert_list: list[messages.AlertView] = field(
         default_factory=lambda: [alert("low-1", "flat-1"), alert("low-2", "flat-2"), alert("broker", None)]
     )
 
@@ -159,6 +107,15 @@ class StandIn:
         known = account_id in SITES
         if not known or not (self.careless or actor.sees(account_id, SITES[account_id])):
             raise RequestRefused(ErrorCode.NOT_FOUND, f"there is no account {account_id!r}", field="id")
+        return account_id
+
+    def seen_by(self, actor: Actor) -> list[str]:
+        """Return the accounts that the actor may see."""
+        return [each for each, site in SITES.items() if self.careless or actor.sees(each, site)]
+
+    def touch(self, what: str, actor: Actor, account_id: str) -> str:
+        """Note that an actor reached an account, which it must see."""
+        self.touched.append((what, actor.name, self.seen(actor, account_id)))
         return account_id
 
     def application(self) -> Application:
@@ -178,7 +135,7 @@ class StandIn:
             feed=_Stream(self),
         )
 
-    def book(self, account_id: str, amount: str, method: str, reference: str | None) -> TopUpResult:
+    def book(self, account_id: str, amount: str, method: str, reference: str | None) -> messages.TopUpResult:
         """Book a top-up."""
         steps = int(Decimal(amount).scaleb(6))
         if steps <= 0:
@@ -187,7 +144,7 @@ class StandIn:
             )
         self.balances[account_id] += steps
         balance = self.balances[account_id]
-        booked = TopUpView(
+        booked = messages.TopUpView(
             id=f"top-up-{len(self.booked) + 1}",
             at=NOW,
             amount=steps,
@@ -196,9 +153,9 @@ class StandIn:
             split={"balance": steps},
             balance_after=balance,
         )
-        return TopUpResult(top_up=booked, balance=balance, available=balance, supply=SUPPLY)
+        return messages.TopUpResult(top_up=booked, balance=balance, available=balance, supply=SUPPLY)
 
-    def tell(self, message: Event | Update | RequestRefused) -> None:
+    def tell(self, message: messages.Event | messages.Update | RequestRefused) -> None:
         """Send a message to whoever follows."""
         for _, queue in self.readers:
             try:
@@ -218,55 +175,67 @@ class StandIn:
 class _Fake:
     """A service that answers from the memory of a stand-in."""
 
+    def __init_subclass__(cls) -> None:
+        """Refuse a method that the real service does not have, such as one that was renamed there."""
+        own = {name for name in vars(cls) if not name.startswith("_")}
+        real = {name for base in cls.__bases__ for name in dir(base)}
+        assert own <= real, f"{cls.__name__} fakes {own - real}"
+
     def __init__(self, bridge: StandIn) -> None:
         """Keep the stand-in."""
         self.bridge = bridge
 
 
-def _answering(name: str, answer: object) -> Any:  # noqa: ANN401 - it stands for a method of any signature
+def _answering(what: str | None, answer: object) -> Any:  # noqa: ANN401 - a method of any signature
     """Return a method that notes its call and gives the same answer to everybody."""
 
-    async def method(self: _Fake, *_args: object, **_options: object) -> object:
-        self.bridge.asked(name)
+    def method(self: _Fake, *_args: object, **_options: object) -> object:
+        if what is not None:
+            self.bridge.asked(what)
         return answer
 
     return method
 
 
+def _answering_later(what: str, answer: object) -> Any:  # noqa: ANN401 - a method of any signature
+    """Return a coroutine method that notes its call and gives the same answer to everybody."""
+
+    async def method(self: _Fake, *_args: object, **_options: object) -> object:
+        self.bridge.asked(what)
+        return answer
+
+    return method
+
+
+def _of_account(what: str, answer: Callable[[str], object]) -> Any:  # noqa: ANN401 - as above
+    """Return a method that reads an account's own data."""
+
+    async def method(self: _Fake, actor: Actor, account_id: str, **asked: object) -> object:
+        self.bridge.asked(what.format(**asked))
+        return answer(self.bridge.touch(what.partition(" ")[0], actor, account_id))
+
+    return method
+
+
 class _Status(_Fake, BridgeStatus):
-    @override
-    def info(self) -> ServerInfo:
-        return INFO
+    info = _answering(None, INFO)
+    metrics = _answering("metrics", b"prepaid_meter_accounts 3\n")
+    confirm_clock = _answering_later("confirm_clock", NOW)
 
     @override
     def health(self) -> Health:
-        return Health(
-            self.bridge.health_status, () if self.bridge.health_status == "ok" else ("the broker is away",)
-        )
-
-    @override
-    def metrics(self) -> bytes:
-        self.bridge.asked("metrics")
-        return b"prepaid_meter_accounts 3\n"
-
-    @override
-    async def confirm_clock(self, actor: Actor) -> str:
-        self.bridge.asked("confirm_clock")
-        return NOW
+        status = self.bridge.health_status
+        return Health(status, () if status == "ok" else ("the broker is away",))
 
 
 class _Accounts(_Fake, AccountService):
     @override
-    def views(self, actor: Actor) -> Sequence[AccountView]:
+    def views(self, actor: Actor) -> Sequence[messages.AccountView]:
         self.bridge.asked("accounts")
-        return [
-            account(each, self.bridge.balances[each])
-            for each, site in SITES.items()
-            if self.bridge.careless or actor.sees(each, site)
-        ]
+        return [account(each, self.bridge.balances[each]) for each in self.bridge.seen_by(actor)]
 
     @override
-    def view(self, actor: Actor, account_id: str) -> AccountView:
+    def view(self, actor: Actor, account_id: str) -> messages.AccountView:
         self.bridge.asked("account")
         seen = self.bridge.seen(actor, account_id)
         return account(seen, self.bridge.balances[seen])
@@ -274,7 +243,7 @@ class _Accounts(_Fake, AccountService):
     @override
     async def top_up(
         self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
-    ) -> tuple[TopUpResult, bool]:
+    ) -> tuple[messages.TopUpResult, bool]:
         self.bridge.asked("top_up")
         self.bridge.seen(actor, account_id)
         content = f"{amount} {method} {reference}"
@@ -284,45 +253,30 @@ class _Accounts(_Fake, AccountService):
                 raise RequestRefused(ErrorCode.IDEMPOTENCY_CONFLICT, "the key was used for another top-up")
             return result, True
         result = self.bridge.book(account_id, amount, method, reference)
-        self.bridge.touched.append(("top_up", actor.name, account_id))
+        self.bridge.touch("top_up", actor, account_id)
         self.bridge.booked[account_id, key] = (content, result)
         return result, False
 
     @override
     async def operate(
-        self, actor: Actor, account_id: str, asked: OperationRequest, *, key: str
-    ) -> tuple[OperationResult, bool]:
-        self.bridge.asked(f"operate {asked}")
-        place = self.bridge.seen(actor, account_id), type(asked).__name__, key
+        self, actor: Actor, account_id: str, request: OperationRequest, *, key: str
+    ) -> tuple[messages.OperationResult, bool]:
+        self.bridge.asked(f"operate {request}")
+        place = self.bridge.seen(actor, account_id), type(request).__name__, key
         if place in self.bridge.operated:
             return BOOKED, True
-        self.bridge.operated[place] = asked
-        self.bridge.touched.append((type(asked).__name__, actor.name, account_id))
+        self.bridge.operated[place] = request
+        self.bridge.touch(type(request).__name__, actor, account_id)
         return BOOKED, False
 
 
 class _Ledger(_Fake, LedgerQueries):
-    @override
-    async def page(self, actor: Actor, account_id: str, *, before: int | None, limit: int) -> LedgerPage:
-        self.bridge.asked(f"ledger {before} {limit}")
-        self.bridge.touched.append(("ledger", actor.name, self.bridge.seen(actor, account_id)))
-        entry = LedgerEntry(
-            seq=1,
-            id="entry-1",
-            at=NOW,
-            kind="opening",
-            amount=0,
-            balance_after=0,
-            description="opened",
-            key=None,
-            refers_to=None,
-        )
-        return LedgerPage(entries=(entry,), next_before=None)
+    page = _of_account("ledger {before} {limit}", lambda _: answers.LEDGER)
 
     @override
     async def explain_entry(self, actor: Actor, account_id: str, entry_id: str) -> EntryExplanation:
         self.bridge.asked(f"explain {entry_id}")
-        self.bridge.touched.append(("explain", actor.name, self.bridge.seen(actor, account_id)))
+        self.bridge.touch("explain", actor, account_id)
         if entry_id == "top-up-1":
             return EntryExplanation(entry=TOP_UP_ENTRY, segments=(), readings=())
         if entry_id != "entry-1":
@@ -331,73 +285,60 @@ class _Ledger(_Fake, LedgerQueries):
 
     @override
     async def statement(
-        self,
-        actor: Actor,
-        account_id: str,
-        *,
-        begin: str | None,
-        end: str | None,
-        detail: Detail,
-        tenancy: int | None = None,
+        self, actor: Actor, account_id: str, *, tenancy: int | None = None, **period: Any
     ) -> Statement:
-        self.bridge.asked(f"statement {begin} {end} {detail}" + (f" {tenancy}" if tenancy else ""))
-        self.bridge.touched.append(("statement", actor.name, self.bridge.seen(actor, account_id)))
-        return statement(account_id)
+        asked = "statement {begin} {end} {detail}".format(**period)
+        self.bridge.asked(asked + (f" {tenancy}" if tenancy else ""))
+        return statement(self.bridge.touch("statement", actor, account_id))
 
     @override
     async def tenancies(
         self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
-    ) -> Sequence[TenancyView]:
+    ) -> Sequence[messages.TenancyView]:
         self.bridge.asked(f"tenancies {only_outstanding}")
         if account_id is not None:
-            self.bridge.touched.append(("tenancies", actor.name, self.bridge.seen(actor, account_id)))
+            self.bridge.touch("tenancies", actor, account_id)
         return [tenancy(each) for each in SITES if account_id in (None, each)]
 
     @override
-    async def debts(self, actor: Actor) -> Sequence[OwedView]:
+    async def debts(self, actor: Actor) -> Sequence[messages.OwedView]:
         self.bridge.asked("debts")
-        return [owed(each) for each in SITES if self.bridge.careless or actor.sees(each, SITES[each])]
+        return [owed(each) for each in self.bridge.seen_by(actor)]
 
     @override
-    async def history(
-        self, actor: Actor, *, after: int, upto: int | None, account_id: str | None, from_account: str | None
-    ) -> HistoryPage:
-        self.bridge.asked(f"history {after} {upto} {account_id} {from_account}")
-        seen = sorted(SITES) if account_id is None else [self.bridge.seen(actor, account_id)]
-        hours = (HistoryHour(start="2026-03-01T10:00:00.000Z", wh=100, amount=200_000),)
+    async def history(self, actor: Actor, *, account_id: str | None, **page: Any) -> messages.HistoryPage:
+        self.bridge.asked("history {after} {upto} {0} {from_account}".format(account_id, **page))
+        asked = sorted(SITES) if account_id is None else [self.bridge.seen(actor, account_id)]
+        seen = self.bridge.seen_by(actor)
         found = (
-            AccountHistory(account_id=each, hours=hours)
-            for each in seen
-            if self.bridge.careless or actor.sees(each, SITES[each])
+            messages.AccountHistory(account_id=each, hours=(answers.HOUR,)) for each in asked if each in seen
         )
-        return HistoryPage(seq=7, accounts=tuple(found), next_account=None)
+        return messages.HistoryPage(seq=7, accounts=tuple(found), next_account=None)
 
 
 class _Supply(_Fake, SupplyService):
     @override
     async def switch(
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
-    ) -> SupplyView:
+    ) -> messages.SupplyView:
         self.bridge.asked(f"set_supply {action} {reason}")
-        self.bridge.touched.append(("set_supply", actor.name, self.bridge.seen(actor, account_id)))
-        if action is SupplyAction.OFF:
-            return replace(
-                SUPPLY, state=SupplyState.DISCONNECTED, reason=SupplyReason.LANDLORD_OFF, note=reason
-            )
-        return SUPPLY
+        self.bridge.touch("set_supply", actor, account_id)
+        if action is not SupplyAction.OFF:
+            return SUPPLY
+        state, why = messages.SupplyState.DISCONNECTED, messages.SupplyReason.LANDLORD_OFF
+        return replace(SUPPLY, state=state, reason=why, note=reason)
 
     @override
     def holds(self, actor: Actor, account_id: str) -> Sequence[HoldView]:
         self.bridge.asked("holds")
-        self.bridge.seen(actor, account_id)
-        return self.bridge.placed.get(account_id, [])
+        return self.bridge.placed.get(self.bridge.seen(actor, account_id), [])
 
     @override
     async def place_hold(
         self, actor: Actor, account_id: str, position: HoldPosition, *, reason: str, hold_id: str | None
     ) -> tuple[HoldView, bool]:
         self.bridge.asked(f"place_hold {position} {reason} {hold_id}")
-        self.bridge.touched.append(("place_hold", actor.name, self.bridge.seen(actor, account_id)))
+        self.bridge.touch("place_hold", actor, account_id)
         standing = self.bridge.placed.setdefault(account_id, [])
         known = next((hold for hold in standing if hold.id == hold_id), None)
         if known is not None:
@@ -409,9 +350,9 @@ class _Supply(_Fake, SupplyService):
     @override
     async def lift_hold(
         self, actor: Actor, account_id: str, hold_id: str, *, reason: str | None
-    ) -> SupplyView:
+    ) -> messages.SupplyView:
         self.bridge.asked(f"lift_hold {hold_id} {reason}")
-        self.bridge.touched.append(("lift_hold", actor.name, self.bridge.seen(actor, account_id)))
+        self.bridge.touch("lift_hold", actor, account_id)
         standing = self.bridge.placed.get(account_id, [])
         if hold_id not in {hold.id for hold in standing}:
             raise RequestRefused(
@@ -423,15 +364,14 @@ class _Supply(_Fake, SupplyService):
     @override
     def exposure(self, actor: Actor) -> Sequence[AccountExposure]:
         self.bridge.asked("exposure")
-        mine = [each for each, site in SITES.items() if self.bridge.careless or actor.sees(each, site)]
-        return [exposure(each) for each in mine]
+        return [exposure(each) for each in self.bridge.seen_by(actor)]
 
 
 class _Meters(_Fake, MeterService):
     @override
-    def views(self, actor: Actor) -> Sequence[MeterView]:
+    def views(self, actor: Actor) -> Sequence[messages.MeterView]:
         self.bridge.asked("meters")
-        mine = [each for each, site in SITES.items() if self.bridge.careless or actor.sees(each, site)]
+        mine = self.bridge.seen_by(actor)
         return [
             *(replace(meter(f"{each}-meter", each), **self.bridge.held.get(each, {})) for each in mine),
             meter("found", None),
@@ -440,10 +380,9 @@ class _Meters(_Fake, MeterService):
     @override
     async def decide_quarantine(
         self, actor: Actor, meter_id: str, decision: str, *, reason: str
-    ) -> MeterView:
+    ) -> messages.MeterView:
         self.bridge.asked(f"decide_quarantine {decision} {reason}")
-        account_id = meter_id.removesuffix("-meter")
-        return meter(meter_id, self.bridge.seen(actor, account_id))
+        return meter(meter_id, self.bridge.seen(actor, meter_id.removesuffix("-meter")))
 
     @override
     async def submit_reading(
@@ -458,22 +397,22 @@ class _Sites(_Fake, SiteFileService):
     @override
     async def replace_meter(
         self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
-    ) -> tuple[MeterView, bool]:
+    ) -> tuple[messages.MeterView, bool]:
         self.bridge.asked("replace_meter")
         account_id = self.bridge.seen(actor, meter_id.removesuffix("-meter"))
         known = self.bridge.replaced.setdefault((meter_id, key), order)
         if known != order:
             raise RequestRefused(ErrorCode.IDEMPOTENCY_CONFLICT, "the key was used for another replacement")
-        self.bridge.touched.append(("replace_meter", actor.name, account_id))
+        self.bridge.touch("replace_meter", actor, account_id)
         seen_before = len([each for each in self.bridge.touched if each[0] == "replace_meter"]) > len(
             self.bridge.replaced
         )
         return meter(meter_id, account_id), seen_before
 
     @override
-    async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
+    async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> messages.AccountView:
         self.bridge.asked(f"policy {change.low_credit} {change.load_limit_w}")
-        self.bridge.touched.append(("policy", actor.name, self.bridge.seen(actor, account_id)))
+        self.bridge.touch("policy", actor, account_id)
         return self.bridge.application().accounts.view(actor, account_id)
 
     @override
@@ -482,9 +421,9 @@ class _Sites(_Fake, SiteFileService):
         actor: Actor,
         plan: InstallationPlan,
         *,
-        document: str,
         dry_run: bool,
         undo: frozenset[str] = frozenset(),
+        **_: Any,
     ) -> ApplyResult:
         self.bridge.asked(f"apply {plan.name} {dry_run}" + (f" undo {sorted(undo)}" if undo else ""))
         return ApplyResult(self.bridge.changes, applied=bool(self.bridge.changes) and not dry_run)
@@ -528,7 +467,7 @@ class _Tokens(_Fake, TokenService):
 
 class _Alerts(_Fake, AlertService):
     @override
-    async def views(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[AlertView]:
+    async def views(self, actor: Actor, *, only_open: bool, limit: int) -> Sequence[messages.AlertView]:
         self.bridge.asked(f"alerts {only_open} {limit}")
         return [
             each
@@ -539,7 +478,7 @@ class _Alerts(_Fake, AlertService):
         ][:limit]
 
     @override
-    async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
+    async def acknowledge(self, actor: Actor, alert_id: str) -> messages.AlertView:
         self.bridge.asked("acknowledge")
         for each in await self.views(actor, only_open=False, limit=1000):
             if each.id == alert_id:
@@ -549,9 +488,13 @@ class _Alerts(_Fake, AlertService):
 
 class _Stream(_Fake, Feed):
     @override
-    async def stream(self, actor: Actor, *, since: int | None) -> AsyncGenerator[Snapshot | Event | Update]:
+    async def stream(
+        self, actor: Actor, *, since: int | None
+    ) -> AsyncGenerator[messages.Snapshot | messages.Event | messages.Update]:
         self.bridge.asked(f"stream {since}")
-        queue: asyncio.Queue[Event | Update | RequestRefused] = asyncio.Queue(self.bridge.queue_size)
+        queue: asyncio.Queue[messages.Event | messages.Update | RequestRefused] = asyncio.Queue(
+            self.bridge.queue_size
+        )
         reader = (actor, queue)
         self.bridge.readers.append(reader)
         try:
@@ -567,8 +510,8 @@ class _Stream(_Fake, Feed):
         finally:
             self.bridge.readers.remove(reader)
 
-    def _snapshot(self, actor: Actor) -> Snapshot:
-        return Snapshot(
+    def _snapshot(self, actor: Actor) -> messages.Snapshot:
+        return messages.Snapshot(
             type="snapshot",
             seq=self.bridge.events[-1].seq if self.bridge.events else 0,
             role=actor.role,
@@ -579,65 +522,74 @@ class _Stream(_Fake, Feed):
 
 
 class _Vouchers(_Fake, VoucherBatchService):
-    create = _answering("create_vouchers", NewVouchers(BATCH, (NewVoucher(VOUCHER.serial, VOUCHER_CODE),)))
-    batches = _answering("vouchers", VoucherBatches((BATCH,)))
+    create = _answering_later(
+        "create_vouchers",
+        wire.NewVouchers(answers.BATCH, (wire.NewVoucher(answers.VOUCHER.serial, answers.VOUCHER_CODE),)),
+    )
+    batches = _answering_later("vouchers", wire.VoucherBatches((answers.BATCH,)))
 
     @override
-    async def batch(self, actor: Actor, batch_id: str) -> VoucherList:
+    async def batch(self, actor: Actor, batch_id: str) -> wire.VoucherList:
         self.bridge.asked("voucher_batch")
-        if batch_id != BATCH.id:
+        if batch_id != answers.BATCH.id:
             raise RequestRefused(ErrorCode.NOT_FOUND, f"there is no batch {batch_id!r}", field="batch")
-        return VoucherList(BATCH, (VOUCHER,))
+        return wire.VoucherList(answers.BATCH, (answers.VOUCHER,))
 
     @override
-    async def sell(self, actor: Actor, serials: Sequence[str], *, to: str) -> VouchersChanged:
+    async def sell(self, actor: Actor, serials: Sequence[str], *, to: str) -> wire.VouchersChanged:
         self.bridge.asked("sell_vouchers")
-        return VouchersChanged(tuple(serials))
+        return wire.VouchersChanged(tuple(serials))
 
     @override
     async def block(
         self, actor: Actor, serials: Sequence[str], batch_id: str | None, *, reason: str
-    ) -> VouchersChanged:
+    ) -> wire.VouchersChanged:
         self.bridge.asked("block_vouchers")
-        return VouchersChanged((*serials, VOUCHER.serial) if batch_id else tuple(serials))
+        return wire.VouchersChanged((*serials, answers.VOUCHER.serial) if batch_id else tuple(serials))
 
 
 class _Review(_Fake, ManualReview):
-    waiting = _answering("waiting_payments", WaitingPayments((WAITING,)))
+    waiting = _answering_later("waiting_payments", wire.WaitingPayments((answers.WAITING,)))
 
     @override
-    async def decide(self, actor: Actor, asked: PaymentDecision) -> PaymentDecided:
+    async def decide(self, actor: Actor, asked: PaymentDecision) -> wire.PaymentDecided:
         self.bridge.asked("decide_payment")
         entry = "entry-9" if asked.decision == "credit" else None
-        return PaymentDecided(
+        return wire.PaymentDecided(
             provider=asked.provider, payment=asked.payment, decision=asked.decision, top_up=entry
         )
 
 
 class _Access(_Fake, CustomerSignIn):
-    make = _answering("make_access", ACCESS)
-    revoke = _answering("revoke_access", None)
-    sign_in_by_link = _answering("sign_in_by_link", (SignedIn(account_id="flat-1"), COOKIE))
+    create_access = _answering_later("make_access", answers.ACCESS)
+    revoke_access = _answering_later("revoke_access", None)
+    sign_in_by_link = _answering_later(
+        "sign_in_by_link", (wire.SignedIn(account_id="flat-1"), answers.COOKIE)
+    )
 
     @override
-    async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
+    async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[wire.SignedIn, str]:
         self.bridge.asked("sign_in")
-        if (number, code) != ("Flat 1", CODE):
+        if (number, code) != ("Flat 1", answers.CODE):
             raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "these do not go together", field="code")
-        return SignedIn(account_id="flat-1"), COOKIE
+        return wire.SignedIn(account_id="flat-1"), answers.COOKIE
 
     @override
     def actor_of(self, cookie: str) -> Actor | None:
-        return ACTORS["tenant"] if cookie == COOKIE else None
+        return ACTORS["tenant"] if cookie == answers.COOKIE else None
 
 
 class _Payments(_Fake, Payments):
     issuer = "Rose Street Properties"
-    start_payment = _answering("start_payment", (PAYMENT, False))
-    payments = _answering("payments", PaymentList((PAYMENT,)))
-    payment = _answering("payment", PAYMENT)
-    keypad_tokens = _answering("keypad_tokens", KeypadTokens(serial="000123", unit_wh=100, tokens=()))
-    reconcile = _answering("reconcile", RECONCILIATION)
+    start_payment = _answering_later("start_payment", (answers.PAYMENT, False))
+    payments = _answering_later("payments", wire.PaymentList((answers.PAYMENT,)))
+    payment = _answering_later("payment", answers.PAYMENT)
+    options = _answering("options", answers.OPTIONS)
+    preview = _answering("preview", answers.PREVIEW)
+    keypad_tokens = _answering_later(
+        "keypad_tokens", wire.KeypadTokens(serial="000123", unit_wh=100, tokens=())
+    )
+    reconcile = _answering_later("reconcile", answers.RECONCILIATION)
 
     def __init__(self, bridge: StandIn) -> None:
         """Keep the stand-in, and bring the services within."""
@@ -648,24 +600,14 @@ class _Payments(_Fake, Payments):
     @override
     async def redeem_voucher(
         self, actor: Actor, account_id: str, code: str, *, key: str
-    ) -> tuple[TopUpResult, bool]:
+    ) -> tuple[messages.TopUpResult, bool]:
         self.bridge.asked("redeem_voucher")
-        if code.replace(" ", "") != VOUCHER_CODE.replace(" ", ""):
+        if code.replace(" ", "") != answers.VOUCHER_CODE.replace(" ", ""):
             raise RequestRefused(ErrorCode.VOUCHER_NOT_VALID, "this voucher is not valid", field="code")
         top_up = self.bridge.application().accounts.top_up
         return await top_up(
-            actor, account_id, amount="50.00", method="voucher", reference=VOUCHER.serial, key=key
+            actor, account_id, amount="50.00", method="voucher", reference=answers.VOUCHER.serial, key=key
         )
-
-    @override
-    def options(self, actor: Actor, account_id: str) -> PaymentOptions:
-        self.bridge.asked("options")
-        return OPTIONS
-
-    @override
-    def preview(self, actor: Actor, account_id: str, amount: str | None) -> TopUpPreview:
-        self.bridge.asked("preview")
-        return PREVIEW
 
     @override
     async def hear(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> PaymentHeard:
@@ -676,18 +618,18 @@ class _Payments(_Fake, Payments):
 
 
 class _Notices(_Fake, Notices):
-    notices = _answering("notices", NoticeList(notices=(NOTICE,)))
-    try_customer = _answering("try_customer", TrialSent(recipient="customer", channels=SENT))
+    notices = _answering_later("notices", NoticeList(notices=(answers.NOTICE,)))
+    try_customer = _answering_later("try_customer", TrialSent(recipient="customer", channels=answers.SENT))
 
     @override
     async def try_person(self, person_id: str) -> TrialSent:
         self.bridge.asked("try_person")
-        return TrialSent(recipient=person_id, channels=SENT)
+        return TrialSent(recipient=person_id, channels=answers.SENT)
 
 
 class _Page(_Fake, TenantPage):
     secure = False
-    notification_settings = _answering("notification_settings", NotificationSettings())
+    notification_settings = _answering_later("notification_settings", wire.NotificationSettings())
 
     def __init__(self, bridge: StandIn) -> None:
         """Keep the stand-in, and bring the services within."""
@@ -696,7 +638,7 @@ class _Page(_Fake, TenantPage):
 
     @override
     async def set_notification_settings(
-        self, actor: Actor, account_id: str, settings: NotificationSettings
-    ) -> NotificationSettings:
+        self, actor: Actor, account_id: str, settings: wire.NotificationSettings
+    ) -> wire.NotificationSettings:
         self.bridge.asked("set_notification_settings")
         return settings

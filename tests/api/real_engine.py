@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import ClientSession, UnixConnector
 
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.runtime.bridge import offline
 from tests.storage.template import settings_of
 
@@ -48,7 +48,7 @@ async def real_engine(folder: Path) -> AsyncGenerator[RealEngine]:
     (folder / "payments.yaml").chmod(0o600)
     with settings_of(folder) as settings:
         async with offline(settings) as port:
-            server = ApiServer(port, Listen(host="127.0.0.1", port=0, socket=socket))
+            server = ApiServer(port, ListenSettings(host="127.0.0.1", port=0, socket=socket))
             await server.start()
             try:
                 yield RealEngine(str(server.url), socket, await _prepared(socket))

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import ClientResponse, ClientSession, UnixConnector
 from yarl import URL
 
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from tests.api.factories import token_of
 from tests.api.fake_bridge import StandIn
 
@@ -58,9 +58,9 @@ def filled(path: str, identifier: str) -> str:
 
 
 @asynccontextmanager
-async def serving(port: StandIn, listen: Listen | None = None) -> AsyncGenerator[Served]:
+async def serving(port: StandIn, listen: ListenSettings | None = None) -> AsyncGenerator[Served]:
     """Serve a stand-in on a free port of loopback."""
-    server = ApiServer(port.application(), listen or Listen(host="127.0.0.1", port=0))
+    server = ApiServer(port.application(), listen or ListenSettings(host="127.0.0.1", port=0))
     await server.start()
     try:
         assert server.url is not None
@@ -73,7 +73,7 @@ async def serving(port: StandIn, listen: Listen | None = None) -> AsyncGenerator
 @asynccontextmanager
 async def serving_locally(port: StandIn, socket: Path) -> AsyncGenerator[Served]:
     """Serve a stand-in on a Unix socket only."""
-    server = ApiServer(port.application(), Listen(socket=socket))
+    server = ApiServer(port.application(), ListenSettings(socket=socket))
     await server.start()
     try:
         async with ClientSession(connector=UnixConnector(str(socket))) as session:

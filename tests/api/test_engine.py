@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.runtime.bridge import offline
 from tests.api.serving import filled
 from tests.api.test_openapi import operation_of, validator
@@ -53,7 +53,7 @@ async def bridge() -> AsyncGenerator[Bridge]:
         socket = Path(name) / "bridge.sock"
         with settings_of(Path(name)) as settings:
             async with offline(settings) as port, ClientSession() as session:
-                server = ApiServer(port, Listen(host="127.0.0.1", port=0, socket=socket))
+                server = ApiServer(port, ListenSettings(host="127.0.0.1", port=0, socket=socket))
                 await server.start()
                 try:
                     yield Bridge(session, str(server.url), await _prepare(socket))

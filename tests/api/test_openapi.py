@@ -12,11 +12,11 @@ import pytest
 
 from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.http.endpoint import Endpoint
-from meter_bridge.api.openapi_schema import describe
+from meter_bridge.api.routes.openapi_schema import build_openapi
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.serving import Served, filled
 
-DOCUMENT: Final = json.loads(msgspec.json.encode(describe(ENDPOINTS)))
+DOCUMENT: Final = json.loads(msgspec.json.encode(build_openapi(ENDPOINTS)))
 SCHEMAS: Final = DOCUMENT["components"]["schemas"]
 
 
@@ -75,13 +75,13 @@ def test_every_operation_has_a_name_of_its_own() -> None:
 def test_an_operation_says_all_that_a_client_needs(endpoint: Endpoint) -> None:
     operation = operation_of(endpoint)
     assert operation["summary"]
-    assert operation["x-required-role"] == sorted(endpoint.rights.roles)
+    assert operation["x-required-role"] == sorted(endpoint.access.roles)
     assert operation.get("security", DOCUMENT["security"]) == (
-        [] if endpoint.rights.public else [{"token": []}]
+        [] if endpoint.access.public else [{"token": []}]
     )
     assert str(endpoint.status.value) in operation["responses"]
     signed = ErrorCode.NOT_AUTHENTICATED in endpoint.refusals
-    assert ("401" in operation["responses"]) is not (endpoint.rights.public and not signed)
+    assert ("401" in operation["responses"]) is not (endpoint.access.public and not signed)
     assert "500" in operation["responses"]
     in_path = {each["name"] for each in operation["parameters"] if each["in"] == "path"}
     assert in_path == set(re.findall(r"{(\w+)}", endpoint.path))

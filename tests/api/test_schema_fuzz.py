@@ -118,6 +118,6 @@ def ask(bridge: Bridge, endpoint: Endpoint, case: Any, name: str | None) -> None
     case.headers |= bridge.engine.headers(name)
     answer = case.call(base_url=bridge.engine.url, session=bridge.session, allow_redirects=False)
     case.validate_response(answer, checks=CHECKS)
-    if name is None and not endpoint.rights.public:
+    if name is None and not endpoint.access.public:
         assert answer.status_code == 401
         assert answer.json()["code"] == "not_authenticated"

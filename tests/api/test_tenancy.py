@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.http.scope_check import in_reach
+from meter_bridge.api.http.scope_check import visible_part
 from meter_bridge.protocol.messages import Event, EventKind, Update
 from tests.api.factories import ACTORS, NOW, SITES, account, alert
 from tests.api.fake_bridge import StandIn
@@ -113,7 +113,7 @@ def messages() -> Iterable[Event | Update]:
 
 
 def test_nothing_of_another_account_passes_over_a_tenants_websocket() -> None:
-    passed = [in_reach(ACTORS["tenant"], each) for each in messages()]
+    passed = [visible_part(ACTORS["tenant"], each) for each in messages()]
     text = "".join(msgspec.json.encode(each).decode() for each in passed if each is not None)
     assert names_no_other_account(text)
     assert "flat-1" in text

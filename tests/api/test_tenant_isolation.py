@@ -103,7 +103,7 @@ OF_ACCOUNT: Final = [each for each in ENDPOINTS if "/accounts/{id}" in each.path
 def test_every_route_has_its_line() -> None:
     listed = LISTS | OF_STAFF | WITHOUT_TOKEN | FOLLOWED
     assert {route_of(each) for each in ENDPOINTS} == listed | {route_of(each) for each in OF_ACCOUNT}
-    assert {route_of(each) for each in ENDPOINTS if each.rights.public} == WITHOUT_TOKEN
+    assert {route_of(each) for each in ENDPOINTS if each.access.public} == WITHOUT_TOKEN
 
 
 @dataclass(frozen=True, slots=True)

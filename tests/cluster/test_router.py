@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.api.http.peers import OPERATOR_HEADER, PROOF_HEADER, SENDER_HEADER, SHARD_HEADER
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.cluster.directory import ShardDirectory, ShardTimes
 from meter_bridge.cluster.payment_routing import PaymentRouting
 from meter_bridge.cluster.peer_client import PeerClient
@@ -75,14 +75,14 @@ async def pair(divided: Street, tmp_path: Path) -> AsyncIterator[Pair]:
         members: dict[str, Member] = {}
         urls, sockets = [], []
         for n, owner in enumerate(owners):
-            own = ApiServer(owner.app, Listen(host="127.0.0.1", port=0), shared_secret=WORDS[n])
+            own = ApiServer(owner.app, ListenSettings(host="127.0.0.1", port=0), shared_secret=WORDS[n])
             await own.start()
             stack.push_async_callback(own.stop)
             front, peers = _front(reader, n, str(own.url), members, divided)
             stack.push_async_callback(peers.close)
             sockets.append(tmp_path / f"{n}.sock")
             server = RouterServer(
-                front, owner.app.status.info(), Listen(host="127.0.0.1", port=0, socket=sockets[n])
+                front, owner.app.status.info(), ListenSettings(host="127.0.0.1", port=0, socket=sockets[n])
             )
             await server.start()
             stack.push_async_callback(server.stop)

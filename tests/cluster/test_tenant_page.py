@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from aiohttp import ClientSession, CookieJar
 import pytest
 
-from meter_bridge.api.server import Listen
+from meter_bridge.api.server import ListenSettings
 from meter_bridge.cluster.router import RouterServer
 from meter_bridge.cluster.worker import _info
 from meter_bridge.storage.database import open_reader
@@ -49,7 +49,7 @@ async def test_a_worker_has_the_files_of_the_page_while_nobody_serves_a_shard(di
         stack.callback(reader.dispose)
         front, peers = _front(reader, 1, "http://127.0.0.1:1", {}, divided)
         stack.push_async_callback(peers.close)
-        server = RouterServer(front, _info(reader), Listen(host="127.0.0.1", port=0))
+        server = RouterServer(front, _info(reader), ListenSettings(host="127.0.0.1", port=0))
         await server.start()
         stack.push_async_callback(server.stop)
         session = await stack.enter_async_context(ClientSession(cookie_jar=CookieJar(unsafe=True)))

@@ -8,11 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
-from dashboard.data.depletion import BEYOND_FORECAST, balance_forecast
 from dashboard.data.snapshot import read_snapshot
-from dashboard.data.unit_status import unit_statuses
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import units
+from dashboard.status.depletion import BEYOND_FORECAST, balance_forecast
+from dashboard.status.unit_status import unit_statuses
 from meter_bridge.core.forecast.depletion import Depletion
 from meter_bridge.engine.forecasting.account_forecast import account_depletion
 from meter_bridge.engine.forecasting.forecaster import Forecaster

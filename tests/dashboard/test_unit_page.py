@@ -8,11 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.access import Viewer
-from dashboard.data.depletion import balance_forecast
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.credit_breakdown import credit_breakdown
 from dashboard.queries.hourly import hourly
+from dashboard.status.depletion import balance_forecast
 from meter_bridge.storage import tables
 from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker, tenant
 from tests.dashboard.sample_house import DAY_MS, House, Unit, build, yesterday

@@ -15,9 +15,9 @@ import pytest
 from meter_bridge import devices
 from meter_bridge.config.meters import has_relay
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
-from meter_bridge.devices.base.addresses import Address, AddressError, parse_address
-from meter_bridge.devices.base.local_cutoff import refusal
+from meter_bridge.devices.addresses import Address, AddressError, parse_address
 from meter_bridge.devices.broker.access_list import users_of
+from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators.cli import add_arguments, build_meters
 from meter_bridge.engine.gateway import Gateway
@@ -43,7 +43,7 @@ MADE_UP: Final = '''
 import re
 
 from meter_bridge.devices.family import BrokerRights, Family
-from meter_bridge.devices.simulators.meter import SimulatedMeter
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
 told = []
 
@@ -136,8 +136,8 @@ def test_a_new_family_is_known_by_its_folder_alone(told: list[tuple[object, ...]
     with pytest.raises(AddressError, match="a madeup channel is a or b, for example madeup:one/a"):
         parse_address("madeup:one/c")
     assert (has_relay("madeup:one/a"), has_relay("madeup:one/b")) == (False, True)
-    assert refusal("madeup:one/a", "madeup:one/b") is None
-    assert refusal("madeup:one/a", "madeup:one/a") == "wrong relay"
+    assert unsupported_reason("madeup:one/a", "madeup:one/b") is None
+    assert unsupported_reason("madeup:one/a", "madeup:one/a") == "wrong relay"
     assert build_drivers(["madeup:one/a"])[-1].family == "madeup"
 
 
@@ -167,7 +167,9 @@ async def test_the_gateway_speaks_to_a_device_of_a_new_family_without_a_broker(
         relay_address="madeup:one/b",
     )
     meter = cast("Any", SimpleNamespace(plan=plan))
-    used = SimpleNamespace(by_energy=["madeup:one/a"], by_relay=["madeup:one/b"], meters={"one": meter})
+    used = SimpleNamespace(
+        by_energy_address=["madeup:one/a"], by_relay_address=["madeup:one/b"], meters={"one": meter}
+    )
     gateway = Gateway(None, lambda _items: None, lambda _connected: None)
     gateway.start(cast("Any", used))
     place = CutOffSlot("madeup:one/a", 3)
@@ -214,5 +216,6 @@ def test_a_folder_says_what_its_family_is_without_loading_driver_or_simulator() 
         tree = ast.parse((PACKAGE / "devices" / name / "__init__.py").read_text(encoding="utf-8"))
         imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
         assert {each for each in imported if each and each.startswith("meter_bridge")} == {
-            "meter_bridge.devices.family"
+            "meter_bridge.devices.family",
+            f"meter_bridge.devices.{name}.names",
         }

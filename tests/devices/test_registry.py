@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from meter_bridge.devices.base.addresses import AddressError
+from meter_bridge.devices.addresses import AddressError
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import Fleet, simulated_meter

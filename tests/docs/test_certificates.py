@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import ClientConnectorCertificateError, ClientSession, TCPConnector
 import pytest
 
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from tests.api.fake_bridge import StandIn
@@ -54,7 +54,7 @@ async def status(url: str, authority: Path) -> int:
 
 
 async def test_the_api_is_trusted_with_its_authority_and_with_no_other(made: Path) -> None:
-    listen = Listen(
+    listen = ListenSettings(
         host="127.0.0.1", port=0, tls_certificate=made / "bridge.pem", tls_key=made / "bridge.key"
     )
     server = ApiServer(StandIn().application(), listen)

@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po
 import pytest
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.openapi_schema import describe
+from meter_bridge.api.routes.openapi_schema import build_openapi
 from meter_bridge.cli import EXAMPLES, INTRODUCTION, SUMMARIES, command
 from meter_bridge.commands.parser import Parser
 from tests.docs.phrases import objections
@@ -122,7 +122,7 @@ def messages() -> Iterator[Text]:
 
 def openapi() -> Iterator[Text]:
     """Yield every summary and description of the OpenAPI document."""
-    yield from _described("openapi", describe(ENDPOINTS))
+    yield from _described("openapi", build_openapi(ENDPOINTS))
 
 
 def _described(place: str, node: object) -> Iterator[Text]:

@@ -64,7 +64,7 @@ async def test_a_wifi_meter_does_not_need_the_broker(
         await api.supply("shelly-wifi", "auto")
     finally:
         await mosquitto.start()
-    assert meter.physics.claimed_closed
+    assert meter.physics.reported_closed
 
 
 async def position(street: Street, *, closed: bool) -> bool | None:

@@ -12,7 +12,7 @@ from meter_bridge.config.site_file import load as parse
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.restore import load_installation
 from meter_bridge.protocol.requests import Reversal
-from meter_bridge.runtime.bridge import lasting, offline, running
+from meter_bridge.runtime.bridge import offline, running, without_garbage_collection
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, operate, zar
 
 UNITS = 3
@@ -67,7 +67,7 @@ async def test_the_collector_never_walks_what_was_loaded(tmp_path: Path) -> None
     async with offline(settings) as app:
         await app.sites.apply(LANDLORD, parse(STREET), document=STREET, dry_run=False)
     with walks() as found:
-        async with lasting(running(settings, None)) as parts:
+        async with without_garbage_collection(running(settings, None)) as parts:
             on_the_way = list(found)
             account = parts.engine.session.installation.accounts["flat-1"]
             assert gc.isenabled()

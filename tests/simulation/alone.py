@@ -10,12 +10,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad
+from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, ConstantLoad
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.exposure import account_exposure, min_register_wh
 from meter_bridge.protocol.exposure import AccountExposure
-from meter_bridge.runtime.bridge import Running
+from meter_bridge.runtime.bridge import RunningBridge
 from tests.simulation.faults import DAY_S, HOUR_S, Fault
 from tests.simulation.machine import WallClock
 from tests.simulation.model import FINE_PRICE, FINE_TAX, RAND, WH_PER_KWH, Truth, cost
@@ -76,7 +76,7 @@ class Alone:
         """How often a unit was held to what had been said of it."""
         self.problems: list[str] = []
 
-    def went(self, who: Away, parts: Running | None) -> None:
+    def went(self, who: Away, parts: RunningBridge | None) -> None:
         """Note what is said of every unit, unless the other one was away already."""
         if not self._away and parts is not None:
             engine = parts.engine

@@ -7,7 +7,8 @@ from functools import cache
 import random
 from typing import Final, Protocol, cast
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound, Outgoing
+from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.broker.outgoing_queue import OutgoingQueue
 from meter_bridge.devices.broker.url import MqttSettings
 from tests.simulation.loop import VirtualLoop
 
@@ -68,10 +69,10 @@ class Broker:
         """Called before it is killed."""
         self.on_start: Callable[[], None] = lambda: None
         """Called when it is back."""
-        self._retained: dict[str, Outbound] = {}
+        self._retained: dict[str, OutgoingMessage] = {}
         self._clients: list[SimulatedClient] = []
 
-    def make_client(self, settings: MqttSettings, outgoing: Outgoing) -> SimulatedClient:
+    def make_client(self, settings: MqttSettings, outgoing: OutgoingQueue) -> SimulatedClient:
         """Return a client of the bridge that is not connected yet."""
         return SimulatedClient(self, settings, outgoing)
 
@@ -103,13 +104,13 @@ class Broker:
         for client in list(self._clients):
             client.lose()
 
-    def publish(self, messages: Sequence[Outbound]) -> None:
+    def publish(self, messages: Sequence[OutgoingMessage]) -> None:
         """Take messages of a device."""
         for message in messages:
             if self.up and not self._lost():
                 self._take(message)
 
-    def _take(self, message: Outbound) -> None:
+    def _take(self, message: OutgoingMessage) -> None:
         """Keep what is to be kept and pass the message on."""
         if message.retain:
             self._retained[message.topic] = message
@@ -123,13 +124,13 @@ class Broker:
             if matches(pattern, topic):
                 client.queue(topic, message.payload, retained=True)
 
-    def from_bridge(self, message: Outbound) -> None:
+    def from_bridge(self, message: OutgoingMessage) -> None:
         """Pass a message of the bridge on to its device."""
         self.on_command(message.topic, message.payload)
         for delay in self.fates():
             self.loop.exactly_at(self.loop.time() + delay, self._deliver, message)
 
-    def _deliver(self, message: Outbound) -> None:
+    def _deliver(self, message: OutgoingMessage) -> None:
         if self.up:
             self.to_device(message.topic, message.payload)
 
@@ -152,7 +153,7 @@ class Broker:
 class SimulatedClient:
     """What the bridge takes for gmqtt's client."""
 
-    def __init__(self, broker: Broker, settings: MqttSettings, outgoing: Outgoing) -> None:
+    def __init__(self, broker: Broker, settings: MqttSettings, outgoing: OutgoingQueue) -> None:
         """Take the broker and the window of unacknowledged messages."""
         self.is_connected = False
         self.on_connect: Callable[[object, int, int, dict[str, list[int]]], None]
@@ -214,7 +215,7 @@ class SimulatedClient:
 
     def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
         """Send a message and have it acknowledged after a while."""
-        self._broker.from_bridge(Outbound(topic, payload, qos, retain))
+        self._broker.from_bridge(OutgoingMessage(topic, payload, qos, retain))
         if qos:
             self._mid += 1
             self._outgoing.push_message(self._mid, b"")

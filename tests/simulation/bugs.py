@@ -74,7 +74,9 @@ def _unbalanced() -> Patches:
         first, *rest = honest(asset, split)
         return replace(first, amount=first.amount + 1), *rest
 
-    return patch.object(journal, "top_up", top_up), patch.object(journal, "check_balanced", lambda _: None)
+    return patch.object(journal, "top_up_postings", top_up), patch.object(
+        journal, "check_balanced", lambda _: None
+    )
 
 
 def _without(*left_out: ops.Statement) -> Any:  # noqa: ANN401 - mock's own type has no public name
@@ -100,7 +102,7 @@ def _no_guards() -> Patches:
 
 
 def _no_keys() -> Patches:
-    return patch.object(Operations, "_find", lambda *_: None), _without(ops.INSERT_OPERATION)
+    return patch.object(Operations, "_find_result", lambda *_: None), _without(ops.INSERT_OPERATION)
 
 
 def _late_readings_count() -> Patches:
@@ -124,7 +126,7 @@ def _rounds_each_charge() -> Patches:
             self.added[key][1] += wrong - amount
         return wrong
 
-    return (patch.object(ChargesBuilder, "add_to", add_to),)
+    return (patch.object(ChargesBuilder, "add_to_line", add_to),)
 
 
 def _acknowledges_first() -> Patches:
@@ -172,7 +174,7 @@ def _trusts_the_wall_clock() -> Patches:
 
     return (
         patch.object(EngineClock, "now", lambda self: self._clocks.wall()),
-        patch.object(EngineClock, "_take", take),
+        patch.object(EngineClock, "_set_state", take),
     )
 
 
@@ -227,7 +229,7 @@ def _counts_on_what_is_wanted() -> Patches:
     def wanted(cut_off: CutOffState) -> int | None:
         return cut_off.target_wh
 
-    return (patch.object(local_cutoff, "sure_wh", wanted),)
+    return (patch.object(local_cutoff, "latest_cut_off_wh", wanted),)
 
 
 def _gives_too_much() -> Patches:
@@ -241,7 +243,7 @@ def _gives_too_much() -> Patches:
 
 
 def _protects_nobody() -> Patches:
-    return (patch.object(engine_cutoff, "protected", lambda _account: False),)
+    return (patch.object(engine_cutoff, "is_never_cut", lambda _account: False),)
 
 
 def _everywhere(kind: str) -> tuple[Fault, ...]:
@@ -271,7 +273,9 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a key is accepted again with other content",
         4,
-        lambda: (patch.object(operation, "_same", lambda _known, _content, _key, result: result),),
+        lambda: (
+            patch.object(operation, "_check_same_request", lambda _known, _content, _key, result: result),
+        ),
     ),
     Bug(
         "a voucher is good as often as it is typed",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import random
 from typing import Final
 
-from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH
+from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state import supply_document
 from meter_bridge.errors import RequestRefused

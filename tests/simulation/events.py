@@ -174,7 +174,7 @@ class Injector:
     @staticmethod
     def _press_button(house: House) -> None:
         """Mend a contact that only claims to be closed: nothing but a person in the dark can know of it."""
-        if house.meter.physics.claimed_closed:
+        if house.meter.physics.reported_closed:
             house.meter.physics.contact_closed = True
 
     async def _meter_restart(self, fault: Fault) -> None:

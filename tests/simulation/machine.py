@@ -12,7 +12,7 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.jobs import Intervals
 from meter_bridge.engine.state.clock import Clocks
-from meter_bridge.runtime.bridge import Outside, Running, running
+from meter_bridge.runtime.bridge import Environment, RunningBridge, running
 from meter_bridge.storage.writer import Store
 from tests.simulation.broker import Broker
 from tests.simulation.disk import Disk, SimulatedStore
@@ -65,14 +65,14 @@ class Machine:
         self.clock = clock
         self.disk = disk
         self._pace = pace
-        self.parts: Running | None = None
+        self.parts: RunningBridge | None = None
         """The running bridge, or None while it is down."""
         self.started_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._died = asyncio.Event()
-        self.on_start: Callable[[Running], None] = lambda _parts: None
+        self.on_start: Callable[[RunningBridge], None] = lambda _parts: None
         """Called with a bridge that has just started, before it does anything."""
-        self.on_death: Callable[[Running], None] = lambda _parts: None
+        self.on_death: Callable[[RunningBridge], None] = lambda _parts: None
         """Called with a bridge that is just about to die."""
         self.problems: list[str] = []
         self.starts = 0
@@ -96,7 +96,7 @@ class Machine:
 
     async def _run(self, ready: asyncio.Future[None]) -> None:
         """Run the daemon until it is killed."""
-        outside = Outside(
+        outside = Environment(
             clocks=self.clock.clocks(),
             make_store=self._store,
             make_client=self._broker.make_client,

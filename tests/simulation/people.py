@@ -10,7 +10,7 @@ from meter_bridge.core.register.register import Cause
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from meter_bridge.runtime.application import Application
-from meter_bridge.runtime.bridge import Running
+from meter_bridge.runtime.bridge import RunningBridge
 from tests.simulation.devices import LARGEST_LOAD_W, Devices
 from tests.simulation.faults import HOUR_S
 from tests.simulation.machine import Machine, PowerLostError
@@ -302,7 +302,7 @@ class Caretaker:
         except PowerLostError, RequestRefused:
             return
 
-    async def _decide(self, parts: Running, truth: Truth) -> None:
+    async def _decide(self, parts: RunningBridge, truth: Truth) -> None:
         """Decide a register in quarantine, as somebody who looks at the meter would."""
         register = parts.engine.session.installation.meters[truth.house.meter_id].register
         if register is None or not register.quarantined or register.doubt is None:
@@ -316,7 +316,7 @@ class Caretaker:
             LANDLORD, truth.house.meter_id, decision, reason="looked at the meter"
         )
 
-    async def _look(self, parts: Running, clock_sure: bool) -> None:  # noqa: FBT001
+    async def _look(self, parts: RunningBridge, clock_sure: bool) -> None:  # noqa: FBT001
         for truth in self._truths.values():
             await self._decide(parts, truth)
         if not clock_sure and self._machine.clock.off_ms == 0:

@@ -20,7 +20,7 @@ from meter_bridge.payments.settings_file import FILE_NAME
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payment_requests import PaymentOrder
 from meter_bridge.runtime.application import Application
-from meter_bridge.runtime.bridge import Running
+from meter_bridge.runtime.bridge import RunningBridge
 from tests.simulation.faults import DAY_S
 from tests.simulation.machine import Machine, PowerLostError
 from tests.simulation.model import Truth
@@ -138,7 +138,7 @@ class Till:
         """Messages that the bridge has not answered yet."""
         self.problems: list[str] = []
 
-    def serve(self, parts: Running) -> None:
+    def serve(self, parts: RunningBridge) -> None:
         """Be asked by a bridge that has just started."""
         known = cast("dict[str, Provider]", parts.app.payments.orders.file.providers)
         known["till"] = AskedTill(id="till", name="Mobile money", secrets=(SECRET,), till=self)

@@ -14,7 +14,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.voucher_requests import VoucherOrder
 from meter_bridge.runtime.application import Application
-from meter_bridge.runtime.bridge import Running
+from meter_bridge.runtime.bridge import RunningBridge
 from tests.simulation import checks
 from tests.simulation.alone import REWRITTEN_S, Alone, Away
 from tests.simulation.broker import Broker
@@ -126,7 +126,7 @@ class World:
         """Return randomness that nothing else uses, so that nothing shifts when something is left out."""
         return random.Random(f"{self._plan.seed}/{name}")
 
-    def _started(self, parts: Running) -> None:
+    def _started(self, parts: RunningBridge) -> None:
         """Take note that a bridge has just started."""
         self.till.serve(parts)
         self.alone.came(Away.BRIDGE)

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from meter_bridge.api.http.authentication import ACTOR
-from meter_bridge.api.http.errors import without_tokens
+from meter_bridge.api.http.errors import mask_tokens
 from meter_bridge.api.http.peers import FORWARDED_REQUEST
 
 LOGGER: Final = logging.getLogger("meter_bridge.api.access")
@@ -29,7 +29,7 @@ class AccessLogger(AbstractAccessLogger):
             f"{actor.role}:{actor.name!r}" if actor else "-",
             request.method,
             # Still percent-encoded, so that a path cannot forge a line.
-            without_tokens(request.rel_url.raw_path),
+            mask_tokens(request.rel_url.raw_path),
             response.status,
             response.body_length,
             time * 1000,

@@ -20,20 +20,20 @@ MAX_TOKEN_CHARACTERS: Final = 256
 SESSION_COOKIE: Final = "prepaid_session"
 PAGE_HEADER: Final = "Prepaid-Page"
 """Sent by the tenant's page with whatever changes something; a page of another origin cannot send it."""
-_READING: Final = frozenset({"GET", "HEAD"})
+_READ_METHODS: Final = frozenset({"GET", "HEAD"})
 _REMEDY: Final = "send 'Authorization: Bearer pmb_…' with a token made by 'meter-bridge token create'"
 
 
 def actor_of(request: web.Request, app: Application) -> Actor:
     """Return who sends a request; raise ``RequestRefused`` where its token is missing or wrong."""
     headers = request.headers.getall("Authorization", [])
-    local = came_over_unix_socket(request) or request.get(FORWARDED_FOR_OPERATOR, False)
+    local = is_unix_socket(request) or request.get(FORWARDED_FOR_OPERATOR, False)
     if not headers and local:
         actor: Actor | None = LOCAL_OPERATOR
     elif headers:
         actor = app.tokens.authenticate(_token(headers))
     elif SESSION_COOKIE in request.cookies:
-        return _customer(request, app)
+        return _customer_of_session(request, app)
     else:
         raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "a token is wanted here", remedy=_REMEDY)
     if actor is None:
@@ -42,7 +42,7 @@ def actor_of(request: web.Request, app: Application) -> Actor:
     return actor
 
 
-def _customer(request: web.Request, app: Application) -> Actor:
+def _customer_of_session(request: web.Request, app: Application) -> Actor:
     """Return the customer of a session of the tenant's page."""
     actor = app.page.access.actor_of(request.cookies[SESSION_COOKIE])
     if actor is None:
@@ -52,7 +52,7 @@ def _customer(request: web.Request, app: Application) -> Actor:
             field="Cookie",
             remedy="sign in at /my/ again",
         )
-    if request.method not in _READING and PAGE_HEADER not in request.headers:
+    if request.method not in _READ_METHODS and PAGE_HEADER not in request.headers:
         raise RequestRefused(
             ErrorCode.NOT_ALLOWED,
             "a session of the tenant's page changes things through that page alone",
@@ -63,7 +63,7 @@ def _customer(request: web.Request, app: Application) -> Actor:
     return actor
 
 
-def came_over_unix_socket(request: web.Request) -> bool:
+def is_unix_socket(request: web.Request) -> bool:
     """Say whether the sender reached the socket in the data folder, which only the local operator can."""
     peer = None if request.transport is None else request.transport.get_extra_info("socket")
     return peer is not None and peer.family == socket.AF_UNIX

@@ -12,7 +12,7 @@ import msgspec
 from meter_bridge.actor import Actor
 from meter_bridge.api.http.authentication import actor_of
 from meter_bridge.api.http.request_decoding import BODY_BYTES, decode_body, decode_query, read_body
-from meter_bridge.api.http.roles import ANONYMOUS, Rights
+from meter_bridge.api.http.roles import ANONYMOUS, AccessRule
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.runtime.application import Application
@@ -67,7 +67,7 @@ class Endpoint:
 
     method: str
     path: str
-    rights: Rights
+    access: AccessRule
     handler: Handler
     answer: object
     """Type of the answer's JSON; None for an empty answer, a media type (str) for one that is not JSON."""
@@ -102,9 +102,9 @@ class Endpoint:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer a request, if its sender may make it."""
         actor = ANONYMOUS
-        if not self.rights.public:
+        if not self.access.public:
             actor = actor_of(request, request.app[APPLICATION])
-            self.rights.check(actor)
+            self.access.check(actor)
         if self.query is None and request.query and not self.any_query:
             raise _unwanted_query(request)
         reply = await self.handler(Call(request, self, actor))
@@ -148,9 +148,9 @@ class Options(TypedDict, total=False):
 
 
 def endpoint(
-    method: str, path: str, *, rights: Rights, answer: object, **options: Unpack[Options]
+    method: str, path: str, *, access: AccessRule, answer: object, **options: Unpack[Options]
 ) -> Callable[[Handler], Endpoint]:
     """Declare a handler as a route."""
     return lambda handler: Endpoint(
-        method=method, path=path, rights=rights, answer=answer, handler=handler, **options
+        method=method, path=path, access=access, answer=answer, handler=handler, **options
     )

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from meter_bridge.api.http.errors import problem_of, problem_response
+from meter_bridge.api.http.errors import problem_from, problem_response
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Problem
 
@@ -62,14 +62,14 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except RequestRefused as refused:
-        return problem_response(problem_of(refused))
+        return problem_response(problem_from(refused))
     except web.HTTPException as error:
-        return _of_http(error)
+        return _from_http_error(error)
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the client learns only that it did
-        return problem_response(unexpected(request, error))
+        return problem_response(unexpected_error(request, error))
 
 
-def unexpected(request: web.Request, error: Exception) -> Problem:
+def unexpected_error(request: web.Request, error: Exception) -> Problem:
     """Log a failure with its details, and return what a client may know of it."""
     reference = secrets.token_hex(4)
     route = request.match_info.route.resource
@@ -82,7 +82,7 @@ def unexpected(request: web.Request, error: Exception) -> Problem:
     )
 
 
-def _of_http(error: web.HTTPException) -> web.Response:
+def _from_http_error(error: web.HTTPException) -> web.Response:
     response = problem_response(_HTTP_PROBLEMS.get(HTTPStatus(error.status), _BAD_REQUEST), error.status)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]

@@ -59,32 +59,32 @@ def status_of(code: ErrorCode) -> HTTPStatus:
     return _STATUS[code]
 
 
-def without_tokens(text: str) -> str:
+def mask_tokens(text: str) -> str:
     """Return the text with every token in it masked."""
     return _TOKEN.sub("pmb_…", text)
 
 
-def shown(value: object) -> str:
+def displayable(value: object) -> str:
     """Return a value short enough for a message, and without a token in it."""
-    text = without_tokens(value if isinstance(value, str) else repr(value))
+    text = mask_tokens(value if isinstance(value, str) else repr(value))
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def problem_of(refused: RequestRefused) -> Problem:
+def problem_from(refused: RequestRefused) -> Problem:
     """Return the body that tells a refusal."""
     return Problem(
         code=refused.code,
-        message=without_tokens(refused.message),
+        message=mask_tokens(refused.message),
         field=refused.field,
-        value=None if refused.value is None else shown(refused.value),
+        value=None if refused.value is None else displayable(refused.value),
         remedy=refused.remedy,
-        problems=None if refused.problems is None else tuple(_masked(each) for each in refused.problems),
+        problems=None if refused.problems is None else tuple(_mask_detail(each) for each in refused.problems),
     )
 
 
-def _masked(detail: ProblemDetail) -> ProblemDetail:
+def _mask_detail(detail: ProblemDetail) -> ProblemDetail:
     """Return a detail without a token in it."""
-    return replace(detail, message=without_tokens(detail.message), value=shown(detail.value))
+    return replace(detail, message=mask_tokens(detail.message), value=displayable(detail.value))
 
 
 def encode_problem(problem: Problem, **more: str) -> bytes:

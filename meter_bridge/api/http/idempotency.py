@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from meter_bridge.api.http.endpoint import Call
-from meter_bridge.api.http.errors import shown
+from meter_bridge.api.http.errors import displayable
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.headers import KEY_HEADER
 from meter_bridge.protocol.messages import ErrorCode
@@ -35,7 +35,7 @@ def idempotency_key(call: Call, what: str) -> str:
             ErrorCode.BAD_REQUEST,
             f"the header {KEY_HEADER} is not as it should be",
             field=KEY_HEADER,
-            value=shown(keys[0]),
+            value=displayable(keys[0]),
             remedy=_REMEDY,
         )
     return keys[0]

@@ -14,7 +14,7 @@ from meter_bridge.engine.access.throttle import peer_key
 
 MAX_CONNECTIONS: Final = 512
 """Twice the WebSockets, and half of the descriptors that a process has by default."""
-MAX_OF_ONE_PEER: Final = 128
+MAX_CONNECTIONS_PER_PEER: Final = 128
 """Of another machine; a proxy on this one speaks for everybody."""
 BACKLOG: Final = 100
 
@@ -22,10 +22,12 @@ BACKLOG: Final = 100
 class ConnectionLimit:
     """Counts the open connections."""
 
-    def __init__(self, most: int = MAX_CONNECTIONS, most_of_one: int = MAX_OF_ONE_PEER) -> None:
+    def __init__(
+        self, max_total: int = MAX_CONNECTIONS, max_per_peer: int = MAX_CONNECTIONS_PER_PEER
+    ) -> None:
         """Start with none."""
-        self._most = most
-        self._most_of_one = most_of_one
+        self._max_total = max_total
+        self._max_per_peer = max_per_peer
         self._open: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -35,12 +37,12 @@ class ConnectionLimit:
     def admit(self, peer: str) -> bool:
         """Count a connection; False where there are too many, and then it is not counted."""
         from_afar = not ip_address(peer).is_loopback
-        if len(self) >= self._most or (from_afar and self._open[peer_key(peer)] >= self._most_of_one):
+        if len(self) >= self._max_total or (from_afar and self._open[peer_key(peer)] >= self._max_per_peer):
             return False
         self._open[peer_key(peer)] += 1
         return True
 
-    def leave(self, peer: str) -> None:
+    def release(self, peer: str) -> None:
         """Forget a connection."""
         self._open[peer_key(peer)] -= 1
         if not self._open[peer_key(peer)]:
@@ -55,9 +57,9 @@ class CountedSocket(socket.socket):
 
     @override
     def close(self) -> None:
-        crowd, self.connection_limit = self.connection_limit, None
-        if crowd is not None:
-            crowd.leave(self.peer)
+        limit, self.connection_limit = self.connection_limit, None
+        if limit is not None:
+            limit.release(self.peer)
         super().close()
 
 
@@ -81,17 +83,17 @@ class Listener(socket.socket):
 
 def listen(family: int, address: tuple[object, ...], connection_limit: ConnectionLimit) -> Listener:
     """Return a socket that listens on an address; raise ``OSError`` where that is not to be had."""
-    made = Listener(family, socket.SOCK_STREAM)
-    made.connection_limit = connection_limit
+    listener = Listener(family, socket.SOCK_STREAM)
+    listener.connection_limit = connection_limit
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind(address)
-        made.listen(BACKLOG)
-        made.setblocking(False)  # noqa: FBT003 - its only argument
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)  # noqa: FBT003 - its only argument
     except OSError as error:
-        made.close()
+        listener.close()
         reason = (error.strerror or str(error)).lower()
         raise OSError(error.errno, f"cannot listen on {address[0]}, port {address[1]}: {reason}") from error
-    return made
+    return listener

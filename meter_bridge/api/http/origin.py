@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from meter_bridge.api.http.errors import shown
+from meter_bridge.api.http.errors import displayable
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
@@ -20,6 +20,6 @@ def refuse_foreign_origin(request: web.Request) -> None:
             ErrorCode.NOT_ALLOWED,
             "web pages of this origin may not open a WebSocket",
             field="Origin",
-            value=shown(origin),
+            value=displayable(origin),
             remedy="connect from a program; web pages of others may not, whatever token they have",
         )

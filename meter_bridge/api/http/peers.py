@@ -24,16 +24,16 @@ FORWARDED_FOR_OPERATOR: Final = web.RequestKey("passed_on_for_operator", bool)
 @web.middleware
 async def accept_forwarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Take a worker's word for who asked it; from anybody else such headers mean nothing."""
-    secret, given = request.app[SHARED_SECRET], request.headers.get(PROOF_HEADER, "")
-    if secret and hmac.compare_digest(given.encode(), secret.encode()):
-        passed = request.clone(
+    secret, proof = request.app[SHARED_SECRET], request.headers.get(PROOF_HEADER, "")
+    if secret and hmac.compare_digest(proof.encode(), secret.encode()):
+        forwarded = request.clone(
             remote=request.headers.get(SENDER_HEADER, request.remote or ""),
             scheme=request.headers.get(SCHEME_HEADER, request.scheme),
         )
-        passed[FORWARDED_FOR_OPERATOR] = OPERATOR_HEADER in request.headers
+        forwarded[FORWARDED_FOR_OPERATOR] = OPERATOR_HEADER in request.headers
         try:
-            return await handler(passed)
+            return await handler(forwarded)
         finally:
             # For the access log, which is written for the request as it came.
-            request[FORWARDED_REQUEST] = passed
+            request[FORWARDED_REQUEST] = forwarded
     return await handler(request)

@@ -9,7 +9,7 @@ from aiohttp import web
 import msgspec
 from msgspec import inspect
 
-from meter_bridge.api.http.errors import shown
+from meter_bridge.api.http.errors import displayable
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import REMEDIES
@@ -70,7 +70,7 @@ def decode_body[T](raw: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(raw, type=kind, strict=True)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), _untyped(raw), kind) from error
+        raise _invalid(str(error), _decode_untyped(raw), kind) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestRefused(
             ErrorCode.BAD_REQUEST,
@@ -94,7 +94,7 @@ def decode_query[T](query: Mapping[str, str], kind: type[T]) -> T:
         raise _invalid(str(error), values, kind) from error
 
 
-def _untyped(raw: bytes) -> object:
+def _decode_untyped(raw: bytes) -> object:
     """Return the body as it came, to name the value at fault; None where that is not worth the risk."""
     if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
         return None
@@ -107,7 +107,7 @@ def _untyped(raw: bytes) -> object:
 def _invalid(message: str, values: object, kind: type) -> RequestRefused:
     """Name the field and value that a validation error speaks of."""
     if unknown := _UNKNOWN.search(_PLACE.sub("", message)):
-        name = shown(unknown["name"])
+        name = displayable(unknown["name"])
         return RequestRefused(
             ErrorCode.BAD_REQUEST, f"there is no field {name!r} here", field=name, remedy="leave it out"
         )
@@ -126,7 +126,7 @@ def _wrong_value(message: str, values: object, kind: type) -> RequestRefused:
         ErrorCode.BAD_REQUEST,
         f"{name or 'the body'} is not as it should be",
         field=name or None,
-        value=None if found is None else shown(found),
+        value=None if found is None else displayable(found),
         remedy=_choices(kind, top[0] if top else "") or _expected(_PLACE.sub("", message)),
     )
 
@@ -135,9 +135,9 @@ def _choices(kind: type, name: str) -> str | None:
     """Return what a field may be, where it is one of a few words."""
     info = inspect.type_info(kind)
     fields = info.fields if isinstance(info, inspect.StructType) else ()
-    of = next((_bare(field.type) for field in fields if field.encode_name == name), None)
+    of = next((_unannotated(field.type) for field in fields if field.encode_name == name), None)
     parts = of.types if isinstance(of, inspect.UnionType) else (of,)
-    for part in map(_bare, parts):
+    for part in map(_unannotated, parts):
         if isinstance(part, inspect.LiteralType):
             return f"choose from {', '.join(map(str, part.values))}"
         if isinstance(part, inspect.EnumType):
@@ -145,9 +145,9 @@ def _choices(kind: type, name: str) -> str | None:
     return None
 
 
-def _bare(kind: inspect.Type | None) -> inspect.Type | None:
+def _unannotated(kind: inspect.Type | None) -> inspect.Type | None:
     """Return a type without what is said of it."""
-    return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind
+    return _unannotated(kind.type) if isinstance(kind, inspect.Metadata) else kind
 
 
 def _expected(message: str) -> str:
@@ -156,12 +156,12 @@ def _expected(message: str) -> str:
         if message.endswith(f"matching regex {pattern!r}"):
             return remedy
     if length := _LENGTH.search(message):
-        return f"write {_bound(length)} character{'' if length['limit'] == '1' else 's'}"
+        return f"write {_limit_text(length)} character{'' if length['limit'] == '1' else 's'}"
     if bounded := _RANGE.search(message):
-        return f"write a whole number, {_bound(bounded)}"
+        return f"write a whole number, {_limit_text(bounded)}"
     return message[:1].lower() + message[1:].replace("`", "")
 
 
-def _bound(found: re.Match[str]) -> str:
+def _limit_text(found: re.Match[str]) -> str:
     """Return a lower or upper limit in words."""
     return f"at {'least' if found['sign'] == '>' else 'most'} {found['limit']}"

@@ -11,11 +11,11 @@ ANONYMOUS: Final = Actor(name="anonymous", role=Role.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
+class AccessRule:
     """Who may call a route."""
 
     roles: frozenset[Role] = frozenset()
-    of_everything: bool = False
+    needs_all_sites: bool = False
     """Only a token that sees every site."""
     public: bool = False
     """No token at all is wanted."""
@@ -28,7 +28,7 @@ class Rights:
                 f"a token of role {actor.role} may not do this",
                 remedy=f"use a token of role {', '.join(sorted(self.roles))}",
             )
-        if self.of_everything and EVERYTHING not in actor.sites:
+        if self.needs_all_sites and EVERYTHING not in actor.sites:
             raise RequestRefused(
                 ErrorCode.NOT_ALLOWED,
                 "a token of named sites may not do this: it concerns the whole installation",
@@ -36,11 +36,11 @@ class Rights:
             )
 
 
-PUBLIC: Final = Rights(public=True)
-ANY_TOKEN: Final = Rights(frozenset({Role.LANDLORD, Role.CARETAKER, Role.TENANT, Role.DEVICE}))
-LANDLORD: Final = Rights(frozenset({Role.LANDLORD}))
-LANDLORD_OF_EVERYTHING: Final = Rights(frozenset({Role.LANDLORD}), of_everything=True)
-LANDLORD_AND_TENANT: Final = Rights(frozenset({Role.LANDLORD, Role.TENANT}))
-STAFF: Final = Rights(frozenset({Role.LANDLORD, Role.CARETAKER}))
-STAFF_AND_DEVICE: Final = Rights(frozenset({Role.LANDLORD, Role.CARETAKER, Role.DEVICE}))
-PEOPLE: Final = Rights(frozenset({Role.LANDLORD, Role.CARETAKER, Role.TENANT}))
+PUBLIC: Final = AccessRule(public=True)
+ANY_TOKEN: Final = AccessRule(frozenset({Role.LANDLORD, Role.CARETAKER, Role.TENANT, Role.DEVICE}))
+LANDLORD: Final = AccessRule(frozenset({Role.LANDLORD}))
+LANDLORD_OF_ALL_SITES: Final = AccessRule(frozenset({Role.LANDLORD}), needs_all_sites=True)
+LANDLORD_AND_TENANT: Final = AccessRule(frozenset({Role.LANDLORD, Role.TENANT}))
+STAFF: Final = AccessRule(frozenset({Role.LANDLORD, Role.CARETAKER}))
+STAFF_AND_DEVICE: Final = AccessRule(frozenset({Role.LANDLORD, Role.CARETAKER, Role.DEVICE}))
+PEOPLE: Final = AccessRule(frozenset({Role.LANDLORD, Role.CARETAKER, Role.TENANT}))

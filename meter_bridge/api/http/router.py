@@ -17,10 +17,10 @@ def register(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
         if not isinstance(endpoint, Endpoint):
             raise UndeclaredRouteError(f"{endpoint!r} declares no rights: decorate it as an endpoint")
         app.router.add_route(endpoint.method, endpoint.path, endpoint.serve)
-    app.on_startup.append(refuse_undeclared)
+    app.on_startup.append(check_declared)
 
 
-async def refuse_undeclared(app: web.Application) -> None:
+async def check_declared(app: web.Application) -> None:
     """Raise where a route's handler is not an endpoint's."""
     for route in app.router.routes():
         if not isinstance(getattr(route.handler, "__self__", None), Endpoint):

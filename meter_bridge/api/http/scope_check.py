@@ -8,70 +8,70 @@ from dataclasses import replace
 
 from meter_bridge.actor import Actor
 from meter_bridge.api.http.endpoint import Call
-from meter_bridge.api.http.errors import shown
+from meter_bridge.api.http.errors import displayable
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Role, Snapshot, Update
 
 
-def account_in_reach(call: Call) -> AccountView:
+def visible_account(call: Call) -> AccountView:
     """Return the account in the route's path; what the actor may not see is refused as not existing."""
     account = call.app.accounts.view(call.actor, call.id)
-    if account.id != call.id or not sees(call.actor, account):
+    if account.id != call.id or not may_see_account(call.actor, account):
         raise RequestRefused(
             ErrorCode.NOT_FOUND,
-            f"there is no account {shown(call.id)!r} that this token may see",
+            f"there is no account {displayable(call.id)!r} that this token may see",
             field="id",
             remedy="GET /api/v1/accounts lists those that there are",
         )
     return account
 
 
-def sees(actor: Actor, account: AccountView) -> bool:
+def may_see_account(actor: Actor, account: AccountView) -> bool:
     """Say whether the actor may see the account."""
     return actor.sees(account.id, account.site_id)
 
 
-def sees_alert(actor: Actor, alert: AlertView) -> bool:
+def may_see_alert(actor: Actor, alert: AlertView) -> bool:
     """Say whether an alert concerns the actor: a tenant's are the own account's and the bridge's."""
     return _concerns(actor, alert.account_id, alert.meter_id)
 
 
-def in_reach(actor: Actor, message: Snapshot | Event | Update) -> Snapshot | Event | Update | None:
+def visible_part(actor: Actor, message: Snapshot | Event | Update) -> Snapshot | Event | Update | None:
     """Return what the actor may see of a message of the stream, or None where that is nothing."""
     match message:
         case Event():
             return message if _concerns(actor, message.account_id, message.meter_id) else None
         case Snapshot():
-            return _snapshot_in_reach(actor, message)
+            return _visible_snapshot(actor, message)
         case Update():
-            return _update_in_reach(actor, message)
+            return _visible_update(actor, message)
 
 
-def _update_in_reach(actor: Actor, update: Update) -> Update | None:
+def _visible_update(actor: Actor, update: Update) -> Update | None:
     seen = replace(
         update,
-        accounts=_accounts(actor, update.accounts),
+        accounts=_visible_accounts(actor, update.accounts),
         removed=tuple(each for each in update.removed if _concerns(actor, each, None)),
-        alerts=None if update.alerts is None else _alerts(actor, update.alerts),
+        alerts=None if update.alerts is None else _visible_alerts(actor, update.alerts),
     )
     return seen if seen.accounts or seen.removed or seen.alerts is not None else None
 
 
-def _snapshot_in_reach(actor: Actor, snapshot: Snapshot) -> Snapshot:
+def _visible_snapshot(actor: Actor, snapshot: Snapshot) -> Snapshot:
     return replace(
         snapshot,
-        accounts=_accounts(actor, snapshot.accounts),
+        accounts=_visible_accounts(actor, snapshot.accounts),
         unassigned_meters=() if actor.role is Role.TENANT else snapshot.unassigned_meters,
-        alerts=_alerts(actor, snapshot.alerts),
+        alerts=_visible_alerts(actor, snapshot.alerts),
     )
 
 
-def _accounts(actor: Actor, accounts: tuple[AccountView, ...]) -> tuple[AccountView, ...]:
-    return tuple(account for account in accounts if sees(actor, account))
+def _visible_accounts(actor: Actor, accounts: tuple[AccountView, ...]) -> tuple[AccountView, ...]:
+    return tuple(account for account in accounts if may_see_account(actor, account))
 
 
-def _alerts(actor: Actor, alerts: tuple[AlertView, ...]) -> tuple[AlertView, ...]:
-    return tuple(alert for alert in alerts if sees_alert(actor, alert))
+def _visible_alerts(actor: Actor, alerts: tuple[AlertView, ...]) -> tuple[AlertView, ...]:
+    return tuple(alert for alert in alerts if may_see_alert(actor, alert))
 
 
 def _concerns(actor: Actor, account_id: str | None, meter_id: str | None) -> bool:

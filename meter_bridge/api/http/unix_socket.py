@@ -41,7 +41,7 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
-def answers(path: Path) -> bool:
+def is_listening(path: Path) -> bool:
     """Say whether anybody listens on the path; raise ``PermissionError`` where that is another user's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
@@ -57,6 +57,6 @@ def answers(path: Path) -> bool:
 def _remove_stale(path: Path) -> None:
     """Remove what a killed bridge left behind; raise where another one still listens."""
     if path.is_socket():
-        if answers(path):
+        if is_listening(path):
             raise SocketError(f"another bridge listens on {path}; end it first")
         remove(path)

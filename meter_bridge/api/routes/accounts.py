@@ -6,7 +6,7 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
-from meter_bridge.api.http.scope_check import account_in_reach, sees
+from meter_bridge.api.http.scope_check import may_see_account, visible_account
 from meter_bridge.protocol.answers import Accounts
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerPage
 
@@ -27,23 +27,23 @@ class LedgerQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = LEDGER_PAGE
 
 
-@endpoint("GET", "/api/v1/accounts", rights=PEOPLE, answer=Accounts)
+@endpoint("GET", "/api/v1/accounts", access=PEOPLE, answer=Accounts)
 async def list_accounts(call: Call) -> Reply:
     """List the accounts that the token may see."""
     found = call.app.accounts.views(call.actor)
-    return Reply(Accounts(tuple(account for account in found if sees(call.actor, account))))
+    return Reply(Accounts(tuple(account for account in found if may_see_account(call.actor, account))))
 
 
-@endpoint("GET", "/api/v1/accounts/{id}", rights=PEOPLE, answer=AccountView, refusals=(ErrorCode.NOT_FOUND,))
+@endpoint("GET", "/api/v1/accounts/{id}", access=PEOPLE, answer=AccountView, refusals=(ErrorCode.NOT_FOUND,))
 async def get_account(call: Call) -> Reply:
     """Return one account."""
-    return Reply(account_in_reach(call))
+    return Reply(visible_account(call))
 
 
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/ledger",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=LedgerPage,
     query=LedgerQuery,
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST),
@@ -51,7 +51,7 @@ async def get_account(call: Call) -> Reply:
 async def get_ledger(call: Call) -> Reply:
     """Return a page of an account's ledger, newest first."""
     query = call.query(LedgerQuery)
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(await call.app.ledger.page(call.actor, account.id, before=query.before, limit=query.limit))
 
 

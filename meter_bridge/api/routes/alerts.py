@@ -6,7 +6,7 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import PEOPLE, STAFF
-from meter_bridge.api.http.scope_check import sees_alert
+from meter_bridge.api.http.scope_check import may_see_alert
 from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.protocol.messages import AlertView, ErrorCode
 
@@ -25,7 +25,7 @@ class AlertsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "GET",
     "/api/v1/alerts",
-    rights=PEOPLE,
+    access=PEOPLE,
     answer=Alerts,
     query=AlertsQuery,
     refusals=(ErrorCode.BAD_REQUEST,),
@@ -34,13 +34,13 @@ async def list_alerts(call: Call) -> Reply:
     """List alerts, newest first."""
     query = call.query(AlertsQuery)
     found = await call.app.alerts.views(call.actor, only_open=query.open, limit=query.limit)
-    return Reply(Alerts(tuple(alert for alert in found if sees_alert(call.actor, alert))))
+    return Reply(Alerts(tuple(alert for alert in found if may_see_alert(call.actor, alert))))
 
 
 @endpoint(
     "POST",
     "/api/v1/alerts/{id}/acknowledge",
-    rights=STAFF,
+    access=STAFF,
     answer=AlertView,
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )

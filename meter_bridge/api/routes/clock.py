@@ -11,7 +11,7 @@ from meter_bridge.protocol.messages import ErrorCode
 @endpoint(
     "POST",
     "/api/v1/clock/confirm",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=ClockConfirmed,
     refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
 )

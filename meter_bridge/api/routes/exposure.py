@@ -7,7 +7,7 @@ from meter_bridge.api.http.roles import STAFF
 from meter_bridge.protocol.answers import Exposures
 
 
-@endpoint("GET", "/api/v1/exposure", rights=STAFF, answer=Exposures)
+@endpoint("GET", "/api/v1/exposure", access=STAFF, answer=Exposures)
 async def list_exposures(call: Call) -> Reply:
     """Return what each account can use beyond its credit if the bridge or the broker stops now."""
     return Reply(Exposures(tuple(call.app.supply.exposure(call.actor))))

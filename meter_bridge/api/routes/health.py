@@ -13,7 +13,7 @@ DOWN: Final = "down"
 @endpoint(
     "GET",
     "/health",
-    rights=PUBLIC,
+    access=PUBLIC,
     answer=Health,
     other_status={HTTPStatus.SERVICE_UNAVAILABLE: "The bridge is down."},
 )

@@ -33,7 +33,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
 @endpoint(
     "GET",
     "/api/v1/history",
-    rights=PEOPLE,
+    access=PEOPLE,
     answer=HistoryPage,
     query=HistoryQuery,
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST),
@@ -48,10 +48,10 @@ async def get_history(call: Call) -> Reply:
         account_id=query.account_id,
         from_account=query.from_account,
     )
-    return Reply(_in_reach(call.actor, page))
+    return Reply(_visible_page(call.actor, page))
 
 
-def _in_reach(actor: Actor, page: HistoryPage) -> HistoryPage:
+def _visible_page(actor: Actor, page: HistoryPage) -> HistoryPage:
     """Stand between the engine and the wire: a tenant reads the own account (invariant 15)."""
     if actor.role is not Role.TENANT:
         return page

@@ -22,13 +22,13 @@ class Me:
     """Ids of the sites of a landlord or caretaker; None for all sites, and where accounts decide."""
 
 
-@endpoint("GET", "/api/v1/info", rights=PUBLIC, answer=ServerInfo, answer_example=INFO)
+@endpoint("GET", "/api/v1/info", access=PUBLIC, answer=ServerInfo, answer_example=INFO)
 async def get_info(call: Call) -> Reply:
     """Return the bridge's identity and the schema versions that it supports."""
     return Reply(call.app.status.info())
 
 
-@endpoint("GET", "/api/v1/me", rights=ANY_TOKEN, answer=Me)
+@endpoint("GET", "/api/v1/me", access=ANY_TOKEN, answer=Me)
 async def get_me(call: Call) -> Reply:
     """Return the identity of the token."""
     return Reply(me(call.actor))

@@ -82,7 +82,7 @@ class ReplacementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     ] = False
 
 
-@endpoint("GET", "/api/v1/meters", rights=STAFF, answer=Meters)
+@endpoint("GET", "/api/v1/meters", access=STAFF, answer=Meters)
 async def list_meters(call: Call) -> Reply:
     """List the meters, including discovered ones that are not assigned yet."""
     return Reply(Meters(tuple(call.app.meters.views(call.actor))))
@@ -91,7 +91,7 @@ async def list_meters(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/meters/{id}/quarantine",
-    rights=STAFF,
+    access=STAFF,
     answer=MeterView,
     body=QuarantineRequest,
     example=QuarantineRequest(decision="new_epoch", reason="meter replaced on 3 March"),
@@ -113,7 +113,7 @@ async def decide_quarantine(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/meters/{id}/readings",
-    rights=STAFF_AND_DEVICE,
+    access=STAFF_AND_DEVICE,
     answer=ReadingResult,
     body=ReadingRequest,
     example=ReadingRequest(register="12345.6", at="2026-03-03T10:30:00+02:00"),
@@ -135,7 +135,7 @@ async def read_register(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/meters/{id}/replacement",
-    rights=STAFF,
+    access=STAFF,
     answer=MeterView,
     status=HTTPStatus.CREATED,
     other_status={HTTPStatus.OK: SEEN_BEFORE},

@@ -10,7 +10,7 @@ from meter_bridge.api.http.roles import LANDLORD
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@endpoint("GET", "/metrics", rights=LANDLORD, answer="text/plain")
+@endpoint("GET", "/metrics", access=LANDLORD, answer="text/plain")
 async def get_metrics(call: Call) -> web.Response:
     """Return the metrics in Prometheus' text format."""
     return web.Response(body=call.app.status.metrics(), headers={"Content-Type": CONTENT_TYPE})

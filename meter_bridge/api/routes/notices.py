@@ -5,8 +5,8 @@ from typing import Annotated, Final
 import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, LANDLORD_OF_EVERYTHING, STAFF
-from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, LANDLORD_OF_ALL_SITES, STAFF
+from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.notices import NoticeList, TrialSent
 from meter_bridge.protocol.patterns import TEXT
@@ -37,7 +37,7 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "GET",
     "/api/v1/notices",
-    rights=STAFF,
+    access=STAFF,
     answer=NoticeList,
     query=NoticesQuery,
     refusals=(ErrorCode.BAD_REQUEST,),
@@ -50,7 +50,7 @@ async def list_notices(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/notices/test",
-    rights=LANDLORD_OF_EVERYTHING,
+    access=LANDLORD_OF_ALL_SITES,
     answer=TrialSent,
     body=Trial,
     example=Trial(person="anna"),
@@ -65,13 +65,13 @@ async def try_person(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/accounts/{id}/notifications/test",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=TrialSent,
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.TOO_MANY_REQUESTS),
 )
 async def try_customer(call: Call) -> Reply:
     """Send a test message to the customer's stored addresses."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(await call.app.notices.try_customer(call.actor, account.id))
 
 

@@ -8,8 +8,8 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import BOOKED
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, Rights
-from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, AccessRule
+from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.answers import Debts, Tenancies
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
@@ -31,13 +31,13 @@ def _operation(
     *,
     noun: str,
     refusals: tuple[ErrorCode, ...] = (),
-    rights: Rights = LANDLORD,
+    rights: AccessRule = LANDLORD,
 ) -> Endpoint:
     """Return the route that carries out the operation whose request the example shows."""
     body = type(example)
 
     async def carry_out(call: Call) -> Reply:
-        account = account_in_reach(call)
+        account = visible_account(call)
         key = idempotency_key(call, noun)
         request = await call.body(body)
         result, replayed = await call.app.accounts.operate(call.actor, account.id, request, key=key)
@@ -49,7 +49,7 @@ def _operation(
     return Endpoint(
         method="POST",
         path=f"/api/v1/accounts/{{id}}/{path}",
-        rights=rights,
+        access=rights,
         handler=carry_out,
         answer=OperationResult,
         status=HTTPStatus.CREATED,
@@ -185,13 +185,13 @@ OPERATIONS: Final[tuple[Endpoint, ...]] = (
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/tenancies",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=Tenancies,
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def list_tenancies(call: Call) -> Reply:
     """List the tenancies of a unit, newest first, with the open balance of each."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(Tenancies(tuple(await call.app.ledger.tenancies(call.actor, account.id))))
 
 
@@ -204,7 +204,7 @@ class TenanciesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "GET",
     "/api/v1/tenancies",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=Tenancies,
     query=TenanciesQuery,
     refusals=(ErrorCode.BAD_REQUEST,),
@@ -217,7 +217,7 @@ async def list_all_tenancies(call: Call) -> Reply:
     return Reply(Tenancies(tuple(seen)))
 
 
-@endpoint("GET", "/api/v1/debts", rights=LANDLORD, answer=Debts)
+@endpoint("GET", "/api/v1/debts", access=LANDLORD, answer=Debts)
 async def list_debts(call: Call) -> Reply:
     """List what customers owe: debts, arrears, emergency credit, negative balances, and former customers."""
     found = await call.app.ledger.debts(call.actor)

@@ -6,8 +6,8 @@ from typing import Final
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.request_decoding import BODY_BYTES, STATEMENT_BYTES, read_body
-from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_EVERYTHING, PUBLIC
-from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_ALL_SITES, PUBLIC
+from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payment_requests import (
@@ -34,20 +34,20 @@ from meter_bridge.protocol.payments import (
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/payment-options",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=PaymentOptions,
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def get_payment_options(call: Call) -> Reply:
     """Return the ways in which a customer can pay, and the limits."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(call.app.payments.options(call.actor, account.id))
 
 
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/top-up-preview",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=TopUpPreview,
     query=PreviewQuery,
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.AMOUNT_OUT_OF_RANGE),
@@ -55,14 +55,14 @@ async def get_payment_options(call: Call) -> Reply:
 async def preview_top_up(call: Call) -> Reply:
     """Return where a top-up would go if it were booked now, and the resulting balance."""
     query = call.query(PreviewQuery)
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(call.app.payments.preview(call.actor, account.id, query.amount))
 
 
 @endpoint(
     "POST",
     "/api/v1/accounts/{id}/payments",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=PaymentView,
     status=HTTPStatus.CREATED,
     other_status={HTTPStatus.OK: SEEN_BEFORE},
@@ -83,7 +83,7 @@ async def preview_top_up(call: Call) -> Reply:
 )
 async def start_payment(call: Call) -> Reply:
     """Start a payment and return where to pay; credit is given when the provider reports the payment."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     key = idempotency_key(call, "a payment")
     body = await call.body(PaymentOrder)
     view, known = await call.app.payments.start_payment(call.actor, account.id, body, key=key)
@@ -95,26 +95,26 @@ async def start_payment(call: Call) -> Reply:
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/payments",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=PaymentList,
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def list_payments(call: Call) -> Reply:
     """List the payments that an account's customer has started, newest first."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(await call.app.payments.payments(call.actor, account.id))
 
 
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/payments/{payment}",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=PaymentView,
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def get_payment(call: Call) -> Reply:
     """Return the state of a payment; if its provider has not reported yet, it is polled."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     payment = call.request.match_info["payment"]
     return Reply(await call.app.payments.payment(call.actor, account.id, payment))
 
@@ -122,7 +122,7 @@ async def get_payment(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/payment-events/{provider}",
-    rights=PUBLIC,
+    access=PUBLIC,
     answer=PaymentHeard,
     body_media="application/json",
     refusals=(
@@ -141,7 +141,7 @@ async def hear_payment_event(call: Call) -> Reply:
     return Reply(await call.app.payments.hear(provider, call.request.headers, body))
 
 
-@endpoint("GET", "/api/v1/payments/waiting", rights=LANDLORD, answer=WaitingPayments)
+@endpoint("GET", "/api/v1/payments/waiting", access=LANDLORD, answer=WaitingPayments)
 async def list_waiting_payments(call: Call) -> Reply:
     """List the payments that await a decision, oldest first."""
     return Reply(await call.app.payments.review.waiting(call.actor))
@@ -150,7 +150,7 @@ async def list_waiting_payments(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/payments/decide",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=PaymentDecided,
     body=PaymentDecision,
     example=PaymentDecision(
@@ -172,7 +172,7 @@ async def decide_payment(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/payments/reconciliation/{provider}",
-    rights=LANDLORD_OF_EVERYTHING,
+    access=LANDLORD_OF_ALL_SITES,
     answer=Reconciliation,
     body_media="text/csv",
     query=ReconcileQuery,
@@ -189,7 +189,7 @@ async def reconcile_payments(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/accounts/{id}/keypad-tokens",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=KeypadTokens,
     body=KeypadRequest,
     example=KeypadRequest(),
@@ -203,7 +203,7 @@ async def reconcile_payments(call: Call) -> Reply:
 )
 async def issue_keypad_tokens(call: Call) -> Reply:
     """Issue the tokens that are due for a keypad meter, each unit once; return the latest, newest first."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     body = await call.body(KeypadRequest)
     if body.kind is not KeypadTokenKind.ADD and call.actor.role is not Role.LANDLORD:
         raise RequestRefused(

@@ -6,7 +6,7 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD
-from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode
@@ -47,7 +47,7 @@ class PolicyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "POST",
     "/api/v1/accounts/{id}/policy",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=AccountView,
     body=PolicyRequest,
     example=PolicyRequest(low_credit=["20.00", "5.00"]),
@@ -68,7 +68,7 @@ async def set_policy(call: Call) -> Reply:
             field="low_credit",
             remedy="give low_credit, load_limit_w or both",
         )
-    account = account_in_reach(call)
+    account = visible_account(call)
     thresholds = None if body.low_credit is None else tuple(body.low_credit)
     change = PolicyChange(thresholds, body.load_limit_w)
     return Reply(await call.app.sites.set_policy(call.actor, account.id, change))

@@ -7,7 +7,7 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.request_decoding import SITE_FILE_BYTES, read_body
-from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
+from meter_bridge.api.http.roles import LANDLORD_OF_ALL_SITES
 from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
 from meter_bridge.config.site_file import load
 from meter_bridge.errors import RequestRefused
@@ -34,7 +34,7 @@ class SiteQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "POST",
     "/api/v1/site",
-    rights=LANDLORD_OF_EVERYTHING,
+    access=LANDLORD_OF_ALL_SITES,
     answer=ApplyResult,
     query=SiteQuery,
     body_media="application/yaml",
@@ -53,7 +53,7 @@ async def apply_site(call: Call) -> Reply:
         # In a thread: a file of a thousand units takes seconds, in which meters must not wait.
         plan = await asyncio.to_thread(load, document)
     except SiteFileError as error:
-        raise _refused(error) from error
+        raise _refusal(error) from error
     undo = frozenset(name for each in query.undo.split(",") if (name := each.strip()))
     done = await call.app.sites.apply(call.actor, plan, document=document, dry_run=query.dry_run, undo=undo)
     return Reply(done)
@@ -68,7 +68,7 @@ def _text(raw: bytes) -> str:
         ) from error
 
 
-def _refused(error: SiteFileError) -> RequestRefused:
+def _refusal(error: SiteFileError) -> RequestRefused:
     """Return the refusal of a site file: the message lists what is wrong, the fields name the first place."""
     first = next(iter(error.problems), None)
     return RequestRefused(

@@ -8,7 +8,7 @@ import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
-from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.engine.statement.document import as_pdf
 from meter_bridge.engine.statement.period import ACCEPTED_FORMS
 from meter_bridge.engine.statement.spreadsheet import statement_csv
@@ -73,7 +73,7 @@ class StatementQuery(
     ) = None
 
 
-async def _written(call: Call, statement: Statement, query: StatementQuery) -> tuple[str, bytes]:
+async def _rendered(call: Call, statement: Statement, query: StatementQuery) -> tuple[str, bytes]:
     """Return the content type and the content of a statement's file."""
     if query.format is Format.PDF:
         return PDF, await as_pdf(statement, call.request.app[TYPESETTER], query.language)
@@ -83,7 +83,7 @@ async def _written(call: Call, statement: Statement, query: StatementQuery) -> t
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/statement",
-    rights=PEOPLE,
+    access=PEOPLE,
     answer=Statement,
     other_media=(CSV, PDF),
     query=StatementQuery,
@@ -92,7 +92,7 @@ async def _written(call: Call, statement: Statement, query: StatementQuery) -> t
 async def get_statement(call: Call) -> Reply | web.StreamResponse:
     """Return everything that changed an account's balance in a period; by default this local month."""
     query = call.query(StatementQuery)
-    account = account_in_reach(call)
+    account = visible_account(call)
     statement = await call.app.ledger.statement(
         call.actor,
         account.id,
@@ -103,7 +103,7 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
     )
     if query.format is Format.JSON:
         return Reply(statement)
-    media, content = await _written(call, statement, query)
+    media, content = await _rendered(call, statement, query)
     name = f"statement-{account.id}-{statement.first_day}-{statement.last_day}.{query.format}"
     headers = {"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=content, headers=headers)
@@ -112,13 +112,13 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/ledger/{entry_id}",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=EntryExplanation,
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def explain_entry(call: Call) -> Reply:
     """Return a ledger entry with everything that it was calculated from, down to the readings."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(
         await call.app.ledger.explain_entry(call.actor, account.id, call.request.match_info["entry_id"])
     )

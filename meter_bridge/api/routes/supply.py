@@ -9,7 +9,7 @@ import msgspec
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import SUPPLY_OFF, SUPPLY_ON
 from meter_bridge.api.http.roles import PEOPLE, STAFF
-from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import Holds
 from meter_bridge.protocol.messages import (
@@ -22,7 +22,7 @@ from meter_bridge.protocol.messages import (
 )
 from meter_bridge.protocol.patterns import TEXT
 
-MAY: Final = MappingProxyType(
+ALLOWED_ROLES: Final = MappingProxyType(
     {
         SupplyAction.OFF: frozenset({Role.LANDLORD, Role.CARETAKER}),
         SupplyAction.ON: frozenset({Role.LANDLORD}),
@@ -32,11 +32,11 @@ MAY: Final = MappingProxyType(
     }
 )
 """Which roles may ask which action."""
-MAY_HOLD: Final = MappingProxyType(
-    {HoldPosition.OFF: MAY[SupplyAction.OFF], HoldPosition.ON: MAY[SupplyAction.ON]}
+HOLD_ROLES: Final = MappingProxyType(
+    {HoldPosition.OFF: ALLOWED_ROLES[SupplyAction.OFF], HoldPosition.ON: ALLOWED_ROLES[SupplyAction.ON]}
 )
 """Which roles may place which hold."""
-NEED_REASON: Final = frozenset({SupplyAction.OFF, SupplyAction.ON})
+ACTIONS_WITH_REASON: Final = frozenset({SupplyAction.OFF, SupplyAction.ON})
 
 type Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
 
@@ -54,7 +54,7 @@ class SupplyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "POST",
     "/api/v1/accounts/{id}/supply",
-    rights=PEOPLE,
+    access=PEOPLE,
     answer=SupplyView,
     body=SupplyRequest,
     example=SupplyRequest(action=SupplyAction.OFF, reason="inspection"),
@@ -72,7 +72,7 @@ async def set_supply(call: Call) -> Reply:
     body = await call.body(SupplyRequest)
     _check_role(call.actor.role, body.action)
     _check_reason(body)
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(await call.app.supply.switch(call.actor, account.id, body.action, reason=body.reason))
 
 
@@ -104,20 +104,20 @@ class LiftQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/holds",
-    rights=PEOPLE,
+    access=PEOPLE,
     answer=Holds,
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def list_holds(call: Call) -> Reply:
     """List the holds on a supply."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(Holds(tuple(call.app.supply.holds(call.actor, account.id))))
 
 
 @endpoint(
     "POST",
     "/api/v1/accounts/{id}/holds",
-    rights=STAFF,
+    access=STAFF,
     answer=HoldView,
     status=HTTPStatus.CREATED,
     other_status={HTTPStatus.OK: "A hold with this id and content already exists."},
@@ -134,10 +134,10 @@ async def place_hold(call: Call) -> Reply:
     """Place a hold on a supply; the supply is off while any hold keeps it off."""
     body = await call.body(HoldRequest)
     position = HoldPosition(body.position)
-    _check_may(call.actor.role, MAY_HOLD[position], "position", position)
+    _check_allowed(call.actor.role, HOLD_ROLES[position], "position", position)
     if not body.reason.strip():
-        raise _no_reason(position)
-    account = account_in_reach(call)
+        raise _reason_missing(position)
+    account = visible_account(call)
     hold, known = await call.app.supply.place_hold(
         call.actor, account.id, position, reason=body.reason, hold_id=body.id
     )
@@ -147,7 +147,7 @@ async def place_hold(call: Call) -> Reply:
 @endpoint(
     "DELETE",
     "/api/v1/accounts/{id}/holds/{hold}",
-    rights=STAFF,
+    access=STAFF,
     answer=SupplyView,
     query=LiftQuery,
     answer_example=SUPPLY_ON,
@@ -156,16 +156,16 @@ async def place_hold(call: Call) -> Reply:
 async def lift_hold(call: Call) -> Reply:
     """Lift a hold; other holds remain, and then credit decides."""
     reason = call.query(LiftQuery).reason
-    account = account_in_reach(call)
+    account = visible_account(call)
     hold_id = call.request.match_info["hold"]
     return Reply(await call.app.supply.lift_hold(call.actor, account.id, hold_id, reason=reason))
 
 
 def _check_role(role: Role, action: SupplyAction) -> None:
-    _check_may(role, MAY[action], "action", action)
+    _check_allowed(role, ALLOWED_ROLES[action], "action", action)
 
 
-def _check_may(role: Role, may: frozenset[Role], field: str, value: str) -> None:
+def _check_allowed(role: Role, may: frozenset[Role], field: str, value: str) -> None:
     if role not in may:
         raise RequestRefused(
             ErrorCode.NOT_ALLOWED,
@@ -177,11 +177,11 @@ def _check_may(role: Role, may: frozenset[Role], field: str, value: str) -> None
 
 
 def _check_reason(body: SupplyRequest) -> None:
-    if body.action in NEED_REASON and not (body.reason or "").strip():
-        raise _no_reason(body.action)
+    if body.action in ACTIONS_WITH_REASON and not (body.reason or "").strip():
+        raise _reason_missing(body.action)
 
 
-def _no_reason(what: str) -> RequestRefused:
+def _reason_missing(what: str) -> RequestRefused:
     return RequestRefused(
         ErrorCode.BAD_REQUEST,
         f"switching a supply {what} wants a reason, which customer and ledger are shown",

@@ -6,10 +6,10 @@ from typing import Annotated, Final
 from aiohttp import web
 import msgspec
 
-from meter_bridge.api.http.authentication import PAGE_HEADER, SESSION_COOKIE, came_over_unix_socket
+from meter_bridge.api.http.authentication import PAGE_HEADER, SESSION_COOKIE, is_unix_socket
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, PUBLIC
-from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.api.http.server_address import is_loopback
 from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.errors import RequestRefused
@@ -56,7 +56,7 @@ class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "POST",
     "/api/v1/page/sign-in",
-    rights=PUBLIC,
+    access=PUBLIC,
     answer=SignedIn,
     body=SignIn,
     headers={PAGE_HEADER: "`1`: no page of another origin can send it."},
@@ -65,7 +65,7 @@ class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 )
 async def sign_in(call: Call) -> web.StreamResponse:
     """Sign in to the tenant's page: sets a cookie; the error is the same whatever is wrong."""
-    _refuse_other_pages(call.request)
+    _check_same_origin(call.request)
     body = await call.body(SignIn)
     page = call.app.page
     if body.link:
@@ -88,20 +88,20 @@ async def sign_in(call: Call) -> web.StreamResponse:
 @endpoint(
     "POST",
     "/api/v1/page/sign-out",
-    rights=PUBLIC,
+    access=PUBLIC,
     answer=None,
     status=HTTPStatus.NO_CONTENT,
     headers={PAGE_HEADER: "`1`: no page of another origin can send it."},
 )
 async def sign_out(call: Call) -> web.StreamResponse:
     """Sign out of the tenant's page on this device."""
-    _refuse_other_pages(call.request)
+    _check_same_origin(call.request)
     response = web.Response(status=HTTPStatus.NO_CONTENT)
     response.del_cookie(SESSION_COOKIE, path="/")
     return response
 
 
-def _refuse_other_pages(request: web.Request) -> None:
+def _check_same_origin(request: web.Request) -> None:
     """Raise ``RequestRefused`` where the request may come from a page of another origin."""
     if PAGE_HEADER not in request.headers:
         raise RequestRefused(
@@ -115,34 +115,34 @@ def _refuse_other_pages(request: web.Request) -> None:
 def _peer(request: web.Request) -> str | None:
     """Return whose wrong codes are counted together; a proxy on this machine hides who asks."""
     remote = request.remote
-    return None if remote is None or came_over_unix_socket(request) or is_loopback(remote) else remote
+    return None if remote is None or is_unix_socket(request) or is_loopback(remote) else remote
 
 
 @endpoint(
     "POST",
     "/api/v1/accounts/{id}/access",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=AccessView,
     status=HTTPStatus.CREATED,
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def make_access(call: Call) -> Reply:
     """Create a customer's code and link, which replace earlier ones; they are shown only once."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(await call.app.page.access.create_access(call.actor, account.id), HTTPStatus.CREATED)
 
 
 @endpoint(
     "DELETE",
     "/api/v1/accounts/{id}/access",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=None,
     status=HTTPStatus.NO_CONTENT,
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def revoke_access(call: Call) -> Reply:
     """Revoke a customer's access to the page, on every device."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     await call.app.page.access.revoke_access(call.actor, account.id)
     return Reply(None, HTTPStatus.NO_CONTENT)
 
@@ -150,20 +150,20 @@ async def revoke_access(call: Call) -> Reply:
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/notifications",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=NotificationSettings,
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def get_notification_settings(call: Call) -> Reply:
     """Return a customer's notification settings."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     return Reply(await call.app.page.notification_settings(call.actor, account.id))
 
 
 @endpoint(
     "PUT",
     "/api/v1/accounts/{id}/notifications",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=NotificationSettings,
     body=WantedSettings,
     example=WantedSettings(
@@ -173,7 +173,7 @@ async def get_notification_settings(call: Call) -> Reply:
 )
 async def set_notification_settings(call: Call) -> Reply:
     """Store a customer's notification settings."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     body = await call.body(WantedSettings)
     text = body.low_credit
     low_credit = (
@@ -185,14 +185,14 @@ async def set_notification_settings(call: Call) -> Reply:
     return Reply(await call.app.page.set_notification_settings(call.actor, account.id, wanted))
 
 
-@endpoint("GET", "/", rights=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)
+@endpoint("GET", "/", access=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)
 async def lead_to_page(call: Call) -> web.StreamResponse:
     """Redirect to the tenant's page."""
     del call
     return web.Response(status=HTTPStatus.FOUND, headers={"Location": "/my/"})
 
 
-@endpoint("GET", "/my/", rights=PUBLIC, answer="text/html", any_query=True)
+@endpoint("GET", "/my/", access=PUBLIC, answer="text/html", any_query=True)
 async def get_page(call: Call) -> web.StreamResponse:
     """Return the tenant's page."""
     return file_response(call.request, call.request.app[FILES].find(INDEX))
@@ -201,7 +201,7 @@ async def get_page(call: Call) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/my/{file}",
-    rights=PUBLIC,
+    access=PUBLIC,
     answer="text/html",
     other_media=tuple(sorted(MEDIA_TYPES - {"text/html"})),
     any_query=True,

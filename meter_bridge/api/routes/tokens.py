@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import LANDLORD_OF_EVERYTHING
+from meter_bridge.api.http.roles import LANDLORD_OF_ALL_SITES
 from meter_bridge.engine.access.tokens import TokenInfo
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import NewToken, Tokens, TokenView
@@ -49,7 +49,7 @@ class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
 
 
-@endpoint("GET", "/api/v1/tokens", rights=LANDLORD_OF_EVERYTHING, answer=Tokens)
+@endpoint("GET", "/api/v1/tokens", access=LANDLORD_OF_ALL_SITES, answer=Tokens)
 async def list_tokens(call: Call) -> Reply:
     """List the tokens of the installation, without their secrets."""
     return Reply(Tokens(tuple(_view(token) for token in call.app.tokens.views(call.actor))))
@@ -58,7 +58,7 @@ async def list_tokens(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/tokens",
-    rights=LANDLORD_OF_EVERYTHING,
+    access=LANDLORD_OF_ALL_SITES,
     answer=NewToken,
     status=HTTPStatus.CREATED,
     body=TokenRequest,
@@ -69,7 +69,7 @@ async def create_token(call: Call) -> Reply:
     """Create a token; it is shown only once."""
     body = await call.body(TokenRequest)
     role = Role(body.role)
-    _check_reach(role, body)
+    _check_scope(role, body)
     token = await call.app.tokens.create(
         call.actor,
         name=body.name,
@@ -84,7 +84,7 @@ async def create_token(call: Call) -> Reply:
 @endpoint(
     "DELETE",
     "/api/v1/tokens/{id}",
-    rights=LANDLORD_OF_EVERYTHING,
+    access=LANDLORD_OF_ALL_SITES,
     answer=None,
     status=HTTPStatus.NO_CONTENT,
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
@@ -95,7 +95,7 @@ async def revoke_token(call: Call) -> Reply:
     return Reply(None, HTTPStatus.NO_CONTENT)
 
 
-def _check_reach(role: Role, body: TokenRequest) -> None:
+def _check_scope(role: Role, body: TokenRequest) -> None:
     """Refuse a token that would see nothing, or that mixes what it sees by."""
     wanted, unwanted = ("sites", "accounts") if role in BY_SITES else ("accounts", "sites")
     if not getattr(body, wanted):

@@ -11,7 +11,7 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import TOP_UP
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
-from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.api.routes.statements import PDF, TYPESETTER
 from meter_bridge.payments import receipt
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
@@ -51,7 +51,7 @@ class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "POST",
     "/api/v1/accounts/{id}/top-ups",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=TopUpResult,
     status=HTTPStatus.CREATED,
     other_status={HTTPStatus.OK: SEEN_BEFORE},
@@ -72,7 +72,7 @@ async def top_up(call: Call) -> Reply:
     """Book a top-up; repeating the same key and content returns the first response and books nothing."""
     key = idempotency_key(call, "a top-up")
     body = await call.body(TopUpRequest)
-    account = account_in_reach(call)
+    account = visible_account(call)
     result, replayed = await call.app.accounts.top_up(
         call.actor, account.id, amount=body.amount, method=body.method, reference=body.reference, key=key
     )
@@ -91,7 +91,7 @@ class ReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "GET",
     "/api/v1/accounts/{id}/top-ups/{entry_id}/receipt",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=Receipt,
     other_media=(PDF,),
     query=ReceiptQuery,
@@ -99,15 +99,17 @@ class ReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 )
 async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     """Return the receipt of a top-up, however it was paid."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     query = call.query(ReceiptQuery)
     found = await call.app.ledger.explain_entry(call.actor, account.id, call.request.match_info["entry_id"])
-    made = receipt.receipt_of(account, found.entry, call.app.payments.issuer, taken_back=found.taken_back)
+    entry_receipt = receipt.receipt_of(
+        account, found.entry, call.app.payments.issuer, taken_back=found.taken_back
+    )
     if query.format == "json":
-        return Reply(made)
-    told = await asyncio.to_thread(receipt.printed, made, query.language)
-    content = await call.request.app[TYPESETTER].typeset(told, receipt.LAYOUT)
-    name = f"receipt-{account.id}-{made.number}.pdf"
+        return Reply(entry_receipt)
+    printed = await asyncio.to_thread(receipt.printed, entry_receipt, query.language)
+    content = await call.request.app[TYPESETTER].typeset(printed, receipt.LAYOUT)
+    name = f"receipt-{account.id}-{entry_receipt.number}.pdf"
     headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=content, headers=headers)
 

@@ -7,7 +7,7 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import TOP_UP
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
-from meter_bridge.api.http.scope_check import account_in_reach
+from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import NewVouchers, VoucherBatches, VoucherList, VouchersChanged
 from meter_bridge.protocol.voucher_requests import VoucherBlock, VoucherCode, VoucherOrder, VoucherSale
@@ -18,7 +18,7 @@ _ALWAYS: Final = (ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.STORAGE_
 @endpoint(
     "POST",
     "/api/v1/accounts/{id}/vouchers",
-    rights=LANDLORD_AND_TENANT,
+    access=LANDLORD_AND_TENANT,
     answer=TopUpResult,
     status=HTTPStatus.CREATED,
     other_status={HTTPStatus.OK: SEEN_BEFORE},
@@ -40,7 +40,7 @@ _ALWAYS: Final = (ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.STORAGE_
 )
 async def redeem_voucher(call: Call) -> Reply:
     """Turn a voucher into credit, once; five wrong codes within ten minutes lock entry for an hour."""
-    account = account_in_reach(call)
+    account = visible_account(call)
     key = idempotency_key(call, "redeeming a voucher")
     body = await call.body(VoucherCode)
     result, replayed = await call.app.payments.redeem_voucher(call.actor, account.id, body.code, key=key)
@@ -49,7 +49,7 @@ async def redeem_voucher(call: Call) -> Reply:
     return Reply(result, HTTPStatus.CREATED)
 
 
-@endpoint("GET", "/api/v1/vouchers", rights=LANDLORD, answer=VoucherBatches)
+@endpoint("GET", "/api/v1/vouchers", access=LANDLORD, answer=VoucherBatches)
 async def list_vouchers(call: Call) -> Reply:
     """List the batches of vouchers, newest first, with how many are in each state."""
     return Reply(await call.app.payments.vouchers.batches(call.actor))
@@ -58,7 +58,7 @@ async def list_vouchers(call: Call) -> Reply:
 @endpoint(
     "GET",
     "/api/v1/vouchers/{batch}",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=VoucherList,
     refusals=(ErrorCode.NOT_FOUND,),
 )
@@ -70,7 +70,7 @@ async def get_vouchers(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/vouchers",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=NewVouchers,
     status=HTTPStatus.CREATED,
     body=VoucherOrder,
@@ -86,7 +86,7 @@ async def create_vouchers(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/vouchers/sell",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=VouchersChanged,
     body=VoucherSale,
     example=VoucherSale(serials=("7KQ2MX-0001",), to="Flat 1, receipt 12"),
@@ -101,7 +101,7 @@ async def sell_vouchers(call: Call) -> Reply:
 @endpoint(
     "POST",
     "/api/v1/vouchers/block",
-    rights=LANDLORD,
+    access=LANDLORD,
     answer=VouchersChanged,
     body=VoucherBlock,
     example=VoucherBlock(reason="stolen from the shop", batch="7KQ2MX"),

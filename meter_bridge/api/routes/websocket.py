@@ -11,20 +11,20 @@ from aiohttp import WSCloseCode, WSMsgType, web
 import msgspec
 
 from meter_bridge.api.http.endpoint import Call, Endpoint, endpoint
-from meter_bridge.api.http.error_middleware import unexpected
-from meter_bridge.api.http.errors import encode_problem, problem_of
+from meter_bridge.api.http.error_middleware import unexpected_error
+from meter_bridge.api.http.errors import encode_problem, problem_from
 from meter_bridge.api.http.origin import refuse_foreign_origin
 from meter_bridge.api.http.request_decoding import decode_body
 from meter_bridge.api.http.roles import PEOPLE
-from meter_bridge.api.http.scope_check import in_reach
+from meter_bridge.api.http.scope_check import visible_part
 from meter_bridge.api.http.sockets import SOCKETS
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
 
 _LOGGER: Final = logging.getLogger(__name__)
-PING_S: Final = 30
-SUBSCRIBE_S: Final = 15
-SEND_S: Final = 30.0
+PING_INTERVAL_S: Final = 30
+SUBSCRIBE_TIMEOUT_S: Final = 15
+SEND_TIMEOUT_S: Final = 30.0
 """A client that takes longer to read one message is cut off; it resumes with ``since``."""
 MAX_MESSAGE_BYTES: Final = 4096
 WRITE_BUFFER_BYTES: Final = 64 * 1024
@@ -42,7 +42,7 @@ class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(
     "GET",
     "/api/v1/ws",
-    rights=PEOPLE,
+    access=PEOPLE,
     answer=None,
     status=HTTPStatus.SWITCHING_PROTOCOLS,
     refusals=(ErrorCode.BAD_REQUEST, ErrorCode.TOO_MANY_REQUESTS),
@@ -52,15 +52,18 @@ async def follow(call: Call) -> web.StreamResponse:
     refuse_foreign_origin(call.request)
     # Not compressed: events are small, and a compressor costs each client more memory than all else it needs.
     socket = web.WebSocketResponse(
-        heartbeat=PING_S, compress=False, max_msg_size=MAX_MESSAGE_BYTES, writer_limit=WRITE_BUFFER_BYTES
+        heartbeat=PING_INTERVAL_S,
+        compress=False,
+        max_msg_size=MAX_MESSAGE_BYTES,
+        writer_limit=WRITE_BUFFER_BYTES,
     )
     with call.request.app[SOCKETS].admit(socket):
         await socket.prepare(call.request)
-        await _Conversation(call, socket).run()
+        await _WebSocketSession(call, socket).run()
     return socket
 
 
-class _Conversation:
+class _WebSocketSession:
     """What is said over one WebSocket."""
 
     def __init__(self, call: Call, socket: web.WebSocketResponse) -> None:
@@ -71,23 +74,23 @@ class _Conversation:
         """Talk until either side ends it."""
         try:
             info = self._call.app.status.info()
-            await self._send(tagged("server_info", info))
+            await self._send(with_type("server_info", info))
             subscribe = await self._subscription(info)
             if subscribe is not None:
                 await self._stream(subscribe.since)
         except RequestRefused as refused:
-            await self._end(problem_of(refused), _close_code(refused.code))
+            await self._end(problem_from(refused), _close_code(refused.code))
         except TimeoutError:
-            self._cut_off()
+            self._abort()
         except ConnectionError:
             _LOGGER.debug("a client left its WebSocket")
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client learns only that it did
-            await self._end(unexpected(self._call.request, error), WSCloseCode.INTERNAL_ERROR)
+            await self._end(unexpected_error(self._call.request, error), WSCloseCode.INTERNAL_ERROR)
 
     async def _subscription(self, info: ServerInfo) -> Subscribe | None:
         """Return the client's subscription, or None where it leaves without one."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(SUBSCRIBE_S):
+            async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
                 message = await self._socket.receive()
                 if message.type is not WSMsgType.TEXT:
                     return None
@@ -96,14 +99,14 @@ class _Conversation:
                 return subscribe
         raise RequestRefused(
             ErrorCode.BAD_REQUEST,
-            f"no subscription came within {SUBSCRIBE_S} seconds",
+            f"no subscription came within {SUBSCRIBE_TIMEOUT_S} seconds",
             remedy='send {"type": "subscribe", "schema_version": 1}',
         )
 
     async def _stream(self, since: int | None) -> None:
         """Send what happens, until the client leaves or the stream ends."""
         sending = asyncio.create_task(self._send_all(since), name="websocket stream")
-        leaving = asyncio.create_task(self._until_left(), name="websocket reader")
+        leaving = asyncio.create_task(self._until_client_closes(), name="websocket reader")
         try:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -118,12 +121,12 @@ class _Conversation:
         stream = self._call.app.feed.stream(self._call.actor, since=since)
         try:
             async for message in stream:
-                if (visible := in_reach(self._call.actor, message)) is not None:
+                if (visible := visible_part(self._call.actor, message)) is not None:
                     await self._send(encode(visible))
         finally:
             await _close(stream)
 
-    async def _until_left(self) -> None:
+    async def _until_client_closes(self) -> None:
         """Return when the client closes; it has nothing more to say."""
         message = await self._socket.receive()
         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -135,7 +138,7 @@ class _Conversation:
 
     async def _send(self, data: bytes) -> None:
         """Send one message; raise ``TimeoutError`` where the client does not read."""
-        async with asyncio.timeout(SEND_S):
+        async with asyncio.timeout(SEND_TIMEOUT_S):
             await self._socket.send_frame(data, WSMsgType.TEXT)
 
     async def _end(self, problem: Problem, code: WSCloseCode) -> None:
@@ -145,9 +148,9 @@ class _Conversation:
                 await self._socket.send_frame(encode_problem(problem, type="error"), WSMsgType.TEXT)
                 await self._socket.close(code=code, drain=False)
                 return
-        self._cut_off()
+        self._abort()
 
-    def _cut_off(self) -> None:
+    def _abort(self) -> None:
         """Drop a connection on which nothing moves any more."""
         _LOGGER.warning("a WebSocket of %r was read too slowly and cut off", self._call.actor.name)
         if self._call.request.transport is not None:
@@ -156,10 +159,10 @@ class _Conversation:
 
 def encode(message: Snapshot | Event | Update) -> bytes:
     """Return a message of the stream as JSON with its type."""
-    return tagged("event", message) if isinstance(message, Event) else msgspec.json.encode(message)
+    return with_type("event", message) if isinstance(message, Event) else msgspec.json.encode(message)
 
 
-def tagged(kind: str, message: ServerInfo | Event) -> bytes:
+def with_type(kind: str, message: ServerInfo | Event) -> bytes:
     """Return a message as JSON, its type before its fields."""
     return b'{"type":"%s",' % kind.encode() + msgspec.json.encode(message)[1:]
 

@@ -27,7 +27,7 @@ type Small = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
 """A count or an instant in seconds."""
 
 
-def rejected(topic: str, error: Exception) -> tuple[Rejected]:
+def rejection(topic: str, error: Exception) -> tuple[Rejected]:
     """Turn what a decoder raised into a countable refusal."""
     return (Rejected(_slug(error), topic[:DETAIL_LENGTH], str(error)[:DETAIL_LENGTH]),)
 

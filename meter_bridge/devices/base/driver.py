@@ -149,7 +149,7 @@ class Driver(Protocol):
 
 
 @runtime_checkable
-class CutsLocally(Protocol):
+class SupportsLocalCutOff(Protocol):
     """A driver whose devices can open their own relay at a register value; each keeps it in a slot."""
 
     def ask_cut_off(self, address: str, slot: int) -> Sequence[Publish]:
@@ -162,7 +162,7 @@ class CutsLocally(Protocol):
         """Return the messages that empty the slot."""
 
 
-class Sink(Protocol):
+class ReportSink(Protocol):
     """Where a link puts what it heard."""
 
     def __call__(self, items: Sequence[Item]) -> None:
@@ -183,7 +183,7 @@ class Link(Protocol):
     def connected(self) -> bool:
         """Whether it can be asked and told anything now."""
 
-    async def run(self, sink: Sink) -> None:
+    async def run(self, sink: ReportSink) -> None:
         """Connect, listen and reconnect until cancelled."""
 
     async def switch(self, address: str, position: RelayPosition) -> None:

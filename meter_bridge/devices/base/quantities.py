@@ -86,7 +86,7 @@ def frequency_mhz(hertz: float) -> int:
     return round(hertz * 1000)
 
 
-def outstanding_phase(values: Iterable[int]) -> int | None:
+def worst_phase(values: Iterable[int]) -> int | None:
     """Return the phase value farthest from the median, so that one bad phase of three is seen."""
     phases = list(values)
     if not phases:

@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Final
 
-from meter_bridge.devices.base.addresses import Address, parse_address
+from meter_bridge.devices.addresses import Address, parse_address
 from meter_bridge.devices.registry import build_drivers, families
 
 BRIDGE: Final = "prepaid-meter"
@@ -17,7 +17,7 @@ _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _HASH_DIGITS: Final = 6
 
 
-class RightsError(ValueError):
+class AccessListError(ValueError):
     """Devices whose rights cannot be kept apart."""
 
     def __init__(self, what: str, remedy: str) -> None:
@@ -28,7 +28,7 @@ class RightsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class BrokerUser:
     """A user of the broker with the topic filters that it may publish to and receive from."""
 
     name: str
@@ -38,39 +38,39 @@ class User:
     reads: tuple[str, ...]
 
 
-def users_of(addresses: Iterable[str]) -> tuple[User, ...]:
-    """Return the bridge's user and one for each device of the addresses; raise ``RightsError``."""
+def users_of(addresses: Iterable[str]) -> tuple[BrokerUser, ...]:
+    """Return the bridge's user and one for each device of the addresses; raise ``AccessListError``."""
     in_use = sorted(set(addresses))
     parsed = [parse_address(each) for each in in_use]
     devices = {each.name: each for each in (_device_user(address) for address in parsed)}
-    refuse_shared([devices[name] for name in sorted(devices)])
+    check_separation([devices[name] for name in sorted(devices)])
     return (_bridge(in_use, parsed), *(devices[name] for name in sorted(devices)))
 
 
-def _device_user(address: Address) -> User:
+def _device_user(address: Address) -> BrokerUser:
     """Return the user of a device, or of its gateway."""
     rights = families()[address.family].rights(address.device)
     name = rights.user
     if name is None:
         _check_name(address)
         name = _name(address)
-    return User(name, rights.holder, rights.publish, rights.subscribe)
+    return BrokerUser(name, rights.holder, rights.publish, rights.subscribe)
 
 
-def _bridge(in_use: Sequence[str], parsed: Sequence[Address]) -> User:
+def _bridge(in_use: Sequence[str], parsed: Sequence[Address]) -> BrokerUser:
     """Return the bridge's user: hears what its drivers subscribe to, commands every device it may find."""
     heard = {name for driver in build_drivers(in_use) for name, _ in driver.filters()}
     known = families()
     commands = {topic for family in known.values() for topic in family.commands}
     nested = (each for each in parsed if "/" in each.device)
     commands |= {topic for each in nested for topic in known[each.family].nested_commands(each.device)}
-    return User(BRIDGE, "the bridge", tuple(sorted(commands)), tuple(sorted(heard)))
+    return BrokerUser(BRIDGE, "the bridge", tuple(sorted(commands)), tuple(sorted(heard)))
 
 
 def _check_name(address: Address) -> None:
-    """Raise ``RightsError`` for a device that an access list would read as another."""
+    """Raise ``AccessListError`` for a device that an access list would read as another."""
     if address.device != address.device.strip():
-        raise RightsError(
+        raise AccessListError(
             f"{address}: the device's name begins or ends with a space, which an access list leaves out",
             "rename the device",
         )
@@ -85,17 +85,17 @@ def _name(address: Address) -> str:
     return f"{name}-{hashlib.sha256(address.device.encode()).hexdigest()[:_HASH_DIGITS]}"
 
 
-def refuse_shared(devices: Sequence[User]) -> None:
-    """Raise ``RightsError`` where one device could speak for another, or command it."""
-    written = FilterTree()
+def check_separation(devices: Sequence[BrokerUser]) -> None:
+    """Raise ``AccessListError`` where one device could speak for another, or command it."""
+    filters = FilterTree()
     for each in devices:
         for topic in each.writes:
-            written.add(topic, each)
+            filters.add(topic, each)
     for victim in devices:
         for topic in (*victim.writes, *victim.reads):
-            other = next((each for each in written.overlapping(topic) if each is not victim), None)
+            other = next((each for each in filters.overlapping(topic) if each is not victim), None)
             if other is not None:
-                raise RightsError(
+                raise AccessListError(
                     f"{other.what} could publish to '{topic}', which is {victim.what}'s", "rename one of them"
                 )
 
@@ -105,21 +105,21 @@ class FilterTree:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._users: list[User] = []
+        self._users: list[BrokerUser] = []
         self._below: dict[str, FilterTree] = {}
 
-    def add(self, topic: str, user: User) -> None:
+    def add(self, topic: str, user: BrokerUser) -> None:
         """Add a filter."""
         node = self
         for level in topic.split("/"):
             node = node._below.setdefault(level, FilterTree())
         node._users.append(user)  # noqa: SLF001
 
-    def overlapping(self, topic: str) -> Iterator[User]:
+    def overlapping(self, topic: str) -> Iterator[BrokerUser]:
         """Yield whose filters match some topic that this one matches as well."""
         yield from self._walk(topic.split("/"))
 
-    def _walk(self, levels: Sequence[str]) -> Iterator[User]:
+    def _walk(self, levels: Sequence[str]) -> Iterator[BrokerUser]:
         if "#" in self._below:
             yield from self._below["#"]._users  # noqa: SLF001
         if not levels:
@@ -136,7 +136,7 @@ class FilterTree:
             return list(self._below.items())
         return [(name, self._below[name]) for name in (level, "+") if name in self._below]
 
-    def _all(self) -> Iterator[User]:
+    def _all(self) -> Iterator[BrokerUser]:
         yield from self._users
         for node in self._below.values():
             yield from node._all()  # noqa: SLF001

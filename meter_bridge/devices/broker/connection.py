@@ -9,13 +9,13 @@ import logging
 from typing import Final
 
 from meter_bridge.devices.base.driver import Discovered, Driver, Item, Publish, Rejected
-from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.base.outbound import OutgoingMessage
 from meter_bridge.devices.broker.session import BrokerSession, MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 
 LOGGER: Final = logging.getLogger(__name__)
 
-ROUTE_LIMIT: Final = 200_000
+MAX_ROUTES: Final = 200_000
 """Topics remembered with their driver; beyond it the memory starts anew."""
 
 type OnItems = Callable[[Sequence[Item]], None]
@@ -33,7 +33,7 @@ class MqttConnection:
         on_items: OnItems,
         on_connected: OnConnected,
         *,
-        own_alone: bool = False,
+        own_topics_only: bool = False,
         make_client: MakeClient = gmqtt_client,
     ) -> None:
         """Take whom to feed and tell; ``on_items`` is called at once, once per message that has items.
@@ -41,7 +41,7 @@ class MqttConnection:
         ``own_alone`` leaves the messages of devices that are not in use to others.
         """
         self._drivers = tuple(drivers)
-        self._own_alone = own_alone
+        self._own_topics_only = own_topics_only
         self._on_items = on_items
         self._session = BrokerSession(
             settings,
@@ -81,7 +81,7 @@ class MqttConnection:
 
     def send(self, publish: Publish) -> bool:
         """Hand a command over; False when it could not be, and then nothing is kept."""
-        return self._session.send(Outbound(publish.topic, publish.payload, publish.qos))
+        return self._session.send(OutgoingMessage(publish.topic, publish.payload, publish.qos))
 
     def refresh(self) -> None:
         """Subscribe to what drivers have come to need, after ``assign``."""
@@ -92,34 +92,34 @@ class MqttConnection:
         self.messages += 1
         driver = self._routes.get(topic)
         if driver is None:
-            self._find(topic, payload, retained=retained)
+            self._decode(topic, payload, retained=retained)
             return
         items = driver.decode(topic, payload, retained=retained)
         if items:
-            self._pass_on(items)
+            self._dispatch(items)
 
-    def _find(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def _decode(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Let each driver try, and remember the one that understood the topic."""
         for driver in self._drivers:
             items = driver.decode(topic, payload, retained=retained) if driver.matches(topic) else ()
             if items:
-                if len(self._routes) >= ROUTE_LIMIT:
+                if len(self._routes) >= MAX_ROUTES:
                     self._routes.clear()
                 self._routes[topic] = driver
-                self._pass_on(items)
+                self._dispatch(items)
                 return
 
-    def _pass_on(self, items: Sequence[Item]) -> None:
+    def _dispatch(self, items: Sequence[Item]) -> None:
         for item in items:
             if isinstance(item, Publish):
-                self._session.send(Outbound(item.topic, item.payload, item.qos), urgent=False)
+                self._session.send(OutgoingMessage(item.topic, item.payload, item.qos), urgent=False)
             elif isinstance(item, Rejected):
-                self._count(item)
+                self._count_rejection(item)
             elif isinstance(item, Discovered):
                 self._session.refresh()
         self._on_items(items)
 
-    def _count(self, rejected: Rejected) -> None:
+    def _count_rejection(self, rejected: Rejected) -> None:
         self.rejections[rejected.kind] += 1
         if self.rejections[rejected.kind] == 1:
             LOGGER.warning(
@@ -130,6 +130,6 @@ class MqttConnection:
             )
 
     def _filters(self) -> Sequence[tuple[str, int]]:
-        if self._own_alone:
+        if self._own_topics_only:
             return [named for driver in self._drivers for named in driver.own_filters()]
         return [named for driver in self._drivers for named in driver.filters()]

@@ -13,7 +13,7 @@ HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 5.0
 POLL_S: Final = 0.05
-LARGEST_PAYLOAD: Final = 10 * 1024 * 1024
+MAX_PAYLOAD: Final = 10 * 1024 * 1024
 """rumqttd drops what is larger; its own default of 20 kB would lose gateways' device lists."""
 
 CHILD: Final = """\
@@ -86,13 +86,11 @@ class EmbeddedBroker:
 
     async def start(self) -> None:
         """Start the child and wait until it accepts; raise ``EmbeddedBrokerError`` where it does not."""
-        self.port, self.mqtt3_port = _checked(self.port), _checked(self.mqtt3_port)
+        self.port, self.mqtt3_port = _free_port(self.port), _free_port(self.mqtt3_port)
         self._directory = tempfile.TemporaryDirectory(prefix="meter-bridge-broker-")
         path = Path(self._directory.name) / "broker.toml"
         path.write_text(
-            CONFIGURATION.format(
-                host=HOST, port=self.port, old_port=self.mqtt3_port, payload=LARGEST_PAYLOAD
-            ),
+            CONFIGURATION.format(host=HOST, port=self.port, old_port=self.mqtt3_port, payload=MAX_PAYLOAD),
             encoding="utf-8",
         )
         self._process = await asyncio.create_subprocess_exec(
@@ -114,7 +112,7 @@ class EmbeddedBroker:
         """Stop the child and wait for its end; safe to call twice."""
         process, self._process = self._process, None
         if process is not None:
-            await _end(process)
+            await _terminate(process)
         directory, self._directory = self._directory, None
         if directory is not None:
             directory.cleanup()
@@ -133,7 +131,7 @@ class EmbeddedBroker:
     async def _until_accepting(self, process: asyncio.subprocess.Process) -> None:
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                while not await _accepts(self.port):
+                while not await _accepts_connections(self.port):
                     if process.returncode is not None:
                         raise EmbeddedBrokerError(f"the embedded broker ended with code {process.returncode}")
                     await asyncio.sleep(POLL_S)
@@ -142,7 +140,7 @@ class EmbeddedBroker:
             raise EmbeddedBrokerError(message) from error
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _terminate(process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError):
         process.terminate()
     try:
@@ -153,7 +151,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def _accepts(port: int) -> bool:
+async def _accepts_connections(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection(HOST, port)
     except OSError:
@@ -164,7 +162,7 @@ async def _accepts(port: int) -> bool:
     return True
 
 
-def _checked(port: int) -> int:
+def _free_port(port: int) -> int:
     """Return the port, or a free one for 0; raise ``EmbeddedBrokerError`` where another program has it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

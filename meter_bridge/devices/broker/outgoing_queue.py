@@ -7,24 +7,15 @@ Commands overtake the drivers' own questions; nothing here outlives a connection
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-COMMANDS_WAITING: Final = 1_000
-QUESTIONS_WAITING: Final = 50_000
+from meter_bridge.devices.base.outbound import OutgoingMessage
+
+MAX_QUEUED_COMMANDS: Final = 1_000
+MAX_QUEUED_QUERIES: Final = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
-    """One message to publish."""
-
-    topic: str
-    payload: bytes
-    qos: int = 1
-    retain: bool = False
-
-
-class Outgoing:
+class OutgoingQueue:
     """Hands messages to a connection as its window has room.
 
     It also is what the MQTT client calls its storage: the client reports there which packet ids are in
@@ -32,12 +23,12 @@ class Outgoing:
     read-back.
     """
 
-    def __init__(self, publish: Callable[[Outbound], bool]) -> None:
+    def __init__(self, publish: Callable[[OutgoingMessage], bool]) -> None:
         """Take the function that writes to the socket; it returns False when it could not."""
         self._publish = publish
         self._in_flight: set[int] = set()
-        self._commands: deque[Outbound] = deque()
-        self._questions: deque[Outbound] = deque()
+        self._commands: deque[OutgoingMessage] = deque()
+        self._queries: deque[OutgoingMessage] = deque()
         self._window = 0
 
     @property
@@ -48,7 +39,7 @@ class Outgoing:
     @property
     def waiting(self) -> int:
         """Number of messages that wait for room in the window."""
-        return len(self._commands) + len(self._questions)
+        return len(self._commands) + len(self._queries)
 
     def open(self, window: int) -> None:
         """Begin a connection with a window of so many messages."""
@@ -60,9 +51,9 @@ class Outgoing:
         self._window = 0
         self._in_flight.clear()
         self._commands.clear()
-        self._questions.clear()
+        self._queries.clear()
 
-    def offer(self, message: Outbound, *, urgent: bool) -> bool:
+    def send(self, message: OutgoingMessage, *, urgent: bool) -> bool:
         """Send now or keep for the next room; False when not connected or when too many wait."""
         if self._window == 0:
             return False
@@ -70,7 +61,9 @@ class Outgoing:
             return self._publish(message)
         if self._has_room() and not self.waiting:
             return self._publish(message)
-        queue, limit = (self._commands, COMMANDS_WAITING) if urgent else (self._questions, QUESTIONS_WAITING)
+        queue, limit = (
+            (self._commands, MAX_QUEUED_COMMANDS) if urgent else (self._queries, MAX_QUEUED_QUERIES)
+        )
         if len(queue) >= limit:
             return False
         queue.append(message)
@@ -81,7 +74,7 @@ class Outgoing:
 
     def _send_waiting(self) -> None:
         while self._has_room() and self.waiting:
-            queue = self._commands or self._questions
+            queue = self._commands or self._queries
             if not self._publish(queue[0]):
                 return
             queue.popleft()

@@ -14,7 +14,8 @@ from typing import Final, Protocol, cast
 
 import gmqtt
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound, Outgoing
+from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.broker.outgoing_queue import OutgoingQueue
 from meter_bridge.devices.broker.url import MqttSettings
 
 LOGGER: Final = logging.getLogger(__name__)
@@ -22,8 +23,8 @@ CLIENT_LOGGER: Final = logging.getLogger(f"{__name__}.client")
 CONNECT_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
 FIRST_DELAY_S: Final = 0.2
-LONGEST_DELAY_S: Final = 15.0
-LARGEST_PACKET: Final = 9 * 1024 * 1024
+MAX_DELAY_S: Final = 15.0
+MAX_PACKET_SIZE: Final = 9 * 1024 * 1024
 """The broker keeps larger messages to itself; the largest that a driver reads has 8 MB."""
 DEFAULT_RECEIVE_MAXIMUM: Final = 65_535
 RESERVED_PACKET_IDS: Final = 3
@@ -57,18 +58,18 @@ class Client(Protocol):
         """Send a message; raise ``OverflowError`` where no packet id is free."""
 
 
-type MakeClient = Callable[[MqttSettings, Outgoing], Client]
-"""Returns a fresh client that notes in ``Outgoing`` which packet ids are in flight."""
+type MakeClient = Callable[[MqttSettings, OutgoingQueue], Client]
+"""Returns a fresh client that notes in ``OutgoingQueue`` which packet ids are in flight."""
 
 
-def gmqtt_client(settings: MqttSettings, outgoing: Outgoing) -> Client:
+def gmqtt_client(settings: MqttSettings, outgoing: OutgoingQueue) -> Client:
     """Return a client that has not connected yet."""
     client = gmqtt.Client(
         settings.client_id,
         clean_session=True,
         persistent_storage=outgoing,
         logger=CLIENT_LOGGER,
-        maximum_packet_size=LARGEST_PACKET,
+        maximum_packet_size=MAX_PACKET_SIZE,
     )
     client.set_config({"reconnect_retries": NO_RECONNECTION})
     if settings.username is not None:
@@ -97,7 +98,7 @@ class BrokerSession:
         self._filters = filters
         self._on_message = on_message
         self._on_connected = on_connected
-        self._outgoing = Outgoing(self._publish)
+        self._outgoing = OutgoingQueue(self._publish)
         self._client: Client | None = None
         self._connected = False
         self._lost = asyncio.Event()
@@ -136,9 +137,9 @@ class BrokerSession:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def send(self, message: Outbound, *, urgent: bool = True) -> bool:
+    def send(self, message: OutgoingMessage, *, urgent: bool = True) -> bool:
         """Hand a message over; False when not connected or when too many wait already."""
-        return self._outgoing.offer(message, urgent=urgent)
+        return self._outgoing.send(message, urgent=urgent)
 
     def refresh(self) -> None:
         """Subscribe soon to what the filters name and is not subscribed yet; many calls make one request."""
@@ -163,12 +164,12 @@ class BrokerSession:
     async def _run(self, context: ssl.SSLContext | None) -> None:
         delay = FIRST_DELAY_S
         while True:
-            if await self._hold_connection(context):
+            if await self._keep_connection(context):
                 delay = FIRST_DELAY_S
             await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY_S)
+            delay = min(delay * 2, MAX_DELAY_S)
 
-    async def _hold_connection(self, context: ssl.SSLContext | None) -> bool:
+    async def _keep_connection(self, context: ssl.SSLContext | None) -> bool:
         """Keep one connection as long as it stands; return whether it ever stood."""
         client = self._new_client()
         try:
@@ -177,14 +178,14 @@ class BrokerSession:
         except (OSError, gmqtt.MQTTConnectError) as error:
             self._explain(error)
         finally:
-            stood = self._drop()
+            stood = self._connection_lost()
             await _close(client)
         return stood
 
     def _new_client(self) -> Client:
         client = self._make_client(self._settings, self._outgoing)
-        client.on_connect = self._accepted
-        client.on_message = self._heard
+        client.on_connect = self._on_mqtt_connect
+        client.on_message = self._on_mqtt_message
         client.on_subscribe = self._subscriptions_granted
         client.on_disconnect = self._disconnected
         self._lost = asyncio.Event()
@@ -209,7 +210,9 @@ class BrokerSession:
             lost.cancel()
             connecting.cancel()
 
-    def _accepted(self, client: object, _flags: int, _code: int, properties: dict[str, list[int]]) -> None:
+    def _on_mqtt_connect(
+        self, client: object, _flags: int, _code: int, properties: dict[str, list[int]]
+    ) -> None:
         if client is not self._client:
             return
         granted = properties.get("receive_maximum", [DEFAULT_RECEIVE_MAXIMUM])[0]
@@ -227,9 +230,9 @@ class BrokerSession:
     ) -> None:
         if client is not self._client:
             return
-        asked, self._subscribing = self._subscribing, []
-        self._subscribed.update(asked)
-        refused = [name for name, code in zip(asked, granted, strict=False) if code >= REFUSED]
+        requested, self._subscribing = self._subscribing, []
+        self._subscribed.update(requested)
+        refused = [name for name, code in zip(requested, granted, strict=False) if code >= REFUSED]
         if refused:
             LOGGER.error(
                 "the broker %s refuses the subscriptions %s: allow them to user '%s'",
@@ -239,7 +242,7 @@ class BrokerSession:
             )
         self._subscribe_missing()
 
-    def _heard(
+    def _on_mqtt_message(
         self, _client: object, topic: str | bytes, payload: bytes, _qos: int, properties: dict[str, object]
     ) -> None:
         if isinstance(topic, bytes):
@@ -260,7 +263,7 @@ class BrokerSession:
             )
         self._lost.set()
 
-    def _drop(self) -> bool:
+    def _connection_lost(self) -> bool:
         """Forget the connection and say so once; return whether it stood."""
         stood, self._connected = self._connected, False
         self._client = None
@@ -278,7 +281,7 @@ class BrokerSession:
             LOGGER.error("%s; trying again", problem)
         self.problem = problem
 
-    def _publish(self, message: Outbound) -> bool:
+    def _publish(self, message: OutgoingMessage) -> bool:
         client = self._client
         if client is None or not self._connected or not client.is_connected:
             return False

@@ -66,9 +66,9 @@ def parse_broker_url(
     """Read ``mqtt[s]://`` with optional user, password and port; raise ``BrokerSettingsError``."""
     parts = urlsplit(url)
     if parts.scheme not in PORTS:
-        raise _wrong(parts, f"has the scheme '{parts.scheme}': begin with mqtt:// or, with TLS, mqtts://")
+        raise _url_error(parts, f"has the scheme '{parts.scheme}': begin with mqtt:// or, with TLS, mqtts://")
     if ca_file is not None and parts.scheme == "mqtt":
-        raise _wrong(parts, "has a ca_file but no TLS: begin with mqtts://, or leave ca_file out")
+        raise _url_error(parts, "has a ca_file but no TLS: begin with mqtts://, or leave ca_file out")
     host, port = _host_and_port(parts)
     return MqttSettings(
         host=host,
@@ -86,11 +86,13 @@ def _host_and_port(parts: SplitResult) -> tuple[str, int]:
     try:
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise _wrong(parts, f"has no usable port ({error}): write a number up to 65535") from error
+        raise _url_error(parts, f"has no usable port ({error}): write a number up to 65535") from error
     if not host:
-        raise _wrong(parts, f"names no host: write for example {EXAMPLE}")
+        raise _url_error(parts, f"names no host: write for example {EXAMPLE}")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise _wrong(parts, "goes on after the port: end it there, and write %2F for a slash in a password")
+        raise _url_error(
+            parts, "goes on after the port: end it there, and write %2F for a slash in a password"
+        )
     return host, port or PORTS[parts.scheme]
 
 
@@ -104,7 +106,7 @@ def _client_id(client_id: str | None) -> str:
     return client_id
 
 
-def _wrong(parts: SplitResult, problem: str) -> BrokerSettingsError:
+def _url_error(parts: SplitResult, problem: str) -> BrokerSettingsError:
     """Name the URL without its password."""
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return BrokerSettingsError(f"mqtt url '{place}' {problem}")

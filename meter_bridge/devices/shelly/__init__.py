@@ -5,10 +5,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
+from meter_bridge.devices.shelly.names import NAME, TITLE
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver, Link
-    from meter_bridge.devices.simulators.meter import SimulatedMeter
+    from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
 SOURCE: Final = "prepaid-meter-bridge"
 """Topic under which devices answer; two bridges on one broker need two."""
@@ -45,8 +46,8 @@ def _rights(prefix: str) -> BrokerRights:
 
 
 FAMILY: Final = Family(
-    name="shelly",
-    title="Shelly",
+    name=NAME,
+    title=TITLE,
     rank=2,
     channel=re.compile(rf"[0-9]{{1,3}}|{CLAMP}[0-9]{{1,3}}"),
     channel_meaning="the number of its switch, pm1 or em component from 0, or em1:0 for a single-phase clamp",

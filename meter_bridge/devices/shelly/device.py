@@ -14,11 +14,11 @@ from meter_bridge.devices.base.driver import Discovered, Item, Phase, Rejected, 
 from meter_bridge.devices.base.quantities import (
     current_ma,
     frequency_mhz,
-    outstanding_phase,
     power_factor_permille,
     power_mw,
     register_mwh,
     voltage_mv,
+    worst_phase,
 )
 from meter_bridge.devices.shelly.payloads import (
     ABSENT,
@@ -85,8 +85,8 @@ class Request:
         return msgspec.json.encode(frame)
 
 
-ASK_STATUS: Final = Request(GET_STATUS, "Shelly.GetStatus")
-ASK_INFORMATION: Final = Request(GET_DEVICE_INFO, "Shelly.GetDeviceInfo")
+STATUS_REQUEST: Final = Request(GET_STATUS, "Shelly.GetStatus")
+INFORMATION_REQUEST: Final = Request(GET_DEVICE_INFO, "Shelly.GetDeviceInfo")
 
 
 def switch_request(channel: str, position: RelayPosition) -> Request:
@@ -164,8 +164,8 @@ class ShellyDevice:
         return (*self._discovered(), *reports)
 
     def _information(self, raw: msgspec.Raw) -> Sequence[Item]:
-        told = DEVICE_INFORMATION.decode(raw)
-        self.label, self.model, self.firmware = told.name, told.model, told.ver
+        information = DEVICE_INFORMATION.decode(raw)
+        self.label, self.model, self.firmware = information.name, information.model, information.ver
         self.information_known = True
         return self._discovered()
 
@@ -173,9 +173,11 @@ class ShellyDevice:
         if not (self.status_known and self.information_known):
             return ()
         several = len(self.components) > 1
-        return tuple(self._offer(component, several=several) for component in sorted(self.components))
+        return tuple(
+            self._discovered_component(component, several=several) for component in sorted(self.components)
+        )
 
-    def _offer(self, component: str, *, several: bool) -> Discovered:
+    def _discovered_component(self, component: str, *, several: bool) -> Discovered:
         label = self.label or self.name
         return Discovered(
             self.address(component),
@@ -202,7 +204,7 @@ class ShellyDevice:
             if reader is not None and COMPONENT_NUMBER.fullmatch(number):
                 owner = f"{kind.removesuffix('data')}:{number}"
                 values = reader(self, name, raw, full)
-                found[owner] = _joined(found[owner], values) if owner in found else values
+                found[owner] = _merged_values(found[owner], values) if owner in found else values
         for name, values in found.items():
             self._remember(name, values)
             yield self._report(name, values, at_ms, retained=retained, boot=boot)
@@ -237,35 +239,52 @@ class ShellyDevice:
             self.components[name] = self.components.get(name, False) or values[0] is not None
 
     def _switching(self, name: str, raw: msgspec.Raw, full: bool) -> Values:  # noqa: FBT001
-        told = SWITCHING.decode(raw)
-        register = self._import_wh(name, told, full=full)
-        relay = None if told.output is None else RelayPosition.CLOSED if told.output else RelayPosition.OPEN
-        returned = None if told.ret_aenergy is None else _wh(told.ret_aenergy.total)
-        return _values(register, told.apower, told.voltage, told.current, told.freq, relay, returned, told.pf)
+        switching = SWITCHING.decode(raw)
+        register = self._import_wh(name, switching, full=full)
+        relay = (
+            None
+            if switching.output is None
+            else RelayPosition.CLOSED
+            if switching.output
+            else RelayPosition.OPEN
+        )
+        returned = None if switching.ret_aenergy is None else _wh(switching.ret_aenergy.total)
+        return _values(
+            register,
+            switching.apower,
+            switching.voltage,
+            switching.current,
+            switching.freq,
+            relay,
+            returned,
+            switching.pf,
+        )
 
-    def _import_wh(self, name: str, told: Switching, *, full: bool) -> int | None:
+    def _import_wh(self, name: str, switching: Switching, *, full: bool) -> int | None:
         """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of one moment."""
         counters = self.counters.setdefault(name, _Counters())
         if full:
             counters.complete = True
             counters.returned_mwh = None
-        if told.ret_aenergy is not None and told.ret_aenergy.total is not None:
-            counters.returned_mwh = register_mwh(told.ret_aenergy.total, MWH_PER_WH)
-            counters.returned_minute = told.ret_aenergy.minute_ts
-        if told.aenergy is None or told.aenergy.total is None:
+        if switching.ret_aenergy is not None and switching.ret_aenergy.total is not None:
+            counters.returned_mwh = register_mwh(switching.ret_aenergy.total, MWH_PER_WH)
+            counters.returned_minute = switching.ret_aenergy.minute_ts
+        if switching.aenergy is None or switching.aenergy.total is None:
             return None
-        total = register_mwh(told.aenergy.total, MWH_PER_WH)
-        if not self._consistent(counters, told):
+        total = register_mwh(switching.aenergy.total, MWH_PER_WH)
+        if not self._consistent(counters, switching):
             self.wants_status = True
             return None
         return max(0, total - (counters.returned_mwh or 0)) // 1000
 
-    def _consistent(self, counters: _Counters, told: Switching) -> bool:
-        if told.ret_aenergy is not None and told.ret_aenergy.total is not None:
+    def _consistent(self, counters: _Counters, switching: Switching) -> bool:
+        if switching.ret_aenergy is not None and switching.ret_aenergy.total is not None:
             return True
         if not counters.complete:
             return False
-        same_minute = told.aenergy is not None and told.aenergy.minute_ts == counters.returned_minute
+        same_minute = (
+            switching.aenergy is not None and switching.aenergy.minute_ts == counters.returned_minute
+        )
         return not counters.returned_mwh or same_minute
 
     def _boot(self, raw: msgspec.Raw | None) -> str | None:
@@ -302,7 +321,7 @@ def _values(  # noqa: PLR0913, PLR0917 - as many as a component has
     )
 
 
-def _joined(first: Values, second: Values) -> Values:
+def _merged_values(first: Values, second: Values) -> Values:
     """Join what a component and its data component say; neither speaks of what the other does."""
     register, power, voltage, current, frequency, relay, returned, factor, phases = first
     return (
@@ -319,18 +338,18 @@ def _joined(first: Values, second: Values) -> Values:
 
 
 def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    told = THREE_PHASE.decode(raw)
+    component = THREE_PHASE.decode(raw)
     phases = (
-        _phase(told.a_act_power, told.a_voltage, told.a_current, told.a_pf),
-        _phase(told.b_act_power, told.b_voltage, told.b_current, told.b_pf),
-        _phase(told.c_act_power, told.c_voltage, told.c_current, told.c_pf),
+        _phase(component.a_act_power, component.a_voltage, component.a_current, component.a_pf),
+        _phase(component.b_act_power, component.b_voltage, component.b_current, component.b_pf),
+        _phase(component.c_act_power, component.c_voltage, component.c_current, component.c_pf),
     )
     voltages = [phase.voltage_mv for phase in phases if phase.voltage_mv is not None]
     _, power, _, current, frequency, *_ = _values(
-        None, told.total_act_power, None, told.total_current, told.a_freq
+        None, component.total_act_power, None, component.total_current, component.a_freq
     )
     known = phases if any(phase != Phase() for phase in phases) else ()
-    return None, power, outstanding_phase(voltages), current, frequency, None, None, None, known
+    return None, power, worst_phase(voltages), current, frequency, None, None, None, known
 
 
 def _phase(power: float | None, voltage: float | None, current: float | None, factor: float | None) -> Phase:
@@ -339,18 +358,20 @@ def _phase(power: float | None, voltage: float | None, current: float | None, fa
 
 
 def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    told = THREE_PHASE_DATA.decode(raw)
-    return _registers(told.total_act, told.total_act_ret)
+    component = THREE_PHASE_DATA.decode(raw)
+    return _registers(component.total_act, component.total_act_ret)
 
 
 def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    told = SINGLE_PHASE.decode(raw)
-    return _values(None, told.act_power, told.voltage, told.current, told.freq, factor=told.pf)
+    component = SINGLE_PHASE.decode(raw)
+    return _values(
+        None, component.act_power, component.voltage, component.current, component.freq, factor=component.pf
+    )
 
 
 def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    told = SINGLE_PHASE_DATA.decode(raw)
-    return _registers(told.total_act_energy, told.total_act_ret_energy)
+    component = SINGLE_PHASE_DATA.decode(raw)
+    return _registers(component.total_act_energy, component.total_act_ret_energy)
 
 
 def _registers(imported: float | None, returned: float | None) -> Values:

@@ -8,24 +8,24 @@ tells whose it is.
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.decoding import (
     REFUSALS,
     TELEMETRY_LIMIT,
     check_new_device,
-    rejected,
+    rejection,
     too_large,
 )
 from meter_bridge.devices.base.driver import Item, Publish, Report
-from meter_bridge.devices.shelly import FAMILY
 from meter_bridge.devices.shelly.device import (
-    ASK_INFORMATION,
-    ASK_STATUS,
+    INFORMATION_REQUEST,
     METERING,
+    STATUS_REQUEST,
     Request,
     ShellyDevice,
     switch_request,
 )
+from meter_bridge.devices.shelly.names import NAME, TITLE
 from meter_bridge.protocol.messages import RelayPosition
 
 EVENTS: Final = "/events/rpc"
@@ -38,7 +38,7 @@ ONLINE_WORDS: Final = {b"true": True, b"false": False}
 class ShellyDriver:
     """Reads and commands Shelly devices that have ``rpc_ntf`` on, as they have by default."""
 
-    family = FAMILY.name
+    family = NAME
 
     def __init__(self, source: str = "prepaid-meter-bridge") -> None:
         """Take the topic under which answers come; it must be this installation's own."""
@@ -73,10 +73,10 @@ class ShellyDriver:
             return too_large(topic, len(payload), TELEMETRY_LIMIT)
         try:
             if topic.endswith(EVENTS):
-                return self._framed(self._device(topic[: -len(EVENTS)]), payload)
-            return self._other(topic, payload, retained=retained)
+                return self._frame_items(self._device(topic[: -len(EVENTS)]), payload)
+            return self._other_topic(topic, payload, retained=retained)
         except REFUSALS as error:
-            return rejected(topic, error)
+            return rejection(topic, error)
 
     def assign(self, addresses: Sequence[str]) -> None:
         """Name the addresses in use."""
@@ -90,26 +90,26 @@ class ShellyDriver:
         parsed = parse_address(address)
         if not parsed.channel.isdecimal():
             return ()
-        return (self._ask(parsed.device, switch_request(parsed.channel, position)),)
+        return (self._request(parsed.device, switch_request(parsed.channel, position)),)
 
     def query(self, address: str) -> Sequence[Publish]:
         """Ask for the device's full status."""
-        return (self._ask(parse_address(address).device, ASK_STATUS),)
+        return (self._request(parse_address(address).device, STATUS_REQUEST),)
 
-    def _ask(self, device: str, request: Request) -> Publish:
+    def _request(self, device: str, request: Request) -> Publish:
         return Publish(device + ANSWER, request.encoded(self._source + device))
 
     def _device(self, name: str) -> ShellyDevice:
         device = self._devices.get(name)
         if device is None:
-            check_new_device(name, self._devices, self._assigned, FAMILY.title)
+            check_new_device(name, self._devices, self._assigned, TITLE)
             device = self._devices[name] = ShellyDevice(name)
         return device
 
-    def _other(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
+    def _other_topic(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
         if topic.startswith(self._source):
             name = topic[len(self._source) :].removesuffix(ANSWER)
-            return self._framed(self._devices[name], payload) if name in self._devices else ()
+            return self._frame_items(self._devices[name], payload) if name in self._devices else ()
         if topic.endswith(ONLINE):
             return self._online(topic[: -len(ONLINE)], payload, retained=retained)
         name, found, component = topic.rpartition(STATUS)
@@ -117,19 +117,19 @@ class ShellyDriver:
             return ()
         return self._device(name).component(component, payload, retained=retained)
 
-    def _framed(self, device: ShellyDevice, payload: bytes) -> Sequence[Item]:
+    def _frame_items(self, device: ShellyDevice, payload: bytes) -> Sequence[Item]:
         items = device.frame(payload)
         if device.status_known and device.information_known and not device.wants_status:
             return items
-        return (*items, *self._missing(device))
+        return (*items, *self._missing_requests(device))
 
-    def _missing(self, device: ShellyDevice) -> Sequence[Publish]:
+    def _missing_requests(self, device: ShellyDevice) -> Sequence[Publish]:
         """Ask for what is still unknown of a device that shows signs of life."""
-        wanted = [] if device.information_known else [ASK_INFORMATION]
+        wanted = [] if device.information_known else [INFORMATION_REQUEST]
         if device.wants_status or not device.status_known:
-            wanted.append(ASK_STATUS)
+            wanted.append(STATUS_REQUEST)
         device.wants_status = False
-        return [self._ask(device.name, request) for request in wanted]
+        return [self._request(device.name, request) for request in wanted]
 
     def _online(self, name: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
         online = ONLINE_WORDS.get(payload)
@@ -140,7 +140,11 @@ class ShellyDriver:
         reports = [Report(address, online=online, stale=retained) for address in self._addresses(device)]
         return (
             *reports,
-            *([self._ask(name, ASK_INFORMATION), self._ask(name, ASK_STATUS)] if online else []),
+            *(
+                [self._request(name, INFORMATION_REQUEST), self._request(name, STATUS_REQUEST)]
+                if online
+                else []
+            ),
         )
 
     def _addresses(self, device: ShellyDevice) -> Sequence[str]:

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import WSMsgType, web
 import msgspec
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.base.outbound import OutgoingMessage
 from meter_bridge.devices.shelly.digest import ALGORITHM, Challenge, expected_response
 from meter_bridge.devices.shelly.simulator import Call, ShellyMeter
 from meter_bridge.devices.simulators.fleet import TICK_S, wall_clock_ms
@@ -54,7 +54,7 @@ class ShellyServer:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        await self._hang_up()
+        await self._close_sockets()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -63,17 +63,17 @@ class ShellyServer:
         while True:
             await self._step()
             if self.meter.faults.silent:
-                await self._hang_up()
+                await self._close_sockets()
             await asyncio.sleep(TICK_S)
 
     async def _step(self) -> None:
         await self._notify(self.meter.step(max(0, self._clock() - self.meter.physics.now_ms)))
 
-    async def _hang_up(self) -> None:
+    async def _close_sockets(self) -> None:
         for socket in list(self._sockets):
             await socket.close()
 
-    async def _notify(self, messages: Sequence[Outbound]) -> None:
+    async def _notify(self, messages: Sequence[OutgoingMessage]) -> None:
         for message in messages:
             if message.topic.endswith(EVENTS):
                 for socket in list(self._sockets):
@@ -89,26 +89,26 @@ class ShellyServer:
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    await self._heard(socket, message.data)
+                    await self._receive(socket, message.data)
         finally:
             self._sockets.discard(socket)
         return socket
 
-    async def _heard(self, socket: web.WebSocketResponse, text: str) -> None:
+    async def _receive(self, socket: web.WebSocketResponse, text: str) -> None:
         try:
             call = msgspec.json.decode(text, type=Call)
         except msgspec.MsgspecError:
             return
         await self._step()
-        before = self.meter.physics.claimed_closed
-        frame = self.meter.call(call) if self._admitted(call) else self._refusal(call)
+        before = self.meter.physics.reported_closed
+        frame = self.meter.call(call) if self._is_authorized(call) else self._refusal(call)
         if self.meter.faults.deaf:
             return
         await socket.send_str(json.dumps(frame))
-        if before != self.meter.physics.claimed_closed:
+        if before != self.meter.physics.reported_closed:
             await self._notify(self.meter.relay_report())
 
-    def _admitted(self, call: Call) -> bool:
+    def _is_authorized(self, call: Call) -> bool:
         if self._password is None:
             return True
         proof = call.auth

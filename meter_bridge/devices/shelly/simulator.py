@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
-from meter_bridge.devices.shelly import FAMILY
+from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.shelly.digest import Answer
-from meter_bridge.devices.simulators.meter import SimulatedMeter
+from meter_bridge.devices.shelly.names import NAME
 
 NOT_FOUND: Final = 404
 INVALID_ARGUMENT: Final = -103
@@ -40,7 +40,7 @@ class Call(msgspec.Struct):
 class ShellyMeter(SimulatedMeter):
     """One ``switch:0`` with both energy counters; the topic prefix is the device id."""
 
-    family = FAMILY.name
+    family = NAME
     name_form = "shellyplugsg3-{:012x}"
     commands = ("+/rpc", "+/command/+")
 
@@ -53,38 +53,38 @@ class ShellyMeter(SimulatedMeter):
         """Say whether a command topic is of this meter."""
         return topic == f"{self.name}/rpc" or topic.startswith(f"{self.name}/command/")
 
-    def greeting(self) -> Sequence[Outbound]:
+    def birth_messages(self) -> Sequence[OutgoingMessage]:
         """Come online and tell the full status."""
         return [
-            Outbound(f"{self.name}/online", b"true", 1, retain=True),
+            OutgoingMessage(f"{self.name}/online", b"true", 1, retain=True),
             self._event(self.full_status_frame()),
         ]
 
-    def farewell(self) -> Sequence[Outbound]:
+    def will_messages(self) -> Sequence[OutgoingMessage]:
         """Return the last will."""
-        return [Outbound(f"{self.name}/online", b"false", 1, retain=True)]
+        return [OutgoingMessage(f"{self.name}/online", b"false", 1, retain=True)]
 
-    def report(self) -> Sequence[Outbound]:
+    def report(self) -> Sequence[OutgoingMessage]:
         """Tell what changes all the time."""
         return [self._event(self.report_frame())]
 
-    def relay_report(self) -> Sequence[Outbound]:
+    def relay_report(self) -> Sequence[OutgoingMessage]:
         """Tell the output alone, as the firmware does."""
         return [self._event(self.relay_frame())]
 
-    def answer(self, topic: str, payload: bytes) -> Sequence[Outbound]:
+    def answer(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
         """Answer a frame, or obey a plain command."""
         if topic.endswith("/rpc"):
             return self._answer_frame(payload)
-        words = {b"on": True, b"off": False, b"toggle": not self.physics.claimed_closed}
+        words = {b"on": True, b"off": False, b"toggle": not self.physics.reported_closed}
         if payload in words:
             self.move(closed=words[payload])
             return self.relay_report()
-        return [Outbound(f"{self.name}/status/switch:0", msgspec.json.encode(self.switch_status()))]
+        return [OutgoingMessage(f"{self.name}/status/switch:0", msgspec.json.encode(self.switch_status()))]
 
     def relay_frame(self) -> dict[str, object]:
         """Return the notification of a moved relay."""
-        output = self.physics.claimed_closed
+        output = self.physics.reported_closed
         return self._notification("NotifyStatus", {"switch:0": {"id": 0, "output": output, "source": "MQTT"}})
 
     def report_frame(self) -> dict[str, object]:
@@ -123,7 +123,7 @@ class ShellyMeter(SimulatedMeter):
         return {
             "id": 0,
             "source": "MQTT",
-            "output": self.physics.claimed_closed,
+            "output": self.physics.reported_closed,
             "apower": round(power / 1000, 1),
             "voltage": round(voltage / 1000, 1),
             "freq": round(self.physics.frequency_mhz() / 1000, 1),
@@ -133,14 +133,14 @@ class ShellyMeter(SimulatedMeter):
             "temperature": {"tC": 41.2, "tF": 106.2},
         }
 
-    def _answer_frame(self, payload: bytes) -> Sequence[Outbound]:
+    def _answer_frame(self, payload: bytes) -> Sequence[OutgoingMessage]:
         try:
             call = msgspec.json.decode(payload, type=Call)
         except msgspec.MsgspecError:
             return []
-        before = self.physics.claimed_closed
-        answer = Outbound(f"{call.src}/rpc", msgspec.json.encode(self.call(call)))
-        return [answer] if before == self.physics.claimed_closed else [answer, *self.relay_report()]
+        before = self.physics.reported_closed
+        answer = OutgoingMessage(f"{call.src}/rpc", msgspec.json.encode(self.call(call)))
+        return [answer] if before == self.physics.reported_closed else [answer, *self.relay_report()]
 
     def _result(self, call: Call) -> object:
         methods: dict[str, Callable[[Call], object]] = {
@@ -160,7 +160,7 @@ class ShellyMeter(SimulatedMeter):
             closed = msgspec.json.decode(call.params["on"], type=bool)
         except KeyError, msgspec.MsgspecError:
             raise RpcError(INVALID_ARGUMENT, "Missing or bad argument 'on'!") from None
-        before = self.physics.claimed_closed
+        before = self.physics.reported_closed
         self.move(closed=closed)
         return {"was_on": before}
 
@@ -186,7 +186,7 @@ class ShellyMeter(SimulatedMeter):
         }
 
     def _system(self) -> dict[str, object]:
-        now = self.physics.told_ms
+        now = self.physics.device_time_ms
         return {
             "mac": self.name.rpartition("-")[2].upper(),
             "restart_required": False,
@@ -202,12 +202,12 @@ class ShellyMeter(SimulatedMeter):
         return {
             "total": mwh / 1000,
             "by_minute": [minute, minute, minute],
-            "minute_ts": self.physics.told_ms // MINUTE_MS * 60,
+            "minute_ts": self.physics.device_time_ms // MINUTE_MS * 60,
         }
 
     def _notification(self, method: str, params: dict[str, object]) -> dict[str, object]:
-        timed = {"ts": round(self.physics.told_ms / 1000, 2)} | params
+        timed = {"ts": round(self.physics.device_time_ms / 1000, 2)} | params
         return {"src": self.name, "dst": f"{self.name}/events", "method": method, "params": timed}
 
-    def _event(self, frame: dict[str, object]) -> Outbound:
-        return Outbound(f"{self.name}/events/rpc", msgspec.json.encode(frame), 0)
+    def _event(self, frame: dict[str, object]) -> OutgoingMessage:
+        return OutgoingMessage(f"{self.name}/events/rpc", msgspec.json.encode(frame), 0)

@@ -12,12 +12,12 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from meter_bridge.devices.base.addresses import parse_address
-from meter_bridge.devices.base.decoding import REFUSALS, TELEMETRY_LIMIT, rejected
-from meter_bridge.devices.base.driver import Report, Sink
+from meter_bridge.devices.addresses import parse_address
+from meter_bridge.devices.base.decoding import REFUSALS, TELEMETRY_LIMIT, rejection
+from meter_bridge.devices.base.driver import Report, ReportSink
 from meter_bridge.devices.shelly.device import (
-    ASK_INFORMATION,
-    ASK_STATUS,
+    INFORMATION_REQUEST,
+    STATUS_REQUEST,
     Request,
     ShellyDevice,
     switch_request,
@@ -30,11 +30,11 @@ LOGGER: Final = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S: Final = 10.0
 HEARTBEAT_S: Final = 15.0
 FIRST_DELAY_S: Final = 0.5
-LONGEST_DELAY_S: Final = 30.0
+MAX_DELAY_S: Final = 30.0
 NOT_AUTHENTICATED: Final = 401
-ATTEMPTS: Final = 3
+MAX_ATTEMPTS: Final = 3
 """How often a request is repeated with a fresh challenge before the password is taken for wrong."""
-UNANSWERED_LIMIT: Final = 32
+MAX_UNANSWERED: Final = 32
 
 
 class ShellyWebSocket:
@@ -72,7 +72,7 @@ class ShellyWebSocket:
         """Whether the socket stands."""
         return self._socket is not None
 
-    async def run(self, sink: Sink) -> None:
+    async def run(self, sink: ReportSink) -> None:
         """Connect, listen and reconnect until cancelled."""
         delay = FIRST_DELAY_S
         async with aiohttp.ClientSession() as session:
@@ -80,7 +80,7 @@ class ShellyWebSocket:
                 if await self._attempt(session, sink):
                     delay = FIRST_DELAY_S
                 await asyncio.sleep(delay)
-                delay = min(delay * 2, LONGEST_DELAY_S)
+                delay = min(delay * 2, MAX_DELAY_S)
 
     async def switch(self, address: str, position: RelayPosition) -> None:
         """Ask the relay to move; raise ``ConnectionError`` while not connected."""
@@ -89,9 +89,9 @@ class ShellyWebSocket:
     async def query(self, address: str) -> None:
         """Ask for the device's full status, which holds every channel; raise ``ConnectionError`` as above."""
         parse_address(address)
-        await self._send(ASK_STATUS)
+        await self._send(STATUS_REQUEST)
 
-    async def _attempt(self, session: aiohttp.ClientSession, sink: Sink) -> bool:
+    async def _attempt(self, session: aiohttp.ClientSession, sink: ReportSink) -> bool:
         stood = False
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -104,35 +104,35 @@ class ShellyWebSocket:
         except (aiohttp.ClientError, OSError) as error:
             self._explain(str(error) or type(error).__name__)
         finally:
-            self._forget(sink, stood=stood)
+            self._disconnected(sink, stood=stood)
         return stood
 
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse, sink: Sink) -> None:
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse, sink: ReportSink) -> None:
         self._socket, self.problem = socket, None
         sink([Report(address, online=True) for address in self.addresses])
-        await self._send(ASK_INFORMATION)
-        await self._send(ASK_STATUS)
+        await self._send(INFORMATION_REQUEST)
+        await self._send(STATUS_REQUEST)
         async for message in socket:
             if message.type is aiohttp.WSMsgType.TEXT:
-                await self._heard(message.data.encode(), sink)
+                await self._receive(message.data.encode(), sink)
             elif message.type is aiohttp.WSMsgType.BINARY:
-                await self._heard(message.data, sink)
+                await self._receive(message.data, sink)
 
-    async def _heard(self, payload: bytes, sink: Sink) -> None:
+    async def _receive(self, payload: bytes, sink: ReportSink) -> None:
         try:
-            if await self._challenged(payload):
+            if await self._answer_challenge(payload):
                 return
             items = self._device.frame(payload)
         except REFUSALS as error:
-            sink(rejected(f"ws://{self._host}/rpc", error))
+            sink(rejection(f"ws://{self._host}/rpc", error))
             return
         if items:
             sink(items)
         if self._device.wants_status:
             self._device.wants_status = False
-            await self._send(ASK_STATUS)
+            await self._send(STATUS_REQUEST)
 
-    async def _challenged(self, payload: bytes) -> bool:
+    async def _answer_challenge(self, payload: bytes) -> bool:
         """Repeat a request that was refused for want of proof; return whether it will be answered anew."""
         frame = FRAME.decode(payload)
         if frame.id is None or frame.method is not None:
@@ -141,7 +141,7 @@ class ShellyWebSocket:
         refused = frame.error is not None and frame.error.code == NOT_AUTHENTICATED
         if not refused or frame.error is None or request is None or self._password is None:
             return False
-        if attempt >= ATTEMPTS:
+        if attempt >= MAX_ATTEMPTS:
             self._explain("the device refuses the password: correct it")
             return False
         self._challenge = read_challenge(frame.error.message)
@@ -152,7 +152,7 @@ class ShellyWebSocket:
         socket = self._socket
         if socket is None or socket.closed:
             raise ConnectionError(f"no connection to the Shelly at {self._host}")
-        if len(self._unanswered) < UNANSWERED_LIMIT:
+        if len(self._unanswered) < MAX_UNANSWERED:
             self._unanswered[request.id] = request, attempt
         await socket.send_str(request.encoded(self._source, self._proof()).decode())
 
@@ -162,7 +162,7 @@ class ShellyWebSocket:
         proof: Answer = answer(self._challenge, self._password, self._make_cnonce())
         return {name: value for name, value in msgspec.structs.asdict(proof).items() if value is not None}
 
-    def _forget(self, sink: Sink, *, stood: bool) -> None:
+    def _disconnected(self, sink: ReportSink, *, stood: bool) -> None:
         self._socket = None
         self._challenge = None
         self._unanswered.clear()

@@ -1,9 +1,9 @@
 """Simulated meters of every family, for tests, the demo and load generators."""
 
+from meter_bridge.devices.base.simulated_meter import MeterSettings, SimulatedMeter
+from meter_bridge.devices.base.simulated_physics import ConstantLoad, DailyProfile, Faults, Load
 from meter_bridge.devices.simulators.catalogue import simulated_meter
 from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
-from meter_bridge.devices.simulators.meter import MeterSettings, SimulatedMeter
-from meter_bridge.devices.simulators.physics import ConstantLoad, DailyProfile, Faults, Load
 
 __all__ = [
     "ConstantLoad",

@@ -2,9 +2,9 @@
 
 import random
 
+from meter_bridge.devices.base.simulated_meter import MeterSettings, SimulatedMeter
+from meter_bridge.devices.base.simulated_physics import Load
 from meter_bridge.devices.registry import families, usual_family
-from meter_bridge.devices.simulators.meter import MeterSettings, SimulatedMeter
-from meter_bridge.devices.simulators.physics import Load
 
 
 def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all but two have defaults

@@ -12,13 +12,13 @@ from typing import Final
 import msgspec
 import yaml
 
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
+from meter_bridge.devices.base.simulated_physics import DailyProfile, Faults, Load
 from meter_bridge.devices.broker.ports import DEFAULT_EMBEDDED_PORT
 from meter_bridge.devices.broker.url import BrokerSettingsError
 from meter_bridge.devices.registry import families
 from meter_bridge.devices.simulators.catalogue import simulated_meter
 from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
-from meter_bridge.devices.simulators.meter import SimulatedMeter
-from meter_bridge.devices.simulators.physics import DailyProfile, Faults, Load
 
 EXAMPLE: Final = """\
 example of a file:
@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def build_meters(arguments: argparse.Namespace, start_ms: int) -> list[SimulatedMeter]:
     """Return the meters that the options ask for; raise ``SimulationError`` for none or wrong ones."""
     groups = _read(arguments.file) if arguments.file else _groups(arguments)
-    meters = [meter for group in groups for meter in _made(group, start_ms, arguments.seed)]
+    meters = [meter for group in groups for meter in _build_group(group, start_ms, arguments.seed)]
     if not meters:
         counts = ", ".join(f"--{family} N" for family in families())
         raise SimulationError(f"no meters: name some with {counts} or --file")
@@ -116,12 +116,12 @@ async def run_from_args(
         meters = build_meters(arguments, clock())
         fleet = Fleet(arguments.url, meters, clock=clock)
     except (SimulationError, BrokerSettingsError) as error:
-        return _failed(str(error))
+        return _fail(str(error))
     try:
         await fleet.start(CONNECT_TIMEOUT_S)
     except TimeoutError:
         await fleet.stop()
-        return _failed(
+        return _fail(
             f"no broker at {arguments.url}: start one, or name it with --url;"
             f" 'meter-bridge run' starts one at {BROUGHT_ALONG}"
         )
@@ -134,7 +134,7 @@ async def run_from_args(
     return 0
 
 
-def _failed(reason: str) -> int:
+def _fail(reason: str) -> int:
     sys.stderr.write(f"{reason}\n")
     return 2
 
@@ -164,7 +164,7 @@ def _read(path: Path) -> list[MeterGroup]:
         raise SimulationError(f"{path}: {error}\n{EXAMPLE}") from error
 
 
-def _made(group: MeterGroup, start_ms: int, seed: int) -> list[SimulatedMeter]:
+def _build_group(group: MeterGroup, start_ms: int, seed: int) -> list[SimulatedMeter]:
     if group.family not in families():
         raise SimulationError(f"unknown family '{group.family}': known are {', '.join(families())}")
     unknown = sorted(set(group.faults) - set(FAULTS))

@@ -7,15 +7,15 @@ import heapq
 import time
 from typing import Final
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
-from meter_bridge.devices.simulators.meter import SimulatedMeter
 
 RESPONSIVE_FLEET: Final = 200
 """Fleets up to this size are stepped at every tick, so that a fault shows at once."""
 TICK_S: Final = 0.05
-GREETINGS_PER_BREATH: Final = 50
+GREETINGS_PER_YIELD: Final = 50
 DRAIN_TIMEOUT_S: Final = 10.0
 DRAIN_POLL_S: Final = 0.005
 
@@ -42,7 +42,7 @@ class Fleet:
         self._session = BrokerSession(
             parse_broker_url(url),
             filters=self._filters,
-            on_message=self._heard,
+            on_message=self._on_message,
             on_connected=self._connection_changed,
         )
         self.published = 0
@@ -72,17 +72,17 @@ class Fleet:
             with suppress(asyncio.CancelledError):
                 await task
         for meter in self._meters.values():
-            self._publish(meter.farewell())
+            self._publish(meter.will_messages())
         for kind in self._kinds():
             self._publish(kind.gateway_farewell())
-        await self._drained()
+        await self._wait_until_sent()
         await self._session.stop()
 
     async def run(self) -> None:
         """Greet and then step the meters as their time comes, until cancelled."""
-        await self._greet()
+        await self._announce()
         for meter in self._meters.values():
-            self._plan(meter)
+            self._schedule(meter)
         while True:
             self.step_due()
             await asyncio.sleep(TICK_S)
@@ -99,9 +99,9 @@ class Fleet:
             # A command may have brought the meter's next report forward; the older plan is void then.
             if self._planned[name] == due:
                 self._step(self._meters[name], now)
-                self._plan(self._meters[name])
+                self._schedule(self._meters[name])
 
-    def _plan(self, meter: SimulatedMeter) -> None:
+    def _schedule(self, meter: SimulatedMeter) -> None:
         due = max(meter.due_ms, meter.physics.now_ms + 1)
         self._planned[meter.name] = due
         heapq.heappush(self._due, (due, meter.name))
@@ -109,13 +109,13 @@ class Fleet:
     def _step(self, meter: SimulatedMeter, now: int) -> None:
         self._publish(meter.step(max(0, now - meter.physics.now_ms)))
 
-    async def _greet(self) -> None:
+    async def _announce(self) -> None:
         for kind, meters in self._kinds().items():
             self._publish(kind.gateway_greeting(meters))
         for number, meter in enumerate(self._meters.values()):
             self._publish(meter.come_online())
-            if number % GREETINGS_PER_BREATH == 0:
-                await self._drained()
+            if number % GREETINGS_PER_YIELD == 0:
+                await self._wait_until_sent()
 
     def _kinds(self) -> dict[type[SimulatedMeter], list[SimulatedMeter]]:
         """Return the meters of each family, in the order of the families' names."""
@@ -124,25 +124,25 @@ class Fleet:
             kinds.setdefault(type(meter), []).append(meter)
         return kinds
 
-    async def _drained(self) -> None:
+    async def _wait_until_sent(self) -> None:
         """Wait until the broker has taken what was published, as long as there is one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 while self._session.connected and (self._session.waiting or self._session.in_flight):  # noqa: ASYNC110
                     await asyncio.sleep(DRAIN_POLL_S)
 
-    def _publish(self, messages: Sequence[Outbound]) -> None:
+    def _publish(self, messages: Sequence[OutgoingMessage]) -> None:
         for message in messages:
             self.published += self._session.send(message, urgent=False)
 
-    def _heard(self, topic: str, payload: bytes, _retained: bool) -> None:  # noqa: FBT001
+    def _on_message(self, topic: str, payload: bytes, _retained: bool) -> None:  # noqa: FBT001
         meter = self._owner(topic)
         if meter is None:
             return
         self._step(meter, self._clock())
         self._publish(meter.handle(topic, payload))
         if meter.due_ms < self._planned.get(meter.name, 0):
-            self._plan(meter)
+            self._schedule(meter)
 
     def _owner(self, topic: str) -> SimulatedMeter | None:
         parts = topic.split("/")
@@ -154,6 +154,6 @@ class Fleet:
 
     def _connection_changed(self, connected: bool) -> None:  # noqa: FBT001
         if connected and self._task is not None:
-            self._greeting = asyncio.create_task(self._greet(), name="simulated-greeting")
+            self._greeting = asyncio.create_task(self._announce(), name="simulated-greeting")
         if connected:
             self._ready.set()

@@ -5,10 +5,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
+from meter_bridge.devices.tasmota.names import NAME, TITLE
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver
-    from meter_bridge.devices.simulators.meter import SimulatedMeter
+    from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
 TOTAL: Final = "1"
 """Channel of the register that a device counts over all its phases."""
@@ -49,8 +50,8 @@ def _local_cut_off(energy: str, relay: str) -> str | None:
 
 
 FAMILY: Final = Family(
-    name="tasmota",
-    title="Tasmota",
+    name=NAME,
+    title=TITLE,
     rank=1,
     channel=re.compile(r"[1-8]|phase[1-8]"),
     channel_meaning=(

@@ -55,7 +55,7 @@ class TasmotaDevice:
     relays: tuple[int, ...] = (1,)
     has_register: bool | None = None
     """None until the device spoke of its sensors."""
-    one_total: bool | None = None
+    has_single_total: bool | None = None
     """Whether its register is one number of ``ENERGY``, which a rule can watch; None until it spoke of it."""
     announced: bool = False
     uptime_s: int = 0
@@ -93,23 +93,28 @@ class TasmotaDevice:
         """Return a command to this device."""
         return Publish(self.layout.base(self.layout.command, self.topic) + name, payload.encode())
 
-    def learn(self, told: Announcement) -> None:
+    def update_from(self, announcement: Announcement) -> None:
         """Take over what the device tells of itself."""
-        self.layout = _layout(told)
+        self.layout = _layout(announcement)
         self.layout_announced = self.announced = True
-        self.offline_word, self.online_word = told.offline, told.online
-        if len(told.state_words) > 1:
-            self.off_word, self.on_word = told.state_words[:2]
-        self.name = told.device_name or next((name for name in told.friendly_names if name), None)
-        self.model, self.firmware = told.model, told.firmware
-        self.relays = tuple(number for number, kind in enumerate(told.relays[:8], 1) if kind == RELAY)
-
-
-def _layout(told: Announcement) -> Layout:
-    full_topic = told.full_topic.replace("%hostname%", told.host).replace("%id%", told.mac[-6:])
-    if "%prefix%" not in full_topic or any(sign in full_topic + told.topic for sign in "+#\x00"):
-        raise UnreadableError(
-            "unusable_full_topic", f"FullTopic {told.full_topic[:80]!r} with topic {told.topic[:80]!r}"
+        self.offline_word, self.online_word = announcement.offline, announcement.online
+        if len(announcement.state_words) > 1:
+            self.off_word, self.on_word = announcement.state_words[:2]
+        self.name = announcement.device_name or next(
+            (name for name in announcement.friendly_names if name), None
         )
-    command, status, telemetry = told.prefixes
+        self.model, self.firmware = announcement.model, announcement.firmware
+        self.relays = tuple(number for number, kind in enumerate(announcement.relays[:8], 1) if kind == RELAY)
+
+
+def _layout(announcement: Announcement) -> Layout:
+    full_topic = announcement.full_topic.replace("%hostname%", announcement.host).replace(
+        "%id%", announcement.mac[-6:]
+    )
+    if "%prefix%" not in full_topic or any(sign in full_topic + announcement.topic for sign in "+#\x00"):
+        raise UnreadableError(
+            "unusable_full_topic",
+            f"FullTopic {announcement.full_topic[:80]!r} with topic {announcement.topic[:80]!r}",
+        )
+    command, status, telemetry = announcement.prefixes
     return Layout(full_topic, command, status, telemetry)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from meter_bridge.core.supply.local_cutoff import SlotState
-from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.decoding import (
     REFUSALS,
     TELEMETRY_LIMIT,
     check_new_device,
-    rejected,
+    rejection,
     too_large,
 )
 from meter_bridge.devices.base.driver import (
@@ -26,8 +26,8 @@ from meter_bridge.devices.base.driver import (
     ReportedCutOff,
 )
 from meter_bridge.devices.base.quantities import UnreadableError
-from meter_bridge.devices.tasmota import FAMILY
 from meter_bridge.devices.tasmota.device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
+from meter_bridge.devices.tasmota.names import NAME, TITLE
 from meter_bridge.devices.tasmota.payloads import (
     ANNOUNCED_SENSORS,
     ANNOUNCEMENT,
@@ -64,7 +64,7 @@ RULE_SETS: Final = (1, 2, 3)
 class TasmotaDriver:
     """Reads and commands Tasmota devices, announced or not."""
 
-    family = FAMILY.name
+    family = NAME
 
     def __init__(self) -> None:
         """Start without any device."""
@@ -90,7 +90,7 @@ class TasmotaDriver:
 
     def filters(self) -> Sequence[tuple[str, int]]:
         """Return the usual layouts and those of announced devices that use another."""
-        unusual = (device for device in self._devices.values() if _unusual(device.layout))
+        unusual = (device for device in self._devices.values() if _is_custom_layout(device.layout))
         return FILTERS + tuple(
             (name, 1) for device in unusual for name in device.layout.filters(device.topic)
         )
@@ -118,7 +118,7 @@ class TasmotaDriver:
                 return route[0](route[1], payload, retained)
             return self._unrouted(topic, payload, retained=retained)
         except REFUSALS as error:
-            return rejected(topic, error)
+            return rejection(topic, error)
 
     def assign(self, addresses: Sequence[str]) -> None:
         """Name the addresses in use; others keep being reported as found."""
@@ -164,7 +164,7 @@ class TasmotaDriver:
     def _device(self, topic: str) -> TasmotaDevice:
         device = self._devices.get(topic)
         if device is None:
-            check_new_device(topic, self._devices, self._assigned, FAMILY.title)
+            check_new_device(topic, self._devices, self._assigned, TITLE)
             device = self._devices[topic] = TasmotaDevice(topic)
         return device
 
@@ -185,17 +185,17 @@ class TasmotaDriver:
         return self._readings(device, SENSOR.decode(payload), retained=retained)
 
     def _readings(self, device: TasmotaDevice, sensor: Sensor, *, retained: bool) -> Sequence[Item]:
-        device.one_total = sensor.energy is not None and type(sensor.energy.total) is float
+        device.has_single_total = sensor.energy is not None and type(sensor.energy.total) is float
         report = whole_report(device.address("1"), sensor, retained=retained)
         if report is None:
             return ()
         if device.has_register is None:
-            return (*self._offer(device, sensor), report)
+            return (*self._discover(device, sensor), report)
         if not device.phases or sensor.energy is None:
             return (report,)
         return (report, *_phases(device, sensor.energy, retained=retained))
 
-    def _offer(self, device: TasmotaDevice, sensor: Sensor) -> Iterator[Discovered]:
+    def _discover(self, device: TasmotaDevice, sensor: Sensor) -> Iterator[Discovered]:
         device.has_register = has_register(sensor)
         if not device.announced:
             yield Discovered(device.address("1"), device.topic, has_register=device.has_register)
@@ -208,7 +208,7 @@ class TasmotaDriver:
         relays = self._relays(device, result, retained=retained)
         if retained:
             return relays
-        return (*relays, *(_held(device, number, told) for number, told in result.rule_sets()))
+        return (*relays, *(_reported_cutoff(device, number, told) for number, told in result.rule_sets()))
 
     def _relays(self, device: TasmotaDevice, state: State, *, retained: bool) -> Sequence[Item]:
         reports = [
@@ -246,7 +246,7 @@ class TasmotaDriver:
         if not online and word != device.offline_word:
             raise UnreadableError("unknown_last_will", f"last will {word[:40]!r}")
         reports = [Report(address, online=online, stale=retained) for address in _in_use(device)]
-        return (*reports, *(_ask_all(device) if online else ()))
+        return (*reports, *(_query_all(device) if online else ()))
 
     def _discovery(self, topic: str, payload: bytes) -> Sequence[Item]:
         mac, _, part = topic.removeprefix(DISCOVERY).partition("/")
@@ -259,10 +259,10 @@ class TasmotaDriver:
         return _discovered(device)
 
     def _announced(self, mac: str, payload: bytes) -> Sequence[Item]:
-        told = ANNOUNCEMENT.decode(payload)
-        device = self._by_mac[mac] = self._device(told.topic)
-        device.learn(told)
-        if _unusual(device.layout):
+        announcement = ANNOUNCEMENT.decode(payload)
+        device = self._by_mac[mac] = self._device(announcement.topic)
+        device.update_from(announcement)
+        if _is_custom_layout(device.layout):
             self._route_all(device)
         return _discovered(device)
 
@@ -279,7 +279,7 @@ class TasmotaDriver:
             self._routes |= {base + name: (handler, device) for name, handler in self._handlers.items()}
 
 
-def _unusual(layout: Layout) -> bool:
+def _is_custom_layout(layout: Layout) -> bool:
     return layout not in (PREFIX_FIRST, PREFIX_LAST)
 
 
@@ -298,7 +298,7 @@ def _in_use(device: TasmotaDevice) -> list[str]:
     return [device.address(channel) for channel in channels]
 
 
-def _ask_all(device: TasmotaDevice) -> Sequence[Publish]:
+def _query_all(device: TasmotaDevice) -> Sequence[Publish]:
     """Ask a device in use for its state as soon as it is there; status 1 tells its boot."""
     return [device.command("STATUS", number) for number in ("1", "10", "11")] if device.channels else []
 
@@ -315,12 +315,12 @@ def _relay_reports(device: TasmotaDevice, number: int, word: str, *, retained: b
         yield Report(device.address(channel), relay=position, online=online, stale=retained)
 
 
-def _held(device: TasmotaDevice, slot: int, told: RuleSet) -> ReportedCutOff:
+def _reported_cutoff(device: TasmotaDevice, slot: int, rule_set: RuleSet) -> ReportedCutOff:
     """Return what a rule set is to the bridge."""
     address = device.address("1")
-    if device.one_total is False:
+    if device.has_single_total is False:
         return ReportedCutOff(address, slot, SlotState.UNABLE)
-    found = read_rule_set(slot, told, device.on_word)
+    found = read_rule_set(slot, rule_set, device.on_word)
     relay = None if found.relay is None else device.address(str(found.relay))
     return ReportedCutOff(address, slot, found.held, found.limit_wh, relay)
 
@@ -342,10 +342,10 @@ def _discovered(device: TasmotaDevice) -> Sequence[Discovered]:
     if device.has_register is None or not device.announced:
         return ()
     channels = sorted({*device.relays, 1} if device.has_register else device.relays)
-    return tuple(_offered(device, number) for number in channels)
+    return tuple(_discovered_channel(device, number) for number in channels)
 
 
-def _offered(device: TasmotaDevice, number: int) -> Discovered:
+def _discovered_channel(device: TasmotaDevice, number: int) -> Discovered:
     name = device.name or device.topic
     return Discovered(
         device.address(str(number)),

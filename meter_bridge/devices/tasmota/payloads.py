@@ -102,10 +102,10 @@ class Result(State, frozen=True):
 
     def rule_sets(self) -> list[tuple[int, RuleSet]]:
         """Return number and content of each rule set in the message."""
-        told = ((1, self.rule1), (2, self.rule2), (3, self.rule3))
+        members = ((1, self.rule1), (2, self.rule2), (3, self.rule3))
         return [
             (number, each if isinstance(each, RuleSet) else RuleSet(each, self.once, self.rules))
-            for number, each in told
+            for number, each in members
             if each is not None
         ]
 

@@ -7,11 +7,11 @@ from meter_bridge.devices.base.quantities import (
     current_ma,
     float32_step_wh,
     frequency_mhz,
-    outstanding_phase,
     power_factor_permille,
     power_mw,
     register_mwh,
     voltage_mv,
+    worst_phase,
 )
 from meter_bridge.devices.tasmota.payloads import CurrentTransformer, Energy, Quantity, Sensor
 
@@ -37,10 +37,10 @@ def whole_report(address: str, sensor: Sensor, *, retained: bool) -> Report | No
         register,
         step,
         energy.started,
-        _joined(energy.power, power_mw, sum),
-        _joined(energy.voltage, voltage_mv, outstanding_phase),
-        _joined(energy.current, current_ma, sum),
-        _joined(energy.frequency, frequency_mhz, outstanding_phase),
+        _combined(energy.power, power_mw, sum),
+        _combined(energy.voltage, voltage_mv, worst_phase),
+        _combined(energy.current, current_ma, sum),
+        _combined(energy.frequency, frequency_mhz, worst_phase),
         online=None if retained else True,
         stale=retained,
         register_modulus_wh=MODULUS_WH if sensor.energy and type(energy.total) is float else None,
@@ -133,7 +133,7 @@ def _values(quantity: Quantity) -> list[float | None]:
     return quantity if isinstance(quantity, list) else [quantity]
 
 
-def _joined(
+def _combined(
     quantity: Quantity, convert: Callable[[float], int], join: Callable[[Iterable[int]], int | None]
 ) -> int | None:
     if type(quantity) is float:

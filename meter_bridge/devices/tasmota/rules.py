@@ -14,14 +14,14 @@ from meter_bridge.core.supply.local_cutoff import SlotState
 from meter_bridge.devices.tasmota.payloads import RuleSet
 
 WH_PER_KWH: Final = 1000
-_OURS: Final = re.compile(
+_OWN_RULE: Final = re.compile(
     r"ON Energy#Total>(\d{1,9})\.(\d{3}) DO Power(\d) 0 ENDON ON Power(\d)#State=1 DO Rule(\d) 5 ENDON",
     re.IGNORECASE,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class FoundRule:
+class ParsedRule:
     """What a rule set is to the bridge."""
 
     held: SlotState
@@ -35,17 +35,17 @@ def write_rule(slot: int, relay: str, limit_wh: int) -> str:
     return f"ON Energy#Total>{kwh} DO Power{relay} 0 ENDON ON Power{relay}#State=1 DO Rule{slot} 5 ENDON"
 
 
-def read_rule_set(slot: int, told: RuleSet, on_word: str) -> FoundRule:
+def read_rule_set(slot: int, rule_set: RuleSet, on_word: str) -> ParsedRule:
     """Return what a rule set holds: nothing, a cut-off of the bridge, or somebody else's rules."""
-    text = told.rules.strip()
+    text = rule_set.rules.strip()
     if not text:
-        return FoundRule(SlotState.ABSENT)
-    ours = _OURS.fullmatch(text)
+        return ParsedRule(SlotState.ABSENT)
+    ours = _OWN_RULE.fullmatch(text)
     if ours is None or ours[3] != ours[4] or int(ours[5]) != slot:
-        return FoundRule(SlotState.FOREIGN)
+        return ParsedRule(SlotState.FOREIGN)
     on = {on_word, "ON"}
-    armed = told.state in on and told.once in on
-    return FoundRule(
+    armed = rule_set.state in on and rule_set.once in on
+    return ParsedRule(
         SlotState.ARMED if armed else SlotState.UNARMED,
         int(ours[1]) * WH_PER_KWH + int(ours[2]),
         int(ours[3]),

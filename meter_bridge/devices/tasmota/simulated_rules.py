@@ -37,11 +37,11 @@ class RuleSet:
     enabled: bool = False
     once: bool = False
     stop_on_error: bool = False
-    true: set[int] = field(default_factory=set)
+    matched: set[int] = field(default_factory=set)
     writes: int = 0
     """How often what is kept in flash changed."""
 
-    def obey(self, payload: str) -> None:
+    def apply(self, payload: str) -> None:
         """Take the payload of a ``Rule`` command: a flag, a text, or a quotation mark that clears it."""
         if not payload:
             return
@@ -51,12 +51,12 @@ class RuleSet:
             setattr(self, *flags[payload])
         elif len(payload) < RULE_SIZE:
             self.text = "" if payload.startswith('"') else payload
-        self.true.clear()
+        self.matched.clear()
         self.writes += (self.text, self.enabled, self.once, self.stop_on_error) != before
 
-    def forget(self) -> None:
+    def restart(self) -> None:
         """Restart: what was true is forgotten, and an empty rule set is disabled."""
-        self.true.clear()
+        self.matched.clear()
         if not self.text:
             self.enabled = self.once = False
 
@@ -74,25 +74,25 @@ class RuleSet:
     def triggered(self, event: Event) -> Iterator[str]:
         """Yield the commands of the rules that an event makes act."""
         for number, (trigger, command) in enumerate(_rules(self.text)):
-            if self._acts(number, matches(trigger, event)):
+            if self._should_act(number, matches(trigger, event)):
                 yield command
 
-    def rests_until_kwh(self, total_kwh: float) -> float:
+    def unchanged_until_kwh(self, total_kwh: float) -> float:
         """Return up to which register looking again changes nothing: that of now where it may at any time."""
         limits = limits_kwh(self.text)
         above = {} if limits is None else {number: total_kwh > limit for number, limit in limits.items()}
         if limits is None or any(
-            over is not (self.once and number in self.true) for number, over in above.items()
+            over is not (self.once and number in self.matched) for number, over in above.items()
         ):
             return total_kwh
         return min((limit for number, limit in limits.items() if not above[number]), default=math.inf)
 
-    def _acts(self, number: int, matched: bool | None) -> bool:  # noqa: FBT001
+    def _should_act(self, number: int, matched: bool | None) -> bool:  # noqa: FBT001
         """Say whether a rule acts; None is an event that does not speak of its trigger."""
         if matched is None or not self.once:
             return bool(matched)
-        was_true = number in self.true
-        (self.true.add if matched else self.true.discard)(number)
+        was_true = number in self.matched
+        (self.matched.add if matched else self.matched.discard)(number)
         return matched and not was_true
 
 

@@ -10,10 +10,10 @@ import random
 import struct
 from typing import Final, override
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
-from meter_bridge.devices.simulators.meter import NEVER, MeterSettings, SimulatedMeter
-from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad
-from meter_bridge.devices.tasmota import FAMILY
+from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.simulated_meter import NEVER, MeterSettings, SimulatedMeter
+from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, ConstantLoad
+from meter_bridge.devices.tasmota.names import NAME
 from meter_bridge.devices.tasmota.simulated_rules import RULE_SETS, Event, RuleSet, upper
 
 ENERGY_DECIMALS: Final = 5
@@ -33,7 +33,7 @@ MICROJOULES_PER_KWH: Final = 1000 * MICROJOULES_PER_WH
 class TasmotaMeter(SimulatedMeter):
     """One relay, one meter, the default ``FullTopic``."""
 
-    family = FAMILY.name
+    family = NAME
     name_form = "tasmota-{:04d}"
     commands = ("cmnd/#",)
 
@@ -48,37 +48,37 @@ class TasmotaMeter(SimulatedMeter):
     @property
     @override
     def due_ms(self) -> int:
-        return min(super().due_ms, self._look_ms(), self._moved_ms)
+        return min(super().due_ms, self._next_rule_check_ms(), self._moved_ms)
 
     @override
     def move(self, *, closed: bool) -> None:
-        if closed is not self.physics.claimed_closed:
+        if closed is not self.physics.reported_closed:
             self._moved_ms = self.physics.now_ms + RULES_AFTER_MOVE_MS
         super().move(closed=closed)
 
     @override
-    def _reclose(self) -> Sequence[Outbound]:
+    def _reclose(self) -> Sequence[OutgoingMessage]:
         self._moved_ms = self.physics.now_ms + RULES_AFTER_MOVE_MS
         return super()._reclose()
 
     @override
-    def _act(self) -> Sequence[Outbound]:
+    def _act(self) -> Sequence[OutgoingMessage]:
         messages = list(super()._act())
         self._notice_restart()
         if self._moved_ms <= self.physics.now_ms:
             self._moved_ms = NEVER
-            messages += self._tell_rules({"Power1": {"State": int(self.physics.claimed_closed)}})
-        if self._look_ms() <= self.physics.now_ms:
+            messages += self._trigger_rules({"Power1": {"State": int(self.physics.reported_closed)}})
+        if self._next_rule_check_ms() <= self.physics.now_ms:
             self._rules_ms = self.physics.now_ms + RULES_EVERY_MS
-            messages += self._tell_rules(self._sensors())
+            messages += self._trigger_rules(self._sensors())
         return messages
 
-    def _look_ms(self) -> int:
+    def _next_rule_check_ms(self) -> int:
         """Return when rules look next and may find something new; looks that find nothing are left out."""
         enabled = [each for each in self.rule_sets.values() if each.enabled and each.text]
         if not enabled:
             return NEVER
-        soonest = self._soonest_ms(min(each.rests_until_kwh(self.total_kwh()) for each in enabled))
+        soonest = self._soonest_ms(min(each.unchanged_until_kwh(self.total_kwh()) for each in enabled))
         late = max(soonest - self._rules_ms, 0)
         return NEVER if soonest == NEVER else self._rules_ms + -(-late // RULES_EVERY_MS) * RULES_EVERY_MS
 
@@ -99,18 +99,18 @@ class TasmotaMeter(SimulatedMeter):
             self._boots = self.physics.boots
             self._rules_ms = self.physics.booted_ms + RULES_AFTER_BOOT_MS
             for each in self.rule_sets.values():
-                each.forget()
+                each.restart()
 
-    def _tell_rules(self, event: Event) -> Sequence[Outbound]:
+    def _trigger_rules(self, event: Event) -> Sequence[OutgoingMessage]:
         """Let the enabled rule sets act on an event; what a rule does is no event for other rules."""
         heard = upper(event)
         enabled = [each for each in self.rule_sets.values() if each.enabled]
         commands = [command for each in enabled for command in each.triggered(heard)]
-        messages: list[Outbound] = []
+        messages: list[OutgoingMessage] = []
         for command in commands:
             name, _, payload = command.partition(" ")
             messages += self.answer(f"cmnd/{self.name}/{name}", payload.encode())
-        return self._through_faults(messages)
+        return self._apply_faults(messages)
 
     @property
     def address(self) -> str:
@@ -121,40 +121,40 @@ class TasmotaMeter(SimulatedMeter):
         """Say whether a command topic is of this meter."""
         return topic.startswith(f"cmnd/{self.name}/")
 
-    def greeting(self) -> Sequence[Outbound]:
+    def birth_messages(self) -> Sequence[OutgoingMessage]:
         """Announce the device, its sensors and its boot."""
         mac = self._mac()
         return [
             self._message(f"tasmota/discovery/{mac}/config", self._configuration(mac), retain=True),
             self._message(f"tasmota/discovery/{mac}/sensors", {"sn": self._sensors(), "ver": 1}, retain=True),
-            Outbound(f"tele/{self.name}/LWT", b"Online", 1, retain=True),
+            OutgoingMessage(f"tele/{self.name}/LWT", b"Online", 1, retain=True),
             self._message(f"tele/{self.name}/INFO3", {"Info3": self._boot()}),
             *self.report(),
         ]
 
-    def farewell(self) -> Sequence[Outbound]:
+    def will_messages(self) -> Sequence[OutgoingMessage]:
         """Return the last will."""
-        return [Outbound(f"tele/{self.name}/LWT", b"Offline", 1, retain=True)]
+        return [OutgoingMessage(f"tele/{self.name}/LWT", b"Offline", 1, retain=True)]
 
-    def report(self) -> Sequence[Outbound]:
+    def report(self) -> Sequence[OutgoingMessage]:
         """Tell state and sensors, as every ``TelePeriod``."""
         return [
             self._message(f"tele/{self.name}/STATE", self._state()),
             self._message(f"tele/{self.name}/SENSOR", self._sensors(period=True)),
         ]
 
-    def relay_report(self) -> Sequence[Outbound]:
+    def relay_report(self) -> Sequence[OutgoingMessage]:
         """Tell the relay's position, as after every change."""
         word = self._word()
         return [
             self._message(f"stat/{self.name}/RESULT", {"POWER": word}),
-            Outbound(f"stat/{self.name}/POWER", word.encode(), 0),
+            OutgoingMessage(f"stat/{self.name}/POWER", word.encode(), 0),
         ]
 
-    def answer(self, topic: str, payload: bytes) -> Sequence[Outbound]:
+    def answer(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
         """Obey a command."""
         name = topic.rpartition("/")[2].upper()
-        known: dict[str, Callable[[str], Sequence[Outbound]]] = {
+        known: dict[str, Callable[[str], Sequence[OutgoingMessage]]] = {
             "POWER": self._power,
             "POWER1": self._power,
             "STATUS": self._status,
@@ -166,16 +166,16 @@ class TasmotaMeter(SimulatedMeter):
         text = payload.decode(errors="replace").strip()
         return self._result({"Command": "Unknown"}) if command is None else command(text)
 
-    def _power(self, word: str) -> Sequence[Outbound]:
+    def _power(self, word: str) -> Sequence[OutgoingMessage]:
         moves = {"ON": True, "1": True, "OFF": False, "0": False}
         closed = moves.get(word.upper())
         if word.upper() in {"TOGGLE", "2"}:
-            closed = not self.physics.claimed_closed
+            closed = not self.physics.reported_closed
         if closed is not None:
             self.move(closed=closed)
         return self.relay_report()
 
-    def _status(self, number: str) -> Sequence[Outbound]:
+    def _status(self, number: str) -> Sequence[OutgoingMessage]:
         answers: dict[str, tuple[str, object]] = {
             "1": ("StatusPRM", self._boot()),
             "8": ("StatusSNS", self._sensors()),
@@ -187,28 +187,28 @@ class TasmotaMeter(SimulatedMeter):
             return self._result({"Command": "Error"})
         return [self._message(f"stat/{self.name}/STATUS{number}", {found[0]: found[1]})]
 
-    def _tele_period(self, _seconds: str) -> Sequence[Outbound]:
+    def _tele_period(self, _seconds: str) -> Sequence[OutgoingMessage]:
         self.report_soon()
         return self._result({"TelePeriod": self.settings.interval_ms // 1000})
 
-    def _rule(self, number: int, payload: str) -> Sequence[Outbound]:
+    def _rule(self, number: int, payload: str) -> Sequence[OutgoingMessage]:
         self._notice_restart()
-        self.rule_sets[number].obey(payload)
+        self.rule_sets[number].apply(payload)
         return self._result({f"Rule{number}": self.rule_sets[number].answer()})
 
-    def _energy_total(self, _value: str) -> Sequence[Outbound]:
+    def _energy_total(self, _value: str) -> Sequence[OutgoingMessage]:
         self.reset_register(with_witness=True)
         total = {"Total": 0, "Yesterday": 0, "Today": 0}
         return self._result({"EnergyTotal": total})
 
-    def _result(self, content: object) -> Sequence[Outbound]:
+    def _result(self, content: object) -> Sequence[OutgoingMessage]:
         return [self._message(f"stat/{self.name}/RESULT", content)]
 
-    def _message(self, topic: str, content: object, *, retain: bool = False) -> Outbound:
-        return Outbound(topic, json.dumps(content, separators=(",", ":")).encode(), 0, retain)
+    def _message(self, topic: str, content: object, *, retain: bool = False) -> OutgoingMessage:
+        return OutgoingMessage(topic, json.dumps(content, separators=(",", ":")).encode(), 0, retain)
 
     def _word(self) -> str:
-        return "ON" if self.physics.claimed_closed else "OFF"
+        return "ON" if self.physics.reported_closed else "OFF"
 
     def _boot(self) -> dict[str, object]:
         return {"RestartReason": "Power On", "BootCount": self.physics.boots}
@@ -216,7 +216,7 @@ class TasmotaMeter(SimulatedMeter):
     def _state(self) -> dict[str, object]:
         uptime = (self.physics.now_ms - self.physics.booted_ms) // 1000
         return {
-            "Time": _local_time(self.physics.told_ms),
+            "Time": _local_time(self.physics.device_time_ms),
             "Uptime": _duration(uptime),
             "UptimeSec": uptime,
             "Heap": 25,
@@ -240,25 +240,25 @@ class TasmotaMeter(SimulatedMeter):
             energy["Period"] = 0
         apparent = round(power / 1000)
         energy |= {
-            "Power": self._of_phases(apparent),
-            "ApparentPower": self._of_phases(apparent),
-            "ReactivePower": self._told([0] * self.settings.phases),
-            "Factor": self._told([1.0 if power else 0.0] * self.settings.phases),
+            "Power": self._split_over_phases(apparent),
+            "ApparentPower": self._split_over_phases(apparent),
+            "ReactivePower": self._as_reported([0] * self.settings.phases),
+            "Factor": self._as_reported([1.0 if power else 0.0] * self.settings.phases),
             "Frequency": round(self.physics.frequency_mhz() / 1000, 1),
-            "Voltage": self._told([round(voltage / 1000)] * self.settings.phases),
-            "Current": self._told(
+            "Voltage": self._as_reported([round(voltage / 1000)] * self.settings.phases),
+            "Current": self._as_reported(
                 [round(self.physics.current_ma(voltage) / self.settings.phases / 1000, 3)]
                 * self.settings.phases
             ),
         }
-        return {"Time": _local_time(self.physics.told_ms), "ENERGY": energy}
+        return {"Time": _local_time(self.physics.device_time_ms), "ENERGY": energy}
 
-    def _of_phases(self, watts: int) -> object:
+    def _split_over_phases(self, watts: int) -> object:
         """Spread a power, to the last watt, over the phases."""
         share, rest = divmod(watts, self.settings.phases)
-        return self._told([share + (number < rest) for number in range(self.settings.phases)])
+        return self._as_reported([share + (number < rest) for number in range(self.settings.phases)])
 
-    def _told(self, values: list[float]) -> object:
+    def _as_reported(self, values: list[float]) -> object:
         """Return a list where the device measures several phases, as the firmware does, else the value."""
         return values if self.settings.phases > 1 else values[0]
 

@@ -4,13 +4,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
+from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME, TITLE
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver
-    from meter_bridge.devices.simulators.meter import SimulatedMeter
-
-BASE: Final = "zigbee2mqtt"
-"""The gateway's base topic."""
+    from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
 
 def _driver() -> Driver:
@@ -36,8 +34,8 @@ def _commands(device: str) -> tuple[str, ...]:
 
 
 FAMILY: Final = Family(
-    name="zigbee2mqtt",
-    title="Zigbee2MQTT",
+    name=NAME,
+    title=TITLE,
     rank=3,
     channel=re.compile(r"state[A-Za-z0-9_]{0,60}|[a-z_]{0,30}energy[a-z0-9_]{0,30}"),
     channel_meaning="the property of its relay such as state or state_l1, or of its register such as energy",

@@ -13,13 +13,13 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.addresses import FORBIDDEN, parse_address
+from meter_bridge.devices.addresses import FORBIDDEN, parse_address
 from meter_bridge.devices.base.decoding import (
     DEVICE_LIMIT,
     NAME_LENGTH,
     REFUSALS,
     TELEMETRY_LIMIT,
-    rejected,
+    rejection,
     too_large,
 )
 from meter_bridge.devices.base.driver import Discovered, Item, Publish, Removed, Report
@@ -30,7 +30,6 @@ from meter_bridge.devices.base.quantities import (
     register_mwh,
     voltage_mv,
 )
-from meter_bridge.devices.zigbee2mqtt import FAMILY
 from meter_bridge.devices.zigbee2mqtt.exposes import (
     DEVICES,
     Channel,
@@ -42,6 +41,7 @@ from meter_bridge.devices.zigbee2mqtt.exposes import (
     assumed_channel,
     channels_of,
 )
+from meter_bridge.devices.zigbee2mqtt.names import NAME
 from meter_bridge.protocol.messages import RelayPosition
 
 DEVICE_LIST_LIMIT: Final = 8 * 1024 * 1024
@@ -52,7 +52,7 @@ EPOCH_MS_FROM: Final = 10**11
 EARLIEST_MS: Final = 1_500_000_000_000
 LATEST_MS: Final = 4_102_444_800_000
 
-type Fingerprint = tuple[int | None, int | None, int | None, int | None]
+type MeasuredValues = tuple[int | None, int | None, int | None, int | None]
 
 
 class Availability(msgspec.Struct, frozen=True):
@@ -67,9 +67,9 @@ class _Meter:
 
     address: str
     channel: Channel
-    listed: bool = False
-    seen: Word = None
-    measured: Fingerprint | None = None
+    is_listed: bool = False
+    last_seen: Word = None
+    measured: MeasuredValues | None = None
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class _Device:
 class Zigbee2MqttDriver:
     """Reads and commands the devices of one gateway."""
 
-    family = FAMILY.name
+    family = NAME
 
     def __init__(self, base: str = "zigbee2mqtt") -> None:
         """Take the gateway's base topic."""
@@ -128,7 +128,7 @@ class Zigbee2MqttDriver:
                 return too_large(topic, len(payload), TELEMETRY_LIMIT)
             return _readings(device, payload, retained=retained)
         except REFUSALS as error:
-            return rejected(topic, error)
+            return rejection(topic, error)
 
     def assign(self, addresses: Sequence[str]) -> None:
         """Name the addresses in use; until the gateway lists them, the usual property names are assumed."""
@@ -203,7 +203,7 @@ class Zigbee2MqttDriver:
 
     def _addresses(self, name: str) -> list[str]:
         device = self._devices.get(name)
-        return [meter.address for meter in device.meters if meter.listed] if device else []
+        return [meter.address for meter in device.meters if meter.is_listed] if device else []
 
     def _discovered(self, listed: GatewayDevice) -> Iterable[Discovered]:
         device = self._devices.get(listed.friendly_name)
@@ -212,7 +212,7 @@ class Zigbee2MqttDriver:
         for meter in device.meters if device else ():
             name = f"{listed.friendly_name} {meter.channel.name}" if several else listed.friendly_name
             registers, relays = meter.channel.register is not None, meter.channel.switch is not None
-            if meter.listed:
+            if meter.is_listed:
                 yield Discovered(meter.address, name, model, listed.software_build_id, registers, relays)
 
     def _rebuild(self, name: str) -> None:
@@ -220,7 +220,7 @@ class Zigbee2MqttDriver:
         listed = self._listed.get(name)
         channels = channels_of(listed.definition) if listed and listed.definition else ()
         meters = [
-            _Meter(f"{self.family}:{name}/{channel.name}", channel, listed=True) for channel in channels
+            _Meter(f"{self.family}:{name}/{channel.name}", channel, is_listed=True) for channel in channels
         ]
         known = {channel.name for channel in channels}
         assumed = sorted(self._assigned.get(name, set()) - known)
@@ -231,7 +231,7 @@ class Zigbee2MqttDriver:
         properties = tuple(sorted({part for meter in meters for part in meter.channel.properties()}))
         decoder, fields = _decoder(properties, tuple(_is_switch(meters, part) for part in properties))
         self._devices[name] = _Device(
-            name, tuple(_remembering(meters, self._devices.get(name))), decoder, fields
+            name, tuple(_with_previous_state(meters, self._devices.get(name))), decoder, fields
         )
 
 
@@ -241,13 +241,13 @@ def _usable(listed: GatewayDevice) -> bool:
     return listed.definition is not None and 0 < len(name) <= NAME_LENGTH and not FORBIDDEN.search(name)
 
 
-def _remembering(meters: Iterable[_Meter], before: _Device | None) -> Iterable[_Meter]:
+def _with_previous_state(meters: Iterable[_Meter], before: _Device | None) -> Iterable[_Meter]:
     """Keep what was last heard of each meter over a new device list."""
     known = {meter.address: meter for meter in before.meters} if before else {}
     for meter in meters:
         old = known.get(meter.address)
         if old is not None:
-            meter.seen, meter.measured = old.seen, old.measured
+            meter.last_seen, meter.measured = old.last_seen, old.measured
         yield meter
 
 
@@ -287,7 +287,7 @@ def _report(device: _Device, meter: _Meter, reading: msgspec.Struct, *, retained
         None if channel.current is None else _quantity(channel.current, fields, reading, current_ma),
     )
     seen: Word = getattr(reading, "seen")  # noqa: B009
-    stale = retained or _repeated(meter, seen, measured)
+    stale = retained or _is_repeat(meter, seen, measured)
     return Report(
         meter.address,
         measured[0],
@@ -303,10 +303,10 @@ def _report(device: _Device, meter: _Meter, reading: msgspec.Struct, *, retained
     )
 
 
-def _repeated(meter: _Meter, seen: Word, measured: Fingerprint) -> bool:
+def _is_repeat(meter: _Meter, seen: Word, measured: MeasuredValues) -> bool:
     """Say whether nothing was heard from the device itself since the last message."""
-    repeated = meter.seen == seen and meter.measured == measured
-    meter.seen, meter.measured = seen, measured
+    repeated = meter.last_seen == seen and meter.measured == measured
+    meter.last_seen, meter.measured = seen, measured
     return repeated
 
 

@@ -106,7 +106,7 @@ def channels_of(definition: Definition) -> tuple[Channel, ...]:
         item.property: item for item in definition.exposes if item.type == "numeric" and item.property
     }
     switches = _switches(definition.exposes)
-    channels = [_gang(switch, numeric, alone=len(switches) == 1) for switch in switches]
+    channels = [_gang_channel(switch, numeric, alone=len(switches) == 1) for switch in switches]
     shared = _register(numeric, REGISTER_NAMES)
     if shared is not None and all(channel.register is None for channel in channels):
         channels.append(_channel(shared.property, shared, None, numeric, ""))
@@ -140,7 +140,7 @@ def _switches(exposes: Sequence[Expose]) -> list[Switch]:
     return [switch for switch in found.values() if switch.property.startswith("state")]
 
 
-def _gang(switch: Switch, numeric: Mapping[str | None, Expose], *, alone: bool) -> Channel:
+def _gang_channel(switch: Switch, numeric: Mapping[str | None, Expose], *, alone: bool) -> Channel:
     suffix = switch.property.removeprefix("state")
     names = [f"{name}{suffix}" for name in REGISTER_NAMES]
     register = _register(numeric, [*names, *REGISTER_NAMES] if alone else names)

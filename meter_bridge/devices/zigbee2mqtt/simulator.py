@@ -11,9 +11,9 @@ from typing import Final, Self, override
 
 import msgspec
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
-from meter_bridge.devices.simulators.meter import SimulatedMeter
-from meter_bridge.devices.zigbee2mqtt import BASE, FAMILY
+from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
+from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME
 
 
 class SetRequest(msgspec.Struct):
@@ -25,7 +25,7 @@ class SetRequest(msgspec.Struct):
 class Zigbee2MqttMeter(SimulatedMeter):
     """One plug with two-decimal kWh, known by its friendly name."""
 
-    family = FAMILY.name
+    family = NAME
     name_form = "zigbee {:04d}"
     commands = (f"{BASE}/+/set", f"{BASE}/+/get")
     _cache: dict[str, object] | None = None
@@ -37,7 +37,7 @@ class Zigbee2MqttMeter(SimulatedMeter):
 
     @classmethod
     @override
-    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[Outbound]:
+    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[OutgoingMessage]:
         coordinator = {
             "friendly_name": "Coordinator",
             "type": "Coordinator",
@@ -45,37 +45,37 @@ class Zigbee2MqttMeter(SimulatedMeter):
         }
         listed = [coordinator, *(meter.exposes() for meter in meters)]
         return [
-            Outbound(f"{BASE}/bridge/state", b'{"state":"online"}', 1, retain=True),
-            Outbound(f"{BASE}/bridge/devices", msgspec.json.encode(listed), 1, retain=True),
+            OutgoingMessage(f"{BASE}/bridge/state", b'{"state":"online"}', 1, retain=True),
+            OutgoingMessage(f"{BASE}/bridge/devices", msgspec.json.encode(listed), 1, retain=True),
         ]
 
     @classmethod
     @override
-    def gateway_farewell(cls) -> Sequence[Outbound]:
-        return [Outbound(f"{BASE}/bridge/state", b'{"state":"offline"}', 1, retain=True)]
+    def gateway_farewell(cls) -> Sequence[OutgoingMessage]:
+        return [OutgoingMessage(f"{BASE}/bridge/state", b'{"state":"offline"}', 1, retain=True)]
 
     def owns(self, topic: str) -> bool:
         """Say whether a command topic is of this meter."""
         return topic in {f"{BASE}/{self.name}/set", f"{BASE}/{self.name}/get"}
 
-    def greeting(self) -> Sequence[Outbound]:
+    def birth_messages(self) -> Sequence[OutgoingMessage]:
         """Become available and report."""
         return [self._availability("online"), *self.report()]
 
-    def farewell(self) -> Sequence[Outbound]:
+    def will_messages(self) -> Sequence[OutgoingMessage]:
         """Return what the gateway publishes when the device no longer answers."""
         return [self._availability("offline")]
 
-    def report(self) -> Sequence[Outbound]:
+    def report(self) -> Sequence[OutgoingMessage]:
         """Tell what the device itself measured just now."""
         self._cache = self._measured()
         return [self._publish(self._cache)]
 
-    def relay_report(self) -> Sequence[Outbound]:
+    def relay_report(self) -> Sequence[OutgoingMessage]:
         """Tell a moved relay; measurements follow."""
         return self.report()
 
-    def answer(self, topic: str, payload: bytes) -> Sequence[Outbound]:
+    def answer(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
         """Repeat the cache with the wish in it; the device's own report follows if it obeys."""
         if topic.endswith("/get"):
             return self.report()
@@ -112,19 +112,19 @@ class Zigbee2MqttMeter(SimulatedMeter):
         return {
             "current": round(self.physics.current_ma(voltage) / 1000, 2),
             "energy": self.physics.register_wh // 10 / 100,
-            "last_seen": _instant(self.physics.told_ms),
+            "last_seen": _instant(self.physics.device_time_ms),
             "linkquality": 120,
             "power": round(self.physics.power_mw / 1000),
-            "state": "ON" if self.physics.claimed_closed else "OFF",
+            "state": "ON" if self.physics.reported_closed else "OFF",
             "update": {"installed_version": -1, "latest_version": -1, "state": None},
             "voltage": round(voltage / 1000),
         }
 
-    def _publish(self, content: dict[str, object]) -> Outbound:
-        return Outbound(f"{BASE}/{self.name}", msgspec.json.encode(content), 0)
+    def _publish(self, content: dict[str, object]) -> OutgoingMessage:
+        return OutgoingMessage(f"{BASE}/{self.name}", msgspec.json.encode(content), 0)
 
-    def _availability(self, state: str) -> Outbound:
-        return Outbound(
+    def _availability(self, state: str) -> OutgoingMessage:
+        return OutgoingMessage(
             f"{BASE}/{self.name}/availability", msgspec.json.encode({"state": state}), 1, retain=True
         )
 

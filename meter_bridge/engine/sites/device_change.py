@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from meter_bridge.config.meters import has_relay
 from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.devices.base.addresses import AddressError, parse_address
-from meter_bridge.devices.base.local_cutoff import refusal
+from meter_bridge.devices.addresses import AddressError, parse_address
+from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.engine.state.model import Installation, Meter
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
@@ -55,7 +55,7 @@ def _check_device(meter: Meter, plan: MeterPlan) -> None:
             field="address",
             remedy="leave the address out here, then change address and host in the site file and apply it",
         )
-    reason = refusal(plan.energy_address, plan.relay_address)
+    reason = unsupported_reason(plan.energy_address, plan.relay_address)
     if plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF and reason is not None:
         raise RequestRefused(
             ErrorCode.NOT_SUPPORTED,

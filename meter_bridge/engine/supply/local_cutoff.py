@@ -29,7 +29,7 @@ from meter_bridge.core.supply.local_cutoff import (
 from meter_bridge.core.supply.relay import Position
 from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.devices.base.driver import ReportedCutOff
-from meter_bridge.devices.base.local_cutoff import refusal
+from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.state.model import Account, CutOffSlot, DeviceCutOff, Meter, Supply
@@ -295,7 +295,7 @@ def _cuts_locally(meter: Meter) -> bool:
     """Say whether a meter's device is to cut by itself."""
     plan = meter.plan
     wanted = plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF
-    return wanted and refusal(plan.energy_address, plan.relay_address) is None
+    return wanted and unsupported_reason(plan.energy_address, plan.relay_address) is None
 
 
 def is_never_cut(account: Account) -> bool:

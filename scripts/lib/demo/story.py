@@ -6,7 +6,7 @@ from decimal import Decimal
 import time
 from typing import Final
 
-from meter_bridge.devices.simulators.meter import SimulatedMeter
+from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertKind,

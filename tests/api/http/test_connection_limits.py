@@ -12,7 +12,7 @@ import pytest
 
 from meter_bridge.api.http import listener
 from meter_bridge.api.http.listener import ConnectionLimit
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from tests.api.fake_bridge import StandIn
 from tests.api.serving import Served, serving
 from tests.certificates import certificate
@@ -78,7 +78,7 @@ async def test_who_keeps_connections_open_takes_their_share_alone() -> None:
 async def test_a_handshake_that_never_ends_counts_as_well(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     server = ApiServer(
-        StandIn().application(), Listen(host="127.0.0.1", port=0, tls_certificate=cert, tls_key=key)
+        StandIn().application(), ListenSettings(host="127.0.0.1", port=0, tls_certificate=cert, tls_key=key)
     )
     await server.start()
     assert server.tcp_port is not None
@@ -105,7 +105,7 @@ def test_one_peer_from_afar_leaves_room_for_another() -> None:
     assert crowd.admit("192.0.2.2")
     assert [crowd.admit(f"2001:db8::{each}") for each in range(3)] == [True, True, False]
     assert not crowd.admit("127.0.0.1")
-    crowd.leave("192.0.2.1")
+    crowd.release("192.0.2.1")
     assert crowd.admit("127.0.0.1")
     assert len(crowd) == FEW
 
@@ -121,7 +121,7 @@ def test_what_has_left_is_not_remembered() -> None:
     for each in range(1000):
         peer = f"192.0.{each // 250}.{each % 250}"
         assert crowd.admit(peer)
-        crowd.leave(peer)
+        crowd.release(peer)
     assert len(crowd) == 0
     assert not crowd._open
 

@@ -8,7 +8,7 @@ import pytest
 
 from meter_bridge.api.app import ENDPOINTS, build_app
 from meter_bridge.api.http.endpoint import Endpoint
-from meter_bridge.api.http.router import UndeclaredRouteError, refuse_undeclared, register
+from meter_bridge.api.http.router import UndeclaredRouteError, check_declared, register
 from tests.api.fake_bridge import StandIn
 from tests.api.serving import Served, filled
 
@@ -186,7 +186,7 @@ async def test_an_application_with_an_undeclared_route_does_not_start() -> None:
         return web.Response()
 
     app = build_app(StandIn().application())
-    await refuse_undeclared(app)
+    await check_declared(app)
     app.router.add_get("/api/v1/backdoor", bare)
     with pytest.raises(UndeclaredRouteError, match="backdoor"):
         await web.AppRunner(app).setup()

@@ -12,7 +12,7 @@ import pytest
 
 from meter_bridge.api import server as server_module
 from meter_bridge.api.http.unix_socket import SocketError
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from tests.api.factories import SECRET, token_of
 from tests.api.fake_bridge import StandIn
 from tests.api.serving import Served, serving, serving_locally
@@ -49,7 +49,7 @@ async def test_the_unix_socket_belongs_to_its_owner_alone_and_goes_with_the_brid
 
 
 async def test_both_listeners_serve_but_only_the_local_one_without_a_token(folder: Path) -> None:
-    listen = Listen(host="127.0.0.1", port=0, socket=folder / "bridge.sock")
+    listen = ListenSettings(host="127.0.0.1", port=0, socket=folder / "bridge.sock")
     async with serving(StandIn(), listen) as served:
         assert (await served.ask("GET", "/api/v1/me", None)).status == 401
         async with ClientSession(connector=UnixConnector(str(listen.socket))) as local:
@@ -69,7 +69,7 @@ async def test_the_socket_of_a_living_bridge_is_left_alone(folder: Path) -> None
     path = folder / "bridge.sock"
     async with serving_locally(StandIn(), path) as served:
         with pytest.raises(SocketError, match="another bridge"):
-            await ApiServer(StandIn().application(), Listen(socket=path)).start()
+            await ApiServer(StandIn().application(), ListenSettings(socket=path)).start()
         assert (await served.ask("GET", "/api/v1/me", None)).status == 200
 
 
@@ -77,13 +77,13 @@ async def test_a_path_too_long_for_a_socket_is_named_with_the_way_out(folder: Pa
     long = folder / ("x" * 120)
     long.mkdir()
     with pytest.raises(SocketError, match="shorter name"):
-        await ApiServer(StandIn().application(), Listen(socket=long / "bridge.sock")).start()
+        await ApiServer(StandIn().application(), ListenSettings(socket=long / "bridge.sock")).start()
 
 
 async def test_a_port_in_use_is_told_and_nothing_is_left_behind(folder: Path) -> None:
     async with serving(StandIn()) as served:
         path = folder / "bridge.sock"
-        taken = Listen(host="127.0.0.1", port=served.url.port or 0, socket=path)
+        taken = ListenSettings(host="127.0.0.1", port=served.url.port or 0, socket=path)
         with pytest.raises(OSError, match="address already in use"):
             await ApiServer(StandIn().application(), taken).start()
         assert not path.exists()
@@ -92,7 +92,7 @@ async def test_a_port_in_use_is_told_and_nothing_is_left_behind(folder: Path) ->
 async def test_with_a_certificate_the_api_is_served_over_tls(folder: Path) -> None:
     cert, key = certificate(folder)
     server = ApiServer(
-        StandIn().application(), Listen(host="127.0.0.1", port=0, tls_certificate=cert, tls_key=key)
+        StandIn().application(), ListenSettings(host="127.0.0.1", port=0, tls_certificate=cert, tls_key=key)
     )
     await server.start()
     try:
@@ -113,7 +113,7 @@ async def test_with_a_certificate_the_api_is_served_over_tls(folder: Path) -> No
     "host,local", [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), (None, True)]
 )
 def test_what_only_this_machine_reaches_is_local(host: str | None, *, local: bool) -> None:
-    assert Listen(host=host).is_local is local
+    assert ListenSettings(host=host).is_local is local
 
 
 @pytest.mark.parametrize("announce", [False, True])
@@ -126,7 +126,7 @@ async def test_loopback_is_announced_only_when_asked_for(
         announced.append(host)
 
     monkeypatch.setattr(server_module.ApiServer, "_announce", note)
-    async with serving(StandIn(), Listen(host="127.0.0.1", port=0, announce=announce)):
+    async with serving(StandIn(), ListenSettings(host="127.0.0.1", port=0, announce=announce)):
         assert announced == (["127.0.0.1"] if announce else [])
 
 

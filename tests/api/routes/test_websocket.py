@@ -9,7 +9,7 @@ import pytest
 
 from meter_bridge.api.http import sockets
 from meter_bridge.api.routes import websocket
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.protocol.messages import Update
 from tests.api.factories import account, event
 from tests.api.fake_bridge import StandIn
@@ -193,7 +193,7 @@ async def test_web_pages_of_other_origins_are_refused(api: Served) -> None:
 
 
 async def test_web_pages_of_a_configured_origin_are_served() -> None:
-    listen = Listen(host="127.0.0.1", port=0, origins=["https://dash.example"])
+    listen = ListenSettings(host="127.0.0.1", port=0, origins=["https://dash.example"])
     async with serving(StandIn(), listen) as api:
         headers = api.headers("owner") | {"Origin": "https://dash.example"}
         async with api.session.ws_connect(api.url / "api/v1/ws", headers=headers) as socket:
@@ -226,7 +226,7 @@ async def test_more_websockets_than_the_bridge_keeps_are_refused(
 
 async def test_a_stopping_bridge_says_that_it_goes_away() -> None:
     port = StandIn()
-    server = ApiServer(port.application(), Listen(host="127.0.0.1", port=0))
+    server = ApiServer(port.application(), ListenSettings(host="127.0.0.1", port=0))
     async with serving(port) as other:
         await server.start()
         url = f"{server.url}/api/v1/ws"

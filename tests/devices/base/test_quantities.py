@@ -6,10 +6,10 @@ from meter_bridge.devices.base.quantities import (
     current_ma,
     float32_step_wh,
     frequency_mhz,
-    outstanding_phase,
     power_mw,
     register_wh,
     voltage_mv,
+    worst_phase,
 )
 
 
@@ -56,6 +56,6 @@ def test_the_step_follows_the_float32_that_the_device_keeps(kwh: float, step: in
 
 
 def test_one_bad_phase_of_three_is_seen() -> None:
-    assert outstanding_phase([230_000, 262_000, 231_000]) == 262_000
-    assert outstanding_phase([0, 230_000, 231_000]) == 0
-    assert outstanding_phase([]) is None
+    assert worst_phase([230_000, 262_000, 231_000]) == 262_000
+    assert worst_phase([0, 230_000, 231_000]) == 0
+    assert worst_phase([]) is None

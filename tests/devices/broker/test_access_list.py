@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.devices.base.driver import Driver
-from meter_bridge.devices.broker.access_list import BRIDGE, FilterTree, RightsError, User, users_of
+from meter_bridge.devices.broker.access_list import BRIDGE, AccessListError, BrokerUser, FilterTree, users_of
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.protocol.messages import RelayPosition
@@ -40,7 +40,7 @@ def may(filters: tuple[str, ...], topic: str) -> bool:
     return any(matches(each, topic) for each in filters)
 
 
-def user_of(address: str) -> User:
+def user_of(address: str) -> BrokerUser:
     """Return the user of an address among those of the whole house."""
     wanted = users_of([address])[1].name
     return next(each for each in users_of(HOUSE) if each.name == wanted)
@@ -102,12 +102,12 @@ def test_nobody_may_announce_a_tasmota_that_is_another() -> None:
     ],
 )
 def test_devices_whose_topics_meet_are_refused(one: str, other: str) -> None:
-    with pytest.raises(RightsError, match="rename one of them"):
+    with pytest.raises(AccessListError, match="rename one of them"):
         users_of([one, other])
 
 
 def test_a_name_that_an_access_list_would_read_as_another_is_refused() -> None:
-    with pytest.raises(RightsError, match="space"):
+    with pytest.raises(AccessListError, match="space"):
         users_of(["shelly: plug/0"])
 
 
@@ -125,7 +125,7 @@ FILTERS: Final = st.tuples(st.lists(LEVELS, min_size=1, max_size=3), st.booleans
 
 @given(one=FILTERS, other=FILTERS)
 def test_filters_overlap_if_some_topic_matches_both(one: str, other: str) -> None:
-    tree, owner = FilterTree(), User("x", "x", (), ())
+    tree, owner = FilterTree(), BrokerUser("x", "x", (), ())
     tree.add(one, owner)
     topics = ["a", "b", "a/a", "a/b", "b/a", "b/b"]
     topics += [f"{each}/{last}" for each in topics[2:] for last in "ab"]

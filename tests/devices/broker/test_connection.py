@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from meter_bridge.devices.base.driver import Item, Publish, Report
+from meter_bridge.devices.base.outbound import OutgoingMessage
 from meter_bridge.devices.broker.connection import MqttConnection
-from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
@@ -52,7 +52,7 @@ class Bench:
         before = len(self.items)
 
         def heard() -> bool:
-            self.device.send(Outbound("tele/kitchen/SENSOR", READING, 0))
+            self.device.send(OutgoingMessage("tele/kitchen/SENSOR", READING, 0))
             return len(self.items) > before
 
         await eventually(heard, "reading heard")
@@ -84,7 +84,7 @@ async def test_retained_messages_are_told_apart(mosquitto: Mosquitto) -> None:
     bench = Bench(parse_broker_url(mosquitto.url))
     bench.device.start()
     await eventually(lambda: bench.device.connected)
-    assert bench.device.send(Outbound("tele/kitchen/LWT", b"Online", 1, retain=True))
+    assert bench.device.send(OutgoingMessage("tele/kitchen/LWT", b"Online", 1, retain=True))
     await eventually(lambda: bench.device.in_flight == 0)
     await bench.start()
     await eventually(lambda: bench.items)
@@ -100,7 +100,7 @@ async def test_a_command_reaches_the_device(bench: Bench) -> None:
 
 async def test_what_a_driver_asks_is_sent(bench: Bench) -> None:
     bench.driver.assign(["tasmota:kitchen/1"])
-    bench.device.send(Outbound("tele/kitchen/LWT", b"Online", 0))
+    bench.device.send(OutgoingMessage("tele/kitchen/LWT", b"Online", 0))
     await eventually(lambda: ("cmnd/kitchen/STATUS", b"10") in bench.heard)
 
 
@@ -160,8 +160,8 @@ async def test_unreadable_messages_are_counted_and_logged_once_per_kind(
 ) -> None:
     await bench.hears_readings()
     for _ in range(3):
-        bench.device.send(Outbound("tele/kitchen/SENSOR", b"{", 1))
-    bench.device.send(Outbound("tele/kitchen/SENSOR", b'{"ENERGY":{"Total":-1}}', 1))
+        bench.device.send(OutgoingMessage("tele/kitchen/SENSOR", b"{", 1))
+    bench.device.send(OutgoingMessage("tele/kitchen/SENSOR", b'{"ENERGY":{"Total":-1}}', 1))
     await eventually(lambda: bench.connection.rejections.total() == 4)
     assert bench.connection.rejections == {"not_json": 3, "register_out_of_range": 1}
     assert len([record for record in caplog.records if "unreadable message" in record.message]) == 2
@@ -169,12 +169,14 @@ async def test_unreadable_messages_are_counted_and_logged_once_per_kind(
 
 async def test_a_device_with_an_unusual_layout_is_subscribed_when_it_announces_itself(bench: Bench) -> None:
     config = b'{"t":"kitchen","ft":"home/%topic%/%prefix%/","mac":"AABBCCDDEEFF","rl":[1]}'
-    bench.device.send(Outbound("tasmota/discovery/AABBCCDDEEFF/config", config, 1))
-    bench.device.send(Outbound("tasmota/discovery/AABBCCDDEEFF/sensors", b'{"sn":{"ENERGY":{"Total":1}}}', 1))
+    bench.device.send(OutgoingMessage("tasmota/discovery/AABBCCDDEEFF/config", config, 1))
+    bench.device.send(
+        OutgoingMessage("tasmota/discovery/AABBCCDDEEFF/sensors", b'{"sn":{"ENERGY":{"Total":1}}}', 1)
+    )
     await eventually(lambda: bench.items, "discovered")
 
     def heard() -> bool:
-        bench.device.send(Outbound("home/kitchen/tele/SENSOR", READING, 0))
+        bench.device.send(OutgoingMessage("home/kitchen/tele/SENSOR", READING, 0))
         return any(report.register_wh == 1500 for report in reports(bench.items))
 
     await eventually(heard, "reading on the unusual topic")
@@ -194,7 +196,7 @@ async def test_large_device_lists_pass(bench: Bench) -> None:
 
     def heard() -> bool:
         if not sizes:
-            bench.device.send(Outbound("big", b"x" * 1_000_000, 0))
+            bench.device.send(OutgoingMessage("big", b"x" * 1_000_000, 0))
         return 1_000_000 in sizes
 
     await eventually(heard)
@@ -219,7 +221,7 @@ async def test_a_fault_of_the_sink_does_not_end_the_connection(
     before = bench.connection.messages
 
     def heard() -> bool:
-        bench.device.send(Outbound("tele/kitchen/SENSOR", READING, 0))
+        bench.device.send(OutgoingMessage("tele/kitchen/SENSOR", READING, 0))
         return bench.connection.messages > before
 
     await eventually(heard)

@@ -1,4 +1,5 @@
-from meter_bridge.devices.broker.outgoing_queue import COMMANDS_WAITING, Outbound, Outgoing
+from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.broker.outgoing_queue import MAX_QUEUED_COMMANDS, OutgoingQueue
 
 
 class Wire:
@@ -7,9 +8,9 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.broken = False
-        self.outgoing = Outgoing(self.publish)
+        self.outgoing = OutgoingQueue(self.publish)
 
-    def publish(self, message: Outbound) -> bool:
+    def publish(self, message: OutgoingMessage) -> bool:
         if self.broken:
             return False
         self.sent.append(message.topic)
@@ -18,21 +19,21 @@ class Wire:
         return True
 
 
-def message(topic: str, qos: int = 1) -> Outbound:
-    return Outbound(topic, b"", qos)
+def message(topic: str, qos: int = 1) -> OutgoingMessage:
+    return OutgoingMessage(topic, b"", qos)
 
 
 def test_nothing_is_taken_while_disconnected() -> None:
     wire = Wire()
-    assert not wire.outgoing.offer(message("a"), urgent=True)
-    assert not wire.outgoing.offer(message("a", qos=0), urgent=True)
+    assert not wire.outgoing.send(message("a"), urgent=True)
+    assert not wire.outgoing.send(message("a", qos=0), urgent=True)
     assert wire.outgoing.waiting == 0
 
 
 def test_the_window_holds_back_and_an_acknowledgement_makes_room() -> None:
     wire = Wire()
     wire.outgoing.open(2)
-    assert all(wire.outgoing.offer(message(topic), urgent=True) for topic in "abc")
+    assert all(wire.outgoing.send(message(topic), urgent=True) for topic in "abc")
     assert wire.sent == ["a", "b"]
     wire.outgoing.remove_message_by_mid(1)
     assert wire.sent == ["a", "b", "c"]
@@ -43,7 +44,7 @@ def test_commands_overtake_questions_but_not_each_other() -> None:
     wire = Wire()
     wire.outgoing.open(1)
     for topic, urgent in (("first", False), ("question", False), ("command", True), ("next", True)):
-        wire.outgoing.offer(message(topic), urgent=urgent)
+        wire.outgoing.send(message(topic), urgent=urgent)
     for mid in range(1, 4):
         wire.outgoing.remove_message_by_mid(mid)
     assert wire.sent == ["first", "command", "next", "question"]
@@ -52,7 +53,7 @@ def test_commands_overtake_questions_but_not_each_other() -> None:
 def test_too_many_waiting_commands_are_refused() -> None:
     wire = Wire()
     wire.outgoing.open(1)
-    taken = [wire.outgoing.offer(message("x"), urgent=True) for _ in range(COMMANDS_WAITING + 2)]
+    taken = [wire.outgoing.send(message("x"), urgent=True) for _ in range(MAX_QUEUED_COMMANDS + 2)]
     assert taken.count(False) == 1
     assert not taken[-1]
 
@@ -60,18 +61,18 @@ def test_too_many_waiting_commands_are_refused() -> None:
 def test_a_lost_connection_forgets_everything() -> None:
     wire = Wire()
     wire.outgoing.open(1)
-    wire.outgoing.offer(message("a"), urgent=True)
-    wire.outgoing.offer(message("b"), urgent=True)
+    wire.outgoing.send(message("a"), urgent=True)
+    wire.outgoing.send(message("b"), urgent=True)
     wire.outgoing.close()
     assert (wire.outgoing.in_flight, wire.outgoing.waiting) == (0, 0)
-    assert not wire.outgoing.offer(message("c"), urgent=True)
+    assert not wire.outgoing.send(message("c"), urgent=True)
 
 
 def test_a_message_that_could_not_be_written_stays_first() -> None:
     wire = Wire()
     wire.outgoing.open(1)
-    wire.outgoing.offer(message("a"), urgent=True)
-    wire.outgoing.offer(message("b"), urgent=True)
+    wire.outgoing.send(message("a"), urgent=True)
+    wire.outgoing.send(message("b"), urgent=True)
     wire.broken = True
     wire.outgoing.remove_message_by_mid(1)
     assert wire.outgoing.waiting == 1

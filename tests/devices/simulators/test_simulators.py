@@ -7,8 +7,9 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.devices.base.driver import Discovered, Driver, Item, Rejected, Report
+from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.simulated_physics import Physics
 from meter_bridge.devices.broker.connection import MqttConnection
-from meter_bridge.devices.broker.outgoing_queue import Outbound
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import (
@@ -19,7 +20,6 @@ from meter_bridge.devices.simulators import (
     simulated_meter,
     wall_clock_ms,
 )
-from meter_bridge.devices.simulators.physics import Physics
 from meter_bridge.protocol.messages import RelayPosition
 from tests.devices.support import START_MS, Mosquitto, eventually, reports, requests
 
@@ -40,7 +40,7 @@ class Table:
         self.carry(self.meter.gateway_greeting([self.meter]))
         self.carry(self.meter.come_online())
 
-    def carry(self, messages: Sequence[Outbound]) -> None:
+    def carry(self, messages: Sequence[OutgoingMessage]) -> None:
         """Bring messages to the driver and its questions back."""
         for message in messages:
             items = self.driver.decode(message.topic, message.payload, retained=False)
@@ -98,7 +98,7 @@ def test_the_register_tells_the_energy_exactly(family: str) -> None:
 def test_a_device_of_three_phases_tells_each_of_them() -> None:
     meter = simulated_meter("villa", "tasmota", load_w=1_000.0, phases=3, start_ms=START_MS)
     (driver,) = build_drivers([meter.address], names=["tasmota"])
-    sent = meter.greeting()
+    sent = meter.birth_messages()
     told = [item for each in sent for item in driver.decode(each.topic, each.payload, retained=False)]
     (report,) = [each for each in told if isinstance(each, Report) and each.phases]
     assert [phase.power_mw for phase in report.phases] == [334_000, 333_000, 333_000]
@@ -253,7 +253,7 @@ def test_a_restart_is_seen_as_another_boot() -> None:
 
 
 def test_the_same_seed_behaves_the_same() -> None:
-    def messages(seed: int) -> list[Outbound]:
+    def messages(seed: int) -> list[OutgoingMessage]:
         meter = simulated_meter("m", start_ms=START_MS, seed=seed)
         return [*meter.come_online(), *meter.step(HOUR_MS)]
 

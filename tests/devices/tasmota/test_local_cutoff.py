@@ -6,11 +6,11 @@ import json
 import pytest
 
 from meter_bridge.core.supply.local_cutoff import SlotState
-from meter_bridge.devices.base.driver import CutsLocally, Item, Publish, ReportedCutOff
-from meter_bridge.devices.base.local_cutoff import refusal
+from meter_bridge.devices.base.driver import Item, Publish, ReportedCutOff, SupportsLocalCutOff
+from meter_bridge.devices.base.simulated_physics import DailyProfile
+from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import simulated_meter
-from meter_bridge.devices.simulators.physics import DailyProfile
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.simulated_rules import RuleSet, matches, upper
 from meter_bridge.devices.tasmota.simulator import TasmotaMeter
@@ -74,7 +74,7 @@ def test_only_tasmota_cuts_locally() -> None:
     """The family declares it, and the driver has what it takes."""
     for driver in build_drivers():
         declared = families()[driver.family].local_cut_off is not None
-        assert declared == isinstance(driver, CutsLocally)
+        assert declared == isinstance(driver, SupportsLocalCutOff)
         assert declared == (driver.family == "tasmota")
 
 
@@ -91,7 +91,7 @@ def test_only_tasmota_cuts_locally() -> None:
 )
 def test_addresses_tell_what_cannot_cut(energy: str, relay: str | None, reason: str | None) -> None:
     """A site file that asks for more is refused before anything is connected."""
-    found = refusal(energy, relay)
+    found = unsupported_reason(energy, relay)
     assert found is None if reason is None else reason in (found or "")
 
 
@@ -244,9 +244,9 @@ def test_writing_the_same_again_wears_nothing() -> None:
     """The firmware saves its settings only where they changed."""
     rules = RuleSet()
     for payload in (OURS, "5", "1") * 3:
-        rules.obey(payload)
+        rules.apply(payload)
     assert rules.writes == 3
-    rules.obey(OURS.replace("12.345", "12.400"))
+    rules.apply(OURS.replace("12.345", "12.400"))
     assert rules.writes == 4
 
 

@@ -68,7 +68,7 @@ async def test_a_long_past_is_read_page_by_page(flat: House, monkeypatch: pytest
 async def test_a_subscriber_who_reads_too_slowly_is_cut_off_and_forgotten(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed_module, "LARGEST_BACKLOG", 3)
+    monkeypatch.setattr(feed_module, "MAX_BACKLOG", 3)
     stream = flat.app.feed.stream(LANDLORD, since=None)
     await anext(stream)
     for _ in range(6):

@@ -17,7 +17,7 @@ from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.core.supply.local_cutoff import CutOffRequest, SlotState
 from meter_bridge.devices.base.driver import Publish
-from meter_bridge.devices.broker.outgoing_queue import Outbound
+from meter_bridge.devices.base.outbound import OutgoingMessage
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule
@@ -117,7 +117,7 @@ class Plug(Recorder):
         return self.meter.physics.contact_closed
 
 
-async def deliver(home: House, plug: Plug, messages: Sequence[Outbound]) -> None:
+async def deliver(home: House, plug: Plug, messages: Sequence[OutgoingMessage]) -> None:
     """Bring what the device said to the bridge and back what that answers, until all is said."""
     waiting = list(messages)
     while waiting or plug.outgoing:
@@ -516,7 +516,7 @@ def answers_of_writes_are_lost(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> N
     """Let a device hear what is written into its rules, and its answers get lost."""
     handle = plug.meter.handle
 
-    def handled(topic: str, payload: bytes) -> Sequence[Outbound]:
+    def handled(topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
         answers = handle(topic, payload)
         return () if "Rule" in topic and payload else answers
 

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 import pytest
 import pytest_asyncio
 
-from meter_bridge.api.server import ApiServer, Listen
+from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.core.money import SMALLEST_COIN, parse_amount
 from meter_bridge.engine.state.clock import wall_ms
 from meter_bridge.errors import RequestRefused
@@ -98,7 +98,7 @@ async def test_a_payment_that_localstripe_makes_and_signs_is_credited_once(
     order = await shop.order()
     shop.house.time.wall = wall_ms()
     shop.house.engine.session.clock.confirm()
-    server = ApiServer(shop.house.app, Listen(host="127.0.0.1", port=0))
+    server = ApiServer(shop.house.app, ListenSettings(host="127.0.0.1", port=0))
     await server.start()
     await shop.stripe.listen(f"{server.url}/api/v1/payment-events/card")
     session = await shop.stripe.pay("cs_test_1")

@@ -80,7 +80,7 @@ class Physics:
     now_ms: int
     register_uj: int = 0
     contact_closed: bool = True
-    claimed_closed: bool = True
+    reported_closed: bool = True
     """What the device says of its contact."""
     nominal_mv: int = 230_000
     nominal_mhz: int = 50_000
@@ -91,7 +91,7 @@ class Physics:
     faults: Faults = field(default_factory=Faults)
 
     @property
-    def told_ms(self) -> int:
+    def device_time_ms(self) -> int:
         """Return what the device takes for the time."""
         return self.now_ms + self.faults.clock_off_ms
 
@@ -122,7 +122,7 @@ class Physics:
 
     def move(self, *, closed: bool) -> None:
         """Obey a command, or only claim to."""
-        self.claimed_closed = closed
+        self.reported_closed = closed
         if not self.faults.disobeys:
             self.contact_closed = closed
 

@@ -1,10 +1,10 @@
 """Which devices can cut by themselves: known from their addresses, before anything is connected."""
 
-from meter_bridge.devices.base.addresses import parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.registry import families
 
 
-def refusal(energy_address: str, relay_address: str | None) -> str | None:
+def unsupported_reason(energy_address: str, relay_address: str | None) -> str | None:
     """Return why a meter cannot cut by itself, or None where it can."""
     if relay_address is None:
         return "a meter without a relay has nothing to cut with"

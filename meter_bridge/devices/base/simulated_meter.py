@@ -6,8 +6,14 @@ from dataclasses import dataclass
 import random
 from typing import ClassVar, Final, Self
 
-from meter_bridge.devices.broker.outgoing_queue import Outbound
-from meter_bridge.devices.simulators.physics import MICROJOULES_PER_WH, ConstantLoad, Faults, Load, Physics
+from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.simulated_physics import (
+    MICROJOULES_PER_WH,
+    ConstantLoad,
+    Faults,
+    Load,
+    Physics,
+)
 
 SETTLING_MS: Final = 400
 """How long after a relay moved a device reports what it now measures."""
@@ -44,12 +50,12 @@ class SimulatedMeter(ABC):
     """Topic filters of the commands to all meters of the family."""
 
     @classmethod
-    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[Outbound]:  # noqa: ARG003 - most need no gateway
+    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[OutgoingMessage]:  # noqa: ARG003 - most need no gateway
         """Return what the gateway of some meters publishes when it starts; nothing where there is none."""
         return ()
 
     @classmethod
-    def gateway_farewell(cls) -> Sequence[Outbound]:
+    def gateway_farewell(cls) -> Sequence[OutgoingMessage]:
         """Return a gateway's last will."""
         return ()
 
@@ -63,14 +69,14 @@ class SimulatedMeter(ABC):
             start_ms,
             register_uj=settings.register_wh * MICROJOULES_PER_WH,
             contact_closed=settings.closed,
-            claimed_closed=settings.closed,
+            reported_closed=settings.closed,
             started_ms=start_ms,
             booted_ms=start_ms,
         )
         self._next_report_ms = start_ms + random.randrange(settings.interval_ms)  # nosec B311 - a simulation
         self._reclose_ms = NEVER
         self._silent = False
-        self._held: list[Outbound] = []
+        self._delayed: list[OutgoingMessage] = []
 
     @property
     def name(self) -> str:
@@ -104,10 +110,10 @@ class SimulatedMeter(ABC):
         """Report earlier than the interval would."""
         self._next_report_ms = min(self._next_report_ms, self.physics.now_ms + in_ms)
 
-    def step(self, ms: int) -> Sequence[Outbound]:
+    def step(self, ms: int) -> Sequence[OutgoingMessage]:
         """Let time pass and return what the meter publishes meanwhile."""
         end = self.physics.now_ms + ms
-        messages = list(self._change_of_silence())
+        messages = list(self._silence_changed())
         while (due := max(self.due_ms, self.physics.now_ms)) <= end:
             self.physics.advance(due)
             messages += self._act()
@@ -115,34 +121,34 @@ class SimulatedMeter(ABC):
         self._plan_reclosing()
         return messages
 
-    def handle(self, topic: str, payload: bytes) -> Sequence[Outbound]:
+    def handle(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
         """Take a message of the broker and return the answers."""
         if self.faults.silent or self.faults.deaf:
             return []
-        return self._through_faults(self.answer(topic, payload))
+        return self._apply_faults(self.answer(topic, payload))
 
-    def come_online(self) -> Sequence[Outbound]:
+    def come_online(self) -> Sequence[OutgoingMessage]:
         """Return what the device publishes when it has connected."""
-        return [] if self.faults.silent else self._through_faults(self.greeting())
+        return [] if self.faults.silent else self._apply_faults(self.birth_messages())
 
     @abstractmethod
-    def answer(self, topic: str, payload: bytes) -> Sequence[Outbound]:
+    def answer(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
         """Answer a command or question."""
 
     @abstractmethod
-    def greeting(self) -> Sequence[Outbound]:
+    def birth_messages(self) -> Sequence[OutgoingMessage]:
         """Say who one is, and that one is there."""
 
     @abstractmethod
-    def farewell(self) -> Sequence[Outbound]:
+    def will_messages(self) -> Sequence[OutgoingMessage]:
         """Return what the broker publishes when the device is gone."""
 
     @abstractmethod
-    def report(self) -> Sequence[Outbound]:
+    def report(self) -> Sequence[OutgoingMessage]:
         """Tell the readings, as every interval."""
 
     @abstractmethod
-    def relay_report(self) -> Sequence[Outbound]:
+    def relay_report(self) -> Sequence[OutgoingMessage]:
         """Tell that the relay moved by itself."""
 
     @abstractmethod
@@ -156,18 +162,18 @@ class SimulatedMeter(ABC):
         self.report_soon(SETTLING_MS)
         self._plan_reclosing()
 
-    def _act(self) -> Sequence[Outbound]:
-        messages: list[Outbound] = []
+    def _act(self) -> Sequence[OutgoingMessage]:
+        messages: list[OutgoingMessage] = []
         if self._reclose_ms <= self.physics.now_ms:
             messages += self._reclose()
         if self._next_report_ms <= self.physics.now_ms:
             self._next_report_ms = self.physics.now_ms + self.settings.interval_ms
             messages += self.report()
-        return self._through_faults(messages)
+        return self._apply_faults(messages)
 
-    def _reclose(self) -> Sequence[Outbound]:
+    def _reclose(self) -> Sequence[OutgoingMessage]:
         self._reclose_ms = NEVER
-        self.physics.contact_closed = self.physics.claimed_closed = True
+        self.physics.contact_closed = self.physics.reported_closed = True
         self.report_soon(SETTLING_MS)
         return self.relay_report()
 
@@ -177,20 +183,20 @@ class SimulatedMeter(ABC):
         elif self._reclose_ms == NEVER:
             self._reclose_ms = self.physics.now_ms + self.faults.recloses_after_ms
 
-    def _change_of_silence(self) -> Sequence[Outbound]:
+    def _silence_changed(self) -> Sequence[OutgoingMessage]:
         before, self._silent = self._silent, self.faults.silent
         if before == self._silent:
             return []
-        return self.farewell() if self._silent else self._through_faults(self.greeting())
+        return self.will_messages() if self._silent else self._apply_faults(self.birth_messages())
 
-    def _through_faults(self, messages: Sequence[Outbound]) -> list[Outbound]:
+    def _apply_faults(self, messages: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
         if self.faults.silent:
             return []
         sent = [message for message in messages for _ in range(2 if self.faults.repeats else 1)]
         if not self.faults.reorders:
-            sent, self._held = [*self._held, *sent], []
+            sent, self._delayed = [*self._delayed, *sent], []
             return sent
-        queue = [*self._held, *sent]
+        queue = [*self._delayed, *sent]
         pairs = len(queue) // 2 * 2
-        self._held = queue[pairs:]
+        self._delayed = queue[pairs:]
         return [queue[index ^ 1] for index in range(pairs)]

@@ -26,7 +26,7 @@ _INTRODUCTION: Final = (
 )
 
 
-def describe(endpoints: Sequence[Endpoint]) -> Json:
+def build_openapi(endpoints: Sequence[Endpoint]) -> Json:
     """Return the OpenAPI document of the endpoints."""
     schemas = _schemas(endpoints)
     paths: dict[str, Json] = {}
@@ -55,30 +55,36 @@ def _schemas(endpoints: Iterable[Endpoint]) -> Json:
     types: list[object] = [*SENT_BY_BRIDGE, Subscribe]
     for each in endpoints:
         types += [kind for kind in (each.answer, each.body) if isinstance(kind, type)]
-    _, components = msgspec.json.schema_components(types, schema_hook=_anything, ref_template=REFERENCE)
+    _, components = msgspec.json.schema_components(
+        types, schema_hook=_any_value_schema, ref_template=REFERENCE
+    )
     return dict(sorted(components.items()))
 
 
-def _anything(kind: type) -> Json:
+def _any_value_schema(kind: type) -> Json:
     """Return the schema of a value of any kind: what an event says depends on its kind."""
     assert kind is object
     return {"description": "Any value."}
 
 
-def _operation(each: Endpoint) -> Json:
+def _operation(endpoint: Endpoint) -> Json:
     operation: Json = {
-        "operationId": each.name,
-        "summary": each.summary,
-        "x-required-role": sorted(each.rights.roles),
-        "x-whole-installation": each.rights.of_everything,
-        "parameters": [*_path_parameters(each), *_header_parameters(each), *_query_parameters(each)],
-        "responses": _answers(each) | _problems(each),
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "x-required-role": sorted(endpoint.access.roles),
+        "x-whole-installation": endpoint.access.needs_all_sites,
+        "parameters": [
+            *_path_parameters(endpoint),
+            *_header_parameters(endpoint),
+            *_query_parameters(endpoint),
+        ],
+        "responses": _responses(endpoint) | _problems(endpoint),
     }
-    if each.rights.public:
+    if endpoint.access.public:
         operation["security"] = []
-    if each.body is not None or each.body_media is not None:
-        operation["requestBody"] = _request_body(each)
-    if each.status is HTTPStatus.SWITCHING_PROTOCOLS:
+    if endpoint.body is not None or endpoint.body_media is not None:
+        operation["requestBody"] = _request_body(endpoint)
+    if endpoint.status is HTTPStatus.SWITCHING_PROTOCOLS:
         operation["x-websocket-messages"] = {
             "client": [_reference(Subscribe)],
             "bridge": [_reference(kind) for kind in SENT_BY_BRIDGE],
@@ -86,14 +92,14 @@ def _operation(each: Endpoint) -> Json:
     return operation
 
 
-def _path_parameters(each: Endpoint) -> list[Json]:
+def _path_parameters(endpoint: Endpoint) -> list[Json]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PATH_PARAMETER.findall(each.path)
+        for name in _PATH_PARAMETER.findall(endpoint.path)
     ]
 
 
-def _header_parameters(each: Endpoint) -> list[Json]:
+def _header_parameters(endpoint: Endpoint) -> list[Json]:
     return [
         {
             "name": name,
@@ -102,17 +108,17 @@ def _header_parameters(each: Endpoint) -> list[Json]:
             "description": meaning,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         }
-        for name, meaning in each.headers.items()
+        for name, meaning in endpoint.headers.items()
     ]
 
 
-def _query_parameters(each: Endpoint) -> list[Json]:
-    if each.query is None:
+def _query_parameters(endpoint: Endpoint) -> list[Json]:
+    if endpoint.query is None:
         return []
-    shapes = msgspec.json.schema(each.query)["$defs"]
+    shapes = msgspec.json.schema(endpoint.query)["$defs"]
     return [
         {"name": name, "in": "query", "required": False, "schema": _without_null(_inlined(shape, shapes))}
-        for name, shape in shapes[each.query.__name__]["properties"].items()
+        for name, shape in shapes[endpoint.query.__name__]["properties"].items()
     ]
 
 
@@ -131,31 +137,31 @@ def _without_null(shape: Json) -> Json:
             return shape
 
 
-def _request_body(each: Endpoint) -> Json:
-    if each.body is None:
-        return {"required": True, "content": {each.body_media: {"schema": {"type": "string"}}}}
-    content: Json = {"schema": _reference(each.body)}
-    if each.example is not None:
-        content["example"] = msgspec.to_builtins(each.example)
+def _request_body(endpoint: Endpoint) -> Json:
+    if endpoint.body is None:
+        return {"required": True, "content": {endpoint.body_media: {"schema": {"type": "string"}}}}
+    content: Json = {"schema": _reference(endpoint.body)}
+    if endpoint.example is not None:
+        content["example"] = msgspec.to_builtins(endpoint.example)
     return {"required": True, "content": {JSON: content}}
 
 
-def _answers(each: Endpoint) -> Json:
-    answers: Json = {str(each.status.value): {"description": each.status.phrase} | _content(each)}
-    for status, meaning in each.other_status.items():
-        answers[str(status.value)] = {"description": meaning} | _content(each)
+def _responses(endpoint: Endpoint) -> Json:
+    answers: Json = {str(endpoint.status.value): {"description": endpoint.status.phrase} | _content(endpoint)}
+    for status, meaning in endpoint.other_status.items():
+        answers[str(status.value)] = {"description": meaning} | _content(endpoint)
     return answers
 
 
-def _content(each: Endpoint) -> Json:
-    if each.answer is None:
+def _content(endpoint: Endpoint) -> Json:
+    if endpoint.answer is None:
         return {}
-    others = {media: _plain(media) for media in each.other_media}
-    if isinstance(each.answer, str):
-        return {"content": {each.answer: _plain(each.answer)} | others}
-    content: Json = {"schema": _reference(each.answer)}
-    if each.answer_example is not None:
-        content["example"] = msgspec.to_builtins(each.answer_example)
+    others = {media: _plain(media) for media in endpoint.other_media}
+    if isinstance(endpoint.answer, str):
+        return {"content": {endpoint.answer: _plain(endpoint.answer)} | others}
+    content: Json = {"schema": _reference(endpoint.answer)}
+    if endpoint.answer_example is not None:
+        content["example"] = msgspec.to_builtins(endpoint.answer_example)
     return {"content": {JSON: content} | others}
 
 
@@ -164,10 +170,10 @@ def _plain(media: str) -> Json:
     return {"schema": {"type": "object" if media == JSON else "string"}}
 
 
-def _problems(each: Endpoint) -> Json:
+def _problems(endpoint: Endpoint) -> Json:
     """Return the refusals of a route, those of one status together."""
     codes: dict[HTTPStatus, list[ErrorCode]] = {}
-    for code in dict.fromkeys((*each.refusals, *_usual_refusals(each))):
+    for code in dict.fromkeys((*endpoint.refusals, *_usual_refusals(endpoint))):
         codes.setdefault(status_of(code), []).append(code)
     return {
         str(status.value): {
@@ -178,14 +184,14 @@ def _problems(each: Endpoint) -> Json:
     }
 
 
-def _usual_refusals(each: Endpoint) -> tuple[ErrorCode, ...]:
+def _usual_refusals(endpoint: Endpoint) -> tuple[ErrorCode, ...]:
     """Return what every route of the kind may refuse with."""
     usual = [ErrorCode.BAD_REQUEST, ErrorCode.INTERNAL]
-    if not each.rights.public:
+    if not endpoint.access.public:
         usual += [ErrorCode.NOT_AUTHENTICATED, ErrorCode.TOO_MANY_REQUESTS]
-        if each.rights != ANY_TOKEN:
+        if endpoint.access != ANY_TOKEN:
             usual.append(ErrorCode.NOT_ALLOWED)
-    if each.body is not None:
+    if endpoint.body is not None:
         usual.append(ErrorCode.PAYLOAD_TOO_LARGE)
     return tuple(usual)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from meter_bridge.devices.base.addresses import Address, AddressError, parse_address
+from meter_bridge.devices.addresses import Address, AddressError, parse_address
 
 
 @pytest.mark.parametrize(

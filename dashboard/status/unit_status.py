@@ -1,11 +1,11 @@
 """The viewer's units with how long their credit lasts."""
 
 from dashboard.access import Viewer
-from dashboard.data.attention import UnitStatus
-from dashboard.data.depletion import credit_duration
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.forecasts import forecasts
 from dashboard.queries.units import units
+from dashboard.status.attention import UnitStatus
+from dashboard.status.depletion import credit_duration
 
 
 def unit_statuses(opened: Warehouse, viewer: Viewer) -> list[UnitStatus]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dashboard.data.depletion import UNKNOWN_DURATION, CreditDuration
 from dashboard.queries.units import Unit
+from dashboard.status.depletion import UNKNOWN_DURATION, CreditDuration
 from dashboard.text.labels import Label
 from meter_bridge.text.marks import N_
 

@@ -1,0 +1,1 @@
+"""How each unit stands: its credit, its forecast, its price now, and what needs attention."""
