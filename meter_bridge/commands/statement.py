@@ -164,8 +164,11 @@ def _summary(statement: Statement) -> str:
 def _units(units: Sequence[UnitsHeld]) -> str:
     head = ("UNITS", "OPENING", "BOUGHT", "USED", "CLOSING")
     rows = [
-        (each.supply_id, *map(format_kwh, (each.opening_wh, each.bought_wh, each.used_wh, each.closing_wh)))
-        for each in units
+        (
+            units.supply_id,
+            *map(format_kwh, (units.opening_wh, units.bought_wh, units.used_wh, units.closing_wh)),
+        )
+        for units in units
     ]
     return table(head, rows, right=head[1:])
 

@@ -108,9 +108,9 @@ class Engine:
         reason, session.storage_error = session.storage_error, None
         _LOGGER.warning("Storage works again; the state was reloaded")
         self._notify_subscribers()
-        unit = Transaction(session.clock.now())
-        record_outage(session, unit, reason or "")
-        session.submit(unit)
+        tx = Transaction(session.clock.now())
+        record_outage(session, tx, reason or "")
+        session.submit(tx)
         self.relays.resume()
         return True
 
@@ -144,10 +144,10 @@ class Engine:
                 return  # what is due still is when storage works again or the site file is applied
             now = session.clock.now()
             if account.wake_at <= now:  # else a reading came first
-                unit = Transaction(now)
+                tx = Transaction(now)
                 with session.atomic():
-                    evaluate(session, account, unit)
-                session.submit(unit)
+                    evaluate(session, account, tx)
+                session.submit(tx)
             if number % CLOCK_BATCH == 0:
                 await self._yield_to_messages()
 
@@ -179,13 +179,13 @@ class Engine:
     def _post_account(self, account: Account) -> None:
         """Post what waits of an account, and look at what follows as after every posting."""
         session = self.session
-        unit = Transaction(session.clock.now())
+        tx = Transaction(session.clock.now())
         with session.atomic():
-            post_deferred(session.installation, account, unit)
+            post_deferred(session.installation, account, tx)
             for meter in account.meters:
-                self.relays.clear_tamper(meter, unit)
-            evaluate_account(session.installation, account, unit, self.relays, EvaluationContext())
-        session.submit(unit)
+                self.relays.clear_tamper(meter, tx)
+            evaluate_account(session.installation, account, tx, self.relays, EvaluationContext())
+        session.submit(tx)
 
     def advance_protections(self) -> None:
         """Let time pass for the guards of every account; safety does not wait for a sure clock."""
@@ -195,11 +195,11 @@ class Engine:
         now = session.clock.now()
         for account in session.installation.accounts.values():
             if account.next_protection_at <= now and protections.advance(account, now):
-                unit = Transaction(now)
+                tx = Transaction(now)
                 with session.atomic():
-                    store_status(account, unit)
-                    evaluate(session, account, unit)
-                session.submit(unit)
+                    store_status(account, tx)
+                    evaluate(session, account, tx)
+                session.submit(tx)
 
     @property
     def _suspended(self) -> bool:
@@ -228,21 +228,21 @@ class Engine:
         ``before_ms`` is how far event time was ahead of the wall clock until now.
         """
         session = self.session
-        unit = Transaction(session.clock.now())
+        tx = Transaction(session.clock.now())
         message = (
             None
             if session.clock.sure
             else "The clock of the bridge jumped; charges by time and cuts wait until it is right"
             " or confirmed"
         )
-        set_alert(session.installation, None, unit, session.bridge_alert_key(AlertKind.CLOCK_WRONG), message)
+        set_alert(session.installation, None, tx, session.bridge_alert_key(AlertKind.CLOCK_WRONG), message)
         for account in session.installation.accounts.values():
             account.invalidate_fast_paths()
             account.wake_at = 0
-            protections.restore(account, unit.at)
+            protections.restore(account, tx.at)
         self.reports.adjust_to_clock(before_ms if self._clock_was_sure else None)
         self._clock_was_sure = self._clock_was_sure or session.clock.sure
-        session.submit(unit)
+        session.submit(tx)
 
     def check_offline_meters(self) -> None:
         """Find meters that have not been heard of for too long."""
@@ -257,12 +257,12 @@ class Engine:
 
     def _update_site_outages(self, now: int) -> None:
         """Keep the alert of every site all of whose meters fell silent: a building, not a meter, is dark."""
-        unit = Transaction(now)
+        tx = Transaction(now)
         installation = self.session.installation
         for site_id, message in site_outages(installation).items():
             key = AlertKey(AlertKind.POWER_OUTAGE, detail=site_id)
-            set_alert(installation, None, unit, key, message)
-        self.session.submit(unit)
+            set_alert(installation, None, tx, key, message)
+        self.session.submit(tx)
 
 
 def _is_silent(meter: Meter, now: int) -> bool:

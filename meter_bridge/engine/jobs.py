@@ -152,10 +152,10 @@ class Scheduler:
         except ExportError as error:
             _LOGGER.warning("The export failed and will be repeated: %s", error)
             return
-        unit = Transaction(engine.session.clock.now())
-        unit.changeset.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, unit.at))
-        unit.changeset.add(ops.UPSERT_WATERMARK, watermark_row(upto))
-        done = engine.session.submit(unit)
+        tx = Transaction(engine.session.clock.now())
+        tx.changeset.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, tx.at))
+        tx.changeset.add(ops.UPSERT_WATERMARK, watermark_row(upto))
+        done = engine.session.submit(tx)
         if done is not None:
             await asyncio.shield(done)
         engine.session.installation.exported = upto
@@ -175,10 +175,10 @@ class Scheduler:
             self._unmerged_exports.add(group_of(chosen[0]))
             return
         self._unmerged_exports.discard(group_of(chosen[0]))
-        unit = Transaction(engine.session.clock.now())
-        retired = [{**manifest[each.name], "retired_at": unit.at} for each in chosen]
-        unit.changeset.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], unit.at), *retired])
-        done = engine.session.submit(unit)
+        tx = Transaction(engine.session.clock.now())
+        retired = [{**manifest[merged_file.name], "retired_at": tx.at} for merged_file in chosen]
+        tx.changeset.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], tx.at), *retired])
+        done = engine.session.submit(tx)
         if done is not None:
             await asyncio.shield(done)
 
@@ -209,12 +209,10 @@ class Scheduler:
         self._exporter.discard_folder_manifest()
         if missing:
             _LOGGER.warning("Exported files are missing here; everything is exported again")
-            unit = Transaction(engine.session.clock.now())
-            unit.changeset.extend(
-                ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": unit.at} for row in manifest]
-            )
-            unit.changeset.add(ops.UPSERT_WATERMARK, watermark_row(0))
-            done = engine.session.submit(unit)
+            tx = Transaction(engine.session.clock.now())
+            tx.changeset.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": tx.at} for row in manifest])
+            tx.changeset.add(ops.UPSERT_WATERMARK, watermark_row(0))
+            done = engine.session.submit(tx)
             if done is not None:
                 await asyncio.shield(done)
             engine.session.installation.exported = 0
@@ -223,5 +221,5 @@ class Scheduler:
 
 def _export_file(row: RowMapping) -> ExportFile:
     """Return a file as the manifest has it."""
-    names = (each.name for each in fields(ExportFile))
+    names = (field.name for field in fields(ExportFile))
     return ExportFile(**{name: row[name] for name in names})

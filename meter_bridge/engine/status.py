@@ -44,14 +44,14 @@ class BridgeStatus:
     async def confirm_clock(self, actor: Actor) -> str:
         """Take the wall clock as right once it is on record who said so; return the instant then in force."""
         session = self._session
-        unit = session.begin(actor)
+        tx = session.begin(actor)
         record_event(
             session.installation,
-            unit,
+            tx,
             EventKind.CLOCK_CONFIRMED,
             data={"wall": iso(session.clock.wall()), "by": actor.name},
         )
-        unit.after_commit(self._engine.confirm_clock)
-        unit.after_commit(lambda: update_wall_time(session))
-        await session.commit(unit)
+        tx.after_commit(self._engine.confirm_clock)
+        tx.after_commit(lambda: update_wall_time(session))
+        await session.commit(tx)
         return iso(session.clock.now())

@@ -117,4 +117,4 @@ def _weekday_factors(last: date, uses: Uses) -> tuple[int, ...]:
         PPM * (own * days + _SHRINKAGE_DAYS * total) // ((count + _SHRINKAGE_DAYS) * total)
         for own, count in zip(sums, counts, strict=True)
     ]
-    return tuple(each * PPM * WEEK // sum(raw) for each in raw)
+    return tuple(raw_factor * PPM * WEEK // sum(raw) for raw_factor in raw)

@@ -81,7 +81,7 @@ def depletion_at(projections: Sequence[CostProjection], left: int, now: int) -> 
         (only,) = projections
         reached = only.time_of(only.spent_by(now) + left)
         return None if reached is None else max(reached, now)
-    base = sum(outlook.spent_by(now) for outlook in projections)
+    base = sum(projection.spent_by(now) for projection in projections)
     last, known = now, base
     for at in sorted({point.at for outlook in projections for point in outlook.points if point.at > now}):
         spent_before = sum(_spent_just_before(outlook, at) for outlook in projections)
@@ -149,15 +149,19 @@ def add_debt_recovery(projection: CostProjection, debts: Iterable[Debt], zone: Z
 
 def _add_due_amounts(projection: CostProjection, due: Sequence[Point]) -> CostProjection:
     """Return an outlook with amounts that fall due at instants."""
-    due_points = {each.at: Point(each.at, projection.spent_by(each.at)) for each in due}
+    due_points = {point_due.at: Point(point_due.at, projection.spent_by(point_due.at)) for point_due in due}
     points: list[Point] = []
     for point, falls_due in sorted(
         [(point, False) for point in projection.points] + [(mark, True) for mark in due_points.values()]
     ):
-        before = point.spent + sum(each.spent for each in due if each.at < point.at)
+        before = point.spent + sum(point_due.spent for point_due in due if point_due.at < point.at)
         points.append(Point(point.at, before))
         if falls_due:
-            points.append(Point(point.at, before + sum(each.spent for each in due if each.at == point.at)))
+            points.append(
+                Point(
+                    point.at, before + sum(point_due.spent for point_due in due if point_due.at == point.at)
+                )
+            )
     return replace(projection, points=tuple(points))
 
 
@@ -190,10 +194,12 @@ class _ProjectionRun:
         """Put the energy of a time on its lines, even in time, cut at every price boundary."""
         at, given = use.start, 0
         while at < use.end:
-            stretch = self.timeline.interval_at(at)
-            until = min(stretch.end, use.end)
+            interval = self.timeline.interval_at(at)
+            until = min(interval.end, use.end)
             upto = use.wh * (until - use.start) // (use.end - use.start)
-            rate_energy(self.rating, stretch, _PROJECTED, EnergySpan(at, until, upto - given, estimated=True))
+            rate_energy(
+                self.rating, interval, _PROJECTED, EnergySpan(at, until, upto - given, estimated=True)
+            )
             at, given = until, upto
         self.rating.open_segments.clear()
 
@@ -204,7 +210,7 @@ class _ProjectionRun:
         if period == before:
             return
         whole = self.value
-        self.rating.lines = {key: each for key, each in self.rating.lines.items() if key.period != before}
+        self.rating.lines = {key: line for key, line in self.rating.lines.items() if key.period != before}
         self.rating.tax_parts.clear()
         self.rating.period_lines.clear()
         self.spent += whole - self.value
@@ -217,8 +223,8 @@ def _copy(rating: Rating) -> Rating:
     """Return a rating that may run ahead without changing the real one."""
     return Rating(
         lines={
-            key: Line(each.quantity, each.settled_quantity, each.settled_amount)
-            for key, each in rating.lines.items()
+            key: Line(line.quantity, line.settled_quantity, line.settled_amount)
+            for key, line in rating.lines.items()
         },
         block_usage=dict(rating.block_usage),
         demand_peaks=dict(rating.demand_peaks),

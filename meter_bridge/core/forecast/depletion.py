@@ -40,20 +40,22 @@ def forecast_depletion(forecasts: Sequence[SupplyForecast], left: int, now: int)
     if at is None:
         return None
     days = nearest_horizon((at - now) * PPM // DAY_MS)
-    intervals = [None if days is None else each.intervals.get(days) for each in forecasts]
-    known = [each for each in intervals if each is not None]
+    intervals = [None if days is None else forecast.intervals.get(days) for forecast in forecasts]
+    known = [interval for interval in intervals if interval is not None]
     if len(known) != len(intervals):
         return Depletion(at, None, None)
-    low, high = min(each.low for each in known), max(each.high for each in known)
+    low, high = min(interval.low for interval in known), max(interval.high for interval in known)
     return Depletion(at, now + (at - now) * low // PPM, now + (at - now) * high // PPM)
 
 
 def _depletion_at(forecasts: Sequence[SupplyForecast], left: int, now: int) -> int | None:
     """Return when the first thing runs out."""
     ends = [
-        depletion_at([each.projection], each.units, now) for each in forecasts if each.projection.in_units
+        depletion_at([forecast.projection], forecast.units, now)
+        for forecast in forecasts
+        if forecast.projection.in_units
     ]
-    money = [each.projection for each in forecasts if not each.projection.in_units]
+    money = [forecast.projection for forecast in forecasts if not forecast.projection.in_units]
     if money:
         ends.append(depletion_at(money, left, now))
     return min((end for end in ends if end is not None), default=None)

@@ -72,8 +72,8 @@ def backtest_errors(history: History, days: int) -> tuple[int, ...]:
     for ago in range(days, len(history.uses)):
         if len(ratios) == MAX_ERRORS:
             break
-        habit = fit(history.before(ago))
-        if habit is not None and (error := _backtest_error(habit, history, ago, days)) is not None:
+        model = fit(history.before(ago))
+        if model is not None and (error := _backtest_error(model, history, ago, days)) is not None:
             ratios.append(error)
     return tuple(ratios)
 

@@ -19,15 +19,15 @@ class Block:
     """Amount per kWh in the present band, taxes included, rounded half-even."""
 
 
-def block_views(rating: Rating, stretch: TariffInterval) -> tuple[Block, ...]:
+def block_views(rating: Rating, interval: TariffInterval) -> tuple[Block, ...]:
     """Return the blocks from cheap to dear; none where the price does not depend on use in the period."""
-    if not stretch.block_schedule.limits or stretch.version.history_periods:
+    if not interval.block_schedule.limits or interval.version.history_periods:
         return ()
-    ends = limits_in_period(stretch.version, stretch.schedule, stretch.block_period, rating.terms.started)
-    used = block_usage_of(rating, stretch)
+    ends = limits_in_period(interval.version, interval.schedule, interval.block_period, rating.terms.started)
+    used = block_usage_of(rating, interval)
     blocks = []
     for number, (start, end) in enumerate(zip((0, *ends), (*ends, None), strict=True)):
         used_in_block = max(used if end is None else min(used, end), start) - start
-        exact = marginal_price_of(stretch.version, number, stretch.band) * 1000
+        exact = marginal_price_of(interval.version, number, interval.band) * 1000
         blocks.append(Block(end, used_in_block, divide_half_even(exact, EXACT_SCALE)))
     return tuple(blocks)

@@ -93,9 +93,9 @@ def amount_if_closed(rating: Rating, timeline: Timeline, parts: Iterable[OpenSeg
     for part in parts:
         more[part.key] = more.get(part.key, 0) + part.wh
     for key, wh in list(more.items()):
-        for each in taxes_per_wh(rating, timeline.version(key.version_id), key):
-            if each.key.kind == LineKind.TAX:
-                more[each.key] = more.get(each.key, 0) + each.per_wh * wh
+        for tax in taxes_per_wh(rating, timeline.version(key.version_id), key):
+            if tax.key.kind == LineKind.TAX:
+                more[tax.key] = more.get(tax.key, 0) + tax.per_wh * wh
     return sum(_amount_of_more(rating, timeline, key, quantity) for key, quantity in more.items())
 
 
@@ -112,19 +112,19 @@ def close_segments(rating: Rating, timeline: Timeline, *, upto: int | None = Non
 
     With ``upto`` only segments that no later reading can extend at that instant are closed; without it all.
     """
-    sums = ChargesBuilder()
+    builder = ChargesBuilder()
     derived: dict[str, tuple[int, int]] = {}
     for meter_id, parts in sorted(rating.open_segments.items()):
         closing, rating.open_segments[meter_id] = _split_closing(parts, upto)
         for part in closing:
-            _close_segment(rating, timeline, meter_id, part, sums)
+            _close_segment(rating, timeline, meter_id, part, builder)
             if timeline.has_period_to_date(part.key.period):
                 first, last = derived.get(part.key.period, (part.start, part.end))
                 derived[part.key.period] = min(first, part.start), max(last, part.end)
     for period, (start, end) in derived.items():
-        close_period_to_date(rating, timeline, period, start, end, sums)
+        close_period_to_date(rating, timeline, period, start, end, builder)
     rating.open_segments = {meter_id: parts for meter_id, parts in rating.open_segments.items() if parts}
-    return sums.build(timeline)
+    return builder.build(timeline)
 
 
 def _split_closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[OpenSegment], list[OpenSegment]]:
@@ -135,30 +135,30 @@ def _split_closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[Ope
 
 
 def _close_segment(
-    rating: Rating, timeline: Timeline, meter_id: str, part: OpenSegment, sums: ChargesBuilder
+    rating: Rating, timeline: Timeline, meter_id: str, part: OpenSegment, builder: ChargesBuilder
 ) -> None:
     """Settle one segment of energy and its taxes."""
     key, amount, tax = part.key, 0, 0
     version, of = timeline.version(key.version_id), rating.lines[key]
     of.settled_quantity += part.wh
-    amount = sums.add_to_line(version, key, of, part.wh)
+    amount = builder.add_to_line(version, key, of, part.wh)
     if key.kind == LineKind.CONSUMPTION:
         for each in taxes_per_wh(rating, version, key):
             each.line.settled_quantity += each.per_wh * part.wh
-            added = sums.add_to_line(version, each.key, each.line, 0)
+            added = builder.add_to_line(version, each.key, each.line, 0)
             tax += added if each.key.kind == LineKind.TAX else 0
-    sums.segments.append(
+    builder.segments.append(
         Segment(LineKind(key.kind), meter_id, part.start, part.end, key, part.wh, amount, tax, part.estimated)
     )
 
 
 def close_period_to_date(
-    rating: Rating, timeline: Timeline, period: str, start: int, end: int, sums: ChargesBuilder
+    rating: Rating, timeline: Timeline, period: str, start: int, end: int, builder: ChargesBuilder
 ) -> None:
     """Settle the lines of a period that are values to date; each change is a fact of no energy."""
     for key in refresh_period(rating, timeline, period, settled=True):
-        amount = sums.add_line(rating, timeline, key, 0)
-        tax = sums.add_taxes(rating, timeline, key.period, key.version_id)
+        amount = builder.add_line(rating, timeline, key, 0)
+        tax = builder.add_taxes(rating, timeline, key.period, key.version_id)
         if amount or tax:
             kind = LineKind(key.kind)
-            sums.segments.append(Segment(kind, None, start, end, key, 0, amount, tax))
+            builder.segments.append(Segment(kind, None, start, end, key, 0, amount, tax))

@@ -42,24 +42,26 @@ def charge_day(rating: Rating, timeline: Timeline, start: int, *, waived: bool =
     """
     version = timeline.at(start)
     day = local_day(start, version.zone)
-    sums = ChargesBuilder()
+    builder = ChargesBuilder()
     if timeline.versions[0].valid_from < start:  # before there was a price nothing was used
         before = timeline.at(start - 1)
         if day in (before.billing_period.start_of(day), version.billing_period.start_of(day)):
-            close_period(rating, timeline, before.period(start - 1), start, sums)
+            close_period(rating, timeline, before.period(start - 1), start, builder)
     for fixed in _due_charges(version, rating, day):
         if waived and fixed.kind is LineKind.STANDING:
             continue
-        _book_charge(rating, timeline, version, fixed, (start, day_end(day, version.zone)), sums)
-    return sums.build(timeline)
+        _book_charge(rating, timeline, version, fixed, (start, day_end(day, version.zone)), builder)
+    return builder.build(timeline)
 
 
-def close_period(rating: Rating, timeline: Timeline, period: str, start: int, sums: ChargesBuilder) -> None:
+def close_period(
+    rating: Rating, timeline: Timeline, period: str, start: int, builder: ChargesBuilder
+) -> None:
     """Close the billing period that ends at an instant."""
     rating.energy_history[period] = energy_of(rating, timeline, period)
     if timeline.has_period_to_date(period):
         refresh_period(rating, timeline, period)
-        close_period_to_date(rating, timeline, period, start - 1, start, sums)
+        close_period_to_date(rating, timeline, period, start - 1, start, builder)
 
 
 def _due_charges(version: TariffVersion, rating: Rating, day: date) -> list[_FixedCharge]:
@@ -121,7 +123,7 @@ def _book_charge(
     version: TariffVersion,
     fixed: _FixedCharge,
     span: tuple[int, int],
-    sums: ChargesBuilder,
+    builder: ChargesBuilder,
 ) -> None:
     """Add a fixed charge to its line and settle it."""
     key = LineKey(fixed.kind, version.period(span[0]), version.id, NO_BLOCK, fixed.name)
@@ -129,7 +131,7 @@ def _book_charge(
     value = each.quantity + fixed.amount * EXACT_SCALE * fixed.days // fixed.total
     set_value(rating, version, key, value, settled=False)
     set_value(rating, version, key, value, settled=True)
-    amount = sums.add_line(rating, timeline, key, 1)
-    tax = sums.add_taxes(rating, timeline, key.period, key.version_id)
+    amount = builder.add_line(rating, timeline, key, 1)
+    tax = builder.add_taxes(rating, timeline, key.period, key.version_id)
     if amount or tax:
-        sums.segments.append(Segment(fixed.kind, None, *span, key, 0, amount, tax))
+        builder.segments.append(Segment(fixed.kind, None, *span, key, 0, amount, tax))

@@ -115,14 +115,14 @@ class _PricingRun:
     sums: dict[LineKey, _LineSum] = field(default_factory=dict)
     energy: dict[str, int] = field(default_factory=dict)
 
-    def add_charges(self, settlement: Charges) -> None:
+    def add_charges(self, charges: Charges) -> None:
         """Add what a settlement says, and pay it."""
-        self.money -= settlement.total
-        for line in settlement.lines:
+        self.money -= charges.total
+        for line in charges.lines:
             found = self.sums.setdefault(line.key, _LineSum())
             found.quantity += line.quantity
             found.amount += line.amount
-        for segment in settlement.segments:
+        for segment in charges.segments:
             self.sums.setdefault(segment.key, _LineSum()).tax += segment.tax
 
     def begin_day(self, day: date) -> None:
@@ -177,10 +177,10 @@ def price_load_with_payments(
     """
     if not load:
         return PricedPurchases((), 0, 0, 0)
-    inside = [Payment(max(each.at, load[0].start), each.amount) for each in sorted(payments)]
-    inside = [each for each in inside if each.at < load[-1].end]
+    inside = [Payment(max(payment.at, load[0].start), payment.amount) for payment in sorted(payments)]
+    inside = [payment for payment in inside if payment.at < load[-1].end]
     run = _price(timeline, load, terms, payments=inside)
-    paid = sum(each.amount for each in inside)
+    paid = sum(payment.amount for payment in inside)
     periods = _priced_periods(run, load[0].start, load[-1].end)
     return PricedPurchases(periods, paid, run.money, run.rating.units)
 
@@ -201,7 +201,7 @@ def _price(
     if terms.started is None or today > terms.started:
         run.begin_day(today)
     run.rating.energy_history = _energy_before(timeline, first, history)
-    for part in _split_by_day(load, timeline, [each.at for each in payments]):
+    for part in _split_by_day(load, timeline, [payment.at for payment in payments]):
         while local_day(part.start, zone) > today:
             today += timedelta(days=1)
             run.begin_day(today)
@@ -234,16 +234,20 @@ def _split_by_day(
 ) -> Iterator[LoadInterval]:
     """Yield the load cut at local midnights and payments, linearly in time, cumulative Wh floored."""
     zone = timeline.versions[0].zone
-    for each in load:
-        given, at = 0, each.start
+    for interval in load:
+        given, at = 0, interval.start
         while True:
             index = bisect_right(cuts, at)
             midnight = day_start(local_day(at, zone) + timedelta(days=1), zone)
-            until = min(midnight, each.end, *cuts[index : index + 1])
-            upto = each.wh if until >= each.end else each.wh * (until - each.start) // (each.end - each.start)
+            until = min(midnight, interval.end, *cuts[index : index + 1])
+            upto = (
+                interval.wh
+                if until >= interval.end
+                else interval.wh * (until - interval.start) // (interval.end - interval.start)
+            )
             yield LoadInterval(at, until, upto - given)
             given, at = upto, until
-            if at >= each.end:
+            if at >= interval.end:
                 break
 
 
@@ -252,7 +256,9 @@ def _priced_periods(run: _PricingRun, first: int, last: int) -> tuple[PricedPeri
     zone = run.timeline.versions[0].zone
     versions = run.timeline.versions
     found: list[PricedPeriod] = []
-    for period in sorted({key.period for key in run.sums} | {each for each, wh in run.energy.items() if wh}):
+    for period in sorted(
+        {key.period for key in run.sums} | {energy_period for energy_period, wh in run.energy.items() if wh}
+    ):
         start, end = (day_start(day, zone) for day in period_bounds(period))
         if start >= last or end <= first:
             continue
@@ -269,7 +275,7 @@ _KINDS: Final = tuple(LineKind)
 
 def _sort_key(key: LineKey, versions: Sequence[TariffVersion]) -> tuple[int, int, int, int, str]:
     """Return the place of a line: by version, kind and block; taxes in the order in which they are raised."""
-    index, version = next(each for each in enumerate(versions) if each[1].id == key.version_id)
+    index, version = next(numbered for numbered in enumerate(versions) if numbered[1].id == key.version_id)
     raised = [tax.name for tax in version.taxes].index(key.band) if key.kind in TAX_KINDS else 0
     return index, _KINDS.index(LineKind(key.kind)), key.block, raised, key.band + key.base
 

@@ -33,21 +33,21 @@ def prorate_final_period(
     rating: Rating, timeline: Timeline, paid: Sequence[PrepaidCharge], at: int
 ) -> Charges:
     """End a supply at an instant: settle what is given back and what is made up."""
-    sums = ChargesBuilder()
-    for each in paid:
-        _refund_charge(rating, timeline, each, at, sums)
+    builder = ChargesBuilder()
+    for charge in paid:
+        _refund_charge(rating, timeline, charge, at, builder)
     version = timeline.at(at)
     if version.prorate_last and version.minimum:
         rating.terms = replace(rating.terms, ended=local_day(at, version.zone))
-        close_period(rating, timeline, version.period(at), at + 1, sums)
-    return sums.build(timeline)
+        close_period(rating, timeline, version.period(at), at + 1, builder)
+    return builder.build(timeline)
 
 
 def _refund_charge(
-    rating: Rating, timeline: Timeline, paid: PrepaidCharge, at: int, sums: ChargesBuilder
+    rating: Rating, timeline: Timeline, paid: PrepaidCharge, at: int, builder: ChargesBuilder
 ) -> None:
     """Give back the part of a charge for the days after the one on which the customer moves out."""
-    if all(each.id != paid.version_id for each in timeline.versions):
+    if all(other.id != paid.version_id for other in timeline.versions):
         return  # of a tariff that is gone, as of a unit that was closed and came back
     version = timeline.version(paid.version_id)
     rule = _prepaid_period(version, paid)
@@ -63,10 +63,10 @@ def _refund_charge(
     value = line_for(rating, key).quantity - back
     set_value(rating, version, key, value, settled=False)
     set_value(rating, version, key, value, settled=True)
-    amount = sums.add_line(rating, timeline, key, 0)
-    tax = sums.add_taxes(rating, timeline, key.period, key.version_id)
+    amount = builder.add_line(rating, timeline, key, 0)
+    tax = builder.add_taxes(rating, timeline, key.period, key.version_id)
     if amount or tax:
-        sums.segments.append(Segment(paid.kind, None, at, at, key, 0, amount, tax))
+        builder.segments.append(Segment(paid.kind, None, at, at, key, 0, amount, tax))
 
 
 def _prepaid_period(version: TariffVersion, paid: PrepaidCharge) -> PeriodRule | None:

@@ -123,9 +123,9 @@ def refresh_period(
     derived = page.derived
     if not values.keys() <= derived.keys():
         derived = {key: line_for(rating, key) for key in sorted(derived.keys() | values.keys())}
-    for key, each in derived.items():
+    for key, line in derived.items():
         value = values.get(key, 0)
-        if value != (each.settled_quantity if settled else each.quantity):
+        if value != (line.settled_quantity if settled else line.quantity):
             set_value(rating, timeline.version(key.version_id), key, value, settled=settled)
             changed.append(key)
     return tuple(changed)
@@ -253,9 +253,9 @@ def _period_to_date_values(
 ) -> dict[LineKey, int]:
     """Return the exact values of all derived lines of a billing period."""
     values: dict[LineKey, int] = {}
-    for each in page.energy_lines:
-        if each.blocks:
-            _share_blocks(rating, each, values, settled=settled)
+    for energy_line in page.energy_lines:
+        if energy_line.blocks:
+            _share_blocks(rating, energy_line, values, settled=settled)
     _apply_lifelines(page, values, settled=settled)
     _price_demand(rating, page.newest_version, period, values)
     missing = _minimum_shortfall(rating, page, period, sum(values.values()), settled=settled)
@@ -270,10 +270,10 @@ def _share_blocks(rating: Rating, energy: _EnergyLine, values: dict[LineKey, int
     if settled:
         wh, total = (
             energy.line.settled_quantity,
-            sum([each.settled_quantity for each in energy.sharing_lines]),
+            sum([line.settled_quantity for line in energy.sharing_lines]),
         )
     else:
-        wh, total = energy.line.quantity, sum([each.quantity for each in energy.sharing_lines])
+        wh, total = energy.line.quantity, sum([line.quantity for line in energy.sharing_lines])
     if not wh:
         return
     free = (
@@ -293,17 +293,21 @@ def _share_blocks(rating: Rating, energy: _EnergyLine, values: dict[LineKey, int
 
 def _apply_lifelines(page: _PeriodLines, values: dict[LineKey, int], *, settled: bool) -> None:
     """Take the normal prices down to the lifeline's while the whole period stays within its limit."""
-    with_lifeline = [each for each in page.energy_lines if each.version.lifeline is not None]
+    with_lifeline = [
+        energy_line for energy_line in page.energy_lines if energy_line.version.lifeline is not None
+    ]
     total = (
-        sum(_quantity_of(each.line, settled=settled) for each in page.energy_lines) if with_lifeline else 0
+        sum(_quantity_of(energy_line.line, settled=settled) for energy_line in page.energy_lines)
+        if with_lifeline
+        else 0
     )
-    for each in with_lifeline:
-        key, version, lifeline = each.key, each.version, each.version.lifeline
+    for energy_line in with_lifeline:
+        key, version, lifeline = energy_line.key, energy_line.version, energy_line.version.lifeline
         if lifeline is None or total > lifeline.limit_wh:
             continue
-        wh = _quantity_of(each.line, settled=settled)
+        wh = _quantity_of(energy_line.line, settled=settled)
         column = [band.name for band in version.bands].index(key.band)
-        less = lifeline.prices[column] * wh * PER_WH - _normal_value(each, wh, values)
+        less = lifeline.prices[column] * wh * PER_WH - _normal_value(energy_line, wh, values)
         off = LineKey(LineKind.LIFELINE, key.period, key.version_id, NO_BLOCK, key.band)
         values[off] = values.get(off, 0) + less
 

@@ -258,8 +258,8 @@ def allocate(  # noqa: PLR0913 - what was used is all of these, and all of them 
     weights = _profile_weight(timeline, start, end) if estimated else None
     allocated, at, past = 0, start, 0
     while True:
-        stretch = timeline.interval_at(at)
-        until = min(next_slot(at), stretch.end, max(end, at))
+        interval = timeline.interval_at(at)
+        until = min(next_slot(at), interval.end, max(end, at))
         if at < moved_in:
             until = min(until, moved_in)
         if until >= end:
@@ -267,16 +267,16 @@ def allocate(  # noqa: PLR0913 - what was used is all of these, and all of them 
         elif weights is None:
             cumulative = wh * (until - start) // elapsed
         else:
-            past += _hour_weight(stretch, at) * (until - at)
+            past += _hour_weight(interval, at) * (until - at)
             cumulative = wh * past // weights
         if cumulative > allocated:
             span = EnergySpan(at, until, cumulative - allocated, estimated)
             if at < moved_in:
-                _record_vacant(rating, stretch, meter_id, span)
+                _record_vacant(rating, interval, meter_id, span)
             else:
                 if timed:
-                    _add_demand(rating, stretch, at, cumulative - allocated)
-                rate_energy(rating, stretch, meter_id, span)
+                    _add_demand(rating, interval, at, cumulative - allocated)
+                rate_energy(rating, interval, meter_id, span)
         allocated, at = cumulative, until
         if at >= end:
             break
@@ -288,136 +288,136 @@ def _profile_weight(timeline: Timeline, start: int, end: int) -> int | None:
         return None
     total, at = 0, start
     while at < end:
-        stretch = timeline.interval_at(at)
-        until = min(next_slot(at), stretch.end, end)
-        total += _hour_weight(stretch, at) * (until - at)
+        interval = timeline.interval_at(at)
+        until = min(next_slot(at), interval.end, end)
+        total += _hour_weight(interval, at) * (until - at)
         at = until
     return total or None
 
 
-def _hour_weight(stretch: TariffInterval, at: int) -> int:
+def _hour_weight(interval: TariffInterval, at: int) -> int:
     """Return the weight of the local hour of an instant."""
-    profile = stretch.version.profile
+    profile = interval.version.profile
     if profile is None:
         return EVEN_WEIGHT
-    local = local_time(at, stretch.version.zone)
-    return profile.days[stretch.version.calendar.day_type(local.date())][local.hour]
+    local = local_time(at, interval.version.zone)
+    return profile.days[interval.version.calendar.day_type(local.date())][local.hour]
 
 
-def rate_energy(rating: Rating, stretch: TariffInterval, meter_id: str, part: EnergySpan) -> None:
+def rate_energy(rating: Rating, interval: TariffInterval, meter_id: str, part: EnergySpan) -> None:
     """Put the energy of one span on its lines, in order: units bought, free units, blocks."""
-    version, left, at, end = stretch.version, part.wh, part.start, part.end
-    if stretch.has_period_to_date:
-        rating.dirty.add(stretch.period)
+    version, left, at, end = interval.version, part.wh, part.start, part.end
+    if interval.has_period_to_date:
+        rating.dirty.add(interval.period)
     while left > 0:
-        kind, block, room = _next_line(rating, stretch)
+        kind, block, room = _next_line(rating, interval)
         take = left if room is None else min(left, room)
         until = end if take == left else at + (end - at) * take // left
-        key = LineKey(kind, stretch.period, version.id, block, stretch.band)
-        _add_to_line(rating, stretch, meter_id, OpenSegment(at, until, key, take, part.estimated))
+        key = LineKey(kind, interval.period, version.id, block, interval.band)
+        _add_to_line(rating, interval, meter_id, OpenSegment(at, until, key, take, part.estimated))
         left, at = left - take, until
 
 
-def _record_vacant(rating: Rating, stretch: TariffInterval, meter_id: str, part: EnergySpan) -> None:
+def _record_vacant(rating: Rating, interval: TariffInterval, meter_id: str, part: EnergySpan) -> None:
     """Put energy of a time before the customer on record: it climbs nothing and counts for nothing."""
-    key = LineKey(LineKind.VACANT, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
+    key = LineKey(LineKind.VACANT, interval.period, interval.version.id, NO_BLOCK, interval.band)
     line_for(rating, key).quantity += part.wh
     _add_to_open_segments(rating, meter_id, OpenSegment(part.start, part.end, key, part.wh, part.estimated))
 
 
-def _next_line(rating: Rating, stretch: TariffInterval) -> tuple[LineKind, int, int | None]:
+def _next_line(rating: Rating, interval: TariffInterval) -> tuple[LineKind, int, int | None]:
     """Return the line on which the next unit goes, and how many go there; None if that has no end."""
-    version = stretch.version
+    version = interval.version
     if rating.lots:
         return LineKind.UNITS, NO_BLOCK, rating.lots[0].wh
-    free = free_units_left(rating, stretch)
+    free = free_units_left(rating, interval)
     if free:
         return LineKind.FREE, NO_BLOCK, free
     if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
         return LineKind.CONSUMPTION, NO_BLOCK, None
-    if not stretch.block_schedule.limits:
+    if not interval.block_schedule.limits:
         return LineKind.CONSUMPTION, 0, None
-    return LineKind.CONSUMPTION, block_at(rating, stretch), energy_to_next_block(rating, stretch)
+    return LineKind.CONSUMPTION, block_at(rating, interval), energy_to_next_block(rating, interval)
 
 
-def free_units_left(rating: Rating, stretch: TariffInterval) -> int:
+def free_units_left(rating: Rating, interval: TariffInterval) -> int:
     """Return the free units that are left in the billing period, Wh."""
-    version = stretch.version
+    version = interval.version
     if not version.free_wh or not rating.terms.free_units:
         return 0
     days, total = 1, 1
     if version.prorate:
-        day = date.fromisoformat(stretch.period[:10])
+        day = date.fromisoformat(interval.period[:10])
         days, total = days_share(version.billing_period, day, rating.terms.started)
     return max(
         version.free_wh * days // total
-        - rating.block_usage.get(BlockUsageKey(stretch.period, FREE_UNITS_SCHEDULE), 0),
+        - rating.block_usage.get(BlockUsageKey(interval.period, FREE_UNITS_SCHEDULE), 0),
         0,
     )
 
 
-def block_usage_of(rating: Rating, stretch: TariffInterval) -> int:
+def block_usage_of(rating: Rating, interval: TariffInterval) -> int:
     """Return how far the ladder of a stretch was climbed in its period, Wh."""
-    return rating.block_usage.get(BlockUsageKey(stretch.block_period, stretch.schedule), 0)
+    return rating.block_usage.get(BlockUsageKey(interval.block_period, interval.schedule), 0)
 
 
-def block_at(rating: Rating, stretch: TariffInterval) -> int:
+def block_at(rating: Rating, interval: TariffInterval) -> int:
     """Return the block of the next unit, from 0."""
-    steps = stretch.block_schedule.limits
+    steps = interval.block_schedule.limits
     if not steps:
         return 0
-    if stretch.version.history_periods:
-        return _block_of_mean(rating, stretch)
-    used = block_usage_of(rating, stretch)
-    ends = limits_in_period(stretch.version, stretch.schedule, stretch.block_period, rating.terms.started)
+    if interval.version.history_periods:
+        return _block_of_mean(rating, interval)
+    used = block_usage_of(rating, interval)
+    ends = limits_in_period(interval.version, interval.schedule, interval.block_period, rating.terms.started)
     return sum(1 for limit in ends if used >= limit)
 
 
-def _block_of_mean(rating: Rating, stretch: TariffInterval) -> int:
+def _block_of_mean(rating: Rating, interval: TariffInterval) -> int:
     """Return the block of the mean of the billing periods before; the first without any."""
-    before = sorted(period for period in rating.energy_history if period < stretch.period)
-    known = before[-stretch.version.history_periods :]
+    before = sorted(period for period in rating.energy_history if period < interval.period)
+    known = before[-interval.version.history_periods :]
     total = sum(rating.energy_history[period] for period in known)
-    return sum(1 for limit in stretch.block_schedule.limits if known and total > limit * len(known))
+    return sum(1 for limit in interval.block_schedule.limits if known and total > limit * len(known))
 
 
-def energy_to_next_block(rating: Rating, stretch: TariffInterval) -> int | None:
+def energy_to_next_block(rating: Rating, interval: TariffInterval) -> int | None:
     """Return the energy until the next block begins, or None where none does."""
-    if not stretch.block_schedule.limits or stretch.version.history_periods:
+    if not interval.block_schedule.limits or interval.version.history_periods:
         return None
-    used = block_usage_of(rating, stretch)
-    ends = limits_in_period(stretch.version, stretch.schedule, stretch.block_period, rating.terms.started)
+    used = block_usage_of(rating, interval)
+    ends = limits_in_period(interval.version, interval.schedule, interval.block_period, rating.terms.started)
     return next((limit - used for limit in ends if used < limit), None)
 
 
-def _add_demand(rating: Rating, stretch: TariffInterval, at: int, wh: int) -> None:
+def _add_demand(rating: Rating, interval: TariffInterval, at: int, wh: int) -> None:
     """Add energy to its demand interval and keep the greatest of the billing period."""
-    demand = stretch.version.demand
+    demand = interval.version.demand
     if demand is None or demand.of is not DemandOf.MAXIMUM:
         return
     length = demand.interval_min * MINUTE_MS
-    past = local_time(at, stretch.version.zone).minute * MINUTE_MS + at % MINUTE_MS
+    past = local_time(at, interval.version.zone).minute * MINUTE_MS + at % MINUTE_MS
     start = at - past % length
     energy = rating.demand_intervals[start] = rating.demand_intervals.get(start, 0) + wh
-    rating.demand_peaks[stretch.period] = max(rating.demand_peaks.get(stretch.period, 0), energy)
+    rating.demand_peaks[interval.period] = max(rating.demand_peaks.get(interval.period, 0), energy)
 
 
-def _add_to_line(rating: Rating, stretch: TariffInterval, meter_id: str, part: OpenSegment) -> None:
+def _add_to_line(rating: Rating, interval: TariffInterval, meter_id: str, part: OpenSegment) -> None:
     """Add energy to its line, its taxes and the meter's open segments."""
     key, wh = part.key, part.wh
     line_for(rating, key).quantity += wh
     if key.kind == LineKind.CONSUMPTION:
-        _add_block_usage(rating, stretch, wh)
-        for part_of_tax in taxes_per_wh(rating, stretch.version, key):
+        _add_block_usage(rating, interval, wh)
+        for part_of_tax in taxes_per_wh(rating, interval.version, key):
             part_of_tax.line.quantity += part_of_tax.per_wh * wh
     elif key.kind == LineKind.FREE:
-        _add_usage(rating, BlockUsageKey(stretch.period, FREE_UNITS_SCHEDULE), wh)
-        if stretch.version.free_climbs:
-            _add_block_usage(rating, stretch, wh)
+        _add_usage(rating, BlockUsageKey(interval.period, FREE_UNITS_SCHEDULE), wh)
+        if interval.version.free_climbs:
+            _add_block_usage(rating, interval, wh)
     else:
         _take_units(rating, wh)
-    if stretch.period in rating.energy_history:
-        rating.energy_history[stretch.period] += wh
+    if interval.period in rating.energy_history:
+        rating.energy_history[interval.period] += wh
     _add_to_open_segments(rating, meter_id, part)
 
 
@@ -433,9 +433,9 @@ def _add_to_open_segments(rating: Rating, meter_id: str, part: OpenSegment) -> N
         segments.append(part)
 
 
-def _add_block_usage(rating: Rating, stretch: TariffInterval, wh: int) -> None:
+def _add_block_usage(rating: Rating, interval: TariffInterval, wh: int) -> None:
     """Climb the ladder of a stretch."""
-    _add_usage(rating, BlockUsageKey(stretch.block_period, stretch.schedule), wh)
+    _add_usage(rating, BlockUsageKey(interval.block_period, interval.schedule), wh)
 
 
 def _add_usage(rating: Rating, key: BlockUsageKey, wh: int) -> None:
@@ -522,27 +522,27 @@ def marginal_price_of(version: TariffVersion, block: int, band: str) -> int:
     return version.taxed_value(version.price(block, band))
 
 
-def marginal_price(rating: Rating, stretch: TariffInterval) -> int:
+def marginal_price(rating: Rating, interval: TariffInterval) -> int:
     """Return the exact value of the next Wh, taxes and levies included."""
-    return marginal_price_of(stretch.version, block_at(rating, stretch), stretch.band)
+    return marginal_price_of(interval.version, block_at(rating, interval), interval.band)
 
 
-def price_per_kwh(rating: Rating, stretch: TariffInterval) -> int:
+def price_per_kwh(rating: Rating, interval: TariffInterval) -> int:
     """Return the amount per kWh of the next unit, taxes included, rounded half-even."""
-    return divide_half_even(marginal_price(rating, stretch) * 1000, EXACT_SCALE)
+    return divide_half_even(marginal_price(rating, interval) * 1000, EXACT_SCALE)
 
 
-def wh_for_amount(rating: Rating, stretch: TariffInterval, amount: int) -> int | None:
+def wh_for_amount(rating: Rating, interval: TariffInterval, amount: int) -> int | None:
     """Return the Wh that an amount buys from here through the blocks of one band; None if that has no end.
 
     Free units and blocks that cost nothing are passed through for nothing.
     """
-    version = stretch.version
-    bought, left = free_units_left(rating, stretch), max(amount, 0) * EXACT_SCALE
-    block, room = block_at(rating, stretch), energy_to_next_block(rating, stretch)
-    ends = limits_in_period(version, stretch.schedule, stretch.block_period, rating.terms.started)
+    version = interval.version
+    bought, left = free_units_left(rating, interval), max(amount, 0) * EXACT_SCALE
+    block, room = block_at(rating, interval), energy_to_next_block(rating, interval)
+    ends = limits_in_period(version, interval.schedule, interval.block_period, rating.terms.started)
     while True:
-        price = marginal_price_of(version, block, stretch.band)
+        price = marginal_price_of(version, block, interval.band)
         if room is None:
             return bought + left // price if price else None
         take = left // price if price else room
@@ -562,9 +562,9 @@ def purge_periods(rating: Rating, keep_from: str) -> None:
     kept |= {key.period for key in rating.lines if _ends_after(key.period, keep_from)}
     rating.lines = {key: each for key, each in rating.lines.items() if key.period in kept}
     rating.tax_parts.clear()
-    for rung in [each for each in rating.block_usage if each.period not in kept]:
-        if not _ends_after(rung.period, keep_from):
-            del rating.block_usage[rung]  # in place: whoever climbs a ladder may hold it
+    for usage_key in [usage_key for usage_key in rating.block_usage if usage_key.period not in kept]:
+        if not _ends_after(usage_key.period, keep_from):
+            del rating.block_usage[usage_key]  # in place: whoever climbs a ladder may hold it
     rating.demand_peaks = {
         period: wh
         for period, wh in rating.demand_peaks.items()

@@ -39,9 +39,10 @@ def reprice_period(
     if terms.started is not None:
         begin = max(begin, day_start(terms.started, version.zone))
     end = max(min(upto, day_start(period_bounds(period)[1], version.zone)), begin)
-    inside = (each for each in used if begin <= each.start < end)
+    inside = (interval for interval in used if begin <= interval.start < end)
     load = [LoadInterval(begin, begin, 0), *sorted(inside), LoadInterval(end, end, 0)]
     priced = price_load_profile(Timeline((replace(version, valid_from=0),)), load, terms)
     return next(
-        (each for each in priced if each.period == period), PricedPeriod(period, 0, (), complete=False)
+        (priced_period for priced_period in priced if priced_period.period == period),
+        PricedPeriod(period, 0, (), complete=False),
     )

@@ -51,11 +51,11 @@ def purchase_units(rating: Rating, timeline: Timeline, at: int, money: int, lot_
 
     Free units are not bought. A price of nothing buys nothing: its units would have no end.
     """
-    stretch = timeline.interval_at(at)
-    wh = _affordable_wh(rating, stretch, money)
+    interval = timeline.interval_at(at)
+    wh = _affordable_wh(rating, interval, money)
     while wh > 0:
         attempt = trial_copy(rating)
-        purchase = _buy(attempt, timeline, stretch, at, wh, lot_id)
+        purchase = _buy(attempt, timeline, interval, at, wh, lot_id)
         if purchase.charges.total <= money:
             rating.lines, rating.block_usage, rating.lots = attempt.lines, attempt.block_usage, attempt.lots
             rating.tax_parts = attempt.tax_parts
@@ -64,11 +64,11 @@ def purchase_units(rating: Rating, timeline: Timeline, at: int, money: int, lot_
     return NO_PURCHASE
 
 
-def _affordable_wh(rating: Rating, stretch: TariffInterval, money: int) -> int:
+def _affordable_wh(rating: Rating, interval: TariffInterval, money: int) -> int:
     """Return the units that the money pays by their exact value."""
     free = replace(rating.terms, free_units=False)
     without = Rating(block_usage=rating.block_usage, terms=free)
-    return wh_for_amount(without, stretch, money) or 0
+    return wh_for_amount(without, interval, money) or 0
 
 
 def trial_copy(rating: Rating) -> Rating:
@@ -79,37 +79,37 @@ def trial_copy(rating: Rating) -> Rating:
 
 
 def _buy(
-    rating: Rating, timeline: Timeline, stretch: TariffInterval, at: int, wh: int, lot_id: str
+    rating: Rating, timeline: Timeline, interval: TariffInterval, at: int, wh: int, lot_id: str
 ) -> Purchase:
     """Put units on the ladder, settle what they cost and keep them in lots."""
-    sums = ChargesBuilder()
+    builder = ChargesBuilder()
     bought = line_for(
-        rating, LineKey(LineKind.PURCHASE, stretch.period, stretch.version.id, NO_BLOCK, stretch.band)
+        rating, LineKey(LineKind.PURCHASE, interval.period, interval.version.id, NO_BLOCK, interval.band)
     )
     bought.quantity += wh
     bought.settled_quantity += wh
-    for block, part in _purchase_blocks(rating, stretch, wh):
-        key = LineKey(LineKind.CONSUMPTION, stretch.period, stretch.version.id, block, stretch.band)
+    for block, part in _purchase_blocks(rating, interval, wh):
+        key = LineKey(LineKind.CONSUMPTION, interval.period, interval.version.id, block, interval.band)
         each = line_for(rating, key)
         each.quantity += part
         each.settled_quantity += part
-        for tax in taxes_per_wh(rating, stretch.version, key):
+        for tax in taxes_per_wh(rating, interval.version, key):
             tax.line.quantity += tax.per_wh * part
             tax.line.settled_quantity += tax.per_wh * part
-        amount = sums.add_line(rating, timeline, key, part)
-        taxes = sums.add_taxes(rating, timeline, key.period, key.version_id)
-        sums.segments.append(Segment(LineKind.PURCHASE, None, at, at, key, 0, amount, taxes))
-        rating.lots.append(Lot(lot_id, part, marginal_price_of(stretch.version, block, stretch.band)))
-    return Purchase(sums.build(timeline), wh)
+        amount = builder.add_line(rating, timeline, key, part)
+        taxes = builder.add_taxes(rating, timeline, key.period, key.version_id)
+        builder.segments.append(Segment(LineKind.PURCHASE, None, at, at, key, 0, amount, taxes))
+        rating.lots.append(Lot(lot_id, part, marginal_price_of(interval.version, block, interval.band)))
+    return Purchase(builder.build(timeline), wh)
 
 
-def _purchase_blocks(rating: Rating, stretch: TariffInterval, wh: int) -> list[tuple[int, int]]:
+def _purchase_blocks(rating: Rating, interval: TariffInterval, wh: int) -> list[tuple[int, int]]:
     """Climb the ladder by a purchase; return its part in each block."""
-    rung = BlockUsageKey(stretch.block_period, stretch.schedule)
-    low = rating.block_usage.get(rung, 0)
-    high = rating.block_usage[rung] = low + wh
+    usage_key = BlockUsageKey(interval.block_period, interval.schedule)
+    low = rating.block_usage.get(usage_key, 0)
+    high = rating.block_usage[usage_key] = low + wh
     ends = (
-        *limits_in_period(stretch.version, stretch.schedule, stretch.block_period, rating.terms.started),
+        *limits_in_period(interval.version, interval.schedule, interval.block_period, rating.terms.started),
         high,
     )
     parts: list[tuple[int, int]] = []

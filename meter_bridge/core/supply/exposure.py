@@ -42,11 +42,11 @@ def supply_exposure(
     The outlets share one credit and do not know of each other: each of them alone may use all of it.
     """
     reach = sum(
-        each.cut_off_in_wh + max_energy_wh(each.rating_w, REACTION_MS)
-        for each in outlets
-        if each.cut_off_in_wh is not None
+        outlet.cut_off_in_wh + max_energy_wh(outlet.rating_w, REACTION_MS)
+        for outlet in outlets
+        if outlet.cut_off_in_wh is not None
     )
-    rating = sum(each.rating_w for each in outlets if each.cut_off_in_wh is None)
+    rating = sum(outlet.rating_w for outlet in outlets if outlet.cut_off_in_wh is None)
     credit, paid = max(spendable, 0), max(reach - units_wh, 0)
     covered = units_wh + (credit * EXACT_SCALE // dearest if dearest > 0 else reach)
     hourly = max_energy_wh(rating, MS_PER_HOUR)

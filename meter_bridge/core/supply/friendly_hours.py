@@ -83,7 +83,7 @@ def _start_of(calendars: tuple[BandCalendar, ...], at: int) -> int:
     """Return when the friendly hours around an instant began, looking back some days."""
     began = at
     for _ in range(4 * len(calendars)):
-        starts = [span.start for each in calendars if (span := each.at(began)).band == _FRIENDLY]
+        starts = [span.start for calendar in calendars if (span := calendar.at(began)).band == _FRIENDLY]
         began = min(starts)
         if _friendly_until(calendars, began - 1) is None:
             break

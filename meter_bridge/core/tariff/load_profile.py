@@ -34,4 +34,6 @@ def profile_of(days: Sequence[Sequence[int]]) -> LoadProfile:
     if not week:
         msg = "a load profile has some use in the week; write a weight above zero"
         raise ValueError(msg)
-    return LoadProfile(tuple(tuple(each * EVEN_WEIGHT * HOURS * 7 // week for each in row) for row in days))
+    return LoadProfile(
+        tuple(tuple(weight * EVEN_WEIGHT * HOURS * 7 // week for weight in row) for row in days)
+    )

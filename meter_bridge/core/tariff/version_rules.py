@@ -29,8 +29,8 @@ def find_obstacle(before: TariffVersion, after: TariffVersion, at: int) -> Obsta
             " charges and its history",
             f"keep billing day: {before.billing_period.day}",
         )
-    sells = [each.basis is BlockBasis.PURCHASE_TIME for each in (before, after)]
-    looks_back = any(_depends_on_bill(each) for each in (before, after))
+    sells = [version.basis is BlockBasis.PURCHASE_TIME for version in (before, after)]
+    looks_back = any(_depends_on_bill(version) for version in (before, after))
     if any(sells) and not all(sells) and looks_back and not _starts_bill(before, after, at):
         return Obstacle(
             "from",
@@ -57,5 +57,5 @@ def _starts_bill(before: TariffVersion, after: TariffVersion, at: int) -> bool:
     """Say whether an instant is the beginning of a bill under both versions."""
     day = local_day(at, after.zone)
     return day_start(day, after.zone) == at and all(
-        each.billing_period.start_of(day) == day for each in (before, after)
+        version.billing_period.start_of(day) == day for version in (before, after)
     )

@@ -69,21 +69,19 @@ class FailedAttempts:
         session = self._session
         if not session.can_change:
             return
-        unit, names = Transaction(session.clock.now()), set[str]()
+        tx, names = Transaction(session.clock.now()), set[str]()
         for name, who in changed:
             guard = self._lockouts[name]
             tries = guard.attempts_of(who)
-            _add(unit, f"{name} {who}", tries, max(tries.expires_at(guard.limits), unit.at))
+            _add(tx, f"{name} {who}", tries, max(tries.expires_at(guard.limits), tx.at))
             names.add(name)
         for name in sorted(names):
             guard = self._lockouts[name]
-            _add(unit, f"{name} {EVERYBODY}", guard.totals(), unit.at + guard.limits.lock_ms)
-        unit.changeset.add(ops.EXPIRE_WRONG_SECRETS, {"before": unit.at})
-        await session.commit(unit)
+            _add(tx, f"{name} {EVERYBODY}", guard.totals(), tx.at + guard.limits.lock_ms)
+        tx.changeset.add(ops.EXPIRE_WRONG_SECRETS, {"before": tx.at})
+        await session.commit(tx)
 
 
-def _add(unit: Transaction, row_id: str, counted: Attempts | Everybody, expires_at: int) -> None:
+def _add(tx: Transaction, row_id: str, counted: Attempts | Everybody, expires_at: int) -> None:
     document = msgspec.json.encode(counted).decode()
-    unit.changeset.add(
-        ops.UPSERT_WRONG_SECRET, {"id": row_id, "document": document, "expires_at": expires_at}
-    )
+    tx.changeset.add(ops.UPSERT_WRONG_SECRET, {"id": row_id, "document": document, "expires_at": expires_at})

@@ -85,7 +85,7 @@ class Lockout:
     def record_wrong(self, who: str, mark: str, weight: int, at: int) -> Verdict:
         """Count a wrong secret; ``mark`` tells one secret from another."""
         tries, since = self._attempts_of(who), at - self.limits.window_ms
-        tries.marks = {each: tried for each, tried in tries.marks.items() if tried[0] > since}
+        tries.marks = {other_mark: tried for other_mark, tried in tries.marks.items() if tried[0] > since}
         if mark in tries.marks:
             return Verdict.KNOWN
         tries.marks[mark] = (at, weight)

@@ -49,13 +49,13 @@ class TokenService:
     ) -> str:
         """Store a new token and return it; the secret is shown this once."""
         await asyncio.to_thread(self._check_scope, sites, accounts)
-        unit = self.engine.begin(actor)
+        tx = self.engine.begin(actor)
         token_id, secret = new_secret()
-        expires = None if days is None else unit.at + days * DAY_MS
-        stored = StoredToken(token_id, name, role, sites, accounts, digest(secret), unit.at, expires, None)
-        unit.changeset.add(ops.UPSERT_TOKEN, stored.row())
-        unit.after_commit(lambda: self._tokens.update({token_id: stored}))
-        await self.engine.commit(unit)
+        expires = None if days is None else tx.at + days * DAY_MS
+        stored = StoredToken(token_id, name, role, sites, accounts, digest(secret), tx.at, expires, None)
+        tx.changeset.add(ops.UPSERT_TOKEN, stored.row())
+        tx.after_commit(lambda: self._tokens.update({token_id: stored}))
+        await self.engine.commit(tx)
         return compose_token(token_id, secret)
 
     def _check_scope(self, sites: frozenset[str], accounts: frozenset[str]) -> None:
@@ -106,22 +106,22 @@ class TokenService:
                 value=token_id,
                 remedy="'meter-bridge token list' shows those that there are",
             )
-        unit = self.engine.begin(actor)
-        self._save_token(unit, replace(stored, revoked_at=stored.revoked_at or unit.at))
-        await self.engine.commit(unit)
+        tx = self.engine.begin(actor)
+        self._save_token(tx, replace(stored, revoked_at=stored.revoked_at or tx.at))
+        await self.engine.commit(tx)
 
     def authenticate(self, token: str) -> Actor | None:
         """Return whom a token speaks for, or None."""
         return authenticate(self._tokens, token, self.engine.clock.now())
 
-    def remove_account_from_tenants(self, unit: Transaction, account_id: str) -> None:
+    def remove_account_from_tenants(self, tx: Transaction, account_id: str) -> None:
         """Take an account from every tenant's token that sees it, as part of a unit."""
         for stored in list(self._tokens.values()):
             if stored.role is Role.TENANT and account_id in stored.accounts and stored.revoked_at is None:
-                self._save_token(unit, stored.without_account(account_id, unit.at))
+                self._save_token(tx, stored.without_account(account_id, tx.at))
 
-    def _save_token(self, unit: Transaction, stored: StoredToken) -> None:
+    def _save_token(self, tx: Transaction, stored: StoredToken) -> None:
         """Store a token that may do less than before, and end what it listens to."""
-        unit.changeset.add(ops.UPSERT_TOKEN, stored.row())
-        unit.after_commit(lambda: self._tokens.update({stored.id: stored}))
-        unit.after_commit(lambda: self.engine.feed.end_for_token(stored.id))
+        tx.changeset.add(ops.UPSERT_TOKEN, stored.row())
+        tx.after_commit(lambda: self._tokens.update({stored.id: stored}))
+        tx.after_commit(lambda: self.engine.feed.end_for_token(stored.id))

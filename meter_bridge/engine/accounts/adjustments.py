@@ -44,15 +44,15 @@ class Refund(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
-        post_accruals(session.installation, account, unit)
+        post_accruals(session.installation, account, tx)
         detail = {"amount": self.amount, "reason": self.request.reason, "reference": self.request.reference}
         postings = journal.balanced_postings(
             account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.FUNDS
         )
-        seq = book_entry(session, account, unit, EntryDraft(EntryKind.REFUND, postings, "Refund", detail))
-        return self.result(session, account, unit, seq, detail)
+        seq = book_entry(session, account, tx, EntryDraft(EntryKind.REFUND, postings, "Refund", detail))
+        return self.result(session, account, tx, seq, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +83,14 @@ class Correction(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
-        post_accruals(session.installation, account, unit)
+        post_accruals(session.installation, account, tx)
         spending = split_charge(account.policy.credit, posted_credit(account), -self.amount)
         detail = {"amount": self.amount, "reason": self.request.reason}
         postings = journal.correction_postings(account.site.currency, spending)
         entry = EntryDraft(EntryKind.CORRECTION, postings, f"Correction: {self.request.reason}", detail)
-        return self.result(session, account, unit, book_entry(session, account, unit, entry), detail)
+        return self.result(session, account, tx, book_entry(session, account, tx, entry), detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +121,26 @@ class Transfer(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
-        post_accruals(session.installation, account, unit)
+        post_accruals(session.installation, account, tx)
         currency, reason = account.site.currency, self.request.reason
         detail = {"amount": self.amount, "to": self.request.to, "reason": reason}
         postings = journal.balanced_postings(
             currency, {Bucket.BALANCE: -self.amount}, against=Bucket.TRANSFER
         )
         entry = EntryDraft(EntryKind.TRANSFER, postings, f"Transfer to {self.request.to}", detail)
-        seq = book_entry(session, account, unit, entry)
+        seq = book_entry(session, account, tx, entry)
         target = other_account(session, account, self.request.to)
-        receive_transfer(session, target, unit, self.amount, seq, reason)
-        return self.result(session, account, unit, seq, detail)
+        receive_transfer(session, target, tx, self.amount, seq, reason)
+        return self.result(session, account, tx, seq, detail)
 
 
 def receive_transfer(
-    session: Session, target: Account, unit: Transaction, amount: int, seq: int, reason: str
+    session: Session, target: Account, tx: Transaction, amount: int, seq: int, reason: str
 ) -> None:
     """Book credit that another account gave; it repays emergency credit first."""
-    post_accruals(session.installation, target, unit)
+    post_accruals(session.installation, target, tx)
     spending = split_charge(target.policy.credit, posted_credit(target), -amount)
     postings = journal.balanced_postings(
         target.site.currency, journal.charge_changes(spending), against=Bucket.TRANSFER
@@ -148,8 +148,8 @@ def receive_transfer(
     # The other account is not named: its customer may be a stranger.
     detail = {"amount": amount, "reason": reason}
     entry = EntryDraft(EntryKind.TRANSFER, postings, "Transfer from another account", detail, entry_id(seq))
-    book_entry(session, target, unit, entry)
-    evaluate(session, target, unit)
+    book_entry(session, target, tx, entry)
+    evaluate(session, target, tx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +183,13 @@ class WriteOff(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
         debt_id = self.request.debt
         amount = owed_of(account, debt_id) if self.amount is None else self.amount
-        seq = write_off(session, account, unit, debt_id, amount, self.request.reason)
+        seq = write_off(session, account, tx, debt_id, amount, self.request.reason)
         detail = {"amount": amount, "debt": debt_id, "reason": self.request.reason}
-        return self.result(session, account, unit, seq, detail)
+        return self.result(session, account, tx, seq, detail)
 
 
 def owed_of(account: Account, debt_id: str | None) -> int:
@@ -217,7 +217,7 @@ def debt_not_found(account: Account, debt_id: str) -> RequestRefused:
 
 
 def write_off(
-    session: Session, account: Account, unit: Transaction, debt_id: str | None, amount: int, reason: str
+    session: Session, account: Account, tx: Transaction, debt_id: str | None, amount: int, reason: str
 ) -> int:
     """Book a write-off and return its entry."""
     bucket = Bucket.ARREARS if debt_id is None else journal.debt_bucket(debt_id)
@@ -225,4 +225,4 @@ def write_off(
     detail = {"amount": amount, "debt": debt_id, "reason": reason}
     postings = journal.balanced_postings(account.site.currency, {bucket: amount}, against=Bucket.WRITE_OFF)
     entry = EntryDraft(EntryKind.WRITE_OFF, postings, f"Write-off: {what}", detail)
-    return book_entry(session, account, unit, entry)
+    return book_entry(session, account, tx, entry)

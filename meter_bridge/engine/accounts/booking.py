@@ -29,17 +29,17 @@ class BookOperation(Operation[OperationResult]):
         self,
         session: Session,
         account: Account,
-        unit: Transaction,
+        tx: Transaction,
         seq: int | None,
         detail: Mapping[str, object],
     ) -> tuple[int | None, OperationResult]:
         """Decide on supply from what there is now, and answer."""
-        evaluate(session, account, unit)
-        view = views.account_view(account, unit.at)
+        evaluate(session, account, tx)
+        view = views.account_view(account, tx.at)
         return seq, OperationResult(
             operation=self.name,
             id=None if seq is None else entry_id(seq),
-            at=iso(unit.at),
+            at=iso(tx.at),
             detail=dict(detail),
             balance=view.balance,
             available=credit_now(account).balance,
@@ -61,22 +61,22 @@ class EntryDraft:
     refers_to: str | None = None
 
 
-def book_entry(session: Session, account: Account, unit: Transaction, entry: EntryDraft) -> int:
+def book_entry(session: Session, account: Account, tx: Transaction, entry: EntryDraft) -> int:
     """Book an entry, tell it, and return its ``seq``."""
     seq = append_entry(
         session.installation,
         account,
-        unit,
+        tx,
         entry.kind,
         entry.postings,
         description=entry.description,
         detail=entry.detail,
         refers_to=entry.refers_to,
     )
-    told = {"id": entry_id(seq), "kind": entry.kind.value, "by": unit.actor, **entry.detail}
+    told = {"id": entry_id(seq), "kind": entry.kind.value, "by": tx.actor, **entry.detail}
     record_event(
         session.installation,
-        unit,
+        tx,
         EventKind.LEDGER_ENTRY,
         account_id=account.id,
         data={**told, "refers_to": entry.refers_to, "balance_after": account.balance},

@@ -60,17 +60,17 @@ class OpenDebt(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
         zone, owed = ZoneInfo(account.site.time_zone), self.debt.owed
-        account.debts[self.debt.id] = replace(self.debt, owed=0, due=next_due(self.debt.every, unit.at, zone))
-        unit.save_account(account)
+        account.debts[self.debt.id] = replace(self.debt, owed=0, due=next_due(self.debt.every, tx.at, zone))
+        tx.save_account(account)
         detail = {"amount": owed, "debt": self.debt.id, "reason": self.reason}
         postings = journal.balanced_postings(
             account.site.currency, {journal.debt_bucket(self.debt.id): -owed}, against=Bucket.ADJUSTMENT
         )
         entry = EntryDraft(EntryKind.DEBT, postings, f"Debt: {self.debt.description}", detail)
-        return self.result(session, account, unit, book_entry(session, account, unit, entry), detail)
+        return self.result(session, account, tx, book_entry(session, account, tx, entry), detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,18 +135,18 @@ class ChangeDebt(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
         before = account.debts[self.request.debt]
         debt = self._apply(before)
         zone = ZoneInfo(account.site.time_zone)
         if debt.every is not before.every or not before.by_time:
-            debt = replace(debt, due=next_due(debt.every, unit.at, zone))
+            debt = replace(debt, due=next_due(debt.every, tx.at, zone))
         account.debts[debt.id] = debt
-        unit.save_account(account)
-        detail = {"debt": debt.id, "reason": self.request.reason, "by": unit.actor}
-        record_event(session.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
-        return self.result(session, account, unit, None, detail)
+        tx.save_account(account)
+        detail = {"debt": debt.id, "reason": self.request.reason, "by": tx.actor}
+        record_event(session.installation, tx, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
+        return self.result(session, account, tx, None, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +168,17 @@ class CloseDebt(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
         debt_id, reason = self.request.debt, self.request.reason
         owed, seq = account.debts[debt_id].owed, None
         if owed:
-            seq = write_off(session, account, unit, debt_id, owed, reason)
+            seq = write_off(session, account, tx, debt_id, owed, reason)
         del account.debts[debt_id]
-        unit.save_account(account)
-        detail = {"debt": debt_id, "amount": owed, "reason": reason, "by": unit.actor}
-        record_event(session.installation, unit, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
-        return self.result(session, account, unit, seq, detail)
+        tx.save_account(account)
+        detail = {"debt": debt_id, "amount": owed, "reason": reason, "by": tx.actor}
+        record_event(session.installation, tx, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
+        return self.result(session, account, tx, seq, detail)
 
 
 def check_terms(debt: Debt, currency: str) -> None:

@@ -59,9 +59,9 @@ class SelectEmergencyCredit(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
         # What was used before the choice is the balance's; only what comes after may be lent.
-        post_accruals(session.installation, account, unit)
-        set_emergency_selected(session.installation, account, unit, selected=True)
-        return self.result(session, account, unit, None, {"limit": account.policy.credit.emergency_limit})
+        post_accruals(session.installation, account, tx)
+        set_emergency_selected(session.installation, account, tx, selected=True)
+        return self.result(session, account, tx, None, {"limit": account.policy.credit.emergency_limit})

@@ -111,7 +111,7 @@ class FormerSettlement(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
         asked, amount = self.request, self._settled_amount
         change = amount if asked.how in _REDUCES_DEBT else -amount
@@ -130,21 +130,21 @@ class FormerSettlement(BookOperation):
             account.site.currency, {bucket: change}, against=_CONTRA_BUCKETS[asked.how]
         )
         seq = book_entry(
-            session, account, unit, EntryDraft(EntryKind.SETTLEMENT, postings, _NAMES[asked.how], detail)
+            session, account, tx, EntryDraft(EntryKind.SETTLEMENT, postings, _NAMES[asked.how], detail)
         )
         if account.closed_at is None:
-            return self.result(session, account, unit, seq, detail)
-        return seq, self._result_of_closed(account, unit, seq, detail)
+            return self.result(session, account, tx, seq, detail)
+        return seq, self._result_of_closed(account, tx, seq, detail)
 
     def _result_of_closed(
-        self, account: Account, unit: Transaction, seq: int, detail: Mapping[str, object]
+        self, account: Account, tx: Transaction, seq: int, detail: Mapping[str, object]
     ) -> OperationResult:
         """Answer for a unit that is no longer served: there is no supply to decide on."""
-        view = views.account_view(account, unit.at)
+        view = views.account_view(account, tx.at)
         return OperationResult(
             operation=self.name,
             id=entry_id(seq),
-            at=iso(unit.at),
+            at=iso(tx.at),
             detail=dict(detail),
             balance=view.balance,
             available=view.available,

@@ -144,10 +144,10 @@ class Repricing(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
         found = self.found[0]
-        post_accruals(session.installation, account, unit)
+        post_accruals(session.installation, account, tx)
         spending = split_charge(account.policy.credit, posted_credit(account), found.difference)
         detail = {
             "amount": -found.difference,
@@ -166,9 +166,9 @@ class Repricing(BookOperation):
         description = f"Repriced by {found.version.id}: {first} until {after}"
         postings = journal.correction_postings(account.site.currency, spending)
         seq = book_entry(
-            session, account, unit, EntryDraft(EntryKind.CORRECTION, postings, description, detail)
+            session, account, tx, EntryDraft(EntryKind.CORRECTION, postings, description, detail)
         )
-        return self.result(session, account, unit, seq, detail)
+        return self.result(session, account, tx, seq, detail)
 
 
 def repricing_of(account: Account, request: requests.Repricing) -> Repricing:

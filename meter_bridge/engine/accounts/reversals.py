@@ -76,8 +76,10 @@ class Reversal(BookOperation):
             what = f"is a {row['kind'].replace('_', ' ')}; only top-ups and charges are taken back"
             raise _refused(ErrorCode.CONFLICT, self.request.entry, what, "book what undoes it")
         changes: dict[str, int] = {}
-        for each in (each for each in rows if not journal.is_units_asset(each["asset"])):
-            changes[each["bucket"]] = changes.get(each["bucket"], 0) + each["amount"]
+        for posting_row in (
+            posting_row for posting_row in rows if not journal.is_units_asset(posting_row["asset"])
+        ):
+            changes[posting_row["bucket"]] = changes.get(posting_row["bucket"], 0) + posting_row["amount"]
         self.entry = _ReversibleEntry(row["seq"], row["at"], row["kind"], row["description"], changes)
 
     @override
@@ -95,14 +97,14 @@ class Reversal(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
-        post_accruals(session.installation, account, unit)
+        post_accruals(session.installation, account, tx)
         top_up = self.entry.kind == EntryKind.TOP_UP
         units: list[Posting] = []
         if top_up:
             changes = _top_up_changes(account, self.entry)
-            worth, units = _return_units(account, self.request.entry, unit)
+            worth, units = _return_units(account, self.request.entry, tx)
             changes |= {Bucket.BALANCE: changes[Bucket.BALANCE] + worth, Bucket.ADJUSTMENT: -worth}
         else:
             changes = _charge_changes(account, self.entry)
@@ -116,12 +118,12 @@ class Reversal(BookOperation):
         postings = (*journal.balanced_postings(account.site.currency, changes, against=against), *units)
         description = f"Reversal: {self.entry.description}"
         entry = EntryDraft(EntryKind.REVERSAL, postings, description, detail, self.request.entry)
-        seq = book_entry(session, account, unit, entry)
+        seq = book_entry(session, account, tx, entry)
         if top_up:
             _release_caps(account, self.entry)
             if account.last_top_up is not None and account.last_top_up.id == self.request.entry:
                 account.last_top_up = None
-        return self.result(session, account, unit, seq, detail)
+        return self.result(session, account, tx, seq, detail)
 
 
 _LIST_HINT = "take an id from 'meter-bridge ledger' or GET /api/v1/accounts/{id}/ledger"
@@ -154,7 +156,7 @@ def _top_up_changes(account: Account, found: _ReversibleEntry) -> dict[str, int]
     return changes
 
 
-def _return_units(account: Account, lot_id: str, unit: Transaction) -> tuple[int, list[Posting]]:
+def _return_units(account: Account, lot_id: str, tx: Transaction) -> tuple[int, list[Posting]]:
     """Take back the unused units that a top-up bought; return what they cost, and their postings."""
     worth, postings = 0, list[Posting]()
     for supply in account.supplies:
@@ -162,7 +164,7 @@ def _return_units(account: Account, lot_id: str, unit: Transaction) -> tuple[int
         if wh:
             worth += amount
             postings += journal.units_bought_postings(supply.id, -wh)
-            unit.save_supply(supply)
+            tx.save_supply(supply)
     return worth, postings
 
 

@@ -116,29 +116,29 @@ class MoveOut(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
-        post_accruals(session.installation, account, unit)
+        post_accruals(session.installation, account, tx)
         for supply in account.supplies:
             settled = prorate_final_period(
-                supply.rating, supply.timeline, self.paid.get(supply.id, ()), unit.at
+                supply.rating, supply.timeline, self.paid.get(supply.id, ()), tx.at
             )
-            book_charges(session.installation, supply, unit, settled)
-        seq, detail = self._book_final_settlement(session, account, unit)
+            book_charges(session.installation, supply, tx, settled)
+        seq, detail = self._book_final_settlement(session, account, tx)
         reset_rating(account)
-        account.tenancy = replace(account.tenancy, end=unit.at)
-        unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
-        told = {"n": account.tenancy.n, "moved": "out", "by": unit.actor}
-        record_event(session.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
-        _clear_customer_data(session, account, unit, customer=None)
-        self.revoke(unit, account.id)
-        return self.result(session, account, unit, seq, detail)
+        account.tenancy = replace(account.tenancy, end=tx.at)
+        tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
+        told = {"n": account.tenancy.n, "moved": "out", "by": tx.actor}
+        record_event(session.installation, tx, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        _clear_customer_data(session, account, tx, customer=None)
+        self.revoke(tx, account.id)
+        return self.result(session, account, tx, seq, detail)
 
     def _book_final_settlement(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int, dict[str, object]]:
         """Book the final settlement: every bucket of the customer ends at zero."""
-        worth, units = _return_units(account, unit)
+        worth, units = _return_units(account, tx)
         changes = _zeroing_changes(account) | {Bucket.ADJUSTMENT: -worth}
         remains = -sum(changes.values())
         kept_in = journal.tenancy_bucket(account.tenancy.n)
@@ -158,10 +158,10 @@ class MoveOut(BookOperation):
             account.site.currency, changes, against=moved if remains > 0 else kept_in
         )
         entry = EntryDraft(EntryKind.CLOSING, (*postings, *units), "Final settlement", detail)
-        seq = book_entry(session, account, unit, entry)
+        seq = book_entry(session, account, tx, entry)
         if self.request.remainder == "transfer" and remains > 0:
             target = other_account(session, account, self.request.to or "")
-            receive_transfer(session, target, unit, remains, seq, self.request.reason)
+            receive_transfer(session, target, tx, remains, seq, self.request.reason)
         return seq, detail
 
 
@@ -198,18 +198,18 @@ class MoveIn(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
-        post_accruals(session.installation, account, unit)
-        seq = _close_vacancy(session, account, unit)
+        post_accruals(session.installation, account, tx)
+        seq = _close_vacancy(session, account, tx)
         sequences = session.installation.sequences
-        _clear_customer_data(session, account, unit, customer=self.request.customer)
-        account.tenancy = Tenancy(account.tenancy.n + 1, unit.at, sequences.entry + 1, sequences.event + 1)
+        _clear_customer_data(session, account, tx, customer=self.request.customer)
+        account.tenancy = Tenancy(account.tenancy.n + 1, tx.at, sequences.entry + 1, sequences.event + 1)
         reset_rating(account)
-        unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
-        told = {"n": account.tenancy.n, "moved": "in", "by": unit.actor}
-        record_event(session.installation, unit, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
-        silent = {meter.id: iso(last_read_at(meter)) for meter in silent_meters(account, unit.at)}
+        tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
+        told = {"n": account.tenancy.n, "moved": "in", "by": tx.actor}
+        record_event(session.installation, tx, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        silent = {meter.id: iso(last_read_at(meter)) for meter in silent_meters(account, tx.at)}
         detail: dict[str, object] = {"amount": self.opening, "customer": self.request.customer}
         if silent:
             detail["unread"] = silent
@@ -217,8 +217,8 @@ class MoveIn(BookOperation):
             postings = journal.opening_postings(account.site.currency, self.opening)
             split = {"split": {"balance": self.opening}}
             entry = EntryDraft(EntryKind.OPENING, postings, "Opening credit", detail | split)
-            seq = book_entry(session, account, unit, entry)
-        return self.result(session, account, unit, seq, detail)
+            seq = book_entry(session, account, tx, entry)
+        return self.result(session, account, tx, seq, detail)
 
 
 def reset_rating(account: Account) -> None:
@@ -254,7 +254,7 @@ def last_read_at(meter: Meter) -> int:
     return 0 if meter.register is None else meter.register.at
 
 
-def _return_units(account: Account, unit: Transaction) -> tuple[int, list[Posting]]:
+def _return_units(account: Account, tx: Transaction) -> tuple[int, list[Posting]]:
     """Take back every unused unit; return what they cost, and their postings."""
     worth, postings = 0, list[Posting]()
     for supply in account.supplies:
@@ -262,7 +262,7 @@ def _return_units(account: Account, unit: Transaction) -> tuple[int, list[Postin
             wh, amount = return_units(supply.rating, lot_id)
             worth += amount
             postings += journal.units_bought_postings(supply.id, -wh)
-            unit.save_supply(supply)
+            tx.save_supply(supply)
     return worth, postings
 
 
@@ -277,7 +277,7 @@ def _zeroing_changes(account: Account) -> dict[str, int]:
 
 
 def _clear_customer_data(
-    session: Session, account: Account, unit: Transaction, *, customer: str | None
+    session: Session, account: Account, tx: Transaction, *, customer: str | None
 ) -> None:
     """Let nothing of who was there before be seen in the account any more."""
     account.customer, account.last_top_up = customer, None
@@ -285,21 +285,21 @@ def _clear_customer_data(
     account.emergency_selected = False
     account.low_level = 0
     for kind in _CUSTOMER_ALERTS:
-        close_all(session.installation, account, unit, kind, None)
+        close_all(session.installation, account, tx, kind, None)
     for supply in account.supplies:
         supply.days = []
-        clear_daily_use(supply, unit)
-        unit.save_supply(supply)
-    unit.changeset.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": customer})
-    unit.save_account(account)
+        clear_daily_use(supply, tx)
+        tx.save_supply(supply)
+    tx.changeset.add(ops.SET_CUSTOMER, {"row_id": account.id, "new_customer": customer})
+    tx.save_account(account)
 
 
-def _close_vacancy(session: Session, account: Account, unit: Transaction) -> int | None:
+def _close_vacancy(session: Session, account: Account, tx: Transaction) -> int | None:
     """Write off what an empty unit used, so that the next customer owes nothing of it.
 
     Credit that was paid in for whoever comes next is theirs; units become money at their price.
     """
-    worth, units = _return_units(account, unit)
+    worth, units = _return_units(account, tx)
     changes = _zeroing_changes(account) | {Bucket.ADJUSTMENT: -worth}
     changes[Bucket.BALANCE] += worth + max(account.balance, 0)
     if not units and not any(changes.values()):
@@ -307,4 +307,4 @@ def _close_vacancy(session: Session, account: Account, unit: Transaction) -> int
     detail = {"amount": -sum(changes.values()), "reason": "used while nobody lived there"}
     postings = journal.balanced_postings(account.site.currency, changes, against=Bucket.WRITE_OFF)
     entry = EntryDraft(EntryKind.CLOSING, (*postings, *units), "Vacancy", detail)
-    return book_entry(session, account, unit, entry)
+    return book_entry(session, account, tx, entry)

@@ -66,16 +66,16 @@ class TopUp(Operation[TopUpResult]):
         check_amount(account, self.amount, smallest, largest, "a top-up", why=why, otherwise=otherwise)
 
     @override
-    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def execute(self, session: Session, account: Account, tx: Transaction) -> tuple[int, TopUpResult]:
         """Post what was used, then the top-up, then decide on supply."""
-        post_accruals(session.installation, account, unit)
+        post_accruals(session.installation, account, tx)
         zone = ZoneInfo(account.site.time_zone)
         debts = tuple(account.debts.values())
         split = split_top_up(
-            account.policy.credit, posted_credit(account), debts, self.amount, at=unit.at, zone=zone
+            account.policy.credit, posted_credit(account), debts, self.amount, at=tx.at, zone=zone
         )
         lot_id = entry_id(session.installation.sequences.entry + 1)
-        supply, purchase = buy_units(account, account.balance + split.balance, unit.at, lot_id)
+        supply, purchase = buy_units(account, account.balance + split.balance, tx.at, lot_id)
         shown = split.parts()
         if purchase.wh:
             shown["units"] = min(purchase.charges.total, split.balance)
@@ -93,18 +93,18 @@ class TopUp(Operation[TopUpResult]):
         seq = append_entry(
             session.installation,
             account,
-            unit,
+            tx,
             EntryKind.TOP_UP,
             postings,
             description=f"Top-up, {self.method}",
             detail=detail,
         )
         if supply is not None and purchase.wh:
-            add_lines(supply, unit, seq, purchase.charges)
-        _record_cap_usage(account, split, unit.at, zone)
+            add_lines(supply, tx, seq, purchase.charges)
+        _record_cap_usage(account, split, tx.at, zone)
         top_up = TopUpView(
             id=entry_id(seq),
-            at=iso(unit.at),
+            at=iso(tx.at),
             amount=self.amount,
             method=self.method,
             reference=self.reference,
@@ -114,10 +114,10 @@ class TopUp(Operation[TopUpResult]):
         )
         account.last_top_up = top_up
         told = {"id": top_up.id, **detail, "balance_after": account.balance}
-        record_event(session.installation, unit, EventKind.TOP_UP, account_id=account.id, data=told)
+        record_event(session.installation, tx, EventKind.TOP_UP, account_id=account.id, data=told)
         # Evaluating posts nothing but standing charges and debt already due, so the answer's balance is the
         # posted one.
-        evaluate(session, account, unit)
+        evaluate(session, account, tx)
         return seq, TopUpResult(
             top_up=top_up,
             balance=account.balance,

@@ -154,21 +154,23 @@ def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | 
 
 def _tariff_view(supply: Supply, at: int) -> TariffNow:
     """Return the price in force."""
-    stretch = supply.timeline.interval_at(at)
-    version = stretch.version
+    interval = supply.timeline.interval_at(at)
+    version = interval.version
     changes = [
         instant for instant in (next_price_change(version, at), supply.timeline.next_start(at)) if instant
     ]
     return TariffNow(
         tariff_id=supply.tariff_id,
         version_id=version.id,
-        price_per_kwh=price_per_kwh(supply.rating, stretch),
-        band=stretch.band,
-        block=block_at(supply.rating, stretch) + 1,
-        blocks=stretch.block_schedule.blocks,
-        block_remaining_wh=energy_to_next_block(supply.rating, stretch),
+        price_per_kwh=price_per_kwh(supply.rating, interval),
+        band=interval.band,
+        block=block_at(supply.rating, interval) + 1,
+        blocks=interval.block_schedule.blocks,
+        block_remaining_wh=energy_to_next_block(supply.rating, interval),
         next_change=iso(min(changes)) if changes else None,
-        ladder=tuple(_block_view(n, block) for n, block in enumerate(block_views(supply.rating, stretch), 1)),
+        ladder=tuple(
+            _block_view(n, block) for n, block in enumerate(block_views(supply.rating, interval), 1)
+        ),
     )
 
 
@@ -181,10 +183,10 @@ def _block_view(number: int, block: Block) -> BlockView:
 
 def _units_left(supply: Supply, available: int, at: int) -> int | None:
     """Return the energy that the credit left buys from here."""
-    stretch = supply.timeline.interval_at(at)
-    if stretch.version.basis is BlockBasis.PURCHASE_TIME:
+    interval = supply.timeline.interval_at(at)
+    if interval.version.basis is BlockBasis.PURCHASE_TIME:
         return supply.rating.units
-    return wh_for_amount(supply.rating, stretch, available)
+    return wh_for_amount(supply.rating, interval, available)
 
 
 def _energy(account: Account) -> int | None:

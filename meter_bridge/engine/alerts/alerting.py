@@ -12,15 +12,15 @@ from meter_bridge.storage import changeset as ops
 
 
 def set_alert(
-    installation: Installation, account: Account | None, unit: Transaction, key: AlertKey, message: str | None
+    installation: Installation, account: Account | None, tx: Transaction, key: AlertKey, message: str | None
 ) -> None:
     """Open the alert with its message, or close it where the message is None; no change is no work."""
     book = installation.alerts if account is None else account.alerts
     present = book.get(key)
     if message is not None and present is None:
-        _open(installation, account, unit, key, message)
+        _open(installation, account, tx, key, message)
     elif message is None and present is not None:
-        _close(installation, account, unit, key, present)
+        _close(installation, account, tx, key, present)
 
 
 def set_installation_alert(session: Session, kind: AlertKind, message: str | None) -> None:
@@ -28,33 +28,33 @@ def set_installation_alert(session: Session, kind: AlertKind, message: str | Non
     session.installation_alerts[kind] = message
     if session.storage_error:
         return
-    unit = Transaction(session.clock.now())
-    set_alert(session.installation, None, unit, session.bridge_alert_key(kind), message)
-    session.submit(unit)
+    tx = Transaction(session.clock.now())
+    set_alert(session.installation, None, tx, session.bridge_alert_key(kind), message)
+    session.submit(tx)
 
 
 def record_past_alert(
-    installation: Installation, unit: Transaction, key: AlertKey, message: str, opened_at: int
+    installation: Installation, tx: Transaction, key: AlertKey, message: str, opened_at: int
 ) -> None:
     """Put an alert of the installation on record that opened when nothing could be stored, and is over."""
-    _open(installation, None, unit, key, message, opened_at)
-    _close(installation, None, unit, key, installation.alerts[key])
+    _open(installation, None, tx, key, message, opened_at)
+    _close(installation, None, tx, key, installation.alerts[key])
 
 
 def _open(
     installation: Installation,
     account: Account | None,
-    unit: Transaction,
+    tx: Transaction,
     key: AlertKey,
     message: str,
     opened_at: int | None = None,
 ) -> None:
     """Open an alert, now unless an earlier instant is named."""
-    opened_at = unit.at if opened_at is None else opened_at
+    opened_at = tx.at if opened_at is None else opened_at
     alert = OpenAlert(f"alert-{installation.sequences.event + 1}", message, opened_at)
     (installation.alerts if account is None else account.alerts)[key] = alert
     site_id = account.site.id if account else None
-    unit.changeset.add(
+    tx.changeset.add(
         ops.INSERT_ALERT,
         {
             "id": alert.id,
@@ -70,22 +70,22 @@ def _open(
             "closed_at": None,
         },
     )
-    _record_event(installation, account, unit, key, alert, EventKind.ALERT_OPENED)
+    _record_event(installation, account, tx, key, alert, EventKind.ALERT_OPENED)
 
 
 def _close(
-    installation: Installation, account: Account | None, unit: Transaction, key: AlertKey, alert: OpenAlert
+    installation: Installation, account: Account | None, tx: Transaction, key: AlertKey, alert: OpenAlert
 ) -> None:
     """Close an alert."""
     del (installation.alerts if account is None else account.alerts)[key]
-    unit.changeset.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": unit.at})
-    _record_event(installation, account, unit, key, alert, EventKind.ALERT_CLOSED)
+    tx.changeset.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": tx.at})
+    _record_event(installation, account, tx, key, alert, EventKind.ALERT_CLOSED)
 
 
 def _record_event(
     installation: Installation,
     account: Account | None,
-    unit: Transaction,
+    tx: Transaction,
     key: AlertKey,
     alert: OpenAlert,
     kind: EventKind,
@@ -93,7 +93,7 @@ def _record_event(
     """Announce the opening or closing of an alert."""
     record_event(
         installation,
-        unit,
+        tx,
         kind,
         account_id=account.id if account else None,
         meter_id=key.meter_id,
@@ -102,11 +102,11 @@ def _record_event(
 
 
 def close_all(
-    installation: Installation, account: Account, unit: Transaction, kind: AlertKind, keep: AlertKey | None
+    installation: Installation, account: Account, tx: Transaction, kind: AlertKind, keep: AlertKey | None
 ) -> None:
     """Close every open alert of a kind but one."""
     for key in [key for key in account.alerts if key.kind is kind and key != keep]:
-        set_alert(installation, account, unit, key, None)
+        set_alert(installation, account, tx, key, None)
 
 
 def alert_view(key: AlertKey, alert: OpenAlert, account: Account | None) -> AlertView:

@@ -44,19 +44,19 @@ class AlertService:
         """Acknowledge an open alert; doing so again changes nothing."""
         key, alert, account = self._open_alert(actor, alert_id)
         if alert.acknowledged_at is None:
-            unit = self._session.begin(actor)
-            alert.acknowledged_at = unit.at
-            row = {"row_id": alert.id, "new_acknowledged_at": unit.at, "new_acknowledged_by": actor.name}
-            unit.changeset.add(ops.ACKNOWLEDGE_ALERT, row)
+            tx = self._session.begin(actor)
+            alert.acknowledged_at = tx.at
+            row = {"row_id": alert.id, "new_acknowledged_at": tx.at, "new_acknowledged_by": actor.name}
+            tx.changeset.add(ops.ACKNOWLEDGE_ALERT, row)
             record_event(
                 self._session.installation,
-                unit,
+                tx,
                 EventKind.ALERT_ACKNOWLEDGED,
                 account_id=key.account_id,
                 meter_id=key.meter_id,
                 data={"id": alert.id, "by": actor.name},
             )
-            await self._session.commit(unit)
+            await self._session.commit(tx)
         return alerting.alert_view(key, alert, account)
 
     def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:

@@ -81,9 +81,9 @@ class EventRetention:
     async def _purge_batch(self, kind: _PurgeRule, before: int) -> bool:
         """Forget a few rows of a kind in one transaction; say whether there were any."""
         rows = await asyncio.to_thread(self._next_rows, kind, before)
-        unit = Transaction(self._session.clock.now())
-        unit.changeset.extend(kind.purge, rows)
-        done = self._session.submit(unit)
+        tx = Transaction(self._session.clock.now())
+        tx.changeset.extend(kind.purge, rows)
+        done = self._session.submit(tx)
         if done is not None:
             await self._session.wait_for(done)
         return bool(rows)

@@ -63,7 +63,7 @@ def _chunks(columns: Columns, span: tuple[int, int]) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
     for batch in columns.batches(SEGMENTS_SQL.format(span[0] - 1, span[1])):
         waiting.append(batch)
-        if sum(each.num_rows for each in waiting) >= CHUNK_ROWS:
+        if sum(batch_rows.num_rows for batch_rows in waiting) >= CHUNK_ROWS:
             yield pa.Table.from_batches(waiting)
             waiting.clear()
     if any(batch.num_rows for batch in waiting):

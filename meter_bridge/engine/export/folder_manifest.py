@@ -65,7 +65,7 @@ def read_manifest(export_dir: Path) -> FolderManifest | None:
         found = json.loads((export_dir / MANIFEST_NAME).read_bytes())
         return FolderManifest(
             watermarks={int(n): Watermark(**mark) for n, mark in found["watermarks"].items()},
-            files=tuple(ExportFile(**each) for each in found["files"]),
+            files=tuple(ExportFile(**fields) for fields in found["files"]),
             retired=found["retired"],
         )
     except OSError, ValueError, KeyError, TypeError, AttributeError:

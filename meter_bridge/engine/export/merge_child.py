@@ -88,7 +88,9 @@ def main() -> int:
     given = parser.parse_args()
     os.nice(NICENESS)
     try:
-        file = merge_files(given.export_dir, [ExportFile(**each) for each in json.loads(sys.stdin.read())])
+        file = merge_files(
+            given.export_dir, [ExportFile(**fields) for fields in json.loads(sys.stdin.read())]
+        )
     except (OSError, duckdb.Error, MergeError) as error:
         print(f"merging failed: {first_line(error)}", file=sys.stderr)  # noqa: T201
         return 1

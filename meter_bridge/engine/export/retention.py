@@ -73,10 +73,10 @@ class Retention:
 
     async def _delete(self, first: int, last: int) -> None:
         """Delete the segments of some entries in one transaction; raises ``StorageError``."""
-        unit = Transaction(self._session.clock.now())
-        unit.changeset.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
-        unit.changeset.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
-        unit.changeset.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
-        done = self._session.submit(unit)
+        tx = Transaction(self._session.clock.now())
+        tx.changeset.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
+        tx.changeset.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
+        tx.changeset.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
+        done = self._session.submit(tx)
         if done is not None:
             await self._session.wait_for(done)

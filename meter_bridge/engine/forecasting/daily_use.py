@@ -31,38 +31,38 @@ def load_daily_use(connection: Connection, installation: Installation) -> None:
             supply.history = stored.get(supply.id)
 
 
-def close_day(supply: Supply, unit: Transaction) -> bool:
+def close_day(supply: Supply, tx: Transaction) -> bool:
     """Add the local days that are over and known to the history; say whether one was added."""
     zone = supply.timeline.versions[0].zone
-    if supply.history is not None and unit.at < day_end(supply.history.last_day + timedelta(days=1), zone):
+    if supply.history is not None and tx.at < day_end(supply.history.last_day + timedelta(days=1), zone):
         return False  # the day after the last one is not over
-    yesterday = local_day(unit.at, zone) - timedelta(days=1)
+    yesterday = local_day(tx.at, zone) - timedelta(days=1)
     opened = local_day(max(supply.account.opened_at, supply.account.tenancy.start), zone)
     history = supply.history or History(max(opened, yesterday - timedelta(days=1)), ())
     end = day_end(yesterday, zone)
-    if history.last_day >= yesterday or not (_all_read(supply, end) or unit.at >= end + WAIT_FOR_READINGS_MS):
+    if history.last_day >= yesterday or not (_all_read(supply, end) or tx.at >= end + WAIT_FOR_READINGS_MS):
         return False
     uses, day = list(history.uses), history.last_day
     while day < yesterday:
         day += timedelta(days=1)
         uses.append(_energy_of_day(supply, day))
     supply.history = History(day, tuple(uses[-KEPT_DAYS:]))
-    unit.changeset.add(
+    tx.changeset.add(
         ops.UPSERT_DAILY_USE,
         {"supply_id": supply.id, "last_day": day.isoformat(), "uses": json.dumps(supply.history.uses)},
     )
     return True
 
 
-def clear_daily_use(supply: Supply, unit: Transaction) -> None:
+def clear_daily_use(supply: Supply, tx: Transaction) -> None:
     """Begin anew: what another customer used teaches nothing."""
     if supply.history is not None:
-        day = local_day(unit.at, supply.timeline.versions[0].zone)
+        day = local_day(tx.at, supply.timeline.versions[0].zone)
         supply.history, supply.forecast = History(day, ()), None
-        unit.changeset.add(
+        tx.changeset.add(
             ops.UPSERT_DAILY_USE, {"supply_id": supply.id, "last_day": day.isoformat(), "uses": "[]"}
         )
-        unit.changeset.add(ops.UPSERT_FORESIGHT, empty_forecast_row(supply, unit.at))
+        tx.changeset.add(ops.UPSERT_FORESIGHT, empty_forecast_row(supply, tx.at))
 
 
 def _all_read(supply: Supply, at: int) -> bool:

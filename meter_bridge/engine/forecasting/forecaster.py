@@ -116,16 +116,16 @@ class Forecaster:
 
     def _process_account(self, account: Account) -> bool:
         """Close days, keep alerts; begin work if a supply is to be foretold anew."""
-        unit = Transaction(self._session.clock.now())
-        if [supply for supply in account.supplies if close_day(supply, unit)]:
-            self._update_anomaly_alerts(account, unit)
+        tx = Transaction(self._session.clock.now())
+        if [supply for supply in account.supplies if close_day(supply, tx)]:
+            self._update_anomaly_alerts(account, tx)
             if account.policy.building_meter:
-                self._update_unaccounted_alert(account, unit)
-        self._update_days_left_alert(account, unit)
-        self._session.submit(unit)
-        stale = next((supply for supply in account.supplies if _needs_forecast(supply, unit.at)), None)
+                self._update_unaccounted_alert(account, tx)
+        self._update_days_left_alert(account, tx)
+        self._session.submit(tx)
+        stale = next((supply for supply in account.supplies if _needs_forecast(supply, tx.at)), None)
         if stale is not None:
-            self._running = self._forecast(stale, unit.at)
+            self._running = self._forecast(stale, tx.at)
             self._session.feed.mark_changed(account.id)
         return stale is not None
 
@@ -133,24 +133,24 @@ class Forecaster:
         """Look ahead, step by step, then store what was seen for those who only read."""
         yield from _make_forecast(supply, at)
         if supply.forecast is not None:
-            unit = Transaction(self._session.clock.now())
-            unit.changeset.add(ops.UPSERT_FORESIGHT, forecast_row(supply, supply.forecast))
-            self._session.submit(unit)
+            tx = Transaction(self._session.clock.now())
+            tx.changeset.add(ops.UPSERT_FORESIGHT, forecast_row(supply, supply.forecast))
+            self._session.submit(tx)
 
-    def _update_days_left_alert(self, account: Account, unit: Transaction) -> None:
+    def _update_days_left_alert(self, account: Account, tx: Transaction) -> None:
         """Open or close the alert of days left."""
         key = AlertKey(AlertKind.DAYS_LEFT, account.id)
         if not account.policy.days_left and key not in account.alerts:
             return
-        threshold, left = account.policy.days_left, estimate_days_left(account, unit.at)
+        threshold, left = account.policy.days_left, estimate_days_left(account, tx.at)
         slack = _HYSTERESIS_TENTHS if key in account.alerts else 0
         message = None
         if threshold and left is not None and left.tenths < threshold * 10 + slack:
             message = f"{account.name}: credit lasts about {left.text} more (warning at {threshold} days)"
         if left is not None or not threshold or has_forecast(account):
-            set_alert(self._session.installation, account, unit, key, message)
+            set_alert(self._session.installation, account, tx, key, message)
 
-    def _update_anomaly_alerts(self, account: Account, unit: Transaction) -> None:
+    def _update_anomaly_alerts(self, account: Account, tx: Transaction) -> None:
         """Open or close the alerts of consumption, once a day."""
         for supply in account.supplies:
             uses = supply.history.uses if supply.history else ()
@@ -164,11 +164,11 @@ class Forecaster:
             idle, past, similar = wanted
             if wanted[idle] is None:
                 wanted[past] = _past_message(account, uses, present=past in account.alerts)
-                wanted[similar] = self._similar_message(account.site, supply, unit.at)
+                wanted[similar] = self._similar_message(account.site, supply, tx.at)
             for key, message in wanted.items():
-                set_alert(self._session.installation, account, unit, key, message)
+                set_alert(self._session.installation, account, tx, key, message)
 
-    def _update_unaccounted_alert(self, building: Account, unit: Transaction) -> None:
+    def _update_unaccounted_alert(self, building: Account, tx: Transaction) -> None:
         """Hold a building's newest days that are over against the sum of its units, once a day."""
         key = AlertKey(AlertKind.ENERGY_UNACCOUNTED, building.id)
         others = [
@@ -179,7 +179,7 @@ class Forecaster:
         ]
         sums = [0, 0]
         for supply in building.supplies:
-            for day in completed_days(supply, unit.at):
+            for day in completed_days(supply, tx.at):
                 alike = [other for other in others if other.commodity == supply.commodity]
                 if not alike or not all(is_read_on(other, day) for other in alike):
                     continue  # what a silent meter measured is not missing
@@ -193,7 +193,7 @@ class Forecaster:
                 f" days ({found.percent} %) went through no unit's meter; losses, a meter that stands still,"
                 " or a tap"
             )
-        set_alert(self._session.installation, building, unit, key, message)
+        set_alert(self._session.installation, building, tx, key, message)
 
     def _similar_message(self, site: Site, supply: Supply, now: int) -> str | None:
         """Return what to say of a supply whose week stands out in its site."""
@@ -260,10 +260,10 @@ def _make_forecast(supply: Supply, at: int) -> Iterator[None]:
     """Learn and look ahead, step by step; the result counts once it is whole."""
     history, timeline, debts = supply.history, supply.timeline, debts_in_forecast(supply)
     assert history is not None
-    habit = fit(history)
+    model = fit(history)
     bands: dict[int, PredictionInterval | None] = {}
     points: list[Point] = []
-    if habit is not None:
+    if model is not None:
         known = supply.forecast
         same = known is not None and known.last_day == history.last_day
         for days in HORIZONS:
@@ -273,13 +273,13 @@ def _make_forecast(supply: Supply, at: int) -> Iterator[None]:
                 else prediction_interval(backtest_errors(history, days))
             )
             yield
-        ahead = projected_points(supply.rating, timeline, habit, at)
+        ahead = projected_points(supply.rating, timeline, model, at)
         while part := list(islice(ahead, DAYS_PER_STEP)):
             points += part
             yield
-    outlook = None
+    projection = None
     if points:
         plain = CostProjection(tuple(points), sells_units(timeline, at))
-        outlook = add_debt_recovery(plain, debts, timeline.versions[0].zone)
+        projection = add_debt_recovery(plain, debts, timeline.versions[0].zone)
     if supply.history is history:  # else another customer moved in meanwhile, or a day ended
-        supply.forecast = ForecastRun(at, history.last_day, timeline, debts, outlook, bands)
+        supply.forecast = ForecastRun(at, history.last_day, timeline, debts, projection, bands)

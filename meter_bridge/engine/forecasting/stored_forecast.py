@@ -65,13 +65,13 @@ def pack_points(points: Sequence[Point]) -> bytes:
 
 def forecast_row(supply: Supply, forecast: ForecastRun) -> dict[str, object]:
     """Return the row of what is foretold of a supply; without points where too little is known."""
-    outlook = forecast.projection
+    projection = forecast.projection
     return {
         "supply_id": supply.id,
         "account_id": supply.account.id,
         "made_at": forecast.made_at,
-        "in_units": outlook is not None and outlook.in_units,
-        "points": b"" if outlook is None else pack_points(outlook.points),
+        "in_units": projection is not None and projection.in_units,
+        "points": b"" if projection is None else pack_points(projection.points),
         "bands": intervals_text(forecast.intervals),
     }
 
@@ -102,5 +102,8 @@ def supply_forecast_of(points: bytes, intervals: str, *, in_units: bool, units: 
 def intervals_text(intervals: Mapping[int, PredictionInterval | None]) -> str:
     """Return bands as text."""
     return json.dumps(
-        {str(days): None if each is None else [each.low, each.high] for days, each in intervals.items()}
+        {
+            str(days): None if interval is None else [interval.low, interval.high]
+            for days, interval in intervals.items()
+        }
     )

@@ -18,19 +18,19 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
 
 
-def collect_debts(installation: Installation, account: Account, unit: Transaction) -> None:
+def collect_debts(installation: Installation, account: Account, tx: Transaction) -> None:
     """Recover every instalment that is due, or move it to the arrears, or let it wait."""
     zone = ZoneInfo(account.site.time_zone)
-    while due := due_debts(account.debts, unit.at):
-        post_deferred(installation, account, unit)
+    while due := due_debts(account.debts, tx.at):
+        post_deferred(installation, account, tx)
         debt = due[0]
-        _collect_instalment(installation, account, unit, debt)
+        _collect_instalment(installation, account, tx, debt)
         following = next_due(debt.every, debt.due, zone)
         account.debts[debt.id] = replace(account.debts[debt.id], due=following)
-        unit.save_account(account)
+        tx.save_account(account)
 
 
-def _collect_instalment(installation: Installation, account: Account, unit: Transaction, debt: Debt) -> None:
+def _collect_instalment(installation: Installation, account: Account, tx: Transaction, debt: Debt) -> None:
     """Book one instalment."""
     policy, amount = account.policy.credit, debt.instalment
     connected = account.state is SupplyState.CONNECTED
@@ -47,10 +47,10 @@ def _collect_instalment(installation: Installation, account: Account, unit: Tran
     append_entry(
         installation,
         account,
-        unit,
+        tx,
         EntryKind.DEBT_RECOVERY,
         journal.balanced_postings(account.site.currency, changes, against=Bucket.ADJUSTMENT),
         description=f"Debt recovery: {debt.description}",
         detail=detail,
     )
-    record_event(installation, unit, EventKind.DEBT_RECOVERED, account_id=account.id, data=detail)
+    record_event(installation, tx, EventKind.DEBT_RECOVERED, account_id=account.id, data=detail)

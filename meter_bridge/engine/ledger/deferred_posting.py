@@ -37,14 +37,14 @@ def may_defer(supply: Supply, at: int) -> bool:
     )
 
 
-def post_deferred(installation: Installation, account: Account, unit: Transaction) -> None:
+def post_deferred(installation: Installation, account: Account, tx: Transaction) -> None:
     """Post what waits of an account as part of a unit, before the unit books anything else."""
     for supply in account.supplies:
         due, supply.deferred_posting = supply.deferred_posting, None
         if due is None:
             continue
-        settlement = close_segments(supply.rating, supply.timeline, upto=due.at)
-        book_charges(installation, supply, replace(unit, at=due.at, actor="bridge"), settlement, due.readings)
+        charges = close_segments(supply.rating, supply.timeline, upto=due.at)
+        book_charges(installation, supply, replace(tx, at=due.at, actor="bridge"), charges, due.readings)
         _leave_posted_fast_paths(supply)
 
 

@@ -26,31 +26,31 @@ _ALERTS: Final = {
 
 
 def update_emergency_credit(
-    installation: Installation, account: Account, unit: Transaction, credit: CreditState
+    installation: Installation, account: Account, tx: Transaction, credit: CreditState
 ) -> CreditState:
     """End a selection that is no longer needed, keep the alert of the state, and return the credit then."""
     policy = account.policy.credit
     if selection_ends(policy, credit):
-        set_emergency_selected(installation, account, unit, selected=False)
+        set_emergency_selected(installation, account, tx, selected=False)
         credit = replace(credit, selected=False)
     state = emergency_state(policy, credit)
     nobody = account.tenancy.end is not None and state is EmergencyState.AVAILABLE
     for wanted, kind in _ALERTS.items():
         # There is nobody to lend to in an empty unit.
         message = _message(account, credit, state) if state is wanted and not nobody else None
-        set_alert(installation, account, unit, AlertKey(kind, account.id), message)
+        set_alert(installation, account, tx, AlertKey(kind, account.id), message)
     return credit
 
 
 def set_emergency_selected(
-    installation: Installation, account: Account, unit: Transaction, *, selected: bool
+    installation: Installation, account: Account, tx: Transaction, *, selected: bool
 ) -> None:
     """Select emergency credit, or end its selection."""
     account.emergency_selected = selected
-    unit.save_account(account)
+    tx.save_account(account)
     record_event(
         installation,
-        unit,
+        tx,
         EventKind.EMERGENCY_CREDIT_CHANGED,
         account_id=account.id,
         data={"selected": selected, "limit": account.policy.credit.emergency_limit},

@@ -14,11 +14,11 @@ from meter_bridge.engine.state.model import Account, Installation, Supply
 from meter_bridge.engine.state.transaction import Transaction
 
 
-def post_accruals(installation: Installation, account: Account, unit: Transaction) -> None:
+def post_accruals(installation: Installation, account: Account, tx: Transaction) -> None:
     """Post everything used so far, before anything that depends on the balance."""
-    post_deferred(installation, account, unit)
+    post_deferred(installation, account, tx)
     for supply in account.supplies:
-        book_charges(installation, supply, unit, close_segments(supply.rating, supply.timeline))
+        book_charges(installation, supply, tx, close_segments(supply.rating, supply.timeline))
     account.invalidate_fast_paths()
 
 
@@ -27,20 +27,20 @@ def has_uncharged(account: Account, at: int) -> bool:
     return any(supply.standing_due <= at for supply in account.supplies)
 
 
-def charge_due_days(installation: Installation, supply: Supply, unit: Transaction) -> None:
+def charge_due_days(installation: Installation, supply: Supply, tx: Transaction) -> None:
     """Charge what every local day that has begun makes due."""
-    while supply.standing_due <= unit.at:
-        post_deferred(installation, supply.account, unit)
+    while supply.standing_due <= tx.at:
+        post_deferred(installation, supply.account, tx)
         zone = supply.timeline.at(supply.standing_due).zone
         day = local_day(supply.standing_due, zone)
         waived = standing_charge_collection(supply.account) is Collection.PAUSE
         settled = charge_day(supply.rating, supply.timeline, supply.standing_due, waived=waived)
-        book_charges(installation, supply, unit, settled)
+        book_charges(installation, supply, tx, settled)
         supply.standing_due = day_end(day, zone)
         reach = _oldest_open_day(supply, day)
         purge_periods(supply.rating, month_of(reach - timedelta(days=31)).isoformat())
-        purge_intervals(supply.rating, min([unit.at, *_last_reading_times(supply)]) - 3_600_000, zone)
-        unit.save_supply(supply)
+        purge_intervals(supply.rating, min([tx.at, *_last_reading_times(supply)]) - 3_600_000, zone)
+        tx.save_supply(supply)
 
 
 def _oldest_open_day(supply: Supply, day: date) -> date:

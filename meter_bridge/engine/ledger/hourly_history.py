@@ -56,7 +56,7 @@ class _Change(NamedTuple):
 
 def history_page(
     reader: Engine,
-    asked: Iterable[HistoryQuery],
+    request: Iterable[HistoryQuery],
     *,
     after: int,
     upto: int | None = None,
@@ -70,7 +70,11 @@ def history_page(
     counts as changed after entry 0.
     """
     wanted = sorted(
-        (each for each in asked if from_account is None or each.account_id >= from_account),
+        (
+            account_query
+            for account_query in request
+            if from_account is None or account_query.account_id >= from_account
+        ),
         key=lambda each: each.account_id,
     )
     found: list[AccountHistory] = []
@@ -80,10 +84,12 @@ def history_page(
         known = span.after and span.after >= retired_upto(connection)
         firsts = _first_changed(connection, span, wanted) if known else None
         room = most_hours
-        for each in wanted:
+        for account_query in wanted:
             if room <= 0:
-                return HistoryPage(seq=span.upto, accounts=tuple(found), next_account=each.account_id)
-            history = _account_hours(connection, archive, each, span, firsts)
+                return HistoryPage(
+                    seq=span.upto, accounts=tuple(found), next_account=account_query.account_id
+                )
+            history = _account_hours(connection, archive, account_query, span, firsts)
             if history is not None:
                 found.append(history)
                 room -= len(history.hours)
@@ -98,23 +104,23 @@ def _newest_seq(connection: Connection) -> int:
 def _account_hours(
     connection: Connection,
     archive: Archive | None,
-    asked: HistoryQuery,
-    span: SeqRange,
+    request: HistoryQuery,
+    seq_range: SeqRange,
     firsts: Mapping[str, int] | None,
 ) -> AccountHistory | None:
     """Return the hours of an account from the first that changed on, or None where none did."""
-    corrections = _corrections(connection, asked, span)
-    changed = [change.hour for change in corrections if change.seq > span.after]
-    if firsts is not None and asked.account_id in firsts:
-        changed.append(firsts[asked.account_id])
+    corrections = _corrections(connection, request, seq_range)
+    changed = [change.hour for change in corrections if change.seq > seq_range.after]
+    if firsts is not None and request.account_id in firsts:
+        changed.append(firsts[request.account_id])
     if firsts is not None and not changed:
         return None
     first = min(changed) if firsts is not None else 0
     # What was used in an hour is posted after it began, so that older entries need not be looked at.
-    early = first_entry_since(connection, first * HOUR_MS, asked.account_id) if first else 0
-    lowest = max(asked.first_seq, early)
-    with complete_segments(connection, archive, asked.account_id, lowest, span.upto) as there:
-        hours = _hourly_use(there, asked, SeqRange(lowest, span.upto), first)
+    early = first_entry_since(connection, first * HOUR_MS, request.account_id) if first else 0
+    lowest = max(request.first_seq, early)
+    with complete_segments(connection, archive, request.account_id, lowest, seq_range.upto) as there:
+        hours = _hourly_use(there, request, SeqRange(lowest, seq_range.upto), first)
     for change in corrections:
         if change.hour >= first:
             wh, amount = hours.get(change.hour, (0, 0))
@@ -125,15 +131,17 @@ def _account_hours(
         HistoryHour(start=iso(hour * HOUR_MS), wh=wh, amount=amount)
         for hour, (wh, amount) in sorted(hours.items())
     )
-    return AccountHistory(account_id=asked.account_id, hours=told) if told else None
+    return AccountHistory(account_id=request.account_id, hours=told) if told else None
 
 
-def _first_changed(connection: Connection, span: SeqRange, wanted: Sequence[HistoryQuery]) -> dict[str, int]:
+def _first_changed(
+    connection: Connection, seq_range: SeqRange, wanted: Sequence[HistoryQuery]
+) -> dict[str, int]:
     """Return the first hour of each account into which something was booked; of few, of no others."""
     entry, table = tables.journal_entry, tables.segment
     query = (
         select(table.c.account_id, func.min(table.c.start_ms))
-        .where(table.c.entry_seq > span.after, table.c.entry_seq <= span.upto)
+        .where(table.c.entry_seq > seq_range.after, table.c.entry_seq <= seq_range.upto)
         .group_by(table.c.account_id)
     )
     if len(wanted) <= MAX_SINGLE_QUERIES:
@@ -141,9 +149,9 @@ def _first_changed(connection: Connection, span: SeqRange, wanted: Sequence[Hist
             select(entry.c.account_id, func.min(table.c.start_ms))
             .select_from(entry.join(table, table.c.entry_seq == entry.c.seq))
             .where(
-                entry.c.account_id.in_([each.account_id for each in wanted]),
-                entry.c.seq > span.after,
-                entry.c.seq <= span.upto,
+                entry.c.account_id.in_([account_query.account_id for account_query in wanted]),
+                entry.c.seq > seq_range.after,
+                entry.c.seq <= seq_range.upto,
             )
             .group_by(entry.c.account_id)
         )
@@ -151,7 +159,7 @@ def _first_changed(connection: Connection, span: SeqRange, wanted: Sequence[Hist
 
 
 def _hourly_use(
-    connection: Connection, asked: HistoryQuery, span: SeqRange, first: int
+    connection: Connection, request: HistoryQuery, seq_range: SeqRange, first: int
 ) -> dict[int, tuple[int, int]]:
     """Return energy and charges by hour, from an hour on, of the entries of a span with its first."""
     entry, segment = tables.journal_entry, tables.segment
@@ -160,12 +168,12 @@ def _hourly_use(
         select(hour, func.sum(segment.c.wh), func.sum(segment.c.amount + segment.c.tax))
         .select_from(entry.join(segment, segment.c.entry_seq == entry.c.seq))
         .where(
-            entry.c.account_id == asked.account_id,
-            entry.c.seq >= span.after,
-            entry.c.seq <= span.upto,
+            entry.c.account_id == request.account_id,
+            entry.c.seq >= seq_range.after,
+            entry.c.seq <= seq_range.upto,
             segment.c.start_ms >= first * HOUR_MS,
             # What was used before a customer moved in is the unit's, and none of the customer's.
-            segment.c.kind != LineKind.VACANT if asked.first_seq else true(),
+            segment.c.kind != LineKind.VACANT if request.first_seq else true(),
         )
         .group_by(hour)
     )
@@ -188,15 +196,15 @@ def first_entry_since(connection: Connection, at: int, account_id: str | None = 
     return bisect_left(range(1, newest + 1), at, key=booked) + 1
 
 
-def _corrections(connection: Connection, asked: HistoryQuery, span: SeqRange) -> list[_Change]:
+def _corrections(connection: Connection, request: HistoryQuery, seq_range: SeqRange) -> list[_Change]:
     """Return what was corrected, each at the hour of what it corrects."""
     entry, posting = tables.journal_entry, tables.posting
     # Asked for by themselves, an index alone tells which they are; else every entry of the account is read.
     own = select(entry.c.seq).where(
         entry.c.kind.in_(_CORRECTING),
-        entry.c.account_id == asked.account_id,
-        entry.c.seq >= asked.first_seq,
-        entry.c.seq <= span.upto,
+        entry.c.account_id == request.account_id,
+        entry.c.seq >= request.first_seq,
+        entry.c.seq <= seq_range.upto,
     )
     query = (
         select(
@@ -212,7 +220,7 @@ def _corrections(connection: Connection, asked: HistoryQuery, span: SeqRange) ->
     )
     rows = connection.execute(query).mappings().all()
     booked = _booking_times(connection, [row["refers_to"] for row in rows if row["refers_to"]])
-    return [_Change(row["seq"], _hour_of(row, booked, asked.zone), int(row["amount"])) for row in rows]
+    return [_Change(row["seq"], _hour_of(row, booked, request.zone), int(row["amount"])) for row in rows]
 
 
 def _booking_times(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
@@ -221,8 +229,8 @@ def _booking_times(connection: Connection, ids: Iterable[str]) -> dict[str, int]
     query = select(entry.c.id, entry.c.at)
     return {
         entry_id: at
-        for each in ids
-        for entry_id, at in connection.execute(query.where(entry.c.id == each)).tuples()
+        for wanted_id in ids
+        for entry_id, at in connection.execute(query.where(entry.c.id == wanted_id)).tuples()
     }
 
 

@@ -23,7 +23,7 @@ DAYS_KEPT = 3
 def append_entry(  # noqa: PLR0913 - an entry is all of these, once
     installation: Installation,
     account: Account,
-    unit: Transaction,
+    tx: Transaction,
     kind: EntryKind,
     postings: Sequence[Posting],
     *,
@@ -42,17 +42,17 @@ def append_entry(  # noqa: PLR0913 - an entry is all of these, once
     seq = installation.sequences.entry
     for posting in postings:
         if move(account, posting.bucket, posting.amount):
-            unit.save_account(account)
-    unit.changeset.add(
+            tx.save_account(account)
+    tx.changeset.add(
         ops.INSERT_ENTRY,
         {
             "seq": seq,
             "id": entry_id(seq),
             "account_id": account.id,
-            "at": unit.at,
+            "at": tx.at,
             "kind": kind,
             "description": description,
-            "actor": unit.actor,
+            "actor": tx.actor,
             "refers_to": refers_to,
             "balance_after": account.balance,
             "detail": json.dumps(detail, separators=(",", ":")),
@@ -65,8 +65,8 @@ def append_entry(  # noqa: PLR0913 - an entry is all of these, once
             "asset": posting.asset,
             "amount": posting.amount,
         }
-        unit.changeset.add(ops.INSERT_POSTING, {"entry_seq": seq, "n": n, **row})
-        unit.changeset.add(ops.ADD_BALANCE, row)
+        tx.changeset.add(ops.INSERT_POSTING, {"entry_seq": seq, "n": n, **row})
+        tx.changeset.add(ops.ADD_BALANCE, row)
     return seq
 
 
@@ -81,7 +81,7 @@ def _check_nothing_deferred(account: Account) -> None:
 def book_charges(
     installation: Installation,
     supply: Supply,
-    unit: Transaction,
+    tx: Transaction,
     charges: Charges,
     readings: Mapping[str, ReadingNote] | None = None,
 ) -> None:
@@ -97,22 +97,22 @@ def book_charges(
     seq = append_entry(
         installation,
         account,
-        unit,
+        tx,
         EntryKind.CHARGE,
         (*_charge(account, charges), *journal.units_used_postings(supply.id, charges)),
         description=_describe(charges),
         detail={"readings": readings},
     )
-    add_lines(supply, unit, seq, charges)
+    add_lines(supply, tx, seq, charges)
 
 
-def add_lines(supply: Supply, unit: Transaction, seq: int, charges: Charges) -> None:
+def add_lines(supply: Supply, tx: Transaction, seq: int, charges: Charges) -> None:
     """Add the lines and facts of a settlement to the unit, under their entry."""
-    unit.save_supply(supply)
+    tx.save_supply(supply)
     registers = register_ends(supply, charges.segments)
     lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(charges.lines)]
-    unit.changeset.extend(ops.INSERT_LINE, lines)
-    unit.changeset.extend(
+    tx.changeset.extend(ops.INSERT_LINE, lines)
+    tx.changeset.extend(
         ops.INSERT_SEGMENT,
         [
             _segment_row(seq, n, supply, segment, register_wh)

@@ -36,25 +36,25 @@ def read_tenancies(
     """Return the tenancies that an actor may see, newest first, those of closed units included."""
     with snapshot(reader) as connection:
         found = tuple(_tenancies(connection, actor, account_id))
-    return tuple(each for each in found if each.outstanding or not only_outstanding)
+    return tuple(tenancy for tenancy in found if tenancy.outstanding or not only_outstanding)
 
 
 def former_debts(reader: Engine, actor: Actor) -> tuple[OwedView, ...]:
     """Return what customers who moved out still owe, by account and tenancy."""
     return tuple(
         OwedView(
-            account_id=each.account_id or "",
-            site_id=each.site_id or "",
-            tenancy=each.n,
-            customer=each.customer,
+            account_id=tenancy.account_id or "",
+            site_id=tenancy.site_id or "",
+            tenancy=tenancy.n,
+            customer=tenancy.customer,
             former=True,
             kind="tenancy",
-            owed=-each.outstanding,
-            currency=each.currency or "",
-            amount_digits=each.amount_digits or 0,
+            owed=-tenancy.outstanding,
+            currency=tenancy.currency or "",
+            amount_digits=tenancy.amount_digits or 0,
         )
-        for each in reversed(read_tenancies(reader, actor, only_outstanding=True))
-        if each.outstanding < 0
+        for tenancy in reversed(read_tenancies(reader, actor, only_outstanding=True))
+        if tenancy.outstanding < 0
     )
 
 

@@ -127,21 +127,24 @@ class Auditor:
 
     def _update_alerts(self, found: AuditReport) -> None:
         """Open an alert for each difference, and close those of differences that are gone."""
-        unit = Transaction(self._session.clock.now())
+        tx = Transaction(self._session.clock.now())
         installation = self._session.installation
         wanted = {
             AlertKey(
-                AlertKind.LEDGER_AUDIT, each.account_id, None, f"{each.supply_id} {each.period}"
-            ): _message(each)
-            for each in found.differences
+                AlertKind.LEDGER_AUDIT,
+                difference.account_id,
+                None,
+                f"{difference.supply_id} {difference.period}",
+            ): _message(difference)
+            for difference in found.differences
         }
         for account in installation.accounts.values():
             mine = {key: message for key, message in wanted.items() if key.account_id == account.id}
             for key in [key for key in account.alerts if key.kind is AlertKind.LEDGER_AUDIT]:
                 mine.setdefault(key, "")
             for key, message in mine.items():
-                set_alert(installation, account, unit, key, message or None)
-        self._session.submit(unit)
+                set_alert(installation, account, tx, key, message or None)
+        self._session.submit(tx)
 
 
 def _message(found: Difference) -> str:

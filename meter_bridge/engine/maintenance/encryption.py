@@ -75,7 +75,7 @@ def encrypt(source: Path, target: Path, recipients: Iterable[Recipient]) -> None
     # pyrage 1.4 does not tell when the last block cannot be written; a buffered file does, when closed.
     with source.open("rb") as plain, target.open("wb") as file:
         try:
-            pyrage.encrypt_io(plain, file, [each.key for each in recipients])
+            pyrage.encrypt_io(plain, file, [recipient.key for recipient in recipients])
         except pyrage.EncryptError as error:
             raise OSError(str(error)) from error
 
@@ -84,7 +84,7 @@ def decrypt(source: Path, target: Path, identities: Iterable[Identity]) -> None:
     """Decrypt a file into another that is there already; raises ``BackupError`` or ``OSError``."""
     with source.open("rb") as file, target.open("wb") as plain:
         try:
-            pyrage.decrypt_io(file, plain, [each.key for each in identities])
+            pyrage.decrypt_io(file, plain, [identity.key for identity in identities])
         except (pyrage.DecryptError, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # The disk's error; a damaged block is an OSError of pyrage without a number.

@@ -60,10 +60,10 @@ class DepletionPolling:
         return now - max(self._polled_at.get(meter.id, 0), meter.last_seen or 0) >= POLL_INTERVAL_MS
 
 
-def _is_near_depletion(meter: Meter, lane: FastPath, now: int) -> bool:
+def _is_near_depletion(meter: Meter, fast_path: FastPath, now: int) -> bool:
     """Say whether the credit ends within two minutes if the load stays as it is."""
     if not meter.power_mw or meter.power_mw < 0:
         return False
-    per_hour = meter.power_mw * lane.cost_per_wh // 1000
-    room = meter.supply.account.margin - (lane.wh - lane.flushed_wh) * lane.cost_per_wh
-    return room * MS_PER_HOUR <= per_hour * (DEPLETION_NEAR_MS + now - lane.at)
+    per_hour = meter.power_mw * fast_path.cost_per_wh // 1000
+    room = meter.supply.account.margin - (fast_path.wh - fast_path.flushed_wh) * fast_path.cost_per_wh
+    return room * MS_PER_HOUR <= per_hour * (DEPLETION_NEAR_MS + now - fast_path.at)

@@ -33,10 +33,10 @@ def try_report(meter: Meter, report: Report, at: int) -> bool:
 
     Whatever a report may say besides is left to the long way of ``metering``, to which this is a short cut.
     """
-    lane, voltage, power = meter.fast_path, report.voltage_mv, report.power_mw
+    fast_path, voltage, power = meter.fast_path, report.voltage_mv, report.power_mw
     if (
-        lane is None
-        or not lane.reports_only_energy
+        fast_path is None
+        or not fast_path.reports_only_energy
         or report.register_wh is None
         or report.stale
         or report.relay is not None
@@ -44,8 +44,8 @@ def try_report(meter: Meter, report: Report, at: int) -> bool:
         or report.boot_id is not None
         or report.online is False
         or meter.online is not True
-        or (voltage is not None and not lane.lowest_mv <= voltage <= lane.highest_mv)
-        or (power is not None and power > lane.highest_mw)
+        or (voltage is not None and not fast_path.lowest_mv <= voltage <= fast_path.highest_mv)
+        or (power is not None and power > fast_path.highest_mw)
         or meter.relay.requested is not None
     ):
         return False
@@ -60,23 +60,25 @@ def try_report(meter: Meter, report: Report, at: int) -> bool:
 
 def try_reading(meter: Meter, register_wh: int, witness: str | None, at: int) -> bool:
     """Take a reading on the lane and say whether that was possible; if not, nothing was changed."""
-    lane = meter.fast_path
-    if lane is None or at >= lane.valid_until or at < lane.at:
+    fast_path = meter.fast_path
+    if fast_path is None or at >= fast_path.valid_until or at < fast_path.at:
         return False
-    if witness is not None and witness != lane.reset_marker:
+    if witness is not None and witness != fast_path.reset_marker:
         return False
-    rise = register_wh - lane.wh
+    rise = register_wh - fast_path.wh
     if rise:
-        if rise < 0 or not (register_wh < lane.limit_wh if lane.sole_meter else _within_margin(lane, rise)):
-            return False
-        if rise > lane.always_possible_wh and rise > max_energy_wh(
-            meter.plan.rating_w, at - lane.at + GRACE_MS
+        if rise < 0 or not (
+            register_wh < fast_path.limit_wh if fast_path.sole_meter else _within_margin(fast_path, rise)
         ):
             return False
-        lane.wh, lane.energy_at = register_wh, at
-    lane.at, lane.unflushed = at, True
-    if not lane.sole_meter:
-        lane.flush()
+        if rise > fast_path.always_possible_wh and rise > max_energy_wh(
+            meter.plan.rating_w, at - fast_path.at + GRACE_MS
+        ):
+            return False
+        fast_path.wh, fast_path.energy_at = register_wh, at
+    fast_path.at, fast_path.unflushed = at, True
+    if not fast_path.sole_meter:
+        fast_path.flush()
     return True
 
 
@@ -86,42 +88,45 @@ def try_next_slot(meter: Meter, register_wh: int, witness: str | None, when: int
     ``when`` is the instant of the reading, ``at`` that of its receipt. What was used before the end stays
     with the slot that is over, which is to be posted then.
     """
-    lane = meter.fast_path
+    fast_path = meter.fast_path
     if (
-        lane is None
-        or not lane.sole_meter
-        or lane.supply.deferred_posting is not None
+        fast_path is None
+        or not fast_path.sole_meter
+        or fast_path.supply.deferred_posting is not None
         or meter.tampered_at is not None
     ):
         return False
-    end = lane.valid_until
-    if end != next_slot(lane.segment.start) or not end < when <= at < min(
-        end + SLOT_MS, lane.price_valid_until
+    end = fast_path.valid_until
+    if end != next_slot(fast_path.segment.start) or not end < when <= at < min(
+        end + SLOT_MS, fast_path.price_valid_until
     ):
         return False
-    rise, elapsed = register_wh - lane.wh, when - lane.at
-    if witness is not None and witness != lane.reset_marker:
+    rise, elapsed = register_wh - fast_path.wh, when - fast_path.at
+    if witness is not None and witness != fast_path.reset_marker:
         return False
     if (
         rise <= 0
-        or register_wh >= lane.limit_wh
+        or register_wh >= fast_path.limit_wh
         or rise > max_energy_wh(meter.plan.rating_w, elapsed + GRACE_MS)
     ):
         return False
-    lane.flush()
-    before = rise * (end - lane.at) // elapsed
-    lane.advance(before, end)
-    lane.segment = OpenSegment(end, end, lane.segment.key, 0)
-    lane.supply.rating.open_segments[meter.id].append(lane.segment)
-    lane.advance(rise - before, when)
-    lane.valid_until = min(next_slot(when), lane.price_valid_until)
-    lane.drop_template()
+    fast_path.flush()
+    before = rise * (end - fast_path.at) // elapsed
+    fast_path.advance(before, end)
+    fast_path.segment = OpenSegment(end, end, fast_path.segment.key, 0)
+    fast_path.supply.rating.open_segments[meter.id].append(fast_path.segment)
+    fast_path.advance(rise - before, when)
+    fast_path.valid_until = min(next_slot(when), fast_path.price_valid_until)
+    fast_path.drop_template()
     return True
 
 
-def _within_margin(lane: FastPath, rise: int) -> bool:
+def _within_margin(fast_path: FastPath, rise: int) -> bool:
     """Say whether a rise leaves something of the room that several meters use up."""
-    return rise < lane.supply.energy_to_next_block and rise * lane.cost_per_wh < lane.supply.account.margin
+    return (
+        rise < fast_path.supply.energy_to_next_block
+        and rise * fast_path.cost_per_wh < fast_path.supply.account.margin
+    )
 
 
 def activate(meter: Meter, at: int) -> None:
@@ -133,24 +138,24 @@ def activate(meter: Meter, at: int) -> None:
         return
     if register.doubt is not None or register.ahead_ms:
         return
-    stretch = supply.timeline.interval_at(at)
-    key = _plain_key(supply, stretch)
+    interval = supply.timeline.interval_at(at)
+    key = _plain_key(supply, interval)
     if parts[-1].key != key:
         return
     limits, calm = meter.plan.limits, not _needs_watching(meter)
     own_relay = meter.plan.relay_address in (None, meter.plan.energy_address)
     lowest, highest, most = normal_range(limits)
     meter.fast_path = FastPath(
-        valid_until=min(next_slot(at), stretch.end),
-        price_valid_until=stretch.end,
+        valid_until=min(next_slot(at), interval.end),
+        price_valid_until=interval.end,
         supply=supply,
         register=register,
         segment=parts[-1],
         line=rating.lines[key],
-        usage_key=BlockUsageKey(stretch.block_period, stretch.schedule),
+        usage_key=BlockUsageKey(interval.block_period, interval.schedule),
         block_usage=rating.block_usage,
-        taxes=tuple((tax.line, tax.per_wh) for tax in taxes_per_wh(rating, stretch.version, key)),
-        cost_per_wh=marginal_price_of(stretch.version, key.block, key.band),
+        taxes=tuple((tax.line, tax.per_wh) for tax in taxes_per_wh(rating, interval.version, key)),
+        cost_per_wh=marginal_price_of(interval.version, key.block, key.band),
         always_possible_wh=max_energy_wh(meter.plan.rating_w, GRACE_MS),
         limits=limits,
         lowest_mv=lowest,
@@ -174,24 +179,24 @@ def _needs_watching(meter: Meter) -> bool:
 
 def needs_no_check(meter: Meter, report: Report) -> bool:
     """Say quickly whether neither alarms nor guards have to see a report."""
-    lane = meter.fast_path
+    fast_path = meter.fast_path
     calm, limits = (
         (not _needs_watching(meter), meter.plan.limits)
-        if lane is None
-        else (lane.nothing_watched, lane.limits)
+        if fast_path is None
+        else (fast_path.nothing_watched, fast_path.limits)
     )
     return calm and within(limits, report.voltage_mv, report.power_mw)
 
 
-def _plain_key(supply: Supply, stretch: TariffInterval) -> LineKey | None:
+def _plain_key(supply: Supply, interval: TariffInterval) -> LineKey | None:
     """Return the line on which the next unit goes, or None where more than that line would change."""
-    version, rating = stretch.version, supply.rating
+    version, rating = interval.version, supply.rating
     if (
-        stretch.has_period_to_date
+        interval.has_period_to_date
         or rating.lots
-        or free_units_left(rating, stretch)
-        or stretch.period in rating.energy_history
+        or free_units_left(rating, interval)
+        or interval.period in rating.energy_history
     ):
         return None
-    block = block_at(rating, stretch)
-    return LineKey(LineKind.CONSUMPTION, stretch.period, version.id, block, stretch.band)
+    block = block_at(rating, interval)
+    return LineKey(LineKind.CONSUMPTION, interval.period, version.id, block, interval.band)

@@ -105,18 +105,18 @@ def dated_too_early(meter: Meter, register: Register, what: str) -> RequestRefus
 
 
 def save_reading(
-    session: Session, meter: Meter, unit: Transaction, told: ReportedReading, kind: EventKind, **what: object
+    session: Session, meter: Meter, tx: Transaction, reading: ReportedReading, kind: EventKind, **what: object
 ) -> None:
     """Keep for good what somebody told of a register, and who."""
     row: dict[str, object] = dict.fromkeys(column.name for column in tables.register_record.columns)
     row |= {"id": f"register-{session.installation.sequences.event}", "meter_id": meter.id, "kind": kind}
-    row |= {"at": told.at, "told_at": unit.at, "register_wh": told.wh, "actor": unit.actor}
-    unit.changeset.add(ops.INSERT_REGISTER_RECORD, row | {"confirmed": False} | what)
+    row |= {"at": reading.at, "told_at": tx.at, "register_wh": reading.wh, "actor": tx.actor}
+    tx.changeset.add(ops.INSERT_REGISTER_RECORD, row | {"confirmed": False} | what)
 
 
 def record_reading_event(
-    session: Session, meter: Meter, unit: Transaction, kind: EventKind, data: dict[str, object]
+    session: Session, meter: Meter, tx: Transaction, kind: EventKind, data: dict[str, object]
 ) -> None:
     """Tell what somebody told of a register."""
     account_id = meter.supply.account.id
-    record_event(session.installation, unit, kind, account_id=account_id, meter_id=meter.id, data=data)
+    record_event(session.installation, tx, kind, account_id=account_id, meter_id=meter.id, data=data)

@@ -29,27 +29,27 @@ async def submit_reading(
     session: Session, readings: MeterReports, actor: Actor, meter: Meter, *, register: str, at: str | None
 ) -> ReadingResult:
     """Take a reading of a meter the way that every reading goes."""
-    unit = session.begin(actor)
+    tx = session.begin(actor)
     require_sure_clock(session)
-    told = parse_reading(session, "register", register, at, unit.at)
+    told = parse_reading(session, "register", register, at, tx.at)
     before = meter.register
     if before is not None and told.at < before.since:
         raise dated_too_early(meter, before, "reading")
     with session.atomic():
-        step = _apply(readings, meter, unit, told)
+        step = _apply(readings, meter, tx, told)
         outcome = _outcome(before, step)
         if actor.role is Role.DEVICE:
-            readings.handle(Report(meter.plan.energy_address), unit.at, clock_sure=True)
+            readings.handle(Report(meter.plan.energy_address), tx.at, clock_sure=True)
         else:
-            _record(session, meter, unit, told, outcome)
-        unit.save_supply(meter.supply)
-        evaluate(session, meter.supply.account, unit)
+            _record(session, meter, tx, told, outcome)
+        tx.save_supply(meter.supply)
+        evaluate(session, meter.supply.account, tx)
     answer = ReadingResult(meter_view(meter), outcome, step.delta_wh)
-    await session.commit(unit)
+    await session.commit(tx)
     return answer
 
 
-def _apply(readings: MeterReports, meter: Meter, unit: Transaction, told: ReportedReading) -> RegisterStep:
+def _apply(readings: MeterReports, meter: Meter, tx: Transaction, told: ReportedReading) -> RegisterStep:
     """Let a reading move the register, or begin it."""
     modulus = meter.plan.register_modulus_wh
     reading = RegisterReading(
@@ -63,16 +63,22 @@ def _apply(readings: MeterReports, meter: Meter, unit: Transaction, told: Report
     if meter.register is None:
         meter.register = first_reading(reading)
         return RegisterStep(meter.register)
-    return readings.apply_reading(meter, unit, meter.register, reading)
+    return readings.apply_reading(meter, tx, meter.register, reading)
 
 
 def _record(
-    session: Session, meter: Meter, unit: Transaction, told: ReportedReading, outcome: ReadingOutcome
+    session: Session, meter: Meter, tx: Transaction, reading: ReportedReading, outcome: ReadingOutcome
 ) -> None:
     """Tell who read what by hand, and keep it."""
-    data = {"register_wh": told.wh, "at": iso(told.at), "by": unit.actor, "manual": True, "outcome": outcome}
-    record_reading_event(session, meter, unit, EventKind.REGISTER_READ, data)
-    save_reading(session, meter, unit, told, EventKind.REGISTER_READ)
+    data = {
+        "register_wh": reading.wh,
+        "at": iso(reading.at),
+        "by": tx.actor,
+        "manual": True,
+        "outcome": outcome,
+    }
+    record_reading_event(session, meter, tx, EventKind.REGISTER_READ, data)
+    save_reading(session, meter, tx, reading, EventKind.REGISTER_READ)
 
 
 def _outcome(before: Register | None, step: RegisterStep) -> ReadingOutcome:

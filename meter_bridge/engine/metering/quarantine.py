@@ -20,14 +20,14 @@ async def decide_quarantine(
     session: Session, readings: MeterReports, actor: Actor, meter: Meter, decision: str, reason: str
 ) -> MeterView:
     """Apply a person's decision on a quarantined register, with who took it and why."""
-    unit = session.begin(actor)
+    tx = session.begin(actor)
     step = _step_of_decision(meter, decision)
     with session.atomic():
-        readings.charge_step(meter, unit, step)
-        readings.end_quarantine(meter, unit, decision, actor.name, reason)
+        readings.charge_step(meter, tx, step)
+        readings.end_quarantine(meter, tx, decision, actor.name, reason)
         record_event(
             session.installation,
-            unit,
+            tx,
             EventKind.QUARANTINE_DECIDED,
             account_id=meter.supply.account.id,
             meter_id=meter.id,
@@ -38,8 +38,8 @@ async def decide_quarantine(
                 "charged_wh": step.delta_wh,
             },
         )
-        evaluate(session, meter.supply.account, unit)
-    await session.commit(unit)
+        evaluate(session, meter.supply.account, tx)
+    await session.commit(tx)
     return meter_view(meter)
 
 

@@ -68,8 +68,8 @@ class MeterReports:
         switched = self.installation.by_relay_address.get(report.address)
         if switched:
             position = None if report.relay is None else Position(report.relay.value)
-            for each in switched:
-                self._handle_relay(each, position, report, at)
+            for switched_meter in switched:
+                self._handle_relay(switched_meter, position, report, at)
         return meter is not None or bool(switched)
 
     def _handle_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
@@ -96,21 +96,21 @@ class MeterReports:
         """Keep whether the meter is there; any fresh reading proves that it is."""
         online = report.online if report.online is not None else not report.stale
         if online != meter.online:
-            unit = Transaction(at)
+            tx = Transaction(at)
             if online and meter.online is False:
-                self.relays.resend(meter, unit)
-            self.set_online(meter, unit, online=online)
+                self.relays.resend(meter, tx)
+            self.set_online(meter, tx, online=online)
 
     def _handle_boot(self, meter: Meter, boot: str, at: int) -> None:
         """Keep the identity of the device's boot; another one than before means that it restarted."""
         before, meter.boot_id = meter.boot_id, boot
         meter.leave_fast_path()
         if before is not None:
-            unit = Transaction(at)
-            self.relays.resend(meter, unit)
-            self._submit(unit)
+            tx = Transaction(at)
+            self.relays.resend(meter, tx)
+            self._submit(tx)
 
-    def set_online(self, meter: Meter, unit: Transaction, *, online: bool) -> None:
+    def set_online(self, meter: Meter, tx: Transaction, *, online: bool) -> None:
         """Keep whether a meter is there, with its alert."""
         meter.online = online
         account = meter.supply.account
@@ -119,11 +119,11 @@ class MeterReports:
             f"{account.name}: meter {meter.id} is offline;"
             " its consumption will be charged when it reports again"
         )
-        set_alert(self.installation, account, unit, key, None if online else message)
-        if unit.changeset:
-            unit.save_supply(meter.supply)
+        set_alert(self.installation, account, tx, key, None if online else message)
+        if tx.changeset:
+            tx.save_supply(meter.supply)
         self._dirty.add(meter.supply)
-        self._submit(unit)
+        self._submit(tx)
 
     def _handle_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
         """Charge what the register shows; the fast lane first."""
@@ -181,40 +181,40 @@ class MeterReports:
             " look for a meter connected the wrong way round, or say 'returns energy: yes' in the site file"
         )
         key = AlertKey(AlertKind.TAMPER, account.id, meter.id, REVERSE_ENERGY_DETAIL)
-        unit = Transaction(at)
-        set_alert(self.installation, account, unit, key, message if alarming else None)
-        if unit.changeset:
-            unit.save_supply(meter.supply)
-            self._submit(unit)
+        tx = Transaction(at)
+        set_alert(self.installation, account, tx, key, message if alarming else None)
+        if tx.changeset:
+            tx.save_supply(meter.supply)
+            self._submit(tx)
 
     def _store_first_reading(self, meter: Meter, register: Register) -> None:
         """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""
         meter.register = register
-        unit = Transaction(register.at)
-        unit.save_supply(meter.supply)
-        self._submit(unit)
+        tx = Transaction(register.at)
+        tx.save_supply(meter.supply)
+        self._submit(tx)
 
     def _advance(self, meter: Meter, register: Register, reading: RegisterReading, at: int) -> None:
         """Take a reading the full way: judge, allocate, post what closed, decide."""
-        unit = Transaction(max(at, register.at))
-        self.apply_reading(meter, unit, register, reading)
-        self.evaluate(meter, unit)
+        tx = Transaction(max(at, register.at))
+        self.apply_reading(meter, tx, register, reading)
+        self.evaluate(meter, tx)
 
     def apply_reading(
-        self, meter: Meter, unit: Transaction, register: Register, reading: RegisterReading
+        self, meter: Meter, tx: Transaction, register: Register, reading: RegisterReading
     ) -> rules.RegisterStep:
         """Judge a reading and charge what it is believed; deciding what follows is left to the caller."""
         step = rules.advance(register, reading, meter.plan.rating_w)
-        self.charge_step(meter, unit, step)
-        self._record_counter_event(meter, unit, register, step)
-        self._update_quarantine(meter, unit)
+        self.charge_step(meter, tx, step)
+        self._record_counter_event(meter, tx, register, step)
+        self._update_quarantine(meter, tx)
         if step.delta_wh > reading.resolution_wh and reports_open(meter, step.from_at):
-            self.relays.raise_tamper(meter, unit)
-        self.relays.clear_tamper(meter, unit)
+            self.relays.raise_tamper(meter, tx)
+        self.relays.clear_tamper(meter, tx)
         return step
 
     def _record_counter_event(
-        self, meter: Meter, unit: Transaction, before: Register, step: rules.RegisterStep
+        self, meter: Meter, tx: Transaction, before: Register, step: rules.RegisterStep
     ) -> None:
         """Tell that the counter began anew, by itself or at its end."""
         after = step.register
@@ -224,21 +224,21 @@ class MeterReports:
         data = {"from_wh": before.watermark_wh, "to_wh": after.watermark_wh, "charged_wh": step.delta_wh}
         record_event(
             self.installation,
-            unit,
+            tx,
             EventKind.REGISTER_RESET if reset else EventKind.REGISTER_ROLLED_OVER,
             account_id=meter.supply.account.id,
             meter_id=meter.id,
             data=data | {"epoch": after.epoch},
         )
-        unit.save_supply(meter.supply)
+        tx.save_supply(meter.supply)
 
-    def charge_step(self, meter: Meter, unit: Transaction, step: rules.RegisterStep) -> None:
+    def charge_step(self, meter: Meter, tx: Transaction, step: rules.RegisterStep) -> None:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
         meter.leave_fast_path()
-        post_deferred(self.installation, supply.account, unit)
+        post_deferred(self.installation, supply.account, tx)
         if register is not None and _is_moved(register, step.register):
-            self._post(supply, unit, close_segments(supply.rating, supply.timeline))
+            self._post(supply, tx, close_segments(supply.rating, supply.timeline))
         if step.delta_wh:
             allocate(
                 supply.rating,
@@ -253,28 +253,28 @@ class MeterReports:
         if register is not None and step.register.epoch != register.epoch:
             meter.earlier_wh += register.charged_wh
         meter.register = step.register
-        if not has_closed_segments(supply.rating, unit.at):
+        if not has_closed_segments(supply.rating, tx.at):
             return
-        if may_defer(supply, unit.at):
-            self._postings.defer(supply, unit.at)
+        if may_defer(supply, tx.at):
+            self._postings.defer(supply, tx.at)
         else:
-            self._post(supply, unit, close_segments(supply.rating, supply.timeline, upto=unit.at))
+            self._post(supply, tx, close_segments(supply.rating, supply.timeline, upto=tx.at))
 
-    def _post(self, supply: Supply, unit: Transaction, settlement: Charges) -> None:
+    def _post(self, supply: Supply, tx: Transaction, charges: Charges) -> None:
         """Post what a settlement charges; the next readings take the full way to new segments."""
-        book_charges(self.installation, supply, unit, settlement)
-        for each in supply.meters:
-            each.leave_fast_path()
+        book_charges(self.installation, supply, tx, charges)
+        for meter in supply.meters:
+            meter.leave_fast_path()
 
-    def evaluate(self, meter: Meter, unit: Transaction) -> None:
+    def evaluate(self, meter: Meter, tx: Transaction) -> None:
         """Decide what follows for the account, store it, and put the meter on its lane."""
-        evaluate_account(self.installation, meter.supply.account, unit, self.relays, EvaluationContext())
+        evaluate_account(self.installation, meter.supply.account, tx, self.relays, EvaluationContext())
         if meter.relay.requested is not Position.OPEN:
-            fast_path.activate(meter, unit.at)
+            fast_path.activate(meter, tx.at)
         self._dirty.add(meter.supply)
-        self._submit(unit)
+        self._submit(tx)
 
-    def _update_quarantine(self, meter: Meter, unit: Transaction) -> None:
+    def _update_quarantine(self, meter: Meter, tx: Transaction) -> None:
         """Open the quarantine of a register that contradicts itself; close it when it explains itself."""
         register = meter.register
         if register is None or register.quarantined == (meter.quarantine_id is not None):
@@ -282,46 +282,46 @@ class MeterReports:
         if register.quarantined and register.doubt is not None:
             doubt = register.doubt
             meter.quarantine_id = f"quarantine-{self.installation.sequences.event + 1}"
-            self.store_quarantine(meter, unit, {"cause": doubt.cause, "register_wh": doubt.register_wh})
+            self.store_quarantine(meter, tx, {"cause": doubt.cause, "register_wh": doubt.register_wh})
             self._alert_quarantine(
-                meter, unit, _quarantine_message(meter, register, doubt.cause, doubt.register_wh)
+                meter, tx, _quarantine_message(meter, register, doubt.cause, doubt.register_wh)
             )
         else:
             self.end_quarantine(
-                meter, unit, "explained", "bridge", "later readings agree with the register again"
+                meter, tx, "explained", "bridge", "later readings agree with the register again"
             )
 
-    def end_quarantine(self, meter: Meter, unit: Transaction, decision: str, actor: str, reason: str) -> None:
+    def end_quarantine(self, meter: Meter, tx: Transaction, decision: str, actor: str, reason: str) -> None:
         """Close a meter's quarantine with who decided what."""
-        end = {"closed_at": unit.at, "decision": decision, "actor": actor, "reason": reason}
-        unit.changeset.add(
+        end = {"closed_at": tx.at, "decision": decision, "actor": actor, "reason": reason}
+        tx.changeset.add(
             ops.END_QUARANTINE, {"row_id": meter.quarantine_id} | {f"new_{k}": v for k, v in end.items()}
         )
         meter.quarantine_id = None
-        unit.save_supply(meter.supply)
-        self._alert_quarantine(meter, unit, None)
+        tx.save_supply(meter.supply)
+        self._alert_quarantine(meter, tx, None)
 
-    def store_quarantine(self, meter: Meter, unit: Transaction, what: dict[str, object]) -> None:
+    def store_quarantine(self, meter: Meter, tx: Transaction, what: dict[str, object]) -> None:
         """Add a new quarantine to the unit."""
         register = meter.register
         row = {
             "id": meter.quarantine_id,
             "meter_id": meter.id,
-            "opened_at": unit.at,
+            "opened_at": tx.at,
             "watermark_wh": register.watermark_wh if register else 0,
             "closed_at": None,
             "decision": None,
             "actor": None,
             "reason": None,
         }
-        unit.changeset.add(ops.INSERT_QUARANTINE, row | what)
-        unit.save_supply(meter.supply)
+        tx.changeset.add(ops.INSERT_QUARANTINE, row | what)
+        tx.save_supply(meter.supply)
 
-    def _alert_quarantine(self, meter: Meter, unit: Transaction, message: str | None) -> None:
+    def _alert_quarantine(self, meter: Meter, tx: Transaction, message: str | None) -> None:
         """Open or close the alert of a quarantined register."""
         account = meter.supply.account
         key = AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id)
-        set_alert(self.installation, account, unit, key, message)
+        set_alert(self.installation, account, tx, key, message)
 
     def _update_limit_alarms(self, meter: Meter, report: Report, at: int) -> None:
         """Keep the alarms of voltage and load."""
@@ -334,7 +334,7 @@ class MeterReports:
             return
         meter.voltage_alarm, meter.overloaded = alarm, overloaded
         meter.leave_fast_path()
-        unit = Transaction(at)
+        tx = Transaction(at)
         for kind, wanted in (
             (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
             (AlertKind.UNDER_VOLTAGE, alarm is AlertKind.UNDER_VOLTAGE),
@@ -343,8 +343,8 @@ class MeterReports:
         ):
             message = _limit_message(meter, kind) if wanted else None
             account = meter.supply.account
-            set_alert(self.installation, account, unit, AlertKey(kind, account.id, meter.id), message)
-        self._submit(unit)
+            set_alert(self.installation, account, tx, AlertKey(kind, account.id, meter.id), message)
+        self._submit(tx)
 
     def _update_protections(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
         """Let the guards see a report that is not old; decide at once where one trips or is reset."""
@@ -359,20 +359,20 @@ class MeterReports:
             account.invalidate_fast_paths()
         if not seen.changed:
             return
-        unit = Transaction(at)
-        store_status(account, unit)
-        evaluate_account(self.installation, account, unit, self.relays, EvaluationContext(clock_sure))
+        tx = Transaction(at)
+        store_status(account, tx)
+        evaluate_account(self.installation, account, tx, self.relays, EvaluationContext(clock_sure))
         account.invalidate_fast_paths()
-        self._submit(unit)
+        self._submit(tx)
 
     def _handle_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
         """Take what a report says of a meter's relay, or of the load that proves it."""
         load = report.power_mw if report.address == meter.plan.energy_address else None
         if _is_repetition(meter.relay, position, load):
             return
-        unit = Transaction(at)
-        self.relays.apply_observation(meter, Observation(at, position, load, report.stale), unit)
-        self._submit(unit)
+        tx = Transaction(at)
+        self.relays.apply_observation(meter, Observation(at, position, load, report.stale), tx)
+        self._submit(tx)
 
 
 def _is_repetition(relay: Relay, position: Position | None, load: int | None) -> bool:

@@ -56,7 +56,7 @@ class Operation[T](ABC):
         """Raise ``RequestRefused`` where the change is not possible now; changes nothing."""
 
     @abstractmethod
-    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int | None, T]:
+    def execute(self, session: Session, account: Account, tx: Transaction) -> tuple[int | None, T]:
         """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
 
 
@@ -112,19 +112,19 @@ class Operations:
         if not task.cancelled():
             task.exception()
 
-    async def _run[T](self, asked: _KeyedRequest[T]) -> tuple[str, T, bool]:
+    async def _run[T](self, request: _KeyedRequest[T]) -> tuple[str, T, bool]:
         """Look the key up, else carry out; returns the content that the key was first used with."""
-        operation, account_id = asked.operation, asked.account_id
+        operation, account_id = request.operation, request.account_id
         async with self._exclusive_lock if operation.exclusive else nullcontext():
-            before = await asyncio.to_thread(self._find_result, asked)
+            before = await asyncio.to_thread(self._find_result, request)
             if before is not None:
                 known, result, at = before
-                self._check_tenancy(asked, at)
+                self._check_tenancy(request, at)
                 return known, result, True
             await asyncio.to_thread(operation.prefetch, self._session, account_id)
             if await self._close_first(operation, account_id):
                 await asyncio.to_thread(operation.prefetch, self._session, account_id)
-            return asked.fingerprint, await self._execute(asked), False
+            return request.fingerprint, await self._execute(request), False
 
     async def _wait_until_accepting(self) -> None:
         """Wait while a site file is applied."""
@@ -138,42 +138,42 @@ class Operations:
         account = operation.account(session, account_id)
         if account is None or session.storage_error or not operation.needs_closing_first(session, account):
             return False
-        unit = Transaction(session.clock.now())
+        tx = Transaction(session.clock.now())
         with session.atomic():
-            post_accruals(session.installation, account, unit)
-            evaluate(session, account, unit)
-        await session.commit(unit)
+            post_accruals(session.installation, account, tx)
+            evaluate(session, account, tx)
+        await session.commit(tx)
         return True
 
-    async def _execute[T](self, asked: _KeyedRequest[T]) -> T:
+    async def _execute[T](self, request: _KeyedRequest[T]) -> T:
         """Carry an operation out with its key, in one transaction."""
-        session, operation, account_id = self._session, asked.operation, asked.account_id
+        session, operation, account_id = self._session, request.operation, request.account_id
         await self._wait_until_accepting()
         account = operation.account(session, account_id)
         if account is None and account_id in session.installation.closed:
             raise account_closed(account_id)
         if account is None or session.storage_error:
             raise storage_unavailable()
-        if asked.tenancy != self._tenancy(asked.actor, account_id):
+        if request.tenancy != self._tenancy(request.actor, account_id):
             raise _customer_moved_out(account)
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
         operation.check(session, account)
-        unit = Transaction(session.clock.now(), actor=asked.actor.name)
+        tx = Transaction(session.clock.now(), actor=request.actor.name)
         with session.atomic():
-            seq, result = operation.execute(session, account, unit)
-        unit.changeset.add(
+            seq, result = operation.execute(session, account, tx)
+        tx.changeset.add(
             ops.INSERT_OPERATION,
             {
                 "account_id": account.id,
                 "operation": operation.name,
-                "key": asked.key,
-                "content_hash": asked.fingerprint,
+                "key": request.key,
+                "content_hash": request.fingerprint,
                 "entry_seq": seq,
                 "result": msgspec.json.encode(result).decode(),
-                "at": unit.at,
+                "at": tx.at,
             },
         )
-        await session.commit(unit)
+        await session.commit(tx)
         return result
 
     def _tenancy(self, actor: Actor, account_id: str) -> int | None:
@@ -183,19 +183,19 @@ class Operations:
             return None
         return account.tenancy.n
 
-    def _check_tenancy[T](self, asked: _KeyedRequest[T], at: int) -> None:
+    def _check_tenancy[T](self, request: _KeyedRequest[T], at: int) -> None:
         """Refuse to answer a tenant with what an earlier customer of the account was answered."""
-        account = self._session.installation.accounts.get(asked.account_id)
-        if asked.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
-            raise _key_reused("this key was used before, with another customer", asked.key)
+        account = self._session.installation.accounts.get(request.account_id)
+        if request.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
+            raise _key_reused("this key was used before, with another customer", request.key)
 
-    def _find_result[T](self, asked: _KeyedRequest[T]) -> tuple[str, T, int] | None:
+    def _find_result[T](self, request: _KeyedRequest[T]) -> tuple[str, T, int] | None:
         """Return content, answer and instant of a key that was used before."""
-        table, operation = tables.operation, asked.operation
+        table, operation = tables.operation, request.operation
         query = select(table.c.content_hash, table.c.result, table.c.at).where(
-            table.c.account_id == asked.account_id,
+            table.c.account_id == request.account_id,
             table.c.operation == operation.name,
-            table.c.key == asked.key,
+            table.c.key == request.key,
         )
         with self._session.reader.connect() as connection:
             row = connection.execute(query).first()

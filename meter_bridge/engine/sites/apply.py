@@ -40,7 +40,7 @@ class _ApplyContext:
 
     session: Session
     readings: MeterReports
-    unit: Transaction
+    tx: Transaction
     before: InstallationPlan | None
 
     @property
@@ -69,12 +69,12 @@ def apply_transaction(
         _apply_site(step, site)
         if placed is not None:
             row = {"site_id": site.id, "shard": placed[site.id]}
-            step.unit.changeset.add(ops.UPSERT_SITE_SHARD, row)
+            step.tx.changeset.add(ops.UPSERT_SITE_SHARD, row)
     _apply_accounts(step, plan, placed)
     _withdraw_versions(step, before, plan)
-    _store_applied(session, step.unit, document, plan)
-    step.unit.changeset.absorb(session.heartbeat_changeset())
-    return step.unit
+    _store_applied(session, step.tx, document, plan)
+    step.tx.changeset.absorb(session.heartbeat_changeset())
+    return step.tx
 
 
 def follow_transaction(
@@ -90,31 +90,31 @@ def follow_transaction(
     session.installation.name = plan.name
     _apply_accounts(step, plan, placed)
     session.installation.sequences.applied = session.installation.sequences.applied_here = seq
-    step.unit.changeset.absorb(session.heartbeat_changeset())
-    return step.unit
+    step.tx.changeset.absorb(session.heartbeat_changeset())
+    return step.tx
 
 
-def _apply_accounts(step: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
+def _apply_accounts(context: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
     """Add, change and close the accounts of the own sites."""
     for site in plan.sites:
-        if placed is None or placed[site.id] == step.session.shard.n:
+        if placed is None or placed[site.id] == context.session.shard.n:
             for account in site.accounts:
-                _apply_account(step, site, account)
-    _close_accounts(step, {account.id for site in plan.sites for account in site.accounts})
+                _apply_account(context, site, account)
+    _close_accounts(context, {account.id for site in plan.sites for account in site.accounts})
 
 
-def _store_applied(session: Session, unit: Transaction, document: str, plan: InstallationPlan) -> None:
+def _store_applied(session: Session, tx: Transaction, document: str, plan: InstallationPlan) -> None:
     """Keep what holds from now on."""
     sequences = session.installation.sequences
     if sequences.applied_here == sequences.applied:
         sequences.applied_here += 1
     sequences.applied += 1
-    unit.changeset.add(
+    tx.changeset.add(
         ops.INSERT_APPLIED,
         {
             "seq": sequences.applied,
-            "at": unit.at,
-            "actor": unit.actor,
+            "at": tx.at,
+            "actor": tx.actor,
             "document": document,
             "plan": codec.encode_plan(plan),
         },
@@ -124,30 +124,30 @@ def _store_applied(session: Session, unit: Transaction, document: str, plan: Ins
 def change_meter(
     session: Session,
     readings: MeterReports,
-    unit: Transaction,
+    tx: Transaction,
     meter: Meter,
     plan: MeterPlan,
     applied: tuple[str, InstallationPlan],
 ) -> None:
     """Give a meter another plan between two site files; the next one is compared with it."""
     if plan.relay_address != meter.plan.relay_address:
-        readings.relays.drop_command(meter, unit)
+        readings.relays.drop_command(meter, tx)
     session.installation.unindex(meter)
     known, meter.plan = meter.plan, plan
     session.installation.index(meter)
-    unit.changeset.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
+    tx.changeset.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
     document, before = applied
     fields = ["address"] if plan.energy_address != known.energy_address else []
     fields += ["relay"] if plan.relay_address != known.relay_address else []
-    edits = _edit_rows(unit, Subject.METER, plan.id, fields)
-    _store_applied(session, unit, document, with_edits(with_meter(before, plan), edits))
-    unit.changeset.absorb(session.heartbeat_changeset())
-    unit.after_commit(session.on_meters_changed)
+    edits = _edit_rows(tx, Subject.METER, plan.id, fields)
+    _store_applied(session, tx, document, with_edits(with_meter(before, plan), edits))
+    tx.changeset.absorb(session.heartbeat_changeset())
+    tx.after_commit(session.on_meters_changed)
 
 
 def change_policy(
     session: Session,
-    unit: Transaction,
+    tx: Transaction,
     account: Account,
     policy: Policy,
     fields: Collection[str],
@@ -158,11 +158,11 @@ def change_policy(
     ``fields`` are the keys of the site file that change.
     """
     account.policy = policy
-    unit.changeset.add(ops.UPSERT_ACCOUNT, _account_row(account))
+    tx.changeset.add(ops.UPSERT_ACCOUNT, _account_row(account))
     document, before = applied
-    edits = _edit_rows(unit, Subject.UNIT, account.id, fields)
-    _store_applied(session, unit, document, with_edits(with_policy(before, account.id, policy), edits))
-    unit.changeset.absorb(session.heartbeat_changeset())
+    edits = _edit_rows(tx, Subject.UNIT, account.id, fields)
+    _store_applied(session, tx, document, with_edits(with_policy(before, account.id, policy), edits))
+    tx.changeset.absorb(session.heartbeat_changeset())
 
 
 def _account_row(account: Account) -> dict[str, object]:
@@ -178,14 +178,14 @@ def _account_row(account: Account) -> dict[str, object]:
     }
 
 
-def _edit_rows(unit: Transaction, subject: Subject, object_id: str, fields: Iterable[str]) -> list[Edit]:
+def _edit_rows(tx: Transaction, subject: Subject, object_id: str, fields: Iterable[str]) -> list[Edit]:
     """Return who changed what of an object, and when."""
-    return [Edit(subject.value, object_id, name, unit.actor, iso(unit.at)) for name in fields]
+    return [Edit(subject.value, object_id, name, tx.actor, iso(tx.at)) for name in fields]
 
 
-def _apply_site(step: _ApplyContext, plan: SitePlan) -> None:
+def _apply_site(context: _ApplyContext, plan: SitePlan) -> None:
     """Add a site with its tariffs."""
-    work = step.unit.changeset
+    work = context.tx.changeset
     work.add(
         ops.UPSERT_SITE,
         {"id": plan.id, "name": plan.name, "time_zone": plan.time_zone, "currency": plan.currency},
@@ -205,12 +205,14 @@ def _apply_site(step: _ApplyContext, plan: SitePlan) -> None:
             )
 
 
-def _withdraw_versions(step: _ApplyContext, before: InstallationPlan | None, plan: InstallationPlan) -> None:
+def _withdraw_versions(
+    context: _ApplyContext, before: InstallationPlan | None, plan: InstallationPlan
+) -> None:
     """Withdraw the tariff versions that the plan no longer names; none of them has begun."""
     kept = _version_ids(plan)
     for version_id in sorted(_version_ids(before) - kept if before else set()):
-        step.unit.changeset.add(
-            ops.WITHDRAW_VERSION, {"row_id": version_id, "new_withdrawn_at": step.unit.at}
+        context.tx.changeset.add(
+            ops.WITHDRAW_VERSION, {"row_id": version_id, "new_withdrawn_at": context.tx.at}
         )
 
 
@@ -219,38 +221,38 @@ def _version_ids(plan: InstallationPlan) -> set[str]:
     return {version.id for site in plan.sites for tariff in site.tariffs for version in tariff.versions}
 
 
-def _apply_account(step: _ApplyContext, site: SitePlan, plan: AccountPlan) -> None:
+def _apply_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> None:
     """Add or change an account; a new one opens with its opening credit."""
-    known = step.installation.accounts.get(plan.id)
-    opened_at = known.opened_at if known else step.unit.at
-    step.unit.changeset.add(
+    known = context.installation.accounts.get(plan.id)
+    opened_at = known.opened_at if known else context.tx.at
+    context.tx.changeset.add(
         ops.UPSERT_ACCOUNT,
         {
             "id": plan.id,
             "site_id": site.id,
             "name": plan.name,
-            "customer": _customer_of(step, plan),
+            "customer": _customer_of(context, plan),
             "policy": codec.encode_policy(plan.policy),
             "opened_at": opened_at,
             "closed_at": None,
         },
     )
     if known is None:
-        _open_account(step, site, plan)
+        _open_account(context, site, plan)
     else:
-        _rename_customer(step, known, plan)
+        _rename_customer(context, known, plan)
         if _rating_changes(known, plan):
-            post_accruals(step.installation, known, step.unit)
+            post_accruals(context.installation, known, context.tx)
     kind = EventKind.ACCOUNT_ADDED if known is None else EventKind.ACCOUNT_CHANGED
-    record_event(step.installation, step.unit, kind, account_id=plan.id, data={"name": plan.name})
+    record_event(context.installation, context.tx, kind, account_id=plan.id, data={"name": plan.name})
     for supply in plan.supplies:
-        _apply_supply(step, plan, known, supply)
+        _apply_supply(context, plan, known, supply)
 
 
-def _customer_of(step: _ApplyContext, plan: AccountPlan) -> str | None:
+def _customer_of(context: _ApplyContext, plan: AccountPlan) -> str | None:
     """Return who pays: a customer who moved in or out stays, unless the site file's own name changed."""
-    known = step.installation.accounts.get(plan.id)
-    sites = step.before.sites if step.before else ()
+    known = context.installation.accounts.get(plan.id)
+    sites = context.before.sites if context.before else ()
     applied = [account.customer for site in sites for account in site.accounts if account.id == plan.id]
     return known.customer if known is not None and plan.customer in applied else plan.customer
 
@@ -272,9 +274,9 @@ def _rating_changes(known: Account, plan: AccountPlan) -> bool:
     return before != after
 
 
-def _open_account(step: _ApplyContext, site: SitePlan, plan: AccountPlan) -> None:
+def _open_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> None:
     """Open a new account with its opening credit; one that was closed before goes on as it was."""
-    if plan.id in step.installation.closed:
+    if plan.id in context.installation.closed:
         return
     account = Account(
         plan.id,
@@ -282,31 +284,31 @@ def _open_account(step: _ApplyContext, site: SitePlan, plan: AccountPlan) -> Non
         plan.name,
         plan.customer,
         plan.policy,
-        step.unit.at,
-        since=step.unit.at,
+        context.tx.at,
+        since=context.tx.at,
     )
-    sequences = step.installation.sequences
-    account.tenancy = Tenancy(1, step.unit.at, sequences.entry + 1, sequences.event + 1)
-    step.unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
-    store_status(account, step.unit)
+    sequences = context.installation.sequences
+    account.tenancy = Tenancy(1, context.tx.at, sequences.entry + 1, sequences.event + 1)
+    context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
+    store_status(account, context.tx)
     if plan.opening_credit:
-        _book_opening_credit(step, account, plan)
+        _book_opening_credit(context, account, plan)
 
 
-def _rename_customer(step: _ApplyContext, known: Account, plan: AccountPlan) -> None:
+def _rename_customer(context: _ApplyContext, known: Account, plan: AccountPlan) -> None:
     """Take over another spelling of the customer's name; a move is an operation of its own."""
-    customer = _customer_of(step, plan)
+    customer = _customer_of(context, plan)
     if customer != known.customer:
         known.customer = customer
-        step.unit.changeset.add(ops.UPSERT_TENANCY, tenancy_row(known))
+        context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(known))
 
 
-def _book_opening_credit(step: _ApplyContext, account: Account, plan: AccountPlan) -> None:
+def _book_opening_credit(context: _ApplyContext, account: Account, plan: AccountPlan) -> None:
     """Book what the customer has at the beginning."""
     append_entry(
-        step.installation,
+        context.installation,
         account,
-        step.unit,
+        context.tx,
         EntryKind.OPENING,
         opening_postings(account.site.currency, plan.opening_credit),
         description="Opening credit",
@@ -314,45 +316,47 @@ def _book_opening_credit(step: _ApplyContext, account: Account, plan: AccountPla
     )
 
 
-def _apply_supply(step: _ApplyContext, account: AccountPlan, known: Account | None, plan: SupplyPlan) -> None:
+def _apply_supply(
+    context: _ApplyContext, account: AccountPlan, known: Account | None, plan: SupplyPlan
+) -> None:
     """Add or change a supply, its tariff and its meters."""
     before = next((supply for supply in known.supplies if supply.id == plan.id), None) if known else None
-    work = step.unit.changeset
+    work = context.tx.changeset
     row = {"id": plan.id, "account_id": account.id, "commodity": plan.commodity, "closed_at": None}
     work.add(ops.UPSERT_SUPPLY, row)
     if before is None or before.tariff_id != plan.tariff_id:
-        turn = {"supply_id": plan.id, "valid_from": step.unit.at, "tariff_id": plan.tariff_id}
+        turn = {"supply_id": plan.id, "valid_from": context.tx.at, "tariff_id": plan.tariff_id}
         work.add(ops.UPSERT_SUPPLY_TARIFF, turn)
     known_meters = {meter.id: meter for meter in before.meters} if before else {}
     for meter in plan.meters:
         present = known_meters.get(meter.id)
-        assigned_at = step.unit.at if present is None else present.assigned_at
+        assigned_at = context.tx.at if present is None else present.assigned_at
         work.add(ops.UPSERT_METER, _meter_row(plan.id, meter, assigned_at))
         if present is not None:
-            _reset_changed_devices(step, present, meter)
+            _reset_changed_devices(context, present, meter)
     if before is not None:
-        _remove_meters(step, before, {meter.id for meter in plan.meters})
+        _remove_meters(context, before, {meter.id for meter in plan.meters})
 
 
-def _reset_changed_devices(step: _ApplyContext, meter: Meter, plan: MeterPlan) -> None:
+def _reset_changed_devices(context: _ApplyContext, meter: Meter, plan: MeterPlan) -> None:
     """Start anew with what is another device now: counter and relay from their next report.
 
     What the old counter showed stays charged.
     """
     if plan.energy_address != meter.plan.energy_address:
-        _end_quarantine(step, meter)
+        _end_quarantine(context, meter)
         meter.earlier_wh += meter.register.charged_wh if meter.register else 0
         meter.register = meter.reverse_energy = None
-        step.unit.save_supply(meter.supply)
+        context.tx.save_supply(meter.supply)
     if plan.relay_address != meter.plan.relay_address:
-        step.readings.relays.drop_command(meter, step.unit)
+        context.readings.relays.drop_command(meter, context.tx)
 
 
-def _end_quarantine(step: _ApplyContext, meter: Meter) -> None:
+def _end_quarantine(context: _ApplyContext, meter: Meter) -> None:
     """End the quarantine of a counter that is no longer there."""
     if meter.quarantine_id is not None:
         reason = "the meter was taken out or replaced"
-        step.readings.end_quarantine(meter, step.unit, "replaced", step.unit.actor, reason)
+        context.readings.end_quarantine(meter, context.tx, "replaced", context.tx.actor, reason)
 
 
 def _meter_row(supply_id: str, plan: MeterPlan, assigned_at: int) -> dict[str, object]:
@@ -369,51 +373,51 @@ def _meter_row(supply_id: str, plan: MeterPlan, assigned_at: int) -> dict[str, o
     }
 
 
-def _remove_meters(step: _ApplyContext, supply: Supply, kept: set[str]) -> None:
+def _remove_meters(context: _ApplyContext, supply: Supply, kept: set[str]) -> None:
     """Take meters out of a supply; what they counted stays charged."""
     for meter in [meter for meter in supply.meters if meter.id not in kept]:
-        _remove_one_meter(step, supply, meter)
+        _remove_one_meter(context, supply, meter)
 
 
-def _remove_one_meter(step: _ApplyContext, supply: Supply, meter: Meter) -> None:
+def _remove_one_meter(context: _ApplyContext, supply: Supply, meter: Meter) -> None:
     """Take one meter out, keeping its energy in the supply's total; its alerts and commands end."""
-    _end_quarantine(step, meter)
-    step.readings.relays.drop_command(meter, step.unit)
+    _end_quarantine(context, meter)
+    context.readings.relays.drop_command(meter, context.tx)
     account = supply.account
     for key in [key for key in account.alerts if key.meter_id == meter.id]:
-        set_alert(step.installation, account, step.unit, key, None)
+        set_alert(context.installation, account, context.tx, key, None)
     supply.earlier_wh += meter.energy_wh or 0
     supply.meters.remove(meter)
-    step.installation.unindex(meter)
-    step.unit.changeset.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": step.unit.at})
-    step.unit.save_supply(supply)
+    context.installation.unindex(meter)
+    context.tx.changeset.add(ops.REMOVE_METER, {"row_id": meter.id, "new_removed_at": context.tx.at})
+    context.tx.save_supply(supply)
 
 
-def _close_accounts(step: _ApplyContext, kept: set[str]) -> None:
+def _close_accounts(context: _ApplyContext, kept: set[str]) -> None:
     """Close the accounts that the plan no longer names; their balance stays on record."""
-    for account in [account for account in step.installation.accounts.values() if account.id not in kept]:
-        post_accruals(step.installation, account, step.unit)
+    for account in [account for account in context.installation.accounts.values() if account.id not in kept]:
+        post_accruals(context.installation, account, context.tx)
         for supply in account.supplies:
-            _remove_meters(step, supply, set())
+            _remove_meters(context, supply, set())
             supply.rating = Rating()
-            step.unit.save_supply(supply)
-        _close_alerts(step, account)
-        step.unit.changeset.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": step.unit.at})
+            context.tx.save_supply(supply)
+        _close_alerts(context, account)
+        context.tx.changeset.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": context.tx.at})
         record_event(
-            step.installation,
-            step.unit,
+            context.installation,
+            context.tx,
             EventKind.ACCOUNT_REMOVED,
             account_id=account.id,
             data={"name": account.name},
         )
 
 
-def _close_alerts(step: _ApplyContext, account: Account) -> None:
+def _close_alerts(context: _ApplyContext, account: Account) -> None:
     """Close what is open of an account that nobody looks after any more."""
     for key in list(account.alerts):
-        set_alert(step.installation, account, step.unit, key, None)
+        set_alert(context.installation, account, context.tx, key, None)
     account.low_level = 0
-    store_status(account, step.unit)
+    store_status(account, context.tx)
 
 
 def removed_accounts(session: Session, plan: InstallationPlan) -> Sequence[str]:

@@ -84,21 +84,21 @@ class ReplaceMeter(Operation[MeterView]):
         return found
 
     @override
-    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int | None, MeterView]:
+    def execute(self, session: Session, account: Account, tx: Transaction) -> tuple[int | None, MeterView]:
         """Close the old counter, open the new one, and decide what follows."""
         assert self.checked is not None
         assert self.applied is not None
         meter, closing, done = self._meter(account), self.checked.closing, self.checked.replacement
-        self._change_counters(session, meter, unit, done)
+        self._change_counters(session, meter, tx, done)
         if self.checked.plan != meter.plan:
-            change_meter(session, self.readings, unit, meter, self.checked.plan, self.applied)
+            change_meter(session, self.readings, tx, meter, self.checked.plan, self.applied)
         record_reading_event(
-            session, meter, unit, EventKind.METER_REPLACED, self._event_data(meter, unit, closing, done)
+            session, meter, tx, EventKind.METER_REPLACED, self._event_data(meter, tx, closing, done)
         )
         save_reading(
             session,
             meter,
-            unit,
+            tx,
             closing,
             EventKind.METER_REPLACED,
             opening_wh=done.new_register.start_wh,
@@ -106,22 +106,22 @@ class ReplaceMeter(Operation[MeterView]):
             confirmed=self.order.confirmed,
             reason=self.order.reason,
         )
-        evaluate(session, account, unit)
+        evaluate(session, account, tx)
         return None, meter_view(meter)
 
-    def _change_counters(self, session: Session, meter: Meter, unit: Transaction, done: Replacement) -> None:
+    def _change_counters(self, session: Session, meter: Meter, tx: Transaction, done: Replacement) -> None:
         """Charge the old counter to its end, post that, and begin the new one."""
-        self.readings.charge_step(meter, unit, done.closing_step)
-        post_accruals(session.installation, meter.supply.account, unit)
-        self.readings.charge_step(meter, unit, RegisterStep(done.new_register))
+        self.readings.charge_step(meter, tx, done.closing_step)
+        post_accruals(session.installation, meter.supply.account, tx)
+        self.readings.charge_step(meter, tx, RegisterStep(done.new_register))
         if meter.quarantine_id is not None:
-            self.readings.end_quarantine(meter, unit, "replaced", unit.actor, self.order.reason)
+            self.readings.end_quarantine(meter, tx, "replaced", tx.actor, self.order.reason)
         meter.reverse_energy = None
-        self.readings.relays.resend(meter, unit)
-        unit.save_supply(meter.supply)
+        self.readings.relays.resend(meter, tx)
+        tx.save_supply(meter.supply)
 
     def _event_data(
-        self, meter: Meter, unit: Transaction, closing: ReportedReading, done: Replacement
+        self, meter: Meter, tx: Transaction, closing: ReportedReading, done: Replacement
     ) -> dict[str, object]:
         """Return what is told of a replacement."""
         return {
@@ -132,12 +132,14 @@ class ReplaceMeter(Operation[MeterView]):
             "epoch": done.new_register.epoch,
             "address": meter.plan.energy_address,
             "confirmed": self.order.confirmed,
-            "by": unit.actor,
+            "by": tx.actor,
             "reason": self.order.reason,
         }
 
 
-def _replacement_of(meter: Meter, told: ReportedReading, opening_wh: int, *, confirmed: bool) -> Replacement:
+def _replacement_of(
+    meter: Meter, reading: ReportedReading, opening_wh: int, *, confirmed: bool
+) -> Replacement:
     """Return what a replacement does; raises ``RequestRefused`` where it cannot be."""
     before = meter.register
     if before is None:
@@ -146,14 +148,14 @@ def _replacement_of(meter: Meter, told: ReportedReading, opening_wh: int, *, con
             f"{meter.id} has not been read yet: there is no old counter to close",
             remedy="let the new meter be read; it begins at its first reading",
         )
-    if told.at < before.since:
+    if reading.at < before.since:
         raise dated_too_early(meter, before, "replacement")
     closing = RegisterReading(
-        told.wh,
-        told.at,
-        told.step_wh,
+        reading.wh,
+        reading.at,
+        reading.step_wh,
         modulus_wh=meter.plan.register_modulus_wh,
-        ahead_ms=told.ahead_ms,
+        ahead_ms=reading.ahead_ms,
     )
     try:
         return replace_meter(before, closing, opening_wh, meter.plan.rating_w, confirmed=confirmed)
@@ -162,6 +164,6 @@ def _replacement_of(meter: Meter, told: ReportedReading, opening_wh: int, *, con
             ErrorCode.CONFLICT,
             f"{meter.id}: {error}",
             field="closing",
-            value=str(told.wh),
+            value=str(reading.wh),
             remedy="look at the old register again; if it is true, say so with 'confirmed'",
         ) from error

@@ -36,38 +36,38 @@ async def change_account_policy(
     applied: tuple[str, InstallationPlan] | None,
 ) -> AccountView:
     """Change what is asked of an account's policy; raises ``RequestRefused`` where it cannot be."""
-    unit = session.begin(actor)
+    tx = session.begin(actor)
     if applied is None:
         raise storage_unavailable()
     policy = _changed(account, change)
     fields = _changed_keys(account, policy)
     if fields:
         with session.atomic():
-            _apply_change(session, unit, account, policy, fields, applied)
-        await session.commit(unit)
+            _apply_change(session, tx, account, policy, fields, applied)
+        await session.commit(tx)
     return view.account_view(account, session.clock.now())
 
 
 def _apply_change(
     session: Session,
-    unit: Transaction,
+    tx: Transaction,
     account: Account,
     policy: Policy,
     fields: Sequence[str],
     applied: tuple[str, InstallationPlan],
 ) -> None:
     """Carry a change out as part of a unit, with its event, and decide what follows."""
-    change_policy(session, unit, account, policy, fields, applied)
-    _close_dropped_warnings(session, unit, account)
+    change_policy(session, tx, account, policy, fields, applied)
+    _close_dropped_warnings(session, tx, account)
     shown = show_policy(policy, account.site.currency)
     record_event(
         session.installation,
-        unit,
+        tx,
         EventKind.ACCOUNT_CHANGED,
         account_id=account.id,
-        data={"name": account.name, "by": unit.actor, "policy": {name: shown[name] for name in fields}},
+        data={"name": account.name, "by": tx.actor, "policy": {name: shown[name] for name in fields}},
     )
-    evaluate(session, account, unit)
+    evaluate(session, account, tx)
 
 
 def _changed(account: Account, change: PolicyChange) -> Policy:
@@ -112,13 +112,13 @@ def _changed_keys(account: Account, policy: Policy) -> list[str]:
     return [name for name, value in after.items() if value != before[name]]
 
 
-def _close_dropped_warnings(session: Session, unit: Transaction, account: Account) -> None:
+def _close_dropped_warnings(session: Session, tx: Transaction, account: Account) -> None:
     """Close the warnings of thresholds that are no more; those that stay count on."""
     kept = {str(threshold) for threshold in account.policy.low_credit}
     open_now = [key for key in account.alerts if key.kind is AlertKind.LOW_CREDIT]
     for key in open_now:
         if key.detail not in kept:
-            set_alert(session.installation, account, unit, AlertKey(*key), None)
+            set_alert(session.installation, account, tx, AlertKey(*key), None)
     account.low_level = sum(1 for key in open_now if key.detail in kept)
 
 

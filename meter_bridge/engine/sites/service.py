@@ -273,8 +273,8 @@ def _refused(refusals: Sequence[Refusal]) -> RequestRefused:
         "; ".join(str(refusal) for refusal in refusals),
         problems=tuple(
             ProblemDetail(
-                code=each.code, field=each.field, value=each.value, message=each.message, remedy=each.remedy
+                code=item.code, field=item.field, value=item.value, message=item.message, remedy=item.remedy
             )
-            for each in refusals
+            for item in refusals
         ),
     )

@@ -6,9 +6,9 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
 
-def store_status(account: Account, unit: Transaction) -> None:
+def store_status(account: Account, tx: Transaction) -> None:
     """Add the account's decision in force to the unit."""
-    unit.changeset.add(
+    tx.changeset.add(
         ops.UPSERT_ACCOUNT_STATUS,
         {
             "account_id": account.id,

@@ -25,8 +25,8 @@ def closed_account(connection: Connection, account_id: str) -> Account | None:
     found.tenancy = _newest_tenancy(connection, account_id)
     balance = tables.balance
     held = select(balance).where(balance.c.account_id == account_id, balance.c.asset == place.currency)
-    for each in connection.execute(held).mappings():
-        move(found, each["bucket"], each["amount"])
+    for posting in connection.execute(held).mappings():
+        move(found, posting["bucket"], posting["amount"])
     return found
 
 

@@ -17,7 +17,7 @@ def entry_id(seq: int) -> str:
 
 def record_event(
     installation: Installation,
-    unit: Transaction,
+    tx: Transaction,
     kind: EventKind,
     *,
     account_id: str | None = None,
@@ -28,14 +28,14 @@ def record_event(
     installation.sequences.event += 1
     seq = installation.sequences.event
     event = Event(
-        seq=seq, at=iso(unit.at), kind=kind, account_id=account_id, meter_id=meter_id, data=dict(data)
+        seq=seq, at=iso(tx.at), kind=kind, account_id=account_id, meter_id=meter_id, data=dict(data)
     )
-    unit.events.append(event)
-    unit.changeset.add(
+    tx.events.append(event)
+    tx.changeset.add(
         ops.INSERT_EVENT,
         {
             "seq": seq,
-            "at": unit.at,
+            "at": tx.at,
             "kind": kind,
             "account_id": account_id,
             "meter_id": meter_id,

@@ -98,7 +98,7 @@ class Publisher(Protocol):
 class RelayRequests(Protocol):
     """Where decisions ask relays to move; ``supply.relays.Relays`` are those of a running bridge."""
 
-    def request(self, account: Account, unit: Transaction) -> None:
+    def request(self, account: Account, tx: Transaction) -> None:
         """Ask every relay of the account to follow its supply state, as part of the transaction."""
 
 
@@ -189,46 +189,46 @@ class Session:
             )
         return Transaction(self.clock.now(), actor=actor.name)
 
-    async def commit(self, unit: Transaction) -> None:
+    async def commit(self, tx: Transaction) -> None:
         """Wait until a transaction is on disk; raises ``RequestRefused`` if it was not stored."""
-        done = self.submit(unit)
+        done = self.submit(tx)
         try:
             if done is not None:
                 await self.wait_for(done)
         except StorageError as error:
             raise storage_unavailable() from error
 
-    def submit(self, unit: Transaction) -> asyncio.Future[None] | None:
+    def submit(self, tx: Transaction) -> asyncio.Future[None] | None:
         """Hand a transaction over; its effects and events follow when it is on disk."""
-        for supply in unit.supplies:
-            unit.changeset.add(ops.UPSERT_SUPPLY_STATUS, supply_row.full_row(supply, unit.at))
+        for supply in tx.supplies:
+            tx.changeset.add(ops.UPSERT_SUPPLY_STATUS, supply_row.full_row(supply, tx.at))
             self._dirty.pop(supply, None)
-        for account in unit.accounts:
-            store_status(account, unit)
-        if not unit.changeset:
-            for effect in unit.effects:
+        for account in tx.accounts:
+            store_status(account, tx)
+        if not tx.changeset:
+            for effect in tx.effects:
                 effect()
             return None
-        done = self.store.commit(unit.changeset)
+        done = self.store.commit(tx.changeset)
         self._pending.add(done)
-        done.add_done_callback(lambda ended: self._committed(unit, ended))
+        done.add_done_callback(lambda ended: self._committed(tx, ended))
         return done
 
-    def _committed(self, unit: Transaction, done: asyncio.Future[None]) -> None:
+    def _committed(self, tx: Transaction, done: asyncio.Future[None]) -> None:
         """Publish the transaction's events and effects, or enter the failed state."""
         self._pending.discard(done)
         failure = done.exception()
         if failure is not None:
             self.fail(f"storage fails: {failure}")
             return
-        for event in unit.events:
+        for event in tx.events:
             log_event(event)
             self.feed.publish(event)
             if event.account_id is not None:
                 self.feed.mark_changed(event.account_id)
             else:
                 self.feed.mark_alerts_changed()
-        for effect in unit.effects:
+        for effect in tx.effects:
             effect()
 
     def fail(self, reason: str) -> None:

@@ -90,7 +90,7 @@ def encode(supply: Supply) -> bytes:
                 (*key, str(line.quantity), str(line.settled_quantity), line.settled_amount)
                 for key, line in rating.lines.items()
             ],
-            [(*rung, wh) for rung, wh in rating.block_usage.items()],
+            [(*usage_key, wh) for usage_key, wh in rating.block_usage.items()],
             [
                 (meter_id, part.start, part.end, *part.key, part.wh, part.estimated)
                 for meter_id, parts in rating.open_segments.items()
@@ -224,7 +224,7 @@ def stored_energy(document: bytes) -> list[tuple[str, int, int]]:
             row.earlier_wh + (register.charged_wh if register else 0),
             open_wh.get(row.id, 0),
         )
-        for row, register in ((each, _register(each)) for each in stored.meters)
+        for row, register in ((meter, _register(meter)) for meter in stored.meters)
     ]
 
 

@@ -27,19 +27,19 @@ _TEXT_GAP: Final = "\x01"
 def status_row(supply: Supply, now: int) -> tuple[object, ...]:
     """Return a supply's newest state as a row, in the order of the table's columns."""
     meter = supply.meters[0] if len(supply.meters) == 1 else None
-    lane = None if meter is None else meter.fast_path
-    if meter is None or lane is None:
+    fast_path = None if meter is None else meter.fast_path
+    if meter is None or fast_path is None:
         return _row(supply, now)
-    lane.flush()
-    lane.times_stored += 1
-    if lane.template is None:
-        if lane.times_stored <= TEMPLATE_AFTER:
+    fast_path.flush()
+    fast_path.times_stored += 1
+    if fast_path.template is None:
+        if fast_path.times_stored <= TEMPLATE_AFTER:
             return _row(supply, now)
-        lane.template = build_template(supply, meter, lane)
-    form = lane.template
-    energy = supply.earlier_wh + meter.earlier_wh + lane.register.charged_wh
+        fast_path.template = build_template(supply, meter, fast_path)
+    form = fast_path.template
+    energy = supply.earlier_wh + meter.earlier_wh + fast_path.register.charged_wh
     charged = form.other_charges + _charged_on_template(form)
-    return supply.id, supply.account.id, now, charged, energy, meter.power_mw, render(form, meter, lane)
+    return supply.id, supply.account.id, now, charged, energy, meter.power_mw, render(form, meter, fast_path)
 
 
 def full_row(supply: Supply, now: int) -> tuple[object, ...]:
@@ -53,40 +53,42 @@ def full_row(supply: Supply, now: int) -> tuple[object, ...]:
 def _row(supply: Supply, now: int) -> tuple[object, ...]:
     """Return a supply's state as a row, all of it worked out."""
     energy, power = supply.earlier_wh, None
-    for each in supply.meters:
-        energy += each.energy_wh or 0
-        if each.power_mw is not None:
-            power = each.power_mw + (power or 0)
+    for meter in supply.meters:
+        energy += meter.energy_wh or 0
+        if meter.power_mw is not None:
+            power = meter.power_mw + (power or 0)
     charged = accrued_total(supply.rating, supply.timeline)
     return supply.id, supply.account.id, now, charged, energy, power, supply_document.encode(supply)
 
 
-def build_template(supply: Supply, meter: Meter, lane: FastPath) -> DocumentTemplate:
+def build_template(supply: Supply, meter: Meter, fast_path: FastPath) -> DocumentTemplate:
     """Return a supply's document with gaps for what changes on the lane of its only meter."""
-    gaining = [lane.line, *(line for line, _ in lane.taxes)]
+    gaining = [fast_path.line, *(line for line, _ in fast_path.taxes)]
     found = [
-        (key, line) for key, line in supply.rating.lines.items() if any(line is each for each in gaining)
+        (key, line)
+        for key, line in supply.rating.lines.items()
+        if any(line is gaining_line for gaining_line in gaining)
     ]
     prices = tuple(
         (line, *unit_amount(supply.timeline.version(key.version_id), key))
         for key, line in found
         if key.kind != LineKind.INCLUDED_TAX
     )
-    form = DocumentTemplate(_text(supply, meter, lane), tuple(line for _, line in found), prices, 0)
+    form = DocumentTemplate(_text(supply, meter, fast_path), tuple(line for _, line in found), prices, 0)
     return replace(
         form, other_charges=accrued_total(supply.rating, supply.timeline) - _charged_on_template(form)
     )
 
 
-def _text(supply: Supply, meter: Meter, lane: FastPath) -> str:
+def _text(supply: Supply, meter: Meter, fast_path: FastPath) -> str:
     """Return the document as a text to fill in, its gaps in the order of ``_values``."""
     parts = msgspec.json.decode(supply_document.encode(supply))
     lines, used, segments, (stored, *_) = parts[:4]
-    gaining = [lane.line, *(line for line, _ in lane.taxes)]
+    gaining = [fast_path.line, *(line for line, _ in fast_path.taxes)]
     for row, line in zip(lines, supply.rating.lines.values(), strict=True):
-        if any(line is each for each in gaining):
+        if any(line is gaining_line for gaining_line in gaining):
             row[6] = _TEXT_GAP
-    next(row for row in used if tuple(row[:2]) == lane.usage_key)[2] = _GAP
+    next(row for row in used if tuple(row[:2]) == fast_path.usage_key)[2] = _GAP
     newest = next(row for row in reversed(segments) if row[0] == meter.id)
     newest[2] = newest[9] = _GAP
     stored[1][2] = stored[1][3] = _GAP
@@ -99,22 +101,22 @@ _WRITTEN_GAP: Final = msgspec.json.encode(_GAP).decode()
 _WRITTEN_TEXT_GAP: Final = msgspec.json.encode(_TEXT_GAP).decode()
 
 
-def render(form: DocumentTemplate, meter: Meter, lane: FastPath) -> bytes:
+def render(template: DocumentTemplate, meter: Meter, fast_path: FastPath) -> bytes:
     """Return the document with the newest quantities and values."""
-    return (form.text % _values(form, meter, lane)).encode()
+    return (template.text % _values(template, meter, fast_path)).encode()
 
 
-def _values(form: DocumentTemplate, meter: Meter, lane: FastPath) -> tuple[object, ...]:
+def _values(template: DocumentTemplate, meter: Meter, fast_path: FastPath) -> tuple[object, ...]:
     """Return what changes on a lane, in the order of the document."""
-    segment, power, voltage = lane.segment, meter.power_mw, meter.voltage_mv
+    segment, power, voltage = fast_path.segment, meter.power_mw, meter.voltage_mv
     current, frequency = meter.current_ma, meter.frequency_mhz
     return (
-        *[line.quantity for line in form.lines],
-        lane.block_usage[lane.usage_key],
+        *[line.quantity for line in template.lines],
+        fast_path.block_usage[fast_path.usage_key],
         segment.end,
         segment.wh,
-        lane.wh,
-        lane.at,
+        fast_path.wh,
+        fast_path.at,
         "null" if power is None else power,
         "null" if voltage is None else voltage,
         "null" if current is None else current,
@@ -127,10 +129,10 @@ def _values(form: DocumentTemplate, meter: Meter, lane: FastPath) -> tuple[objec
 _JSON_WORDS: Final = {None: "null", True: "true", False: "false"}
 
 
-def _charged_on_template(form: DocumentTemplate) -> int:
+def _charged_on_template(template: DocumentTemplate) -> int:
     """Return what was used on the lines of a form and is not yet posted, priced."""
     total = 0
-    for line, numerator, denominator in form.prices:
+    for line, numerator, denominator in template.prices:
         if line.quantity != line.settled_quantity:
             total += divide_half_even(numerator * line.quantity, denominator) - line.settled_amount
     return total

@@ -17,6 +17,6 @@ class Transport(Protocol):
         """Ask for a fresh reading; False while there is no way to the device."""
 
     def cut_off(
-        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+        self, slot: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
     ) -> bool:
         """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""

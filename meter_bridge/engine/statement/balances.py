@@ -33,20 +33,20 @@ type MovedAmounts = Mapping[tuple[str, str], int]
 """What postings moved, by the kind of their entry and by bucket."""
 
 
-def read_moved_amounts(connection: Connection, span: EntryRange) -> MovedAmounts:
+def read_moved_amounts(connection: Connection, entry_range: EntryRange) -> MovedAmounts:
     """Return what the entries moved of what the customer has or owes in money."""
     entry, posting = tables.journal_entry, tables.posting
     query = (
         select(entry.c.kind, posting.c.bucket, func.sum(posting.c.amount))
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
-        .where(span.entries, is_holding(posting, span.currency))
+        .where(entry_range.entries, is_holding(posting, entry_range.currency))
         .group_by(entry.c.kind, posting.c.bucket)
     )
     return {(kind, bucket): amount for kind, bucket, amount in connection.execute(query)}
 
 
 def sums_by_kind(
-    connection: Connection, span: EntryRange, moved: Iterable[MovedAmounts]
+    connection: Connection, entry_range: EntryRange, moved: Iterable[MovedAmounts]
 ) -> tuple[KindSum, ...]:
     """Return what the entries of each kind did, what they spent at once included.
 
@@ -56,7 +56,7 @@ def sums_by_kind(
     spent = (
         select(entry.c.kind, func.sum(line.c.amount))
         .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
-        .where(span.credits, line.c.kind != LineKind.INCLUDED_TAX)
+        .where(entry_range.credits, line.c.kind != LineKind.INCLUDED_TAX)
         .group_by(entry.c.kind)
     )
     changes: defaultdict[str, dict[str, int]] = defaultdict(dict)
@@ -68,32 +68,38 @@ def sums_by_kind(
             added[key] += amount
     for kind, bucket in sorted(added, key=lambda key: key[1]):
         changes[kind][bucket] = added[kind, bucket]
-    counts = select(entry.c.kind, func.count()).where(span.entries).group_by(entry.c.kind)
+    counts = select(entry.c.kind, func.count()).where(entry_range.entries).group_by(entry.c.kind)
     return tuple(
         KindSum(kind=kind, entries=entries, amount=sum(changes[kind].values()), changes=changes[kind])
         for kind, entries in connection.execute(counts.order_by(func.min(entry.c.seq)))
     )
 
 
-def read_holdings(connection: Connection, span: EntryRange, sums: Sequence[KindSum]) -> tuple[Holding, ...]:
+def read_holdings(
+    connection: Connection, entry_range: EntryRange, sums: Sequence[KindSum]
+) -> tuple[Holding, ...]:
     """Return the holdings before and after; the balance first, the others where there were any."""
     balance = tables.balance
     now = connection.execute(
         select(balance.c.bucket, balance.c.amount)
-        .where(balance.c.account_id == span.account_id, is_holding(balance, span.currency))
+        .where(balance.c.account_id == entry_range.account_id, is_holding(balance, entry_range.currency))
         .order_by(balance.c.bucket)
     ).all()
     if any(name != Bucket.BALANCE for name, _ in now):
-        since = _posted_since(connection, span, is_holding(tables.posting, span.currency))
+        since = _posted_since(connection, entry_range, is_holding(tables.posting, entry_range.currency))
     else:
-        since = {Bucket.BALANCE.value: _balance_since(connection, span)}
+        since = {Bucket.BALANCE.value: _balance_since(connection, entry_range)}
     found = []
     for name, amount in now:
         closing = amount - since.get(name, 0)
-        moved = sum(each.changes.get(name, 0) for each in sums)
+        moved = sum(kind_sum.changes.get(name, 0) for kind_sum in sums)
         found.append(Holding(name=name, opening=closing - moved, closing=closing))
-    own = next((each for each in found if each.name == Bucket.BALANCE), None)
-    others = (each for each in found if each.name != Bucket.BALANCE and (each.opening or each.closing))
+    own = next((holding for holding in found if holding.name == Bucket.BALANCE), None)
+    others = (
+        holding
+        for holding in found
+        if holding.name != Bucket.BALANCE and (holding.opening or holding.closing)
+    )
     return (own or Holding(name=Bucket.BALANCE, opening=0, closing=0), *others)
 
 
@@ -104,36 +110,40 @@ def balance_before(connection: Connection, account_id: str, seq: int) -> int:
     return connection.execute(query.order_by(entry.seq.desc()).limit(1)).scalar() or 0
 
 
-def _balance_since(connection: Connection, span: EntryRange) -> int:
+def _balance_since(connection: Connection, entry_range: EntryRange) -> int:
     """Return what the entries after the span did to the balance, as they tell it."""
-    newest, then = (balance_before(connection, span.account_id, seq) for seq in (LAST_SEQ, span.stop))
+    newest, then = (
+        balance_before(connection, entry_range.account_id, seq) for seq in (LAST_SEQ, entry_range.stop)
+    )
     return newest - then
 
 
-def _posted_since(connection: Connection, span: EntryRange, which: ColumnElement[bool]) -> dict[str, int]:
+def _posted_since(
+    connection: Connection, entry_range: EntryRange, which: ColumnElement[bool]
+) -> dict[str, int]:
     """Return what the entries after the span posted, by bucket."""
     entry, posting = tables.journal_entry, tables.posting
     query = (
         select(posting.c.bucket, func.sum(posting.c.amount))
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
-        .where(span.later, which)
+        .where(entry_range.later, which)
         .group_by(posting.c.bucket)
     )
     return dict(connection.execute(query).tuples().all())
 
 
-def read_units(connection: Connection, span: EntryRange) -> tuple[UnitsHeld, ...]:
+def read_units(connection: Connection, entry_range: EntryRange) -> tuple[UnitsHeld, ...]:
     """Return the units of each supply whose tariff sells or sold them."""
     balance = tables.balance
     held = connection.execute(
         select(balance.c.asset, balance.c.amount)
-        .where(balance.c.account_id == span.account_id, balance.c.bucket == Bucket.UNITS)
+        .where(balance.c.account_id == entry_range.account_id, balance.c.bucket == Bucket.UNITS)
         .order_by(balance.c.asset)
     ).tuples()
-    return tuple(_units(connection, span, asset, amount) for asset, amount in held)
+    return tuple(_units(connection, entry_range, asset, amount) for asset, amount in held)
 
 
-def _units(connection: Connection, span: EntryRange, asset: str, now: int) -> UnitsHeld:
+def _units(connection: Connection, entry_range: EntryRange, asset: str, now: int) -> UnitsHeld:
     """Return the units of one supply before and after, and what was bought and used between."""
     entry, posting = tables.journal_entry, tables.posting
     own = and_(posting.c.bucket == Bucket.UNITS, posting.c.asset == asset)
@@ -141,11 +151,11 @@ def _units(connection: Connection, span: EntryRange, asset: str, now: int) -> Un
     moved = (
         select(charged, func.sum(posting.c.amount))
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
-        .where(span.entries, own)
+        .where(entry_range.entries, own)
         .group_by(charged)
     )
     change = {bool(charged): amount for charged, amount in connection.execute(moved)}
-    closing = now - _posted_since(connection, span, own).get(Bucket.UNITS, 0)
+    closing = now - _posted_since(connection, entry_range, own).get(Bucket.UNITS, 0)
     bought, used = change.get(False, 0), -change.get(True, 0)
     return UnitsHeld(
         supply_id=asset.removeprefix(units_asset("")),

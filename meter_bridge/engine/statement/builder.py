@@ -68,7 +68,7 @@ class StatementData:
 def build_statement(holder: StatementHolder, period: Period, books: StatementData, made_at: int) -> Statement:
     """Return the statement; raises ``DoesNotAddUpError`` unless every sum of it agrees with every other."""
     charges = sum(map(charged_amount, books.lines))
-    credited = sum(each.amount for each in books.sums if each.kind != EntryKind.CHARGE)
+    credited = sum(kind_sum.amount for kind_sum in books.sums if kind_sum.kind != EntryKind.CHARGE)
     _check(holder, books, credited, charges)
     first_day, last_day = period.days(ZoneInfo(holder.time_zone))
     is_open = period.end > made_at
@@ -88,10 +88,10 @@ def build_statement(holder: StatementHolder, period: Period, books: StatementDat
         made_at=iso(made_at),
         open=is_open,
         detail=Detail.LINE if books.days is None else Detail.DAY,
-        opening=sum(each.opening for each in books.holdings),
+        opening=sum(holding.opening for holding in books.holdings),
         credits=credited,
         charges=charges,
-        closing=sum(each.closing for each in books.holdings),
+        closing=sum(holding.closing for holding in books.holdings),
         holdings=books.holdings,
         units=books.units,
         sums=books.sums,
@@ -108,12 +108,12 @@ def build_statement(holder: StatementHolder, period: Period, books: StatementDat
 def _check(holder: StatementHolder, books: StatementData, credited: int, charges: int) -> None:
     """Compare every sum with what it must equal."""
     balance = books.holdings[0]
-    opening = sum(each.opening for each in books.holdings)
-    closing = sum(each.closing for each in books.holdings)
+    opening = sum(holding.opening for holding in books.holdings)
+    closing = sum(holding.closing for holding in books.holdings)
     _check_equal(holder, "the opening balance by postings", balance.opening, "by entries", books.balances[0])
     _check_equal(holder, "the closing balance by postings", balance.closing, "by entries", books.balances[1])
-    taken = -sum(each.amount for each in books.sums if each.kind == EntryKind.CHARGE)
-    spent = sum(each.changes.get(name, 0) for each in books.sums for name in SPENT_AT_ONCE)
+    taken = -sum(kind_sum.amount for kind_sum in books.sums if kind_sum.kind == EntryKind.CHARGE)
+    spent = sum(kind_sum.changes.get(name, 0) for kind_sum in books.sums for name in SPENT_AT_ONCE)
     _check_equal(holder, "what charges took", taken + spent, "their lines", charges)
     _check_equal(
         holder,
@@ -136,7 +136,7 @@ def charged_amount(line: ChargeLine) -> int:
 def _check_equal(holder: StatementHolder, what: str, amount: int, other: str, other_amount: int) -> None:
     """Raise ``DoesNotAddUpError`` unless both amounts are the same."""
     if amount != other_amount:
-        texts = [format_amount(each, holder.currency) for each in (amount, other_amount)]
+        texts = [format_amount(value, holder.currency) for value in (amount, other_amount)]
         raise DoesNotAddUpError(
             f"the statement of {holder.account_id} does not add up: {what} is {texts[0]},"
             f" but {other} is {texts[1]} (a difference of {amount - other_amount} units of the last digit)"

@@ -68,7 +68,7 @@ def bar_charts(statement: Statement, labels: Labels | None = None) -> tuple[BarC
     name = told.gettext("Cost by day, {currency}", currency=currency)
     cost = _bar_chart(name, days, _costs(statement.days), lambda most: told.money(most, currency), told)
     energy = _bar_chart(told.gettext("Energy by day"), days, _energy(statement.days), told.kwh, told)
-    return tuple(each for each in (cost, energy) if each is not None)
+    return tuple(chart for chart in (cost, energy) if chart is not None)
 
 
 def _days(statement: Statement) -> list[str]:
@@ -78,7 +78,7 @@ def _days(statement: Statement) -> list[str]:
         return []
     first = date.fromisoformat(min(*known, statement.first_day))
     last = date.fromisoformat(max(*known, "" if statement.open else statement.last_day))
-    return [(first + timedelta(days=each)).isoformat() for each in range((last - first).days + 1)]
+    return [(first + timedelta(days=offset)).isoformat() for offset in range((last - first).days + 1)]
 
 
 def _costs(charges: Sequence[DayCharge]) -> Sums:

@@ -75,12 +75,16 @@ class TenancyRange:
 
 
 def find_entry_range(
-    connection: Connection, account_id: str, currency: str, period: Period, own: TenancyRange
+    connection: Connection, account_id: str, currency: str, period: Period, tenancy_range: TenancyRange
 ) -> EntryRange:
     """Return the entries that were booked in a period, and are the own."""
     first = _first_seq(connection, account_id, period.start, 0)
     stop = _first_seq(connection, account_id, period.end, first)
-    return EntryRange(account_id, currency, *(min(max(seq, own.first), own.stop) for seq in (first, stop)))
+    return EntryRange(
+        account_id,
+        currency,
+        *(min(max(seq, tenancy_range.first), tenancy_range.stop) for seq in (first, stop)),
+    )
 
 
 def _first_seq(connection: Connection, account_id: str, at: int, after: int) -> int:

@@ -51,14 +51,14 @@ def read_statement_data(
     period: Period,
     *,
     by_day: bool,
-    own: TenancyRange,
+    tenancy_range: TenancyRange,
 ) -> StatementData:
     """Return what the journal holds of a period and tenancy; raises ``TooLongError`` for too much."""
     with snapshot(reader) as connection, parallel_reader(reader, connection) as beside:
-        span = find_entry_range(connection, account_id, currency, period, own)
+        span = find_entry_range(connection, account_id, currency, period, tenancy_range)
         halves = span.halves(connection)
-        line_sums = [beside(partial(_line_sums, span=half)) for half in halves]
-        moved = [beside(partial(read_moved_amounts, span=half)) for half in halves]
+        line_sums = [beside(partial(_line_sums, entry_range=half)) for half in halves]
+        moved = [beside(partial(read_moved_amounts, entry_range=half)) for half in halves]
         days = _by_day(connection, archive, span) if by_day else None
         balances = (
             balance_before(connection, account_id, span.first),
@@ -81,11 +81,11 @@ def read_statement_data(
 
 
 def _in_range(
-    span: EntryRange, rows: FromClause, query: Select[tuple[object, ...]]
+    entry_range: EntryRange, rows: FromClause, query: Select[tuple[object, ...]]
 ) -> Select[tuple[object, ...]]:
     """Return the query over the rows of the span's entries alone."""
     entry = tables.journal_entry
-    return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(span.entries)
+    return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(entry_range.entries)
 
 
 type _LineKey = tuple[str, str, str, str, int | None, str | None, int | None]
@@ -94,7 +94,7 @@ type _LineSums = Mapping[_LineKey, tuple[int, int]]
 """Quantity and amount of each line of the price list."""
 
 
-def _line_sums(connection: Connection, span: EntryRange) -> _LineSums:
+def _line_sums(connection: Connection, entry_range: EntryRange) -> _LineSums:
     """Return the charges by line of the price list; one too many of those that a statement cannot hold."""
     line = tables.charge_line
     keys = (
@@ -107,7 +107,7 @@ def _line_sums(connection: Connection, span: EntryRange) -> _LineSums:
         line.c.unit_price,
     )
     query = select(*keys, func.sum(line.c.quantity), func.sum(line.c.amount))
-    rows = connection.execute(_in_range(span, line, query).group_by(*keys).limit(MAX_CHARGES + 1))
+    rows = connection.execute(_in_range(entry_range, line, query).group_by(*keys).limit(MAX_CHARGES + 1))
     return {cast("_LineKey", tuple(key)): (quantity, amount) for *key, quantity, amount in rows}
 
 
@@ -177,13 +177,17 @@ def _priced(days: Iterable[DayCharge], lines: Sequence[ChargeLine]) -> tuple[Day
     )
 
 
-def _by_day(connection: Connection, archive: Archive | None, span: EntryRange) -> tuple[DayCharge, ...]:
+def _by_day(
+    connection: Connection, archive: Archive | None, entry_range: EntryRange
+) -> tuple[DayCharge, ...]:
     """Return the charges by local day of use, also of a time whose segments are in exported files alone."""
-    with complete_segments(connection, archive, span.account_id, span.first, span.stop - 1) as there:
-        return _days(there, span)
+    with complete_segments(
+        connection, archive, entry_range.account_id, entry_range.first, entry_range.stop - 1
+    ) as there:
+        return _days(there, entry_range)
 
 
-def _days(connection: Connection, span: EntryRange) -> tuple[DayCharge, ...]:
+def _days(connection: Connection, entry_range: EntryRange) -> tuple[DayCharge, ...]:
     """Return the charges by local day of use, oldest first, without their prices."""
     segment = tables.segment
     keys = (
@@ -203,7 +207,7 @@ def _days(connection: Connection, span: EntryRange) -> tuple[DayCharge, ...]:
         func.sum(case((segment.c.estimated, segment.c.wh), else_=0)).label("estimated_wh"),
     )
     order = [key.nulls_first() for key in keys]
-    query = _in_range(span, segment, query).group_by(*keys).order_by(*order).limit(MAX_CHARGES + 1)
+    query = _in_range(entry_range, segment, query).group_by(*keys).order_by(*order).limit(MAX_CHARGES + 1)
     found = [
         DayCharge(
             day=row["local_day"],
@@ -223,15 +227,15 @@ def _days(connection: Connection, span: EntryRange) -> tuple[DayCharge, ...]:
     return tuple(_check_size(found, MAX_CHARGES, "charges by day"))
 
 
-def _entries(connection: Connection, span: EntryRange) -> tuple[StatementEntry, ...]:
+def _entries(connection: Connection, entry_range: EntryRange) -> tuple[StatementEntry, ...]:
     """Return every entry that is not a charge, oldest first."""
     entry = tables.journal_entry
-    wanted = span.credits
+    wanted = entry_range.credits
     # Put in order here: asked for in order, a database walks all charges between them.
     query = select(entry).where(wanted).limit(MAX_ENTRIES + 1)
     found = _check_size(connection.execute(query).mappings().all(), MAX_ENTRIES, "entries")
     rows = sorted(found, key=lambda row: row["seq"])
-    changes = _differs_from_previous(connection, wanted, span.currency)
+    changes = _differs_from_previous(connection, wanted, entry_range.currency)
     return tuple(
         StatementEntry(
             seq=row["seq"],

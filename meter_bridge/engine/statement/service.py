@@ -33,16 +33,16 @@ class StatementRequest:
     """Without a period it is the whole tenancy's; else this month's."""
 
 
-async def make_statement(session: Session, account: Account, wanted: StatementRequest) -> Statement:
+async def make_statement(session: Session, account: Account, request: StatementRequest) -> Statement:
     """Return an account's statement; raises ``RequestRefused`` for a period of which there is none.
 
     One whose period has not ended holds everything that was used until now: it is posted first. So is what
     closed in a period that has ended and still waits for its turn: what is stated once stays as it is.
     """
     now = session.clock.now()
-    past = await _tenancy(session, account, wanted.tenancy)
+    past = await _tenancy(session, account, request.tenancy)
     try:
-        period = _period(account, wanted, past, now)
+        period = _period(account, request, past, now)
         await _post_until(session, account.id, period.end)
         holder = await _holder(session, account, past)
         own = (
@@ -57,8 +57,8 @@ async def make_statement(session: Session, account: Account, wanted: StatementRe
             account.id,
             account.site.currency,
             period,
-            by_day=wanted.detail is Detail.DAY,
-            own=own,
+            by_day=request.detail is Detail.DAY,
+            tenancy_range=own,
         )
         return build_statement(holder, period, books, session.clock.now())
     except PeriodError as error:
@@ -70,7 +70,7 @@ async def make_statement(session: Session, account: Account, wanted: StatementRe
             ErrorCode.BAD_REQUEST,
             str(error),
             field="from",
-            value=wanted.begin,
+            value=request.begin,
             remedy="ask for shorter periods one after the other; they join without a gap",
         ) from error
     except DoesNotAddUpError as error:
@@ -107,15 +107,15 @@ def tenancy_not_found(account: Account, n: int) -> RequestRefused:
     )
 
 
-def _period(account: Account, wanted: StatementRequest, past: PastTenancy | None, now: int) -> Period:
+def _period(account: Account, request: StatementRequest, past: PastTenancy | None, now: int) -> Period:
     """Return the period that a statement is for; raises ``PeriodError``."""
     # The final settlement is booked at the very instant at which a tenancy ends.
     end = None if past is None or past.end is None else past.end + 1
     zone = ZoneInfo(account.site.time_zone)
-    if past is not None and wanted.whole_tenancy and wanted.begin is None and wanted.end is None:
+    if past is not None and request.whole_tenancy and request.begin is None and request.end is None:
         return Period(past.start, parse_period(None, None, now=now, zone=zone).end if end is None else end)
-    period = parse_period(wanted.begin, wanted.end, now=now, zone=zone)
-    return period if past is None else period_within(period, past.start, end, wanted.begin or wanted.end)
+    period = parse_period(request.begin, request.end, now=now, zone=zone)
+    return period if past is None else period_within(period, past.start, end, request.begin or request.end)
 
 
 async def _holder(session: Session, account: Account, past: PastTenancy | None) -> StatementHolder:
@@ -150,8 +150,8 @@ async def _post_until(session: Session, account_id: str, end: int) -> None:
     account = session.installation.accounts.get(account_id)
     if account is None or not session.can_change:
         return
-    unit = Transaction(session.clock.now())
-    if end > unit.at:
+    tx = Transaction(session.clock.now())
+    if end > tx.at:
         post = post_accruals
     elif any(
         supply.deferred_posting is not None and supply.deferred_posting.at < end
@@ -162,7 +162,7 @@ async def _post_until(session: Session, account_id: str, end: int) -> None:
         await session.wait_for_submitted()
         return
     with session.atomic():
-        post(session.installation, account, unit)
-        evaluate(session, account, unit)
+        post(session.installation, account, tx)
+        evaluate(session, account, tx)
     with suppress(RequestRefused):
-        await session.commit(unit)
+        await session.commit(tx)

@@ -93,16 +93,16 @@ def defuse_formula(text: str) -> str:
 def _rows(statement: Statement) -> Iterator[Row]:
     """Yield the rows of the file in order."""
     currency = statement.currency
-    for each in statement.holdings:
-        yield _holding(each, "opening balance", statement.first_day, each.opening, currency)
+    for holding in statement.holdings:
+        yield _holding(holding, "opening balance", statement.first_day, holding.opening, currency)
     for units in statement.units:
         yield _units(units, "opening units", statement.first_day, units.opening_wh)
     for charge in statement.days or statement.lines:
         yield _charge(charge, currency)
     for entry in statement.entries:
         yield _entry(entry, statement)
-    for each in statement.holdings:
-        yield _holding(each, "closing balance", statement.last_day, each.closing, currency)
+    for holding in statement.holdings:
+        yield _holding(holding, "closing balance", statement.last_day, holding.closing, currency)
     for units in statement.units:
         yield _units(units, "closing units", statement.last_day, units.closing_wh)
     for settled in statement.settlements:

@@ -26,15 +26,15 @@ _OUT_OF_CREDIT: Final = (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM)
 
 
 def update_alerts(
-    installation: Installation, account: Account, unit: Transaction, decision: Decision, at: int
+    installation: Installation, account: Account, tx: Transaction, decision: Decision, at: int
 ) -> None:
     """Open and close what follows from a decision; ``at`` is by the clock that its cut goes by."""
     wanted = dict(_open_alerts(account, decision, at))
     changes = alert_changes(frozenset(key for key in account.alerts if key.kind in KINDS), wanted)
     for key in changes.closed:
-        set_alert(installation, account, unit, key, None)
+        set_alert(installation, account, tx, key, None)
     for key, message in changes.opened.items():
-        set_alert(installation, account, unit, key, f"{account.name}: {message}")
+        set_alert(installation, account, tx, key, f"{account.name}: {message}")
 
 
 def warning_at(account: Account, decision: Decision) -> int | None:
@@ -83,7 +83,7 @@ def _cut_soon_message(account: Account, cut_at: int) -> str:
     return f"the credit is used up; supply is {what} at {when} unless somebody tops up"
 
 
-def _tripped_message(account: Account, guarded: ProtectionKey, guard: ProtectionTimer) -> str:
+def _tripped_message(account: Account, guarded: ProtectionKey, timer: ProtectionTimer) -> str:
     """Say what was wrong, and how supply comes back."""
     meter = next((meter for meter in account.meters if meter.id == guarded.meter_id), None)
     if guarded.protection is Protection.OVERLOAD:
@@ -95,7 +95,7 @@ def _tripped_message(account: Account, guarded: ProtectionKey, guard: Protection
         what = f"the voltage at {guarded.meter_id} was {side} its limit, {value}"
     back = (
         "it stays off until landlord or caretaker resets it"
-        if guard.trip is Trip.LOCKED
+        if timer.trip is Trip.LOCKED
         else "it comes back by itself when nothing is wrong any more"
     )
     return f"supply is off, {what}; {back}"

@@ -47,7 +47,7 @@ class CreditLeft:
 def decide_supply(
     installation: Installation,
     account: Account,
-    unit: Transaction,
+    tx: Transaction,
     relays: RelayRequests,
     context: EvaluationContext,
     credit: CreditLeft,
@@ -55,13 +55,13 @@ def decide_supply(
     """Decide an account's supply and carry it out as part of the unit."""
     if context.confirmed:
         protections.reset_load_limits(account)
-    wall = unit.at - installation.ahead_ms
-    now = _supply_inputs(account, context, credit, unit.at, wall)
+    wall = tx.at - installation.ahead_ms
+    now = _supply_inputs(account, context, credit, tx.at, wall)
     decision = rules.decide(account.policy, now)
     kept = (account.has_run_out, account.switchings)
     account.has_run_out = rules.has_run_out(account.policy, now, decision)
     if rules.switches_for_credit(now, decision):
-        account.switchings = add_switching(account.switchings, unit.at)
+        account.switchings = add_switching(account.switchings, tx.at)
     if decision.reason not in protections.LIMITED:
         protections.reset_load_limit(account)
     account.cut_at = decision.cut_at
@@ -70,13 +70,13 @@ def decide_supply(
     if changed:
         account.invalidate_fast_paths()
     if changed or context.by_person or _relays_deviate(account, decision.state):
-        _execute(installation, account, unit, relays, decision, note=context.note)
+        _execute(installation, account, tx, relays, decision, note=context.note)
         if changed:
-            _record_change(installation, account, unit, was)
+            _record_change(installation, account, tx, was)
     elif kept != (account.has_run_out, account.switchings):
-        store_status(account, unit)
-    told_by = wall if is_by_wall_clock(decision) else unit.at
-    alerts.update_alerts(installation, account, unit, decision, told_by)
+        store_status(account, tx)
+    told_by = wall if is_by_wall_clock(decision) else tx.at
+    alerts.update_alerts(installation, account, tx, decision, told_by)
     return decision
 
 
@@ -133,40 +133,40 @@ def _relays_deviate(account: Account, state: SupplyState) -> bool:
 def _execute(
     installation: Installation,
     account: Account,
-    unit: Transaction,
+    tx: Transaction,
     relays: RelayRequests,
     decision: Decision,
     *,
     note: str | None,
 ) -> None:
     """Take a decision: post what it was taken on, store it with its reason, ask the relays."""
-    post_accruals(installation, account, unit)
+    post_accruals(installation, account, tx)
     if (decision.state, decision.reason) != (account.state, account.reason):
-        account.state, account.reason, account.since = decision.state, decision.reason, unit.at
+        account.state, account.reason, account.since = decision.state, decision.reason, tx.at
     installation.sequences.decision += 1
-    relays.request(account, unit)
-    unit.changeset.add(
+    relays.request(account, tx)
+    tx.changeset.add(
         ops.INSERT_DECISION,
         {
             "seq": installation.sequences.decision,
             "account_id": account.id,
-            "at": unit.at,
+            "at": tx.at,
             "state": decision.state,
             "reason": decision.reason,
-            "actor": unit.actor,
+            "actor": tx.actor,
             "note": note or account.note,
             "available": account.balance,
             "revision": account.revision,
         },
     )
-    store_status(account, unit)
+    store_status(account, tx)
 
 
-def _record_change(installation: Installation, account: Account, unit: Transaction, was: SupplyState) -> None:
+def _record_change(installation: Installation, account: Account, tx: Transaction, was: SupplyState) -> None:
     """Announce a decision, with the state that the supply was in."""
     record_event(
         installation,
-        unit,
+        tx,
         EventKind.SUPPLY_CHANGED,
         account_id=account.id,
         data={

@@ -29,7 +29,7 @@ from meter_bridge.engine.supply.evaluation_limits import compute_margins
 def evaluate(
     session: Session,
     account: Account,
-    unit: Transaction,
+    tx: Transaction,
     *,
     confirmed: bool = False,
     by_person: bool = False,
@@ -37,7 +37,7 @@ def evaluate(
 ) -> None:
     """Evaluate an account as part of a transaction; its meters take the full way next."""
     context = EvaluationContext(session.clock.sure, confirmed, by_person, note)
-    evaluate_account(session.installation, account, unit, session.relays, context)
+    evaluate_account(session.installation, account, tx, session.relays, context)
     account.invalidate_fast_paths()
     session.changed_supplies.update(account.supplies)
 
@@ -45,30 +45,30 @@ def evaluate(
 def evaluate_account(
     installation: Installation,
     account: Account,
-    unit: Transaction,
+    tx: Transaction,
     relays: RelayRequests,
     wishes: EvaluationContext,
 ) -> None:
     """Charge what the clock made due, then decide warnings and supply from what is left."""
     if wishes.clock_sure:
         for supply in account.supplies:
-            charge_due_days(installation, supply, unit)
-        collect_debts(installation, account, unit)
-    credit = update_emergency_credit(installation, account, unit, credit_now(account))
+            charge_due_days(installation, supply, tx)
+        collect_debts(installation, account, tx)
+    credit = update_emergency_credit(installation, account, tx, credit_now(account))
     worth = units_worth(account)
     available = credit.balance + worth
-    _update_low_credit_alerts(installation, account, unit, available)
+    _update_low_credit_alerts(installation, account, tx, available)
     # Units are there to be used, whatever is owed in money besides.
     rules = account.policy.credit
     left = CreditLeft(usable_credit(rules, credit) + worth, headroom=max(headroom(rules, credit), worth))
-    decision = decide_supply(installation, account, unit, relays, wishes, left)
-    compute_margins(account, unit.at)
-    account.wake_at_wall = _next_wall_change(account, decision, unit.at - installation.ahead_ms)
-    account.wake_at = _next_change(account, decision, unit.at, installation.ahead_ms)
+    decision = decide_supply(installation, account, tx, relays, wishes, left)
+    compute_margins(account, tx.at)
+    account.wake_at_wall = _next_wall_change(account, decision, tx.at - installation.ahead_ms)
+    account.wake_at = _next_change(account, decision, tx.at, installation.ahead_ms)
 
 
 def _update_low_credit_alerts(
-    installation: Installation, account: Account, unit: Transaction, available: int
+    installation: Installation, account: Account, tx: Transaction, available: int
 ) -> None:
     """Open and close the low-credit alerts."""
     level = policy_rules.low_credit_levels_passed(account.policy, available, account.low_level)
@@ -80,8 +80,8 @@ def _update_low_credit_alerts(
         key = AlertKey(AlertKind.LOW_CREDIT, account.id, None, str(threshold))
         left, limit = format_amount(available, currency), format_amount(threshold, currency)
         message = f"{account.name}: credit is low, {left} left (warning at {limit})"
-        set_alert(installation, account, unit, key, message if index < level else None)
-    store_status(account, unit)
+        set_alert(installation, account, tx, key, message if index < level else None)
+    store_status(account, tx)
 
 
 def _next_wall_change(account: Account, decision: Decision, wall: int) -> int:

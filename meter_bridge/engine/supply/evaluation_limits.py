@@ -30,14 +30,14 @@ def compute_margins(account: Account, at: int) -> None:
 
 def _compute_block_margin(supply: Supply, at: int) -> None:
     """Work out the energy until the next block, Wh; lanes in the block before end, and on another ladder."""
-    stretch = supply.timeline.interval_at(at)
-    room, block = energy_to_next_block(supply.rating, stretch), block_at(supply.rating, stretch)
-    rung = BlockUsageKey(stretch.block_period, stretch.schedule)
+    interval = supply.timeline.interval_at(at)
+    room, block = energy_to_next_block(supply.rating, interval), block_at(supply.rating, interval)
+    usage_key = BlockUsageKey(interval.block_period, interval.schedule)
     supply.energy_to_next_block = UNLIMITED if room is None else room
     for meter in supply.meters:
         if meter.fast_path is None:
             continue
-        if (meter.fast_path.segment.key.block, meter.fast_path.usage_key) != (block, rung):
+        if (meter.fast_path.segment.key.block, meter.fast_path.usage_key) != (block, usage_key):
             meter.leave_fast_path()
         else:
             meter.fast_path.set_limit()

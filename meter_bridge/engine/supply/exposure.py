@@ -23,10 +23,10 @@ def account_exposure(installation: Installation, account: Account, now: int) -> 
         limited=limited,
         meters=len(switched),
         in_force=sum(_latest_cut_off(installation, meter) is not None for meter in switched),
-        once_wh=sum(each.once_wh for each in found),
-        once_amount=sum(each.once_amount for each in found),
-        hourly_wh=sum(each.hourly_wh for each in found),
-        hourly_amount=sum(each.hourly_amount for each in found),
+        once_wh=sum(exposure_of_supply.once_wh for exposure_of_supply in found),
+        once_amount=sum(exposure_of_supply.once_amount for exposure_of_supply in found),
+        hourly_wh=sum(exposure_of_supply.hourly_wh for exposure_of_supply in found),
+        hourly_amount=sum(exposure_of_supply.hourly_amount for exposure_of_supply in found),
     )
 
 

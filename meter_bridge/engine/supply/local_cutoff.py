@@ -57,7 +57,7 @@ class CutOffTransport(Protocol):
     """The way to the devices that cut by themselves."""
 
     def cut_off(
-        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
+        self, slot: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
     ) -> bool:
         """Ask, write or withdraw; False while there is no way to the device."""
 
@@ -119,58 +119,58 @@ class CutOffs:
             self._send_if_due(kept, now)
             self._check_opening(kept, now)
 
-    def _refresh_if_due(self, watched: _CutOffMeter, now: int, *, by_time: bool) -> bool:
+    def _refresh_if_due(self, cut_off_meter: _CutOffMeter, now: int, *, by_time: bool) -> bool:
         """Work a value out anew where something changed that it rests on, or some time passed; say if so."""
-        account, register = watched.meter.supply.account, watched.meter.register
+        account, register = cut_off_meter.meter.supply.account, cut_off_meter.meter.register
         counter = None if register is None else (register.epoch, register.doubt)
         credit = (account.balance, account.emergency_used, account.emergency_selected)
         basis = (*credit, account.last_top_up, account.hold, account.reason, counter)
-        same = watched.basis is None or basis == watched.basis
-        if same and not (by_time and now - watched.at >= REFRESH_MS):
+        same = cut_off_meter.basis is None or basis == cut_off_meter.basis
+        if same and not (by_time and now - cut_off_meter.at >= REFRESH_MS):
             return False
-        watched.at, watched.basis = now, basis
-        self._refresh(watched.place, watched.meter, now)
+        cut_off_meter.at, cut_off_meter.basis = now, basis
+        self._refresh(cut_off_meter.place, cut_off_meter.meter, now)
         return True
 
-    def _refresh(self, place: CutOffSlot, meter: Meter, now: int) -> None:
+    def _refresh(self, slot: CutOffSlot, meter: Meter, now: int) -> None:
         """Work out the value of a meter's device."""
-        kept = self._installation.cut_offs.get(place)
+        device = self._installation.cut_offs.get(slot)
         limit = limit_wh(meter, now)
-        if kept is None and limit is not None:
-            kept = DeviceCutOff(place, meter.plan.relay_address or "", meter=meter)
-            self._installation.cut_offs[place] = kept
-            meter.cut_offs.append(kept)
-        if kept is not None:
-            if kept.relay_address != meter.plan.relay_address:
-                kept.relay_address = meter.plan.relay_address or ""
-                kept.state = rules.set_target(kept.state, None, now)
-            self._set_target(kept, limit, now)
-        self._update_alert(meter, kept, limit, now)
+        if device is None and limit is not None:
+            device = DeviceCutOff(slot, meter.plan.relay_address or "", meter=meter)
+            self._installation.cut_offs[slot] = device
+            meter.cut_offs.append(device)
+        if device is not None:
+            if device.relay_address != meter.plan.relay_address:
+                device.relay_address = meter.plan.relay_address or ""
+                device.state = rules.set_target(device.state, None, now)
+            self._set_target(device, limit, now)
+        self._update_alert(meter, device, limit, now)
 
-    def _set_target(self, kept: DeviceCutOff, limit: int | None, now: int) -> None:
+    def _set_target(self, device: DeviceCutOff, limit: int | None, now: int) -> None:
         """Keep what a device is to hold; it is on disk before anything is sent."""
-        before = kept.state
-        kept.state = rules.set_target(before, limit, now)
-        if kept.state is not before:
+        before = device.state
+        device.state = rules.set_target(before, limit, now)
+        if device.state is not before:
             held = rules.reported_cut_off_wh(before)
-            if held is not None and kept.may_open_from_wh is None:
-                kept.may_open_from_wh = held
-            kept.unconfirmed_since = kept.unconfirmed_since or now
-            wanted, now_wanted = before.target_wh, kept.state.target_wh
+            if held is not None and device.may_open_from_wh is None:
+                device.may_open_from_wh = held
+            device.unconfirmed_since = device.unconfirmed_since or now
+            wanted, now_wanted = before.target_wh, device.state.target_wh
             lowered = wanted is not None and now_wanted is not None and now_wanted < wanted
-            kept.stored = kept.stored and lowered
-            self._store(kept, now)
+            device.stored = device.stored and lowered
+            self._store(device, now)
 
-    def _store(self, kept: DeviceCutOff, now: int) -> None:
+    def _store(self, device: DeviceCutOff, now: int) -> None:
         """Put a cut-off on disk."""
-        unit = Transaction(now)
-        cut_off = kept.state
-        unit.changeset.add(
+        tx = Transaction(now)
+        cut_off = device.state
+        tx.changeset.add(
             ops.UPSERT_CUT_OFF,
             {
-                "address": kept.slot.address,
-                "slot": kept.slot.number,
-                "relay_address": kept.relay_address,
+                "address": device.slot.address,
+                "slot": device.slot.number,
+                "relay_address": device.relay_address,
                 "wanted_wh": cut_off.target_wh,
                 "held": cut_off.slot_state,
                 "held_wh": cut_off.reported_wh,
@@ -178,52 +178,52 @@ class CutOffs:
                 "written_at": cut_off.written_at,
             },
         )
-        unit.after_commit(lambda: kept.mark_stored(cut_off))
-        self._submit(unit)
+        tx.after_commit(lambda: device.mark_stored(cut_off))
+        self._submit(tx)
 
-    def _send_if_due(self, kept: DeviceCutOff, now: int) -> None:
+    def _send_if_due(self, device: DeviceCutOff, now: int) -> None:
         """Send what is due, once it is on disk that the device may hold it."""
-        if now < kept.state.due_at or not kept.stored:
+        if now < device.state.due_at or not device.stored:
             return
-        step = rules.next_request(kept.state, now)
+        step = rules.next_request(device.state, now)
         if step is None:
             return
-        limit = kept.state.target_wh
-        if self._transport.cut_off(kept.slot, step, kept.relay_address, limit):
-            kept.state = rules.after_request(kept.state, step, now)
+        limit = device.state.target_wh
+        if self._transport.cut_off(device.slot, step, device.relay_address, limit):
+            device.state = rules.after_request(device.state, step, now)
 
-    def handle(self, told: ReportedCutOff, at: int) -> None:
+    def handle(self, report: ReportedCutOff, at: int) -> None:
         """Take what a device says of its slot."""
-        kept = self._installation.cut_offs.get(CutOffSlot(told.address, told.slot))
-        if kept is None:
+        device = self._installation.cut_offs.get(CutOffSlot(report.address, report.slot))
+        if device is None:
             return
-        held = told.held
-        if held is SlotState.ARMED and told.relay_address != kept.relay_address:
+        held = report.held
+        if held is SlotState.ARMED and report.relay_address != device.relay_address:
             held = SlotState.UNARMED
-        before = kept.state
-        kept.state, kept.answered = rules.observe(before, held, told.limit_wh, at), True
-        kept.unconfirmed_since = 0 if rules.is_confirmed(kept.state) else kept.unconfirmed_since or at
-        if (before.slot_state, before.reported_wh) != (held, told.limit_wh):
-            self._store(kept, at)
-        if not kept.unassigned and kept.meter is not None:
-            self._update_alert(kept.meter, kept, kept.state.target_wh, at)
-        elif rules.is_confirmed(kept.state):
-            self._remove(kept, at)
-        self._send_if_due(kept, at)
+        before = device.state
+        device.state, device.answered = rules.observe(before, held, report.limit_wh, at), True
+        device.unconfirmed_since = 0 if rules.is_confirmed(device.state) else device.unconfirmed_since or at
+        if (before.slot_state, before.reported_wh) != (held, report.limit_wh):
+            self._store(device, at)
+        if not device.unassigned and device.meter is not None:
+            self._update_alert(device.meter, device, device.state.target_wh, at)
+        elif rules.is_confirmed(device.state):
+            self._remove(device, at)
+        self._send_if_due(device, at)
 
-    def _remove(self, kept: DeviceCutOff, at: int) -> None:
+    def _remove(self, device: DeviceCutOff, at: int) -> None:
         """Look no longer after a device that holds nothing of ours and belongs to nobody's cut-off."""
-        del self._installation.cut_offs[kept.slot]
-        if kept.meter is not None:
-            kept.meter.cut_offs.remove(kept)
-            self._update_alert(kept.meter, None, 0, at)
+        del self._installation.cut_offs[device.slot]
+        if device.meter is not None:
+            device.meter.cut_offs.remove(device)
+            self._update_alert(device.meter, None, 0, at)
 
     def recheck(self, meter: Meter) -> None:
         """Ask a device that was away or restarted what it still holds."""
         for slot in SLOTS:
-            kept = self._installation.cut_offs.get(CutOffSlot(meter.plan.energy_address, slot))
-            if kept is not None:
-                kept.state = rules.ask_again(kept.state, self._now())
+            device = self._installation.cut_offs.get(CutOffSlot(meter.plan.energy_address, slot))
+            if device is not None:
+                device.state = rules.ask_again(device.state, self._now())
 
     def resume(self) -> None:
         """Pursue at once what waits for an answer, as after a reconnection."""
@@ -233,57 +233,57 @@ class CutOffs:
 
     def may_close(self, meter: Meter) -> bool:
         """Say whether a relay may be told to close, or first its device a value that leaves it closed."""
-        kept = self._installation.cut_offs.get(slot_of(meter))
-        if kept is None or not rules.has_reached(kept.state, max_register_wh(meter)):
+        device = self._installation.cut_offs.get(slot_of(meter))
+        if device is None or not rules.has_reached(device.state, max_register_wh(meter)):
             self._waiting_to_close.pop(meter.id, None)
             return True
         now = self._now()
         if meter.id not in self._waiting_to_close:
             self._waiting_to_close[meter.id] = now
-            self._refresh_if_cutting(kept, meter, now)
-        if rules.is_confirmed(kept.state) or now - self._waiting_to_close[meter.id] >= MAX_CLOSING_WAIT_MS:
+            self._refresh_if_cutting(device, meter, now)
+        if rules.is_confirmed(device.state) or now - self._waiting_to_close[meter.id] >= MAX_CLOSING_WAIT_MS:
             del self._waiting_to_close[meter.id]
             return True
         return False
 
-    def _refresh_if_cutting(self, kept: DeviceCutOff, meter: Meter, now: int) -> None:
+    def _refresh_if_cutting(self, device: DeviceCutOff, meter: Meter, now: int) -> None:
         """Work a value out anew and tell the device at once, however long it was silent before."""
-        if not kept.unassigned:
-            self._refresh(kept.slot, meter, now)
-        if not rules.is_confirmed(kept.state):
-            kept.state = rules.ask_again(kept.state, now)
-            self._send_if_due(kept, now)
+        if not device.unassigned:
+            self._refresh(device.slot, meter, now)
+        if not rules.is_confirmed(device.state):
+            device.state = rules.ask_again(device.state, now)
+            self._send_if_due(device, now)
 
-    def _check_opening(self, kept: DeviceCutOff, now: int) -> None:
+    def _check_opening(self, device: DeviceCutOff, now: int) -> None:
         """Ask a relay again that its device opened, where the decision is that it be closed."""
-        if kept.meter is None or kept.meter.relay.requested is not Position.CLOSED:
+        if device.meter is None or device.meter.relay.requested is not Position.CLOSED:
             return
-        meter, relay = kept.meter, kept.meter.relay
+        meter, relay = device.meter, device.meter.relay
         if relay.reported is not Position.OPEN:
-            if rules.is_confirmed(kept.state) and now - kept.state.reported_at > OPENING_ATTRIBUTED_MS:
-                kept.may_open_from_wh = None
+            if rules.is_confirmed(device.state) and now - device.state.reported_at > OPENING_ATTRIBUTED_MS:
+                device.may_open_from_wh = None
             return
         limits = [
-            each
-            for each in (kept.may_open_from_wh, rules.reported_cut_off_wh(kept.state))
-            if each is not None
+            limit
+            for limit in (device.may_open_from_wh, rules.reported_cut_off_wh(device.state))
+            if limit is not None
         ]
         if relay.proof in relay_rules.PROVEN and limits and max_register_wh(meter) >= min(limits):
-            kept.may_open_from_wh = None
-            unit = Transaction(now)
-            self._reassert(meter, unit)
-            self._submit(unit)
+            device.may_open_from_wh = None
+            tx = Transaction(now)
+            self._reassert(meter, tx)
+            self._submit(tx)
 
-    def _update_alert(self, meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: int) -> None:
+    def _update_alert(self, meter: Meter, device: DeviceCutOff | None, limit: int | None, now: int) -> None:
         """Keep the alert of a cut-off that is not as it is to be."""
-        problem = _problem(meter, kept, limit, now)
+        problem = _problem(meter, device, limit, now)
         account = meter.supply.account
-        unit = Transaction(now)
+        tx = Transaction(now)
         for code in PROBLEMS:
             key = AlertKey(AlertKind.LOCAL_CUT_OFF, account.id, meter.id, code)
-            message = _message(meter, kept, code) if code == problem else None
-            set_alert(self._installation, account, unit, key, message)
-        self._submit(unit)
+            message = _message(meter, device, code) if code == problem else None
+            set_alert(self._installation, account, tx, key, message)
+        self._submit(tx)
 
 
 def slot_of(meter: Meter) -> CutOffSlot:
@@ -316,9 +316,9 @@ def meters_to_withdraw(account: Account) -> tuple[str, ...]:
     return tuple(meter.id for meter in account.meters if not all(map(_is_withdrawn, meter.cut_offs)))
 
 
-def _is_withdrawn(kept: DeviceCutOff) -> bool:
+def _is_withdrawn(device: DeviceCutOff) -> bool:
     """Say whether a device confirmed that it holds nothing of ours."""
-    return kept.state.target_wh is None and rules.is_confirmed(kept.state)
+    return device.state.target_wh is None and rules.is_confirmed(device.state)
 
 
 def is_spared(account: Account) -> bool:
@@ -380,24 +380,27 @@ def longest_friendly_ms(policy: Policy, time_zone: str, start: int) -> int | Non
     return longest_friendly_period(policy.friendly_hours, start, start + (VALID_DAYS + 1) * DAY_MS, time_zone)
 
 
-def _problem(meter: Meter, kept: DeviceCutOff | None, limit: int | None, now: int) -> str | None:
+def _problem(meter: Meter, device: DeviceCutOff | None, limit: int | None, now: int) -> str | None:
     """Return what keeps a cut-off from being as it is to be."""
-    if kept is None or (limit is None and rules.is_confirmed(kept.state)):
+    if device is None or (limit is None and rules.is_confirmed(device.state)):
         free = limit is None and meter.register is not None and not is_spared(meter.supply.account)
         return NO_VALUE if free else None
-    if kept.state.target_wh is not None and kept.state.slot_state in (SlotState.FOREIGN, SlotState.UNABLE):
-        return kept.state.slot_state.value
+    if device.state.target_wh is not None and device.state.slot_state in (
+        SlotState.FOREIGN,
+        SlotState.UNABLE,
+    ):
+        return device.state.slot_state.value
     if meter.id in meters_to_withdraw(meter.supply.account):
         return "not_withdrawn"  # at once: until it is withdrawn, somebody who must not be cut may be
-    if kept.unconfirmed_since and now - kept.unconfirmed_since >= UNCONFIRMED_ALERT_MS:
-        return "not_withdrawn" if kept.state.target_wh is None else "unconfirmed"
+    if device.unconfirmed_since and now - device.unconfirmed_since >= UNCONFIRMED_ALERT_MS:
+        return "not_withdrawn" if device.state.target_wh is None else "unconfirmed"
     return None
 
 
-def _message(meter: Meter, kept: DeviceCutOff | None, code: str) -> str:
+def _message(meter: Meter, device: DeviceCutOff | None, code: str) -> str:
     """Return what a person is told, and what they can do."""
     name, slot = meter.supply.account.name, meter.plan.rule_slot
-    held = None if kept is None else kept.state.reported_wh
+    held = None if device is None else device.state.reported_wh
     at = "" if held is None else f" at {format_kwh(held)}"
     texts = {
         NO_VALUE: f"{name}: {meter.id} has no local cut-off: energy is free, or friendly hours have no end,"

@@ -165,15 +165,15 @@ def _is_above(limit: LoadLimit | None, load_mw: int) -> bool:
     return limit is not None and load_mw > limit.limit_mw
 
 
-def _store_timer(account: Account, key: ProtectionKey, guard: ProtectionTimer, at: int) -> bool:
+def _store_timer(account: Account, key: ProtectionKey, timer: ProtectionTimer, at: int) -> bool:
     """Keep a guard, one at rest as nothing; say whether it tripped or was reset."""
     before = account.protection_timers.get(key, IDLE)
-    guard = rules.without_old_resets(guard, at)
-    if guard == IDLE:
+    timer = rules.without_old_resets(timer, at)
+    if timer == IDLE:
         account.protection_timers.pop(key, None)
     else:
-        account.protection_timers[key] = guard
-    return before.trip is not guard.trip
+        account.protection_timers[key] = timer
+    return before.trip is not timer.trip
 
 
 def _schedule_next(account: Account) -> None:

@@ -56,7 +56,7 @@ class Relays:
         self._awaiting_commit: dict[str, int] = {}
         """Newest revision of each relay whose decision is on its way to disk: nothing is sent meanwhile."""
 
-    def request(self, account: Account, unit: Transaction) -> None:
+    def request(self, account: Account, tx: Transaction) -> None:
         """Ask every relay of the account to follow its supply state, as part of the unit."""
         position = Position.CLOSED if account.state is SupplyState.CONNECTED else Position.OPEN
         asked = [meter for meter in account.meters if meter.plan.relay_address is not None]
@@ -65,13 +65,13 @@ class Relays:
             return
         account.revision += 1
         for meter in moving:
-            meter.relay = rules.with_command(meter.relay, position, account.revision, unit.at, meter.power_mw)
+            meter.relay = rules.with_command(meter.relay, position, account.revision, tx.at, meter.power_mw)
             meter.relay_opened_at = None
-            unit.changeset.add(ops.SUPERSEDE_OUTBOX, _outcome_row(meter, unit.at, "superseded"))
-            unit.changeset.add(ops.INSERT_OUTBOX, self._outbox_row(meter, unit.at))
-            store_relay(meter, unit)
+            tx.changeset.add(ops.SUPERSEDE_OUTBOX, _outcome_row(meter, tx.at, "superseded"))
+            tx.changeset.add(ops.INSERT_OUTBOX, self._outbox_row(meter, tx.at))
+            store_relay(meter, tx)
             self._awaiting_commit[meter.id] = account.revision
-            unit.after_commit(partial(self._on_committed, meter, account.revision))
+            tx.after_commit(partial(self._on_committed, meter, account.revision))
 
     def _on_committed(self, meter: Meter, revision: int) -> None:
         """Let a command out, now that its decision is on disk (invariant 10), unless a newer one waits."""
@@ -137,81 +137,79 @@ class Relays:
         """Ask a meter for a fresh reading, where there is a way to it."""
         self._transport.query(meter)
 
-    def apply_observation(self, meter: Meter, seen: Observation, unit: Transaction) -> None:
+    def apply_observation(self, meter: Meter, seen: Observation, tx: Transaction) -> None:
         """Take a report of a relay; a change of its proof is stored, told and acted on."""
         before = meter.relay
         meter.relay = rules.observe(before, seen)
         if meter.relay.proof is not before.proof or meter.relay.reported is not before.reported:
-            store_relay(meter, unit)
+            store_relay(meter, tx)
         if meter.relay.proof is not before.proof:
-            self._proof_changed(meter, unit)
+            self._proof_changed(meter, tx)
         if meter.relay.proof is Proof.DISOBEYS:
-            unit.after_commit(lambda: self.send_until_proven(meter))
+            tx.after_commit(lambda: self.send_until_proven(meter))
 
-    def _proof_changed(self, meter: Meter, unit: Transaction) -> None:
+    def _proof_changed(self, meter: Meter, tx: Transaction) -> None:
         """Settle the outbox where a command is proven, and keep the alert of a disobeying relay."""
         account = meter.supply.account
-        meter.proven_at = unit.at
+        meter.proven_at = tx.at
         if proven_open(meter.relay):
-            meter.relay_opened_at = unit.at
+            meter.relay_opened_at = tx.at
         disobeys = meter.relay.proof is Proof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
         wanted = "open" if meter.relay.requested is Position.OPEN else "closed"
         message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was commanded to be"
         proven = meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
         if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
-            set_alert(self.installation, account, unit, key, message if disobeys else None)
+            set_alert(self.installation, account, tx, key, message if disobeys else None)
         if proven:
-            unit.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, unit.at, meter.relay.proof))
+            tx.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, tx.at, meter.relay.proof))
 
-    def resend(self, meter: Meter, unit: Transaction) -> None:
+    def resend(self, meter: Meter, tx: Transaction) -> None:
         """Tell a relay again what it is to be, after its device was away or restarted."""
         self.on_device_back(meter)
         again = rules.after_restart(meter.relay)
         if again is not meter.relay:
-            self._command_again(meter, again, unit)
+            self._command_again(meter, again, tx)
 
-    def reassert(self, meter: Meter, unit: Transaction) -> None:
+    def reassert(self, meter: Meter, tx: Transaction) -> None:
         """Tell a relay again what it is to be, because its device moved it by itself."""
-        self._command_again(meter, rules.after_reassert(meter.relay), unit)
+        self._command_again(meter, rules.after_reassert(meter.relay), tx)
 
-    def _command_again(self, meter: Meter, relay: Relay, unit: Transaction) -> None:
+    def _command_again(self, meter: Meter, relay: Relay, tx: Transaction) -> None:
         """Keep a relay that is to be told again, and tell it after the commit."""
         meter.relay = relay
-        store_relay(meter, unit)
-        unit.after_commit(lambda: self.send_until_proven(meter))
+        store_relay(meter, tx)
+        tx.after_commit(lambda: self.send_until_proven(meter))
 
-    def raise_tamper(self, meter: Meter, unit: Transaction) -> None:
+    def raise_tamper(self, meter: Meter, tx: Transaction) -> None:
         """Raise tamper: energy was used although the relay was proven open."""
-        meter.tampered_at = unit.at
+        meter.tampered_at = tx.at
         account = meter.supply.account
         key = AlertKey(AlertKind.TAMPER, account.id, meter.id)
         set_alert(
             self.installation,
             account,
-            unit,
+            tx,
             key,
             f"{account.name}: {meter.id} counts energy although its relay is open; look for a bypass",
         )
 
-    def clear_tamper(self, meter: Meter, unit: Transaction) -> None:
+    def clear_tamper(self, meter: Meter, tx: Transaction) -> None:
         """Close tamper when the relay is meant to be closed again or nothing was used for ten minutes."""
         if meter.tampered_at is None:
             return
         meant_closed = meter.relay.requested is not Position.OPEN
-        if meant_closed or unit.at - meter.tampered_at > TAMPER_MEMORY_MS:
+        if meant_closed or tx.at - meter.tampered_at > TAMPER_MEMORY_MS:
             meter.tampered_at = None
             account = meter.supply.account
-            set_alert(
-                self.installation, account, unit, AlertKey(AlertKind.TAMPER, account.id, meter.id), None
-            )
+            set_alert(self.installation, account, tx, AlertKey(AlertKind.TAMPER, account.id, meter.id), None)
 
-    def drop_command(self, meter: Meter, unit: Transaction) -> None:
+    def drop_command(self, meter: Meter, tx: Transaction) -> None:
         """Forget what a relay was told: another device takes its place, or nobody switches it any more."""
         if _is_unproven(meter):
-            unit.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, unit.at, "abandoned"))
+            tx.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, tx.at, "abandoned"))
         meter.relay = Relay(revision=meter.relay.revision)
-        store_relay(meter, unit)
+        store_relay(meter, tx)
 
     def resume(self) -> None:
         """Take up every command that is not proven, as after a start or a reconnection."""
@@ -246,10 +244,10 @@ def reports_open(meter: Meter, since: int) -> bool:
     return opened and meter.relay.requested is Position.OPEN and meter.relay.reported is Position.OPEN
 
 
-def store_relay(meter: Meter, unit: Transaction) -> None:
+def store_relay(meter: Meter, tx: Transaction) -> None:
     """Add a relay's state to the unit."""
     relay = meter.relay
-    unit.changeset.add(
+    tx.changeset.add(
         ops.UPSERT_RELAY,
         {
             "meter_id": meter.id,
@@ -259,6 +257,6 @@ def store_relay(meter: Meter, unit: Transaction) -> None:
             "reported": relay.reported,
             "reported_at": relay.reported_at or None,
             "proof": relay.proof,
-            "proof_at": unit.at,
+            "proof_at": tx.at,
         },
     )

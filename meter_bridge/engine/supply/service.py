@@ -51,13 +51,13 @@ class SupplyService:
             return await self._confirm(actor, account)
         if action is SupplyAction.RESET:
             return await self._reset(actor, account, reason)
-        unit = self._session.begin(actor)
+        tx = self._session.begin(actor)
         with self._session.atomic():
             for hold in account.holds:
                 if hold.id == MANUAL_HOLD_ID:
-                    self._remove_hold(account, unit, hold, reason)
-            evaluate(self._session, account, unit, by_person=True, note=reason)
-        return await self._finish(account, unit)
+                    self._remove_hold(account, tx, hold, reason)
+            evaluate(self._session, account, tx, by_person=True, note=reason)
+        return await self._finish(account, tx)
 
     async def place_hold(
         self,
@@ -77,13 +77,13 @@ class SupplyService:
                 raise _hold_id_taken(account, standing)
             return hold_view(standing), True
         _check_may_hold(account, account.holds, at, "position")
-        unit = self._session.begin(actor)
+        tx = self._session.begin(actor)
         name = hold_id or f"hold-{self._session.installation.sequences.event + 1}"
-        hold = Hold(name, at, reason, actor.name, unit.at)
+        hold = Hold(name, at, reason, actor.name, tx.at)
         with self._session.atomic():
-            self._add_hold(account, unit, hold)
-            evaluate(self._session, account, unit, by_person=True)
-        await self._finish(account, unit)
+            self._add_hold(account, tx, hold)
+            evaluate(self._session, account, tx, by_person=True)
+        await self._finish(account, tx)
         return hold_view(hold), False
 
     async def lift_hold(
@@ -101,11 +101,11 @@ class SupplyService:
                 value=hold_id,
                 remedy=f"the holds that stand: {standing}",
             )
-        unit = self._session.begin(actor)
+        tx = self._session.begin(actor)
         with self._session.atomic():
-            self._remove_hold(account, unit, hold, reason)
-            evaluate(self._session, account, unit, by_person=True, note=reason)
-        return await self._finish(account, unit)
+            self._remove_hold(account, tx, hold, reason)
+            evaluate(self._session, account, tx, by_person=True, note=reason)
+        return await self._finish(account, tx)
 
     async def _switch_by_hand(
         self, actor: Actor, account: Account, position: HoldPosition, reason: str
@@ -113,12 +113,12 @@ class SupplyService:
         """Place the one hold that switching by hand has, in place of an earlier one."""
         others = tuple(hold for hold in account.holds if hold.id != MANUAL_HOLD_ID)
         _check_may_hold(account, others, position, "action")
-        unit = self._session.begin(actor)
+        tx = self._session.begin(actor)
         with self._session.atomic():
             account.holds = others
-            self._add_hold(account, unit, Hold(MANUAL_HOLD_ID, position, reason, actor.name, unit.at))
-            evaluate(self._session, account, unit, by_person=True)
-        return await self._finish(account, unit)
+            self._add_hold(account, tx, Hold(MANUAL_HOLD_ID, position, reason, actor.name, tx.at))
+            evaluate(self._session, account, tx, by_person=True)
+        return await self._finish(account, tx)
 
     async def _confirm(self, actor: Actor, account: Account) -> SupplyView:
         """Connect an armed supply, as its customer wants."""
@@ -129,10 +129,10 @@ class SupplyService:
                 " there is nothing to confirm",
                 remedy="top up first if the supply is cut",
             )
-        unit = self._session.begin(actor)
+        tx = self._session.begin(actor)
         with self._session.atomic():
-            evaluate(self._session, account, unit, confirmed=True)
-        return await self._finish(account, unit)
+            evaluate(self._session, account, tx, confirmed=True)
+        return await self._finish(account, tx)
 
     async def _reset(self, actor: Actor, account: Account, reason: str | None) -> SupplyView:
         """Reset the protections that have tripped, unless what they saw last is still wrong."""
@@ -155,48 +155,48 @@ class SupplyService:
                 value=SupplyAction.RESET.value,
                 remedy="reset it when that is over",
             )
-        unit = self._session.begin(actor)
+        tx = self._session.begin(actor)
         with self._session.atomic():
             protections.reset(account)
             for key in tripped:
                 self._record_event(
                     account,
-                    unit,
+                    tx,
                     EventKind.PROTECTION_RESET,
                     {"protection": key.protection.value, "meter": key.meter_id, "reason": reason},
                 )
-            evaluate(self._session, account, unit, by_person=True, note=reason)
-        return await self._finish(account, unit)
+            evaluate(self._session, account, tx, by_person=True, note=reason)
+        return await self._finish(account, tx)
 
-    def _add_hold(self, account: Account, unit: Transaction, hold: Hold) -> None:
+    def _add_hold(self, account: Account, tx: Transaction, hold: Hold) -> None:
         """Put a hold on a supply, with its event."""
         account.holds = (*account.holds, hold)
         what = {"id": hold.id, "position": hold.position.value, "reason": hold.reason}
-        self._record_event(account, unit, EventKind.HOLD_PLACED, what)
+        self._record_event(account, tx, EventKind.HOLD_PLACED, what)
 
-    def _remove_hold(self, account: Account, unit: Transaction, hold: Hold, reason: str | None) -> None:
+    def _remove_hold(self, account: Account, tx: Transaction, hold: Hold, reason: str | None) -> None:
         """Take a hold from a supply, with its event."""
         account.holds = tuple(each for each in account.holds if each.id != hold.id)
         what = {"id": hold.id, "position": hold.position.value, "reason": reason}
-        self._record_event(account, unit, EventKind.HOLD_LIFTED, what)
+        self._record_event(account, tx, EventKind.HOLD_LIFTED, what)
 
     def _record_event(
-        self, account: Account, unit: Transaction, kind: EventKind, data: Mapping[str, str | None]
+        self, account: Account, tx: Transaction, kind: EventKind, data: Mapping[str, str | None]
     ) -> None:
         """Add an event that says who did what."""
         record_event(
             self._session.installation,
-            unit,
+            tx,
             kind,
             account_id=account.id,
-            data={**data, "by": unit.actor},
+            data={**data, "by": tx.actor},
         )
-        store_status(account, unit)
+        store_status(account, tx)
 
-    async def _finish(self, account: Account, unit: Transaction) -> SupplyView:
+    async def _finish(self, account: Account, tx: Transaction) -> SupplyView:
         """Return the supply as it is after a unit, when that is on disk."""
         view = supply_view(account)
-        await self._session.commit(unit)
+        await self._session.commit(tx)
         return view
 
 

@@ -51,11 +51,11 @@ def hold_view(hold: Hold) -> HoldView:
     )
 
 
-def _trip_view(key: ProtectionKey, guard: ProtectionTimer) -> TripView:
+def _trip_view(key: ProtectionKey, timer: ProtectionTimer) -> TripView:
     """Return a protection that has tripped."""
     return TripView(
         protection=Protection(key.protection.value),
         meter_id=key.meter_id,
-        since=iso(guard.tripped_at or 0),
-        locked=guard.locked,
+        since=iso(timer.tripped_at or 0),
+        locked=timer.locked,
     )

@@ -98,10 +98,10 @@ class CreditPayment(Operation[TopUpResult]):
         check_amount(account, self.record.amount, 1, headroom, "a payment")
 
     @override
-    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def execute(self, session: Session, account: Account, tx: Transaction) -> tuple[int, TopUpResult]:
         top_up = TopUp(self.record.amount, self.record.name[:MAX_METHOD_LENGTH], self.record.payment_id)
-        seq, result = top_up.execute(session, account, unit)
-        unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry_id(seq), unit))
+        seq, result = top_up.execute(session, account, tx)
+        tx.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry_id(seq), tx))
         return seq, result
 
 
@@ -169,14 +169,14 @@ class ReversePayment(BookOperation):
 
     @override
     def execute(
-        self, session: Session, account: Account, unit: Transaction
+        self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int | None, OperationResult]:
         if self.is_whole:
-            seq, result = self.reversal.execute(session, account, unit)
+            seq, result = self.reversal.execute(session, account, tx)
         else:
-            seq, result = self._book_part(session, account, unit)
+            seq, result = self._book_part(session, account, tx)
         entry = None if seq is None else entry_id(seq)
-        unit.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry, unit))
+        tx.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry, tx))
         return seq, result
 
     def _book_part(

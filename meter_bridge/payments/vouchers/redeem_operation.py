@@ -64,17 +64,17 @@ class RedeemVoucher(Operation[TopUpResult]):
             ) from refused
 
     @override
-    def execute(self, session: Session, account: Account, unit: Transaction) -> tuple[int, TopUpResult]:
+    def execute(self, session: Session, account: Account, tx: Transaction) -> tuple[int, TopUpResult]:
         """Book the top-up and use the voucher up, in one transaction."""
-        seq, result = self._top_up().execute(session, account, unit)
-        unit.changeset.add(
+        seq, result = self._top_up().execute(session, account, tx)
+        tx.changeset.add(
             ops.INSERT_REDEMPTION,
             {
                 "voucher_id": self._voucher().serial,
                 "account_id": account.id,
                 "entry_seq": seq,
-                "actor": unit.actor,
-                "at": unit.at,
+                "actor": tx.actor,
+                "at": tx.at,
             },
         )
         return seq, result
