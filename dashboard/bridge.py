@@ -155,6 +155,5 @@ def _refusal(answer: Response) -> BridgeError:
 
 
 def _sentence(text: str) -> str:
-    """Return a text as a sentence."""
     text = text.strip()
     return f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""

@@ -25,7 +25,7 @@ class Actor:
     """The token that was shown; None for the operator on the local socket."""
 
     def sees(self, account_id: str, site_id: str) -> bool:
-        """Say whether the actor may see an account of a site."""
+        """Return whether the actor may see an account of a site."""
         if self.role in (Role.LANDLORD, Role.CARETAKER):
             return EVERYTHING in self.sites or site_id in self.sites
         return self.role in (Role.TENANT, Role.DEVICE) and account_id in self.accounts

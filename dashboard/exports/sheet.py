@@ -65,7 +65,6 @@ def as_csv(sheet: Sheet) -> bytes:
 
 
 def _csv_value(value: Value) -> str:
-    """Return a value as CSV has it."""
     if value is None:
         return ""
     if isinstance(value, str):

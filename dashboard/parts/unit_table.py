@@ -112,7 +112,6 @@ def _table(statuses: Sequence[UnitStatus], costs: Mapping[str, Sequence[float]],
 
 
 def _row(status: UnitStatus, costs: Sequence[float], now: int, *, several_sites: bool) -> list[Cell]:
-    """Return the cells of a unit."""
     unit = status.unit
     who = " · ".join(part for part in (unit.customer, unit.site_name if several_sites else None) if part)
     alerts = "".join(chip(alert_label(kind)) for kind in unit.alerts)

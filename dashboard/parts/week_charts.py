@@ -53,7 +53,6 @@ def _charts_of_money(sums: Sequence[DaySums]) -> list[tuple[str, Measure]]:
 
 
 def _money(amounts: dict[date, int], currency: str) -> Measure:
-    """Return amounts of a currency as a measure."""
     return Measure(
         amounts,
         partial(main_units, currency=currency),

@@ -90,7 +90,6 @@ def audit(folder: Path, database: str | None = None, shard: int | None = None) -
 
 
 def _audited_supply(row: Mapping[str, object], timeline: Timeline) -> _AuditedSupply:
-    """Return a supply of a row."""
     policy = decode_policy(str(row["policy"]))
     started = local_date(int(str(row["begun"])), timeline.versions[0].time_zone)
     return _AuditedSupply(

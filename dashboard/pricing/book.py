@@ -62,22 +62,22 @@ class TariffTables:
 
     @property
     def has_free_units(self) -> bool:
-        """Say whether some supply gets free units."""
+        """Return whether some supply gets free units."""
         return any(terms.free_units for terms in self.groups) and any(each.free_wh for each in self.versions)
 
     @property
     def has_history_blocks(self) -> bool:
-        """Say whether some block is that of the periods before."""
+        """Return whether some block is that of the periods before."""
         return any(version.history_periods for version in self.versions)
 
     @property
     def has_demand_charge(self) -> bool:
-        """Say whether the greatest power of a period has a price."""
+        """Return whether the greatest power of a period has a price."""
         return any(each.demand and each.demand.of is DemandOf.MAXIMUM for each in self.versions)
 
     @property
     def looks_back(self) -> bool:
-        """Say whether a line depends on more than the energy before it on its ladder."""
+        """Return whether a line depends on more than the energy before it on its ladder."""
         return self.has_free_units or self.has_history_blocks or self.has_demand_charge
 
     @cached_property

@@ -170,7 +170,7 @@ def _parts(calendar: Calendar, number: int, run: PricingInterval) -> Iterator[tu
 
 
 def _charges_demand(version: TariffVersion) -> bool:
-    """Say whether a version charges the greatest power."""
+    """Return whether a version charges the greatest power."""
     return version.demand is not None and version.demand.of is DemandOf.MAXIMUM
 
 

@@ -129,7 +129,6 @@ def _price(text: str, currency: str, place: str) -> int:
 
 
 def _amount(text: str, currency: str, place: str) -> int:
-    """Return an amount."""
     try:
         return parse_amount(text.strip(), currency)
     except MoneyError as problem:

@@ -36,7 +36,7 @@ class TimeSpan(NamedTuple):
 
 
 def can_use_daily_sums(wanted: Timeline, charged: Timeline) -> bool:
-    """Say whether daily sums by band, as ``charged`` divided days, are enough to price ``wanted``.
+    """Return whether daily sums by band, as ``charged`` divided days, are enough to price ``wanted``.
 
     They are where no band of the wanted price lists begins or ends within a band of those that were charged,
     no version begins within a day, and no greatest demand is asked for.

@@ -143,7 +143,7 @@ class Pricer:
 
     @property
     def supports_ordered_loads(self) -> bool:
-        """Say whether ladders can be climbed in the order of the loads."""
+        """Return whether ladders can be climbed in the order of the loads."""
         return not (self._cuts or self.book.looks_back)
 
     def add_table(self, loads: pa.Table, *, in_order: bool = False) -> None:

@@ -43,7 +43,7 @@ def _unsupported_changes(versions: Sequence[TariffVersion]) -> Sequence[tuple[st
 
 
 def _open_period_changes(timeline: Timeline, last: int) -> bool:
-    """Say whether the billing period that is open at the end has several versions and values to date."""
+    """Return whether the billing period that is open at the end has several versions and values to date."""
     stretch = timeline.interval_at(last - 1)
     start, end = (day_start(day, stretch.version.zone) for day in period_bounds(stretch.period))
     changes = any(start < version.valid_from < last for version in timeline.versions)

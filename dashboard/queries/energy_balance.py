@@ -147,5 +147,4 @@ def usage_drops(
 
 
 def _parameters(viewer: Viewer, site_id: str, building: str, first: date, last: date) -> dict[str, object]:
-    """Return the parameters."""
     return viewer.parameters() | {"site": site_id, "building": building, "first": first, "last": last}

@@ -113,5 +113,4 @@ def alert_counts(warehouse: Warehouse, viewer: Viewer, first: date, last: date) 
 
 
 def _parameters(viewer: Viewer, first: date, last: date) -> dict[str, object]:
-    """Return the parameters."""
     return viewer.parameters() | {"first": first, "last": last}

@@ -156,7 +156,6 @@ def _as_of_text(opened: Warehouse, zone: str) -> str:
 def _figures(
     currency: str, by_unit: Sequence[UnitSums], owing: Sequence[Debtor], known: Mapping[str, Unit]
 ) -> tuple[Figure, ...]:
-    """Return the sums of a currency."""
     mine = [each for each in by_unit if each.currency == currency]
     off = sum(known[each.account_id].supply_state != "connected" for each in mine)
     owed = [each.owed for each in owing if each.currency == currency]

@@ -74,7 +74,6 @@ def _people(file: Path, changed: int, size: int) -> tuple[Person, ...]:  # noqa:
 
 
 def _person(file: Path, number: int, entry: Mapping[str, object]) -> Person:
-    """Return one person of the file."""
     where = f"{file}: person {number}"
     if unknown := sorted(set(entry) - KEYS):
         raise PeopleError(f"{where}: {unknown[0]!r} is unknown; known are {', '.join(sorted(KEYS))}")

@@ -73,7 +73,6 @@ def _from_database(current_settings: Settings, token: str) -> Viewer | None:
 
 
 def _stored(row: dict[str, object]) -> StoredToken:
-    """Return a row as a stored token."""
     return StoredToken(
         str(row["id"]),
         str(row["name"]),

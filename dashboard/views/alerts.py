@@ -118,7 +118,6 @@ def _alert_text(alert: Alert) -> str:
 
 
 def _open_row(alert: Alert, now: int) -> list[Cell]:
-    """Return an open alert."""
     seen = (
         muted(_("acknowledged by {name}", name=alert.acknowledged_by or "?"))
         if alert.acknowledged_at is not None

@@ -157,7 +157,6 @@ def _plans(owing: Sequence[Debtor], now: int) -> None:
 
 
 def _left(each: Debtor, plan: Debt) -> int:
-    """Return what is left of a debt."""
     return sum(part.amount for part in each.parts if part.bucket == f"debt:{plan.id}")
 
 

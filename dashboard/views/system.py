@@ -152,7 +152,6 @@ def _meters(every: Sequence[Meter], now: int) -> None:
 
 
 def _meter_row(meter: Meter, now: int) -> list[Cell]:
-    """Return a meter."""
     word = OFFLINE if meter.offline else SILENT if meter.read_at is None else HEARD
     when = "" if meter.read_at is None else muted(ago(meter.read_at, now))
     return [

@@ -46,7 +46,7 @@ class ListenSettings:
 
     @property
     def is_local(self) -> bool:
-        """Say whether only this machine can reach the API."""
+        """Return whether only this machine can reach the API."""
         return self.host is None or is_loopback(self.host)
 
 
@@ -79,7 +79,7 @@ class ApiServer:
 
     @property
     def logs_requests(self) -> bool:
-        """Say whether requests are logged here."""
+        """Return whether requests are logged here."""
         return True
 
     def app(self) -> web.Application:

@@ -114,7 +114,7 @@ class ClusterExport:
 
 
 def _matches_database(connection: Connection, manifest: FolderManifest) -> bool:
-    """Say whether the files are of this database, and not of one that went on from an older backup."""
+    """Return whether the files are of this database, and not of one that went on from an older backup."""
     marks = manifest.watermarks.values()
     return all(_booked_at(connection, mark.seq) == mark.at for mark in marks)
 

@@ -103,5 +103,4 @@ def _heard_at(payment: Json) -> str:
 
 
 def _opened_at(alert: Json) -> str:
-    """Return when an alert opened."""
     return str(alert.get("opened_at", "")) if isinstance(alert, dict) else ""

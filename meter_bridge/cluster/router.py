@@ -128,7 +128,6 @@ class Router:
 
     @property
     def _all_shards(self) -> list[int]:
-        """Return every shard."""
         return sorted(self._cluster_view().owners)
 
     async def _forward(

@@ -83,7 +83,7 @@ class Worker:
 
     @property
     def _must_yield(self) -> bool:
-        """Say whether others had better serve what falls to this worker."""
+        """Return whether others had better serve what falls to this worker."""
         return self._failures >= MAX_FAILURES
 
     @asynccontextmanager

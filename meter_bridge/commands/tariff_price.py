@@ -66,7 +66,7 @@ def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
 
 
 def _is_shown(line: PricedLine, currency: str) -> bool:
-    """Say whether a line comes to anything; a lifeline that was taken back does not."""
+    """Return whether a line comes to anything; a lifeline that was taken back does not."""
     return bool(line.quantity) or {_money(line.amount, currency), _money(line.tax, currency)} != {
         _money(0, currency)
     }

@@ -189,7 +189,7 @@ class Scheduler:
             return connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
 
     def _has_retired_segments(self) -> bool:
-        """Say whether retention let go of any segments."""
+        """Return whether retention let go of any segments."""
         with self._engine.session.reader.connect() as connection:
             return retired_upto(connection) > 0
 

@@ -168,7 +168,7 @@ def _load_top_ups(connection: Connection, installation: Installation) -> None:
 
 
 def _is_of_present_tenancy(tenancy: Tenancy, row: RowMapping) -> bool:
-    """Say whether an entry belongs to the present tenancy, or to the time since the last one ended."""
+    """Return whether an entry belongs to the present tenancy, or to the time since the last one ended."""
     return tenancy.includes_entry(row["seq"]) if tenancy.end is None else row["at"] > tenancy.end
 
 

@@ -122,7 +122,7 @@ class NoticeDelivery:
         return self._unsaved.get(notice.id, stored)
 
     def _is_done(self, notice: PendingNotice, known: ChannelStates, channel: tuple[str, str]) -> bool:
-        """Say whether a channel took a notice, or may have and is not told again."""
+        """Return whether a channel took a notice, or may have and is not told again."""
         name, address = channel
         again = notice.topic in REMINDED or supports_key(address)
         return name in known.sent or (name in known.uncertain and not again)

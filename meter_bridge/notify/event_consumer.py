@@ -47,7 +47,7 @@ class EventConsumer:
 
     @property
     def has_nobody_to_notify(self) -> bool:
-        """Say whether there is nobody to tell."""
+        """Return whether there is nobody to tell."""
         people = self._people
         return not people.staff and people.email is None and people.phone is None
 
@@ -114,7 +114,6 @@ class EventConsumer:
     def _notices(
         self, event: Event, contacts: Mapping[tuple[str, int], NotificationSettings], now: int
     ) -> list[Notice]:
-        """Return the notices of an event."""
         account = self._session.installation.accounts.get(event.account_id or "")
         if event.account_id is not None and account is None:
             return []
@@ -235,12 +234,12 @@ def _zone_of(person: Person, zones: Mapping[str, ZoneInfo]) -> ZoneInfo:
 
 
 def _is_recent(event: Event, now: int) -> bool:
-    """Say whether an event is of the last day: nobody wants last month's, told after a long pause."""
+    """Return whether an event is of the last day: nobody wants last month's, told after a long pause."""
     return now - int(datetime.fromisoformat(event.at).timestamp() * 1000) <= DAY_MS
 
 
 def _is_due_now(local: datetime, person: Person) -> bool:
-    """Say whether a person's first digest is due now, not hours ago."""
+    """Return whether a person's first digest is due now, not hours ago."""
     if person.digest is None:
         return False
     due = datetime.combine(local.date(), person.digest, local.tzinfo)

@@ -187,19 +187,19 @@ def _notice(
 
 
 def concerns(person: Person, unit: NotifiedUnit | None) -> bool:
-    """Say whether a person hears of a unit; what belongs to no unit is for all."""
+    """Return whether a person hears of a unit; what belongs to no unit is for all."""
     return unit is None or not person.sites or unit.site_id in person.sites
 
 
 def _customer_wants(topic: str, contact: NotificationSettings) -> bool:
-    """Say whether a customer who can be reached wants to hear of a topic."""
+    """Return whether a customer who can be reached wants to hear of a topic."""
     if topic not in CUSTOMER_TOPICS or not (contact.email or contact.phone):
         return False
     return not has_personal_threshold(topic, contact)
 
 
 def has_personal_threshold(topic: str, who: Person | NotificationSettings) -> bool:
-    """Say whether somebody chose a threshold, so that the landlord's is not told beside it."""
+    """Return whether somebody chose a threshold, so that the landlord's is not told beside it."""
     own = {AlertKind.LOW_CREDIT.value: who.low_credit, AlertKind.DAYS_LEFT.value: who.days_left}
     return own.get(topic) is not None
 

@@ -50,7 +50,7 @@ def scheme(channel: str) -> str:
 
 
 def supports_key(channel: str) -> bool:
-    """Say whether a channel carries the key of a message."""
+    """Return whether a channel carries the key of a message."""
     return scheme(channel) in KEYED_SCHEMES
 
 

@@ -139,7 +139,7 @@ class PaymentCase:
         return found
 
     def fully_refunded(self, payment: ProviderEvent) -> bool:
-        """Say whether a payment that was never credited was given back whole by its provider."""
+        """Return whether a payment that was never credited was given back whole by its provider."""
         back = {
             each.reversal_id: payment.amount if each.amount is None else each.amount
             for each in self.events

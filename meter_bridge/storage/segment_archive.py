@@ -177,7 +177,6 @@ def _check(
 
 
 def _charges(connection: Connection, account_id: str, span: tuple[int, int]) -> set[int]:
-    """Return the charges of an account in a span."""
     entry = tables.journal_entry.c
     own = select(entry.seq).where(
         entry.account_id == account_id,

@@ -41,7 +41,7 @@ class Access:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def is_valid_for(self, account: Account | None) -> bool:
-        """Say whether it opens an account now."""
+        """Return whether it opens an account now."""
         return (
             account is not None
             and self.revoked_at is None

@@ -25,7 +25,7 @@ class TenantPage:
 
     @property
     def secure(self) -> bool:
-        """Say whether customers reach the page over TLS, be it a proxy's."""
+        """Return whether customers reach the page over TLS, be it a proxy's."""
         return self._address is not None and self._address.startswith("https://")
 
     async def notification_settings(self, actor: Actor, account_id: str) -> NotificationSettings:

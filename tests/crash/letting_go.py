@@ -95,8 +95,8 @@ class _Writer(ThreadWriter):
 
 async def main(folder: Path) -> None:
     """Live until killed."""
-    vars(retention)["BATCH"] = FEW_ENTRIES
-    vars(compaction)["MANY"] = FEW_FILES
+    vars(retention)["DELETE_BATCH"] = FEW_ENTRIES
+    vars(compaction)["MERGE_FROM"] = FEW_FILES
     database, export_dir = folder / DATABASE_NAME, folder / EXPORT_NAME
     begin, started = last_instant(folder) + AWAY_MS, monotonic_ms()
     clocks = Clocks(

@@ -64,7 +64,7 @@ def _customer_of_session(request: web.Request, app: Application) -> Actor:
 
 
 def is_unix_socket(request: web.Request) -> bool:
-    """Say whether the sender reached the socket in the data folder, which only the local operator can."""
+    """Return whether the sender reached the socket in the data folder, which only the local operator can."""
     peer = None if request.transport is None else request.transport.get_extra_info("socket")
     return peer is not None and peer.family == socket.AF_UNIX
 

@@ -43,7 +43,7 @@ _NOT_TEXT: Final = Problem(
 
 
 def _is_text(header: tuple[bytes, bytes]) -> bool:
-    """Say whether a header is UTF-8: what is not can be neither hashed nor repeated."""
+    """Return whether a header is UTF-8: what is not can be neither hashed nor repeated."""
     _, value = header
     if value.isascii():
         return True

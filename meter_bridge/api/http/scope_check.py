@@ -27,12 +27,12 @@ def visible_account(call: Call) -> AccountView:
 
 
 def may_see_account(actor: Actor, account: AccountView) -> bool:
-    """Say whether the actor may see the account."""
+    """Return whether the actor may see the account."""
     return actor.sees(account.id, account.site_id)
 
 
 def may_see_alert(actor: Actor, alert: AlertView) -> bool:
-    """Say whether an alert concerns the actor: a tenant's are the own account's and the bridge's."""
+    """Return whether an alert concerns the actor: a tenant's are the own account's and the bridge's."""
     return _concerns(actor, alert.account_id, alert.meter_id)
 
 

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host can only be reached from this machine."""
+    """Return whether a host can only be reached from this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -42,7 +42,7 @@ def remove(path: Path) -> None:
 
 
 def is_listening(path: Path) -> bool:
-    """Say whether anybody listens on the path; raise ``PermissionError`` where that is another user's."""
+    """Return whether anybody listens on the path; raise ``PermissionError`` where that is another user's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         try:

@@ -100,7 +100,7 @@ def compare_with_similar(weeks: Mapping[str, int]) -> dict[str, Anomaly]:
 
 
 def _is_outlier(week: int, usual: int, spread: int) -> bool:
-    """Say whether a week is far off in the spread of the others, and by much."""
+    """Return whether a week is far off in the spread of the others, and by much."""
     far = _MODIFIED_Z[0] * abs(week - usual) > _MODIFIED_Z[1] * spread
     low, high = SIMILAR_PERCENT
     return far and not low * usual <= 100 * week <= high * usual

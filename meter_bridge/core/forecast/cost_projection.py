@@ -101,7 +101,7 @@ def _spent_just_before(projection: CostProjection, at: int) -> int:
 
 
 def sells_units(timeline: Timeline, at: int) -> bool:
-    """Say whether the tariff in force sells units."""
+    """Return whether the tariff in force sells units."""
     return timeline.at(at).basis is BlockBasis.PURCHASE_TIME
 
 
@@ -121,7 +121,6 @@ def projected_points(rating: Rating, timeline: Timeline, model: ConsumptionModel
 def _projected_points(
     run: _ProjectionRun, days: Iterator[EnergySpan], at: int, *, in_units: bool
 ) -> Iterator[Point]:
-    """Yield the points of ``projected_points``."""
     yield Point(at, 0)
     used = 0
     for use in days:

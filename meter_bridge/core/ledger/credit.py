@@ -119,7 +119,7 @@ def emergency_state(policy: CreditPolicy, state: CreditState) -> EmergencyState:
 
 
 def selection_ends(policy: CreditPolicy, state: CreditState) -> bool:
-    """Say whether a selection ends: all is repaid, and the balance is at the threshold again or above."""
+    """Return whether a selection ends: all is repaid, and the balance is at the threshold again or above."""
     repaid = state.selected and state.emergency_used == 0
     return repaid and (state.balance >= policy.emergency_threshold or not policy.emergency_limit)
 
@@ -197,7 +197,7 @@ def debt_collection(policy: CreditPolicy, state: CreditState, *, connected: bool
 
 
 def in_emergency(policy: CreditPolicy, state: CreditState) -> bool:
-    """Say whether an account lives on emergency credit."""
+    """Return whether an account lives on emergency credit."""
     return emergency_state(policy, state) in {EmergencyState.IN_USE, EmergencyState.EXHAUSTED}
 
 

@@ -48,7 +48,7 @@ class Debt:
 
     @property
     def by_time(self) -> bool:
-        """Say whether the clock has something to recover."""
+        """Return whether the clock has something to recover."""
         return self.instalment > 0
 
     def recovered_from(self, paid: int, at: int, zone: ZoneInfo) -> int:

@@ -194,7 +194,7 @@ def units_asset(supply_id: str) -> str:
 
 
 def is_units_asset(asset: str) -> bool:
-    """Say whether an asset is the units of a supply."""
+    """Return whether an asset is the units of a supply."""
     return asset.startswith(_UNITS)
 
 

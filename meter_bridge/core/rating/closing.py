@@ -69,12 +69,11 @@ class ChargesBuilder:
 
 
 def _is_tax(key: LineKey, period: str, version_id: str) -> bool:
-    """Say whether a line is a tax of a period and version."""
     return key.kind in TAX_KINDS and key.period == period and key.version_id == version_id
 
 
 def has_closed_segments(rating: Rating, at: int) -> bool:
-    """Say whether some open segment's slot or line is over, so that it is to be settled."""
+    """Return whether some open segment's slot or line is over, so that it is to be settled."""
     return any(
         len(segments) > 1 or (segments and next_slot(segments[0].start) <= at)
         for segments in rating.open_segments.values()

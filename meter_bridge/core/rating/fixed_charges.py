@@ -65,7 +65,6 @@ def close_period(
 
 
 def _due_charges(version: TariffVersion, rating: Rating, day: date) -> list[_FixedCharge]:
-    """Return the fixed charges that a day makes due."""
     charges: list[_FixedCharge] = []
     for charge in version.standing:
         if charge.per is PeriodUnit.DAY:
@@ -112,7 +111,7 @@ def _prorated_charge(
 def _was_charged_on(
     rating: Rating, version: TariffVersion, day: date, name: tuple[LineKind, str, int]
 ) -> bool:
-    """Say whether a charge was due at the beginning of the very day on which the supply began."""
+    """Return whether a charge was due at the beginning of the very day on which the supply began."""
     key = LineKey(name[0], version.period(day_start(day, version.zone)), version.id, NO_BLOCK, name[1])
     return key in rating.lines and rating.lines[key].quantity > 0
 

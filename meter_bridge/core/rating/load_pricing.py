@@ -281,7 +281,7 @@ def _sort_key(key: LineKey, versions: Sequence[TariffVersion]) -> tuple[int, int
 
 
 def _is_carrier(key: LineKey) -> bool:
-    """Say whether a line only counts energy whose price is on lines of blocks (pooled pro rata)."""
+    """Return whether a line only counts energy whose price is on lines of blocks (pooled pro rata)."""
     return key.kind == LineKind.CONSUMPTION and key.block == NO_BLOCK
 
 

@@ -77,7 +77,7 @@ class _PeriodLines:
     """Lines that are values to date, in the order of their keys."""
 
     def is_current(self, rating: Rating, timeline: Timeline) -> bool:
-        """Say whether it still tells of all lines."""
+        """Return whether it still tells of all lines."""
         same = self.lines is rating.lines and self.count == len(rating.lines)
         return same and self.timeline is timeline and self.terms is rating.terms
 
@@ -174,7 +174,7 @@ def _quantity_of(line: Line, *, settled: bool) -> int:
 
 
 def is_energy_line(timeline: Timeline, key: LineKey) -> bool:
-    """Say whether a line counts energy."""
+    """Return whether a line counts energy."""
     return key.kind in ENERGY_KINDS and not is_period_to_date(timeline, key)
 
 
@@ -189,7 +189,7 @@ def energy_of(rating: Rating, timeline: Timeline, period: str) -> int:
 
 
 def is_period_to_date(timeline: Timeline, key: LineKey) -> bool:
-    """Say whether a line is a value of the period to date rather than a sum."""
+    """Return whether a line is a value of the period to date rather than a sum."""
     if key.kind == LineKind.DEMAND:
         demand = timeline.version(key.version_id).demand
         return demand is not None and demand.of is DemandOf.MAXIMUM

@@ -584,7 +584,7 @@ def _unsettled_periods(rating: Rating) -> set[str]:
 
 
 def _ends_after(period: str, keep_from: str) -> bool:
-    """Say whether a period is not over on a day."""
+    """Return whether a period is not over on a day."""
     return period_bounds(period)[1].isoformat() > keep_from
 
 

@@ -42,7 +42,7 @@ NO_PURCHASE = Purchase(Charges((), ()), 0)
 
 
 def sells_units(timeline: Timeline, at: int) -> bool:
-    """Say whether the tariff in force sells units at the top-up."""
+    """Return whether the tariff in force sells units at the top-up."""
     return timeline.at(at).basis is BlockBasis.PURCHASE_TIME
 
 

@@ -99,7 +99,7 @@ class Register:
 
     @property
     def quarantined(self) -> bool:
-        """Say whether a person has to decide."""
+        """Return whether a person has to decide."""
         return self.doubt is not None and self.doubt.count >= DOUBTS_BEFORE_QUARANTINE
 
 
@@ -226,13 +226,13 @@ def _lost_ms(before: Register | Doubt, reading: RegisterReading) -> int:
 
 
 def _still_jumped(state: Register, rise: int) -> bool:
-    """Say whether a quarantined jump is still there; the passing of time alone does not make it possible."""
+    """Return whether a quarantined jump is still there; the passing of time alone does not make it possible."""
     jumped_to = state.doubt.jumped_to_wh if state.doubt is not None and state.quarantined else None
     return jumped_to is not None and state.watermark_wh + rise >= jumped_to
 
 
 def _was_reset(state: Register, reading: RegisterReading) -> bool:
-    """Say whether the device itself tells that its register started anew."""
+    """Return whether the device itself tells that its register started anew."""
     changed = (
         reading.reset_marker is not None
         and state.witness is not None

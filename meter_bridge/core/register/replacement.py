@@ -45,7 +45,7 @@ def replace_meter(
 
 
 def _is_plausible(state: Register, closing: RegisterReading, closed: RegisterStep) -> bool:
-    """Say whether the old counter may have shown the closing reading."""
+    """Return whether the old counter may have shown the closing reading."""
     same = 0 <= state.watermark_wh - closing.wh <= closing.resolution_wh
     return closed.register.doubt is None and (closed.delta_wh > 0 or same)
 

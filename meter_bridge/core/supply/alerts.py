@@ -124,7 +124,7 @@ NO_VOLTAGE_MV = 50_000
 
 
 def overloaded(limits: ElectricalLimits, milliwatts: int | None, *, present: bool) -> bool:
-    """Say whether the load is above its limit, with hysteresis on the way down."""
+    """Return whether the load is above its limit, with hysteresis on the way down."""
     if limits.overload_mw is None:
         return False
     if milliwatts is None:

@@ -215,7 +215,7 @@ def _restore(policy: Policy, inputs: SupplyInputs) -> Decision:
 
 
 def _awaits_customer(policy: Policy, inputs: SupplyInputs) -> bool:
-    """Say whether a supply that may be connected waits until its customer says so."""
+    """Return whether a supply that may be connected waits until its customer says so."""
     return policy.restore is RestoreMode.ARMED and not inputs.confirmed
 
 
@@ -226,14 +226,14 @@ def has_run_out(policy: Policy, inputs: SupplyInputs, decision: Decision) -> boo
 
 
 def switches_for_credit(inputs: SupplyInputs, decision: Decision) -> bool:
-    """Say whether a decision switches the contactor for want of credit, or because there is credit again."""
+    """Return whether a decision switches the contactor for want of credit, or because there is credit again."""
     if inputs.present is SupplyState.CONNECTED:
         return decision.reason is Reason.CREDIT_EXHAUSTED
     return inputs.ran_out and decision.reason is Reason.IN_CREDIT
 
 
 def may_restore(policy: Policy, headroom: int, available: int) -> bool:
-    """Say whether there is credit enough to restore a supply that was cut."""
+    """Return whether there is credit enough to restore a supply that was cut."""
     return headroom > 0 and (policy.minimum_to_restore == 0 or available > policy.minimum_to_restore)
 
 

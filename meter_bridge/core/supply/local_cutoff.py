@@ -144,7 +144,7 @@ class CutOffState:
 
 
 def is_confirmed(cut_off: CutOffState) -> bool:
-    """Say whether the device confirmed what it is to hold."""
+    """Return whether the device confirmed what it is to hold."""
     if cut_off.target_wh is None:
         return cut_off.slot_state in (SlotState.ABSENT, SlotState.FOREIGN, SlotState.UNABLE)
     return cut_off.slot_state is SlotState.ARMED and cut_off.reported_wh == cut_off.target_wh
@@ -227,7 +227,7 @@ def observe(cut_off: CutOffState, held: SlotState, held_wh: int | None, at: int)
 
 
 def _too_early(cut_off: CutOffState) -> bool:
-    """Say whether a device would cut before it is to."""
+    """Return whether a device would cut before it is to."""
     held, wanted = reported_cut_off_wh(cut_off), cut_off.target_wh
     return held is not None and wanted is not None and held < wanted
 
@@ -240,6 +240,6 @@ def ask_again(cut_off: CutOffState, at: int) -> CutOffState:
 
 
 def has_reached(cut_off: CutOffState, register_wh: int) -> bool:
-    """Say whether a device that stands at a register value cuts, or has cut, by what it holds."""
+    """Return whether a device that stands at a register value cuts, or has cut, by what it holds."""
     limit = reported_cut_off_wh(cut_off)
     return limit is not None and register_wh >= limit

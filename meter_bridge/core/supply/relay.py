@@ -83,7 +83,7 @@ def with_command(relay: Relay, position: Position, revision: int, at: int, power
 
 
 def _is_load(power_mw: int) -> bool:
-    """Say whether a power, in either direction, flows through a closed contact."""
+    """Return whether a power, in either direction, flows through a closed contact."""
     return abs(power_mw) > NO_LOAD_MW
 
 

@@ -69,7 +69,7 @@ class Season:
     rest: bool = False
 
     def covers(self, day: date) -> bool:
-        """Say whether a day lies in one of the spans."""
+        """Return whether a day lies in one of the spans."""
         number = day.month * 100 + day.day
         return any(
             first <= number <= last if first <= last else number >= first or number <= last
@@ -203,7 +203,7 @@ def _bands_by_minute(bands: Sequence[Band], before: _DayKind, today: _DayKind) -
 
 
 def _applies(window: Window, kind: _DayKind) -> bool:
-    """Say whether a window begins on days of a kind."""
+    """Return whether a window begins on days of a kind."""
     return kind.day_type in window.days and (not window.seasons or kind.season in window.seasons)
 
 

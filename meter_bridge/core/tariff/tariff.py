@@ -222,7 +222,7 @@ class TariffVersion:
 
     @cached_property
     def has_period_to_date(self) -> bool:
-        """Say whether some line is no plain sum but a value of the period to date."""
+        """Return whether some line is no plain sum but a value of the period to date."""
         maximum = self.demand is not None and self.demand.of is DemandOf.MAXIMUM
         pro_rata = self.meaning is BlockBandMeaning.POOLED_PRO_RATA
         return maximum or pro_rata or self.minimum > 0 or self.lifeline is not None
@@ -305,7 +305,7 @@ class Timeline:
         return self._by_id[version_id]
 
     def has_load_profile(self, start: int, end: int) -> bool:
-        """Say whether some version in force between two instants has a load profile."""
+        """Return whether some version in force between two instants has a load profile."""
         ends = [*(version.valid_from for version in self.versions[1:]), end]
         return any(
             version.profile is not None and version.valid_from < end and until > start
@@ -337,7 +337,7 @@ class Timeline:
         )
 
     def has_period_to_date(self, period: str) -> bool:
-        """Say whether some version in force in a billing period has lines that are values to date.
+        """Return whether some version in force in a billing period has lines that are values to date.
 
         Then what any version charges in it may change them.
         """

@@ -153,7 +153,7 @@ class SimulatedMeter(ABC):
 
     @abstractmethod
     def owns(self, topic: str) -> bool:
-        """Say whether a command topic is of this meter."""
+        """Return whether a command topic is of this meter."""
 
     def move(self, *, closed: bool) -> None:
         """Obey a command and measure again soon after."""

@@ -64,7 +64,7 @@ class ShellyDriver:
         return (*answers, *((name + suffix, 1) for name in self._assigned for suffix in suffixes))
 
     def matches(self, topic: str) -> bool:
-        """Say whether a topic has the shape of Shelly's."""
+        """Return whether a topic has the shape of Shelly's."""
         return topic.endswith((EVENTS, ONLINE)) or STATUS in topic or topic.startswith(self._source)
 
     def decode(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[Item]:

@@ -50,7 +50,7 @@ class ShellyMeter(SimulatedMeter):
         return f"shelly:{self.name}/0"
 
     def owns(self, topic: str) -> bool:
-        """Say whether a command topic is of this meter."""
+        """Return whether a command topic is of this meter."""
         return topic == f"{self.name}/rpc" or topic.startswith(f"{self.name}/command/")
 
     def birth_messages(self) -> Sequence[OutgoingMessage]:

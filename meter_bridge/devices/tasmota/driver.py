@@ -105,7 +105,7 @@ class TasmotaDriver:
         return ((DISCOVERY + "+/+", 1), *((name, 1) for name in sorted(topics)))
 
     def matches(self, topic: str) -> bool:
-        """Say whether a topic has Tasmota's shape."""
+        """Return whether a topic has Tasmota's shape."""
         return topic in self._routes or topic.startswith(DISCOVERY) or _parse(topic) is not None
 
     def decode(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[Item]:

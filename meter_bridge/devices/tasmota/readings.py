@@ -21,7 +21,7 @@ MODULUS_WH = 42_949_672
 
 
 def has_register(sensor: Sensor) -> bool:
-    """Say whether a sensor message carries a cumulative register."""
+    """Return whether a sensor message carries a cumulative register."""
     energy = _energy(sensor)
     return energy is not None and energy.total is not None
 

@@ -88,7 +88,7 @@ class RuleSet:
         return min((limit for number, limit in limits.items() if not above[number]), default=math.inf)
 
     def _should_act(self, number: int, matched: bool | None) -> bool:  # noqa: FBT001
-        """Say whether a rule acts; None is an event that does not speak of its trigger."""
+        """Return whether a rule acts; None is an event that does not speak of its trigger."""
         if matched is None or not self.once:
             return bool(matched)
         was_true = number in self.matched

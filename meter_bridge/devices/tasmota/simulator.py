@@ -118,7 +118,7 @@ class TasmotaMeter(SimulatedMeter):
         return f"tasmota:{self.name}/1"
 
     def owns(self, topic: str) -> bool:
-        """Say whether a command topic is of this meter."""
+        """Return whether a command topic is of this meter."""
         return topic.startswith(f"cmnd/{self.name}/")
 
     def birth_messages(self) -> Sequence[OutgoingMessage]:

@@ -114,7 +114,7 @@ class Zigbee2MqttDriver:
         )
 
     def matches(self, topic: str) -> bool:
-        """Say whether a topic is under the gateway's base."""
+        """Return whether a topic is under the gateway's base."""
         return topic.startswith(self._prefix)
 
     def decode(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
@@ -236,7 +236,7 @@ class Zigbee2MqttDriver:
 
 
 def _usable(listed: GatewayDevice) -> bool:
-    """Say whether a device has meters' properties at all and a name that a topic can carry."""
+    """Return whether a device has meters' properties at all and a name that a topic can carry."""
     name = listed.friendly_name
     return listed.definition is not None and 0 < len(name) <= NAME_LENGTH and not FORBIDDEN.search(name)
 
@@ -304,7 +304,7 @@ def _report(device: _Device, meter: _Meter, reading: msgspec.Struct, *, retained
 
 
 def _is_repeat(meter: _Meter, seen: Word, measured: MeasuredValues) -> bool:
-    """Say whether nothing was heard from the device itself since the last message."""
+    """Return whether nothing was heard from the device itself since the last message."""
     repeated = meter.last_seen == seen and meter.measured == measured
     meter.last_seen, meter.measured = seen, measured
     return repeated

@@ -55,7 +55,7 @@ class Zigbee2MqttMeter(SimulatedMeter):
         return [OutgoingMessage(f"{BASE}/bridge/state", b'{"state":"offline"}', 1, retain=True)]
 
     def owns(self, topic: str) -> bool:
-        """Say whether a command topic is of this meter."""
+        """Return whether a command topic is of this meter."""
         return topic in {f"{BASE}/{self.name}/set", f"{BASE}/{self.name}/get"}
 
     def birth_messages(self) -> Sequence[OutgoingMessage]:

@@ -133,7 +133,7 @@ class Lockout:
         tries.locked_until = at + self.limits.lock_ms
 
     def is_under_attack(self, at: int) -> bool:
-        """Say whether so many guess at present that counts are strict."""
+        """Return whether so many guess at present that counts are strict."""
         while self._totals and at - self._totals[0][0] >= self.limits.lock_ms:
             self._weight -= self._totals.popleft()[1]
         return self._weight >= self.limits.strict_from_total

@@ -16,7 +16,7 @@ STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
 
 
 def may_see(actor: Actor, account: Account) -> bool:
-    """Say whether an actor may see an account; no tenant's token sees a unit in which nobody lives."""
+    """Return whether an actor may see an account; no tenant's token sees a unit in which nobody lives."""
     seen = actor.sees(account.id, account.site.id)
     return seen and (actor.role is not Role.TENANT or account.tenancy.end is None)
 

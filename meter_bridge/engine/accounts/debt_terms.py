@@ -113,7 +113,7 @@ class ChangeDebt(BookOperation):
         check_terms(self._apply(account.debts[self.request.debt]), account.site.currency)
 
     def _has_changes(self) -> bool:
-        """Say whether anything is to change."""
+        """Return whether anything is to change."""
         return any(
             getattr(self.request, name) is not None
             for name in ("description", "rate", "every", "percent", "cap", "cap_every", "priority")

@@ -119,7 +119,7 @@ class Repricing(BookOperation):
 
     @override
     def needs_closing_first(self, session: Session, account: Account) -> bool:
-        """Say whether something of the period is not in the journal yet; it would be left out."""
+        """Return whether something of the period is not in the journal yet; it would be left out."""
         if not self.found:
             return False
         supply, end = self._supply(account), self.found[0].end
@@ -233,7 +233,7 @@ def _read_energy(connection: Connection, used: ColumnElement[bool]) -> list[Load
 
 
 def _has_unit_sales(connection: Connection, used: ColumnElement[bool]) -> bool:
-    """Say whether units were bought or used."""
+    """Return whether units were bought or used."""
     table = tables.segment.c
     query = select(table.entry_seq).where(used, table.kind.in_((LineKind.UNITS, LineKind.PURCHASE)))
     return connection.execute(query.limit(1)).first() is not None

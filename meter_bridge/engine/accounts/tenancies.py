@@ -81,7 +81,7 @@ class MoveOut(BookOperation):
 
     @override
     def needs_closing_first(self, session: Session, account: Account) -> bool:
-        """Say whether something is due: it is this customer's, and a part of it may be given back."""
+        """Return whether something is due: it is this customer's, and a part of it may be given back."""
         return has_uncharged(account, session.clock.now())
 
     @override
@@ -180,7 +180,7 @@ class MoveIn(BookOperation):
 
     @override
     def needs_closing_first(self, session: Session, account: Account) -> bool:
-        """Say whether something is due: it is not the next customer's."""
+        """Return whether something is due: it is not the next customer's."""
         return has_uncharged(account, session.clock.now())
 
     @override

@@ -126,7 +126,6 @@ def _friendly_hours(account: Account, at: int) -> FriendlyHoursView | None:
 
 
 def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditView | None:
-    """Return the emergency credit, or None where there is none."""
     policy = account.policy.credit
     state = emergency_state(policy, credit)
     if state is EmergencyState.UNSUPPORTED:

@@ -76,7 +76,6 @@ def _open(
 def _close(
     installation: Installation, account: Account | None, tx: Transaction, key: AlertKey, alert: OpenAlert
 ) -> None:
-    """Close an alert."""
     del (installation.alerts if account is None else account.alerts)[key]
     tx.changeset.add(ops.CLOSE_ALERT, {"row_id": alert.id, "new_closed_at": tx.at})
     _record_event(installation, account, tx, key, alert, EventKind.ALERT_CLOSED)

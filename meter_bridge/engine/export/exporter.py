@@ -58,7 +58,7 @@ class Exporter:
         """Peak resident memory of the last child."""
 
     def any_missing(self, names: Iterable[str]) -> bool:
-        """Say whether a file of the manifest is not in this folder, as after a takeover elsewhere."""
+        """Return whether a file of the manifest is not in this folder, as after a takeover elsewhere."""
         return not all((self._export_dir / name).is_file() for name in names)
 
     def discard_folder_manifest(self) -> None:

@@ -34,7 +34,7 @@ def debts_in_forecast(supply: Supply) -> tuple[Debt, ...]:
 
 
 def has_forecast(account: Account) -> bool:
-    """Say whether enough is known of an account to foretell anything."""
+    """Return whether enough is known of an account to foretell anything."""
     return bool(_supply_forecasts(account))
 
 

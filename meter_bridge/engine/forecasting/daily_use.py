@@ -66,7 +66,7 @@ def clear_daily_use(supply: Supply, tx: Transaction) -> None:
 
 
 def _all_read(supply: Supply, at: int) -> bool:
-    """Say whether every meter was read at an instant or later."""
+    """Return whether every meter was read at an instant or later."""
     return all(meter.register is not None and meter.register.at >= at for meter in supply.meters)
 
 
@@ -95,7 +95,7 @@ def energy_on(supply: Supply, day: date) -> int:
 
 
 def is_read_on(supply: Supply, day: date) -> bool:
-    """Say whether a local day was read to its end."""
+    """Return whether a local day was read to its end."""
     return _all_read(supply, day_end(day, supply.timeline.versions[0].zone))
 
 

@@ -107,7 +107,6 @@ class Forecaster:
             self._process_account(account)
 
     def _step(self) -> None:
-        """Do one step."""
         assert self._running is not None
         try:
             next(self._running)
@@ -244,7 +243,7 @@ def _past_message(account: Account, uses: Uses, *, present: bool) -> str | None:
 
 
 def _needs_forecast(supply: Supply, now: int) -> bool:
-    """Say whether a supply is to be foretold anew."""
+    """Return whether a supply is to be foretold anew."""
     if supply.account.policy.payment_mode is not PaymentMode.PREPAYMENT or supply.history is None:
         return False
     known = supply.forecast

@@ -26,7 +26,7 @@ DEFER_PER_METER_MS: Final = 3
 
 
 def may_defer(supply: Supply, at: int) -> bool:
-    """Say whether what closed may be posted later with the same result: plain consumption.
+    """Return whether what closed may be posted later with the same result: plain consumption.
 
     Values to date depend on all that was used until they are settled.
     """

@@ -84,7 +84,6 @@ def explain_entry(
 
 
 def _is_reversed(connection: Connection, entry_id: str) -> bool:
-    """Say whether an entry was reversed."""
     entry = tables.journal_entry.c
     reversal = select(entry.seq).where(entry.refers_to == entry_id, entry.kind == EntryKind.REVERSAL)
     return connection.execute(reversal.limit(1)).first() is not None

@@ -148,7 +148,6 @@ class Auditor:
 
 
 def _message(found: Difference) -> str:
-    """Return what to say of a difference."""
     charged, priced = (format_amount(amount, found.currency) for amount in (found.charged, found.priced))
     first, end = period_bounds(found.period)
     return (

@@ -65,7 +65,7 @@ def _identity(path: Path, number: int, key: str) -> Identity:
 
 
 def is_encrypted(path: Path) -> bool:
-    """Say whether a file is one of age; raises ``OSError`` where it cannot be read."""
+    """Return whether a file is one of age; raises ``OSError`` where it cannot be read."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 

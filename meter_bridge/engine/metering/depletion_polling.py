@@ -56,12 +56,12 @@ class DepletionPolling:
         return turn
 
     def _is_due(self, meter: Meter, now: int) -> bool:
-        """Say whether a meter was neither heard nor asked within the pause."""
+        """Return whether a meter was neither heard nor asked within the pause."""
         return now - max(self._polled_at.get(meter.id, 0), meter.last_seen or 0) >= POLL_INTERVAL_MS
 
 
 def _is_near_depletion(meter: Meter, fast_path: FastPath, now: int) -> bool:
-    """Say whether the credit ends within two minutes if the load stays as it is."""
+    """Return whether the credit ends within two minutes if the load stays as it is."""
     if not meter.power_mw or meter.power_mw < 0:
         return False
     per_hour = meter.power_mw * fast_path.cost_per_wh // 1000

@@ -122,7 +122,7 @@ def try_next_slot(meter: Meter, register_wh: int, witness: str | None, when: int
 
 
 def _within_margin(fast_path: FastPath, rise: int) -> bool:
-    """Say whether a rise leaves something of the room that several meters use up."""
+    """Return whether a rise leaves something of the room that several meters use up."""
     return (
         rise < fast_path.supply.energy_to_next_block
         and rise * fast_path.cost_per_wh < fast_path.supply.account.margin
@@ -173,7 +173,7 @@ def activate(meter: Meter, at: int) -> None:
 
 
 def _needs_watching(meter: Meter) -> bool:
-    """Say whether an alarm or a guard waits for the meter's next values, however ordinary."""
+    """Return whether an alarm or a guard waits for the meter's next values, however ordinary."""
     return meter.voltage_alarm is not None or meter.overloaded or is_watched(meter.supply.account)
 
 

@@ -387,12 +387,12 @@ def _is_repetition(relay: Relay, position: Position | None, load: int | None) ->
 
 
 def _is_moved(before: Register, after: Register) -> bool:
-    """Say whether the register goes on from another place, so that what was used until here ends here."""
+    """Return whether the register goes on from another place, so that what was used until here ends here."""
     return (before.epoch, before.skipped_wh) != (after.epoch, after.skipped_wh)
 
 
 def _changes_nothing(meter: Meter, register: Register, reading: RegisterReading, at: int) -> bool:
-    """Say whether a reading changes nothing and closes nothing."""
+    """Return whether a reading changes nothing and closes nothing."""
     return (
         reading.wh == register.watermark_wh
         and register.doubt is None
@@ -404,7 +404,7 @@ def _changes_nothing(meter: Meter, register: Register, reading: RegisterReading,
 
 
 def _nothing_open(meter: Meter) -> bool:
-    """Say whether all that was used is posted, or waits for its turn to be."""
+    """Return whether all that was used is posted, or waits for its turn to be."""
     supply = meter.supply
     parts = supply.rating.open_segments.get(meter.id)
     return not parts or (

@@ -43,7 +43,7 @@ class Operation[T](ABC):
         del session, account_id  # most changes need nothing but the state
 
     def needs_closing_first(self, session: Session, account: Account) -> bool:
-        """Say whether something is to be booked first, and then looked up, for the change to be right."""
+        """Return whether something is to be booked first, and then looked up, for the change to be right."""
         del session, account  # most changes are right whatever waits
         return False
 

@@ -258,7 +258,7 @@ def _customer_of(context: _ApplyContext, plan: AccountPlan) -> str | None:
 
 
 def _rating_changes(known: Account, plan: AccountPlan) -> bool:
-    """Say whether tariff or meters change, so that everything used so far is posted first."""
+    """Return whether tariff or meters change, so that everything used so far is posted first."""
     before = {
         (
             supply.id,

@@ -31,7 +31,7 @@ def _c_library() -> ctypes.CDLL:
 
 
 def kernel_synchronised() -> bool:
-    """Say whether the kernel knows its clock to be synchronised (NTP); where it cannot tell, it is not."""
+    """Return whether the kernel knows its clock to be synchronised (NTP); where it cannot tell, it is not."""
     buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
     try:
         state = int(_c_library().adjtimex(buffer))

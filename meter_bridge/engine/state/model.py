@@ -325,11 +325,11 @@ class Tenancy:
         return self.start if self.n > 1 else 0
 
     def includes_entry(self, seq: int) -> bool:
-        """Say whether a journal entry belongs to it; none does once it is over."""
+        """Return whether a journal entry belongs to it; none does once it is over."""
         return self.end is None and seq >= self.first_seq
 
     def includes_event(self, event_seq: int) -> bool:
-        """Say whether an event belongs to it; none does once it is over."""
+        """Return whether an event belongs to it; none does once it is over."""
         return self.end is None and event_seq >= self.first_event
 
 

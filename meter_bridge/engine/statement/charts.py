@@ -100,7 +100,6 @@ def _energy(charges: Sequence[DayCharge]) -> Sums:
 
 
 def _colour(charge: DayCharge) -> int:
-    """Return the colour of a charge."""
     return FIXED_COLOUR if charge.kind not in ENERGY_KINDS else min((charge.block or 1) - 1, MAX_BLOCKS - 1)
 
 

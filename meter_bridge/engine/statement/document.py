@@ -96,7 +96,6 @@ def printed_statement(
 
 
 def _value_if[T](wanted: bool, value: T) -> tuple[T, ...]:  # noqa: FBT001 - reads as what it is where it is used
-    """Return the value where it is wanted."""
     return (value,) if wanted else ()
 
 

@@ -34,7 +34,7 @@ class Snapshots:
         return account_view(account, self._session.clock.now())
 
     def may_receive(self, actor: Actor, event: Event) -> bool:
-        """Say whether an actor may hear of an event: a tenant only of those of the own tenancy."""
+        """Return whether an actor may hear of an event: a tenant only of those of the own tenancy."""
         if event.account_id is None:
             return actor.role in STAFF
         account = self._session.installation.accounts.get(event.account_id)

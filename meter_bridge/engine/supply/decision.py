@@ -81,7 +81,7 @@ def decide_supply(
 
 
 def is_by_wall_clock(decision: Decision) -> bool:
-    """Say whether the instants of a decision are meant by the wall clock, not by event time."""
+    """Return whether the instants of a decision are meant by the wall clock, not by event time."""
     return decision.reason in _FRIENDLY
 
 
@@ -123,7 +123,7 @@ def _supply_inputs(
 
 
 def _relays_deviate(account: Account, state: SupplyState) -> bool:
-    """Say whether a relay was told otherwise, or never told, as with one that came after the cut."""
+    """Return whether a relay was told otherwise, or never told, as with one that came after the cut."""
     relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
     if state is SupplyState.CONNECTED:
         return any(relay.requested is Position.OPEN for relay in relays)

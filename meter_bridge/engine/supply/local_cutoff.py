@@ -232,7 +232,7 @@ class CutOffs:
                 kept.state = rules.ask_again(kept.state, self._now())
 
     def may_close(self, meter: Meter) -> bool:
-        """Say whether a relay may be told to close, or first its device a value that leaves it closed."""
+        """Return whether a relay may be told to close, or first its device a value that leaves it closed."""
         device = self._installation.cut_offs.get(slot_of(meter))
         if device is None or not rules.has_reached(device.state, max_register_wh(meter)):
             self._waiting_to_close.pop(meter.id, None)
@@ -292,14 +292,14 @@ def slot_of(meter: Meter) -> CutOffSlot:
 
 
 def _cuts_locally(meter: Meter) -> bool:
-    """Say whether a meter's device is to cut by itself."""
+    """Return whether a meter's device is to cut by itself."""
     plan = meter.plan
     wanted = plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF
     return wanted and unsupported_reason(plan.energy_address, plan.relay_address) is None
 
 
 def is_never_cut(account: Account) -> bool:
-    """Say whether credit never cuts an account now, so that no device may either."""
+    """Return whether credit never cuts an account now, so that no device may either."""
     policy = account.policy
     spared = policy.never_cut or policy.load_limit is not None or policy.payment_mode is PaymentMode.CREDIT
     return spared or account.hold is HoldPosition.ON
@@ -317,12 +317,12 @@ def meters_to_withdraw(account: Account) -> tuple[str, ...]:
 
 
 def _is_withdrawn(device: DeviceCutOff) -> bool:
-    """Say whether a device confirmed that it holds nothing of ours."""
+    """Return whether a device confirmed that it holds nothing of ours."""
     return device.state.target_wh is None and rules.is_confirmed(device.state)
 
 
 def is_spared(account: Account) -> bool:
-    """Say whether a device must not cut now, because the bridge itself would not without credit."""
+    """Return whether a device must not cut now, because the bridge itself would not without credit."""
     return is_never_cut(account) or account.reason in (Reason.WEAR_LIMIT, Reason.CLOCK_UNSURE)
 
 

@@ -161,7 +161,6 @@ def _total_load(account: Account) -> int:
 
 
 def _is_above(limit: LoadLimit | None, load_mw: int) -> bool:
-    """Say whether a load is above a limit."""
     return limit is not None and load_mw > limit.limit_mw
 
 

@@ -111,7 +111,7 @@ class Relays:
             self._read_back[meter.id] = self._steady() + READ_BACK_MS
 
     def _is_due(self, meter: Meter, now: int) -> bool:
-        """Say whether a command is to go out (again), by event time or, where that stands, by its pause."""
+        """Return whether a command is to go out (again), by event time or, where that stands, by its pause."""
         due = rules.retry_at(meter.relay)
         if due is None or due <= now:
             return due is not None
@@ -219,7 +219,7 @@ class Relays:
 
 
 def _is_unproven(meter: Meter) -> bool:
-    """Say whether a relay was told something that it did not prove yet."""
+    """Return whether a relay was told something that it did not prove yet."""
     return meter.plan.relay_address is not None and rules.retry_at(meter.relay) is not None
 
 
@@ -234,12 +234,12 @@ def _outcome_row(meter: Meter, at: int, outcome: str) -> dict[str, object]:
 
 
 def proven_open(relay: Relay) -> bool:
-    """Say whether a relay was told to open and reported so."""
+    """Return whether a relay was told to open and reported so."""
     return relay.requested is Position.OPEN and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
 
 
 def reports_open(meter: Meter, since: int) -> bool:
-    """Say whether a relay had proven open by an instant, and its device says that it still is."""
+    """Return whether a relay had proven open by an instant, and its device says that it still is."""
     opened = meter.relay_opened_at is not None and since >= meter.relay_opened_at
     return opened and meter.relay.requested is Position.OPEN and meter.relay.reported is Position.OPEN
 

@@ -39,7 +39,7 @@ class KeypadTokenIssuer:
         self._lock = asyncio.Lock()
 
     def has(self, account_id: str) -> bool:
-        """Say whether an account has a keypad meter."""
+        """Return whether an account has a keypad meter."""
         return account_id in self._keypads
 
     async def issue(self, actor: Actor, account: Account, kind: KeypadTokenKind) -> KeypadTokens:

@@ -53,14 +53,14 @@ class BookingSteps:
         return replace(subject, order_id=known)
 
     def has_current_customer(self, connection: Connection, order: Order) -> bool:
-        """Say whether the customer who ordered still has the account, which may be another shard's."""
+        """Return whether the customer who ordered still has the account, which may be another shard's."""
         if not self.is_local_account(order.account_id):
             return order_queries.is_current_customer(connection, order)
         account = self._session.installation.accounts.get(order.account_id)
         return account is not None and account.tenancy.n == order.tenancy and account.tenancy.end is None
 
     def is_local_account(self, account_id: str) -> bool:
-        """Say whether this session keeps the books of an account: no other bridge may write in them."""
+        """Return whether this session keeps the books of an account: no other bridge may write in them."""
         installation = self._session.installation
         return (
             self._session.shard.whole

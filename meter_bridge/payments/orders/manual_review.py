@@ -60,7 +60,7 @@ class ManualReview:
         return WaitingPayments(tuple(found))
 
     async def _may_see(self, actor: Actor, order: Order | None) -> bool:
-        """Say whether an actor may see an order; one without an account is the installation's."""
+        """Return whether an actor may see an order; one without an account is the installation's."""
         if EVERYTHING in actor.sites:
             return True
         if order is None:

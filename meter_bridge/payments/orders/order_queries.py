@@ -124,7 +124,7 @@ def unpaid_since(reader: Engine, at: int, shard: Shard) -> list[Order]:
 
 
 def is_current_customer(connection: Connection, order: Order) -> bool:
-    """Say whether the customer who ordered still has the account, as the database has it."""
+    """Return whether the customer who ordered still has the account, as the database has it."""
     account, tenancy = tables.account.c, tables.tenancy.c
     newest = select(func.max(tenancy.n)).where(tenancy.account_id == order.account_id).scalar_subquery()
     query = select(tenancy.n).where(

@@ -73,7 +73,7 @@ class ProviderPolling:
                     await self._poll(order)
 
     def _is_due(self, order_id: str, steady: int) -> bool:
-        """Say whether it is time to ask for an order that is still followed."""
+        """Return whether it is time to ask for an order that is still followed."""
         attempts = self._attempts.get(order_id)
         if attempts is None:
             return False
@@ -82,7 +82,7 @@ class ProviderPolling:
         )
 
     def _can_store(self) -> bool:
-        """Say whether what a provider answers could be stored: otherwise it is not asked, and later again."""
+        """Return whether what a provider answers could be stored: otherwise it is not asked, and later again."""
         return self._session.can_change
 
     def _stop_polling(self, order_id: str) -> None:

@@ -116,7 +116,6 @@ def _totals(lines: Sequence[StatementLine]) -> dict[str, list[StatementLine]]:
 
 
 def _compare(payment: str, lines: Sequence[StatementLine], books: ProviderBooks) -> Difference | None:
-    """Return how a payment of the statement differs from the books, or None where it does not."""
     amount, currency = sum(each.amount for each in lines), lines[0].currency
     booked = books.booked.get(payment)
     if booked is None or booked.dismissed:
@@ -166,7 +165,7 @@ def _missing_on_statement(
 
 
 def _within(at: int, first: str, last: str) -> bool:
-    """Say whether an instant is in a period of days; one that is not named has no end.
+    """Return whether an instant is in a period of days; one that is not named has no end.
 
     A payment of the first or last day may be on the next statement of a provider in another time zone, and is
     told all the same: better asked for once too often.

@@ -80,7 +80,7 @@ class ProviderEventHandler:
         )
 
     async def _is_stored_here(self, provider_id: str, event: ProviderEvent) -> bool:
-        """Say whether this bridge stores an event.
+        """Return whether this bridge stores an event.
 
         Raises ``RequestRefused`` where another has to and has not.
         """
@@ -172,7 +172,7 @@ class ProviderEventHandler:
         return needs_review
 
     def is_responsible_for(self, case: PaymentCase) -> bool:
-        """Say whether this bridge tells people of a case that waits; one without an order is the first's."""
+        """Return whether this bridge tells people of a case that waits; one without an order is the first's."""
         if case.order is None:
             return self._session.shard.n == shard_lookup.DEFAULT_SHARD
         return self._booking_steps.is_local_account(case.order.account_id)

@@ -51,7 +51,7 @@ class WebhookProvider:
     sites: frozenset[str] = frozenset()
 
     def accepts(self, currency: str, site_id: str) -> bool:
-        """Say whether customers of a site may pay with it; where nothing is named, all may."""
+        """Return whether customers of a site may pay with it; where nothing is named, all may."""
         return (not self.currencies or currency in self.currencies) and (
             not self.sites or site_id in self.sites
         )

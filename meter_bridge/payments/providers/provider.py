@@ -50,7 +50,7 @@ class Provider(Protocol):
         """Return the name that customers read."""
 
     def accepts(self, currency: str, site_id: str) -> bool:
-        """Say whether customers of a site may pay with it."""
+        """Return whether customers of a site may pay with it."""
 
     async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
         """Let a customer pay an order; the same order again starts nothing new.

@@ -48,7 +48,7 @@ class StripeProvider:
     """Where the API is, where that is not Stripe's own: a stand-in of tests."""
 
     def accepts(self, currency: str, site_id: str) -> bool:
-        """Say whether customers of a site may pay with it; where nothing is named, all may."""
+        """Return whether customers of a site may pay with it; where nothing is named, all may."""
         return (not self.currencies or currency in self.currencies) and (
             not self.sites or site_id in self.sites
         )

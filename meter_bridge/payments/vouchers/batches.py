@@ -220,7 +220,7 @@ class VoucherBatchService:
 
 
 def _sees(actor: Actor, site_id: str | None) -> bool:
-    """Say whether an actor may see vouchers of a site, or those that are good everywhere."""
+    """Return whether an actor may see vouchers of a site, or those that are good everywhere."""
     return EVERYTHING in actor.sites or (site_id is not None and site_id in actor.sites)
 
 

@@ -24,7 +24,7 @@ def with_check_digits(number: int) -> str:
 
 
 def has_valid_check_digits(digits: str) -> bool:
-    """Say whether 20 digits belong together; False for a slip of the pen."""
+    """Return whether 20 digits belong together; False for a slip of the pen."""
     check = int(digits[RANDOM_DIGITS:])
     return len(digits) == DIGITS and check < _MODULUS and int(digits) % _MODULUS == 1
 

@@ -140,6 +140,6 @@ def view(voucher: Voucher, at: int) -> VoucherView:
 
 
 def uses_other_key(reader: Engine, key_id: str) -> bool:
-    """Say whether there are vouchers whose hashes were made with another key than this."""
+    """Return whether there are vouchers whose hashes were made with another key than this."""
     with reader.connect() as connection:
         return connection.execute(select(_BATCH.c.id).where(_BATCH.c.key_id != key_id)).first() is not None
