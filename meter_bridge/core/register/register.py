@@ -226,7 +226,7 @@ def _lost_ms(before: Register | Doubt, reading: RegisterReading) -> int:
 
 
 def _still_jumped(state: Register, rise: int) -> bool:
-    """Return whether a quarantined jump is still there; the passing of time alone does not make it possible."""
+    """Return whether a quarantined jump is still there; time alone does not make it possible."""
     jumped_to = state.doubt.jumped_to_wh if state.doubt is not None and state.quarantined else None
     return jumped_to is not None and state.watermark_wh + rise >= jumped_to
 

@@ -226,7 +226,7 @@ def has_run_out(policy: Policy, inputs: SupplyInputs, decision: Decision) -> boo
 
 
 def switches_for_credit(inputs: SupplyInputs, decision: Decision) -> bool:
-    """Return whether a decision switches the contactor for want of credit, or because there is credit again."""
+    """Return whether a decision switches the contactor because credit ended or is there again."""
     if inputs.present is SupplyState.CONNECTED:
         return decision.reason is Reason.CREDIT_EXHAUSTED
     return inputs.ran_out and decision.reason is Reason.IN_CREDIT

@@ -23,7 +23,7 @@ def post_accruals(installation: Installation, account: Account, tx: Transaction)
 
 
 def has_uncharged(account: Account, at: int) -> bool:
-    """Return whether an instant made charges due that are not booked yet, as in the seconds after midnight."""
+    """Return whether charges are due that are not booked yet, as in the seconds after midnight."""
     return any(supply.standing_due <= at for supply in account.supplies)
 
 

@@ -111,7 +111,7 @@ class Relays:
             self._read_back[meter.id] = self._steady() + READ_BACK_MS
 
     def _is_due(self, meter: Meter, now: int) -> bool:
-        """Return whether a command is to go out (again), by event time or, where that stands, by its pause."""
+        """Return whether a command is due (again): by event time or, where that is slow, by its pause."""
         due = rules.retry_at(meter.relay)
         if due is None or due <= now:
             return due is not None

@@ -82,7 +82,7 @@ class ProviderPolling:
         )
 
     def _can_store(self) -> bool:
-        """Return whether what a provider answers could be stored: otherwise it is not asked, and later again."""
+        """Return whether an answer could be stored; otherwise the provider is asked later."""
         return self._session.can_change
 
     def _stop_polling(self, order_id: str) -> None:

@@ -77,7 +77,7 @@ class VoucherRedemption:
         return result
 
     def _was_answered(self, account: Account, key: str) -> bool:
-        """Return whether a key was answered before: such a one is answered again also while entry is locked."""
+        """Return whether a key was answered before: it is answered again even while entry is locked."""
         done = tables.operation.c
         query = select(done.at).where(
             done.account_id == account.id, done.operation == RedeemVoucher.name, done.key == key
