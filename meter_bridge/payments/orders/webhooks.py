@@ -172,7 +172,7 @@ class ProviderEventHandler:
         return needs_review
 
     def is_responsible_for(self, case: PaymentCase) -> bool:
-        """Return whether this bridge reports a case that waits; the first bridge has those without an order."""
+        """Return whether this bridge reports a waiting case; the first one has those without an order."""
         if case.order is None:
             return self._session.shard.n == shard_lookup.DEFAULT_SHARD
         return self._booking_steps.is_local_account(case.order.account_id)
