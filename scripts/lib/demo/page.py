@@ -20,7 +20,7 @@ class UnitPage:
     async def text(self) -> str:
         """Load the page and return what it says once its figures are there."""
         await self.page.goto(self._url)
-        await self.page.get_by_text("Current power").first.wait_for()
+        await self.page.get_by_text("Power now").first.wait_for()
         return await self.page.locator("body").inner_text()
 
     async def balance(self) -> Decimal | None:
