@@ -74,6 +74,8 @@ class HistoryImporter:
         """Import now, after every posting, and at regular intervals, until cancelled."""
         while True:
             if self._coordinator.available:
+                accounts = self._coordinator.accounts.values()  # what they show now is in this import
+                self._balances |= {account.id: account.balance for account in accounts}
                 await self._import()
             await asyncio.sleep(PAUSE_SECONDS)
             with suppress(TimeoutError):
