@@ -35,7 +35,7 @@ _PAGE: Final = 500
 
 
 class EventConsumer:
-    """Goes through the events of an session."""
+    """Goes through the events of a session."""
 
     def __init__(self, session: Session, people: People, link: str | None) -> None:
         """Keep whom to tell, and the address of the tenant's page."""

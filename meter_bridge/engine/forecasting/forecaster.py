@@ -69,7 +69,7 @@ class _SiteComparison:
 
 
 class Forecaster:
-    """Goes round the accounts of an session."""
+    """Goes round the accounts of a session."""
 
     def __init__(self, session: Session) -> None:
         """Keep the session."""
