@@ -6,7 +6,7 @@ from typing import Final
 from meter_bridge.cluster.directory import ShardTimes
 from meter_bridge.cluster.response_merge import Answer, instant_at, number_at
 from meter_bridge.cluster.stream_merge import OLDEST
-from meter_bridge.engine.ledger.deferred_posting import MAX_DEFER_MS
+from meter_bridge.engine.ledger.journal import MAX_DEFER_MS
 
 SPAN: Final = ("after", "upto")
 LATE_MS: Final = 2 * MAX_DEFER_MS

@@ -12,7 +12,7 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.alerts.alerting import set_alert, set_installation_alert
 from meter_bridge.engine.alerts.outages import site_outages
 from meter_bridge.engine.alerts.storage_outage import record_outage
-from meter_bridge.engine.ledger.deferred_posting import DeferredPostings, post_deferred
+from meter_bridge.engine.ledger.journal import DeferredPostings, post_deferred
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.metering.readings import MeterReports

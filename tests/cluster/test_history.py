@@ -6,7 +6,7 @@ import pytest
 
 from meter_bridge.cluster.directory import ShardTimes
 from meter_bridge.cluster.history import shard_queries
-from meter_bridge.engine.ledger.deferred_posting import MAX_DEFER_MS
+from meter_bridge.engine.ledger.journal import MAX_DEFER_MS
 from tests.engine.harness import LANDLORD, House, house
 from tests.engine.ledger.test_deferred_posting import MINUTE, SECOND, in_turns
 

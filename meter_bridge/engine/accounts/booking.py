@@ -8,8 +8,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.engine.accounts import view as views
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.ledger.fixed_charges import has_uncharged
-from meter_bridge.engine.ledger.journal import append_entry
+from meter_bridge.engine.ledger.journal import append_entry, has_uncharged
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.events import entry_id, record_event
 from meter_bridge.engine.state.model import Account

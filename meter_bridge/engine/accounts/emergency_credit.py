@@ -8,7 +8,7 @@ from meter_bridge.core.money import format_amount
 from meter_bridge.engine.accounts.booking import BookOperation
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.emergency import set_emergency_selected
-from meter_bridge.engine.ledger.fixed_charges import post_accruals
+from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

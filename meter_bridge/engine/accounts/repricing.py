@@ -19,8 +19,8 @@ from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffVersion
 from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry, require_charged
 from meter_bridge.engine.ledger.credit import posted_credit
-from meter_bridge.engine.ledger.fixed_charges import has_uncharged, post_accruals
 from meter_bridge.engine.ledger.hourly_history import first_entry_since
+from meter_bridge.engine.ledger.journal import has_uncharged, post_accruals
 from meter_bridge.engine.state.model import Account, Supply
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction

@@ -12,7 +12,7 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
 from meter_bridge.core.rating.unit_purchase import return_units
 from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
 from meter_bridge.engine.ledger.credit import posted_credit
-from meter_bridge.engine.ledger.fixed_charges import post_accruals
+from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

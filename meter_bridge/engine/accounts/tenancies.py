@@ -23,8 +23,7 @@ from meter_bridge.engine.accounts.booking import (
 from meter_bridge.engine.alerts.alerting import close_all
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.ledger.amount_checks import check_amount
-from meter_bridge.engine.ledger.fixed_charges import has_uncharged, post_accruals
-from meter_bridge.engine.ledger.journal import book_charges
+from meter_bridge.engine.ledger.journal import book_charges, has_uncharged, post_accruals
 from meter_bridge.engine.ledger.prepaid_charges import read_prepaid_charges
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Meter, Tenancy

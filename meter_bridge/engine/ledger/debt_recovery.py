@@ -10,8 +10,7 @@ from meter_bridge.core.ledger.debt import Debt, due_debts, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
-from meter_bridge.engine.ledger.deferred_posting import post_deferred
-from meter_bridge.engine.ledger.journal import append_entry
+from meter_bridge.engine.ledger.journal import append_entry, post_deferred
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.transaction import Transaction

@@ -1,19 +1,42 @@
 """Writing the journal: entries with their postings, lines and facts, and events, as rows of a unit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from heapq import heappop, heappush
+from itertools import count
 import json
 from typing import Final
+from zlib import crc32
 
-from meter_bridge.core.calendar import local_day, local_quarter_hour
+from meter_bridge.core.calendar import day_end, local_day, local_quarter_hour, month_of
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Collection, split_charge
 from meter_bridge.core.ledger.journal import EntryKind, Posting
-from meter_bridge.core.rating.rating import NO_BLOCK, ChargedLine, Charges, LineKind, Segment
+from meter_bridge.core.rating.closing import close_segments, segments_closing_at
+from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.rating import (
+    NO_BLOCK,
+    ChargedLine,
+    Charges,
+    LineKind,
+    Segment,
+    purge_intervals,
+    purge_periods,
+)
 from meter_bridge.engine.ledger.credit import posted_credit, standing_charge_collection
 from meter_bridge.engine.ledger.register_trail import newest_readings, register_ends
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.holdings import move
-from meter_bridge.engine.state.model import Account, DayTotal, Installation, ReadingNote, Supply
+from meter_bridge.engine.state.model import (
+    Account,
+    DayTotal,
+    DeferredPosting,
+    Installation,
+    ReadingNote,
+    Supply,
+)
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops
 
@@ -204,3 +227,119 @@ def _add_to_day(supply: Supply, segment: Segment) -> None:
         supply.days = sorted([*supply.days, total], key=lambda each: each.day)[-DAYS_KEPT:]
     total.wh += segment.wh
     total.amount += segment.amount + segment.tax
+
+
+MAX_DEFER_MS: Final = 30_000
+"""Longest time that a posting waits for its turn while nothing else hinders it."""
+DEFER_PER_METER_MS: Final = 3
+"""Time of the turns for each meter: a household posts at once, ten thousand meters within the longest."""
+
+
+def may_defer(supply: Supply, at: int) -> bool:
+    """Return whether what closed may be posted later with the same result: plain consumption.
+
+    Values to date depend on all that was used until they are settled.
+    """
+    closing = [part for parts in segments_closing_at(supply.rating, at).values() for part in parts]
+    return all(
+        part.key.kind == LineKind.CONSUMPTION and not supply.timeline.has_period_to_date(part.key.period)
+        for part in closing
+    )
+
+
+def post_deferred(installation: Installation, account: Account, tx: Transaction) -> None:
+    """Post what waits of an account as part of a unit, before the unit books anything else."""
+    for supply in account.supplies:
+        due, supply.deferred_posting = supply.deferred_posting, None
+        if due is None:
+            continue
+        charges = close_segments(supply.rating, supply.timeline, upto=due.at)
+        book_charges(installation, supply, replace(tx, at=due.at, actor="bridge"), charges, due.readings)
+        _leave_posted_fast_paths(supply)
+
+
+def _leave_posted_fast_paths(supply: Supply) -> None:
+    """Leave the lanes of meters whose newest segment was posted."""
+    for meter in supply.meters:
+        parts = supply.rating.open_segments.get(meter.id)
+        if meter.fast_path is not None and (not parts or parts[-1] is not meter.fast_path.segment):
+            meter.leave_fast_path()
+
+
+class DeferredPostings:
+    """The supplies with something to post, in the order of their turns."""
+
+    def __init__(self, session: Session) -> None:
+        """Take up what waited when the state was stored."""
+        self._session = session
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin with the session's present state."""
+        installation = self._installation = self._session.installation
+        self._heap: list[tuple[int, int, Supply]] = []
+        self._positions = count()
+        for account in installation.accounts.values():
+            for supply in account.supplies:
+                if supply.deferred_posting is not None:
+                    self._queue(supply, supply.deferred_posting.at)
+
+    def defer(self, supply: Supply, at: int) -> None:
+        """Note what closed at an instant, to be posted as of then. Of an account only one supply waits."""
+        closing = segments_closing_at(supply.rating, at)
+        supply.deferred_posting = DeferredPosting(at, newest_readings(supply, closing))
+        self._queue(supply, at)
+
+    def _queue(self, supply: Supply, at: int) -> None:
+        """Give a supply its turn, always the same within the time that all supplies take."""
+        within = min(len(self._installation.meters) * DEFER_PER_METER_MS, MAX_DEFER_MS)
+        turn = at + crc32(supply.id.encode()) % (within + 1)
+        heappush(self._heap, (turn, next(self._positions), supply))
+
+    def next_account(self, now: int) -> Account | None:
+        """Return the account whose turn it is, or None; what was posted meanwhile is passed over."""
+        while self._heap and self._heap[0][0] <= now:
+            supply = heappop(self._heap)[2]
+            if supply.deferred_posting is not None:
+                return supply.account
+        return None
+
+
+def post_accruals(installation: Installation, account: Account, tx: Transaction) -> None:
+    """Post everything used so far, before anything that depends on the balance."""
+    post_deferred(installation, account, tx)
+    for supply in account.supplies:
+        book_charges(installation, supply, tx, close_segments(supply.rating, supply.timeline))
+    account.invalidate_fast_paths()
+
+
+def has_uncharged(account: Account, at: int) -> bool:
+    """Return whether charges are due that are not booked yet, as in the seconds after midnight."""
+    return any(supply.standing_due <= at for supply in account.supplies)
+
+
+def charge_due_days(installation: Installation, supply: Supply, tx: Transaction) -> None:
+    """Charge what every local day that has begun makes due."""
+    while supply.standing_due <= tx.at:
+        post_deferred(installation, supply.account, tx)
+        zone = supply.timeline.at(supply.standing_due).zone
+        day = local_day(supply.standing_due, zone)
+        waived = standing_charge_collection(supply.account) is Collection.PAUSE
+        settled = charge_day(supply.rating, supply.timeline, supply.standing_due, waived=waived)
+        book_charges(installation, supply, tx, settled)
+        supply.standing_due = day_end(day, zone)
+        reach = _oldest_open_day(supply, day)
+        purge_periods(supply.rating, month_of(reach - timedelta(days=31)).isoformat())
+        purge_intervals(supply.rating, min([tx.at, *_last_reading_times(supply)]) - 3_600_000, zone)
+        tx.save_supply(supply)
+
+
+def _oldest_open_day(supply: Supply, day: date) -> date:
+    """Return the oldest day that a reading can reach: that of the most silent meter."""
+    zone = supply.timeline.versions[0].zone
+    return min([day, *(local_day(at, zone) for at in _last_reading_times(supply))])
+
+
+def _last_reading_times(supply: Supply) -> list[int]:
+    """Return up to when each meter was read."""
+    return [meter.register.at for meter in supply.meters if meter.register]

@@ -16,8 +16,7 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.deferred_posting import DeferredPostings, may_defer, post_deferred
-from meter_bridge.engine.ledger.journal import book_charges
+from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.events import record_event

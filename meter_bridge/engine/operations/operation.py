@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import select
 
 from meter_bridge.actor import Actor
-from meter_bridge.engine.ledger.fixed_charges import post_accruals
+from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction

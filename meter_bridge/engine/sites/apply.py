@@ -21,8 +21,7 @@ from meter_bridge.core.ledger.journal import EntryKind, opening_postings
 from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.fixed_charges import post_accruals
-from meter_bridge.engine.ledger.journal import append_entry
+from meter_bridge.engine.ledger.journal import append_entry, post_accruals
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.events import record_event

@@ -7,7 +7,7 @@ from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import RegisterReading, RegisterStep
 from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replace_meter
-from meter_bridge.engine.ledger.fixed_charges import post_accruals
+from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.metering.manual_reading import (
     ReportedReading,
     dated_too_early,

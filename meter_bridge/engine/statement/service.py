@@ -5,8 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from meter_bridge.engine.ledger.deferred_posting import post_deferred
-from meter_bridge.engine.ledger.fixed_charges import post_accruals
+from meter_bridge.engine.ledger.journal import post_accruals, post_deferred
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session

@@ -10,7 +10,7 @@ from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.debt_recovery import collect_debts
 from meter_bridge.engine.ledger.emergency import update_emergency_credit
-from meter_bridge.engine.ledger.fixed_charges import charge_due_days
+from meter_bridge.engine.ledger.journal import charge_due_days
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.account_status import store_status
 from meter_bridge.engine.state.model import UNLIMITED, Account, Installation

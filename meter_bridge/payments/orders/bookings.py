@@ -13,7 +13,7 @@ from meter_bridge.engine.accounts.reversals import Reversal
 from meter_bridge.engine.accounts.top_ups import MAX_METHOD_LENGTH, TopUp
 from meter_bridge.engine.ledger.amount_checks import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.ledger.fixed_charges import post_accruals
+from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.model import Account

@@ -11,9 +11,8 @@ from meter_bridge.core.calendar import SLOT_MS
 from meter_bridge.core.ledger import journal as ledger
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.ledger import deferred_posting
-from meter_bridge.engine.ledger.deferred_posting import MAX_DEFER_MS
-from meter_bridge.engine.ledger.journal import append_entry
+from meter_bridge.engine.ledger import journal as deferred_posting
+from meter_bridge.engine.ledger.journal import MAX_DEFER_MS, append_entry
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.storage.changeset import Changeset
