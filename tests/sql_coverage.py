@@ -28,7 +28,7 @@ ELSEWHERE = {"cursor", "whole"}
 OF_SQLITE = ("PRAGMA", "BEGIN")
 INTO_SQLITE = {
     (
-        "meter_bridge/engine/maintenance/copying.py",
+        "meter_bridge/engine/maintenance/transfer.py",
         "target.execute(insert(table), [row._asdict() for row in rows])",
     ),
     (

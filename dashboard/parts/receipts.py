@@ -15,7 +15,7 @@ from dashboard.text.formatting import money, short_moment
 from dashboard.text.labels import unique_labels
 from dashboard.text.markup import plain
 from dashboard.text.translate import _
-from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.catalogue import ENGLISH
 
 RECEIPT: Final = "receipt"
 

@@ -13,8 +13,8 @@ from dashboard.settings import settings
 from dashboard.text.translate import _, figures, ngettext
 from meter_bridge.core.forecast.prediction_interval import MAX_FORECAST_DAYS
 from meter_bridge.core.money import minor_digits, to_decimal
+from meter_bridge.text.catalogue import ENGLISH, locale_of, supported
 from meter_bridge.text.formats import SPACE
-from meter_bridge.text.languages import ENGLISH, locale_of, supported
 from meter_bridge.text.marks import N_
 
 KILO: Final = 1_000

@@ -6,14 +6,11 @@ from typing import Final
 from aiohttp import web
 
 from meter_bridge.api.http.authentication import THROTTLE
-from meter_bridge.api.http.endpoint import APPLICATION, Endpoint
-from meter_bridge.api.http.error_middleware import error_middleware
-from meter_bridge.api.http.headers import add_security_headers
-from meter_bridge.api.http.origin import ORIGINS
+from meter_bridge.api.http.endpoint import APPLICATION, BODY_BYTES, Endpoint, register
+from meter_bridge.api.http.errors import error_middleware
+from meter_bridge.api.http.headers import ORIGINS, add_security_headers
+from meter_bridge.api.http.listener import SOCKETS, OpenSockets
 from meter_bridge.api.http.peers import SHARED_SECRET, accept_forwarded
-from meter_bridge.api.http.request_decoding import BODY_BYTES
-from meter_bridge.api.http.router import register
-from meter_bridge.api.http.sockets import SOCKETS, OpenSockets
 from meter_bridge.api.routes import (
     accounts,
     alerts,

@@ -8,8 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, select
 
-from meter_bridge.engine.export.compaction import Group, files_to_merge, group_of
-from meter_bridge.engine.export.exporter import Exporter, ExportError
+from meter_bridge.engine.export.exporter import Exporter, ExportError, Group, files_to_merge, group_of
 from meter_bridge.engine.export.folder_manifest import (
     FolderManifest,
     Watermark,

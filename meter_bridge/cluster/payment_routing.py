@@ -10,7 +10,7 @@ from meter_bridge.cluster.routes import FIRST
 from meter_bridge.engine.state.clock import wall_ms
 from meter_bridge.payments.orders import shard_lookup
 from meter_bridge.payments.providers.provider import Provider, UnreadableError, WrongSignatureError
-from meter_bridge.protocol.payment_requests import PaymentDecision
+from meter_bridge.protocol.requests import PaymentDecision
 
 _ALONE: Final = (FIRST,)
 

@@ -16,7 +16,7 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.answers import Accounts
 from meter_bridge.protocol.payments import AccessView
 from meter_bridge.tenant_page import cards
-from meter_bridge.text.languages import ENGLISH, LANGUAGES
+from meter_bridge.text.catalogue import ENGLISH, LANGUAGES
 
 EPILOG: Final = """\
 Customers sign in to the tenant page with a room or meter number and a code, or with a link. Both are shown

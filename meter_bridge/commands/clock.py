@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.api.http.unix_socket import SOCKET_NAME, is_listening
+from meter_bridge.api.http.listener import SOCKET_NAME, is_listening
 from meter_bridge.commands.connection import connected
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.output import add_json, plain, print_json, print_line

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import ClientSession, UnixConnector
 
-from meter_bridge.api.http.unix_socket import SOCKET_NAME, is_listening
+from meter_bridge.api.http.listener import SOCKET_NAME, is_listening
 from meter_bridge.commands.client import BridgeClient
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.config.settings import Settings

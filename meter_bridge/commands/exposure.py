@@ -7,8 +7,7 @@ from meter_bridge.commands.account_table import AccountTable
 from meter_bridge.commands.output import add_json, plain
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
-from meter_bridge.protocol.answers import Exposures
-from meter_bridge.protocol.exposure import AccountExposure
+from meter_bridge.protocol.answers import AccountExposure, Exposures
 
 EPILOG: Final = """\
 Shows how much each account can consume beyond its credit if the bridge or broker fails now, at full rating

@@ -3,7 +3,7 @@
 from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
-from meter_bridge.protocol.headers import KEY_HEADER
+from meter_bridge.protocol.patterns import KEY_HEADER
 
 ATTEMPTS: Final = 2
 

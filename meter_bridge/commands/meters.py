@@ -17,8 +17,8 @@ from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.protocol.answers import Meters, ReadingResult
-from meter_bridge.protocol.headers import KEY_HEADER
 from meter_bridge.protocol.messages import MeterView
+from meter_bridge.protocol.patterns import KEY_HEADER
 
 EXAMPLES: Final = """\
 examples:

@@ -12,7 +12,7 @@ from meter_bridge.commands.output import add_json, print_json, print_line, table
 from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
-from meter_bridge.protocol.notices import NoticeList, NoticeView, TrialSent
+from meter_bridge.protocol.answers import NoticeList, NoticeView, TrialSent
 
 EPILOG: Final = """\
 notify.yaml in the data folder defines who is notified of alerts and payments; customers choose for themselves

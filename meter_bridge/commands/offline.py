@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 import tempfile
 
-from meter_bridge.api.http.unix_socket import SOCKET_NAME
+from meter_bridge.api.http.listener import SOCKET_NAME
 from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.installation import database_of

@@ -24,7 +24,7 @@ from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.engine.statement.period import ACCEPTED_FORMS
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry, UnitsHeld
-from meter_bridge.text.languages import ENGLISH, LANGUAGES
+from meter_bridge.text.catalogue import ENGLISH, LANGUAGES
 
 EPILOG: Final = f"""\
 A period is given by its start and end: {ACCEPTED_FORMS}. Days and months are in the site's

@@ -26,7 +26,7 @@ from meter_bridge.protocol.payments import (
     VouchersChanged,
     VoucherState,
 )
-from meter_bridge.text.languages import ENGLISH, LANGUAGES
+from meter_bridge.text.catalogue import ENGLISH, LANGUAGES
 
 EXAMPLES: Final = """\
 examples:

@@ -32,7 +32,7 @@ from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import PaymentMode, Policy, RestoreMode
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.core.supply.protection import MAX_RESETS, ProtectionRule, Protections
-from meter_bridge.core.supply.switching_limit import MAX_SWITCHINGS
+from meter_bridge.core.supply.relay import MAX_SWITCHINGS
 from meter_bridge.core.tariff.bands import EVERY_DAY, Window
 
 MAIN: Final = "main"

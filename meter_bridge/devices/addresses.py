@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import re
 from typing import Final
 
-from meter_bridge.devices.base.decoding import NAME_LENGTH
+from meter_bridge.devices.base.quantities import NAME_LENGTH
 from meter_bridge.devices.family import Family
 from meter_bridge.devices.registry import families, usual_family
 

@@ -10,20 +10,19 @@ from sqlalchemy import Engine as SqlEngine
 
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.alerts.alerting import set_alert, set_installation_alert
-from meter_bridge.engine.alerts.outages import site_outages
-from meter_bridge.engine.alerts.storage_outage import record_outage
+from meter_bridge.engine.alerts.outages import record_outage, site_outages
 from meter_bridge.engine.ledger.journal import DeferredPostings, post_deferred
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.restore import stored_state
-from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import UNLIMITED, Account, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.transport import Transport
-from meter_bridge.engine.stream.snapshots import Snapshots
+from meter_bridge.engine.stream.feed import Snapshots
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.decision import EvaluationContext
 from meter_bridge.engine.supply.evaluation import evaluate, evaluate_account

@@ -9,8 +9,15 @@ from typing import Final
 from sqlalchemy import RowMapping, select
 
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export.compaction import Group, files_to_merge, group_of
-from meter_bridge.engine.export.exporter import Exporter, ExportError, manifest_rows, watermark_row
+from meter_bridge.engine.export.exporter import (
+    Exporter,
+    ExportError,
+    Group,
+    files_to_merge,
+    group_of,
+    manifest_rows,
+    watermark_row,
+)
 from meter_bridge.engine.metering.depletion_polling import DepletionPolling
 from meter_bridge.engine.state.periodic import run_periodically
 from meter_bridge.engine.state.transaction import Transaction

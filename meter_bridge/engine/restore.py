@@ -12,12 +12,12 @@ from meter_bridge.core.supply.local_cutoff import CutOffState, SlotState, is_con
 from meter_bridge.core.supply.relay import NO_LOAD_MW, Position, Proof, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
-from meter_bridge.engine.ledger.view import top_up_view
-from meter_bridge.engine.sites.applied import newest_applied
+from meter_bridge.engine.ledger.entries import top_up_view
+from meter_bridge.engine.sites.apply import newest_applied
 from meter_bridge.engine.state import supply_document as document
 from meter_bridge.engine.state.account_document import restore_account
-from meter_bridge.engine.state.holdings import HOLDING_BUCKETS, move
 from meter_bridge.engine.state.model import (
+    HOLDING_BUCKETS,
     Account,
     CutOffSlot,
     DeviceCutOff,
@@ -28,8 +28,10 @@ from meter_bridge.engine.state.model import (
     Site,
     Supply,
     Tenancy,
+    first_standing,
+    move,
+    terms_of,
 )
-from meter_bridge.engine.state.tariff_terms import first_standing, terms_of
 from meter_bridge.engine.supply.relays import proven_open
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import WHOLE, Shard

@@ -13,13 +13,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import local_time
-from meter_bridge.engine.forecasting.account_forecast import estimate_days_left
+from meter_bridge.engine.forecasting.stored_forecast import estimate_days_left
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.state import transaction as units
-from meter_bridge.engine.state.event_queries import read_events
+from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
-from meter_bridge.notify import portfolio_totals, queries
+from meter_bridge.notify import digest, queries
 from meter_bridge.notify.digest import DigestUnit, digest_figures, digest_unit
 from meter_bridge.notify.people import People, Person
 from meter_bridge.notify.rules import FLAPPING, Notice, NotifiedUnit, notices_for, topic_of
@@ -151,7 +151,7 @@ class EventConsumer:
         if self._zones_of is None or self._zones_of[0] != applied:
             self._zones_of = (
                 applied,
-                await asyncio.to_thread(portfolio_totals.read_zones, self._session.reader),
+                await asyncio.to_thread(digest.read_zones, self._session.reader),
             )
         return self._zones_of[1]
 
@@ -159,7 +159,7 @@ class EventConsumer:
         """Return every unit, of other shards as well."""
         if self._session.shard.whole:
             return [digest_unit(account) for account in self._session.installation.accounts.values()]
-        return await asyncio.to_thread(portfolio_totals.read_digest_units, self._session.reader)
+        return await asyncio.to_thread(digest.read_digest_units, self._session.reader)
 
     async def _make_digests(self, mark: queries.ConsumerPosition) -> None:
         """Make the digests whose time of day has come; none is made up for days without a bridge."""

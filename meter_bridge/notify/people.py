@@ -19,7 +19,7 @@ from meter_bridge.core.money import MoneyError, parse_decimal
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.notify.quiet_hours import QuietHours
 from meter_bridge.storage.errors import StorageError
-from meter_bridge.text.languages import LANGUAGES
+from meter_bridge.text.catalogue import LANGUAGES
 
 FILE_NAME: Final = "notify.yaml"
 ADDRESS: Final = "{address}"

@@ -11,7 +11,7 @@ from typing import Final
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
-from meter_bridge.engine.forecasting.account_forecast import estimate_days_left
+from meter_bridge.engine.forecasting.stored_forecast import estimate_days_left
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.model import Account

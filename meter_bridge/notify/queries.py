@@ -10,8 +10,8 @@ from sqlalchemy import Engine, RowMapping, func, select, union_all
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.clock import WALL_CLOCK_TOLERANCE_MS
+from meter_bridge.protocol.answers import NoticeView
 from meter_bridge.protocol.messages import EventKind
-from meter_bridge.protocol.notices import NoticeView
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import Shard

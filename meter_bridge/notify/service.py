@@ -9,15 +9,14 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.notify import queries
-from meter_bridge.notify.delivery import Channels, NoticeDelivery, numbered
+from meter_bridge.notify.delivery import AppriseSender, Channels, NoticeDelivery, Sender, numbered
 from meter_bridge.notify.event_consumer import EventConsumer
 from meter_bridge.notify.people import FILE_NAME, People
 from meter_bridge.notify.personal_thresholds import PersonalThresholds
 from meter_bridge.notify.rules import CUSTOMER
-from meter_bridge.notify.sender import AppriseSender, Sender
 from meter_bridge.notify.templates import channel_test_message
+from meter_bridge.protocol.answers import ChannelResult, NoticeList, TrialSent
 from meter_bridge.protocol.messages import ErrorCode
-from meter_bridge.protocol.notices import ChannelResult, NoticeList, TrialSent
 
 TRIAL_PAUSE_MS: Final = 20_000
 _MOST: Final = 500

@@ -9,7 +9,7 @@ from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
-from meter_bridge.payments.keypad.issuing import KeypadTokenIssuer
+from meter_bridge.payments.keypad.tokens import KeypadTokenIssuer
 from meter_bridge.payments.orders.manual_review import ManualReview
 from meter_bridge.payments.orders.quote import payment_options, preview_top_up
 from meter_bridge.payments.orders.reconciliation import read_books, reconcile
@@ -19,7 +19,6 @@ from meter_bridge.payments.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import VoucherBatchService
 from meter_bridge.payments.vouchers.redemption import VoucherRedemption
 from meter_bridge.protocol.messages import Role, TopUpResult
-from meter_bridge.protocol.payment_requests import PaymentOrder, ReconcileQuery
 from meter_bridge.protocol.payments import (
     KeypadTokenKind,
     KeypadTokens,
@@ -30,6 +29,7 @@ from meter_bridge.protocol.payments import (
     Reconciliation,
     TopUpPreview,
 )
+from meter_bridge.protocol.requests import PaymentOrder, ReconcileQuery
 
 type FindAccount = Callable[[Actor, str], Account]
 """Returns an account that an actor may see; raises ``RequestRefused`` for any other."""

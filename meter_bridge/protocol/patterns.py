@@ -34,3 +34,6 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         KWH: "write the kWh that the register shows, such as 12345.6, with at most three decimal places",
     }
 )
+
+
+KEY_HEADER: Final = "Idempotency-Key"

@@ -4,11 +4,12 @@ Amounts are decimal numbers in the account's currency, written as text. Everythi
 credit wants a reason, which stands in the ledger beside who asked.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-from meter_bridge.protocol.patterns import AMOUNT, AMOUNT_OR_NONE, ID, PERCENT, TEXT
+from meter_bridge.protocol.patterns import AMOUNT, AMOUNT_OR_NONE, CURRENCY, DAY, ID, PERCENT, TEXT
+from meter_bridge.protocol.payments import KeypadTokenKind
 
 Amount = Annotated[
     str,
@@ -222,3 +223,163 @@ type OperationRequest = (
     | MoveIn
     | Settlement
 )
+
+
+MOST_AT_ONCE: Final = 5_000
+MOST_DAYS: Final = 3_660
+Serial = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=40,
+        pattern=TEXT,
+        description="Serial number as printed on a voucher.",
+        examples=["7KQ2MX-0001"],
+    ),
+]
+
+
+class VoucherOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Vouchers to create."""
+
+    count: Annotated[
+        int, msgspec.Meta(ge=1, le=MOST_AT_ONCE, description="Number of vouchers.", examples=[50])
+    ]
+    amount: Amount
+    site: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                min_length=1, max_length=64, description="Site at which they are valid; default: all."
+            ),
+        ]
+        | None
+    ) = None
+    currency: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                pattern="^[A-Z]{3}$(?!\\n)",
+                description="Required if they are valid at all sites and these have several currencies.",
+                examples=["ZAR"],
+            ),
+        ]
+        | None
+    ) = None
+    days: (
+        Annotated[
+            int, msgspec.Meta(ge=1, le=MOST_DAYS, description="Days until they expire; default: never.")
+        ]
+        | None
+    ) = None
+    needs_sale: Annotated[
+        bool, msgspec.Meta(description="Valid only once marked as sold, so that unsold ones are worthless.")
+    ] = False
+    note: Annotated[
+        str, msgspec.Meta(max_length=200, pattern=TEXT, description="Note about their purpose.")
+    ] = ""
+
+
+class VoucherSale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sale of vouchers."""
+
+    serials: Annotated[tuple[Serial, ...], msgspec.Meta(min_length=1, max_length=MOST_AT_ONCE)]
+    to: Annotated[
+        str,
+        msgspec.Meta(min_length=1, max_length=200, pattern=TEXT, description="The buyer, or the receipt."),
+    ]
+
+
+class VoucherBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Vouchers to block: some by their serial numbers, or all of a batch."""
+
+    reason: Reason
+    serials: Annotated[tuple[Serial, ...], msgspec.Meta(max_length=MOST_AT_ONCE)] = ()
+    batch: Annotated[str, msgspec.Meta(min_length=1, max_length=40)] | None = None
+
+
+class VoucherCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A voucher code as typed."""
+
+    code: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=64,
+            description="20 digits; spaces and dashes are ignored.",
+            examples=["1234 5678 9012 3456 7890"],
+        ),
+    ]
+
+
+ProviderId = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=32, pattern=TEXT, description="Id of a provider.")
+]
+
+
+class PaymentOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A payment to start."""
+
+    provider: ProviderId
+    amount: Amount
+
+
+class PaymentDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Decision on a pending payment."""
+
+    provider: ProviderId
+    payment: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=200, description="The provider's payment id.")
+    ]
+    decision: Annotated[
+        Literal["credit", "dismiss"],
+        msgspec.Meta(description="`credit` what was paid; `dismiss` what was returned to the payer."),
+    ]
+    reason: Reason
+    account: (
+        Annotated[
+            AccountId, msgspec.Meta(description="Account to credit; default: the account of its order.")
+        ]
+        | None
+    ) = None
+
+
+Column = Annotated[str, msgspec.Meta(max_length=100, pattern=TEXT, description="Name of the column.")]
+Day = Annotated[str, msgspec.Meta(pattern=DAY, description="As in `2026-03-01`.")]
+
+
+class ReconcileQuery(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}
+):
+    """How a statement is to be read: columns that are not found by themselves, and its period."""
+
+    payment: Column | None = None
+    amount: Column | None = None
+    currency_column: Column | None = None
+    date: Column | None = None
+    currency: (
+        Annotated[str, msgspec.Meta(pattern=CURRENCY, description="Currency, if no column contains it.")]
+        | None
+    ) = None
+    first: Day | None = None
+    last: Day | None = None
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns that are named."""
+        named = {"payment": self.payment, "amount": self.amount, "currency": self.currency_column}
+        return {what: name for what, name in (named | {"date": self.date}).items() if name is not None}
+
+
+class KeypadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Kind of tokens to issue."""
+
+    kind: Annotated[
+        KeypadTokenKind,
+        msgspec.Meta(description="`add` what was bought; landlord only: `disable` (permanently), `sync`."),
+    ] = KeypadTokenKind.ADD
+
+
+class PreviewQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The top-up in question; left out, the smallest that restores the supply, or else of all."""
+
+    amount: Amount | None = None

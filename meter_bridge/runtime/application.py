@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meter_bridge.engine.access.secret_key import load_key
-from meter_bridge.engine.access.token_service import TokenService
+from meter_bridge.engine.access.tokens import TokenService
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.accounts.queries import LedgerQueries
-from meter_bridge.engine.accounts.service import AccountService
+from meter_bridge.engine.accounts.service import AccountService, LedgerQueries
 from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.metering.service import MeterService

@@ -26,9 +26,8 @@ from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export.event_retention import EventRetention
 from meter_bridge.engine.export.exporter import Exporter
-from meter_bridge.engine.export.retention import Retention
+from meter_bridge.engine.export.retention import EventRetention, Retention
 from meter_bridge.engine.forecasting.forecaster import STEP_S as FORECAST_S, Forecaster
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.jobs import Intervals, Scheduler

@@ -8,8 +8,7 @@ from urllib.parse import quote
 from meter_bridge.printing.qr import qr_svg
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.payments import AccessView
-from meter_bridge.text.catalogue import BRIDGE, Translator, translator
-from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.catalogue import BRIDGE, ENGLISH, Translator, translator
 from meter_bridge.text.paper import printable
 
 LAYOUT: Final = "tenant_page/cards.typ"

@@ -14,7 +14,7 @@ from aiohttp import web
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.tenant_page.page_texts import code_label
-from meter_bridge.text.languages import LANGUAGES
+from meter_bridge.text.catalogue import LANGUAGES
 
 FOLDER: Final = Path(__file__).parent / "static"
 INDEX: Final = "index.html"

@@ -6,7 +6,15 @@ from typing import Final
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
+from meter_bridge.engine.access.lockout_rules import (
+    WRONG_WEIGHT,
+    FailedAttempts,
+    Lockout,
+    LockoutLimits,
+    Verdict,
+)
 from meter_bridge.engine.access.secret_key import SecretKey
+from meter_bridge.engine.access.throttle import peer_key
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -15,17 +23,88 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
 from meter_bridge.protocol.payments import AccessView, SignedIn
 from meter_bridge.storage import changeset as ops
-from meter_bridge.tenant_page import session
 from meter_bridge.tenant_page.access import (
     Access,
+    access_id_of_cookie,
     account_names,
     code_digest,
     link_digest,
     load_accesses,
+    make_cookie,
     new_access,
     normalized,
 )
-from meter_bridge.tenant_page.sign_in_limits import SignInLimits
+
+NUMBER_AND_PEER: Final = "code"
+NUMBER: Final = "number"
+PEER: Final = "place"
+_NO_LIMIT: Final = 10**9
+MAX_PER_NUMBER_AND_PEER: Final = 5
+"""Wrong codes for a number from one place within ten minutes, before it is not heard for an hour."""
+MAX_PER_NUMBER: Final = 30
+"""The same from wherever."""
+MAX_PER_PEER: Final = 20
+"""The same for whatever numbers."""
+
+
+class SignInLimits:
+    """Counts wrong codes by number, by place, and by both.
+
+    A number is counted as it was typed, whether or not there is such a room, so that the count tells nothing.
+    A proxy on this machine hides places: then only numbers count. A restart forgets nothing.
+    """
+
+    def __init__(self, session: Session, key: SecretKey) -> None:
+        """Take up what was tried before the start."""
+        self._lockouts = {
+            NUMBER_AND_PEER: Lockout(LockoutLimits(per_person=MAX_PER_NUMBER_AND_PEER * WRONG_WEIGHT)),
+            NUMBER: Lockout(
+                LockoutLimits(per_person=MAX_PER_NUMBER * WRONG_WEIGHT, strict_from_total=_NO_LIMIT)
+            ),
+            PEER: Lockout(LockoutLimits(per_person=MAX_PER_PEER * WRONG_WEIGHT, strict_from_total=_NO_LIMIT)),
+        }
+        self._failed_attempts = FailedAttempts(session, key, self._lockouts)
+
+    def _counted_keys(self, number: str, peer: str | None) -> list[tuple[str, str]]:
+        """Return the guards that a try goes through, with whom each counts."""
+        place = None if peer is None else peer_key(peer)
+        found = [(NUMBER_AND_PEER, f"{number} {place}"), (NUMBER, number)]
+        named = found if place is None else [*found, (PEER, place)]
+        return [(name, self._failed_attempts.hash_of(who)) for name, who in named]
+
+    async def refresh(self, number: str, peer: str | None) -> None:
+        """Take up what was tried where somebody whose code is of another shard comes in."""
+        await self._failed_attempts.refresh(self._counted_keys(number, peer))
+
+    def check(self, number: str, peer: str | None, at: int) -> None:
+        """Raise ``RequestRefused`` while somebody is not heard."""
+        known = [self._lockouts[name].locked_until(who, at) for name, who in self._counted_keys(number, peer)]
+        until = max((each for each in known if each is not None), default=0)
+        if until:
+            minutes = max((until - at + 59_999) // 60_000, 1)
+            raise RequestRefused(
+                ErrorCode.TOO_MANY_REQUESTS,
+                "too many wrong codes; none is looked at for a while",
+                field="code",
+                remedy=f"try again in {minutes} minute{'s' if minutes > 1 else ''}, or open your link",
+            )
+
+    async def count_wrong_code(self, number: str, peer: str | None, mark: str, at: int) -> bool:
+        """Count a wrong code, and store that; say whether it was one too many."""
+        # One code tried at many rooms is a guess at each.
+        mark = self._failed_attempts.hash_of(f"{number} {mark}")[:12]
+        keys = self._counted_keys(number, peer)
+        verdicts = [self._lockouts[name].record_wrong(who, mark, WRONG_WEIGHT, at) for name, who in keys]
+        if set(verdicts) != {Verdict.KNOWN}:
+            await self._failed_attempts.save(keys)
+        return Verdict.LOCKED in verdicts
+
+    async def clear(self, number: str, peer: str | None) -> None:
+        """Forget the slips of who has now shown the right code."""
+        name, who = self._counted_keys(number, peer)[0]
+        if self._lockouts[name].clear(who):
+            await self._failed_attempts.save([(name, who)])
+
 
 type FindAccount = Callable[[Actor, str], Account]
 _MAX_LENGTH: Final = 100
@@ -147,7 +226,7 @@ class CustomerSignIn:
         return account if access.is_valid_for(account) else None
 
     def _start_session(self, access: Access, account: Account) -> tuple[SignedIn, str]:
-        cookie = session.make_cookie(self._key, access.id, self._session.clock.now())
+        cookie = make_cookie(self._key, access.id, self._session.clock.now())
         return SignedIn(account_id=account.id), cookie
 
     async def _record_lockout(self, number: str) -> None:
@@ -160,7 +239,7 @@ class CustomerSignIn:
 
     def actor_of(self, cookie: str) -> Actor | None:
         """Return the customer of a session, or None where it is none any more."""
-        access_id = session.access_id_of_cookie(self._key, cookie, self._session.clock.now())
+        access_id = access_id_of_cookie(self._key, cookie, self._session.clock.now())
         access = self._by_id.get(access_id or "")
         account = self._account_of(access)
         if access is None or account is None:

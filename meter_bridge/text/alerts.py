@@ -13,9 +13,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.text.catalogue import BRIDGE, translator
+from meter_bridge.text.catalogue import BRIDGE, ENGLISH, translator
 from meter_bridge.text.formats import Formats, formats
-from meter_bridge.text.languages import ENGLISH
 from meter_bridge.text.marks import N_, Counted, ngettext
 
 type Fact = str | int

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from meter_bridge.core.money import format_amount
-from meter_bridge.text.languages import ENGLISH, locale_of
+from meter_bridge.text.catalogue import ENGLISH, locale_of
 
 if TYPE_CHECKING:
     from babel import Locale

@@ -4,7 +4,7 @@ from functools import cache
 import re
 from typing import Final
 
-from meter_bridge.text.languages import ENGLISH, supported
+from meter_bridge.text.catalogue import ENGLISH, supported
 
 CHINESE: Final = "zh"
 _CHINESE_FONTS: Final = re.compile(

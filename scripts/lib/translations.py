@@ -11,8 +11,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
-from meter_bridge.text.catalogue import BRIDGE, DASHBOARD, PAGE, po_file
-from meter_bridge.text.languages import ENGLISH, LANGUAGES
+from meter_bridge.text.catalogue import BRIDGE, DASHBOARD, ENGLISH, LANGUAGES, PAGE, po_file
 
 ROOT: Final = Path(__file__).parents[2]
 DOMAINS: Final = (BRIDGE, PAGE, DASHBOARD)

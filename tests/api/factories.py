@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.protocol.exposure import AccountExposure
+from meter_bridge.protocol.answers import AccountExposure
 from meter_bridge.protocol.messages import (
     AccountView,
     AlertKind,

@@ -1,7 +1,7 @@
 """What the fake bridge answers of payments, vouchers, notices and the tenant's page."""
 
+from meter_bridge.protocol.answers import ChannelResult, NoticeView
 from meter_bridge.protocol.messages import HistoryHour, LedgerEntry, LedgerPage
-from meter_bridge.protocol.notices import ChannelResult, NoticeView
 from meter_bridge.protocol.payments import (
     AccessView,
     PaymentOptions,

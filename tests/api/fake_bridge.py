@@ -14,10 +14,8 @@ from typing import Any, override
 from meter_bridge.actor import Actor
 from meter_bridge.api.http.examples import BOOKED
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.engine.access.token_service import TokenService
-from meter_bridge.engine.access.tokens import TokenInfo
-from meter_bridge.engine.accounts.queries import LedgerQueries
-from meter_bridge.engine.accounts.service import AccountService
+from meter_bridge.engine.access.tokens import TokenInfo, TokenService
+from meter_bridge.engine.accounts.service import AccountService, LedgerQueries
 from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.metering.service import MeterService
 from meter_bridge.engine.sites.device_change import ReplacementOrder
@@ -33,13 +31,17 @@ from meter_bridge.payments.orders.manual_review import ManualReview
 from meter_bridge.payments.service import Payments
 from meter_bridge.payments.vouchers.batches import VoucherBatchService
 from meter_bridge.protocol import messages, payments as wire
-from meter_bridge.protocol.answers import ApplyResult, ReadingOutcome, ReadingResult
-from meter_bridge.protocol.exposure import AccountExposure
+from meter_bridge.protocol.answers import (
+    AccountExposure,
+    ApplyResult,
+    NoticeList,
+    ReadingOutcome,
+    ReadingResult,
+    TrialSent,
+)
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, HoldView, Role, SupplyAction
-from meter_bridge.protocol.notices import NoticeList, TrialSent
-from meter_bridge.protocol.payment_requests import PaymentDecision
 from meter_bridge.protocol.payments import PaymentHeard
-from meter_bridge.protocol.requests import OperationRequest
+from meter_bridge.protocol.requests import OperationRequest, PaymentDecision
 from meter_bridge.protocol.statements import EntryExplanation, Statement
 from meter_bridge.runtime.application import Application
 from meter_bridge.tenant_page.service import TenantPage

@@ -12,7 +12,7 @@ import pytest
 
 from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.http.endpoint import Endpoint
-from meter_bridge.api.routes.openapi_schema import build_openapi
+from meter_bridge.api.routes.openapi import build_openapi
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.serving import Served, filled
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.http.scope_check import visible_part
+from meter_bridge.api.http.authentication import visible_part
 from meter_bridge.protocol.messages import Event, EventKind, Update
 from tests.api.factories import ACTORS, NOW, SITES, account, alert
 from tests.api.fake_bridge import StandIn

@@ -19,7 +19,7 @@ from meter_bridge.cluster.exporting import ClusterExport
 from meter_bridge.cluster.worker import Worker
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import parse_broker_url
-from meter_bridge.engine.export import compaction
+from meter_bridge.engine.export import exporter
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.folder_manifest import read_manifest
 from meter_bridge.engine.jobs import Scheduler
@@ -182,7 +182,7 @@ async def test_old_files_of_the_folder_are_not_taken_for_leftovers(both: Street)
 async def test_small_files_of_both_shards_become_one(
     exported: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compaction, "MERGE_FROM", 5)
+    monkeypatch.setattr(exporter, "MERGE_FROM", 5)
     for wh in (5_000, 6_000):
         await export(exported, exported.data)
         await go_on(exported, wh)
@@ -196,7 +196,7 @@ async def test_small_files_of_both_shards_become_one(
 async def test_a_damaged_file_keeps_no_other_of_a_worker_s_from_being_merged(
     exported: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compaction, "MERGE_FROM", 3)
+    monkeypatch.setattr(exporter, "MERGE_FROM", 3)
     reader, folder = open_reader(exported.location), exported.data / EXPORT_NAME
     exporting = ClusterExport(reader, Exporter(exported.location, folder), folder, 2)
     damaged = min(path for path in folder.rglob("*.parquet") if "rollup" in path.parts)

@@ -12,7 +12,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import Role
-from meter_bridge.protocol.payment_requests import PaymentDecision
+from meter_bridge.protocol.requests import PaymentDecision
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.shards import RANGE, shard_of

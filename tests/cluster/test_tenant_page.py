@@ -10,7 +10,7 @@ from meter_bridge.cluster.router import RouterServer
 from meter_bridge.cluster.worker import _info
 from meter_bridge.storage.database import open_reader
 from meter_bridge.tenant_page.files import PageFiles
-from meter_bridge.tenant_page.sign_in_limits import MAX_PER_NUMBER_AND_PEER
+from meter_bridge.tenant_page.sign_in import MAX_PER_NUMBER_AND_PEER
 from tests.cluster.test_router import Pair, _front, divided, pair
 from tests.engine.harness import LANDLORD
 from tests.engine.test_shards import Street

@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
-from meter_bridge.api.http.unix_socket import SOCKET_NAME
+from meter_bridge.api.http.listener import SOCKET_NAME
 from meter_bridge.cli import main
 from tests.api.fake_bridge import StandIn
 from tests.api.serving import serving_locally

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from meter_bridge import app
-from meter_bridge.api.http.unix_socket import SOCKET_NAME
+from meter_bridge.api.http.listener import SOCKET_NAME
 from meter_bridge.cli import SUMMARIES, main
 from meter_bridge.commands import connection
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError

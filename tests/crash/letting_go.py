@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
-from meter_bridge.engine.export import compaction, retention
+from meter_bridge.engine.export import exporter, retention
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.metering.intake import ReportHandler
@@ -96,7 +96,7 @@ class _Writer(ThreadWriter):
 async def main(folder: Path) -> None:
     """Live until killed."""
     vars(retention)["DELETE_BATCH"] = FEW_ENTRIES
-    vars(compaction)["MERGE_FROM"] = FEW_FILES
+    vars(exporter)["MERGE_FROM"] = FEW_FILES
     database, export_dir = folder / DATABASE_NAME, folder / EXPORT_NAME
     begin, started = last_instant(folder) + AWAY_MS, monotonic_ms()
     clocks = Clocks(

@@ -9,8 +9,8 @@ import random
 
 from meter_bridge.config.codec import encode_policy, encode_tariff_version
 from meter_bridge.core.calendar import SLOT_MS, day_start, local_day, local_quarter_hour
-from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.period_to_date import close_segments
 from meter_bridge.core.rating.rating import NO_BLOCK, Charges, Rating, Segment, SupplyTerms, allocate
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline

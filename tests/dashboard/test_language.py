@@ -18,8 +18,7 @@ from dashboard.settings import LANGUAGE_VARIABLE, NUMBERS_VARIABLE
 from dashboard.text import formatting, translate
 from dashboard.text.labels import unique_labels
 from meter_bridge.text import paper
-from meter_bridge.text.catalogue import DASHBOARD, PSEUDO, translator
-from meter_bridge.text.languages import LANGUAGES
+from meter_bridge.text.catalogue import DASHBOARD, LANGUAGES, PSEUDO, translator
 from tests.dashboard.fake_bridge import StandIn, bridge_at, landlord, tenant
 from tests.dashboard.sample_house import DAY_MS, NOW_MS, House, build, yesterday
 from tests.dashboard.test_pages import PAGES

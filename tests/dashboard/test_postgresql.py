@@ -19,7 +19,7 @@ from dashboard.queries.units import units
 from dashboard.settings import DATABASE_VARIABLE, Settings
 from dashboard.signin.tokens import viewer_of_token
 from meter_bridge.engine.access.tokens import StoredToken, compose_token, digest, new_secret
-from meter_bridge.engine.maintenance.copying import copy
+from meter_bridge.engine.maintenance.transfer import copy
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
 from meter_bridge.storage.columns import AdbcError, columns_of

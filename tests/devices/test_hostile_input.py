@@ -148,7 +148,7 @@ def test_a_flood_keeps_no_meter_in_use_out(
     payload: bytes,
     flood_first: bool,  # noqa: FBT001
 ) -> None:
-    monkeypatch.setattr("meter_bridge.devices.base.decoding.DEVICE_LIMIT", 10)
+    monkeypatch.setattr("meter_bridge.devices.base.quantities.DEVICE_LIMIT", 10)
     names = [each for each in families() if address.startswith(each)]
     (driver,) = build_drivers([] if flood_first else [address], names=names)
     for number in range(20):

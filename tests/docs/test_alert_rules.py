@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.holds import HoldPosition
+from meter_bridge.core.supply.decision import HoldPosition
 from meter_bridge.devices.base.driver import Rejected, Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.state.session import AuditResult

@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po
 import pytest
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.routes.openapi_schema import build_openapi
+from meter_bridge.api.routes.openapi import build_openapi
 from meter_bridge.cli import EXAMPLES, INTRODUCTION, SUMMARIES, command
 from meter_bridge.commands.parser import Parser
 from tests.docs.phrases import objections

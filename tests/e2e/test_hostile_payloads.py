@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import json
 import re
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess

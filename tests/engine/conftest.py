@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.engine.state import supply_row
+from meter_bridge.engine.state import supply_document
 from meter_bridge.engine.state.model import Supply
 from tests.engine.harness import House, house
 
@@ -20,12 +20,12 @@ async def flat(tmp_path: Path) -> AsyncIterator[House]:
 @pytest.fixture(autouse=True)
 def both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold the short way to a supply's row equal to the long one, in every row that any test here stores."""
-    short = supply_row.status_row
+    short = supply_document.status_row
 
     def checked(supply: Supply, now: int) -> tuple[object, ...]:
         row = short(supply, now)
-        assert row == supply_row._row(supply, now), "the kept form of a document tells something else"
+        assert row == supply_document._row(supply, now), "the kept form of a document tells something else"
         return row
 
-    monkeypatch.setattr(supply_row, "TEMPLATE_AFTER", 0)
-    monkeypatch.setattr(supply_row, "status_row", checked)
+    monkeypatch.setattr(supply_document, "TEMPLATE_AFTER", 0)
+    monkeypatch.setattr(supply_document, "status_row", checked)

@@ -13,8 +13,8 @@ import sys
 from typing import override
 
 from meter_bridge.engine.access.visibility import Visibility
+from meter_bridge.notify.delivery import AppriseSender
 from meter_bridge.notify.people import load_people
-from meter_bridge.notify.sender import AppriseSender
 from meter_bridge.notify.service import Notices
 from meter_bridge.notify.templates import Message
 from tests.engine.harness import HOUR, NOON, House, VirtualTime, opened

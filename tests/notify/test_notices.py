@@ -15,8 +15,8 @@ from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.errors import RequestRefused
+from meter_bridge.notify.delivery import AppriseSender
 from meter_bridge.notify.people import FILE_NAME, load_people
-from meter_bridge.notify.sender import AppriseSender
 from meter_bridge.notify.service import Notices
 from meter_bridge.notify.templates import Message
 from meter_bridge.protocol.messages import ErrorCode, Role

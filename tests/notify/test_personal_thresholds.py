@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from meter_bridge.core.money import parse_amount
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.forecasting.account_forecast import DaysLeft
+from meter_bridge.engine.forecasting.stored_forecast import DaysLeft
 from meter_bridge.notify import personal_thresholds
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.service import Notices

@@ -18,7 +18,7 @@ from meter_bridge.notify.templates import (
     digest_message,
     message,
 )
-from meter_bridge.text.languages import LANGUAGES
+from meter_bridge.text.catalogue import LANGUAGES
 
 FACTS = Facts(
     "Flat 1",

@@ -10,9 +10,8 @@ import holidays
 
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued_total
+from meter_bridge.core.rating.period_to_date import accrued_total, close_segments
 from meter_bridge.core.rating.rating import (
     TAX_KINDS,
     Charges,

@@ -14,7 +14,7 @@ from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import Receipt
 from meter_bridge.protocol.requests import Reversal
 from meter_bridge.text import paper
-from meter_bridge.text.languages import LANGUAGES
+from meter_bridge.text.catalogue import LANGUAGES
 from meter_bridge.text.paper import printable
 from tests.engine.harness import LANDLORD, SITE, House, house, operate, zar
 

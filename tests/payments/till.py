@@ -10,8 +10,8 @@ from meter_bridge.actor import Actor
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.payments.settings_file import FILE_NAME
 from meter_bridge.protocol.messages import Role
-from meter_bridge.protocol.payment_requests import PaymentOrder
 from meter_bridge.protocol.payments import PaymentView
+from meter_bridge.protocol.requests import PaymentOrder
 from tests.engine.harness import SITE, House, house
 
 SECRET = "a secret of the till"

@@ -14,7 +14,7 @@ from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, Cons
 from meter_bridge.engine.ledger.credit import available_credit
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.exposure import account_exposure, min_register_wh
-from meter_bridge.protocol.exposure import AccountExposure
+from meter_bridge.protocol.answers import AccountExposure
 from meter_bridge.runtime.bridge import RunningBridge
 from tests.simulation.faults import DAY_S, HOUR_S, Fault
 from tests.simulation.machine import WallClock

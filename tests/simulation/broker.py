@@ -7,7 +7,7 @@ from functools import cache
 import random
 from typing import Final, Protocol, cast
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.broker.outgoing_queue import OutgoingQueue
 from meter_bridge.devices.broker.url import MqttSettings
 from tests.simulation.loop import VirtualLoop

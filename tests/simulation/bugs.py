@@ -13,7 +13,7 @@ from dashboard.pricing import amounts
 from meter_bridge.core.clock import GuardedClock
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import TopUpSplit
-from meter_bridge.core.rating.closing import ChargesBuilder
+from meter_bridge.core.rating.period_to_date import ChargesBuilder
 from meter_bridge.core.rating.rating import Line, LineKey
 from meter_bridge.core.register import register
 from meter_bridge.core.register.register import Register, RegisterReading, RegisterStep
@@ -31,7 +31,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import local_cutoff as engine_cutoff
 from meter_bridge.payments import order, provider_event
 from meter_bridge.payments.orders.polling import ProviderPolling
-from meter_bridge.payments.vouchers import redeem_operation
+from meter_bridge.payments.vouchers import redemption
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset, Row
 from tests.simulation import world
@@ -281,7 +281,7 @@ BUGS: Sequence[Bug] = (
         "a voucher is good as often as it is typed",
         4,
         lambda: (
-            patch.object(redeem_operation, "check_usable", lambda *_: None),
+            patch.object(redemption, "check_usable", lambda *_: None),
             _without(ops.INSERT_REDEMPTION),
         ),
         seed=2,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.base.simulated_physics import ConstantLoad
 from meter_bridge.devices.zigbee2mqtt.simulator import Zigbee2MqttMeter
 from tests.simulation.broker import Broker

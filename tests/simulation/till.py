@@ -18,7 +18,7 @@ from meter_bridge.payments.providers.provider import Checkout, Provider, Provide
 from meter_bridge.payments.providers.signature import HEADER, TOLERANCE_S, sign
 from meter_bridge.payments.settings_file import FILE_NAME
 from meter_bridge.protocol.messages import ErrorCode, Role
-from meter_bridge.protocol.payment_requests import PaymentOrder
+from meter_bridge.protocol.requests import PaymentOrder
 from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import RunningBridge
 from tests.simulation.faults import DAY_S

@@ -12,7 +12,7 @@ from typing import Final
 from meter_bridge.config.site_file import load
 from meter_bridge.engine.engine import Engine
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.voucher_requests import VoucherOrder
+from meter_bridge.protocol.requests import VoucherOrder
 from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import RunningBridge
 from tests.simulation import checks

@@ -8,7 +8,7 @@ import pytest
 from meter_bridge.payments.order import OrderState
 from meter_bridge.tenant_page.files import FOLDER, PageFiles
 from meter_bridge.tenant_page.page_texts import code_label
-from meter_bridge.text.languages import LANGUAGES
+from meter_bridge.text.catalogue import LANGUAGES
 
 ENGLISH: dict[str, str | list[str]] = json.loads(code_label("en"))
 SCRIPTS = {each.name: each.read_text() for each in FOLDER.glob("*.js")}

@@ -6,7 +6,7 @@ import pytest
 
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.text.alerts import TEXTS, Fact, alert_text
-from meter_bridge.text.languages import LANGUAGES
+from meter_bridge.text.catalogue import LANGUAGES
 
 FACTS: Final[dict[str, Fact]] = {
     "name": "Flat 1",

@@ -8,8 +8,7 @@ from babel import Locale
 from babel.messages.catalog import Catalog, Message
 import pytest
 
-from meter_bridge.text.catalogue import BRIDGE, FOLDER, translator
-from meter_bridge.text.languages import LANGUAGES, locale_of
+from meter_bridge.text.catalogue import BRIDGE, FOLDER, LANGUAGES, locale_of, translator
 from scripts.lib import translations
 from scripts.lib.translations import DOMAINS, TRANSLATED, texts_of
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from meter_bridge.text.catalogue import LANGUAGES
 from meter_bridge.text.formats import CONVENTIONS, formats
-from meter_bridge.text.languages import LANGUAGES
 
 AT = datetime(2026, 11, 5, 18, 40)  # noqa: DTZ001 - as it is written, whatever the zone
 NBSP = "\N{NO-BREAK SPACE}"

@@ -1,5 +1,6 @@
 """Say who sends a request."""
 
+from dataclasses import dataclass, replace
 import socket
 from typing import Final
 
@@ -9,7 +10,7 @@ from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.api.http.peers import FORWARDED_FOR_OPERATOR
 from meter_bridge.engine.access.throttle import Throttle
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Role, Snapshot, Update
 from meter_bridge.runtime.application import Application
 
 LOCAL_OPERATOR: Final = Actor(name="local operator", role=Role.LANDLORD, sites=frozenset({EVERYTHING}))
@@ -90,3 +91,96 @@ def _wrong_token(request: web.Request) -> RequestRefused:
         field="Authorization",
         remedy=_REMEDY,
     )
+
+
+def may_see_account(actor: Actor, account: AccountView) -> bool:
+    """Return whether the actor may see the account."""
+    return actor.sees(account.id, account.site_id)
+
+
+def may_see_alert(actor: Actor, alert: AlertView) -> bool:
+    """Return whether an alert concerns the actor: a tenant's are the own account's and the bridge's."""
+    return _concerns(actor, alert.account_id, alert.meter_id)
+
+
+def visible_part(actor: Actor, message: Snapshot | Event | Update) -> Snapshot | Event | Update | None:
+    """Return what the actor may see of a message of the stream, or None where that is nothing."""
+    match message:
+        case Event():
+            return message if _concerns(actor, message.account_id, message.meter_id) else None
+        case Snapshot():
+            return _visible_snapshot(actor, message)
+        case Update():
+            return _visible_update(actor, message)
+
+
+def _visible_update(actor: Actor, update: Update) -> Update | None:
+    seen = replace(
+        update,
+        accounts=_visible_accounts(actor, update.accounts),
+        removed=tuple(each for each in update.removed if _concerns(actor, each, None)),
+        alerts=None if update.alerts is None else _visible_alerts(actor, update.alerts),
+    )
+    return seen if seen.accounts or seen.removed or seen.alerts is not None else None
+
+
+def _visible_snapshot(actor: Actor, snapshot: Snapshot) -> Snapshot:
+    return replace(
+        snapshot,
+        accounts=_visible_accounts(actor, snapshot.accounts),
+        unassigned_meters=() if actor.role is Role.TENANT else snapshot.unassigned_meters,
+        alerts=_visible_alerts(actor, snapshot.alerts),
+    )
+
+
+def _visible_accounts(actor: Actor, accounts: tuple[AccountView, ...]) -> tuple[AccountView, ...]:
+    return tuple(account for account in accounts if may_see_account(actor, account))
+
+
+def _visible_alerts(actor: Actor, alerts: tuple[AlertView, ...]) -> tuple[AlertView, ...]:
+    return tuple(alert for alert in alerts if may_see_alert(actor, alert))
+
+
+def _concerns(actor: Actor, account_id: str | None, meter_id: str | None) -> bool:
+    if actor.role is not Role.TENANT:
+        return True
+    return account_id in actor.accounts or (account_id is None and meter_id is None)
+
+
+ANONYMOUS: Final = Actor(name="anonymous", role=Role.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRule:
+    """Who may call a route."""
+
+    roles: frozenset[Role] = frozenset()
+    needs_all_sites: bool = False
+    """Only a token that sees every site."""
+    public: bool = False
+    """No token at all is wanted."""
+
+    def check(self, actor: Actor) -> None:
+        """Raise ``RequestRefused`` where the actor may not call the route."""
+        if actor.role not in self.roles:
+            raise RequestRefused(
+                ErrorCode.NOT_ALLOWED,
+                f"a token of role {actor.role} may not do this",
+                remedy=f"use a token of role {', '.join(sorted(self.roles))}",
+            )
+        if self.needs_all_sites and EVERYTHING not in actor.sites:
+            raise RequestRefused(
+                ErrorCode.NOT_ALLOWED,
+                "a token of named sites may not do this: it concerns the whole installation",
+                remedy="use a landlord's token of all sites",
+            )
+
+
+PUBLIC: Final = AccessRule(public=True)
+ANY_TOKEN: Final = AccessRule(frozenset({Role.LANDLORD, Role.CARETAKER, Role.TENANT, Role.DEVICE}))
+LANDLORD: Final = AccessRule(frozenset({Role.LANDLORD}))
+LANDLORD_OF_ALL_SITES: Final = AccessRule(frozenset({Role.LANDLORD}), needs_all_sites=True)
+LANDLORD_AND_TENANT: Final = AccessRule(frozenset({Role.LANDLORD, Role.TENANT}))
+STAFF: Final = AccessRule(frozenset({Role.LANDLORD, Role.CARETAKER}))
+STAFF_AND_DEVICE: Final = AccessRule(frozenset({Role.LANDLORD, Role.CARETAKER, Role.DEVICE}))
+PEOPLE: Final = AccessRule(frozenset({Role.LANDLORD, Role.CARETAKER, Role.TENANT}))

@@ -6,8 +6,8 @@ from typing import Final
 from meter_bridge.api.http.endpoint import Call
 from meter_bridge.api.http.errors import displayable
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.headers import KEY_HEADER
 from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.patterns import KEY_HEADER
 
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 HEADERS: Final = {

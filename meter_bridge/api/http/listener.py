@@ -6,11 +6,19 @@ has, and then neither the database nor the broker can be opened. So they are cou
 """
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
+import os
+from pathlib import Path
 import socket
 from typing import Final, override
 
+from aiohttp import WSCloseCode, web
+
 from meter_bridge.engine.access.throttle import peer_key
+from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.messages import ErrorCode
 
 MAX_CONNECTIONS: Final = 512
 """Twice the WebSockets, and half of the descriptors that a process has by default."""
@@ -97,3 +105,105 @@ def listen(family: int, address: tuple[object, ...], connection_limit: Connectio
         reason = (error.strerror or str(error)).lower()
         raise OSError(error.errno, f"cannot listen on {address[0]}, port {address[1]}: {reason}") from error
     return listener
+
+
+SOCKET_NAME: Final = "bridge.sock"
+_MODE_0600: Final = 0o177
+"""File mode creation mask that leaves reading and writing to the owner alone."""
+
+
+class SocketError(OSError):
+    """A Unix socket that cannot be listened on; the message says why and what to do."""
+
+
+def bind(path: Path) -> socket.socket:
+    """Return a socket bound to the path, which nobody but the owner can open at any instant."""
+    _remove_stale(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # The mask and not a later chmod: between the two anybody could connect.
+        before = os.umask(_MODE_0600)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+    except OSError as error:
+        listener.close()
+        raise SocketError(
+            f"cannot listen on {path}: {error}; choose a data folder that is writable and has a shorter name"
+        ) from error
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    return listener
+
+
+def remove(path: Path) -> None:
+    """Remove the socket's file."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+
+def is_listening(path: Path) -> bool:
+    """Return whether anybody listens on the path; raise ``PermissionError`` where that is another user's."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+        except PermissionError:
+            raise
+        except OSError:
+            return False
+    return True
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove what a killed bridge left behind; raise where another one still listens."""
+    if path.is_socket():
+        if is_listening(path):
+            raise SocketError(f"another bridge listens on {path}; end it first")
+        remove(path)
+
+
+MAX_SOCKETS: Final = 256
+
+
+class OpenSockets:
+    """Keeps account of the WebSockets of one application."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._open: set[web.WebSocketResponse] = set()
+
+    def __len__(self) -> int:
+        """Return how many are open."""
+        return len(self._open)
+
+    @contextmanager
+    def admit(self, socket: web.WebSocketResponse) -> Iterator[None]:
+        """Count a WebSocket as open; raise ``RequestRefused`` where there are too many."""
+        if len(self._open) >= MAX_SOCKETS:
+            raise RequestRefused(
+                ErrorCode.TOO_MANY_REQUESTS,
+                f"{MAX_SOCKETS} WebSockets are open already",
+                remedy="close some, or try again later",
+            )
+        self._open.add(socket)
+        try:
+            yield
+        finally:
+            self._open.discard(socket)
+
+    async def close_all(self, _app: web.Application) -> None:
+        """Tell every client that the bridge goes away."""
+        for opened in tuple(self._open):
+            await opened.close(code=WSCloseCode.GOING_AWAY, message=b"the bridge stops", drain=False)
+
+
+SOCKETS: Final = web.AppKey("sockets", OpenSockets)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host can only be reached from this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -4,9 +4,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
-from meter_bridge.api.http.scope_check import may_see_account, visible_account
+from meter_bridge.api.http.authentication import LANDLORD_AND_TENANT, PEOPLE, may_see_account
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
 from meter_bridge.protocol.answers import Accounts
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerPage
 

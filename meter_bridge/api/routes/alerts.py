@@ -4,9 +4,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from meter_bridge.api.http.authentication import PEOPLE, STAFF, may_see_alert
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import PEOPLE, STAFF
-from meter_bridge.api.http.scope_check import may_see_alert
 from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.protocol.messages import AlertView, ErrorCode
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from meter_bridge.api.http.authentication import STAFF
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import STAFF
 from meter_bridge.protocol.answers import Exposures
 
 

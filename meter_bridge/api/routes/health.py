@@ -3,8 +3,8 @@
 from http import HTTPStatus
 from typing import Final
 
+from meter_bridge.api.http.authentication import PUBLIC
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import PUBLIC
 from meter_bridge.engine.state.session import Health
 
 DOWN: Final = "down"

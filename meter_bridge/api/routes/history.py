@@ -6,8 +6,8 @@ from typing import Annotated, Final
 import msgspec
 
 from meter_bridge.actor import Actor
+from meter_bridge.api.http.authentication import PEOPLE
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import PEOPLE
 from meter_bridge.protocol.messages import ErrorCode, HistoryPage, Role
 from meter_bridge.protocol.patterns import TEXT
 

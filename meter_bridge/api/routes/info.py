@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
+from meter_bridge.api.http.authentication import ANY_TOKEN, PUBLIC
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.examples import INFO
-from meter_bridge.api.http.roles import ANY_TOKEN, PUBLIC
 from meter_bridge.protocol.messages import Role, ServerInfo
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from meter_bridge.api.http.authentication import STAFF, STAFF_AND_DEVICE
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.api.http.roles import STAFF, STAFF_AND_DEVICE
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.protocol.answers import Meters, ReadingResult
 from meter_bridge.protocol.messages import ErrorCode, MeterView

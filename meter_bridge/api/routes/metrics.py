@@ -4,8 +4,8 @@ from typing import Final
 
 from aiohttp import web
 
+from meter_bridge.api.http.authentication import LANDLORD
 from meter_bridge.api.http.endpoint import Call, Endpoint, endpoint
-from meter_bridge.api.http.roles import LANDLORD
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

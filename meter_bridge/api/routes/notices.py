@@ -4,11 +4,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, LANDLORD_OF_ALL_SITES, STAFF
-from meter_bridge.api.http.scope_check import visible_account
+from meter_bridge.api.http.authentication import LANDLORD_AND_TENANT, LANDLORD_OF_ALL_SITES, STAFF
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.protocol.answers import NoticeList, TrialSent
 from meter_bridge.protocol.messages import ErrorCode
-from meter_bridge.protocol.notices import NoticeList, TrialSent
 from meter_bridge.protocol.patterns import TEXT
 
 NOTICES_PAGE: Final = 100

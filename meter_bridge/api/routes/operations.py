@@ -5,11 +5,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.authentication import LANDLORD, LANDLORD_AND_TENANT, AccessRule
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
 from meter_bridge.api.http.examples import BOOKED
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, AccessRule
-from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.answers import Debts, Tenancies
 from meter_bridge.protocol.messages import ErrorCode, OperationResult

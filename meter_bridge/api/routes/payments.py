@@ -3,20 +3,20 @@
 from http import HTTPStatus
 from typing import Final
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.authentication import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_ALL_SITES, PUBLIC
+from meter_bridge.api.http.endpoint import (
+    BODY_BYTES,
+    STATEMENT_BYTES,
+    Call,
+    Endpoint,
+    Reply,
+    endpoint,
+    read_body,
+    visible_account,
+)
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.api.http.request_decoding import BODY_BYTES, STATEMENT_BYTES, read_body
-from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_ALL_SITES, PUBLIC
-from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
-from meter_bridge.protocol.payment_requests import (
-    KeypadRequest,
-    PaymentDecision,
-    PaymentOrder,
-    PreviewQuery,
-    ReconcileQuery,
-)
 from meter_bridge.protocol.payments import (
     KeypadTokenKind,
     KeypadTokens,
@@ -28,6 +28,13 @@ from meter_bridge.protocol.payments import (
     Reconciliation,
     TopUpPreview,
     WaitingPayments,
+)
+from meter_bridge.protocol.requests import (
+    KeypadRequest,
+    PaymentDecision,
+    PaymentOrder,
+    PreviewQuery,
+    ReconcileQuery,
 )
 
 

@@ -4,9 +4,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import LANDLORD
-from meter_bridge.api.http.scope_check import visible_account
+from meter_bridge.api.http.authentication import LANDLORD
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
 from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode

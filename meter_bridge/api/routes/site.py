@@ -5,9 +5,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.request_decoding import SITE_FILE_BYTES, read_body
-from meter_bridge.api.http.roles import LANDLORD_OF_ALL_SITES
+from meter_bridge.api.http.authentication import LANDLORD_OF_ALL_SITES
+from meter_bridge.api.http.endpoint import SITE_FILE_BYTES, Call, Endpoint, Reply, endpoint, read_body
 from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
 from meter_bridge.config.site_file import load
 from meter_bridge.errors import RequestRefused

@@ -6,9 +6,8 @@ from typing import Annotated, Final
 from aiohttp import web
 import msgspec
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import LANDLORD_AND_TENANT, PEOPLE
-from meter_bridge.api.http.scope_check import visible_account
+from meter_bridge.api.http.authentication import LANDLORD_AND_TENANT, PEOPLE
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
 from meter_bridge.engine.statement.document import as_pdf
 from meter_bridge.engine.statement.period import ACCEPTED_FORMS
 from meter_bridge.engine.statement.spreadsheet import statement_csv

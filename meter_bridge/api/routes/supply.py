@@ -6,10 +6,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.authentication import PEOPLE, STAFF
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
 from meter_bridge.api.http.examples import SUPPLY_OFF, SUPPLY_ON
-from meter_bridge.api.http.roles import PEOPLE, STAFF
-from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import Holds
 from meter_bridge.protocol.messages import (

@@ -6,21 +6,26 @@ from typing import Annotated, Final
 from aiohttp import web
 import msgspec
 
-from meter_bridge.api.http.authentication import PAGE_HEADER, SESSION_COOKIE, is_unix_socket
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT, PUBLIC
-from meter_bridge.api.http.scope_check import visible_account
-from meter_bridge.api.http.server_address import is_loopback
+from meter_bridge.api.http.authentication import (
+    LANDLORD,
+    LANDLORD_AND_TENANT,
+    PAGE_HEADER,
+    PUBLIC,
+    SESSION_COOKIE,
+    is_unix_socket,
+)
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.api.http.listener import is_loopback
 from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
-from meter_bridge.tenant_page import session
+from meter_bridge.tenant_page import access
 from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, PageFiles, file_response
 
 FILES: Final = web.AppKey("files of the tenant's page", PageFiles)
-SESSION_S: Final = session.DAYS * 86_400
+SESSION_S: Final = access.DAYS * 86_400
 _Typed = Annotated[str, msgspec.Meta(max_length=100, pattern=TEXT)]
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from meter_bridge.api.http.authentication import LANDLORD_OF_ALL_SITES
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.roles import LANDLORD_OF_ALL_SITES
 from meter_bridge.engine.access.tokens import TokenInfo
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import NewToken, Tokens, TokenView

@@ -7,11 +7,10 @@ from typing import Annotated, Final, Literal
 from aiohttp import web
 import msgspec
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.authentication import LANDLORD, LANDLORD_AND_TENANT
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
 from meter_bridge.api.http.examples import TOP_UP
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
-from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.api.routes.statements import PDF, TYPESETTER
 from meter_bridge.payments import receipt
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult

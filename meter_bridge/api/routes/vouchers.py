@@ -3,14 +3,13 @@
 from http import HTTPStatus
 from typing import Final
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.authentication import LANDLORD, LANDLORD_AND_TENANT
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
 from meter_bridge.api.http.examples import TOP_UP
 from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.api.http.roles import LANDLORD, LANDLORD_AND_TENANT
-from meter_bridge.api.http.scope_check import visible_account
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import NewVouchers, VoucherBatches, VoucherList, VouchersChanged
-from meter_bridge.protocol.voucher_requests import VoucherBlock, VoucherCode, VoucherOrder, VoucherSale
+from meter_bridge.protocol.requests import VoucherBlock, VoucherCode, VoucherOrder, VoucherSale
 
 _ALWAYS: Final = (ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE)
 

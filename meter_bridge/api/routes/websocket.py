@@ -10,14 +10,11 @@ from typing import Annotated, Final, Literal
 from aiohttp import WSCloseCode, WSMsgType, web
 import msgspec
 
-from meter_bridge.api.http.endpoint import Call, Endpoint, endpoint
-from meter_bridge.api.http.error_middleware import unexpected_error
-from meter_bridge.api.http.errors import encode_problem, problem_from
-from meter_bridge.api.http.origin import refuse_foreign_origin
-from meter_bridge.api.http.request_decoding import decode_body
-from meter_bridge.api.http.roles import PEOPLE
-from meter_bridge.api.http.scope_check import visible_part
-from meter_bridge.api.http.sockets import SOCKETS
+from meter_bridge.api.http.authentication import PEOPLE, visible_part
+from meter_bridge.api.http.endpoint import Call, Endpoint, decode_body, endpoint
+from meter_bridge.api.http.errors import encode_problem, problem_from, unexpected_error
+from meter_bridge.api.http.headers import refuse_foreign_origin
+from meter_bridge.api.http.listener import SOCKETS
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
 

@@ -5,8 +5,13 @@ from datetime import date
 from typing import Final
 
 from meter_bridge.core.calendar import day_end, day_start, local_day
-from meter_bridge.core.rating.closing import ChargesBuilder, close_period_to_date
-from meter_bridge.core.rating.period_to_date import energy_of, refresh_period, set_value
+from meter_bridge.core.rating.period_to_date import (
+    ChargesBuilder,
+    close_period_to_date,
+    energy_of,
+    refresh_period,
+    set_value,
+)
 from meter_bridge.core.rating.rating import (
     NO_BLOCK,
     Charges,

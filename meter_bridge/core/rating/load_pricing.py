@@ -13,9 +13,8 @@ from typing import Final, NamedTuple
 
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.money import divide_half_even
-from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import energy_of
+from meter_bridge.core.rating.period_to_date import close_segments, energy_of
 from meter_bridge.core.rating.rating import (
     NO_BLOCK,
     TAX_KINDS,

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from meter_bridge.core.calendar import local_day
-from meter_bridge.core.rating.closing import ChargesBuilder
 from meter_bridge.core.rating.fixed_charges import WEEK, close_period
-from meter_bridge.core.rating.period_to_date import set_value
+from meter_bridge.core.rating.period_to_date import ChargesBuilder, set_value
 from meter_bridge.core.rating.rating import NO_BLOCK, Charges, LineKey, LineKind, Rating, Segment, line_for
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import EXACT_SCALE, DemandOf, TariffVersion, Timeline

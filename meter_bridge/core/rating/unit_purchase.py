@@ -6,7 +6,7 @@ once. The units are kept in lots, oldest used first; a later price changes nothi
 
 from dataclasses import dataclass, replace
 
-from meter_bridge.core.rating.closing import ChargesBuilder
+from meter_bridge.core.rating.period_to_date import ChargesBuilder
 from meter_bridge.core.rating.rating import (
     NO_BLOCK,
     BlockUsageKey,

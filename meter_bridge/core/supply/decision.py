@@ -9,13 +9,43 @@ warning), or, after friendly hours, when their grace is over. Restore = automati
 confirms (GB SMETS2; Landis+Gyr E470 manual).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from meter_bridge.core.ledger.credit import CreditPolicy
 from meter_bridge.core.supply.friendly_hours import FriendlyHours, FriendlyPeriod
-from meter_bridge.core.supply.holds import HoldPosition
 from meter_bridge.core.supply.protection import ProtectionRule, Protections, Trip
+
+MAX_HOLDS: Final = 20
+"""Holds that may stand on one supply at once."""
+MANUAL_HOLD_ID: Final = "switch"
+"""Id of the hold that switching a supply off or on by hand places and replaces."""
+
+
+class HoldPosition(StrEnum):
+    """Where a hold keeps a supply."""
+
+    OFF = "off"
+    ON = "on"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold with its reason."""
+
+    id: str
+    position: HoldPosition
+    reason: str
+    by: str
+    since: int
+
+
+def effective_hold(holds: Sequence[Hold]) -> Hold | None:
+    """Return the hold that counts: the newest that keeps off, else the newest; holds stand oldest first."""
+    off = [hold for hold in holds if hold.position is HoldPosition.OFF]
+    return next(reversed(off or holds), None)
 
 
 class SupplyState(StrEnum):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from meter_bridge.core.calendar import DAY_MS
+
 NO_LOAD_MW: Final = 5_000
 """Power below which a load counts as gone: measurement noise and the meter's own draw stay under 5 W."""
 GRACE_MS: Final = 1_500
@@ -166,3 +168,25 @@ def retry_at(relay: Relay) -> int | None:
 def retry_pause_ms(relay: Relay) -> int:
     """Return the pause in milliseconds after a command that went out."""
     return min(FIRST_RETRY_MS << min(relay.attempts - 1, 10), MAX_RETRY_MS)
+
+
+MAX_SWITCHINGS: Final = 200
+"""Most switchings a day that a policy may name; also how many are remembered."""
+
+
+def switching_blocked_until(switchings: tuple[int, ...], limit: int | None, at: int) -> int | None:
+    """Return until when a cut has to wait because credit switched ``most`` times within a day, or None."""
+    recent = _last_day(switchings, at)
+    if limit is None or len(recent) < limit:
+        return None
+    return recent[len(recent) - limit] + DAY_MS
+
+
+def add_switching(switchings: tuple[int, ...], at: int) -> tuple[int, ...]:
+    """Return the switchings of the last day with one more."""
+    return (*_last_day(switchings, at), at)[-MAX_SWITCHINGS:]
+
+
+def _last_day(switchings: tuple[int, ...], at: int) -> tuple[int, ...]:
+    """Return the switchings of the last day, oldest first."""
+    return tuple(switching for switching in switchings if at - switching < DAY_MS)

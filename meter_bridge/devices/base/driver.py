@@ -208,3 +208,13 @@ class LinkCutsLocally(Protocol):
 
     async def withdraw_cut_off(self, address: str, slot: int) -> None:
         """Empty the slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message to publish."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import random
 from typing import ClassVar, Final, Self
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.base.simulated_physics import (
     MICROJOULES_PER_WH,
     ConstantLoad,

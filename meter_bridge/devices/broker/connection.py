@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import logging
 from typing import Final
 
-from meter_bridge.devices.base.driver import Discovered, Driver, Item, Publish, Rejected
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import Discovered, Driver, Item, OutgoingMessage, Publish, Rejected
 from meter_bridge.devices.broker.session import BrokerSession, MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 

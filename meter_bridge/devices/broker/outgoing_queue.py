@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 
 MAX_QUEUED_COMMANDS: Final = 1_000
 MAX_QUEUED_QUERIES: Final = 50_000

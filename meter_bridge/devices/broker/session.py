@@ -14,7 +14,7 @@ from typing import Final, Protocol, cast
 
 import gmqtt
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.broker.outgoing_queue import OutgoingQueue
 from meter_bridge.devices.broker.url import MqttSettings
 

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.base.decoding import (
+from meter_bridge.devices.base.driver import Item, Publish, Report
+from meter_bridge.devices.base.quantities import (
     REFUSALS,
     TELEMETRY_LIMIT,
     check_new_device,
     rejection,
     too_large,
 )
-from meter_bridge.devices.base.driver import Item, Publish, Report
 from meter_bridge.devices.shelly.device import (
     INFORMATION_REQUEST,
     METERING,

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.decoding import Name, Small
+from meter_bridge.devices.base.quantities import Name, Small
 
 type Components = dict[str, msgspec.Raw]
 ABSENT: Final = msgspec.Raw()

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import WSMsgType, web
 import msgspec
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.shelly.digest import ALGORITHM, Challenge, expected_response
 from meter_bridge.devices.shelly.simulator import Call, ShellyMeter
 from meter_bridge.devices.simulators.fleet import TICK_S, wall_clock_ms

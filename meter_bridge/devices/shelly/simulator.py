@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.shelly.digest import Answer
 from meter_bridge.devices.shelly.names import NAME

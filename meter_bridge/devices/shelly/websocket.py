@@ -13,8 +13,8 @@ import aiohttp
 import msgspec
 
 from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.base.decoding import REFUSALS, TELEMETRY_LIMIT, rejection
 from meter_bridge.devices.base.driver import Report, ReportSink
+from meter_bridge.devices.base.quantities import REFUSALS, TELEMETRY_LIMIT, rejection
 from meter_bridge.devices.shelly.device import (
     INFORMATION_REQUEST,
     STATUS_REQUEST,

@@ -7,7 +7,7 @@ import heapq
 import time
 from typing import Final
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url

@@ -10,13 +10,6 @@ from typing import Final
 
 from meter_bridge.core.supply.local_cutoff import SlotState
 from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.base.decoding import (
-    REFUSALS,
-    TELEMETRY_LIMIT,
-    check_new_device,
-    rejection,
-    too_large,
-)
 from meter_bridge.devices.base.driver import (
     Discovered,
     Item,
@@ -25,7 +18,14 @@ from meter_bridge.devices.base.driver import (
     Report,
     ReportedCutOff,
 )
-from meter_bridge.devices.base.quantities import UnreadableError
+from meter_bridge.devices.base.quantities import (
+    REFUSALS,
+    TELEMETRY_LIMIT,
+    UnreadableError,
+    check_new_device,
+    rejection,
+    too_large,
+)
 from meter_bridge.devices.tasmota.device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
 from meter_bridge.devices.tasmota.names import NAME, TITLE
 from meter_bridge.devices.tasmota.payloads import (

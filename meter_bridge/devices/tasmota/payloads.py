@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.decoding import Name, Small
+from meter_bridge.devices.base.quantities import Name, Small
 
 type Quantity = float | list[float | None] | dict[str, float | None] | None
 """One value, one per phase, or (``SetOption129``) one per named phase; ``null`` where the chip gave none."""

@@ -10,7 +10,7 @@ import random
 import struct
 from typing import Final, override
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.base.simulated_meter import NEVER, MeterSettings, SimulatedMeter
 from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, ConstantLoad
 from meter_bridge.devices.tasmota.names import NAME

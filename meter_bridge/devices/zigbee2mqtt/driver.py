@@ -14,20 +14,18 @@ from typing import Final
 import msgspec
 
 from meter_bridge.devices.addresses import FORBIDDEN, parse_address
-from meter_bridge.devices.base.decoding import (
+from meter_bridge.devices.base.driver import Discovered, Item, Publish, Removed, Report
+from meter_bridge.devices.base.quantities import (
     DEVICE_LIMIT,
     NAME_LENGTH,
     REFUSALS,
     TELEMETRY_LIMIT,
-    rejection,
-    too_large,
-)
-from meter_bridge.devices.base.driver import Discovered, Item, Publish, Removed, Report
-from meter_bridge.devices.base.quantities import (
     UnreadableError,
     current_ma,
     power_mw,
     register_mwh,
+    rejection,
+    too_large,
     voltage_mv,
 )
 from meter_bridge.devices.zigbee2mqtt.exposes import (

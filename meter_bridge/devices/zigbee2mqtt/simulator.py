@@ -11,7 +11,7 @@ from typing import Final, Self, override
 
 import msgspec
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME
 

@@ -8,7 +8,7 @@ from meter_bridge.core.ledger.credit import split_charge
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry, other_account
-from meter_bridge.engine.ledger.amount_checks import check_amount
+from meter_bridge.engine.ledger.amounts import check_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.state.events import entry_id

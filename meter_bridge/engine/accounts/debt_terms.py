@@ -12,7 +12,7 @@ from meter_bridge.core.money import MAX_AMOUNT, format_amount, parse_decimal
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.engine.accounts.adjustments import debt_not_found, write_off
 from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
-from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
+from meter_bridge.engine.ledger.amounts import check_amount, parsed_amount
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session

@@ -12,7 +12,7 @@ from meter_bridge.engine.accounts.former_settlement import former_settlement_of
 from meter_bridge.engine.accounts.repricing import repricing_of
 from meter_bridge.engine.accounts.reversals import Reversal
 from meter_bridge.engine.accounts.tenancies import MoveIn, MoveOut, RevokeAccess
-from meter_bridge.engine.ledger.amount_checks import parsed_amount
+from meter_bridge.engine.ledger.amounts import parsed_amount
 from meter_bridge.engine.state.model import Account
 from meter_bridge.protocol import requests
 

@@ -10,7 +10,7 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, format_amount
 from meter_bridge.engine.accounts import view as views
 from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
-from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
+from meter_bridge.engine.ledger.amounts import check_amount, parsed_amount
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.events import entry_id

@@ -22,14 +22,13 @@ from meter_bridge.engine.accounts.booking import (
 )
 from meter_bridge.engine.alerts.alerting import close_all
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
-from meter_bridge.engine.ledger.amount_checks import check_amount
+from meter_bridge.engine.ledger.amounts import check_amount
 from meter_bridge.engine.ledger.journal import book_charges, has_uncharged, post_accruals
-from meter_bridge.engine.ledger.prepaid_charges import read_prepaid_charges
+from meter_bridge.engine.ledger.purchases import read_prepaid_charges
+from meter_bridge.engine.state.account_document import tenancy_row
 from meter_bridge.engine.state.events import record_event
-from meter_bridge.engine.state.model import Account, Meter, Tenancy
-from meter_bridge.engine.state.rows import tenancy_row
+from meter_bridge.engine.state.model import Account, Meter, Tenancy, terms_of
 from meter_bridge.engine.state.session import Session
-from meter_bridge.engine.state.tariff_terms import terms_of
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests

@@ -8,7 +8,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import TopUpSplit, split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.engine.ledger.amount_checks import check_amount, parsed_amount
+from meter_bridge.engine.ledger.amounts import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit, top_up_question
 from meter_bridge.engine.ledger.journal import add_lines, append_entry, post_accruals
 from meter_bridge.engine.ledger.purchases import buy_units, purchase_postings, units_worth

@@ -1,6 +1,6 @@
 """Views of the state as they go over the wire."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from meter_bridge.core.calendar import DAY_MS, day_start, iso, local_day
@@ -15,13 +15,13 @@ from meter_bridge.core.ledger.credit import (
 )
 from meter_bridge.core.ledger.debt import recovery_order
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.rating.block_view import Block, block_views
-from meter_bridge.core.rating.closing import amount_if_closed
-from meter_bridge.core.rating.period_to_date import accrued_total, charged_in_period
+from meter_bridge.core.rating.period_to_date import accrued_total, amount_if_closed, charged_in_period
 from meter_bridge.core.rating.rating import (
+    Block,
     LineKind,
     OpenSegment,
     block_at,
+    block_views,
     energy_to_next_block,
     price_per_kwh,
     wh_for_amount,
@@ -30,10 +30,10 @@ from meter_bridge.core.supply.decision import Reason, may_restore
 from meter_bridge.core.supply.friendly_hours import friendly_span
 from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
 from meter_bridge.engine.alerts import alerting
-from meter_bridge.engine.forecasting.account_forecast import account_depletion
+from meter_bridge.engine.forecasting.stored_forecast import account_depletion
 from meter_bridge.engine.ledger.credit import credit_now, top_up_question
+from meter_bridge.engine.ledger.entries import debt_view
 from meter_bridge.engine.ledger.purchases import units_worth
-from meter_bridge.engine.ledger.view import debt_view
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.state.model import Account, Supply
 from meter_bridge.engine.supply.local_cutoff import meters_to_withdraw
@@ -41,9 +41,11 @@ from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.protocol.messages import (
     AccountView,
     BlockView,
+    DebtView,
     EmergencyCreditState,
     EmergencyCreditView,
     FriendlyHoursView,
+    OwedView,
     RunOutView,
     TariffNow,
 )
@@ -245,3 +247,35 @@ def period_cost(supply: Supply, at: int) -> tuple[str, int]:
     """Return the present block period of a supply, named with the supply, and its charges so far."""
     period = supply.timeline.at(at).period(at)
     return f"{supply.id} {period}", charged_in_period(supply.rating, supply.timeline, period)
+
+
+def outstanding_of(account: Account) -> Iterator[OwedView]:
+    """Yield what the present customer of an account owes, with what was used until now."""
+    credit = credit_now(account)
+    for debt in recovery_order(account.debts.values()):
+        yield _view(account, "debt", debt.owed, debt_view(debt))
+    sums = {
+        "arrears": credit.arrears,
+        "emergency_credit": credit.emergency_used,
+        "balance": max(-credit.balance, 0),
+    }
+    for kind, amount in sums.items():
+        if amount:
+            yield _view(account, kind, amount)
+
+
+def _view(account: Account, kind: str, owed: int, debt: DebtView | None = None) -> OwedView:
+    """Return one thing that is owed."""
+    currency = account.site.currency
+    return OwedView(
+        account_id=account.id,
+        site_id=account.site.id,
+        tenancy=account.tenancy.n,
+        customer=account.customer,
+        former=False,
+        kind=kind,
+        owed=owed,
+        currency=currency,
+        amount_digits=amount_digits(currency),
+        debt=debt,
+    )

@@ -6,7 +6,10 @@ reached and every meter of a site is silent, something that they share is gone: 
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.engine.alerts.alerting import record_past_alert
 from meter_bridge.engine.state.model import Installation, Meter
+from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.state.transaction import Transaction
 
 MIN_METERS: int = 2
 """Meters of a site below which one silence tells nothing of the others."""
@@ -35,3 +38,18 @@ def _silence_message(installation: Installation, site_id: str, meters: list[Mete
         f" the last of them since {iso(max(heard))};"
         " the power or the network of the whole place is gone"
     )
+
+
+def record_outage(session: Session, tx: Transaction, reason: str) -> None:
+    """Put on record, as part of a transaction, from when to when nothing could be stored."""
+    outage = session.storage_outage
+    if outage.since is None:
+        return
+    message = (
+        f"Nothing was charged or switched, and no top-up was taken, from {iso(outage.since)}"
+        f" to {iso(tx.at)}: {reason}. What was used is charged from the meters' registers;"
+        " look at the disk of the database before it happens again"
+    )
+    key = session.bridge_alert_key(AlertKind.STORAGE_FAILING)
+    record_past_alert(session.installation, tx, key, message, outage.since)
+    tx.after_commit(outage.end)

@@ -1,19 +1,66 @@
 """Alerts as people see and acknowledge them."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlalchemy import Engine, RowMapping, false, or_, select
 
 from meter_bridge.actor import EVERYTHING, Actor
+from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.access.visibility import STAFF, Visibility
 from meter_bridge.engine.alerts import alerting
-from meter_bridge.engine.alerts.queries import read_alerts
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import AlertView, ErrorCode, EventKind
-from meter_bridge.storage import changeset as ops
+from meter_bridge.protocol.messages import (
+    AlertKind,
+    AlertView,
+    ErrorCode,
+    EventKind,
+)
+from meter_bridge.storage import changeset as ops, tables
+
+
+def read_alerts(
+    reader: Engine, accounts: Mapping[str, int] | None, *, staff: bool, only_open: bool, limit: int
+) -> list[AlertView]:
+    """Return alerts of accounts (None: of all) since an instant each, newest first.
+
+    Those of the installation are for staff only. One that is still open counts, whenever it opened.
+    """
+    table = tables.alert
+    query = select(table).order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
+    if accounts is not None:
+        seen = or_(
+            false(),
+            *(
+                (table.c.account_id == account_id)
+                & ((table.c.opened_at >= since) | table.c.closed_at.is_(None))
+                for account_id, since in accounts.items()
+            ),
+        )
+        query = query.where(seen | table.c.account_id.is_(None) if staff else seen)
+    if only_open:
+        query = query.where(table.c.closed_at.is_(None))
+    with reader.connect() as connection:
+        return [_alert_view(row) for row in connection.execute(query).mappings()]
+
+
+def _alert_view(row: RowMapping) -> AlertView:
+    """Return a stored alert as it goes over the wire."""
+    return AlertView(
+        id=row["id"],
+        kind=AlertKind(row["kind"]),
+        site_id=row["site_id"],
+        account_id=row["account_id"],
+        meter_id=row["meter_id"],
+        message=row["message"],
+        opened_at=iso(row["opened_at"]),
+        acknowledged_at=None if row["acknowledged_at"] is None else iso(row["acknowledged_at"]),
+        closed_at=None if row["closed_at"] is None else iso(row["closed_at"]),
+    )
 
 
 class AlertService:

@@ -32,13 +32,13 @@ from meter_bridge.core.forecast.prediction_interval import (
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.forecasting.account_forecast import (
+from meter_bridge.engine.forecasting.daily_use import close_day, completed_days, energy_on, is_read_on
+from meter_bridge.engine.forecasting.stored_forecast import (
     debts_in_forecast,
     estimate_days_left,
+    forecast_row,
     has_forecast,
 )
-from meter_bridge.engine.forecasting.daily_use import close_day, completed_days, energy_on, is_read_on
-from meter_bridge.engine.forecasting.stored_forecast import forecast_row
 from meter_bridge.engine.state.model import Account, Site, Supply
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from meter_bridge.core.money import MoneyError, minor_digits, parse_amount
+from meter_bridge.core.money import SMALLEST_COIN, MoneyError, format_amount, minor_digits, parse_amount
+from meter_bridge.engine.state.model import Account
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 
@@ -25,3 +26,34 @@ def parse_request_amount(currency: str, text: str, field: str = "amount", *, or_
             value=text[:MAX_SHOWN_CHARS],
             remedy=f"write a plain decimal number with at most {digits} decimal places{or_else}",
         ) from error
+
+
+def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
+    """Return an amount as it was written; raises ``RequestRefused`` naming field, value and remedy."""
+    return parse_request_amount(account.site.currency, text, field)
+
+
+def check_amount(
+    account: Account,
+    value: int,
+    low: int,
+    high: int,
+    what: str,
+    *,
+    why: str = "",
+    otherwise: str = "see 'meter-bridge accounts' for what there is",
+) -> None:
+    """Refuse an amount outside a range, naming both ends; ``otherwise`` helps where no amount would do."""
+    currency = account.site.currency
+    if low <= value <= high:
+        return
+    low = max(low, SMALLEST_COIN) if low > 0 else low
+    limits = f"from {format_amount(low, currency)} to {format_amount(high, currency)}"
+    message = f"{what} must be {limits}" if low <= high else f"{what} is not possible now"
+    raise RequestRefused(
+        ErrorCode.AMOUNT_OUT_OF_RANGE,
+        f"{message}{why}",
+        field="amount",
+        value=format_amount(value, currency),
+        remedy="choose an amount in that range" if low <= high else otherwise,
+    )

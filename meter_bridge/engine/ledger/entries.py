@@ -7,11 +7,14 @@ import json
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, select
 
 from meter_bridge.core.calendar import iso
+from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.protocol.messages import (
     ChargeLine,
+    DebtView,
     LedgerEntry,
     LedgerPage,
+    TopUpView,
 )
 from meter_bridge.protocol.statements import EntryExplanation, MeterReadings, RegisterReading, SegmentView
 from meter_bridge.storage import tables
@@ -185,4 +188,35 @@ def _line_view(row: RowMapping) -> ChargeLine:
         quantity=row["quantity"],
         unit_price=row["unit_price"],
         amount=row["amount"],
+    )
+
+
+def top_up_view(row: RowMapping) -> TopUpView:
+    """Return a top-up's journal entry as it goes over the wire."""
+    detail = json.loads(row["detail"])
+    return TopUpView(
+        id=row["id"],
+        at=iso(row["at"]),
+        amount=detail["amount"],
+        method=detail["method"],
+        reference=detail["reference"],
+        split=detail["split"],
+        units_wh=detail.get("units_wh", 0),
+        balance_after=row["balance_after"],
+    )
+
+
+def debt_view(debt: Debt) -> DebtView:
+    """Return a debt with its terms."""
+    return DebtView(
+        id=debt.id,
+        description=debt.description,
+        owed=debt.owed,
+        priority=debt.priority,
+        rate=debt.rate,
+        every=debt.every.value,
+        next_recovery=iso(debt.due) if debt.by_time else None,
+        percent_ppm=debt.percent_ppm,
+        cap=debt.cap,
+        cap_every=debt.cap_every.value,
     )

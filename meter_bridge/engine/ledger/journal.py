@@ -13,8 +13,8 @@ from meter_bridge.core.calendar import day_end, local_day, local_quarter_hour, m
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Collection, split_charge
 from meter_bridge.core.ledger.journal import EntryKind, Posting
-from meter_bridge.core.rating.closing import close_segments, segments_closing_at
 from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.period_to_date import close_segments, segments_closing_at
 from meter_bridge.core.rating.rating import (
     NO_BLOCK,
     ChargedLine,
@@ -27,7 +27,6 @@ from meter_bridge.core.rating.rating import (
 from meter_bridge.engine.ledger.credit import posted_credit, standing_charge_collection
 from meter_bridge.engine.ledger.register_trail import newest_readings, register_ends
 from meter_bridge.engine.state.events import entry_id
-from meter_bridge.engine.state.holdings import move
 from meter_bridge.engine.state.model import (
     Account,
     DayTotal,
@@ -35,6 +34,7 @@ from meter_bridge.engine.state.model import (
     Installation,
     ReadingNote,
     Supply,
+    move,
 )
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction

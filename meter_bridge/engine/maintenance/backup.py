@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from meter_bridge.engine.maintenance.copying import copy as copy_rows, differences, digests
 from meter_bridge.engine.maintenance.encryption import Recipient, encrypt
+from meter_bridge.engine.maintenance.transfer import copy as copy_rows, differences, digests
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage.atomic_file import publish, refuse_existing, temporary
 from meter_bridge.storage.database import open_writer, reading, snapshot

@@ -5,21 +5,162 @@ another name. Nor can the source, once it was moved.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 import sqlite3
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Column, Connection, Row, Select, Table, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
-from meter_bridge.engine.maintenance.copying import Digest, copy, differences, digests
 from meter_bridge.engine.maintenance.verify import verify
+from meter_bridge.storage import tables
 from meter_bridge.storage.database import InstallationLock, on_sqlite, open_writer, reading, snapshot
 from meter_bridge.storage.errors import LockedError, StorageError
 from meter_bridge.storage.location import Location, shown
 from meter_bridge.storage.migrate import HEAD, migrate, schema_of
+
+BATCH_ROWS: Final = 5_000
+APPEND_ONLY: Final = {
+    "journal_entry": "seq",
+    "posting": "entry_seq",
+    "charge_line": "entry_seq",
+    "segment": "entry_seq",
+    "event": "seq",
+    "supply_decision": "seq",
+    "applied_site": "seq",
+}
+"""Tables that only grow at their end, and the number by which they do: a copy needs only the rest."""
+type _Columns = tuple[object, ...]
+PRUNED: Final = frozenset({"outbox", "notice", "export_file", "wrong_secret"})
+"""Other tables of which rows go: a copy takes them as they are now."""
+_NEVER_CHANGED: Final = frozenset(table.name for table in tables.APPEND_ONLY)
+COPY_ORDER: Final = tuple(table for table in tables.metadata.sorted_tables if table is not tables.lease)
+"""Every table with rows of the installation, those first that others name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What two tables have in common only if every row of both is the same."""
+
+    rows: int
+    sha256: str
+
+
+def copy(source: Connection, target: Connection) -> int:
+    """Add to a copy, empty or older, what the source has more; return the rows that were written.
+
+    Both connections see one instant each. Raises ``StorageError`` where the target is no older copy.
+    """
+    _check_target(source, target)
+    return sum(_copy_table(source, target, table) for table in COPY_ORDER)
+
+
+def digests(connection: Connection) -> dict[str, Digest]:
+    """Return what tells two databases apart, by table."""
+    return {table.name: _digest(connection, table) for table in COPY_ORDER}
+
+
+def differences(source: dict[str, Digest], target: dict[str, Digest]) -> list[str]:
+    """Return the tables in which two databases differ, with what of it."""
+    return [
+        f"{name} has {target[name].rows} rows, not {own.rows}"
+        if target[name].rows != own.rows
+        else f"{name} has other rows"
+        for name, own in source.items()
+        if target[name] != own
+    ]
+
+
+def installation_of(connection: Connection) -> str | None:
+    """Return the id of the installation that a database holds, None where it holds none."""
+    return connection.execute(select(tables.installation.c.id)).scalar()
+
+
+def _check_target(source: Connection, target: Connection) -> None:
+    """Raise ``StorageError`` unless the target is empty or an older copy of the source."""
+    own, there = installation_of(source), installation_of(target)
+    if own is None:
+        msg = "the source holds no installation"
+        raise StorageError(msg)
+    if there is not None and there != own:
+        msg = "the target holds another installation; name an empty database"
+        raise StorageError(msg)
+    newest = select(func.max(tables.journal_entry.c.seq))
+    ahead = (target.execute(newest).scalar() or 0) > (source.execute(newest).scalar() or 0)
+    if ahead:
+        msg = "the target's journal is longer: it was in use since; name an empty database"
+        raise StorageError(msg)
+
+
+def _copy_table(source: Connection, target: Connection, table: Table) -> int:
+    """Bring one table of the target to the state of the source."""
+    if table.name in APPEND_ONLY:
+        return _append_rows(source, target, table)
+    if table.name in PRUNED:
+        target.execute(delete(table))
+    statement, written = _upsert(target, table), 0
+    for rows in _batches(source, select(table).order_by(*table.primary_key)):
+        target.execute(statement, [row._asdict() for row in rows])
+        written += len(rows)
+    return written
+
+
+def _append_rows(source: Connection, target: Connection, table: Table) -> int:
+    """Add what a table that only grows at its end has more."""
+    number = table.c[APPEND_ONLY[table.name]]
+    if table.name in tables.PRUNABLE:
+        _delete_pruned(source, target, table, number)
+    query = select(table).where(number > (target.execute(select(func.max(number))).scalar() or 0))
+    written = 0
+    for rows in _batches(source, query.order_by(*table.primary_key)):
+        if on_sqlite(target):
+            target.execute(insert(table), [row._asdict() for row in rows])
+        else:
+            from meter_bridge.storage.postgresql import bulk_insert  # noqa: PLC0415 - not needed for SQLite
+
+            bulk_insert(target, table, rows)
+        written += len(rows)
+    return written
+
+
+def _delete_pruned(source: Connection, target: Connection, table: Table, number: Column[int]) -> None:
+    """Let go of rows that the source has let go of since."""
+    oldest = source.execute(select(func.min(number))).scalar()
+    if oldest is not None:
+        target.execute(delete(table).where(number < oldest))
+
+
+def _upsert(target: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an insert that replaces a row that is there already, where it may be replaced."""
+    made = sqlite.insert(table) if on_sqlite(target) else postgresql.insert(table)
+    keys = [column.name for column in table.primary_key]
+    others = [column.name for column in table.columns if column.name not in keys]
+    if table.name in _NEVER_CHANGED or not others:
+        return made.on_conflict_do_nothing(index_elements=keys)
+    return made.on_conflict_do_update(
+        index_elements=keys, set_={name: made.excluded[name] for name in others}
+    )
+
+
+def _batches(connection: Connection, query: Select[_Columns]) -> Iterator[Sequence[Row[_Columns]]]:
+    """Yield the rows of a query, a bounded number at a time; the server keeps the rest."""
+    yield from connection.execute(query, execution_options={"yield_per": BATCH_ROWS}).partitions()
+
+
+def _digest(connection: Connection, table: Table) -> Digest:
+    """Return the digest of a table's rows in the order of its key."""
+    told = hashlib.sha256()
+    count = 0
+    for rows in _batches(connection, select(table).order_by(*table.primary_key)):
+        for row in rows:
+            told.update(repr(tuple(row)).encode("utf-8", "surrogatepass"))
+        count += len(rows)
+    return Digest(count, told.hexdigest())
+
 
 UNFINISHED_HINT: Final = "an unfinished 'meter-bridge migrate'"
 PART: Final = ".copying"

@@ -6,11 +6,10 @@ from typing import Final
 from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.clock import reading_instant
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.rating.closing import close_segments, has_closed_segments
+from meter_bridge.core.rating.period_to_date import close_segments, has_closed_segments
 from meter_bridge.core.rating.rating import Charges, allocate
 from meter_bridge.core.register import register as rules
-from meter_bridge.core.register.register import Cause, Register, RegisterReading
-from meter_bridge.core.register.reverse_energy import update_reverse_energy
+from meter_bridge.core.register.register import Cause, Register, RegisterReading, update_reverse_energy
 from meter_bridge.core.supply import alerts as alert_rules
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
@@ -18,7 +17,7 @@ from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
-from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Meter, Supply
 from meter_bridge.engine.state.session import Session

@@ -3,8 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection, func, select
+
 from meter_bridge.config import codec
 from meter_bridge.config.changes import Subject
+from meter_bridge.config.codec import decode_plan, decode_tariff_version
 from meter_bridge.config.plan import (
     AccountPlan,
     Edit,
@@ -20,17 +23,24 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind, opening_postings
 from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.supply.decision import Policy
+from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import append_entry, post_accruals
 from meter_bridge.engine.metering.readings import MeterReports
-from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.account_document import store_status, tenancy_row
 from meter_bridge.engine.state.events import record_event
-from meter_bridge.engine.state.model import Account, Installation, Meter, Site, Supply, Tenancy
-from meter_bridge.engine.state.rows import tenancy_row
+from meter_bridge.engine.state.model import (
+    Account,
+    Installation,
+    Meter,
+    Site,
+    Supply,
+    Tenancy,
+)
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
-from meter_bridge.storage import changeset as ops
+from meter_bridge.storage import changeset as ops, tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,3 +433,36 @@ def removed_accounts(session: Session, plan: InstallationPlan) -> Sequence[str]:
     """Return the accounts that the plan closes."""
     kept = {account.id for site in plan.sites for account in site.accounts}
     return [account_id for account_id in session.installation.accounts if account_id not in kept]
+
+
+def newest_applied(connection: Connection) -> int:
+    """Return the number of the site file that was applied last, 0 before the first."""
+    return connection.execute(select(func.max(tables.applied_site.c.seq))).scalar() or 0
+
+
+def applied_plan(connection: Connection) -> tuple[str, InstallationPlan] | None:
+    """Return the site file that was applied last, as text and as a plan, or None before the first."""
+    table = tables.applied_site
+    query = select(table.c.document, table.c.plan).order_by(table.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else (row[0], decode_plan(row[1]))
+
+
+def plan_of(connection: Connection, seq: int) -> InstallationPlan | None:
+    """Return what the site file of a number meant, or None before the first."""
+    table = tables.applied_site
+    document = connection.execute(select(table.c.plan).where(table.c.seq == seq)).scalar()
+    return None if document is None else decode_plan(document)
+
+
+def present_plan(connection: Connection, installation: Installation) -> tuple[str, InstallationPlan] | None:
+    """Return the site file that was applied last, by whichever worker, and note its number."""
+    installation.sequences.applied = newest_applied(connection)
+    return applied_plan(connection)
+
+
+def begun_versions(connection: Connection, at: int) -> dict[str, TariffVersion]:
+    """Return every version that ever began, by id, also of tariffs that were taken away."""
+    query = select(tables.tariff_version).where(tables.tariff_version.c.valid_from <= at)
+    found = (decode_tariff_version(row["document"]) for row in connection.execute(query).mappings())
+    return {version.id: version for version in found}

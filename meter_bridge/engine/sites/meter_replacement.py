@@ -8,7 +8,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import RegisterReading, RegisterStep
 from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replace_meter
 from meter_bridge.engine.ledger.journal import post_accruals
-from meter_bridge.engine.metering.manual_reading import (
+from meter_bridge.engine.metering.manual_readings import (
     ReportedReading,
     dated_too_early,
     parse_reading,
@@ -20,8 +20,7 @@ from meter_bridge.engine.metering.manual_reading import (
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.operations.operation import Operation
-from meter_bridge.engine.sites.applied import present_plan
-from meter_bridge.engine.sites.apply import change_meter
+from meter_bridge.engine.sites.apply import change_meter, present_plan
 from meter_bridge.engine.sites.device_change import ReplacementOrder, plan_with_new_device
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session, storage_unavailable

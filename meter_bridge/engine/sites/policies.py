@@ -11,7 +11,7 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.amount_checks import parsed_amount
+from meter_bridge.engine.ledger.amounts import parsed_amount
 from meter_bridge.engine.sites.apply import change_policy
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account

@@ -13,8 +13,15 @@ from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.operations.operation import Operations
-from meter_bridge.engine.sites.applied import begun_versions, newest_applied, plan_of, present_plan
-from meter_bridge.engine.sites.apply import apply_transaction, follow_transaction, removed_accounts
+from meter_bridge.engine.sites.apply import (
+    apply_transaction,
+    begun_versions,
+    follow_transaction,
+    newest_applied,
+    plan_of,
+    present_plan,
+    removed_accounts,
+)
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
 from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy

@@ -6,9 +6,11 @@ from typing import Final
 import msgspec
 
 from meter_bridge.core.ledger.debt import Debt
-from meter_bridge.core.supply.holds import Hold
+from meter_bridge.core.supply.decision import Hold
 from meter_bridge.core.supply.protection import ProtectionTimer
 from meter_bridge.engine.state.model import Account, ProtectionKey
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.storage import changeset as ops
 
 
 class _AccountDocument(msgspec.Struct, omit_defaults=True):
@@ -50,3 +52,35 @@ def restore_account(account: Account, document: str) -> None:
     account.debts = {debt.id: replace(debt, owed=0) for debt in stored.debts}
     account.holds, account.has_run_out, account.switchings = stored.holds, stored.ran_out, stored.switchings
     account.protection_timers = dict(stored.guards)
+
+
+def store_status(account: Account, tx: Transaction) -> None:
+    """Add the account's decision in force to the unit."""
+    tx.changeset.add(
+        ops.UPSERT_ACCOUNT_STATUS,
+        {
+            "account_id": account.id,
+            "supply_state": account.state,
+            "reason": account.reason,
+            "since": account.since,
+            "hold": account.hold,
+            "note": account.note,
+            "revision": account.revision,
+            "low_credit_level": account.low_level,
+            "document": encode_account(account),
+        },
+    )
+
+
+def tenancy_row(account: Account) -> dict[str, object]:
+    """Return an account's tenancy as a row."""
+    tenancy = account.tenancy
+    return {
+        "account_id": account.id,
+        "n": tenancy.n,
+        "customer": account.customer,
+        "start_ms": tenancy.start,
+        "end_ms": tenancy.end,
+        "first_seq": tenancy.first_seq,
+        "first_event": tenancy.first_event,
+    }

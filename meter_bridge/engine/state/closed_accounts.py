@@ -3,8 +3,7 @@
 from sqlalchemy import Connection, select
 
 from meter_bridge.config.codec import decode_policy
-from meter_bridge.engine.state.holdings import move
-from meter_bridge.engine.state.model import Account, Site, Tenancy
+from meter_bridge.engine.state.model import Account, Site, Tenancy, move
 from meter_bridge.storage import tables
 
 

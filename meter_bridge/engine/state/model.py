@@ -3,20 +3,20 @@
 The database holds the same, at most a second late; after a failed commit all of it is read anew.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from sys import intern
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from meter_bridge.config.plan import MeterPlan
+from meter_bridge.core.calendar import day_end, local_day
 from meter_bridge.core.forecast.consumption_model import History
 from meter_bridge.core.forecast.cost_projection import ForecastRun
 from meter_bridge.core.ledger.debt import Debt
-from meter_bridge.core.rating.rating import BlockUsageKey, Line, OpenSegment, Rating
-from meter_bridge.core.register.register import Register
-from meter_bridge.core.register.reverse_energy import ReverseEnergy
+from meter_bridge.core.ledger.journal import Bucket, debt_of
+from meter_bridge.core.rating.rating import BlockUsageKey, Line, OpenSegment, Rating, SupplyTerms
+from meter_bridge.core.register.register import Register, ReverseEnergy
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind, ElectricalLimits
-from meter_bridge.core.supply.decision import Policy, Reason, SupplyState
-from meter_bridge.core.supply.holds import Hold, HoldPosition, effective_hold
+from meter_bridge.core.supply.decision import Hold, HoldPosition, Policy, Reason, SupplyState, effective_hold
 from meter_bridge.core.supply.local_cutoff import CutOffState
 from meter_bridge.core.supply.protection import Protection, ProtectionTimer
 from meter_bridge.core.supply.relay import Relay
@@ -492,3 +492,39 @@ class Installation:
             switched = self.by_relay_address.get(meter.plan.relay_address, [])
             if meter in switched:
                 switched.remove(meter)
+
+
+HOLDING_BUCKETS: Final = (Bucket.BALANCE, Bucket.EMERGENCY, Bucket.ARREARS)
+"""Buckets that are held of every account, besides those of its debts."""
+
+
+def move(account: Account, bucket: str, amount: int) -> bool:
+    """Follow a posting; say whether it moved something besides the balance that is kept of an account."""
+    debt_id = debt_of(bucket)
+    if bucket == Bucket.BALANCE:
+        account.balance += amount
+        return False
+    if bucket == Bucket.EMERGENCY:
+        account.emergency_used -= amount
+        # What is lent was selected, also where a reversal lends it again.
+        account.emergency_selected = account.emergency_selected or account.emergency_used > 0
+    elif bucket == Bucket.ARREARS:
+        account.arrears -= amount
+    elif debt_id is not None and debt_id in account.debts:
+        debt = account.debts[debt_id]
+        account.debts[debt_id] = replace(debt, owed=debt.owed - amount)
+    else:
+        return False
+    return True
+
+
+def terms_of(account: Account, timeline: Timeline) -> SupplyTerms:
+    """Return what the tariff has to know of an account and its customer."""
+    started = local_day(account.tenancy.start or account.opened_at, timeline.versions[0].zone)
+    return SupplyTerms(started, account.policy.contracted_w, account.policy.free_units)
+
+
+def first_standing(account: Account, timeline: Timeline) -> int:
+    """Return when the first standing charge is due: the midnight after the opening; the first day is free."""
+    zone = timeline.versions[0].zone
+    return day_end(local_day(account.opened_at, zone), zone)

@@ -16,13 +16,13 @@ from typing import Final, Protocol
 from sqlalchemy import Connection, Engine as SqlEngine
 
 from meter_bridge.actor import Actor
+from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.engine.state import supply_row
-from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state import supply_document
+from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.clock import Clocks, EngineClock
-from meter_bridge.engine.state.event_log import log_event
+from meter_bridge.engine.state.events import log_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert, Supply
-from meter_bridge.engine.state.storage_outage import StorageOutage
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event
@@ -32,6 +32,36 @@ from meter_bridge.storage.database import StorageError
 from meter_bridge.storage.segment_archive import Archive
 from meter_bridge.storage.shards import WHOLE, Shard
 from meter_bridge.storage.writer import Store
+
+UNSTORED_ALERT_ID: Final = "storage-failing"
+"""Id of the alert while it cannot be stored; it gets one of its own with its row."""
+
+
+@dataclass(slots=True)
+class StorageOutage:
+    """Since when nothing can be stored, until that is on record."""
+
+    since: int | None = None
+
+    def begin(self, at: int) -> None:
+        """Note when it began; a failure before the last one came on record goes on."""
+        if self.since is None:
+            self.since = at
+
+    def alert(self, reason: str | None) -> OpenAlert | None:
+        """Return the alert as long as there is a reason for it."""
+        if self.since is None or reason is None:
+            return None
+        message = (
+            f"Nothing is charged or switched, and no top-up is taken, since {iso(self.since)}: {reason}."
+            " Look at the disk of the database; what is used meanwhile stays on the meters' registers"
+        )
+        return OpenAlert(UNSTORED_ALERT_ID, message, self.since)
+
+    def end(self) -> None:
+        """Note that the outage is on record; the next failure begins another."""
+        self.since = None
+
 
 FLUSH_AFTER_MS: Final = 800
 """Age at which a changed state is stored; with the flush interval it stays below a second."""
@@ -201,7 +231,7 @@ class Session:
     def submit(self, tx: Transaction) -> asyncio.Future[None] | None:
         """Hand a transaction over; its effects and events follow when it is on disk."""
         for supply in tx.supplies:
-            tx.changeset.add(ops.UPSERT_SUPPLY_STATUS, supply_row.full_row(supply, tx.at))
+            tx.changeset.add(ops.UPSERT_SUPPLY_STATUS, supply_document.full_row(supply, tx.at))
             self._dirty.pop(supply, None)
         for account in tx.accounts:
             store_status(account, tx)
@@ -322,7 +352,7 @@ class Session:
             return
         self._heartbeat_at = now
         work = self.heartbeat_changeset()
-        work.extend(ops.UPSERT_SUPPLY_STATUS, [supply_row.status_row(supply, now) for supply in due])
+        work.extend(ops.UPSERT_SUPPLY_STATUS, [supply_document.status_row(supply, now) for supply in due])
         for supply in due:
             del self._dirty[supply]
         self._flushing = self.submit(Transaction(now, changeset=work))

@@ -9,7 +9,7 @@ from typing import Final
 from meter_bridge.core.rating.rating import ENERGY_KINDS
 from meter_bridge.engine.statement.labels import Labels
 from meter_bridge.protocol.statements import DayCharge, Statement
-from meter_bridge.text.languages import ENGLISH
+from meter_bridge.text.catalogue import ENGLISH
 
 FULL_HEIGHT: Final = 1000
 """Height of the tallest bar."""

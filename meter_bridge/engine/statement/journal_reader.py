@@ -1,11 +1,13 @@
 """Reading what a statement is made of from the journal, all of it as of one instant."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 import json
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, case, func, select
 
@@ -24,13 +26,50 @@ from meter_bridge.engine.statement.balances import (
 )
 from meter_bridge.engine.statement.builder import StatementData
 from meter_bridge.engine.statement.entry_range import EntryRange, TenancyRange, find_entry_range
-from meter_bridge.engine.statement.parallel_reads import parallel_reader
 from meter_bridge.engine.statement.period import Period
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementEntry
 from meter_bridge.storage import tables
-from meter_bridge.storage.database import snapshot
+from meter_bridge.storage.database import on_sqlite, snapshot
 from meter_bridge.storage.segment_archive import Archive, complete_segments
+
+MAX_PARALLEL: Final = 4
+_THREADS: Final = ThreadPoolExecutor(MAX_PARALLEL, thread_name_prefix="statement")
+
+
+class ReadInParallel(Protocol):
+    """Begins to read a part; what it returns waits for that, and raises what the reading raised."""
+
+    def __call__[T](self, part: Callable[[Connection], T], /) -> Callable[[], T]:
+        """Begin to read a part of what was booked when the connection looked first."""
+
+
+@contextmanager
+def parallel_reader(reader: Engine, connection: Connection) -> Iterator[ReadInParallel]:
+    """Offer to read beside a connection; all that was begun has ended afterwards.
+
+    A server reads for many at once as it is, and its connections are few: there, all is read on the one.
+    """
+    begun: list[Future[object]] = []
+
+    def apart[T](part: Callable[[Connection], T], /) -> Callable[[], T]:
+        def read() -> T:
+            with snapshot(reader) as own:
+                return part(own)
+
+        future = _THREADS.submit(read)
+        begun.append(cast("Future[object]", future))
+        return future.result
+
+    def at_once[T](part: Callable[[Connection], T], /) -> Callable[[], T]:
+        value = part(connection)
+        return lambda: value
+
+    try:
+        yield apart if on_sqlite(connection) else at_once
+    finally:
+        wait(begun)
+
 
 MAX_ENTRIES: Final = 5_000
 MAX_CHARGES: Final = 10_000

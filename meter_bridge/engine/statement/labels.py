@@ -12,9 +12,8 @@ from meter_bridge.core.money import minor_digits, to_decimal
 from meter_bridge.core.rating.rating import ENERGY_KINDS, TAX_KINDS, LineKind
 from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
 from meter_bridge.protocol.statements import DayCharge, SegmentView, Statement, StatementEntry
-from meter_bridge.text.catalogue import BRIDGE, translator
+from meter_bridge.text.catalogue import BRIDGE, ENGLISH, translator
 from meter_bridge.text.formats import formats
-from meter_bridge.text.languages import ENGLISH
 from meter_bridge.text.marks import N_
 
 _KINDS: Final[Mapping[str, str]] = {

@@ -7,10 +7,9 @@ from typing import Final
 from meter_bridge.core.supply import decision as rules
 from meter_bridge.core.supply.decision import Decision, Reason, SupplyInputs, SupplyState
 from meter_bridge.core.supply.friendly_hours import friendly_period
-from meter_bridge.core.supply.relay import Position
-from meter_bridge.core.supply.switching_limit import add_switching, switching_blocked_until
+from meter_bridge.core.supply.relay import Position, add_switching, switching_blocked_until
 from meter_bridge.engine.ledger.journal import post_accruals
-from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.session import RelayRequests

@@ -6,7 +6,7 @@ from meter_bridge.core.supply.exposure import Exposure, MeterExposure, supply_ex
 from meter_bridge.engine.state.model import Account, Installation, Meter, Supply
 from meter_bridge.engine.supply.local_cutoff import is_never_cut, slot_of, spendable_credit, tariff_versions
 from meter_bridge.engine.supply.relays import proven_open
-from meter_bridge.protocol.exposure import AccountExposure
+from meter_bridge.protocol.answers import AccountExposure
 
 
 def account_exposure(installation: Installation, account: Account, now: int) -> AccountExposure:

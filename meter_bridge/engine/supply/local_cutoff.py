@@ -16,9 +16,8 @@ from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply import local_cutoff as rules, relay as relay_rules
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.core.supply.decision import PaymentMode, Policy, Reason
+from meter_bridge.core.supply.decision import HoldPosition, PaymentMode, Policy, Reason
 from meter_bridge.core.supply.friendly_hours import longest_friendly_period
-from meter_bridge.core.supply.holds import HoldPosition
 from meter_bridge.core.supply.local_cutoff import (
     VALID_DAYS,
     CutOffBasis,

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.core.supply.holds import MANUAL_HOLD_ID, MAX_HOLDS, Hold, HoldPosition
+from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS, Hold, HoldPosition, SupplyState
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.state.account_status import store_status
+from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -17,7 +16,7 @@ from meter_bridge.engine.supply.exposure import account_exposure
 from meter_bridge.engine.supply.view import hold_view, supply_view
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import messages
-from meter_bridge.protocol.exposure import AccountExposure
+from meter_bridge.protocol.answers import AccountExposure
 from meter_bridge.protocol.messages import ErrorCode, EventKind, HoldView, SupplyAction, SupplyView
 
 _POSITIONS = {SupplyAction.OFF: HoldPosition.OFF, SupplyAction.ON: HoldPosition.ON}

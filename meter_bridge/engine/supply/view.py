@@ -1,7 +1,7 @@
 """How a supply looks from outside."""
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.holds import Hold
+from meter_bridge.core.supply.decision import Hold
 from meter_bridge.core.supply.protection import ProtectionTimer
 from meter_bridge.core.supply.relay import Proof
 from meter_bridge.engine.state.model import Account, ProtectionKey

@@ -25,8 +25,8 @@ from meter_bridge.payments.orders.bookings import BookingRecord, CreditPayment
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.orders.service import OrderService
 from meter_bridge.protocol.messages import ErrorCode, EventKind
-from meter_bridge.protocol.payment_requests import PaymentDecision
 from meter_bridge.protocol.payments import PaymentDecided, WaitingPayment, WaitingPayments
+from meter_bridge.protocol.requests import PaymentDecision
 
 type FindAccount = Callable[[Actor, str], Account]
 _REASON_TEXTS: Final = {

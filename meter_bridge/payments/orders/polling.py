@@ -9,9 +9,8 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.order import Order, OrderState, order_state
 from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.booking_steps import BookingSteps
-from meter_bridge.payments.orders.order_queries import Subject
-from meter_bridge.payments.orders.view import checkout_of
+from meter_bridge.payments.orders.bookings import BookingSteps
+from meter_bridge.payments.orders.order_queries import Subject, checkout_of
 from meter_bridge.payments.orders.webhooks import ProviderEventHandler
 from meter_bridge.payments.providers.provider import Provider, ProviderDownError
 from meter_bridge.protocol.messages import ErrorCode

@@ -17,18 +17,17 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused, check_text
 from meter_bridge.payments.order import Order
 from meter_bridge.payments.orders import order_queries
-from meter_bridge.payments.orders.booking_steps import BookingSteps
-from meter_bridge.payments.orders.order_queries import Subject
+from meter_bridge.payments.orders.bookings import BookingSteps
+from meter_bridge.payments.orders.order_queries import Subject, checkout_of, payment_view
 from meter_bridge.payments.orders.polling import ProviderPolling
-from meter_bridge.payments.orders.view import checkout_of, payment_view
 from meter_bridge.payments.orders.webhooks import ProviderEventHandler
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import Provider, ProviderDownError, ReturnLinks
 from meter_bridge.payments.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import ALPHABET
 from meter_bridge.protocol.messages import ErrorCode, EventKind
-from meter_bridge.protocol.payment_requests import PaymentOrder
 from meter_bridge.protocol.payments import PaymentList, PaymentView
+from meter_bridge.protocol.requests import PaymentOrder
 from meter_bridge.storage import changeset as ops
 
 REFERENCE_LENGTH: Final = 8

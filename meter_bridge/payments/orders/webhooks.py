@@ -23,8 +23,7 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.order import Order, PaymentCase, next_step, review_items
 from meter_bridge.payments.orders import order_queries, shard_lookup
-from meter_bridge.payments.orders.booking_steps import BookingSteps
-from meter_bridge.payments.orders.bookings import KEY_LENGTH
+from meter_bridge.payments.orders.bookings import KEY_LENGTH, BookingSteps
 from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import Provider, UnreadableError, WrongSignatureError

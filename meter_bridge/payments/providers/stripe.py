@@ -22,8 +22,14 @@ from meter_bridge.payments.providers.provider import (
     UnreadableError,
     WrongSignatureError,
 )
-from meter_bridge.payments.providers.stripe_amounts import NotPayableError, to_stripe
-from meter_bridge.payments.providers.stripe_events import ORDER, StripeEvent, event_of_session, events_of
+from meter_bridge.payments.providers.stripe_events import (
+    ORDER,
+    NotPayableError,
+    StripeEvent,
+    event_of_session,
+    events_of,
+    to_stripe,
+)
 
 HEADER: Final = "Stripe-Signature"
 TIMEOUT_S: Final = 15.0

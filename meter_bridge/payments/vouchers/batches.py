@@ -15,8 +15,7 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers import queries
-from meter_bridge.payments.vouchers.code import RANDOM_DIGITS, grouped, with_check_digits
-from meter_bridge.payments.vouchers.voucher import Voucher
+from meter_bridge.payments.vouchers.code import RANDOM_DIGITS, Voucher, grouped, with_check_digits
 from meter_bridge.protocol.messages import ErrorCode, EventKind
 from meter_bridge.protocol.payments import (
     NewVoucher,
@@ -26,7 +25,7 @@ from meter_bridge.protocol.payments import (
     VouchersChanged,
     VoucherState,
 )
-from meter_bridge.protocol.voucher_requests import VoucherOrder
+from meter_bridge.protocol.requests import VoucherOrder
 from meter_bridge.storage import changeset as ops
 
 DAY_MS: Final = 86_400_000

@@ -4,8 +4,11 @@ The check digits are those of ISO 7064 MOD 97-10. Ten is a primitive root modulo
 wrong digit and every two digits that changed places, wherever they stand; of other slips one in 97 passes.
 """
 
+from dataclasses import dataclass
 from typing import Final
 import unicodedata
+
+from meter_bridge.protocol.payments import VoucherState
 
 DIGITS: Final = 20
 RANDOM_DIGITS: Final = 18
@@ -46,3 +49,34 @@ def digits_of(text: str) -> str | None:
 def grouped(digits: str) -> str:
     """Return a code as it is printed, such as ``1234 5678 9012 3456 7890``."""
     return " ".join(digits[place : place + GROUP] for place in range(0, len(digits), GROUP))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voucher:
+    """A voucher with its batch and what became of it; instants in milliseconds since 1970 UTC."""
+
+    serial: str
+    batch_id: str
+    site_id: str | None
+    amount: int
+    currency: str
+    needs_sale: bool
+    expires_at: int | None
+    sold_at: int | None = None
+    sold_to: str | None = None
+    blocked_at: int | None = None
+    blocked_reason: str | None = None
+    redeemed_at: int | None = None
+    account_id: str | None = None
+
+    def state(self, at: int) -> VoucherState:
+        """Return the state at an instant; a used voucher stays used, whatever else became of it."""
+        if self.redeemed_at is not None:
+            return VoucherState.REDEEMED
+        if self.blocked_at is not None:
+            return VoucherState.BLOCKED
+        if self.expires_at is not None and self.expires_at <= at:
+            return VoucherState.EXPIRED
+        if self.needs_sale and self.sold_at is None:
+            return VoucherState.UNSOLD
+        return VoucherState.GOOD

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import amount_digits
-from meter_bridge.payments.vouchers.voucher import Voucher
+from meter_bridge.payments.vouchers.code import Voucher
 from meter_bridge.protocol.payments import VoucherBatch, VoucherState, VoucherView
 from meter_bridge.storage import tables
 

@@ -127,6 +127,6 @@ def test_what_has_left_is_not_remembered() -> None:
 
 
 def test_there_is_room_for_every_websocket_and_the_rest_of_the_process() -> None:
-    from meter_bridge.api.http.sockets import MAX_SOCKETS  # noqa: PLC0415 - told beside what it is held against
+    from meter_bridge.api.http.listener import MAX_SOCKETS  # noqa: PLC0415 - told beside what it is held against
 
     assert MAX_SOCKETS < listener.MAX_CONNECTIONS <= 1024 // 2

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.http.request_decoding import decode_body, decode_query
+from meter_bridge.api.http.endpoint import decode_body, decode_query
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.factories import SECRET, token_of

@@ -7,8 +7,7 @@ from aiohttp import web
 import pytest
 
 from meter_bridge.api.app import ENDPOINTS, build_app
-from meter_bridge.api.http.endpoint import Endpoint
-from meter_bridge.api.http.router import UndeclaredRouteError, check_declared, register
+from meter_bridge.api.http.endpoint import Endpoint, UndeclaredRouteError, check_declared, register
 from tests.api.fake_bridge import StandIn
 from tests.api.serving import Served, filled
 

@@ -11,7 +11,7 @@ from aiohttp import ClientSession, TCPConnector, UnixConnector
 import pytest
 
 from meter_bridge.api import server as server_module
-from meter_bridge.api.http.unix_socket import SocketError
+from meter_bridge.api.http.listener import SocketError
 from meter_bridge.api.server import ApiServer, ListenSettings
 from tests.api.factories import SECRET, token_of
 from tests.api.fake_bridge import StandIn

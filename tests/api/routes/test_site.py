@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from meter_bridge.api.http.request_decoding import SITE_FILE_BYTES
+from meter_bridge.api.http.endpoint import SITE_FILE_BYTES
 from meter_bridge.api.routes import site
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.config.problems import SiteFileError, SiteProblem

@@ -6,7 +6,7 @@ import pytest
 
 from meter_bridge.tenant_page.files import FOLDER
 from meter_bridge.tenant_page.page_texts import code_label
-from meter_bridge.text.languages import LANGUAGES
+from meter_bridge.text.catalogue import LANGUAGES
 from tests.api.fake_answers import CODE, COOKIE
 from tests.api.serving import Served
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 import pytest
 
-from meter_bridge.api.http import sockets
+from meter_bridge.api.http import listener
 from meter_bridge.api.routes import websocket
 from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.protocol.messages import Update
@@ -216,7 +216,7 @@ async def test_frames_are_not_compressed(api: Served) -> None:
 async def test_more_websockets_than_the_bridge_keeps_are_refused(
     api: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "MAX_SOCKETS", 1)
+    monkeypatch.setattr(listener, "MAX_SOCKETS", 1)
     async with opened(api):
         with pytest.raises(WSServerHandshakeError, match="429"):
             await api.session.ws_connect(api.url / "api/v1/ws", headers=api.headers("owner"))

@@ -19,8 +19,8 @@ from meter_bridge.core.ledger.journal import (
     tenancy_bucket,
     top_up_postings,
 )
-from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.period_to_date import close_segments
 from meter_bridge.core.rating.rating import ChargedLine, Charges, LineKey, LineKind, Rating, allocate
 from meter_bridge.core.tariff.tariff import TaxBase, Timeline
 from tests.core.builders import DAY, amount, timeline, weekly_ladder

@@ -4,8 +4,7 @@ from datetime import date
 
 import pytest
 
-from meter_bridge.core.rating.block_view import Block, block_views
-from meter_bridge.core.rating.rating import BlockUsageKey, Rating, SupplyTerms
+from meter_bridge.core.rating.rating import Block, BlockUsageKey, Rating, SupplyTerms, block_views
 from meter_bridge.core.tariff.tariff import TariffVersion
 from tests.core.builders import amount, band, instant, tariff, tax, timeline, window
 

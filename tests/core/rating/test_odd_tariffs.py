@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.period_to_date import close_segments
 from meter_bridge.core.rating.rating import LineKind, Rating, SupplyTerms, allocate
 from meter_bridge.core.rating.unit_purchase import purchase_units
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit

@@ -6,9 +6,8 @@ from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from meter_bridge.core.rating.closing import close_segments, has_closed_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued_total
+from meter_bridge.core.rating.period_to_date import accrued_total, close_segments, has_closed_segments
 from meter_bridge.core.rating.rating import (
     ESTIMATED_AFTER_MS,
     BlockUsageKey,

@@ -6,9 +6,8 @@ from datetime import date
 
 import pytest
 
-from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued_total, energy_of
+from meter_bridge.core.rating.period_to_date import accrued_total, close_segments, energy_of
 from meter_bridge.core.rating.rating import Charges, LineKind, Rating, SupplyTerms, allocate
 from meter_bridge.core.rating.unit_purchase import purchase_units, return_units
 from meter_bridge.core.tariff.bands import EVERY_DAY, Band, BandCalendar, Season, Window

@@ -7,9 +7,8 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_end, local_day
-from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued_total, is_energy_line
+from meter_bridge.core.rating.period_to_date import accrued_total, close_segments, is_energy_line
 from meter_bridge.core.rating.rating import Charges, Line, LineKey, LineKind, Rating, SupplyTerms, allocate
 from meter_bridge.core.tariff.bands import BandCalendar
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit

@@ -7,9 +7,8 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_end, day_start, local_day, next_slot
-from meter_bridge.core.rating.closing import close_segments, has_closed_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.period_to_date import accrued_total
+from meter_bridge.core.rating.period_to_date import accrued_total, close_segments, has_closed_segments
 from meter_bridge.core.rating.rating import BlockUsageKey, Charges, LineKey, Rating, Segment, allocate
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from tests.core.builders import DAY, HOUR, MINUTE, band, instant

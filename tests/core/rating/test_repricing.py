@@ -6,9 +6,9 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.load_pricing import LoadInterval
+from meter_bridge.core.rating.period_to_date import close_segments
 from meter_bridge.core.rating.rating import LineKind, Rating, SupplyTerms, allocate
 from meter_bridge.core.rating.repricing import energy_needed_from, reprice_period
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit

@@ -8,8 +8,8 @@ import pytest
 
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.money import format_amount, to_decimal
-from meter_bridge.core.rating.closing import close_segments
 from meter_bridge.core.rating.fixed_charges import charge_day
+from meter_bridge.core.rating.period_to_date import close_segments
 from meter_bridge.core.rating.rating import LineKind, Rating, SupplyTerms, allocate, wh_for_amount
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import (

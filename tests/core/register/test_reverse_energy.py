@@ -2,12 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from meter_bridge.core.register.reverse_energy import (
-    CREEP_WH,
-    FLOW_ENDS_MS,
-    ReverseEnergy,
-    update_reverse_energy,
-)
+from meter_bridge.core.register.register import CREEP_WH, FLOW_ENDS_MS, ReverseEnergy, update_reverse_energy
 from tests.core.builders import HOUR
 
 NOON = 1_767_960_000_000

@@ -7,7 +7,10 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.core.supply.decision import (
+    MAX_HOLDS,
     Decision,
+    Hold,
+    HoldPosition,
     LoadLimit,
     PaymentMode,
     Policy,
@@ -16,11 +19,11 @@ from meter_bridge.core.supply.decision import (
     SupplyInputs,
     SupplyState,
     decide,
+    effective_hold,
     has_run_out,
     low_credit_levels_passed,
 )
 from meter_bridge.core.supply.friendly_hours import FriendlyPeriod
-from meter_bridge.core.supply.holds import MAX_HOLDS, Hold, HoldPosition, effective_hold
 from meter_bridge.core.supply.protection import ProtectionRule, Trip
 
 CONNECTED, DISCONNECTED, ARMED = SupplyState.CONNECTED, SupplyState.DISCONNECTED, SupplyState.ARMED

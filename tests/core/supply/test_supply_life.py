@@ -12,6 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from meter_bridge.core.supply import protection as guards
 from meter_bridge.core.supply.decision import (
     Decision,
+    Hold,
+    HoldPosition,
     LoadLimit,
     PaymentMode,
     Policy,
@@ -20,13 +22,13 @@ from meter_bridge.core.supply.decision import (
     SupplyInputs,
     SupplyState,
     decide,
+    effective_hold,
     has_run_out,
     switches_for_credit,
 )
 from meter_bridge.core.supply.friendly_hours import FriendlyHours, friendly_period
-from meter_bridge.core.supply.holds import Hold, HoldPosition, effective_hold
 from meter_bridge.core.supply.protection import IDLE, ProtectionRule, ProtectionTimer
-from meter_bridge.core.supply.switching_limit import add_switching, switching_blocked_until
+from meter_bridge.core.supply.relay import add_switching, switching_blocked_until
 from meter_bridge.core.tariff.bands import EVERY_DAY, Window
 from tests.core.builders import DAY, HOUR, MINUTE, instant
 

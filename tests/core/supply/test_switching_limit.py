@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 
 from meter_bridge.core.calendar import DAY_MS
-from meter_bridge.core.supply.switching_limit import MAX_SWITCHINGS, add_switching, switching_blocked_until
+from meter_bridge.core.supply.relay import MAX_SWITCHINGS, add_switching, switching_blocked_until
 
 T = 10**12
 

@@ -7,8 +7,7 @@ import socket
 
 import pytest
 
-from meter_bridge.devices.base.driver import Item, Publish, Report
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import Item, OutgoingMessage, Publish, Report
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url

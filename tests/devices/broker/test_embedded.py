@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.broker.embedded import EmbeddedBroker, EmbeddedBrokerError
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url

@@ -12,8 +12,7 @@ import pytest
 
 from meter_bridge.cli import main
 from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.base.driver import Item, Publish, Report
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import Item, OutgoingMessage, Publish, Report
 from meter_bridge.devices.broker.access_list import BRIDGE
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import BrokerSession

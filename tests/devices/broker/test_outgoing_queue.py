@@ -1,4 +1,4 @@
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.broker.outgoing_queue import MAX_QUEUED_COMMANDS, OutgoingQueue
 
 

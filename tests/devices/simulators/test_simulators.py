@@ -6,8 +6,7 @@ import random
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.devices.base.driver import Discovered, Driver, Item, Rejected, Report
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import Discovered, Driver, Item, OutgoingMessage, Rejected, Report
 from meter_bridge.devices.base.simulated_physics import Physics
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.url import parse_broker_url

@@ -7,16 +7,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from meter_bridge.engine.export import compaction, merge_child
-from meter_bridge.engine.export.compaction import (
+from meter_bridge.engine.export import merge_child
+from meter_bridge.engine.export.export_child import LEFTOVER_GRACE_S
+from meter_bridge.engine.export.exporter import (
     LARGE_ROWS,
     MAX_MERGED_ROWS,
     MERGE_FROM,
+    Exporter,
     files_to_merge,
     group_of,
 )
-from meter_bridge.engine.export.export_child import LEFTOVER_GRACE_S
-from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.merge_child import MergeError
 from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS, ExportFile
@@ -84,7 +84,7 @@ def rows_of(folder: Path, names: Sequence[str], *keys: str) -> list[tuple[object
 async def test_files_of_many_exports_become_one_that_holds_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compaction, "MERGE_FROM", FEW)
+    monkeypatch.setattr("meter_bridge.engine.export.exporter.MERGE_FROM", FEW)
     folder = tmp_path / "export"
     async with house(tmp_path) as flat:
         exporter = Exporter(flat.location, folder)
@@ -120,7 +120,7 @@ async def test_files_of_many_exports_become_one_that_holds_the_same(
 async def test_a_damaged_file_is_named_and_keeps_no_other_from_being_merged(
     flat: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(compaction, "MERGE_FROM", FEW)
+    monkeypatch.setattr("meter_bridge.engine.export.exporter.MERGE_FROM", FEW)
     folder = tmp_path / "export"
     daemon = Scheduler(flat.engine, Exporter(flat.location, folder), 1)
     await flat.read(10_000, power_w=500)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.engine.export.event_retention import EventRetention
+from meter_bridge.engine.export.retention import EventRetention
 from meter_bridge.protocol.messages import SupplyAction
 from tests.engine.harness import LANDLORD, House, house
 from tests.engine.second_tariff import DAY
@@ -70,7 +70,7 @@ async def test_what_ended_before_the_days_kept_is_forgotten_and_nothing_else(fla
 
 
 async def test_many_rows_go_a_few_at_a_time(flat: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meter_bridge.engine.export.event_retention.BATCH_ROWS", 2)
+    monkeypatch.setattr("meter_bridge.engine.export.retention.BATCH_ROWS", 2)
     await EventRetention(flat.engine.session, KEPT_DAYS).tick()
     since = flat.engine.session.clock.now() - KEPT_DAYS * DAY
     assert {table: rows(flat, table) for table in STAY} == {

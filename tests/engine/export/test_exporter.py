@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import create_engine, insert
 
-from meter_bridge.engine.export.compaction import group_of
 from meter_bridge.engine.export.exporter import (
     EXPORT_MODULE,
     MERGE_MODULE,
     Exporter,
     ExportError,
+    group_of,
     manifest_rows,
     watermark_row,
 )

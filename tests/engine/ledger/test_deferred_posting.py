@@ -11,7 +11,6 @@ from meter_bridge.core.calendar import SLOT_MS
 from meter_bridge.core.ledger import journal as ledger
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.ledger import journal as deferred_posting
 from meter_bridge.engine.ledger.journal import MAX_DEFER_MS, append_entry
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import RelayPosition
@@ -64,7 +63,7 @@ def at_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the few supplies of a test wait as long as those of a large installation."""
-    monkeypatch.setattr(deferred_posting, "DEFER_PER_METER_MS", MAX_DEFER_MS)
+    monkeypatch.setattr("meter_bridge.engine.ledger.journal.DEFER_PER_METER_MS", MAX_DEFER_MS)
 
 
 RICH = BLOCKS.replace(

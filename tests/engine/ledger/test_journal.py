@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.engine.maintenance.verify import verify
-from meter_bridge.protocol.voucher_requests import VoucherOrder
+from meter_bridge.protocol.requests import VoucherOrder
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply

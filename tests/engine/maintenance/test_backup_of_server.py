@@ -8,8 +8,7 @@ from sqlalchemy import URL, Connection, text
 
 from meter_bridge.engine.maintenance import backup as backing_up
 from meter_bridge.engine.maintenance.backup import BackupError, backup
-from meter_bridge.engine.maintenance.copying import copy, digests
-from meter_bridge.engine.maintenance.transfer import move
+from meter_bridge.engine.maintenance.transfer import copy, digests, move
 from meter_bridge.storage.database import DATABASE_NAME, reading, snapshot
 from meter_bridge.storage.location import Location
 from tests import postgresql_server

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from sqlalchemy import URL, Connection, text
 
-from meter_bridge.engine.maintenance import copying, transfer
+from meter_bridge.engine.maintenance import transfer
 from meter_bridge.engine.maintenance.transfer import move
 from meter_bridge.storage.database import (
     DATABASE_NAME,
@@ -82,9 +82,9 @@ def exists(path: Path) -> bool:
     return path.exists()
 
 
-def contents(location: Location) -> dict[str, copying.Digest]:
+def contents(location: Location) -> dict[str, transfer.Digest]:
     with reading(location) as reader, snapshot(reader) as connection:
-        return copying.digests(connection)
+        return transfer.digests(connection)
 
 
 async def test_there_and_back_everything_is_equal(tmp_path: Path, source: Path, server_empty: URL) -> None:
@@ -140,7 +140,7 @@ async def test_the_server_waits_however_long_a_large_source_takes_to_read(
 
     def read(own: Connection, copied: Connection) -> int:
         allowed.append(copied.execute(text("SHOW idle_in_transaction_session_timeout")).scalar())
-        return copying.copy(own, copied)
+        return transfer.copy(own, copied)
 
     monkeypatch.setattr(transfer, "copy", read)
     await move(source, server_empty)
@@ -177,7 +177,7 @@ async def test_a_copy_that_is_not_equal_is_not_kept(
 ) -> None:
 
     def forgetful(own: Connection, copied: Connection) -> int:
-        rows = copying.copy(own, copied)
+        rows = transfer.copy(own, copied)
         copied.execute(text("UPDATE balance SET amount = amount + 1 WHERE bucket = 'balance'"))
         return rows
 

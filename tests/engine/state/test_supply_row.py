@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.state import supply_row
+from meter_bridge.engine.state import supply_document
 from tests.engine.harness import BLOCKS, HOUR, House, house
 
 ADDRESS = "tasmota:flat-1/1"
@@ -12,7 +12,7 @@ MINUTE = HOUR // 60
 
 def stored(made: House) -> bytes:
     """Return the document of the first supply; the fixture of this folder holds it equal to the long way."""
-    document = supply_row.status_row(made.account.supplies[0], made.time.wall)[-1]
+    document = supply_document.status_row(made.account.supplies[0], made.time.wall)[-1]
     assert isinstance(document, bytes)
     return document
 

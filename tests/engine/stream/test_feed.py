@@ -57,7 +57,7 @@ async def test_a_resumed_stream_has_neither_a_gap_nor_a_double(flat: House) -> N
 
 
 async def test_a_long_past_is_read_page_by_page(flat: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meter_bridge.engine.state.event_queries.EVENTS_PER_PAGE", 2)
+    monkeypatch.setattr("meter_bridge.engine.state.events.EVENTS_PER_PAGE", 2)
     for _ in range(5):
         await flat.top_up("1.00")
     assert seqs(await some(flat.app.feed.stream(LANDLORD, since=0))) == list(

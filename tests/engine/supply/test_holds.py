@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.decision import Reason, SupplyState
-from meter_bridge.core.supply.holds import MANUAL_HOLD_ID, MAX_HOLDS
+from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS, Reason, SupplyState
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, apply, opened

@@ -16,8 +16,7 @@ from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.core.supply.local_cutoff import CutOffRequest, SlotState
-from meter_bridge.devices.base.driver import Publish
-from meter_bridge.devices.base.outbound import OutgoingMessage
+from meter_bridge.devices.base.driver import OutgoingMessage, Publish
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule

@@ -18,9 +18,8 @@ from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import ErrorCode, Event, Role
-from meter_bridge.protocol.payment_requests import PaymentDecision
 from meter_bridge.protocol.payments import PaymentView
-from meter_bridge.protocol.requests import MoveIn, MoveOut, Reversal
+from meter_bridge.protocol.requests import MoveIn, MoveOut, PaymentDecision, Reversal
 from tests.engine.harness import (
     HOUR,
     LANDLORD,

@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.orders.statement_file import plain_number, read_statement
-from meter_bridge.protocol.payment_requests import PaymentDecision, ReconcileQuery
 from meter_bridge.protocol.payments import Reconciliation
+from meter_bridge.protocol.requests import PaymentDecision, ReconcileQuery
 from tests.engine.harness import LANDLORD, zar
 from tests.payments.till import Till, till
 

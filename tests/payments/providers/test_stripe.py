@@ -15,10 +15,10 @@ from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.core.money import SMALLEST_COIN, parse_amount
 from meter_bridge.engine.state.clock import wall_ms
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.providers.stripe_amounts import NotPayableError, from_stripe, to_stripe
+from meter_bridge.payments.providers.stripe_events import NotPayableError, from_stripe, to_stripe
 from meter_bridge.protocol.messages import ErrorCode
-from meter_bridge.protocol.payment_requests import PaymentOrder
 from meter_bridge.protocol.payments import PaymentView
+from meter_bridge.protocol.requests import PaymentOrder
 from scripts.lib.demo.waiting import until
 from tests.engine.harness import HOUR, House, house, refusing, zar
 from tests.payments.checkout import KEY, SECRET, Checkout, checkout, event, signed

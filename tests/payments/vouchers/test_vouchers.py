@@ -15,7 +15,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers.code import has_valid_check_digits, with_check_digits
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NewVouchers, VoucherState
-from meter_bridge.protocol.voucher_requests import VoucherOrder
+from meter_bridge.protocol.requests import VoucherOrder
 from tests.engine.harness import HOUR, LANDLORD, NOON, SITE, House, VirtualTime, house, opened, zar
 
 pytestmark = pytest.mark.both_databases

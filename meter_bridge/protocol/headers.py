@@ -1,5 +1,0 @@
-"""Names of HTTP headers that both sides use."""
-
-from typing import Final
-
-KEY_HEADER: Final = "Idempotency-Key"
