@@ -68,7 +68,6 @@ class Change:
     after: str | None = None
 
     def __str__(self) -> str:
-        """Return the change as a line for people."""
         return f"{SIGNS[self.action]} {self.text}"
 
 
@@ -84,7 +83,6 @@ class Refusal:
     remedy: str
 
     def __str__(self) -> str:
-        """Return the refusal as a line for people."""
         return f"{self.message}; {self.remedy}"
 
 

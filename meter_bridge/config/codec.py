@@ -96,7 +96,6 @@ def decode_meter(
 
 @lru_cache(_DISTINCT)
 def _meter_settings(document: str) -> Mapping[str, Any]:
-    """Return what a meter's ``settings`` say, by field of its plan."""
     kept = _decode(_METER_SETTINGS, document, "meter settings")
     return {kept_field.name: getattr(kept, kept_field.name) for kept_field in fields(kept)}
 

@@ -95,7 +95,6 @@ def _blocks(version: TariffVersion) -> Iterator[tuple[str, str]]:
 
 
 def _fixed(version: TariffVersion) -> Iterator[tuple[str, str]]:
-    """Yield the charges that are not for energy."""
     for charge in version.standing:
         yield charge.name, f"{show_amount(charge.amount, version.currency)} per {charge.per}"
     if version.demand is not None:
@@ -105,7 +104,6 @@ def _fixed(version: TariffVersion) -> Iterator[tuple[str, str]]:
 
 
 def _units(version: TariffVersion) -> Iterator[tuple[str, str]]:
-    """Yield the lifeline and free units."""
     if version.lifeline is not None:
         named = zip(version.bands, version.lifeline.prices, strict=True)
         prices = [show_price(price, version.currency) for price in version.lifeline.prices]

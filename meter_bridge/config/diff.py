@@ -77,7 +77,6 @@ def _compare_sites(findings: Findings, old: InstallationPlan, new: InstallationP
 def _compare_fixed(
     findings: Findings, old: SitePlan, new: SitePlan, name: str, before: str, after: str
 ) -> None:
-    """Record a change of the currency or time zone, refused where the site has accounts."""
     findings.change(Subject.SITE, new.id, name, before, after)
     if before != after and old.accounts:
         message = f"the {name} of site {new.id} cannot change from {before} to {after}: it has accounts"
@@ -86,7 +85,6 @@ def _compare_fixed(
 
 
 def _compare_accounts(findings: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
-    """Note units that are new, gone or changed."""
     before = {account.plan.id: account for account in accounts(old)}
     for account in accounts(new):
         known = before.pop(account.plan.id, None)
@@ -161,7 +159,6 @@ def _compare_supplies(findings: Findings, old: AccountPlan, new: AccountPlan) ->
 
 
 def _check_edits(findings: Findings, old: InstallationPlan, undo: frozenset[str]) -> None:
-    """Refuse to undo what was changed while the bridge ran, unless ``undo`` names it."""
     edits = {(edit.subject, edit.id, edit.key): edit for edit in old.edits}
     for change in list(findings.changes):
         edit = edits.get((change.subject.value, change.id, change.field or ""))
@@ -176,7 +173,6 @@ def _check_edits(findings: Findings, old: InstallationPlan, undo: frozenset[str]
 
 
 def _check_ids(findings: Findings, plan: InstallationPlan) -> None:
-    """Refuse an id that two objects have."""
     named = [
         *((Subject.SITE, site.id) for site in plan.sites),
         *((Subject.TARIFF, tariff.plan.id) for tariff in tariffs(plan)),

@@ -38,7 +38,6 @@ def keep_holidays(before: InstallationPlan | None, after: InstallationPlan) -> I
 
 
 def _kept(version: TariffVersion, known: TariffVersion | None) -> TariffVersion:
-    """Return a version with the holidays that it had, if its rule has not changed."""
     if known is None or known.calendar.holiday_rule != version.calendar.holiday_rule:
         return version
     return replace(version, calendar=replace(version.calendar, holidays=known.calendar.holidays))
@@ -74,7 +73,6 @@ def _compare_versions(
     now_ms: int,
     charged: frozenset[str],
 ) -> None:
-    """Record added, changed and withdrawn versions; those that have begun cannot change."""
     before = {version.id: version for version in (old.plan.versions if old else ())}
     in_use = old is not None and bool(old.site.accounts)
     fixed = {
@@ -112,7 +110,6 @@ def _refuse_fixed(findings: Findings, version: TariffVersion, fixed: set[str], w
 
 
 def _check_retroactive(findings: Findings, version: TariffVersion, now_ms: int, *, in_use: bool) -> None:
-    """Refuse prices for time that is already charged."""
     if not in_use or version.valid_from > now_ms:
         return
     start = show_instant(version.valid_from, version.time_zone)
@@ -174,7 +171,6 @@ def _versions(site: SitePlan, supply: SupplyPlan) -> tuple[TariffVersion, ...]:
 
 
 def _in_force(supply: Placed[SupplyPlan], now_ms: int) -> TariffVersion | None:
-    """Return the version that prices a supply now."""
     begun = [version for version in _versions(supply.site, supply.plan) if version.valid_from <= now_ms]
     return begun[-1] if begun else None
 

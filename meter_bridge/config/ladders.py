@@ -27,7 +27,6 @@ def check_ladders(node: Node, part: VersionPart) -> None:
 
 
 def _check_sets(node: Node, part: VersionPart, names: Sequence[str]) -> None:
-    """Check the groups of bands that have blocks, and that the limits of each rise."""
     seen: set[str] = set()
     for place, group in _placed(node.at("blocks"), part):
         _check_rising(place.at("up to") if group.bands else place, group.up_to)
@@ -41,13 +40,11 @@ def _check_sets(node: Node, part: VersionPart, names: Sequence[str]) -> None:
 
 
 def _placed(node: Node, part: VersionPart) -> Iterator[tuple[Node, BlockSetPart]]:
-    """Yield each group of blocks with the place where it is written."""
     for index, group in enumerate(part.blocks):
         yield node.at(index) if group.bands else node, group
 
 
 def _check_rising(node: Node, limits: Sequence[int]) -> None:
-    """Check that each block ends above the one before it."""
     for index, (low, high) in enumerate(pairwise((0, *limits))):
         if high <= low:
             at = node.at(index) if isinstance(node.data, list) else node
@@ -64,7 +61,6 @@ def _report_ladder(node: Node, given: int, blocks: int) -> None:
 
 
 def _check_bands_priced(node: Node, part: VersionPart, prices: Prices, names: Sequence[str]) -> bool:
-    """Check that prices name every band and nothing else; return whether each band has its own price."""
     if "bands" in part.written and not isinstance(node.data, dict):
         node.report("one price for several bands", f"write a price for each of {', '.join(names)}")
         return False
@@ -100,12 +96,10 @@ def _groups(part: VersionPart) -> tuple[tuple[str, ...], ...]:
 
 
 def _limits(part: VersionPart, band: str) -> tuple[int, ...]:
-    """Return the block limits of a band; none where no group names it."""
     return next((group.up_to for group in part.blocks if not group.bands or band in group.bands), ())
 
 
 def _price_list(prices: Prices, band: str) -> tuple[int, ...]:
-    """Return the prices per MWh of one band, one for each block."""
     return tuple(price * KWH_PER_MWH for price in prices[band])
 
 

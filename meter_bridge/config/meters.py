@@ -63,7 +63,6 @@ def read_meter(node: Node, unit: UnitContext) -> MeterPlan | None:
 
 
 def _part(node: Node, unit: UnitContext) -> MeterPart | None:
-    """Return a meter as written; its address alone is enough."""
     written = node.data
     if not isinstance(written, str):
         return node.part(MeterPart, inherited=unit.inherited)
@@ -73,7 +72,6 @@ def _part(node: Node, unit: UnitContext) -> MeterPart | None:
 
 
 def _check_device(node: Node, part: MeterPart) -> bool:
-    """Check that the device can be reached and switched in the way that is written."""
     problems = len(node.problems)
     family = parse_address(part.address).family
     direct = {"host", "password variable"} & part.written
@@ -99,7 +97,6 @@ def has_relay(text: str) -> bool:
 
 
 def _check_without_bridge(node: Node, policy: WithoutBridge, energy: str, relay: str | None) -> bool:
-    """Check that the device can do by itself what is wanted without the bridge."""
     if policy is WithoutBridge.HOLD:
         return True
     cannot = unsupported_reason(energy, relay)
@@ -122,7 +119,6 @@ def _written(node: Node, key: str) -> Node:
 
 
 def _limits(node: Node, part: LimitsPart, unit: UnitContext) -> ElectricalLimits | None:
-    """Return the limits of a meter, or None after reporting that they contradict each other."""
     normal, spread = unit.voltage_mv, unit.voltage_mv * TOLERANCE_PERCENT // 100
     limits = ElectricalLimits(
         over_voltage_mv=part.over_voltage if "over voltage" in part.written else normal + spread,

@@ -193,7 +193,6 @@ def by_name[T](read: Reader[T]) -> Reader[dict[str, T]]:
 def _read_all[S: (str, int), T](
     read: Reader[T], values: Mapping[S, object], currency: str | None
 ) -> dict[S, T]:
-    """Read several values; raises ``InvalidValueError`` with the mistakes of all of them."""
     items: dict[S, T] = {}
     mistakes: list[Mistake] = []
     for step, value in values.items():

@@ -47,7 +47,6 @@ class SiteProblem:
     code: ProblemCode = ProblemCode.WRONG_VALUE
 
     def __str__(self) -> str:
-        """Return the problem as one line for people."""
         place = f"line {self.line}, column {self.column}"
         name = f", {self.field}" if self.field else ""
         return f"{place}{name}: {self.message}; {self.remedy}"
@@ -67,7 +66,6 @@ class InvalidValueError(ValueError):
     """A value that cannot be accepted, with all of its mistakes, of which there is at least one."""
 
     def __init__(self, *mistakes: Mistake) -> None:
-        """Take the mistakes, of which the first is the message."""
         super().__init__(mistakes[0].message)
         self.mistakes = mistakes
 
@@ -90,7 +88,6 @@ class SiteFileError(ValueError):
     """A site file that cannot be accepted; nothing of it was applied."""
 
     def __init__(self, problems: Iterable[SiteProblem]) -> None:
-        """Keep every problem once, in the order of their lines."""
         self.problems = tuple(sorted(set(problems)))
         shown = [str(problem) for problem in self.problems[:MAX_SHOWN]]
         if len(self.problems) > MAX_SHOWN:

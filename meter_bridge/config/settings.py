@@ -30,7 +30,6 @@ class SettingsError(ValueError):
     """A setting that cannot be accepted: which one, its value, and the remedy."""
 
     def __init__(self, variable: str, value: str, message: str, remedy: str) -> None:
-        """Keep the parts, so that an interface can show them apart."""
         super().__init__(f"{variable}={value!r}: {message}; {remedy}")
         self.variable = variable
         self.value = value
@@ -145,7 +144,6 @@ class Settings:
     """Where other workers reach this one's API; None for where it listens."""
 
     def __post_init__(self) -> None:
-        """Reject settings that cannot work together."""
         _check_broker(self)
         _check_tls(self)
         _check_listen(self)
@@ -221,7 +219,6 @@ def _check_names(environment: Mapping[str, str]) -> None:
 
 
 def _check_broker(settings: Settings) -> None:
-    """Reject an address that no MQTT client can use, and a certificate authority without TLS."""
     if settings.broker is not None:
         parts = _split(settings.broker)
         if parts is None or parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
@@ -237,7 +234,6 @@ def _check_broker(settings: Settings) -> None:
 
 
 def _check_database(settings: Settings) -> None:
-    """Reject an address of no database server, and a standby without shared database and broker."""
     if settings.database is not None:
         _check_server(settings, settings.database)
     if settings.standby and settings.database is None:
@@ -261,7 +257,6 @@ def _check_server(settings: Settings, address: str) -> None:
 
 
 def _split(address: str) -> SplitResult | None:
-    """Return the parts of an address, or None where it has no readable host or port."""
     try:
         parts = urlsplit(address)
         usable = parts.port is None or parts.port > 0
@@ -271,7 +266,6 @@ def _split(address: str) -> SplitResult | None:
 
 
 def _check_worker(settings: Settings) -> None:
-    """Reject an address that no other worker could call."""
     if settings.worker_address is not None:
         parts = _split(settings.worker_address)
         if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:
@@ -280,7 +274,6 @@ def _check_worker(settings: Settings) -> None:
 
 
 def _check_tls(settings: Settings) -> None:
-    """Reject half a pair of certificate and key, and files that are not there."""
     pair = {"tls_certificate": settings.tls_certificate, "tls_key": settings.tls_key}
     missing = [name for name, path in pair.items() if path is None]
     if len(missing) == 1:
@@ -300,7 +293,6 @@ def _check_file(name: str, path: Path) -> None:
 
 
 def _check_listen(settings: Settings) -> None:
-    """Reject serving other hosts in plain text unless the owner allows it."""
     _host_and_port(settings.listen)
     if _is_open(settings) and not settings.allow_plain_http:
         remedy = (
@@ -312,7 +304,6 @@ def _check_listen(settings: Settings) -> None:
 
 
 def _is_open(settings: Settings) -> bool:
-    """Return whether the API can be reached from other hosts without TLS."""
     return settings.tls_certificate is None and not _is_loopback(settings.address[0])
 
 
@@ -326,7 +317,6 @@ def _is_loopback(host: str) -> bool:
 
 
 def _host_and_port(listen: str) -> tuple[str, int]:
-    """Return host and port of ``host:port`` or ``[address]:port``."""
     host, _, port = listen.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     bracketed = host.startswith("[") and host.endswith("]")
@@ -343,7 +333,6 @@ def _host_and_port(listen: str) -> tuple[str, int]:
 
 
 def _check_choices(settings: Settings) -> None:
-    """Reject a log level or an interval that does not exist."""
     if settings.log_level not in LOG_LEVELS:
         remedy = "write one of " + ", ".join(LOG_LEVELS)
         raise _invalid("log_level", settings.log_level, "is not a log level", remedy)

@@ -32,7 +32,6 @@ def taxes(node: Node, parts: Sequence[TaxPart]) -> tuple[Tax, ...]:
 
 
 def _raised_on(node: Node, tax: TaxPart, earlier: Sequence[str]) -> frozenset[str]:
-    """Return what a tax is raised on, after reporting what about it is wrong."""
     if not {"percent", "per kWh"} & tax.written:
         node.report("'percent' is missing", "add percent: 15, or per kWh: and an amount")
     if "per kWh" in tax.written:
@@ -50,7 +49,6 @@ def _raised_on(node: Node, tax: TaxPart, earlier: Sequence[str]) -> frozenset[st
 
 
 def _base(node: Node, name: str, earlier: Sequence[str], tax: TaxPart) -> str:
-    """Return a charge or an earlier tax by the name that the file gives it."""
     known = [*TAX_BASES, *earlier]
     if name not in known:
         message = f"{name!r} is not one of {', '.join(known)}"

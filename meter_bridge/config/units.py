@@ -71,7 +71,6 @@ def read_unit(node: Node, site: SiteContext) -> AccountPlan | None:
 
 
 def _meters(node: Node, context: UnitContext) -> tuple[MeterPlan, ...]:
-    """Return the meters of a unit, or none after reporting what is wrong with one of them."""
     items = node.at("meters").items()
     meters = [read_meter(item, context) for item in items]
     seen: set[str] = set()
@@ -85,7 +84,6 @@ def _meters(node: Node, context: UnitContext) -> tuple[MeterPlan, ...]:
 
 
 def _tariff_id(unit: _Unit) -> str | None:
-    """Return the tariff of a unit, or None after reporting that there is none."""
     tariff_id, known = unit.part.tariff, unit.site.tariff_ids
     if tariff_id is None and unit.site.defaults is not None:
         remedy = "add tariff: and the id of a tariff, here or in defaults"
@@ -99,7 +97,6 @@ def _tariff_id(unit: _Unit) -> str | None:
 
 
 def _policy(unit: _Unit) -> Policy | None:
-    """Return the supply policy of a unit, or None after reporting what is wrong."""
     if unit.site.currency is None:
         return None
     problems, part = len(unit.node.problems), unit.part
@@ -131,7 +128,6 @@ def _policy(unit: _Unit) -> Policy | None:
 
 
 def _low_credit(unit: _Unit) -> tuple[int, ...]:
-    """Return the warning thresholds, highest first, whatever their order in the file."""
     thresholds = unit.part.low_credit
     for index, threshold in enumerate(thresholds):
         if threshold in thresholds[:index]:
@@ -141,7 +137,6 @@ def _low_credit(unit: _Unit) -> tuple[int, ...]:
 
 
 def _friendly_hours(unit: _Unit) -> FriendlyHours:
-    """Return the friendly hours, or none after reporting what is wrong with them."""
     windows, holidays, grace_ms = unit.part.friendly_hours, unit.site.holidays, unit.part.grace
     named = any(HOLIDAY in window.days and window.days != EVERY_DAY for window in windows)
     at = unit.at("friendly hours")
@@ -159,7 +154,6 @@ def _friendly_hours(unit: _Unit) -> FriendlyHours:
 
 @lru_cache(maxsize=256)
 def _whole_week(windows: tuple[Window, ...]) -> bool:
-    """Return whether windows leave no minute of the week."""
     covered: set[int] = set()
     for window in windows:
         length = (window.end - window.start) % MINUTES_PER_DAY or MINUTES_PER_DAY
@@ -170,12 +164,10 @@ def _whole_week(windows: tuple[Window, ...]) -> bool:
 
 
 def _load_limit(limit_mw: int | None, part: UnitPart) -> LoadLimit | None:
-    """Return a limit of the load with its rule, or None where there is none."""
     return None if limit_mw is None else LoadLimit(limit_mw, part.load_limit)
 
 
 def _check_limits(unit: _Unit) -> None:
-    """Report limits of the load that contradict each other."""
     exhausted_mw, always_mw = unit.part.when_exhausted, unit.part.power_limit
     own = unit.node.at("load limit")
     if exhausted_mw is None and always_mw is None and own.data is not None:
@@ -188,7 +180,6 @@ def _check_limits(unit: _Unit) -> None:
 
 
 def _credit(part: UnitPart) -> CreditPolicy:
-    """Return the rules of credit."""
     emergency = part.emergency_credit
     return CreditPolicy(
         disablement_threshold=-part.overdraft,
@@ -203,7 +194,6 @@ def _credit(part: UnitPart) -> CreditPolicy:
 
 
 def _check_credit(unit: _Unit, credit: CreditPolicy) -> None:
-    """Report rules of credit that contradict each other."""
     if credit.emergency_limit and credit.emergency_threshold <= credit.disablement_threshold:
         message = "emergency credit could be selected only after the supply was cut"
         remedy = "write a threshold above zero, such as {limit: 10.00, threshold: 2.00}"
@@ -214,7 +204,6 @@ def _check_credit(unit: _Unit, credit: CreditPolicy) -> None:
 
 
 def _check_top_ups(unit: _Unit, policy: Policy) -> None:
-    """Report limits that leave no top-up possible."""
     remedy, largest = "raise it, or lower minimum top-up", policy.credit.maximum_balance
     if policy.top_up_maximum is not None and policy.top_up_maximum < policy.top_up_minimum:
         unit.at("maximum top-up").report("the largest top-up is below the smallest", remedy)
@@ -224,7 +213,6 @@ def _check_top_ups(unit: _Unit, policy: Policy) -> None:
 
 
 def _check_can_cut(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan]) -> bool:
-    """Report a prepaid unit that nothing could cut."""
     if policy.never_cut or any(meter.relay_address is not None for meter in meters):
         return True
     if policy.power_limit is not None:
@@ -240,7 +228,6 @@ def _check_can_cut(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan]) -> 
 
 
 def _check_protections(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan]) -> bool:
-    """Report protections that could never trip, or that no relay could carry out."""
     problems, rules = len(unit.node.problems), policy.protections.rules
     at = unit.at("protect")
     if rules and not any(meter.relay_address is not None for meter in meters):

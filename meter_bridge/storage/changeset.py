@@ -124,7 +124,6 @@ def _add_to_balance() -> Statement:
 
 
 def _close(table: Table, *columns: str) -> Statement:
-    """Return an update of some columns of the row named by ``row_id``."""
     values: dict[str, BindParameter[object]] = {name: bindparam(f"new_{name}") for name in columns}
     return _register(
         f"close {table.name} {columns[0]}",
@@ -133,7 +132,6 @@ def _close(table: Table, *columns: str) -> Statement:
 
 
 def _settle_outbox(*, older: bool) -> Statement:
-    """Return an update that ends a relay command, or the older ones that it replaces."""
     table = tables.outbox
     revision: BindParameter[int] = bindparam("row_revision")
     which = (
@@ -150,7 +148,6 @@ def _settle_outbox(*, older: bool) -> Statement:
 
 
 def _purge(table: Table, *keys: str) -> Statement:
-    """Return a deletion of the row with a key."""
     key = (table.c[name] == bindparam(f"row_{name}") for name in keys)
     return _register(f"purge {table.name}", delete(table).where(*key))
 
@@ -267,7 +264,6 @@ class Changeset:
             self.extend(statement, rows)
 
     def __bool__(self) -> bool:
-        """Return whether there is anything to commit."""
         return bool(self.rows)
 
 

@@ -52,7 +52,6 @@ def open_reader(location: Location, *, kept: bool = False) -> Engine:
 
 @contextmanager
 def _driver_required() -> Iterator[None]:
-    """Say what to install if the driver is missing."""
     try:
         yield
     except ImportError as error:
@@ -92,7 +91,6 @@ class InstallationLock:
     """Exclusive lock of a data directory, held until released or until the process ends."""
 
     def __init__(self, data: Path) -> None:
-        """Name the directory; nothing is locked yet."""
         self._path = data / LOCK_NAME
         self._file: int | None = None
 

@@ -29,6 +29,5 @@ class BackupError(Exception):
     """A backup could not be made or restored; nothing is left behind."""
 
     def __init__(self, message: str, remedy: str) -> None:
-        """Store the problem and its remedy."""
         super().__init__(message)
         self.remedy = remedy

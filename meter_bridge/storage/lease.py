@@ -120,7 +120,6 @@ class Leases:
     """The table of leases, through a separate connection."""
 
     def __init__(self, url: URL) -> None:
-        """Store the address; it connects when first used."""
         self._engine = postgresql.open_coordinator(url)
         self._where = shown(url)
 
@@ -196,7 +195,6 @@ class LeasedOwnership(Ownership):
     """Long tasks that block the event loop now; they concern every lease of this process."""
 
     def __init__(self, location: URL, leases: Leases, grant: Grant) -> None:
-        """Start renewing."""
         super().__init__(location)
         self._url = location
         self._leases = leases
@@ -226,7 +224,6 @@ class LeasedOwnership(Ownership):
             LeasedOwnership.busy -= 1
 
     def _is_stalled(self) -> bool:
-        """Return whether the event loop has been blocked for longer than expected."""
         return time.monotonic() - self._beat > (PATIENCE_S if self.busy else STALL_S)
 
     async def end(self) -> None:
@@ -295,14 +292,12 @@ async def prepare_server(url: URL, *, wait: bool, stop: asyncio.Event) -> None:
 
 
 async def _stopped(stop: asyncio.Event) -> bool:
-    """Wait briefly; return whether the wait was ended."""
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), ASK_S)
     return stop.is_set()
 
 
 async def _take_now(leases: Leases, url: URL) -> Grant:
-    """Take the lease or raise ``LockedError`` naming who holds it."""
     grant = await asyncio.to_thread(leases.take, INSTALLATION, process_name(), TERM_MS)
     if grant is None:
         holder = await asyncio.to_thread(leases.holder, INSTALLATION)
@@ -312,7 +307,6 @@ async def _take_now(leases: Leases, url: URL) -> Grant:
 
 
 async def _take(leases: Leases, url: URL, stop: asyncio.Event) -> Grant:
-    """Take the lease once it is free."""
     logged = False
     while not stop.is_set():
         try:

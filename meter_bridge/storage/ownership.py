@@ -13,7 +13,6 @@ class Ownership:
     """Ownership of an installation; on SQLite it is never lost."""
 
     def __init__(self, location: Location) -> None:
-        """Store the location that is owned."""
         self.location = location
         self.lost = asyncio.Event()
         """Set once another bridge may own the installation."""

@@ -150,7 +150,6 @@ def first_line(error: SQLAlchemyError) -> str:
 
 
 def _arguments(settings: dict[str, str]) -> dict[str, object]:
-    """Return the arguments of a new connection."""
     return {**_CONNECTION, "options": " ".join(f"-c {name}={value}" for name, value in settings.items())}
 
 

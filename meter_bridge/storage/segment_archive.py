@@ -53,7 +53,6 @@ class Archive:
         return {tuple(key): cast("tuple[int, ...]", tuple(values)) for key, values in found}
 
     def _ask(self, connection: Connection, first: int, last: int, account: str | None) -> object:
-        """Return the answer of the child process."""
         files = list(_files(connection, first, last))
         query = SegmentQuery(
             export_dir=str(self.export_dir), files=files, first=first, last=last, account=account
@@ -77,7 +76,6 @@ class Archive:
 
 
 def _files(connection: Connection, first: int, last: int) -> Iterable[str]:
-    """Return the current files that may hold segments of some entries."""
     file = tables.export_file
     query = select(file.c.name).where(
         file.c.kind == SEGMENTS,
@@ -136,7 +134,6 @@ def complete_segments(
 def _old(
     connection: Connection, archive: Archive | None, account_id: str, span: tuple[int, int]
 ) -> Sequence[dict[str, object]]:
-    """Return an account's segments from exported files; raises ``ArchiveError`` if any are missing."""
     if archive is None:
         msg = "this process does not know their folder"
         raise ArchiveError(msg)
@@ -146,7 +143,6 @@ def _old(
 
 
 def _has_entries(connection: Connection, account_id: str, first: int, last: int) -> bool:
-    """Return whether an account has entries in a range."""
     entry = tables.journal_entry.c
     query = select(entry.seq).where(entry.account_id == account_id, entry.seq >= first, entry.seq <= last)
     return connection.execute(query.limit(1)).first() is not None
@@ -188,7 +184,6 @@ def _charges(connection: Connection, account_id: str, span: tuple[int, int]) -> 
 
 
 def _number(row: Mapping[str, object], name: str) -> int:
-    """Return an integer of a row."""
     return cast("int", row[name])
 
 
@@ -196,7 +191,6 @@ def _number(row: Mapping[str, object], name: str) -> int:
 def _in_memory(
     connection: Connection, account_id: str, span: tuple[int, int], old: Sequence[dict[str, object]]
 ) -> Iterator[Connection]:
-    """Provide a database in memory with only an account's entries and segments."""
     entry, segment = tables.journal_entry, tables.segment
     own = (entry.c.account_id == account_id, entry.c.seq >= span[0], entry.c.seq <= span[1])
     entries = connection.execute(select(entry).where(*own)).mappings().all()

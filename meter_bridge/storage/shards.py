@@ -137,7 +137,6 @@ def _join(connection: Connection) -> None:
 
 
 def _add_shards(connection: Connection, first: int, count: int) -> None:
-    """Add shards that start at the present instant and the site file applied last."""
     if count > first and count > 1:
         last_instant = connection.execute(select(func.max(tables.installation.c.last_instant))).scalar() or 0
         applied = connection.execute(select(func.max(tables.applied_site.c.seq))).scalar() or 0

@@ -73,7 +73,6 @@ class ThreadWriter:
     """
 
     def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the thread."""
         self._engine = engine
         self._loop = loop
         self._closed = False
@@ -117,7 +116,6 @@ class ThreadWriter:
             connection.close()
 
     def _next_group(self) -> tuple[list[_Queued], bool]:
-        """Return everything queued, at least one changeset, and whether to stop after it."""
         group: list[_Queued] = []
         queued = self._queue.get()
         while queued is not None:
@@ -154,7 +152,6 @@ class ThreadWriter:
 
 
 def _drop(connection: Connection | None) -> None:
-    """Close a connection that failed; the next group opens a new one."""
     if connection is not None:
         with suppress(*_REFUSALS):
             connection.close()
@@ -185,7 +182,6 @@ class InlineWriter:
     """Commits immediately on the calling thread, for offline commands and simulations."""
 
     def __init__(self, engine: Engine) -> None:
-        """Open the connection."""
         self._engine = engine
         self._connection: Connection | None = engine.connect()
         self._failure: StorageError | None = None
