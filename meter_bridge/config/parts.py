@@ -8,8 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Final, cast, overload
 
-from meter_bridge.config.nearest import suggest
-from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode, invalid, shorten
+from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode, invalid, shorten, suggest
 from meter_bridge.config.scalars import Reader, text
 
 MAX_ITEMS: Final = 50

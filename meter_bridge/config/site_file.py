@@ -4,7 +4,6 @@ The format is described in ``docs/site-file.md``.
 """
 
 from meter_bridge.config import quantities, scalars, times
-from meter_bridge.config.meters import DEFAULT_VOLTAGE_MV
 from meter_bridge.config.node import Node
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan, TariffPlan
 from meter_bridge.config.problems import SiteFileError, SiteProblem
@@ -16,7 +15,7 @@ from meter_bridge.config.site_parts import (
     site_holidays,
 )
 from meter_bridge.config.tariffs import Place, read_tariff
-from meter_bridge.config.units import SiteContext, read_unit
+from meter_bridge.config.units import DEFAULT_VOLTAGE_MV, SiteContext, read_unit
 from meter_bridge.config.yaml_text import read_yaml
 from meter_bridge.core.tariff.tariff import DemandOf
 

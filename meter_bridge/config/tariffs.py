@@ -7,13 +7,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.config import holidays
-from meter_bridge.config.ladders import check_ladders, ladders, lifeline
-from meter_bridge.config.nearest import suggest
 from meter_bridge.config.node import Node
 from meter_bridge.config.plan import TariffPlan
-from meter_bridge.config.problems import ProblemCode
+from meter_bridge.config.prices import check_ladders, ladders, lifeline, taxes
+from meter_bridge.config.problems import ProblemCode, suggest
 from meter_bridge.config.tariff_parts import TariffPart, VersionPart
-from meter_bridge.config.taxes import taxes
 from meter_bridge.config.times import HOLIDAYS, Start
 from meter_bridge.config.yaml_text import Data
 from meter_bridge.core.calendar import day_start

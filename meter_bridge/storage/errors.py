@@ -31,3 +31,8 @@ class BackupError(Exception):
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
         self.remedy = remedy
+
+
+def reason(error: BaseException) -> str:
+    """Return the database's error message, without the statement and its values."""
+    return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]

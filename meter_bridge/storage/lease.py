@@ -21,17 +21,17 @@ from sqlalchemy import URL, Connection, Engine, TextClause, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_bridge.storage import postgresql
-from meter_bridge.storage.database import open_writer
+from meter_bridge.storage.database import Ownership, open_writer
 from meter_bridge.storage.errors import (
     LeaseLostError,
     LockedError,
     NotOwnedError,
     StorageError,
     UnreachableError,
+    reason,
 )
 from meter_bridge.storage.location import shown
 from meter_bridge.storage.migrate import migrate, schema_of
-from meter_bridge.storage.ownership import Ownership
 from meter_bridge.storage.shards import INSTALLATION
 
 TERM_MS: Final = 8_000
@@ -106,8 +106,7 @@ class Grant:
     def check(self, connection: Connection) -> None:
         """Raise ``LeaseLostError`` unless it is valid; it then stays so until the transaction ends."""
         if connection.execute(_CHECK, self.row).first() is None:
-            msg = f"another bridge took {self.name} over; nothing was stored"
-            raise LeaseLostError(msg)
+            raise LeaseLostError(f"another bridge took {self.name} over; nothing was stored")
 
 
 def fenced(writer: Engine, grant: Grant) -> Engine:
@@ -162,8 +161,7 @@ class Leases:
                 found = connection.execute(statement, given)
                 return found.scalar() if found.returns_rows else None
         except SQLAlchemyError as error:
-            msg = f"{self._where} does not answer: {postgresql.first_line(error)}"
-            raise StorageError(msg) from error
+            raise StorageError(f"{self._where} does not answer: {reason(error)}") from error
 
 
 def seal_if_free(url: URL, why: str) -> bool:
@@ -301,8 +299,7 @@ async def _take_now(leases: Leases, url: URL) -> Grant:
     grant = await asyncio.to_thread(leases.take, INSTALLATION, process_name(), TERM_MS)
     if grant is None:
         holder = await asyncio.to_thread(leases.holder, INSTALLATION)
-        msg = f"the installation in {shown(url)} is in use by {holder}; stop it first"
-        raise LockedError(msg)
+        raise LockedError(f"the installation in {shown(url)} is in use by {holder}; stop it first")
     return grant
 
 

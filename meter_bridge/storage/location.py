@@ -85,7 +85,10 @@ def _file(text: str, rest: str) -> Path:
 def _server(text: str) -> URL:
     from sqlalchemy import make_url  # noqa: PLC0415 - only where a server is named
 
-    parts = _parts(text)
+    parts = split_address(text)
+    if parts is None:
+        remedy = f"write host and port as in {EXAMPLE}, and encode special characters of a password as %XX"
+        raise LocationError(shown(text), "has no readable host and port", remedy)
     name = parts.path.removeprefix("/")
     if not name or "/" in name:
         raise LocationError(shown(text), "names no database", f"end it with one name, as in {EXAMPLE}")
@@ -97,14 +100,11 @@ def _server(text: str) -> URL:
     return make_url(text).set(drivername=DRIVER)
 
 
-def _parts(text: str) -> SplitResult:
+def split_address(address: str) -> SplitResult | None:
+    """Return the parts of an address, or None where it has no readable host or port."""
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(address)
         usable = parts.port is None or parts.port > 0
     except ValueError:
-        usable = False
-        parts = urlsplit("")
-    if not usable:
-        remedy = f"write host and port as in {EXAMPLE}, and encode special characters of a password as %XX"
-        raise LocationError(shown(text), "has no readable host and port", remedy)
-    return parts
+        return None
+    return parts if usable else None

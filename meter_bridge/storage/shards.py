@@ -112,12 +112,10 @@ def divide(connection: Connection, count: int) -> None:
         _join(connection)
         return
     if not before <= count <= MOST:
-        msg = f"{count} is neither 1 nor between {before}, the present number, and {MOST}"
-        raise ValueError(msg)
+        raise ValueError(f"{count} is neither 1 nor between {before}, the present number, and {MOST}")
     newest = connection.execute(select(func.max(tables.event.c.seq))).scalar() or 0
     if before == 1 and newest > RANGE:
-        msg = "these sites were divided and joined once already, and cannot be divided again"
-        raise ValueError(msg)
+        raise ValueError("these sites were divided and joined once already, and cannot be divided again")
     _add_shards(connection, before if before > 1 else 0, count)
     load = dict.fromkeys(range(count), 0)
     for site_id, shard, size in _sites(connection):
