@@ -6,7 +6,7 @@ documentation come from it.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any, Final, cast, overload
+from typing import Any, Final, cast, dataclass_transform, overload
 
 from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode, invalid, shorten, suggest
 from meter_bridge.config.scalars import Reader, text
@@ -19,12 +19,16 @@ SECRET_KEYS: Final = frozenset({"password", "secret", "token"})
 _AS_LIST: Final = "write its items in [ ], or each on a line that begins with a dash"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+@dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of the file as it was read."""
+    """A part of the file as it was read; its subclasses are dataclasses too."""
 
     written: frozenset[str] = frozenset()
     """Keys that the file has here, or in the part from which this one inherits."""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True)(cls)
 
 
 _KEYS: Final[dict[type[Part], Mapping[str, Field[Any]]]] = {}
@@ -125,7 +129,7 @@ def part_as[P: Part, T](model: type[P], convert: Callable[[P], T]) -> Reader[T]:
 
 def part[P: Part](model: type[P]) -> Reader[P]:
     """Return a reader of a part within a part."""
-    return lambda value, currency=None, /: read_part(model, value, currency)
+    return part_as(model, lambda written: written)
 
 
 def mapping(value: object) -> dict[str, object]:

@@ -1,11 +1,11 @@
-"""From written blocks and prices to the ladders and the lifeline of a tariff."""
+"""From written blocks, prices and taxes to the ladders, the lifeline and the taxes of a tariff."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from meter_bridge.config.node import Node
 from meter_bridge.config.problems import suggest
-from meter_bridge.config.tariff_parts import BlockSetPart, Prices, TaxPart, VersionPart
+from meter_bridge.config.tariff_parts import Prices, TaxPart, VersionPart
 from meter_bridge.config.tariff_words import TAX_BASES
 from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockSchedule, Lifeline, Tax, TaxBase, TaxKind
 
@@ -29,20 +29,16 @@ def check_ladders(node: Node, part: VersionPart) -> None:
 
 def _check_sets(node: Node, part: VersionPart, names: Sequence[str]) -> None:
     seen: set[str] = set()
-    for place, group in _placed(node.at("blocks"), part):
+    for index, group in enumerate(part.blocks):
+        place = node.at("blocks", index) if group.bands else node.at("blocks")
         _check_rising(place.at("up to") if group.bands else place, group.up_to)
-        for index, band in enumerate(group.bands):
-            at = place.at("bands", index)
+        for position, band in enumerate(group.bands):
+            at = place.at("bands", position)
             if band not in names:
                 at.report(f"there is no band {band!r}", suggest(band, names))
             elif band in seen:
                 at.report(f"band {band!r} has blocks twice", "name it in one of them only")
             seen.add(band)
-
-
-def _placed(node: Node, part: VersionPart) -> Iterator[tuple[Node, BlockSetPart]]:
-    for index, group in enumerate(part.blocks):
-        yield node.at(index) if group.bands else node, group
 
 
 def _check_rising(node: Node, limits: Sequence[int]) -> None:

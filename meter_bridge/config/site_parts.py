@@ -6,7 +6,6 @@ forgotten.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -25,7 +24,7 @@ from meter_bridge.config.parts import (
 from meter_bridge.config.plan import DEFAULT_RULE_SLOT
 from meter_bridge.config.problems import invalid
 from meter_bridge.config.quantities import Rating, amount_text, duration_ms, whole
-from meter_bridge.config.scalars import choice, flag, optional, reader, text
+from meter_bridge.config.scalars import choice, flag, optional, reader, text, words
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.ledger.credit import Collection
 from meter_bridge.core.supply.alerts import ElectricalLimits
@@ -80,10 +79,9 @@ exhausted_action: Final = _either(
     "write cut, or load limit 500 W",
 )
 """Reads what follows when credit is used up: a load limit in mW, or None for a cut."""
-collection: Final = choice({rule.value: rule for rule in Collection})
+collection: Final = words(Collection)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPart(Part):
     """A span of local time on some days."""
 
@@ -99,7 +97,6 @@ def window(written: WindowPart, seasons: frozenset[str] = frozenset()) -> Window
     return Window(written.days, written.start, written.end % MINUTES_PER_DAY, seasons)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RulePart(Part):
     """When a protection trips and how it resets."""
 
@@ -108,7 +105,6 @@ class RulePart(Part):
     resets_per_hour: int = key(whole(0, MAX_RESETS), default=_RULE.resets_per_hour)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRulePart(Part):
     """How long a load above its limit is tolerated, and how often supply comes back."""
 
@@ -125,7 +121,6 @@ load_rule: Final = part_as(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectPart(Part):
     """The protections of a supply."""
 
@@ -139,7 +134,6 @@ protections: Final = part_as(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyPart(Part):
     """How much emergency credit there is, and below which balance it may be selected."""
 
@@ -147,7 +141,6 @@ class EmergencyPart(Part):
     threshold: int = key(amount_text, example="threshold: 2.00")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsPart(Part):
     """When to raise an electrical alert; the voltages that are not written follow from the site's."""
 
@@ -158,7 +151,6 @@ class LimitsPart(Part):
     overload_hysteresis: int = key(quantities.whole_percent, default=_LIMITS.overload_hysteresis_percent)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteHolidaysPart(Part):
     """Whose public holidays count at a site."""
 
@@ -174,7 +166,6 @@ def site_holidays(value: object, currency: str | None = None, /) -> tuple[date, 
     return holidays.resolve(written.country, written.region)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InstallationPart(Part):
     """The file as a whole."""
 
@@ -182,7 +173,6 @@ class InstallationPart(Part):
     sites: object = key(separate_mapping, example="sites:, and below it the id of each property")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PricedSitePart(Part):
     """What the tariffs of a site need of it."""
 
@@ -192,7 +182,6 @@ class PricedSitePart(Part):
     tariffs: object = key(separate_mapping, example="tariffs:, and below it the id of each tariff")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SitePart(PricedSitePart):
     """A site; its tariffs, defaults and units are read one by one."""
 
@@ -202,7 +191,6 @@ class SitePart(PricedSitePart):
     units: object = key(separate_mapping, example="units:, and below it the id of each unit")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterDefaultsPart(Part):
     """What a meter may also take from its unit or site."""
 
@@ -215,15 +203,12 @@ class MeterDefaultsPart(Part):
     rule_slot: int = key(choice({str(slot): slot for slot in RULE_SLOTS}), default=DEFAULT_RULE_SLOT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultsPart(MeterDefaultsPart):
     """What a unit may also take from its site; times in ms."""
 
     tariff: str | None = key(scalars.identifier, default=None)
-    payment_mode: PaymentMode = key(
-        choice({mode.value: mode for mode in PaymentMode}), default=_POLICY.payment_mode
-    )
-    restore: RestoreMode = key(choice({mode.value: mode for mode in RestoreMode}), default=_POLICY.restore)
+    payment_mode: PaymentMode = key(words(PaymentMode), default=_POLICY.payment_mode)
+    restore: RestoreMode = key(words(RestoreMode), default=_POLICY.restore)
     never_cut: bool = key(flag, default=_POLICY.never_cut)
     building_meter: bool = key(flag, default=_POLICY.building_meter)
     minimum_to_restore: int = key(amount_text, default=_POLICY.minimum_to_restore)
@@ -254,7 +239,6 @@ class DefaultsPart(MeterDefaultsPart):
     standing_charge_while_disconnected: Collection = key(collection, default=Collection.COLLECT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitPart(DefaultsPart):
     """A unit; its meters are read one by one."""
 
@@ -264,7 +248,6 @@ class UnitPart(DefaultsPart):
     meters: object = key(separate_list, example="meters: [tasmota:kitchen/1]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterPart(MeterDefaultsPart):
     """A meter."""
 

@@ -1,7 +1,6 @@
 """Parts of a tariff in a site file, with all of their keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -19,7 +18,7 @@ from meter_bridge.config.parts import (
 )
 from meter_bridge.config.problems import InvalidValueError, invalid
 from meter_bridge.config.quantities import amount_text, kwh, not_negative
-from meter_bridge.config.scalars import Reader, choice, flag, reader, text
+from meter_bridge.config.scalars import Reader, choice, flag, reader, text, words
 from meter_bridge.config.site_parts import WindowPart, window
 from meter_bridge.config.tariff_words import BlockReset
 from meter_bridge.config.times import Start
@@ -46,14 +45,12 @@ type Prices = Mapping[str, tuple[int, ...]]
 """Prices per kWh of each band, one for each block."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BandWindowPart(WindowPart):
     """A span of local time on some days of some seasons."""
 
     season: tuple[str, ...] = key(one_or_more(text), default=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SeasonSpanPart(Part):
     """Days of every year, from the first to the last."""
 
@@ -61,7 +58,6 @@ class SeasonSpanPart(Part):
     last: int = key(times.day_of_year, name="to", example="to: 09-30")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSetPart(Part):
     """Limits of the blocks of some bands, in Wh; of all bands where none is named."""
 
@@ -75,7 +71,6 @@ def _country(value: str) -> str:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HolidaysPart(Part):
     """Which days are public holidays, and what they are like."""
 
@@ -231,7 +226,6 @@ def _weight(value: str) -> int:
     return int(scaled)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LifelinePart(Part):
     """Cheaper prices for a billing period that stays within a limit, in Wh."""
 
@@ -239,19 +233,17 @@ class LifelinePart(Part):
     prices: Prices = key(_prices(_one_price), example="prices: 2.50")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TaxPart(Part):
     """A tax, levy or rebate; its rate in parts per million."""
 
     name: str = key(text, example="name: VAT")
-    kind: TaxKind = key(choice({kind.value: kind for kind in TaxKind}), default=TaxKind.TAX)
+    kind: TaxKind = key(words(TaxKind), default=TaxKind.TAX)
     percent: int = key(quantities.percent_ppm, default=0)
     per_kwh: int = key(amount_text, name="per kWh", default=0)
     applies_to: tuple[str, ...] | None = key(list_of(text), default=None)
     included_in_prices: bool = key(flag, default=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionPart(Part):
     """A version of a tariff."""
 
@@ -281,7 +273,6 @@ class VersionPart(Part):
     taxes: tuple[TaxPart, ...] = key(list_of(part(TaxPart)), default=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TariffPart(Part):
     """A tariff; its versions are read one by one."""
 

@@ -13,7 +13,6 @@ from meter_bridge.config.prices import check_ladders, ladders, lifeline, taxes
 from meter_bridge.config.problems import ProblemCode, suggest
 from meter_bridge.config.tariff_parts import TariffPart, VersionPart
 from meter_bridge.config.times import HOLIDAYS, Start
-from meter_bridge.config.yaml_text import Data
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.tariff.bands import HOLIDAY, BandCalendar
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
@@ -154,18 +153,14 @@ def _check_holidays(node: Node, part: VersionPart) -> None:
     for band in part.bands:
         for index in range(len(band.windows)):
             days = node.at("bands", band.name, index, "days")
-            if not _names_holidays(days.data):
+            written = days.data if isinstance(days.data, list) else [days.data]
+            if not any(HOLIDAYS in part for part in written if isinstance(part, str)):
                 continue
             if rule is None:
                 days.report("nothing says which days are holidays", "add holidays: {country: ZA}")
             else:
                 remedy = "remove like: from holidays:, or holidays from these days"
                 days.report("holidays are treated like another day here", remedy)
-
-
-def _names_holidays(days: Data | None) -> bool:
-    written = days if isinstance(days, list) else [days]
-    return any(HOLIDAYS in part for part in written if isinstance(part, str))
 
 
 def _check_blocks(node: Node, part: VersionPart) -> None:
@@ -203,7 +198,8 @@ def _checked(node: Node, version: TariffVersion) -> TariffVersion | None:
         check_tariff(version)
     except TariffError as error:
         message, _, remedy = str(error).partition("; ")
-        key, code = _key_and_code(message)
+        matches = (about for words, about in _KEYS_OF_MESSAGES.items() if words in message)
+        key, code = next(matches, ("bands", ProblemCode.WRONG_VALUE))
         _nearest(node, key).report(message, remedy or "correct the tariff", code=code)
         return None
     return version
@@ -211,11 +207,6 @@ def _checked(node: Node, version: TariffVersion) -> TariffVersion | None:
 
 def _nearest(node: Node, key: str) -> Node:
     return node if node.at(key).data is None else node.at(key)
-
-
-def _key_and_code(message: str) -> tuple[str, ProblemCode]:
-    matches = (about for words, about in _KEYS_OF_MESSAGES.items() if words in message)
-    return next(matches, ("bands", ProblemCode.WRONG_VALUE))
 
 
 _KEYS_OF_MESSAGES: Final = {

@@ -48,7 +48,10 @@ def parse_location(text: str) -> Location:
     if not separator:
         return Path(text).expanduser()
     if scheme == "sqlite":
-        return _file(text, rest)
+        if not rest.startswith("/") or rest == "/":
+            raise LocationError(text, "names no file", "write three slashes and the file: sqlite:///FILE")
+        # As SQLAlchemy reads it: three slashes for a path from here, four for one from the root.
+        return Path(rest[1:]).expanduser()
     if scheme not in SCHEMES:
         raise LocationError(
             shown(text), "is not the address of a database", f"write {EXAMPLE} or sqlite:///FILE"
@@ -73,13 +76,6 @@ def written(location: Location) -> str:
     if isinstance(location, Path):
         return str(location.absolute())
     return location.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def _file(text: str, rest: str) -> Path:
-    if not rest.startswith("/") or rest == "/":
-        raise LocationError(text, "names no file", "write three slashes and the file: sqlite:///FILE")
-    # As SQLAlchemy reads it: three slashes for a path from here, four for one from the root.
-    return Path(rest[1:]).expanduser()
 
 
 def _server(text: str) -> URL:

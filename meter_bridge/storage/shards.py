@@ -127,7 +127,9 @@ def divide(connection: Connection, count: int) -> None:
         target = min(range(shard, count), key=lambda n: (load[n], n))
         load[target] += size
         if target != shard:
-            _place(connection, site_id, target)
+            placed_at = tables.site_shard
+            connection.execute(delete(placed_at).where(placed_at.c.site_id == site_id))
+            connection.execute(insert(placed_at), [{"site_id": site_id, "shard": target}])
 
 
 def _join(connection: Connection) -> None:
@@ -157,12 +159,6 @@ def _sites(connection: Connection) -> list[tuple[str, int, int]]:
     query = select(site.c.id, func.coalesce(placed_at.c.shard, 0), size).select_from(joined)
     grouped = query.group_by(site.c.id, placed_at.c.shard).order_by(size.desc(), site.c.id)
     return list(connection.execute(grouped).tuples())
-
-
-def _place(connection: Connection, site_id: str, shard: int) -> None:
-    table = tables.site_shard
-    connection.execute(delete(table).where(table.c.site_id == site_id))
-    connection.execute(insert(table), [{"site_id": site_id, "shard": shard}])
 
 
 def shares(connection: Connection) -> list[tuple[int, int, int]]:

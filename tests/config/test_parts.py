@@ -1,7 +1,5 @@
 """A part of the site file is declared once; what is read and what is said about its keys follow from it."""
 
-from dataclasses import dataclass
-
 import pytest
 
 from meter_bridge.config.parts import Part, key, keys_of, list_of, narrowed, part, read_part
@@ -10,19 +8,16 @@ from meter_bridge.config.quantities import amount_text, volts, whole
 from meter_bridge.config.scalars import flag, optional
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wires(Part):
     low: int | None = key(optional(volts), default=None)
     high: int | None = key(optional(volts), default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Shared(Part):
     wires: Wires = key(part(Wires), default=Wires())
     is_new: bool = key(flag, default=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class House(Shared):
     floors: int = key(whole(1, 9), example="floors: 2")
     prices: tuple[int, ...] = key(list_of(amount_text), name="prices per day", default=())
