@@ -85,7 +85,7 @@ def ladders(part: VersionPart) -> tuple[BlockSchedule, ...]:
 def _groups(part: VersionPart) -> tuple[tuple[str, ...], ...]:
     """Return which bands climb a ladder together, in the order of the bands."""
     names = tuple(band.name for band in part.bands)
-    if part.blocks_apply is BlockBandMeaning.LADDER_PER_BAND:
+    if part.meaning is BlockBandMeaning.LADDER_PER_BAND:
         return tuple((name,) for name in names)
     sets = [group.bands or names for group in part.blocks] or [names]
     grouped = {name: tuple(band for band in names if band in group) for group in sets for name in group}

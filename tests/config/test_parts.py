@@ -1,11 +1,13 @@
 """A part of the site file is declared once; what is read and what is said about its keys follow from it."""
 
+from dataclasses import dataclass, field
+
 import pytest
 
-from meter_bridge.config.parts import Part, key, keys_of, list_of, narrowed, part, read_part
+from meter_bridge.config.parts import Part, into, key, keys_of, list_of, narrowed, part, read_part
 from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode
 from meter_bridge.config.quantities import amount_text, volts, whole
-from meter_bridge.config.scalars import flag, optional
+from meter_bridge.config.scalars import flag, optional, text
 
 
 class Wires(Part):
@@ -66,6 +68,32 @@ def test_a_part_inherits_what_it_does_not_say_and_its_own_parts_key_by_key() -> 
     house = read_part(House, {"floors": "1", "wires": {"high": "none"}}, inherited=shared)
     assert (house.is_new, house.wires.low, house.wires.high) == (True, 200_000, None)
     assert house.written == {"floors", "wires", "is new"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    voltage_mv: int = 230_000
+    rooms: tuple[str, ...] = field(default_factory=tuple)
+    name: str = ""
+
+
+class Planned(Part, models=(Plan,)):
+    voltage_mv: int = key(volts, name="voltage")
+    rooms: tuple[str, ...] = key(list_of(text))
+    floor: int = key(whole(1, 9), default=1)
+
+
+def test_a_key_has_the_default_of_the_plan_and_its_value_goes_there() -> None:
+    written = read_part(Planned, {"voltage": "110 V"})
+    assert into(Plan, written, name="house") == Plan(110_000, (), "house")
+    assert into(Plan, Planned(), name="house") == Plan(name="house")
+
+
+def test_what_neither_the_part_has_nor_is_derived_cannot_be_planned() -> None:
+    with pytest.raises(AttributeError, match="name"):
+        into(Plan, Planned())
+    with pytest.raises(KeyError, match="unplanned"):
+        type("Other", (Part,), {"unplanned": key(text)}, models=(Plan,))
 
 
 def test_a_narrowed_part_says_nothing_under_other_keys() -> None:
