@@ -49,9 +49,9 @@ def _check_rising(node: Node, limits: Sequence[int]) -> None:
             at.report(message, "write the limits in rising order, above zero")
 
 
-def _report_ladder(node: Node, given: int, blocks: int) -> None:
+def _report_ladder(node: Node, prices: int, blocks: int) -> None:
     message = (
-        f"{given} {'price' if given == 1 else 'prices'} for {blocks} {'block' if blocks == 1 else 'blocks'}"
+        f"{prices} {'price' if prices == 1 else 'prices'} for {blocks} {'block' if blocks == 1 else 'blocks'}"
     )
     remedy = f"write {blocks}, one for each block and the last for all above" if blocks > 1 else "write one"
     node.report(message, remedy)

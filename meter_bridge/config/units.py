@@ -293,7 +293,7 @@ def _check_device(node: Node, part: MeterPart) -> bool:
     direct = {"host", "password variable"} & part.written
     if direct and families()[family].link is None:
         key = min(direct)
-        others = " and ".join(each.name for each in families().values() if each.link is not None)
+        others = " and ".join(other.name for other in families().values() if other.link is not None)
         message = f"a {family} meter is reached through the broker"
         node.at(key).report(message, f"remove {key}:; only {others} meters have it", key=True)
     if part.password_env is not None and part.host is None:

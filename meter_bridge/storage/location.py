@@ -34,7 +34,7 @@ class LocationError(ValueError):
 
 
 def location_of(data: Path, address: str | None = None) -> Location:
-    """Return the location of an installation's database: an address if given, else in the data folder."""
+    """Return the location of an installation's database: its address, or a file in the data folder."""
     return data / DATABASE_NAME if address is None else parse_location(address)
 
 
@@ -88,8 +88,7 @@ def _server(text: str) -> URL:
     name = parts.path.removeprefix("/")
     if not name or "/" in name:
         raise LocationError(shown(text), "names no database", f"end it with one name, as in {EXAMPLE}")
-    given = parse_qsl(parts.query, keep_blank_values=True)
-    for option, _ in given:
+    for option, _ in parse_qsl(parts.query, keep_blank_values=True):
         if option not in OPTIONS:
             remedy = "leave it out; known are " + ", ".join(sorted(OPTIONS))
             raise LocationError(shown(text), f"has the unknown option {option!r}", remedy)
