@@ -40,7 +40,7 @@ _CANNOT_CLOSE: Final = (
 """Why no family closes by itself: firmware can wait for the loss of its broker, and for nothing else."""
 
 
-ELECTRICITY = "electricity"
+ELECTRICITY: Final = "electricity"
 
 
 @dataclass(frozen=True, slots=True)
