@@ -30,7 +30,6 @@ class ActionKind:
 
 
 def _top_up(bridge: BridgeClient, token: str, action: Action) -> list[str]:
-    """Book a payment and say where it went."""
     inputs = action.inputs or {}
     body = {"amount": inputs["amount"], "method": inputs["method"]}
     if inputs.get("reference"):
@@ -50,8 +49,6 @@ def _top_up(bridge: BridgeClient, token: str, action: Action) -> list[str]:
 
 
 def _switch(position: str) -> Callable[[BridgeClient, str, Action], list[str]]:
-    """Return what asks for a position of the supply."""
-
     def ask(bridge: BridgeClient, token: str, action: Action) -> list[str]:
         body: dict[str, object] = {"action": position}
         if reason := (action.inputs or {}).get("reason"):
@@ -62,12 +59,10 @@ def _switch(position: str) -> Callable[[BridgeClient, str, Action], list[str]]:
 
 
 def _supply_text(view: Mapping[str, object]) -> str:
-    """Return how the supply stands now."""
     return f"{supply_label(str(view['state'])).said}: {reason_text(str(view['reason']))}"
 
 
 def _quarantine(bridge: BridgeClient, token: str, action: Action) -> list[str]:
-    """Decide what a register means."""
     inputs = action.inputs or {}
     body = {"decision": inputs["decision"], "reason": inputs["reason"]}
     view = bridge.post(token, "meters", action.target_id, "quarantine", body=body).json()
@@ -75,13 +70,11 @@ def _quarantine(bridge: BridgeClient, token: str, action: Action) -> list[str]:
 
 
 def _acknowledge(bridge: BridgeClient, token: str, action: Action) -> list[str]:
-    """Acknowledge an alert."""
     view = bridge.post(token, "alerts", action.target_id, "acknowledge").json()
     return [_("{alert}: acknowledged.", alert=alert_label(str(view["kind"])).said)]
 
 
 def _emergency(bridge: BridgeClient, token: str, action: Action) -> list[str]:
-    """Select emergency credit."""
     answer: Response = bridge.post(
         token, "accounts", action.target_id, "emergency-credit", body={}, key=action.key
     )

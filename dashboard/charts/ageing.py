@@ -35,7 +35,6 @@ def ageing(sums: Sequence[int], currency: str, palette: Palette) -> Chart:
 
 
 def _summary(sums: Sequence[int], currency: str) -> str:
-    """Return what is owed and how much of it is old."""
     total = sum(sums)
     if total <= 0:
         return _("Nothing is owed.")

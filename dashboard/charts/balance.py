@@ -53,7 +53,6 @@ def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, palette: P
 
 
 def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, palette: Palette) -> None:
-    """Draw the balance, which falls with use and steps up with money, and mark its end."""
     figure.add_scatter(
         x=[now.local(step.at) for step in posted],
         y=[main_units(step.balance_after, now.currency) for step in posted],
@@ -74,7 +73,7 @@ def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, pa
 
 
 def _end(begin: int, now: BalanceNow) -> int:
-    """Return where the chart ends: a little after now, or where the balance is likely to end."""
+    """Return the end of the time axis: a little after now, or when the balance is likely to run out."""
     span = now.at - begin
     if now.forecast is None:
         return now.at + span // 60
@@ -87,7 +86,6 @@ def _end(begin: int, now: BalanceNow) -> int:
 
 
 def _forecast(figure: go.Figure, now: BalanceNow, palette: Palette) -> None:
-    """Draw how the balance is likely to go on, with the band in which it does four times out of five."""
     if now.forecast is None:
         return
     points = now.forecast.points
@@ -118,7 +116,6 @@ def _forecast(figure: go.Figure, now: BalanceNow, palette: Palette) -> None:
 
 
 def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow, palette: Palette) -> None:
-    """Mark where money came in."""
     figure.add_scatter(
         x=[now.local(step.at) for step in top_ups],
         y=[main_units(step.balance_after, now.currency) for step in top_ups],
@@ -132,10 +129,7 @@ def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow
 def _draw_levels(
     figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, palette: Palette
 ) -> None:
-    """Draw zero and the thresholds of low credit, each with its name.
-
-    All at once: Plotly's ``add_hline`` goes through the whole figure for each of them.
-    """
+    """Draw zero and the low-credit thresholds in one call: ``add_hline`` walks the whole figure each time."""
     highest = max(step.balance_after for step in posted)
     levels = [main_units(each, now.currency) for each in now.thresholds if each <= highest * 2]
     amber = {"color": palette.amber, "width": 1, "dash": "dot"}
@@ -147,13 +141,11 @@ def _draw_levels(
 
 
 def _level_line(level: float, line: Mapping[str, object]) -> dict[str, object]:
-    """Return a line across the chart."""
     place = {"xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": level, "y1": level}
     return {"type": "line", "line": line, **place}
 
 
 def _level_name(level: float, palette: Palette) -> dict[str, object]:
-    """Return the name of a threshold beside its line."""
     return {
         "text": _level(level),
         "font": {"color": palette.amber, "size": 11},
@@ -169,17 +161,14 @@ def _level_name(level: float, palette: Palette) -> dict[str, object]:
 
 
 def _level(level: float) -> str:
-    """Return what a threshold is called at its line."""
     return _("low {level}", level=figures().written(f"{level:,.10g}"))
 
 
 def _label(step: BalancePoint, now: BalanceNow) -> str:
-    """Return a balance with its instant."""
     return f"{money(step.balance_after, now.currency)}<br>{moment(step.at, now.time_zone)}"
 
 
 def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
-    """Return where the balance stands and its range."""
     balances = [step.balance_after for step in posted]
     count = sum(step.kind == "top_up" for step in posted)
     ups = ngettext("{number} top-up", "{number} top-ups", count) if count else _("no top-up")
@@ -194,7 +183,6 @@ def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
 
 
 def _forecast_text(forecast: BalanceForecast, now: BalanceNow) -> str:
-    """Return when the balance is likely to be used up."""
     if forecast.depletion is None:
         return _("It lasts longer than can be forecast.")
     depletion = short_moment(forecast.depletion.at, now.time_zone)

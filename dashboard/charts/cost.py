@@ -51,7 +51,6 @@ def cost_by_band(usages: Sequence[Usage], bands: Sequence[str], currency: str, p
 
 
 def _other(usages: Sequence[Usage], palette: Palette, unnamed: Callable[[Usage], bool]) -> list[Layer]:
-    """Return consumption without block or band, the standing charge and the tax, where there are any."""
     layers: list[Layer] = [
         (
             _("Other use"),
@@ -65,12 +64,10 @@ def _other(usages: Sequence[Usage], palette: Palette, unnamed: Callable[[Usage],
 
 
 def _amounts(usages: Sequence[Usage], wanted: Callable[[Usage], bool]) -> dict[date, int]:
-    """Return amounts before tax by day."""
     return _sums((use.day, use.amount) for use in usages if wanted(use))
 
 
 def _sums(pairs: Iterable[tuple[date, int]]) -> dict[date, int]:
-    """Return sums by day."""
     sums: dict[date, int] = defaultdict(int)
     for day, amount in pairs:
         sums[day] += amount
@@ -78,7 +75,6 @@ def _sums(pairs: Iterable[tuple[date, int]]) -> dict[date, int]:
 
 
 def _stacked(layers: Sequence[Layer], currency: str, palette: Palette) -> Chart:
-    """Return the stacked bars and what they add up to."""
     figure = go.Figure(layout=layout(palette))
     for name, colour, amounts in layers:
         figure.add_bar(
@@ -95,7 +91,6 @@ def _stacked(layers: Sequence[Layer], currency: str, palette: Palette) -> Chart:
 
 
 def _summary(layers: Sequence[Layer], days: int, currency: str) -> str:
-    """Return the total and the share of the largest part."""
     sums = {name: sum(amounts.values()) for name, _, amounts in layers}
     total = sum(sums.values())
     if total <= 0:

@@ -47,7 +47,6 @@ def cost_curve(
 
 
 def _label(point: CostPoint, currency: str) -> str:
-    """Return a point in words."""
     mean = ""
     if point.wh:
         each = price(round(point.amount * WH_PER_KWH / point.wh / 10_000) * 10_000, currency)
@@ -56,7 +55,6 @@ def _label(point: CostPoint, currency: str) -> str:
 
 
 def _summary(curves: Mapping[str, Sequence[CostPoint]], currency: str) -> str:
-    """Return what a small, a middling and a large month cost by the first tariff."""
     points = next(iter(curves.values()))
     some = [points[len(points) // 4], points[len(points) // 2], points[-1]]
     text = ", ".join(f"{kwh(point.wh)} {money(point.amount, currency)}" for point in some)

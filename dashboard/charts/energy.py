@@ -60,7 +60,6 @@ def energy_per_hour(uses: Sequence[HourUse], bands: Sequence[str], palette: Pale
 
 
 def _hours(uses: Sequence[HourUse]) -> str:
-    """Return the sum, and the hour of most use."""
     hours: dict[datetime, int] = defaultdict(int)
     for use in uses:
         hours[use.hour] += use.wh
@@ -78,7 +77,6 @@ def _hours(uses: Sequence[HourUse]) -> str:
 
 
 def _summary(totals: dict[date, int]) -> str:
-    """Return the sum and the largest day."""
     total = sum(totals.values())
     if not total:
         return _("No energy was used in this period.")

@@ -49,7 +49,6 @@ def balance_by_day(days: Sequence[DayBalance], palette: Palette) -> Chart:
 
 
 def _summary(known: Sequence[DayBalance]) -> str:
-    """Return what is missing in all, and the worst day."""
     building = sum(each.building or 0 for each in known)
     if not building:
         return _("The building's meter measured nothing in this period.")

@@ -44,7 +44,6 @@ def scale(palette: Palette) -> list[tuple[float, str]]:
 
 
 def _summary(profile: Profile, names: Sequence[str]) -> str:
-    """Return when most is used."""
     if not profile:
         return _("Not enough full days yet.")
     weekday, hour = max(profile, key=lambda cell: profile[cell])

@@ -72,7 +72,6 @@ def block_prices(version: TariffVersion, palette: Palette) -> Chart:
 
 
 def _summary(version: TariffVersion, bands: list[str]) -> str:
-    """Return the cheapest and the dearest price."""
     every = [
         price_with_tax(version, block, band)
         for band in bands

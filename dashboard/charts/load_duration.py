@@ -36,7 +36,6 @@ def load_duration_curve(points: Curve, palette: Palette) -> Chart:
 
 
 def _summary(points: Curve) -> str:
-    """Return the peak, what half of the time reaches, and the base."""
     if not points:
         return _("No energy was used in this period.")
     middle = min(points, key=lambda point: abs(point[0] - HALF))[1]
@@ -79,7 +78,6 @@ def use_against_blocks(uses: Sequence[int], limits: Sequence[int], palette: Pale
 
 
 def _units_per_block(uses: Sequence[int], limits: Sequence[int]) -> str:
-    """Return how many units get into each block."""
     if not uses:
         return _("No unit used energy in this period.")
     if not limits:

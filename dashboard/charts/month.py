@@ -69,7 +69,6 @@ def month_accrual(
 
 
 def _by_block(used: Sequence[Usage], since: date, palette: Palette) -> list[CostLayer]:
-    """Return a layer for each block, then what has none."""
     blocks = sorted({use.block for use in used if use.block is not None})
     colours = block_colours(max(blocks, default=1), palette)
     layers = [
@@ -84,7 +83,6 @@ def _by_block(used: Sequence[Usage], since: date, palette: Palette) -> list[Cost
 
 
 def _by_band(used: Sequence[Usage], since: date, bands: Sequence[str], palette: Palette) -> list[CostLayer]:
-    """Return a layer for each band, then what has none."""
     colours = band_colours(bands)
     layers = [
         CostLayer(
@@ -100,7 +98,6 @@ def _by_band(used: Sequence[Usage], since: date, bands: Sequence[str], palette: 
 def _other_layers(
     used: Sequence[Usage], since: date, palette: Palette, without: Sequence[Usage]
 ) -> list[CostLayer]:
-    """Return energy without block or band, fixed charges, and taxes."""
     plain = [use for use in without if use.kind == "consumption"]
     fixed = [use for use in without if use.kind != "consumption"]
     taxes: dict[int, int] = defaultdict(int)
@@ -115,7 +112,6 @@ def _other_layers(
 
 
 def _daily_increments(used: Sequence[Usage], since: date) -> dict[int, int]:
-    """Return what each day of the period adds, before tax."""
     adds: dict[int, int] = defaultdict(int)
     for use in used:
         adds[(use.day - since).days] += use.amount
@@ -123,7 +119,7 @@ def _daily_increments(used: Sequence[Usage], since: date) -> dict[int, int]:
 
 
 def _previous_period(used: Sequence[Usage], since: date, days: int) -> list[int]:
-    """Return the cumulated cost of as many days of the period before, if all of them are known."""
+    """Return the cumulated cost of as many days of the period before; empty unless all are known."""
     earlier = [use for use in used if use.day < since]
     if not earlier:
         return []
@@ -139,7 +135,6 @@ def _previous_period(used: Sequence[Usage], since: date, days: int) -> list[int]
 
 
 def _summary(now: Sequence[Usage], before: Sequence[int], since: date, currency: str) -> str:
-    """Return what the period has cost so far, and the one before at the same day."""
     total = sum(use.amount + use.tax for use in now)
     text = _("{amount} since {day}", amount=money(total, currency), day=day_text(since))
     if not before:

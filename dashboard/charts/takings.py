@@ -55,7 +55,6 @@ def method_colours(methods: Sequence[str]) -> dict[str, str]:
 
 
 def _summary(taken: Sequence[PaymentSum], currency: str) -> str:
-    """Return the best day and the most frequent way of paying."""
     total = sum(one.amount for one in taken)
     if total <= 0:
         return _("No payments in this period.")

@@ -49,7 +49,6 @@ def build_tariff_year(calendar: BandCalendar, year: int) -> TariffYear:
 
 
 def _steps(runs: Sequence[tuple[int, str]], step: int) -> tuple[str, ...]:
-    """Return the band at the begin of each step of a day."""
     found, place = [], 0
     for minute in range(0, DAY_MINUTES, step):
         while place + 1 < len(runs) and runs[place + 1][0] <= minute:

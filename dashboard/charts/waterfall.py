@@ -69,7 +69,6 @@ def waterfall(breakdown: CreditBreakdown, currency: str, palette: Palette) -> Ch
 
 
 def _colour(each: BalanceChange, blocks: Sequence[str], palette: Palette) -> str:
-    """Return the colour of a step: that of its block, of its kind, or of money that came in."""
     if each.block is not None:
         return blocks[each.block - 1]
     if each.amount > 0:
@@ -78,13 +77,11 @@ def _colour(each: BalanceChange, blocks: Sequence[str], palette: Palette) -> str
 
 
 def _text(each: BalanceChange, currency: str) -> str:
-    """Return a step in words."""
     energy = f" ({kwh(each.wh)})" if each.wh else ""
     return f"{signed_money(each.amount, currency)}{energy}"
 
 
 def _summary(breakdown: CreditBreakdown, currency: str) -> str:
-    """Return what came in and went out, and what took most."""
     came = sum(each.amount for each in breakdown.changes if each.amount > 0)
     went = [each for each in breakdown.changes if each.amount < 0]
     spent = -sum(each.amount for each in went)

@@ -52,22 +52,18 @@ def week_on_week(today: date, measure: Measure, palette: Palette) -> Chart:
 
 
 def _name(each: date, today: date) -> str:
-    """Return a day of the last week by its weekday."""
     return _("today") if each == today else weekdays()[each.weekday()]
 
 
 def _heights(dates: Sequence[date], measure: Measure) -> list[float]:
-    """Return the coordinates of some days."""
     return [measure.height(measure.sums.get(each, 0)) for each in dates]
 
 
 def _texts(dates: Sequence[date], measure: Measure) -> list[str]:
-    """Return what the pointer is told of some days."""
     return [f"{measure.text(measure.sums.get(each, 0))} · {day_text(each)}" for each in dates]
 
 
 def _summary(dates: Sequence[date], before: Sequence[date], measure: Measure) -> str:
-    """Return the largest day, and how many of the full days were above the same weekday a week before."""
     largest = max(dates, key=lambda each: measure.sums.get(each, 0))
     full = list(zip(dates[:-1], before[:-1], strict=True))
     more = sum(measure.sums.get(each, 0) > measure.sums.get(then, 0) for each, then in full)

@@ -43,7 +43,6 @@ def export_index(
 
 
 def _by_kind(files: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return names by kind."""
     found: dict[str, list[str]] = {}
     for kind, name in files:
         found.setdefault(kind, []).append(name)

@@ -10,8 +10,6 @@ from meter_bridge.core.supply.decision import Policy
 
 
 class _Document(msgspec.Struct):
-    """What an account's stored document says of its credit."""
-
     emergency_selected: bool = False
 
 

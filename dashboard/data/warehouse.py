@@ -79,8 +79,6 @@ def _database(export_dir: Path) -> duckdb.DuckDBPyConnection:
 
 @dataclass(slots=True)
 class _CachedAnswer:
-    """An answer that is worked out once."""
-
     question: Callable[..., object]
     arguments: tuple[object, ...]
     lock: Lock = field(default_factory=Lock)
@@ -92,7 +90,6 @@ class Warehouse:
     """One snapshot, ready for queries; safe to share between sessions."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        """Register the snapshot's tables and files."""
         self.as_of = snapshot.as_of
         self._snapshot = snapshot
         self._lock = Lock()
@@ -120,7 +117,6 @@ class Warehouse:
             yield connection
 
     def _view(self, variable: str, files: tuple[str, ...], tail: str, both: str) -> None:
-        """Make the view over the tail and, where there are any, the files."""
         if not files:
             self._connection.execute(tail)
             return
@@ -164,7 +160,6 @@ def local_date(instant: int, time_zone: str) -> date:
 
 
 def _account_clock(snapshot: Snapshot) -> pa.Table:
-    """Return the local date of the snapshot and of its opening for each account."""
     now = snapshot.as_of or 0
     accounts = snapshot.tables["account"].select(["id", "time_zone", "opened_at"]).to_pylist()
     rows = [

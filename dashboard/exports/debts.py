@@ -34,7 +34,6 @@ def debts_table(debtors: Sequence[Debtor], now: int) -> Sheet:
 
 
 def _row(each: Debtor, now: int) -> tuple[Value, ...]:
-    """Return a debtor's row."""
     kinds = (each.owed, each.debt, each.arrears, each.emergency, each.overdrawn)
     amounts = [to_decimal(amount, each.currency) for amount in (*kinds, *each.ages(now))]
     moments = [None if at is None else at_place(at, each.time_zone) for at in (each.since, each.paid_at)]

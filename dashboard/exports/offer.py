@@ -26,5 +26,4 @@ def show_downloads(name: str, make: Callable[[], Sheet], label: str) -> None:
 
 
 def _file_content(make: Callable[[], Sheet], form: str) -> bytes:
-    """Return the file that was asked for."""
     return render(make(), form)

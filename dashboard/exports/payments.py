@@ -35,7 +35,6 @@ def payments_table(payments: Sequence[Payment]) -> Sheet:
 
 
 def _row(payment: Payment) -> tuple[Value, ...]:
-    """Return a payment's row."""
     split = dict(payment.split)
     named = [split.get(part, 0) for part in PARTS]
     rest = sum(split.values()) - sum(named)

@@ -33,14 +33,12 @@ def reconciliation_table(found: Reconciliation, currency: str) -> Sheet:
 
 
 def _line(line: StatementLine | None, currency: str) -> tuple[Value, ...]:
-    """Return the statement's cells."""
     if line is None:
         return (None, None, None, None)
     return (line.number, line.day, line.reference, to_decimal(line.amount, currency))
 
 
 def _payment(payment: Payment | None) -> tuple[Value, ...]:
-    """Return the ledger's cells."""
     if payment is None:
         return (None, None, None, None, None)
     return (

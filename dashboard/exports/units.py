@@ -33,7 +33,6 @@ def units_table(statuses: Sequence[UnitStatus]) -> Sheet:
 
 
 def _row(status: UnitStatus) -> tuple[Value, ...]:
-    """Return a unit's row."""
     unit = status.unit
     return (
         unit.id,
@@ -52,5 +51,4 @@ def _row(status: UnitStatus) -> tuple[Value, ...]:
 
 
 def _days(left: float | None) -> Decimal | None:
-    """Return days left; none where they are not known, or more than is foretold."""
     return None if left is None or left == BEYOND_FORECAST else Decimal(f"{left:.1f}")

@@ -47,7 +47,6 @@ def show_credit_breakdown(opened: Warehouse, viewer: Viewer, unit: Unit) -> None
 
 
 def _table(breakdown: CreditBreakdown, currency: str) -> str:
-    """Return every step with its amount."""
     rows = [[Cell(_("Balance before")), Cell(money(breakdown.before, currency), number=True)]]
     rows += [
         [
@@ -63,7 +62,6 @@ def _table(breakdown: CreditBreakdown, currency: str) -> str:
 
 
 def _quantity(each: BalanceChange) -> str:
-    """Return the energy or the number of entries of a step."""
     if each.wh:
         return muted(kwh(each.wh))
     return muted(_("{number} entries", number=count(each.entries))) if each.entries > 1 else ""

@@ -52,14 +52,12 @@ def show_figures(figures: Sequence[Figure]) -> None:
 
 
 def _units(statuses: Sequence[UnitStatus]) -> Figure:
-    """Return how many units there are, and how many have no supply."""
     without = sum(standing.unit.supply_state != "connected" for standing in statuses)
     text = _("{number} not connected", number=count(without)) if without else _("all connected")
     return Figure(_("Units"), count(len(statuses)), None, text)
 
 
 def _money_figures(label: str, sums: Mapping[str, WeekSums]) -> list[Figure]:
-    """Return a figure for each currency."""
     return [
         Figure(label, money(weeks.now, currency), change(weeks.now, weeks.before), _comparison(weeks))
         for currency, weeks in sums.items()
@@ -67,7 +65,6 @@ def _money_figures(label: str, sums: Mapping[str, WeekSums]) -> list[Figure]:
 
 
 def _comparison(weeks: WeekSums) -> str:
-    """Return what a change refers to, or that there is none."""
     if not weeks.before:
         return _("first week")
     changed = change(weeks.now, weeks.before) is not None

@@ -27,7 +27,6 @@ def show_attention(found: Sequence[AttentionItem], now: int) -> None:
 
 
 def _card(concern: AttentionItem, now: int) -> str:
-    """Return a card with the most urgent units of a cause."""
     listed = concern.statuses[:SHOWN_UNITS]
     rest = len(concern.statuses) - len(listed)
     items = "".join(
@@ -42,7 +41,6 @@ def _card(concern: AttentionItem, now: int) -> str:
 
 
 def _figure(cause: str, status: UnitStatus, now: int) -> str:
-    """Return the figure that matters for a cause."""
     unit = status.unit
     if cause == "out":
         return money(unit.available, unit.currency)

@@ -47,7 +47,6 @@ def show_page(body: Body, scope: Scope | Callable[[], Scope] = PORTFOLIO) -> Non
 
 
 def _show_body(body: Body, scope: Scope | Callable[[], Scope]) -> None:
-    """Open the data and show a page over it, to somebody who is known at this very run."""
     viewer = current_viewer()
     if viewer is None:
         show_signed_out()
@@ -68,7 +67,7 @@ def _show_body(body: Body, scope: Scope | Callable[[], Scope]) -> None:
 
 
 def _permitted_scope(scope: Scope, viewer: Viewer) -> Scope | None:
-    """Return what may be opened: a customer opens the own unit, and of it the present tenancy."""
+    """Return what may be opened: a tenant opens only the own unit, and its present tenancy."""
     if viewer.role is not Role.TENANT:
         return scope
     return replace(scope, own=True) if scope.kind == "unit" and scope.account_id in viewer.accounts else None

@@ -44,7 +44,6 @@ def show_receipts(payments: Sequence[Payment], viewer: Viewer) -> None:
 
 
 def _make(token: str, payment: Payment) -> None:
-    """Ask the bridge for a receipt and keep it for the download."""
     language = settings().language or ENGLISH
     path = ("accounts", payment.account_id, "top-ups", payment.id, "receipt")
     try:
@@ -64,6 +63,5 @@ def receipt_name(payment: Payment) -> str:
 
 
 def _label(payment: Payment) -> str:
-    """Return a payment in a few words."""
     paid = money(payment.amount, payment.currency)
     return f"{payment.name} · {paid} · {short_moment(payment.at, payment.time_zone)}"

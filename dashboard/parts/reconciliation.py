@@ -70,7 +70,6 @@ def show_reconciliation(
 
 
 def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, StatementColumns]:
-    """Let the person correct which column is what."""
     guessed = guess_columns(cells)
     places = list(range(len(cells.headers)))
 
@@ -102,7 +101,6 @@ def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, StatementCol
 
 
 def _problems(read: ParsedStatement) -> None:
-    """Say what of the file is no payment or could not be read."""
     if read.problems:
         listed = "  \n".join(plain(each) for each in read.problems[:SHOWN_PROBLEMS])
         more = len(read.problems) - SHOWN_PROBLEMS
@@ -113,7 +111,6 @@ def _problems(read: ParsedStatement) -> None:
 
 
 def _show(found: Reconciliation, currency: str) -> None:
-    """Show sums, then what needs a person."""
     difference = found.statement_total - found.ledger_total
     open_ones = len(found.differ) + len(found.only_statement) + len(found.only_ledger)
     by_amount = sum(not pair.by_reference for pair in found.agree)
@@ -140,7 +137,6 @@ def _show(found: Reconciliation, currency: str) -> None:
 
 
 def _lines(lines: Sequence[StatementLine], currency: str) -> None:
-    """Show what was paid to the provider and is not booked."""
     if lines:
         st.subheader(_("On the statement, not booked"), anchor=False)
         show_paged(
@@ -157,7 +153,6 @@ def _lines(lines: Sequence[StatementLine], currency: str) -> None:
 
 
 def _pairs(pairs: Sequence[MatchedPair], currency: str) -> None:
-    """Show references whose amounts differ."""
     if pairs:
         st.subheader(_("Amounts differ"), anchor=False)
         show_paged(
@@ -174,7 +169,6 @@ def _pairs(pairs: Sequence[MatchedPair], currency: str) -> None:
 
 
 def _payments(payments: Sequence[Payment]) -> None:
-    """Show what is booked and not on the statement."""
     if payments:
         st.subheader(_("Booked, not on the statement"), anchor=False)
         show_paged(

@@ -62,7 +62,6 @@ def months(today: date, opened: date | None) -> list[date]:
 
 
 def _make(viewer: Viewer, account_id: str, chosen: date, form: str) -> None:
-    """Ask the bridge for a statement and keep it for the download."""
     month = f"{chosen:%Y-%m}"
     query = f"from={month}&to={month}&detail=day&format={form}&language={settings().language}"
     try:

@@ -75,7 +75,6 @@ def choose_tariff(present: Tariff, version: TariffVersion, every: Sequence[Tarif
 
 
 def _choose_version(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
-    """Let the person choose among the versions of all tariffs in the same currency."""
     known = {
         each.id: (tariff, each)
         for tariff in every
@@ -103,12 +102,11 @@ def version_name(tariff: Tariff, version: TariffVersion, present: Tariff | None 
 
 
 def _always_in_force(version: TariffVersion) -> TariffVersion:
-    """Return a version as if it had been in force from ever on."""
+    """Return a version as if it had always been in force."""
     return with_figures(version, figures_of(version))
 
 
 def _edit_figures(present: Tariff, version: TariffVersion) -> Timeline | None:
-    """Show the figures of the tariff to be changed."""
     before = figures_of(version)
     mark = f"{present.id} {version.id}"
     prices, limits = [], []
@@ -135,7 +133,6 @@ def _edit_figures(present: Tariff, version: TariffVersion) -> Timeline | None:
 def _ladder(
     version: TariffVersion, number: int, before: TariffFigures, mark: str
 ) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
-    """Show the prices of a ladder by block and band, and its limits, to be changed."""
     ladder = version.ladders[number]
     column_names = [band_name(band) or _("Price") for band in ladder.bands]
     if len(set(column_names)) < len(column_names):
@@ -162,7 +159,6 @@ def _ladder(
 
 
 def _fields(named: Sequence[tuple[str, str]], values: Sequence[str], mark: str) -> tuple[str, ...]:
-    """Show a field for each charge and tax."""
     if not named:
         return ()
     values_given = []
@@ -177,7 +173,6 @@ def _fields(named: Sequence[tuple[str, str]], values: Sequence[str], mark: str) 
 
 
 def _edit_text(version: TariffVersion) -> Timeline | None:
-    """Let the person write a tariff as a site file has it."""
     text = st.text_area(
         _("As in a site file, below a version's from:"),
         EXAMPLE,

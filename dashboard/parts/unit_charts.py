@@ -61,7 +61,6 @@ def show_charts(
 
 
 def _month(opened: Warehouse, viewer: Viewer, unit: Unit, names: Sequence[str], since: date | None) -> None:
-    """Show what the billing period has cost so far."""
     today = opened.cached(newest_day, viewer)
     if today is None:
         return
@@ -74,7 +73,7 @@ def _month(opened: Warehouse, viewer: Viewer, unit: Unit, names: Sequence[str], 
 
 
 def _stacked_by(title: str, key: str, names: Sequence[str]) -> bool:
-    """Show a heading with what its chart is stacked by, and return whether that is bands."""
+    """Show a heading with the choice of what its chart is stacked by; return whether that is bands."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(title, anchor=False, width="content")
         if not names:
@@ -92,7 +91,6 @@ def _stacked_by(title: str, key: str, names: Sequence[str]) -> bool:
 
 
 def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
-    """Show the cost per day by block, or by band."""
     by_band = _stacked_by(_("Cost per day, {currency}", currency=currency), "by", names)
     draw(
         cost_by_band(used, names, currency, palette())
@@ -105,7 +103,6 @@ def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
 def _energy(
     opened: Warehouse, viewer: Viewer, unit: Unit, used: Sequence[Usage], names: Sequence[str]
 ) -> None:
-    """Show the energy per day, or per hour of the last days."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(_("Energy, kWh"), anchor=False, width="content")
         per = st.segmented_control(
@@ -125,7 +122,6 @@ def _energy(
 
 
 def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int) -> None:
-    """Show the balance over time."""
     st.subheader(_("Balance, {currency}", currency=unit.currency), anchor=False)
     now = BalanceNow(
         at=opened.as_of or 0,

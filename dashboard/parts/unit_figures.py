@@ -37,7 +37,6 @@ def unit_figures(
 
 
 def _accrued(unit: Unit) -> str:
-    """Return what the balance consists of."""
     return _("{amount} not yet posted", amount=money(unit.accrued, unit.currency))
 
 
@@ -65,7 +64,6 @@ def depletion_text(status: UnitStatus, now: int) -> str:
 
 
 def _next_kwh(price: CurrentPrice, currency: str) -> Figure:
-    """Return what the next kWh costs, and where on the ladder that is."""
     return Figure(_("Next kWh"), money(price.per_kwh, currency), None, tier_text(price))
 
 
@@ -82,7 +80,7 @@ def tier_text(price: CurrentPrice) -> str:
 
 
 def _last_reading(unit: Unit, now: int) -> str:
-    """Return when the meter was last heard, by the clock on the wall: the bridge may be silent as well."""
+    """Return the age of the newest reading by the wall clock: the bridge may be silent as well."""
     if unit.read_at is None:
         return _("no reading yet")
     if now - unit.read_at < HOUR_MS:

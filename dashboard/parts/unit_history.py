@@ -58,7 +58,6 @@ type Listing = tuple[tuple[str, ...], list[list[Cell]]]
 
 
 def _show_listing(listing: Listing, none: str, name: str) -> None:
-    """Show the newest rows, and the others on demand."""
     headers, rows = listing
     if not rows:
         st.caption(none)
@@ -70,7 +69,6 @@ def _show_listing(listing: Listing, none: str, name: str) -> None:
 
 
 def _top_ups(paid: Sequence[TopUp], unit: Unit) -> Listing:
-    """Return the top-ups with where each went."""
     rows = [
         [
             Cell(f"{short_moment(one.at, unit.time_zone)}{muted(_method_text(one))}"),
@@ -83,20 +81,17 @@ def _top_ups(paid: Sequence[TopUp], unit: Unit) -> Listing:
 
 
 def _method_text(one: TopUp) -> str:
-    """Return method and reference."""
     method = _(METHODS.get(one.method or "", spelled(one.method or "").capitalize())) if one.method else ""
     return " · ".join(part for part in (method, one.reference) if part)
 
 
 def _split(one: TopUp, currency: str) -> str:
-    """Return where the money went."""
     if set(one.split) <= {"balance"}:
         return _("all to balance")
     return ", ".join(f"{money(part, currency)} {split_label(name)}" for name, part in one.split.items())
 
 
 def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:
-    """Return the alerts, open ones first."""
     rows = [
         [
             Cell(f"{chip(alert_label(one.kind))}{muted(one.message)}"),
@@ -108,14 +103,12 @@ def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:
 
 
 def _ended(one: UnitAlert, unit: Unit) -> str:
-    """Return whether an alert is still open, or when it closed."""
     if one.closed_at is None:
         return _("open")
     return _("closed {when}", when=short_moment(one.closed_at, unit.time_zone))
 
 
 def _supply(changes: Sequence[SupplyChange], unit: Unit) -> Listing:
-    """Return the supply decisions with their reasons."""
     rows = [
         [
             Cell(f"{chip(supply_label(one.state))}{muted(_reason_text(one))}"),
@@ -129,7 +122,6 @@ def _supply(changes: Sequence[SupplyChange], unit: Unit) -> Listing:
 
 
 def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
-    """Return relay commands with what became of them."""
     rows = [
         [
             Cell(f"{_(POSITIONS.get(one.position, one.position))}{muted(one.meter_name)}"),
@@ -144,6 +136,5 @@ def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
 
 
 def _reason_text(one: SupplyChange) -> str:
-    """Return the reason of a decision with its note."""
     reason = reason_text(one.reason)
     return f"{reason}: {one.note}" if one.note else reason

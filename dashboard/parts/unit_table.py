@@ -60,7 +60,6 @@ def show_unit_table(
 
 
 def _chosen(standings: Sequence[UnitStatus], found: Sequence[AttentionItem]) -> list[UnitStatus]:
-    """Return the units that search and filter leave, in the order asked for."""
     search, order = st.columns([3, 2])
     text = search.text_input(
         _("Search"),
@@ -75,7 +74,6 @@ def _chosen(standings: Sequence[UnitStatus], found: Sequence[AttentionItem]) -> 
 
 
 def _filtered(standings: Sequence[UnitStatus], found: Sequence[AttentionItem]) -> Sequence[UnitStatus]:
-    """Return the units of the cause that was picked, or all."""
     if not found:
         return standings
     labels = {each.cause.key: f"{each.cause.label.said} {count(len(each.statuses))}" for each in found}
@@ -96,13 +94,11 @@ def matching(statuses: Sequence[UnitStatus], text: str) -> list[UnitStatus]:
 
 
 def _search_text(status: UnitStatus) -> str:
-    """Return what a search looks through."""
     unit = status.unit
     return f"{unit.name} {unit.customer or ''} {unit.site_name} {unit.id}".casefold()
 
 
 def _table(statuses: Sequence[UnitStatus], costs: Mapping[str, Sequence[float]], now: int) -> str:
-    """Return the markup of a page of units."""
     names = ("Unit", "Supply", "Balance", "Days left", "14 days", "Alerts", "Last top-up")
     several = len({standing.unit.site_id for standing in statuses}) > 1
     rows = [
@@ -127,7 +123,6 @@ def _row(status: UnitStatus, costs: Sequence[float], now: int, *, several_sites:
 
 
 def _spark(costs: Sequence[float], currency: str) -> str:
-    """Return the cost of the last full days as a small chart."""
     if not costs:
         return ""
     mean = money(round(sum(costs) / len(costs)), currency)
@@ -135,13 +130,11 @@ def _spark(costs: Sequence[float], currency: str) -> str:
 
 
 def _reason(status: UnitStatus) -> str:
-    """Return why a supply is as it is, where that is not plain."""
     reason = status.unit.reason
     return "" if reason in {None, "in_credit"} else muted(reason_text(reason))
 
 
 def _days(status: UnitStatus) -> str:
-    """Return the days left, quietly where they are not known."""
     if status.unit.is_billed_later:
         return muted("–")
     left = days(status.days_left)
@@ -149,7 +142,6 @@ def _days(status: UnitStatus) -> str:
 
 
 def _top_up(status: UnitStatus, now: int) -> str:
-    """Return the last top-up with its time."""
     unit = status.unit
     if unit.top_up_at is None or unit.top_up_amount is None:
         return muted(_("none yet"))

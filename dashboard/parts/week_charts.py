@@ -35,7 +35,6 @@ def show_weeks(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _charts_of_money(sums: Sequence[DaySums]) -> list[tuple[str, Measure]]:
-    """Return what came in by currency, and beside a single currency what was charged."""
     currencies = sorted({each.currency for each in sums})
     charts = [
         (
@@ -61,7 +60,6 @@ def _money(amounts: dict[date, int], currency: str) -> Measure:
 
 
 def _energy(sums: Sequence[DaySums]) -> dict[date, int]:
-    """Return the energy of all currencies by day."""
     energy: dict[date, int] = {}
     for each in sums:
         energy[each.day] = energy.get(each.day, 0) + each.wh

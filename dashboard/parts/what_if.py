@@ -93,7 +93,7 @@ def _accounts(
     with_tariff: tuple[str, ...],
     column: st.delta_generator.DeltaGenerator,
 ) -> tuple[str, ...] | None:
-    """Return the units that are meant; None means all that the viewer sees."""
+    """Return the chosen units; None means all that the viewer may see."""
     if whom == OF_TARIFF:
         return with_tariff
     if whom == EVERY:
@@ -113,7 +113,6 @@ def _accounts(
 
 
 def _compute(opened: Warehouse, viewer: Viewer, question: WhatIfQuestion, whom: str) -> None:
-    """Price the load, and keep the answer until another is worked out."""
     bar = st.progress(0.0, _("Calculating …"))
 
     def progress(share: float) -> None:
@@ -130,7 +129,6 @@ def _compute(opened: Warehouse, viewer: Viewer, question: WhatIfQuestion, whom: 
 
 
 def _show(result: WhatIfResult) -> None:
-    """Show revenue, distribution, and every unit."""
     answer = result.answer
     st.caption(
         _(
@@ -163,7 +161,6 @@ def _show(result: WhatIfResult) -> None:
 
 
 def _figures(answer: WhatIfAnswer) -> list[Figure]:
-    """Return revenue then and now, and who would notice."""
     difference = answer.new - answer.old
     mean = difference // len(answer.changes)
     most, least = answer.changes[0], answer.changes[-1]
@@ -192,12 +189,10 @@ def _figures(answer: WhatIfAnswer) -> list[Figure]:
 
 
 def _largest_change(difference: int, units: int, currency: str) -> str:
-    """Return what the unit with the greatest difference would notice, if there is one."""
     return _("at most {amount}", amount=signed_money(difference, currency)) if units else _("nobody")
 
 
 def _row(each: UnitChange, currency: str) -> list[Cell]:
-    """Return a unit's cells."""
     share = change(each.new, each.old)
     return [
         Cell(unit_link(each.account_id, each.name)),

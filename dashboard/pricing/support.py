@@ -24,7 +24,6 @@ def unsupported_reason(timeline: Timeline, last: int) -> str | None:
 
 
 def _unsupported_changes(versions: Sequence[TariffVersion]) -> Sequence[tuple[str, bool]]:
-    """Return what must not change between the versions of a timeline, and whether it does."""
     demands = {
         each.demand.interval_min
         for each in versions
@@ -43,7 +42,6 @@ def _unsupported_changes(versions: Sequence[TariffVersion]) -> Sequence[tuple[st
 
 
 def _open_period_changes(timeline: Timeline, last: int) -> bool:
-    """Return whether the billing period that is open at the end has several versions and values to date."""
     stretch = timeline.interval_at(last - 1)
     start, end = (day_start(day, stretch.version.zone) for day in period_bounds(stretch.period))
     changes = any(start < version.valid_from < last for version in timeline.versions)

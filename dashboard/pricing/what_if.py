@@ -136,7 +136,6 @@ def _priced(
     units: Sequence[ChargedUnit],
     progress: Progress,
 ) -> Mapping[int, int]:
-    """Return what each unit would have been charged, by its place."""
     zone = question.timeline.versions[0].zone
     start, end = day_start(question.first, zone), day_start(question.last + timedelta(days=1), zone)
     version = question.timeline.at(start)
@@ -151,7 +150,7 @@ def _priced(
 
 
 def _by_day(opened: Warehouse, viewer: Viewer, timeline: Timeline) -> frozenset[str]:
-    """Return the accounts whose daily sums are enough, because the time windows stay."""
+    """Return the accounts that daily sums suffice for, because the time windows stay the same."""
     known: dict[int, bool] = {}
     stays: dict[str, bool] = {}
     for each in opened.cached(supply_tariffs, viewer):
@@ -164,8 +163,6 @@ def _by_day(opened: Warehouse, viewer: Viewer, timeline: Timeline) -> frozenset[
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """The energy of some units, from daily sums where those are enough."""
-
     opened: Warehouse
     timeline: Timeline
     units: Sequence[ChargedUnit]
@@ -191,7 +188,6 @@ class _Load:
 
 
 def _terms(unit: ChargedUnit, timeline: Timeline) -> SupplyTerms:
-    """Return what the tariff has to know of a unit and its customer."""
     policy = decode_policy(unit.policy)
     started = local_date(unit.since, timeline.versions[0].time_zone)
     return SupplyTerms(started, policy.contracted_w, policy.free_units)

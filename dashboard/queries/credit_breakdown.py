@@ -84,7 +84,6 @@ def credit_breakdown(
 
 
 def _first_seq(warehouse: Warehouse, parameters: dict[str, object], days: int | None) -> int | None:
-    """Return the first entry that counts."""
     if days is None:
         newest: int | None = warehouse.rows(_LAST_TOP_UP, parameters)[0]["seq"]
         if newest is not None:
@@ -95,7 +94,6 @@ def _first_seq(warehouse: Warehouse, parameters: dict[str, object], days: int | 
 
 
 def _charge_lines(warehouse: Warehouse, parameters: dict[str, object]) -> list[BalanceChange]:
-    """Return what was charged by kind and block, and the taxes on all of it."""
     rows = warehouse.rows(_LINES, parameters)
     lines = [BalanceChange(row["kind"], -row["amount"], row["block"], row["wh"]) for row in rows]
     return [*lines, BalanceChange("tax", -sum(row["tax"] for row in rows))]

@@ -104,8 +104,6 @@ class Debtor:
 
 
 class _DebtDocument(msgspec.Struct):
-    """What an account's stored document says of its debts."""
-
     debts: list[Debt] = []
 
 
@@ -128,7 +126,6 @@ def recovered(warehouse: Warehouse, viewer: Viewer, days: int) -> dict[str, int]
 
 
 def _debtor(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> Debtor:
-    """Return a unit with its plans."""
     document = str(row.pop("document"))
     return Debtor(**row, plans=_plans(document), parts=(*parts, *_debt_from_charges(row, parts)))
 
@@ -136,7 +133,7 @@ def _debtor(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> Debtor:
 def _debt_from_charges(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> list[DebtPart]:
     """Return what charges put into arrears or emergency credit, dated from the last payment.
 
-    Charges are the bulk of the journal; looking for these few among them would take longer than people wait.
+    Charges are the bulk of the journal; searching them for these few would take too long.
     """
     at = row["opened_at"] if row["paid_at"] is None else row["paid_at"]
     known = {bucket: sum(part.amount for part in parts if part.bucket == bucket) for bucket in BY_CHARGES}

@@ -32,7 +32,6 @@ def top_ups(warehouse: Warehouse, viewer: Viewer, account_id: str) -> list[TopUp
 
 
 def _top_up(at: int, amount: int, balance_after: int, detail: str) -> TopUp:
-    """Return a top-up with what its entry's detail says."""
     entry_detail = json.loads(detail)
     return TopUp(
         at=at,

@@ -94,7 +94,6 @@ def units(warehouse: Warehouse, viewer: Viewer) -> list[Unit]:
 
 
 def _document_fields(row: dict[str, object]) -> dict[str, Any]:
-    """Return what is read out of columns; most units have an empty document."""
     document = str(row["document"])
     return {
         "alerts": tuple(cast("list[str]", row["alerts"])),

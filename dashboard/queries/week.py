@@ -50,5 +50,4 @@ def charged_and_energy(warehouse: Warehouse, viewer: Viewer) -> tuple[dict[str, 
 
 
 def _parameters(warehouse: Warehouse, viewer: Viewer) -> dict[str, object]:
-    """Return the parameters of both questions."""
     return viewer.parameters() | {"now": warehouse.as_of or 0, "week": WEEK_MS}

@@ -144,12 +144,10 @@ def build_portfolio(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio
 
 
 def _subject(sites: Sequence[str]) -> str:
-    """Return what the report is about."""
     return sites[0] if len(sites) == 1 else ngettext("{number} site", "{number} sites", len(sites))
 
 
 def _as_of_text(opened: Warehouse, zone: str) -> str:
-    """Return as of when the figures are."""
     return _("Figures as of {instant}, {zone}", instant=moment(opened.as_of or 0, zone), zone=zone)
 
 
@@ -172,7 +170,6 @@ def _figures(
 
 
 def _mean_price(charged: int, used: int, currency: str) -> str:
-    """Return what a kWh came to."""
     return _("{price} a kWh", price=money(charged * 1000 // used, currency)) if used else ""
 
 
@@ -182,7 +179,6 @@ def _pictures(
     by_day: Sequence[DaySums],
     paid: Mapping[tuple[str, date], int],
 ) -> tuple[Picture, ...]:
-    """Return money and energy by day."""
     days = [span[0] + timedelta(days=each) for each in range((span[1] - span[0]).days + 1)]
     found = {each.day: each for each in by_day if each.currency == currency}
     charged = [found[each].charged if each in found else 0 for each in days]
@@ -203,7 +199,6 @@ def _pictures(
 def _picture(
     name: str, days: Sequence[date], series: Mapping[str, Sequence[int]], value_text: Callable[[int], str]
 ) -> Picture | None:
-    """Return bars side by side for each day, if there is anything to draw."""
     highest = max(max(values) for values in series.values())
     if highest <= 0:
         return None
@@ -215,7 +210,6 @@ def _picture(
 
 
 def _sites(by_unit: Sequence[UnitSums]) -> tuple[Section, ...]:
-    """Return the sums of each site, where there are several."""
     names = sorted({(each.site_name, each.currency) for each in by_unit})
     if len(names) < 2:  # noqa: PLR2004 - one site is the whole
         return ()
@@ -238,7 +232,6 @@ def _sites(by_unit: Sequence[UnitSums]) -> tuple[Section, ...]:
 
 
 def _lines(lines: Sequence[LineSums]) -> Section:
-    """Return what each line of each price list brought."""
     rows = [
         Row(
             (
@@ -256,7 +249,6 @@ def _lines(lines: Sequence[LineSums]) -> Section:
 
 
 def _line_name(line: LineSums) -> str:
-    """Return a line with its price list."""
     kind = _("Energy") if line.kind == "consumption" else _(spelled(line.kind).capitalize())
     block = "" if line.block is None else _("block {number}", number=line.block)
     band = "" if line.band is None else inside(band_name(line.band))
@@ -264,7 +256,6 @@ def _line_name(line: LineSums) -> str:
 
 
 def _debts(owing: Sequence[Debtor], now: int) -> Section:
-    """Return what is owed by age."""
     rows = []
     for currency in sorted({each.currency for each in owing}):
         mine = [each.ages(now) for each in owing if each.currency == currency]
@@ -276,7 +267,6 @@ def _debts(owing: Sequence[Debtor], now: int) -> Section:
 
 
 def _alerts(alerts: Sequence[AlertCount]) -> Section:
-    """Return how often which alert opened."""
     rows = tuple(
         Row((alert_label(each.kind).said, count(each.many), count(each.still_open))) for each in alerts
     )
@@ -285,7 +275,7 @@ def _alerts(alerts: Sequence[AlertCount]) -> Section:
 
 
 def _units(by_unit: Sequence[UnitSums], known: Mapping[str, Unit]) -> Section:
-    """Return every unit; of very many those that were charged most."""
+    """Return every unit; of more than ``MAX_UNITS`` those that were charged most."""
     shown = (
         sorted(by_unit, key=lambda each: -each.charged)[:MAX_UNITS] if len(by_unit) > MAX_UNITS else by_unit
     )

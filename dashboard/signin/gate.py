@@ -42,11 +42,10 @@ class SignInMiddleware:
     """ASGI middleware around the whole dashboard."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take what is guarded."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lead a stranger who navigates to the form; let everything else through."""
+        """Redirect a stranger who opens a page to the sign-in form."""
         if scope["type"] == "http" and _is_stranger(scope):
             connection = HTTPConnection(scope)
             target = sign_in_url(connection.url.path, connection.url.query)
@@ -64,7 +63,6 @@ class SignInMiddleware:
 
 
 def _is_stranger(scope: Scope) -> bool:
-    """Return whether somebody without a session opens a page in the browser."""
     first = scope["path"].strip("/").partition("/")[0]
     if (
         scope["method"] != "GET"

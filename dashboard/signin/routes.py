@@ -71,7 +71,6 @@ async def sign_out(request: Request) -> Response:
 
 
 def _form(wanted: str, problem: str = "", status: int = 200) -> Response:
-    """Return the form, with what was wrong."""
     current_settings = settings()
     problem_html = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     other = ""
@@ -99,13 +98,12 @@ def _safe_target(wanted: str) -> str:
 
 
 def _same_origin(request: Request) -> bool:
-    """Return whether a request comes from this dashboard's own page."""
     origin = request.headers.get("origin")
     return origin in (None, "null") or urlsplit(origin or "").netloc == request.headers.get("host")
 
 
 def _is_https(request: Request) -> bool:
-    """Return whether the browser came over TLS, here or at the proxy before us."""
+    """Return whether the browser came over TLS, here or at a proxy in front."""
     return (request.headers.get("x-forwarded-proto") or request.url.scheme) == "https"
 
 

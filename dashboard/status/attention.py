@@ -44,7 +44,6 @@ class AttentionItem:
 
 
 def _has(*kinds: str) -> Callable[[UnitStatus], bool]:
-    """Return a test for open alerts of these kinds."""
     wanted = frozenset(kinds)
     return lambda standing: not wanted.isdisjoint(standing.unit.alerts)
 
@@ -56,7 +55,7 @@ def out_of_credit(status: UnitStatus) -> bool:
 
 
 def _exhausted(unit: Unit) -> bool:
-    """Tell whether a charged unit has no credit; a new unit with nothing charged is not out of credit."""
+    """Return whether a charged unit has no credit; a new unit without charges is not out of credit."""
     return unit.available <= 0 and unit.read_at is not None and not unit.is_billed_later
 
 
@@ -96,5 +95,4 @@ def urgency(status: UnitStatus) -> tuple[int, bool, float, str]:
 
 
 def _by_days_left(status: UnitStatus) -> tuple[bool, float, str]:
-    """Return a key that sorts by days left, the unknown last, then by name."""
     return status.days_left is None, status.days_left or 0.0, status.unit.name

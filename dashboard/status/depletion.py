@@ -94,9 +94,9 @@ def balance_forecast(opened: Warehouse, viewer: Viewer, account_id: str) -> Bala
 def _forecast(
     known: Sequence[SupplyForecast], available: int, least: int, out: Depletion | None, now: int
 ) -> BalanceForecast:
-    """Return the balance at each coming midnight, and where nothing is left.
+    """Return the balance at each coming midnight, and when nothing is left.
 
-    At the least that is its own the balance stays while emergency credit bears what is used.
+    While emergency credit bears what is used, the balance stays at its own minimum.
     """
     floor = min(available, least)
     outlooks = [each.projection for each in known]
@@ -117,7 +117,6 @@ def _forecast(
 
 
 def _forecast_point(at: int, balance: int, now: int, out: Depletion | None) -> ForecastPoint:
-    """Return a balance with the instants between which it is likely to be reached."""
     if out is None or out.earliest is None or out.latest is None or out.at <= now:
         return ForecastPoint(at, balance, at, at)
     low, high = ((end - now) * PPM // (out.at - now) for end in (out.earliest, out.latest))

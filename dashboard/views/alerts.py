@@ -43,7 +43,6 @@ def show() -> None:
 
 
 def _alerts(opened: Warehouse, viewer: Viewer) -> None:
-    """Show open alerts, then relays, then history."""
     known = opened.cached(unit_names, viewer)
     every = opened.cached(alerts, viewer)
     now_open = [alert for alert in every if alert.closed_at is None]
@@ -62,7 +61,6 @@ def _alerts(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
-    """Show what is wrong now, with a button to acknowledge each."""
     with st.container(border=True):
         st.subheader(_("Open alerts"), anchor=False)
         if not now_open:
@@ -89,7 +87,6 @@ def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
 
 
 def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
-    """Let the person acknowledge one of the alerts that are shown."""
     if not waiting or viewer.token is None or viewer.role not in ACTION_KINDS["acknowledge"].roles:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -113,7 +110,6 @@ def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
 
 
 def _alert_text(alert: Alert) -> str:
-    """Return an alert in a few words."""
     return " · ".join(part for part in (alert_label(alert.kind).said, alert.name or alert.site_name) if part)
 
 
@@ -131,12 +127,10 @@ def _open_row(alert: Alert, now: int) -> list[Cell]:
 
 
 def _where(alert: Alert) -> str:
-    """Return the unit of an alert, or that it is about more than one."""
     return unit_link(alert.account_id, alert.name) if alert.name else muted(_("whole site"))
 
 
 def _relays(every: Sequence[RelayState]) -> None:
-    """Show where relays are asked to be, say that they are, and are proven to be."""
     with st.container(border=True):
         st.subheader(_("Relays"), anchor=False)
         if not every:
@@ -158,7 +152,6 @@ def _relays(every: Sequence[RelayState]) -> None:
 
 
 def _relay_row(relay: RelayState) -> list[Cell]:
-    """Return a relay with its three states."""
     return [
         Cell(f"{unit_link(relay.account_id, relay.name)}{muted(relay.meter_name)}"),
         Cell(
@@ -173,13 +166,11 @@ def _relay_row(relay: RelayState) -> list[Cell]:
 
 
 def _position(position: str, at: int | None, zone: str) -> str:
-    """Return a position with when it was asked for or said."""
     text = _(POSITIONS.get(position, "not known"))
     return text + (muted(short_moment(at, zone)) if at is not None else "")
 
 
 def _history(closed: Sequence[Alert], sent: Sequence[Command]) -> None:
-    """Show what was wrong and what relays were asked for."""
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.subheader(_("Closed alerts, 90 days"), anchor=False)
@@ -210,7 +201,6 @@ def _history(closed: Sequence[Alert], sent: Sequence[Command]) -> None:
 
 
 def _closed_row(alert: Alert) -> list[Cell]:
-    """Return an alert that is over."""
     until = short_moment(alert.closed_at or 0, alert.time_zone)
     return [
         Cell(chip(alert_label(alert.kind))),
@@ -223,7 +213,6 @@ def _closed_row(alert: Alert) -> list[Cell]:
 
 
 def _command_row(command: Command) -> list[Cell]:
-    """Return a command with its reason and what became of it."""
     return [
         Cell(unit_link(command.account_id, command.name)),
         Cell(f"{_(POSITIONS.get(command.position, command.position))}{muted(reason_text(command.reason))}"),

@@ -38,7 +38,6 @@ def show() -> None:
 
 
 def _debt(opened: Warehouse, viewer: Viewer) -> None:
-    """Show sums and ages, then every debtor, then what is out as emergency credit."""
     known = opened.cached(unit_names, viewer)
     owing = opened.cached(debtors, viewer)
     st.html(
@@ -65,7 +64,6 @@ def _debt(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _figures(owing: Sequence[Debtor], currency: str, back: Mapping[str, int]) -> list[Figure]:
-    """Return what is owed by kind, and what came back."""
     sums = {
         name: sum(getattr(each, name) for each in owing)
         for name in ("debt", "arrears", "emergency", "overdrawn")
@@ -83,12 +81,10 @@ def _figures(owing: Sequence[Debtor], currency: str, back: Mapping[str, int]) ->
 
 
 def _ages(owing: Sequence[Debtor], now: int) -> list[int]:
-    """Return what is owed by age."""
     return [sum(column) for column in zip(*(each.ages(now) for each in owing), strict=True)]
 
 
 def _debtors(owing: Sequence[Debtor], now: int) -> None:
-    """Show every debtor, in the order that is chosen."""
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.subheader(_("Debtors"), anchor=False, width="content")
@@ -112,7 +108,6 @@ def _debtors(owing: Sequence[Debtor], now: int) -> None:
 
 
 def _debtor(each: Debtor, now: int) -> list[Cell]:
-    """Return a debtor's cells."""
     who = " · ".join(part for part in (each.customer, each.site_name) if part)
     paid = muted(_("never")) if each.paid_at is None else ago(each.paid_at, now)
     return [
@@ -127,7 +122,6 @@ def _debtor(each: Debtor, now: int) -> list[Cell]:
 
 
 def _kinds(each: Debtor) -> str:
-    """Return what the sum consists of."""
     kinds = {
         "debt": each.debt,
         "arrears": each.arrears,
@@ -139,7 +133,6 @@ def _kinds(each: Debtor) -> str:
 
 
 def _plans(owing: Sequence[Debtor], now: int) -> None:
-    """Show by which plan each debt comes back, and when it is likely to be over."""
     with st.container(border=True):
         st.subheader(_("Recovery plans"), anchor=False)
         rows = [(each, plan) for each in owing for plan in each.plans if _left(each, plan)]
@@ -161,7 +154,6 @@ def _left(each: Debtor, plan: Debt) -> int:
 
 
 def _plan(each: Debtor, plan: Debt, now: int) -> list[Cell]:
-    """Return the cells of a debt's plan."""
     left = _left(each, plan)
     return [
         Cell(f"{unit_link(each.account_id, each.name)}{muted(plan.description)}"),
@@ -172,7 +164,6 @@ def _plan(each: Debtor, plan: Debt, now: int) -> list[Cell]:
 
 
 def _recovery_text(each: Debtor, plan: Debt) -> str:
-    """Return how a debt comes back."""
     ways = []
     if plan.rate:
         ways.append(f"{money(plan.rate, each.currency)} {_(EVERY[str(plan.every)])}")
@@ -185,7 +176,7 @@ def _recovery_text(each: Debtor, plan: Debt) -> str:
 
 
 def _paid_off_text(each: Debtor, plan: Debt, left: int, now: int) -> str:
-    """Return after how many instalments a debt is over, out of instalments alone."""
+    """Return after how many instalments a debt is paid off, top-ups not counted."""
     if not plan.rate:
         return muted(_("with top-ups"))
     many = -(-left // plan.rate)
@@ -196,7 +187,6 @@ def _paid_off_text(each: Debtor, plan: Debt, left: int, now: int) -> str:
 
 
 def _emergency(owing: Sequence[Debtor], now: int) -> None:
-    """Show what is out as emergency credit."""
     with st.container(border=True):
         st.subheader(_("Outstanding emergency credit"), anchor=False)
         if not owing:

@@ -48,7 +48,6 @@ def show() -> None:
 
 
 def _balance(opened: Warehouse, viewer: Viewer) -> None:
-    """Show the balance of the site and time that are chosen."""
     st.html(page_title(_("Energy balance"), _("the building's meter against the sum of its units")))
     known = opened.cached(unit_names, viewer)
     today = opened.cached(newest_day, viewer)
@@ -87,7 +86,6 @@ def _balance(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _choose_site(known: Sequence[UnitName]) -> UnitName:
-    """Let the person choose a site, if there are several."""
     sites = {place.site_id: place for place in known}
     labels = unique_labels(sites, lambda each: sites[each].site_name)
     chosen = st.selectbox(
@@ -97,7 +95,7 @@ def _choose_site(known: Sequence[UnitName]) -> UnitName:
 
 
 def _choose_building(every: Sequence[Member], site_id: str) -> Member | None:
-    """Let the person choose the building's meter; what measures about as much as all others is proposed."""
+    """Ask for the building's meter; propose the one that measures about as much as all others."""
     known = {each.account_id: each for each in every}
     labels = unique_labels(known, lambda each: known[each].name)
     likely = likely_building(every)
@@ -129,13 +127,11 @@ def likely_building(every: Sequence[Member]) -> str | None:
 
 
 def _is_billed_later(each: Member) -> bool:
-    """Return whether a unit is never cut for want of credit."""
     policy = json.loads(each.policy)
     return isinstance(policy, dict) and policy.get("payment_mode") == "credit"
 
 
 def _figures(days: Sequence[DayBalance], units: Sequence[Member], currency: str) -> None:
-    """Show building, units and what is missing, in energy and money."""
     known = [each for each in days if each.building is not None]
     building, measured = sum(each.building or 0 for each in known), sum(each.units for each in known)
     missing = building - measured
@@ -166,7 +162,6 @@ def _figures(days: Sequence[DayBalance], units: Sequence[Member], currency: str)
 
 
 def _show_usage_drops(found: Sequence[UsageDrop]) -> None:
-    """Show units that use far less than usual; a holiday looks the same as a bypass."""
     with st.container(border=True):
         st.subheader(_("Units to check"), anchor=False)
         st.caption(
@@ -189,7 +184,6 @@ def _show_usage_drops(found: Sequence[UsageDrop]) -> None:
 
 
 def _row(each: UsageDrop) -> list[Cell]:
-    """Return a unit's cells."""
     less = "" if not each.usual else muted(_("{share} of usual", share=percent(each.now / each.usual)))
     marks = chip(alert_label("tamper")) if each.tamper else ""
     return [

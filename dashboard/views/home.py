@@ -45,7 +45,6 @@ def show() -> None:
 
 
 def _home(opened: Warehouse, viewer: Viewer) -> None:
-    """Show what a household wants to know."""
     status = next(iter(opened.cached(unit_statuses, viewer)), None)
     if status is None:
         show_no_such_unit()
@@ -62,7 +61,6 @@ def _home(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _left(status: UnitStatus, now: int) -> None:
-    """Show what is left, large."""
     unit, why = status.unit, depletion_text(status, now)
     lasts = _("Lasts about {days}: {why}", days=days(status.days_left), why=why)
     if unit.is_billed_later or not status.days_left or status.days_left < 0:
@@ -77,7 +75,6 @@ def _left(status: UnitStatus, now: int) -> None:
 
 
 def _next_steps(viewer: Viewer, unit: Unit) -> None:
-    """Say what the household can do now, where there is something."""
     if unit.supply_state == "armed":
         st.warning(_("Your supply is ready. Switch it on when it is safe."), icon=":material/touch_app:")
         show_action_button(
@@ -108,7 +105,6 @@ def _next_steps(viewer: Viewer, unit: Unit) -> None:
 
 
 def _now(opened: Warehouse, viewer: Viewer, unit: Unit, price: CurrentPrice | None) -> None:
-    """Show today, the price of the next kWh and what is owed."""
     used = opened.cached(usage, viewer, unit.id, 1)
     today = sum(one.amount + one.tax for one in used) + unit.accrued
     figures = [
@@ -125,7 +121,6 @@ def _now(opened: Warehouse, viewer: Viewer, unit: Unit, price: CurrentPrice | No
 
 
 def _recent_use(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
-    """Show the last two weeks."""
     used = opened.cached(usage, viewer, unit.id, DAYS)
     if not used:
         st.info(_("No charges yet; they appear with the first readings."), icon=":material/hourglass_empty:")

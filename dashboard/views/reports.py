@@ -40,7 +40,6 @@ def show() -> None:
 
 
 def _scope() -> Scope:
-    """Return what the report of the chosen month needs; the month before unless another is chosen."""
     today = local_date(int(time.time() * 1000), "UTC")
     chosen = st.session_state.get(MONTH)
     first = chosen if isinstance(chosen, date) else previous_month(today.replace(day=1))
@@ -48,7 +47,6 @@ def _scope() -> Scope:
 
 
 def _reports(opened: Warehouse, viewer: Viewer) -> None:
-    """Let the person choose a month, and hand its papers over."""
     known = opened.cached(unit_names, viewer)
     today = opened.cached(newest_day, viewer)
     st.html(page_title(_("Reports"), _("a month on paper")))
@@ -79,7 +77,6 @@ def _reports(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _portfolio(opened: Warehouse, viewer: Viewer, chosen: date) -> None:
-    """Offer the report of the whole portfolio."""
     st.subheader(_("Portfolio report"), anchor=False)
     st.caption(_("Payments, charges and energy by day, site, price list and unit; debt and its age; alerts."))
     save_button(
@@ -92,7 +89,6 @@ def _portfolio(opened: Warehouse, viewer: Viewer, chosen: date) -> None:
 
 
 def _statements(viewer: Viewer, known: Sequence[UnitName], chosen: date) -> None:
-    """Make the statements of some units, with a progress bar."""
     st.subheader(_("Statements"), anchor=False)
     if viewer.token is None:
         st.caption(_("Sign in with a token to create statements; they come from the bridge itself."))
@@ -123,7 +119,6 @@ def _statements(viewer: Viewer, known: Sequence[UnitName], chosen: date) -> None
 
 
 def _matching(known: Sequence[UnitName], text: str) -> list[UnitName]:
-    """Return the units in whose name, customer, site or id every word is found."""
     words = text.casefold().split()
     return [
         place
@@ -135,7 +130,6 @@ def _matching(known: Sequence[UnitName], text: str) -> list[UnitName]:
 
 
 def _make(viewer: Viewer, wanted: Sequence[UnitName], chosen: date) -> None:
-    """Ask the bridge for each statement and keep the archive for the download."""
     st.session_state.pop(READY, None)
     bar = st.progress(0.0, _("The statements are being created …"))
 
@@ -162,7 +156,6 @@ def _make(viewer: Viewer, wanted: Sequence[UnitName], chosen: date) -> None:
 
 
 def _show_archive(chosen: date) -> None:
-    """Offer the archive that was made last for this month."""
     ready = st.session_state.get(READY)
     if ready is None or ready[0] != chosen:
         return

@@ -48,7 +48,6 @@ def show() -> None:
 
 
 def _system(opened: Warehouse, viewer: Viewer) -> None:
-    """Show health first, then what waits, then every meter."""
     known = opened.cached(unit_names, viewer)
     zone = known[0].time_zone if known else "UTC"
     st.html(page_title(_("System"), _("the bridge, its meters, and the data shown here")))
@@ -68,7 +67,6 @@ def _system(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _health(opened: Warehouse, zone: str, every: Sequence[Meter], waiting: Sequence[Quarantine]) -> None:
-    """Show the bridge's state in figures."""
     now = int(time.time() * 1000)
     silent = opened.as_of is None or now - opened.as_of > STALE_MS
     newest = _("no data yet") if opened.as_of is None else moment(opened.as_of, zone)
@@ -90,7 +88,6 @@ def _health(opened: Warehouse, zone: str, every: Sequence[Meter], waiting: Seque
 
 
 def _quarantines(waiting: Sequence[Quarantine], viewer: Viewer) -> None:
-    """Show registers that wait for a decision, with what each decision would mean."""
     with st.container(border=True):
         st.subheader(_("Registers to decide"), anchor=False)
         st.caption(_("None of these readings is charged before somebody decides what happened."))
@@ -110,12 +107,10 @@ def _quarantines(waiting: Sequence[Quarantine], viewer: Viewer) -> None:
 
 
 def _decision(one: Quarantine) -> Action:
-    """Return the decision about a register."""
     return Action("quarantine", one.meter_id, f"{one.unit}, {one.meter_name}")
 
 
 def _quarantine_row(one: Quarantine) -> list[Cell]:
-    """Return a register that waits."""
     return [
         Cell(f"{unit_link(one.account_id, one.unit)}{muted(one.meter_name)}"),
         Cell(_(CAUSES.get(one.cause, one.cause))),
@@ -126,7 +121,6 @@ def _quarantine_row(one: Quarantine) -> list[Cell]:
 
 
 def _meters(every: Sequence[Meter], now: int) -> None:
-    """Show meters by family, those that are silent first."""
     with st.container(border=True):
         st.subheader(_("Meters"), anchor=False)
         if not every:
@@ -163,7 +157,6 @@ def _meter_row(meter: Meter, now: int) -> list[Cell]:
 
 
 def _about(opened: Warehouse, zone: str) -> None:
-    """Say how figures are meant and where they come from."""
     with st.expander(_("How to read the figures")):
         st.markdown(_(ABOUT))
     newest = _("no data yet") if opened.as_of is None else f"{moment(opened.as_of, zone)} ({zone})"

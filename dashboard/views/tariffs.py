@@ -46,7 +46,6 @@ def show() -> None:
 
 
 def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
-    """Show the tariff that is chosen, then what-if."""
     st.html(page_title(_("Tariffs"), _("what a kWh costs when, and what another tariff would change")))
     known = opened.cached(unit_names, viewer)
     every = opened.cached(tariffs, viewer)
@@ -70,7 +69,6 @@ def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _units_by_tariff(opened: Warehouse, viewer: Viewer) -> dict[str, tuple[str, ...]]:
-    """Return the units that each tariff is in force for now."""
     found: dict[str, list[str]] = {}
     for each in opened.cached(supply_tariffs, viewer):
         listed = found.setdefault(each.tariff_id, [])
@@ -82,7 +80,6 @@ def _units_by_tariff(opened: Warehouse, viewer: Viewer) -> dict[str, tuple[str, 
 def _choose(
     every: Sequence[Tariff], units: Mapping[str, tuple[str, ...]], sites: Mapping[str, str]
 ) -> Tariff:
-    """Let the person choose a tariff, the one with most units first."""
     ranked = sorted(every, key=lambda each: (-len(units.get(each.id, ())), each.name))
     known = {each.id: each for each in ranked}
     if len(known) == 1:
@@ -100,7 +97,6 @@ def _choose(
 
 
 def _label(tariff: Tariff, units: Sequence[str], sites: Mapping[str, str]) -> str:
-    """Return a tariff with how many units have it, and its site where there are several."""
     where = sites.get(tariff.site_id) if len(sites) > 1 else None
     return " · ".join(
         part for part in (tariff.name, where, ngettext("{number} unit", "{number} units", len(units))) if part
@@ -108,7 +104,6 @@ def _label(tariff: Tariff, units: Sequence[str], sites: Mapping[str, str]) -> st
 
 
 def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
-    """Let the person choose a version, the one in force first."""
     known = {each.id: each for each in tariff.versions}
     begun = [each for each in tariff.versions if each.valid_from <= now]
     present = (begun or list(tariff.versions))[-1 if begun else 0]
@@ -126,14 +121,13 @@ def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
 
 
 def _about(name: str, version: TariffVersion, units: Sequence[str]) -> None:
-    """Show what else the tariff says."""
     terms = [(_("Tariff"), name), *_charges(version, units)]
     rows = [[Cell(muted(term)), Cell(escape(words))] for term, words in terms]
     st.html(table((_("Term"), _("Value")), rows, _("Terms of the tariff")))
 
 
 def _charges(version: TariffVersion, units: Sequence[str]) -> list[tuple[str, str]]:
-    """Return name and value of what is not a price; the terms are in the words of the site file."""
+    """Return name and value of all terms but the prices, in the words of the site file."""
     started = local_date(version.valid_from, version.time_zone)
     since = day(started) if started > date(1971, 1, 1) else _("from the start")
     head = [(_("Units"), ngettext("{number} unit", "{number} units", len(units))), (_("In force"), since)]
@@ -142,7 +136,6 @@ def _charges(version: TariffVersion, units: Sequence[str]) -> list[tuple[str, st
 
 
 def _year(version: TariffVersion, today: date) -> None:
-    """Show the year as a calendar."""
     if len(version.bands) == 1:
         return
     with st.container(border=True):
@@ -157,7 +150,6 @@ def _year(version: TariffVersion, today: date) -> None:
 def _prices(
     opened: Warehouse, viewer: Viewer, version: TariffVersion, units: tuple[str, ...], today: date
 ) -> None:
-    """Show the ladder beside what a month costs."""
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.subheader(_("Price of a kWh, {currency}", currency=version.currency), anchor=False)
@@ -173,12 +165,12 @@ def _prices(
 
 
 def _rounded(wh: int) -> int:
-    """Return a use in steps of 50 kWh, so that the same curve serves while the month goes on."""
+    """Round up to 50 kWh, so that the cached curve serves while the month goes on."""
     return -(-wh // 50_000) * 50_000
 
 
 def _last_period(version: TariffVersion, today: date, least: PeriodUnit) -> tuple[date, date]:
-    """Return the last full period after which blocks begin anew; a month where ``least`` says so."""
+    """Return the last full billing period, or block period where ``least`` is not a month."""
     rule = version.billing_period if least is PeriodUnit.MONTH else version.block_period
     after = rule.start_of(today)
     return rule.start_of(after - timedelta(days=1)), after
@@ -187,7 +179,6 @@ def _last_period(version: TariffVersion, today: date, least: PeriodUnit) -> tupl
 def _load(
     opened: Warehouse, viewer: Viewer, version: TariffVersion, units: tuple[str, ...], today: date
 ) -> None:
-    """Show how far up the ladder units get, and how long which load lasts."""
     if not units:
         st.caption(_("No unit has this tariff now."))
         return

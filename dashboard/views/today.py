@@ -30,7 +30,6 @@ def show() -> None:
 
 
 def _today(opened: Warehouse, viewer: Viewer) -> None:
-    """Show how everything stands that the viewer may see."""
     statuses = opened.cached(unit_statuses, viewer)
     _title(opened, statuses)
     if not statuses:
@@ -46,12 +45,10 @@ def _today(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _concerns(opened: Warehouse, viewer: Viewer) -> list[AttentionItem]:
-    """Return what needs a person."""
     return attention_items(opened.cached(unit_statuses, viewer))
 
 
 def _title(opened: Warehouse, statuses: Sequence[UnitStatus]) -> None:
-    """Show what the page is about and as of when."""
     sites = {standing.unit.site_id: standing.unit for standing in statuses}
     zones = {site.time_zone for site in sites.values()}
     name = next(iter(sites.values())).site_name if len(sites) == 1 else _("Today")
@@ -66,14 +63,12 @@ def _title(opened: Warehouse, statuses: Sequence[UnitStatus]) -> None:
 
 
 def _installation(alerts: Sequence[SiteAlert]) -> None:
-    """Show what is wrong with a site or the bridge itself."""
     for alert in alerts:
         word = alert_label(alert.kind)
         st.error(f"**{word.said}.** {plain(alert.message)}", icon=f":material/{word.icon}:")
 
 
 def _payments(payments: Sequence[Payment]) -> None:
-    """Show what came in last."""
     with st.container(border=True):
         st.subheader(_("Latest payments"), anchor=False)
         if not payments:

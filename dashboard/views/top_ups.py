@@ -46,7 +46,6 @@ def show() -> None:
 
 
 def _top_ups(opened: Warehouse, viewer: Viewer) -> None:
-    """Show history and reconciliation."""
     known = opened.cached(unit_names, viewer)
     today = opened.cached(newest_day, viewer)
     st.html(page_title(_("Top-ups"), _("what was paid, by whom and how")))
@@ -64,7 +63,6 @@ def _top_ups(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _filter(opened: Warehouse, viewer: Viewer, today: date) -> PaymentFilter:
-    """Return which payments the filters leave."""
     time_shown, search, ways = st.columns([1, 2, 2])
     with time_shown:
         first, last = choose_period().between(today)
@@ -88,7 +86,6 @@ def _filter(opened: Warehouse, viewer: Viewer, today: date) -> PaymentFilter:
 
 
 def _history(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, taken: Sequence[PaymentSum]) -> None:
-    """Show sums, days and payments."""
     if not taken:
         st.info(
             _("No payment in this period. Choose another period, or clear search and method."),
@@ -118,7 +115,6 @@ def _history(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, taken: Se
 
 
 def _figures(taken: Sequence[PaymentSum], units: Mapping[str, int]) -> list[Figure]:
-    """Return what came in, once for each currency."""
     figures = []
     for currency in sorted(units):
         mine = [one for one in taken if one.currency == currency]
@@ -144,7 +140,6 @@ def _figures(taken: Sequence[PaymentSum], units: Mapping[str, int]) -> list[Figu
 
 
 def _listed(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, many: int) -> Sequence[Payment]:
-    """Show the page of payments that is asked for."""
     pages = -(-many // PAGE_ROWS)
     below = st.container()
     page = st.pagination(pages, key="payments page") if pages > 1 else 1
@@ -159,7 +154,6 @@ def _listed(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, many: int)
 
 
 def _row(payment: Payment) -> list[Cell]:
-    """Return a payment's cells."""
     who = " · ".join(part for part in (payment.customer, payment.site_name) if part)
     back = muted(_("reversed")) if payment.taken_back else ""
     return [
@@ -172,7 +166,6 @@ def _row(payment: Payment) -> list[Cell]:
 
 
 def _split(payment: Payment) -> str:
-    """Return where the money went."""
     if {part for part, _ in payment.split} <= {"balance"}:
         return _("all to balance")
     return ", ".join(f"{money(part, payment.currency)} {split_label(name)}" for name, part in payment.split)

@@ -48,7 +48,6 @@ def show() -> None:
 
 
 def _choose(opened: Warehouse, viewer: Viewer) -> None:
-    """List the units to choose from."""
     st.html(page_title(_("Unit"), _("choose one to see its balance, cost and history")))
     every = [UnitStatus(unit) for unit in opened.cached(units, viewer)]
     if not every:
@@ -68,7 +67,6 @@ def _choose(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _unit(opened: Warehouse, viewer: Viewer) -> None:
-    """Show the unit that the snapshot is of, if the viewer may see it."""
     status = next(iter(opened.cached(unit_statuses, viewer)), None)
     if status is None:
         show_no_such_unit()
@@ -98,7 +96,6 @@ def _unit(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _header(status: UnitStatus) -> None:
-    """Show who and where the unit is and how its supply stands."""
     unit = status.unit
     chips = chip(supply_label(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")
     alerts = "".join(chip(alert_label(kind)) for kind in unit.alerts)
@@ -107,7 +104,6 @@ def _header(status: UnitStatus) -> None:
 
 
 def _actions(viewer: Viewer, unit: Unit) -> None:
-    """Show what the person may do with the unit."""
     if viewer.token is None or not viewer.is_staff:
         return
     with st.container(horizontal=True, key="actions"):
@@ -122,7 +118,6 @@ def _actions(viewer: Viewer, unit: Unit) -> None:
 
 
 def _action(kind: str, unit: Unit) -> Action:
-    """Return an action about a unit."""
     return Action(kind, unit.id, unit.name, unit.currency)
 
 

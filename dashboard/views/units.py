@@ -20,7 +20,6 @@ def show() -> None:
 
 
 def _units(opened: Warehouse, viewer: Viewer) -> None:
-    """Show the units that the viewer may see."""
     statuses = opened.cached(unit_statuses, viewer)
     st.html(
         page_title(_("Units"), ngettext("{number} unit", "{number} units", len(statuses)) if statuses else "")

@@ -21,7 +21,6 @@ class Typesetter:
     """Typesets one document at a time."""
 
     def __init__(self) -> None:
-        """Nothing is being typeset."""
         self._lock = asyncio.Lock()
 
     async def typeset(self, document: bytes, layout: str) -> bytes:
@@ -31,7 +30,6 @@ class Typesetter:
 
 
 async def _run_child(source: bytes, layout: str) -> bytes:
-    """Return what the child makes of a document."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", CHILD, layout),
         stdin=asyncio.subprocess.PIPE,

@@ -72,7 +72,7 @@ def bar_charts(statement: Statement, labels: Labels | None = None) -> tuple[BarC
 
 
 def _days(statement: Statement) -> list[str]:
-    """Return the days from the first to the last that is known of."""
+    """Return the days from the first to the last with data; without gaps."""
     known = [day.day for day in statement.days]
     if not known:
         return []
@@ -82,7 +82,6 @@ def _days(statement: Statement) -> list[str]:
 
 
 def _costs(charges: Sequence[DayCharge]) -> Sums:
-    """Return what each day cost, by block, what is not for energy, and taxes."""
     sums: Sums = defaultdict(lambda: defaultdict(int))
     for charge in charges:
         sums[charge.day][_colour(charge)] += charge.amount
@@ -91,7 +90,6 @@ def _costs(charges: Sequence[DayCharge]) -> Sums:
 
 
 def _energy(charges: Sequence[DayCharge]) -> Sums:
-    """Return the energy of each day by block."""
     sums: Sums = defaultdict(lambda: defaultdict(int))
     for charge in charges:
         if charge.kind in ENERGY_KINDS:
@@ -106,7 +104,7 @@ def _colour(charge: DayCharge) -> int:
 def _bar_chart(
     name: str, days: Sequence[str], sums: Sums, written: Callable[[int], str], labels: Labels
 ) -> BarChart | None:
-    """Return the bars of a measure, if there is anything to draw; what is given back has no height."""
+    """Return the bars of a measure, if there is anything to draw; credits have no height."""
     highest = max((sum(max(part, 0) for part in sums[day].values()) for day in days), default=0)
     if highest <= 0:
         return None
@@ -125,7 +123,6 @@ def _bar_chart(
 
 
 def _bar_parts(parts: dict[int, int], highest: int) -> Iterator[BarPart]:
-    """Yield the pieces of a bar from the bottom up."""
     for colour in sorted(parts):
         height = max(parts[colour], 0) * FULL_HEIGHT // highest
         if height:
@@ -133,7 +130,6 @@ def _bar_parts(parts: dict[int, int], highest: int) -> Iterator[BarPart]:
 
 
 def _colour_name(colour: int, labels: Labels) -> str:
-    """Return what a colour stands for."""
     if colour == FIXED_COLOUR:
         return labels.gettext("Fixed charges")
     return (

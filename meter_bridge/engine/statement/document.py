@@ -100,8 +100,6 @@ def _value_if[T](wanted: bool, value: T) -> tuple[T, ...]:  # noqa: FBT001 - rea
 
 
 class _Paper:
-    """Writes a statement in one language."""
-
     def __init__(self, statement: Statement, labels: Labels) -> None:
         self._statement = statement
         self._labels = labels
@@ -149,7 +147,6 @@ class _Paper:
         return self._labels.money(amount, self._statement.currency)
 
     def _summary(self) -> tuple[Figure, ...]:
-        """Return how the balance got from its opening to its closing."""
         statement, _ = self._statement, self._
         left, single = statement.outstanding, len(statement.holdings) == 1
         closing = _("Closing balance, {currency}") if single else _("Closing total, {currency}")
@@ -170,7 +167,6 @@ class _Paper:
         )
 
     def _notes(self) -> Iterable[str]:
-        """Yield what is to be known of the figures."""
         statement, _ = self._statement, self._
         if statement.open:
             yield _("The period has not ended: further consumption and payments are still to come.")
@@ -190,7 +186,6 @@ class _Paper:
             )
 
     def _closing(self) -> str:
-        """Return how exact the figures are."""
         return self._(
             "Amounts are in {currency}. They are kept to {digits} decimal places and rounded here, so a"
             " column may differ from its sum in the last place. An entry appears in the period in which it"
@@ -200,7 +195,6 @@ class _Paper:
         )
 
     def _holdings(self) -> Table:
-        """Return what opening and closing are made of, where there is more than the balance."""
         _ = self._
         name = _("Credit and debt")
         columns = (
@@ -215,7 +209,6 @@ class _Paper:
         return Table(name, columns, tuple(rows) if len(rows) > 1 else ())
 
     def _units(self) -> Table:
-        """Return the units of each supply whose tariff sells them."""
         _ = self._
         names = (_("Opening"), _("Bought"), _("Used"), _("Closing"))
         columns = (Column(_("Supply"), wide=True), *(Column(name, figures=True) for name in names))
@@ -231,7 +224,6 @@ class _Paper:
         return Table(_("Units"), columns, tuple(rows))
 
     def _kinds(self) -> Table:
-        """Return what each kind of entry did, where there are many."""
         _ = self._
         columns = (
             Column(_("Kind"), wide=True),
@@ -251,7 +243,6 @@ class _Paper:
         return Table(_("Summary"), columns, tuple(rows) if len(rows) > MANY_KINDS else ())
 
     def _lines(self) -> Table:
-        """Return the charges by line of the price list, with their sum."""
         statement, _ = self._statement, self._
         several = len({line.supply_id for line in statement.lines}) > 1
         periods = len({line.period for line in statement.lines}) > 1
@@ -280,7 +271,6 @@ class _Paper:
         )
 
     def _charge(self, charge: ChargeLine | DayCharge) -> tuple[str, str, str]:
-        """Return what was charged, how much of it and at which price."""
         labels = self._labels
         return (
             labels.charge_name(charge),
@@ -289,7 +279,6 @@ class _Paper:
         )
 
     def _days(self) -> Table:
-        """Return the charges by local day of use; a day is named once."""
         statement, _ = self._statement, self._
         columns = (
             Column(_("Day of use")),
@@ -307,7 +296,6 @@ class _Paper:
         return Table(_("Charges by day"), columns, (*rows, total) if rows else ())
 
     def _entries(self) -> Table:
-        """Return every entry that is not a charge."""
         statement, labels, _ = self._statement, self._labels, self._
         columns = (
             Column(_("Booked")),
@@ -333,7 +321,6 @@ class _Paper:
         return Table(_("Payments and other entries"), columns, tuple(rows))
 
     def _settlements(self) -> Table:
-        """Return what was settled after the customer had moved out."""
         labels, _ = self._labels, self._
         rows = [
             Row(
