@@ -7,8 +7,17 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from dashboard.access import Viewer
-from dashboard.actions.action import Action, begin, close, open_action
-from dashboard.actions.asking import ACTION_KINDS, DECISIONS, METHODS, ActionKind, method_name
+from dashboard.actions.action import (
+    ACTION_KINDS,
+    DECISIONS,
+    METHODS,
+    Action,
+    ActionKind,
+    begin,
+    close,
+    method_name,
+    open_action,
+)
 from dashboard.bridge import BridgeDownError, RefusedError, bridge_client
 from dashboard.data.cache import invalidate
 from dashboard.settings import settings

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-import plotly.graph_objects as go
-
-from dashboard.charts.template import Chart, Palette, layout
+from dashboard.charts.template import Chart, Palette, new_figure
 from dashboard.pricing.what_if import Bucket, WhatIfAnswer
 from dashboard.text.formatting import main_units, money, signed_money
 from dashboard.text.translate import _, ngettext
@@ -16,7 +14,7 @@ BUCKETS: Final = 16
 def difference_bars(answer: WhatIfAnswer, palette: Palette) -> Chart:
     """Return how many units would pay how much more or less."""
     buckets = round_buckets(answer)
-    figure = go.Figure(layout=layout(palette))
+    figure = new_figure(palette)
     less = [each for each in buckets if each.high <= 0]
     more = [each for each in buckets if each.high > 0]
     for name, chosen, colour in ((_("Pay less"), less, palette.muted), (_("Pay more"), more, palette.accent)):

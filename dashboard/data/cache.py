@@ -9,8 +9,8 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.data.scope import PORTFOLIO, Scope
 from dashboard.data.snapshot import SnapshotError, read_snapshot
+from dashboard.data.snapshot_sql import PORTFOLIO, Scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.settings import DATA_VARIABLE, settings
 

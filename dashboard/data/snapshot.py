@@ -15,10 +15,8 @@ from typing import Final, cast
 
 import pyarrow as pa
 
-from dashboard.data.export_index import ExportIndex, export_index
-from dashboard.data.scope import PORTFOLIO, Scope
-from dashboard.data.seq_ranges import Range, in_ranges, shard_ranges
-from dashboard.data.snapshot_sql import AT, EVERYWHERE, NEWEST, OWN, QUERIES, SnapshotQuery
+from dashboard.data.export_index import ExportIndex, Range, export_index, in_ranges, shard_ranges
+from dashboard.data.snapshot_sql import AT, EVERYWHERE, NEWEST, OWN, PORTFOLIO, QUERIES, Scope, SnapshotQuery
 from meter_bridge.engine.export.folder_manifest import FolderManifest, read_manifest
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
 from meter_bridge.storage.location import DATABASE_NAME, Location, LocationError, location_of, shown

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from dashboard.access import Viewer
 from dashboard.data.snapshot import NotReadableError, Snapshot
 from meter_bridge.storage import segment_columns
 
@@ -133,6 +134,14 @@ class Warehouse:
             answer = self._connection.execute(query, dict(parameters))
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def visible_rows(self, viewer: Viewer, query: str, **values: object) -> list[dict[str, Any]]:
+        """Return the rows of a query over ``permitted(…)``: what this person may see."""
+        return self.rows(query, viewer.parameters() | values)
+
+    def records[T](self, kind: type[T], viewer: Viewer, query: str, **values: object) -> list[T]:
+        """Return the same as objects, whose fields are named as the columns."""
+        return [kind(**row) for row in self.visible_rows(viewer, query, **values)]
 
     def cached[**P, T](
         self, question: Callable[Concatenate[Warehouse, P], T], *arguments: P.args, **named: P.kwargs

@@ -8,12 +8,11 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.data.snapshot_sql import MAX_TOP_UPS
 from dashboard.data.warehouse import Warehouse
-from dashboard.exports.offer import show_downloads
-from dashboard.exports.reconciliation import reconciliation_table
+from dashboard.exports.tables import reconciliation_table
+from dashboard.parts.files import show_downloads
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.paged import show_paged
-from dashboard.queries.payments import Payment
-from dashboard.queries.takings import PaymentFilter, filtered_payments
+from dashboard.parts.page import show_paged
+from dashboard.queries.payments import Payment, PaymentFilter, filtered_payments
 from dashboard.reconciling.matching import MAX_DAYS_APART, MatchedPair, Reconciliation, reconcile
 from dashboard.reconciling.reading import (
     DATE_ORDERS,
@@ -117,15 +116,12 @@ def _show(found: Reconciliation, currency: str) -> None:
     show_figures(
         [
             Figure(
-                _("Agree"),
-                count(len(found.agree)),
-                None,
-                _("{number} by amount and day", number=count(by_amount)),
+                _("Agree"), count(len(found.agree)), _("{number} by amount and day", number=count(by_amount))
             ),
-            Figure(_("To check"), count(open_ones), None, _("lines and payments")),
-            Figure(_("Statement"), money(found.statement_total, currency), None, None),
-            Figure(_("Ledger"), money(found.ledger_total, currency), None, None),
-            Figure(_("Difference"), money(difference, currency), None, _("statement minus ledger")),
+            Figure(_("To check"), count(open_ones), _("lines and payments")),
+            Figure(_("Statement"), money(found.statement_total, currency)),
+            Figure(_("Ledger"), money(found.ledger_total, currency)),
+            Figure(_("Difference"), money(difference, currency), _("statement minus ledger")),
         ]
     )
     if not open_ones:

@@ -6,9 +6,10 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.charts.ladder import block_names
+from dashboard.charts.tariff import block_names
 from dashboard.charts.template import band_name
 from dashboard.data.warehouse import local_date
+from dashboard.parts.page import choose_segment
 from dashboard.pricing.edited import (
     EditError,
     TariffFigures,
@@ -54,15 +55,7 @@ MAX_TEXT: Final = 20_000
 
 def choose_tariff(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
     """Let the person say which tariff the load is to be priced by; None while it is not one yet."""
-    way = st.segmented_control(
-        _("Compare with"),
-        [EDIT, OTHER, TEXT],
-        default=EDIT,
-        required=True,
-        format_func=_,
-        key="what-if way",
-        label_visibility="collapsed",
-    )
+    way = choose_segment(_("Compare with"), [EDIT, OTHER, TEXT], EDIT, "what-if way")
     try:
         if way == OTHER:
             return _choose_version(present, version, every)

@@ -7,7 +7,8 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from dashboard.queries.daily import costs_of
+from dashboard.parts.page import show_part
+from dashboard.queries.sums import costs_of
 from dashboard.status.attention import AttentionItem, UnitStatus, urgency
 from dashboard.text.formatting import ago, count, days, money, short_moment
 from dashboard.text.labels import alert_label, reason_text, supply_label
@@ -15,7 +16,6 @@ from dashboard.text.markup import Cell, chip, muted, sparkline, table, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
-PAGE_ROWS: Final = 50
 SPARK_DAYS: Final = 14
 DAY_MS: Final = 24 * 3_600_000
 ORDERS: Final[dict[str, Callable[[UnitStatus], tuple[object, ...]]]] = {
@@ -38,24 +38,18 @@ def show_unit_table(
         text = _("No unit matches. Clear the search or the filter to see all.")
         st.info(text, icon=":material/search_off:")
         return chosen
-    pages = -(-len(chosen) // PAGE_ROWS)
-    page = 1
-    below = st.container()
-    if pages > 1:
-        page = st.pagination(pages, key="page")
-    first = (page - 1) * PAGE_ROWS
-    shown = chosen[first : first + PAGE_ROWS]
-    costs = opened.cached(costs_of, viewer, tuple(one.unit.id for one in shown), SPARK_DAYS)
-    below.html(_table(shown, costs, opened.as_of or 0))
-    if pages > 1:
-        span = {"first": count(first + 1), "last": count(first + len(shown))}
-        st.caption(
-            _(
-                "{first} to {last} of {all}",
-                all=ngettext("{number} unit", "{number} units", len(chosen)),
-                **span,
-            )
-        )
+
+    def markup(shown: Sequence[UnitStatus]) -> str:
+        ids = tuple(status.unit.id for status in shown)
+        return _table(shown, opened.cached(costs_of, viewer, ids, SPARK_DAYS), opened.as_of or 0)
+
+    show_part(
+        len(chosen),
+        lambda first, many: chosen[first : first + many],
+        markup,
+        key="page",
+        all_text=ngettext("{number} unit", "{number} units", len(chosen)),
+    )
     return chosen
 
 

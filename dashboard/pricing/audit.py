@@ -15,8 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from dashboard.access import Viewer
-from dashboard.data.scope import Scope
 from dashboard.data.snapshot import read_snapshot
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.pricing.pricer import Pricer, PricingError
 from dashboard.queries.tariffs import supply_tariffs

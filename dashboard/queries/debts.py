@@ -1,4 +1,4 @@
-"""Tell who owes what, since when, and how it is being recovered."""
+"""Who owes what, since when, and how it is being recovered."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -110,18 +110,17 @@ class _DebtDocument(msgspec.Struct):
 def debtors(warehouse: Warehouse, viewer: Viewer) -> list[Debtor]:
     """Return the units whose customers owe something, by site and name."""
     parts: dict[str, list[DebtPart]] = {}
-    for row in warehouse.rows(_AGES, viewer.parameters()):
+    for row in warehouse.visible_rows(viewer, _AGES):
         parts.setdefault(row.pop("account_id"), []).append(DebtPart(**row))
     return [
-        _debtor(row, tuple(parts.get(row["account_id"], ())))
-        for row in warehouse.rows(_OWED, viewer.parameters())
+        _debtor(row, tuple(parts.get(row["account_id"], ()))) for row in warehouse.visible_rows(viewer, _OWED)
     ]
 
 
 def recovered(warehouse: Warehouse, viewer: Viewer, days: int) -> dict[str, int]:
     """Return what payments and instalments brought back in the last days, by currency."""
     since = (warehouse.as_of or 0) - days * DAY_MS
-    rows = warehouse.rows(_RECOVERED, viewer.parameters() | {"since": since})
+    rows = warehouse.visible_rows(viewer, _RECOVERED, since=since)
     return {row["currency"]: row["amount"] for row in rows}
 
 
@@ -147,3 +146,17 @@ def _plans(document: str) -> tuple[Debt, ...]:
         return tuple(msgspec.json.decode(document, type=_DebtDocument).debts)
     except msgspec.DecodeError:
         return ()
+
+
+_OWED_BY_UNIT: Final = """
+    SELECT -coalesce(sum(o.amount), 0)::BIGINT AS owed
+    FROM owed o JOIN account a ON a.id = o.account_id AND a.currency = o.asset
+    JOIN permitted($every, $sites, $accounts) p ON p.account_id = o.account_id
+    WHERE o.account_id = $account
+      AND (starts_with(o.bucket, 'debt:') OR o.bucket IN ('arrears', 'emergency_credit'))"""
+
+
+def owed_amount(warehouse: Warehouse, viewer: Viewer, account_id: str) -> int:
+    """Return what a unit's customer owes in its currency; zero or more."""
+    owed: int = warehouse.visible_rows(viewer, _OWED_BY_UNIT, account=account_id)[0]["owed"]
+    return owed

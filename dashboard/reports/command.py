@@ -11,10 +11,10 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeClient, BridgeDownError
-from dashboard.data.scope import Scope
 from dashboard.data.snapshot import SnapshotError, read_snapshot
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.queries.places import UnitName, unit_names
+from dashboard.queries.units import UnitName, unit_names
 from dashboard.reports.months import MonthError, parse_month
 from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.reports.statements import FailedStatement, statements

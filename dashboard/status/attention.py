@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dashboard.queries.units import Unit
-from dashboard.status.depletion import UNKNOWN_DURATION, CreditDuration
+from dashboard.access import Viewer
+from dashboard.data.warehouse import Warehouse
+from dashboard.queries.units import Unit, units
+from dashboard.status.depletion import UNKNOWN_DURATION, CreditDuration, credit_duration, forecasts
 from dashboard.text.labels import Label
 from meter_bridge.text.marks import N_
 
@@ -96,3 +98,12 @@ def urgency(status: UnitStatus) -> tuple[int, bool, float, str]:
 
 def _by_days_left(status: UnitStatus) -> tuple[bool, float, str]:
     return status.days_left is None, status.days_left or 0.0, status.unit.name
+
+
+def unit_statuses(opened: Warehouse, viewer: Viewer) -> list[UnitStatus]:
+    """Return the units that the viewer may see, each with its forecast."""
+    known, now = opened.cached(forecasts, viewer), opened.as_of or 0
+    return [
+        UnitStatus(unit, credit_duration(unit, known.get(unit.id, ()), now))
+        for unit in opened.cached(units, viewer)
+    ]

@@ -7,15 +7,13 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.actions.action import Action
-from dashboard.actions.asking import ACTION_KINDS
+from dashboard.actions.action import ACTION_KINDS, Action
 from dashboard.actions.dialog import show_action_button
-from dashboard.data.scope import Scope
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import show_no_units, show_page, show_staleness
-from dashboard.parts.paged import show_paged
+from dashboard.parts.page import card, show_no_units, show_page, show_paged, show_staleness
 from dashboard.queries.alerts import Alert, Command, RelayState, alerts, commands, relays
-from dashboard.queries.places import unit_names
+from dashboard.queries.units import unit_names
 from dashboard.text.formatting import ago, short_moment
 from dashboard.text.labels import (
     NEVER_ASKED,
@@ -61,8 +59,7 @@ def _alerts(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
-    with st.container(border=True):
-        st.subheader(_("Open alerts"), anchor=False)
+    with card(_("Open alerts")):
         if not now_open:
             st.caption(_("No alert is open."))
             return
@@ -131,8 +128,7 @@ def _where(alert: Alert) -> str:
 
 
 def _relays(every: Sequence[RelayState]) -> None:
-    with st.container(border=True):
-        st.subheader(_("Relays"), anchor=False)
+    with card(_("Relays")):
         if not every:
             st.caption(_("No relay has been switched yet."))
             return
@@ -172,8 +168,7 @@ def _position(position: str, at: int | None, zone: str) -> str:
 
 def _history(closed: Sequence[Alert], sent: Sequence[Command]) -> None:
     left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
-        st.subheader(_("Closed alerts, 90 days"), anchor=False)
+    with card(_("Closed alerts, 90 days"), left):
         if closed:
             show_paged(
                 closed,
@@ -185,8 +180,7 @@ def _history(closed: Sequence[Alert], sent: Sequence[Command]) -> None:
             )
         else:
             st.caption(_("None."))
-    with right.container(border=True, height="stretch"):
-        st.subheader(_("Relay commands, 90 days"), anchor=False)
+    with card(_("Relay commands, 90 days"), right):
         if sent:
             show_paged(
                 sent,

@@ -6,16 +6,24 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.charts.ageing import AGES, ageing
-from dashboard.data.scope import Scope
+from dashboard.charts.money import AGES, ageing
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.exports.debts import debts_table
-from dashboard.exports.offer import show_downloads
+from dashboard.exports.tables import debts_table
+from dashboard.parts.files import show_downloads
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, palette, show_no_units, show_page, show_staleness
-from dashboard.parts.paged import show_paged
+from dashboard.parts.page import (
+    card,
+    draw,
+    heading_row,
+    palette,
+    show_no_units,
+    show_page,
+    show_paged,
+    show_staleness,
+)
 from dashboard.queries.debts import Debtor, debtors, recovered
-from dashboard.queries.places import unit_names
+from dashboard.queries.units import unit_names
 from dashboard.text.formatting import ago, count, day, money, percent
 from dashboard.text.markup import Cell, muted, page_title, unit_link
 from dashboard.text.translate import _, ngettext
@@ -55,8 +63,7 @@ def _debt(opened: Warehouse, viewer: Viewer) -> None:
     for currency in sorted({each.currency for each in owing}):
         mine = [each for each in owing if each.currency == currency]
         show_figures(_figures(mine, currency, back))
-        with st.container(border=True):
-            st.subheader(_("Age of what is owed, {currency}", currency=currency), anchor=False)
+        with card(_("Age of what is owed, {currency}", currency=currency)):
             draw(ageing(_ages(mine, now), currency, palette()), f"ageing {currency}")
     _debtors(owing, now)
     _plans([each for each in owing if each.plans and each.debt], now)
@@ -70,13 +77,11 @@ def _figures(owing: Sequence[Debtor], currency: str, back: Mapping[str, int]) ->
     }
     people = ngettext("{number} unit", "{number} units", len(owing))
     return [
-        Figure(_("Owed"), money(sum(sums.values()), currency), None, people),
-        Figure(_("Debts"), money(sums["debt"], currency), None, _("on a plan")),
-        Figure(_("Arrears"), money(sums["arrears"], currency), None, _("charges made without credit")),
-        Figure(
-            _("Emergency credit"), money(sums["emergency"], currency), None, _("repaid first by a top-up")
-        ),
-        Figure(_("Recovered"), money(back.get(currency, 0), currency), None, _("in the last 30 days")),
+        Figure(_("Owed"), money(sum(sums.values()), currency), people),
+        Figure(_("Debts"), money(sums["debt"], currency), _("on a plan")),
+        Figure(_("Arrears"), money(sums["arrears"], currency), _("charges made without credit")),
+        Figure(_("Emergency credit"), money(sums["emergency"], currency), _("repaid first by a top-up")),
+        Figure(_("Recovered"), money(back.get(currency, 0), currency), _("in the last 30 days")),
     ]
 
 
@@ -86,8 +91,7 @@ def _ages(owing: Sequence[Debtor], now: int) -> list[int]:
 
 def _debtors(owing: Sequence[Debtor], now: int) -> None:
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(_("Debtors"), anchor=False, width="content")
+        with heading_row(_("Debtors")):
             order = st.selectbox(
                 _("Sort by"),
                 list(ORDERS),
@@ -133,8 +137,7 @@ def _kinds(each: Debtor) -> str:
 
 
 def _plans(owing: Sequence[Debtor], now: int) -> None:
-    with st.container(border=True):
-        st.subheader(_("Recovery plans"), anchor=False)
+    with card(_("Recovery plans")):
         rows = [(each, plan) for each in owing for plan in each.plans if _left(each, plan)]
         if not rows:
             st.caption(_("No debt is on a plan."))
@@ -187,8 +190,7 @@ def _paid_off_text(each: Debtor, plan: Debt, left: int, now: int) -> str:
 
 
 def _emergency(owing: Sequence[Debtor], now: int) -> None:
-    with st.container(border=True):
-        st.subheader(_("Outstanding emergency credit"), anchor=False)
+    with card(_("Outstanding emergency credit")):
         if not owing:
             st.caption(_("None outstanding."))
             return

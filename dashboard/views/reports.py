@@ -10,17 +10,15 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeDownError, bridge_client
-from dashboard.data.scope import Scope
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.parts.made_file import save_button
+from dashboard.parts.files import PDF_MEDIA, save_button
 from dashboard.parts.page import show_no_units, show_page, show_staleness
-from dashboard.parts.statements import months
-from dashboard.queries.daily import newest_day
-from dashboard.queries.places import UnitName, unit_names
-from dashboard.reports.months import previous_month
+from dashboard.queries.sums import newest_day
+from dashboard.queries.units import UnitName, unit_names
+from dashboard.reports.months import previous_month, recent_months
 from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.reports.statements import FailedStatement, StatementPdf, statements, zip_statements
-from dashboard.reports.typesetter import MEDIA
 from dashboard.settings import settings
 from dashboard.text.formatting import count, month
 from dashboard.text.markup import page_title, plain
@@ -54,7 +52,7 @@ def _reports(opened: Warehouse, viewer: Viewer) -> None:
         show_no_units()
         return
     show_staleness(opened, known[0].time_zone)
-    listed = months(today, date(today.year - 2, today.month, 1))
+    listed = recent_months(today, date(today.year - 2, today.month, 1))
     chosen = st.selectbox(
         _("Month"),
         listed,
@@ -83,7 +81,7 @@ def _portfolio(opened: Warehouse, viewer: Viewer, chosen: date) -> None:
         _("Report as PDF"),
         partial(portfolio_pdf, opened, viewer, chosen),
         f"portfolio-{chosen:%Y-%m}.pdf",
-        MEDIA,
+        PDF_MEDIA,
         key="save portfolio",
     )
 

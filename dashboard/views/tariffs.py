@@ -8,20 +8,17 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.charts.cost_curve import cost_curve
-from dashboard.charts.ladder import block_prices, price_with_tax
-from dashboard.charts.load_duration import load_duration_curve, use_against_blocks
-from dashboard.charts.tariff_year import build_tariff_year, tariff_year
+from dashboard.charts.consumption import load_duration_curve, use_against_blocks
+from dashboard.charts.tariff import block_prices, build_tariff_year, cost_curve, price_with_tax, tariff_year
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.parts.page import draw, palette, show_next_step, show_no_units, show_page, show_staleness
+from dashboard.parts.page import card, draw, palette, show_next_step, show_no_units, show_page, show_staleness
 from dashboard.parts.tariff_editor import version_name
 from dashboard.parts.what_if import show_what_if
 from dashboard.pricing.curve import highest_use, month_costs
-from dashboard.queries.daily import newest_day
-from dashboard.queries.load_duration import load_duration
-from dashboard.queries.period_use import used_by_unit
-from dashboard.queries.places import unit_names
+from dashboard.queries.consumption import load_duration
+from dashboard.queries.sums import newest_day, used_by_unit
 from dashboard.queries.tariffs import Tariff, supply_tariffs, tariffs
+from dashboard.queries.units import unit_names
 from dashboard.text.formatting import day, price
 from dashboard.text.labels import unique_labels
 from dashboard.text.markup import Cell, muted, page_title, table
@@ -138,8 +135,7 @@ def _charges(version: TariffVersion, units: Sequence[str]) -> list[tuple[str, st
 def _year(version: TariffVersion, today: date) -> None:
     if len(version.bands) == 1:
         return
-    with st.container(border=True):
-        st.subheader(_("The year by hours, {year}", year=today.year), anchor=False)
+    with card(_("The year by hours, {year}", year=today.year)):
         prices = {
             band.name: price(price_with_tax(version, 0, band.name), version.currency)
             for band in version.bands
@@ -151,11 +147,9 @@ def _prices(
     opened: Warehouse, viewer: Viewer, version: TariffVersion, units: tuple[str, ...], today: date
 ) -> None:
     left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
-        st.subheader(_("Price of a kWh, {currency}", currency=version.currency), anchor=False)
+    with card(_("Price of a kWh, {currency}", currency=version.currency), left):
         draw(block_prices(version, palette()), "ladder")
-    with right.container(border=True, height="stretch"):
-        st.subheader(_("Cost of a month, {currency}", currency=version.currency), anchor=False)
+    with card(_("Cost of a month, {currency}", currency=version.currency), right):
         first, after = _last_period(version, today, PeriodUnit.MONTH)
         used = opened.cached(used_by_unit, viewer, first, after, units)
         highest = highest_use(version, used[0][1] if used else 0)
@@ -183,16 +177,14 @@ def _load(
         st.caption(_("No unit has this tariff now."))
         return
     left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
-        st.subheader(_("Use against blocks, kWh"), anchor=False)
+    with card(_("Use against blocks, kWh"), left):
         first, after = _last_period(version, today, version.block_period.unit)
         used = [wh for _, wh in opened.cached(used_by_unit, viewer, first, after, units)]
         chart = use_against_blocks(used, version.ladders[0].limits, palette())
         st.caption(_("Units from the one that uses most, {first} to {last}.",
                        first=day(first), last=day(after - timedelta(days=1))))  # fmt: skip
         draw(chart, "use against blocks")
-    with right.container(border=True, height="stretch"):
-        st.subheader(_("Load duration, kW"), anchor=False)
+    with card(_("Load duration, kW"), right):
         days = LOAD_DAYS if len(units) < MANY_UNITS else WEEK
         begin = today - timedelta(days=days)
         st.caption(_("All its units together, the last {days} full days.", days=days))

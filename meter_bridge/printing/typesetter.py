@@ -24,7 +24,7 @@ class Typesetter:
         self._lock = asyncio.Lock()
 
     async def typeset(self, document: bytes, layout: str) -> bytes:
-        """Return what is told, set by a layout within this package; raises ``TypesettingError``."""
+        """Return a document (JSON) as PDF, by a layout within this package; raises ``TypesettingError``."""
         async with self._lock:
             return await _run_child(document, layout)
 

@@ -2,17 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 from meter_bridge.core.rating.rating import ENERGY_KINDS
 from meter_bridge.engine.statement.labels import Labels
+from meter_bridge.printing.document import Bar, BarChart, BarPart, Colour, part_height
 from meter_bridge.protocol.statements import DayCharge, Statement
 from meter_bridge.text.catalogue import ENGLISH
 
-FULL_HEIGHT: Final = 1000
-"""Height of the tallest bar."""
 MAX_DAYS: Final = 62
 """Of a longer time no bar would be told from the next."""
 MAX_BLOCKS: Final = 5
@@ -22,41 +20,6 @@ TAX_COLOUR: Final = MAX_BLOCKS + 1
 
 type Sums = dict[str, dict[int, int]]
 """By day and colour."""
-
-
-@dataclass(frozen=True, slots=True)
-class BarPart:
-    """A part of a bar."""
-
-    colour: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A day; only some have a label."""
-
-    label: str
-    pieces: tuple[BarPart, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Colour:
-    """What a colour means."""
-
-    name: str
-    colour: int
-
-
-@dataclass(frozen=True, slots=True)
-class BarChart:
-    """Bars of every day of a time, with what the tallest of them stands for."""
-
-    name: str
-    tallest: str
-    caption: str
-    bars: tuple[Bar, ...]
-    colours: tuple[Colour, ...]
 
 
 def bar_charts(statement: Statement, labels: Labels | None = None) -> tuple[BarChart, ...]:
@@ -124,7 +87,7 @@ def _bar_chart(
 
 def _bar_parts(parts: dict[int, int], highest: int) -> Iterator[BarPart]:
     for colour in sorted(parts):
-        height = max(parts[colour], 0) * FULL_HEIGHT // highest
+        height = part_height(parts[colour], highest)
         if height:
             yield BarPart(colour, height)
 

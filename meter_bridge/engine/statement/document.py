@@ -10,8 +10,9 @@ import msgspec
 
 from meter_bridge.core.money import amount_digits
 from meter_bridge.engine.statement import labels as words
-from meter_bridge.engine.statement.charts import BarChart, bar_charts
+from meter_bridge.engine.statement.charts import bar_charts
 from meter_bridge.engine.statement.labels import Labels
+from meter_bridge.printing.document import BarChart, Column, Figure, Row, Table, table
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Statement
@@ -24,42 +25,6 @@ MANY_KINDS = 2
 
 LAYOUT: Final = "engine/statement/statement.typ"
 """Path of the layout within the package ``meter_bridge``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure of the summary."""
-
-    name: str
-    text: str
-    strong: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table."""
-
-    name: str
-    figures: bool = False
-    wide: bool = False
-    """Takes the width that is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a table."""
-
-    cells: tuple[str, ...]
-    strong: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table under its name."""
-
-    name: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,21 +162,15 @@ class _Paper:
     def _holdings(self) -> Table:
         _ = self._
         name = _("Credit and debt")
-        columns = (
-            Column(name, wide=True),
-            Column(_("Opening"), figures=True),
-            Column(_("Closing"), figures=True),
-        )
         rows = [
             Row((self._labels.holding_name(each.name), self._money(each.opening), self._money(each.closing)))
             for each in self._statement.holdings
         ]
-        return Table(name, columns, tuple(rows) if len(rows) > 1 else ())
+        return table(name, (name, _("Opening"), _("Closing")), tuple(rows) if len(rows) > 1 else ())
 
     def _units(self) -> Table:
         _ = self._
-        names = (_("Opening"), _("Bought"), _("Used"), _("Closing"))
-        columns = (Column(_("Supply"), wide=True), *(Column(name, figures=True) for name in names))
+        columns = (_("Supply"), _("Opening"), _("Bought"), _("Used"), _("Closing"))
         rows = [
             Row(
                 (
@@ -221,15 +180,11 @@ class _Paper:
             )
             for each in self._statement.units
         ]
-        return Table(_("Units"), columns, tuple(rows))
+        return table(_("Units"), columns, tuple(rows))
 
     def _kinds(self) -> Table:
         _ = self._
-        columns = (
-            Column(_("Kind"), wide=True),
-            Column(_("Entries"), figures=True),
-            Column(_("Amount"), figures=True),
-        )
+        columns = (_("Kind"), _("Entries"), _("Amount"))
         rows = [
             Row(
                 (
@@ -240,7 +195,7 @@ class _Paper:
             )
             for each in self._statement.sums
         ]
-        return Table(_("Summary"), columns, tuple(rows) if len(rows) > MANY_KINDS else ())
+        return table(_("Summary"), columns, tuple(rows) if len(rows) > MANY_KINDS else ())
 
     def _lines(self) -> Table:
         statement, _ = self._statement, self._
