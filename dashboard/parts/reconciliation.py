@@ -8,12 +8,11 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.data.snapshot_sql import MAX_TOP_UPS
 from dashboard.data.warehouse import Warehouse
-from dashboard.exports.offer import show_downloads
-from dashboard.exports.reconciliation import reconciliation_table
+from dashboard.exports.tables import reconciliation_table
+from dashboard.parts.files import show_downloads
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.paged import show_paged
-from dashboard.queries.payments import Payment
-from dashboard.queries.takings import PaymentFilter, filtered_payments
+from dashboard.parts.page import show_paged
+from dashboard.queries.payments import Payment, PaymentFilter, filtered_payments
 from dashboard.reconciling.matching import MAX_DAYS_APART, MatchedPair, Reconciliation, reconcile
 from dashboard.reconciling.reading import (
     DATE_ORDERS,
@@ -70,7 +69,6 @@ def show_reconciliation(
 
 
 def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, StatementColumns]:
-    """Let the person correct which column is what."""
     guessed = guess_columns(cells)
     places = list(range(len(cells.headers)))
 
@@ -102,7 +100,6 @@ def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, StatementCol
 
 
 def _problems(read: ParsedStatement) -> None:
-    """Say what of the file is no payment or could not be read."""
     if read.problems:
         listed = "  \n".join(plain(each) for each in read.problems[:SHOWN_PROBLEMS])
         more = len(read.problems) - SHOWN_PROBLEMS
@@ -113,22 +110,18 @@ def _problems(read: ParsedStatement) -> None:
 
 
 def _show(found: Reconciliation, currency: str) -> None:
-    """Show sums, then what needs a person."""
     difference = found.statement_total - found.ledger_total
     open_ones = len(found.differ) + len(found.only_statement) + len(found.only_ledger)
     by_amount = sum(not pair.by_reference for pair in found.agree)
     show_figures(
         [
             Figure(
-                _("Agree"),
-                count(len(found.agree)),
-                None,
-                _("{number} by amount and day", number=count(by_amount)),
+                _("Agree"), count(len(found.agree)), _("{number} by amount and day", number=count(by_amount))
             ),
-            Figure(_("To check"), count(open_ones), None, _("lines and payments")),
-            Figure(_("Statement"), money(found.statement_total, currency), None, None),
-            Figure(_("Ledger"), money(found.ledger_total, currency), None, None),
-            Figure(_("Difference"), money(difference, currency), None, _("statement minus ledger")),
+            Figure(_("To check"), count(open_ones), _("lines and payments")),
+            Figure(_("Statement"), money(found.statement_total, currency)),
+            Figure(_("Ledger"), money(found.ledger_total, currency)),
+            Figure(_("Difference"), money(difference, currency), _("statement minus ledger")),
         ]
     )
     if not open_ones:
@@ -140,7 +133,6 @@ def _show(found: Reconciliation, currency: str) -> None:
 
 
 def _lines(lines: Sequence[StatementLine], currency: str) -> None:
-    """Show what was paid to the provider and is not booked."""
     if lines:
         st.subheader(_("On the statement, not booked"), anchor=False)
         show_paged(
@@ -157,7 +149,6 @@ def _lines(lines: Sequence[StatementLine], currency: str) -> None:
 
 
 def _pairs(pairs: Sequence[MatchedPair], currency: str) -> None:
-    """Show references whose amounts differ."""
     if pairs:
         st.subheader(_("Amounts differ"), anchor=False)
         show_paged(
@@ -174,7 +165,6 @@ def _pairs(pairs: Sequence[MatchedPair], currency: str) -> None:
 
 
 def _payments(payments: Sequence[Payment]) -> None:
-    """Show what is booked and not on the statement."""
     if payments:
         st.subheader(_("Booked, not on the statement"), anchor=False)
         show_paged(

@@ -15,8 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from dashboard.access import Viewer
-from dashboard.data.scope import Scope
 from dashboard.data.snapshot import read_snapshot
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.pricing.pricer import Pricer, PricingError
 from dashboard.queries.tariffs import supply_tariffs
@@ -61,8 +61,6 @@ WAIVED: Final = "standing charges were waived"
 
 @dataclass(frozen=True, slots=True)
 class _AuditedSupply:
-    """A supply with what a tariff has to know of it."""
-
     supply_id: str
     account_id: str
     name: str
@@ -106,7 +104,6 @@ def _audited_supply(row: Mapping[str, object], timeline: Timeline) -> _AuditedSu
 def _audit(
     opened: Warehouse, timeline: Timeline, units: Sequence[_AuditedSupply], found: AuditReport
 ) -> None:
-    """Audit the supplies of a timeline."""
     if timeline.versions[0].valid_from >= found.upto:
         return
     periods, since = _periods(timeline, found.upto)
@@ -128,7 +125,6 @@ def _pricer(
     terms: Mapping[int, SupplyTerms],
     span: tuple[int, int],
 ) -> tuple[Pricer | None, str]:
-    """Return a pricer of a timeline over a span, or why there can be none."""
     why = _obstacle(timeline, span[0])
     if why is not None:
         return None, why
@@ -139,7 +135,7 @@ def _pricer(
 
 
 def _periods(timeline: Timeline, upto: int) -> tuple[list[str], int]:
-    """Return the billing periods to be audited, and from when energy has to be known for them."""
+    """Return the billing periods to audit, and the instant from which their energy has to be known."""
     first = timeline.versions[0].valid_from
     version = timeline.at(upto - 1)
     day = local_day(upto - 1, version.zone)
@@ -152,7 +148,6 @@ def _periods(timeline: Timeline, upto: int) -> tuple[list[str], int]:
 
 
 def _obstacle(timeline: Timeline, since: int) -> str | None:
-    """Return why the ledger of a timeline cannot be audited."""
     ends = [*(version.valid_from for version in timeline.versions[1:]), None]
     for version, end in zip(timeline.versions, ends, strict=True):
         if version.basis is BlockBasis.PURCHASE_TIME and (end is None or end > since):
@@ -163,7 +158,6 @@ def _obstacle(timeline: Timeline, since: int) -> str | None:
 def _register_selection(
     pricer: Pricer, units: Sequence[_AuditedSupply], periods: Sequence[str], since: int, timeline: Timeline
 ) -> None:
-    """Tell SQL which supplies and periods are audited."""
     chosen = [[unit.supply_id for unit in units], list(range(len(units))), [unit.first_seq for unit in units]]
     pricer.register("chosen", pa.table(chosen, schema=_CHOSEN))
     spans = [period_bounds(period) for period in periods]
@@ -174,7 +168,7 @@ def _register_selection(
 
 
 def _unordered(connection: duckdb.DuckDBPyConnection, timeline: Timeline, since: int) -> frozenset[int]:
-    """Return the supplies whose meters climb a ladder in an order that is not on record."""
+    """Return the supplies whose meters climb one ladder in an order that is not on record."""
     versions = [each for each in timeline.versions if each.valid_from < since or len(timeline.versions) > 1]
     ordered = all(
         version.meaning is not BlockBandMeaning.POOLED_CHRONOLOGICAL
@@ -196,7 +190,6 @@ def _compare(
     unordered: frozenset[int],
     found: AuditReport,
 ) -> None:
-    """Compare what was charged with what was priced, period by period."""
     priced, standing = pricer.totals(), pricer.totals(LineKind.STANDING)
     rows = connection.execute(_CHARGED).fetchall()
     charged = {(unit, period): (amount, fixed) for unit, period, amount, fixed in rows}

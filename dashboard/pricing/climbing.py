@@ -49,7 +49,6 @@ def add(book: TariffTables) -> str:
 
 
 def _inner(book: TariffTables) -> range:
-    """Return the blocks that end somewhere."""
     return range(book.blocks - 1)
 
 

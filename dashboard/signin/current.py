@@ -40,7 +40,6 @@ def provider_claims() -> Mapping[str, object]:
 
 
 def _through_provider(current_settings: Settings) -> Viewer | None:
-    """Return the person whom the provider names, if the file of people knows them."""
     if current_settings.people is None:
         return None
     claims = provider_claims()

@@ -46,7 +46,6 @@ def viewer_of_claims(file: Path, claims: Mapping[str, object]) -> Viewer | None:
 
 
 def _with_token(person: Person) -> Viewer:
-    """Return the person with the token that actions go to the bridge with."""
     if person.token_file is None or not person.token_file.is_file():
         return person.viewer
     held = person.viewer
@@ -62,7 +61,7 @@ def _with_token(person: Person) -> Viewer:
 
 @lru_cache(maxsize=4)
 def _people(file: Path, changed: int, size: int) -> tuple[Person, ...]:  # noqa: ARG001 - what the cache goes by
-    """Return the people of a file, read anew when it changed."""
+    """Return the people of a file; cached by its modification time and size."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -106,7 +105,6 @@ def _person(file: Path, number: int, entry: Mapping[str, object]) -> Person:
 
 
 def _ids(where: str, entry: Mapping[str, object], key: str) -> tuple[str, ...]:
-    """Return a list of ids."""
     listed = entry.get(key, [])
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
         raise PeopleError(f'{where}: {key} is a list of ids, such as ["flat-1"]')

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dashboard.queries.units import Unit
-from dashboard.status.depletion import UNKNOWN_DURATION, CreditDuration
+from dashboard.access import Viewer
+from dashboard.data.warehouse import Warehouse
+from dashboard.queries.units import Unit, units
+from dashboard.status.depletion import UNKNOWN_DURATION, CreditDuration, credit_duration, forecasts
 from dashboard.text.labels import Label
 from meter_bridge.text.marks import N_
 
@@ -44,7 +46,6 @@ class AttentionItem:
 
 
 def _has(*kinds: str) -> Callable[[UnitStatus], bool]:
-    """Return a test for open alerts of these kinds."""
     wanted = frozenset(kinds)
     return lambda standing: not wanted.isdisjoint(standing.unit.alerts)
 
@@ -56,7 +57,7 @@ def out_of_credit(status: UnitStatus) -> bool:
 
 
 def _exhausted(unit: Unit) -> bool:
-    """Tell whether a charged unit has no credit; a new unit with nothing charged is not out of credit."""
+    """Return whether a charged unit has no credit; a new unit without charges is not out of credit."""
     return unit.available <= 0 and unit.read_at is not None and not unit.is_billed_later
 
 
@@ -96,5 +97,13 @@ def urgency(status: UnitStatus) -> tuple[int, bool, float, str]:
 
 
 def _by_days_left(status: UnitStatus) -> tuple[bool, float, str]:
-    """Return a key that sorts by days left, the unknown last, then by name."""
     return status.days_left is None, status.days_left or 0.0, status.unit.name
+
+
+def unit_statuses(opened: Warehouse, viewer: Viewer) -> list[UnitStatus]:
+    """Return the units that the viewer may see, each with its forecast."""
+    known, now = opened.cached(forecasts, viewer), opened.as_of or 0
+    return [
+        UnitStatus(unit, credit_duration(unit, known.get(unit.id, ()), now))
+        for unit in opened.cached(units, viewer)
+    ]

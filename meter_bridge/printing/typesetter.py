@@ -21,17 +21,15 @@ class Typesetter:
     """Typesets one document at a time."""
 
     def __init__(self) -> None:
-        """Nothing is being typeset."""
         self._lock = asyncio.Lock()
 
     async def typeset(self, document: bytes, layout: str) -> bytes:
-        """Return what is told, set by a layout within this package; raises ``TypesettingError``."""
+        """Return a document (JSON) as PDF, by a layout within this package; raises ``TypesettingError``."""
         async with self._lock:
             return await _run_child(document, layout)
 
 
 async def _run_child(source: bytes, layout: str) -> bytes:
-    """Return what the child makes of a document."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", CHILD, layout),
         stdin=asyncio.subprocess.PIPE,
