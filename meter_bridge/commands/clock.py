@@ -14,7 +14,7 @@ from meter_bridge.commands.parser import Parser, add_data
 from meter_bridge.commands.settings import settings_of
 from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts, ClockConfirmed
-from meter_bridge.protocol.messages import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind
 
 EPILOG: Final = """\
 If the machine's clock jumps, time-based charges and disconnections are suspended until the clock agrees
