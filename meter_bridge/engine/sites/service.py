@@ -27,7 +27,6 @@ from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
 from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.engine.supply.local_cutoff import meters_to_withdraw
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import ApplyResult
@@ -244,12 +243,10 @@ class SiteFileService:
                 unit = make()
         except BaseException:
             self._session.reload()
-            update_wall_time(self._session)
             raise
         await self._session.commit(unit)
         await self._session.drain()
         self._session.reload()
-        update_wall_time(self._session)
         for account_id, site_id in gone:
             self._session.feed.remove(account_id, site_id)
         for account_id in self._session.installation.accounts:
