@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Final
 
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.forecasting.stored_forecast import estimate_days_left
 from meter_bridge.engine.ledger.credit import available_credit
@@ -22,6 +21,7 @@ from meter_bridge.notify.event_consumer import notice_row, notified_unit
 from meter_bridge.notify.people import People, Person
 from meter_bridge.notify.rules import CUSTOMER, Notice, WarningContext, threshold_notice
 from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 PAUSE_MS: Final = 10_000

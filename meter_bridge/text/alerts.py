@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.catalogue import BRIDGE, ENGLISH, translator
 from meter_bridge.text.formats import Formats, formats
 from meter_bridge.text.marks import N_, Counted, ngettext

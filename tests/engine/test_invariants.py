@@ -9,12 +9,12 @@ import tempfile
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyState
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
 from tests.example_budget import tries
 from tests.storage.template import location_of

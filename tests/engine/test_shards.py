@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import insert, select
 
 from meter_bridge.config.site_file import load
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
@@ -19,6 +18,7 @@ from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import Transfer
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.database import open_reader, open_writer, reading

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind, known_members
 from meter_bridge.text.alerts import TEXTS, Fact, alert_text
 from meter_bridge.text.catalogue import LANGUAGES
 
@@ -30,7 +30,7 @@ FACTS: Final[dict[str, Fact]] = {
     "first_day": "2026-10-01",
     "end_day": "2026-11-01",
 }
-EVERY: Final = [(kind, case) for kind in AlertKind for case in TEXTS[kind]]
+EVERY: Final = [(kind, case) for kind in known_members(AlertKind) for case in TEXTS[kind]]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -11,7 +11,6 @@ from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.core.rating.move_out import PrepaidCharge, prorate_final_period
 from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.rating.unit_purchase import return_units
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.accounts.adjustments import receive_transfer
 from meter_bridge.engine.accounts.booking import (
     BookOperation,
@@ -33,6 +32,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 _CUSTOMER_ALERTS: Final = (

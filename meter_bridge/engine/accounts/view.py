@@ -7,7 +7,6 @@ from meter_bridge.core.calendar import DAY_MS, day_start, iso, local_day
 from meter_bridge.core.forecast.depletion import Depletion
 from meter_bridge.core.ledger.credit import (
     CreditState,
-    EmergencyState,
     emergency_left,
     emergency_state,
     headroom,
@@ -26,7 +25,7 @@ from meter_bridge.core.rating.rating import (
     price_per_kwh,
     wh_for_amount,
 )
-from meter_bridge.core.supply.decision import Reason, may_restore
+from meter_bridge.core.supply.decision import may_restore
 from meter_bridge.core.supply.friendly_hours import friendly_span
 from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
 from meter_bridge.engine.alerts import alerting
@@ -42,13 +41,13 @@ from meter_bridge.protocol.messages import (
     AccountView,
     BlockView,
     DebtView,
-    EmergencyCreditState,
     EmergencyCreditView,
     FriendlyHoursView,
     OwedView,
     RunOutView,
     TariffNow,
 )
+from meter_bridge.protocol.vocabulary import EmergencyCreditState, SupplyReason
 
 
 def account_view(account: Account, at: int) -> AccountView:
@@ -130,12 +129,12 @@ def _friendly_hours(account: Account, at: int) -> FriendlyHoursView | None:
 def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditView | None:
     policy = account.policy.credit
     state = emergency_state(policy, credit)
-    if state is EmergencyState.UNSUPPORTED:
+    if state is EmergencyCreditState.UNSUPPORTED:
         return None
-    if account.tenancy.end is not None and state is EmergencyState.AVAILABLE:
-        state = EmergencyState.UNAVAILABLE  # nobody lives there who might select it
+    if account.tenancy.end is not None and state is EmergencyCreditState.AVAILABLE:
+        state = EmergencyCreditState.UNAVAILABLE  # nobody lives there who might select it
     return EmergencyCreditView(
-        state=EmergencyCreditState(state.value),
+        state=state,
         limit=policy.emergency_limit,
         left=emergency_left(policy, credit),
         threshold=policy.emergency_threshold,
@@ -144,7 +143,7 @@ def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditV
 
 def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | None:
     """Return the smallest top-up that restores a supply that lacks credit."""
-    if account.reason not in (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM):
+    if account.reason not in (SupplyReason.CREDIT_EXHAUSTED, SupplyReason.BELOW_RESTORE_MINIMUM):
         return None
     policy = account.policy
     least = top_up_question(account, credit, at).smallest_sufficient(

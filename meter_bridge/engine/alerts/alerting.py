@@ -1,13 +1,13 @@
 """Opening and closing alerts as rows and events of a unit."""
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.protocol import messages
 from meter_bridge.protocol.messages import AlertView, EventKind
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 
@@ -112,7 +112,7 @@ def alert_view(key: AlertKey, alert: OpenAlert, account: Account | None) -> Aler
     """Return an open alert as it goes over the wire."""
     return AlertView(
         id=alert.id,
-        kind=messages.AlertKind(key.kind.value),
+        kind=key.kind,
         site_id=account.site.id if account else None,
         account_id=key.account_id,
         meter_id=key.meter_id,

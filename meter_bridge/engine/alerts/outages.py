@@ -5,11 +5,12 @@ reached and every meter of a site is silent, something that they share is gone: 
 """
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.alerts.alerting import record_past_alert
 from meter_bridge.engine.state.model import Installation, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import AlertKind
 
 MIN_METERS: int = 2
 """Meters of a site below which one silence tells nothing of the others."""

@@ -14,12 +14,8 @@ from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import (
-    AlertKind,
-    AlertView,
-    ErrorCode,
-    EventKind,
-)
+from meter_bridge.protocol.messages import AlertView, ErrorCode, EventKind
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops, tables
 
 

@@ -19,12 +19,13 @@ import msgspec
 
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.money import format_amount
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.session import AuditResult, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.audit import AuditReport, Difference
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage.location import Location, written
 
 AUDIT_MODULE: Final = "dashboard.audit"

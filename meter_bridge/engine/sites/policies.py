@@ -7,7 +7,7 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.config.describe import show_policy
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
@@ -24,6 +24,7 @@ from meter_bridge.protocol.messages import (
     ErrorCode,
     EventKind,
 )
+from meter_bridge.protocol.vocabulary import AlertKind
 
 MILLIWATTS_PER_WATT: Final = 1000
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine as SqlEngine
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.state import supply_document
 from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.clock import Clocks, EngineClock
@@ -26,6 +26,7 @@ from meter_bridge.engine.state.model import Account, Installation, OpenAlert, Su
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import StorageError

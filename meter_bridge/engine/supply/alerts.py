@@ -5,13 +5,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso, local_time
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind, alert_changes
-from meter_bridge.core.supply.decision import Decision, Reason, SupplyState
-from meter_bridge.core.supply.protection import Protection, ProtectionTimer, Trip
+from meter_bridge.core.supply.alerts import AlertKey, alert_changes
+from meter_bridge.core.supply.decision import Decision
+from meter_bridge.core.supply.protection import GuardedLimit, ProtectionTimer, Trip
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.model import Account, Installation, ProtectionKey
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyReason, SupplyState
 
 KINDS: Final = frozenset(
     {
@@ -22,7 +23,7 @@ KINDS: Final = frozenset(
         AlertKind.PROTECTION_TRIPPED,
     }
 )
-_OUT_OF_CREDIT: Final = (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM)
+_OUT_OF_CREDIT: Final = (SupplyReason.CREDIT_EXHAUSTED, SupplyReason.BELOW_RESTORE_MINIMUM)
 
 
 def update_alerts(
@@ -55,7 +56,7 @@ def _open_alerts(account: Account, decision: Decision, at: int) -> Iterator[tupl
     if decision.reason in protections.LIMITED and limit is not None and not exceeded:
         message = f"the credit is used up, supply is limited to {limit.limit_mw // 1000} W until a top-up"
         yield AlertKey(AlertKind.LOAD_LIMITED, account.id), message
-    elif decision.reason is Reason.LOAD_LIMIT_EXCEEDED and account.policy.power_limit is not None:
+    elif decision.reason is SupplyReason.LOAD_LIMIT_EXCEEDED and account.policy.power_limit is not None:
         most = account.policy.power_limit.limit_mw // 1000
         yield AlertKey(AlertKind.LOAD_LIMITED, account.id), f"more than {most} W was used, supply is off"
     warn = warning_at(account, decision)
@@ -70,7 +71,7 @@ def _open_alerts(account: Account, decision: Decision, at: int) -> Iterator[tupl
 def _armed_message(account: Account, decision: Decision) -> str:
     """Say why the customer is waited for."""
     found = protections.effective_limit(account)
-    if decision.reason is Reason.LOAD_LIMIT_EXCEEDED and found is not None:
+    if decision.reason is SupplyReason.LOAD_LIMIT_EXCEEDED and found is not None:
         limit = f"{found.limit_mw // 1000} W"
         return f"more than {limit} was used too often; switch something off, then switch supply on again"
     return "supply may be switched on again by the customer"
@@ -86,12 +87,12 @@ def _cut_soon_message(account: Account, cut_at: int) -> str:
 def _tripped_message(account: Account, guarded: ProtectionKey, timer: ProtectionTimer) -> str:
     """Say what was wrong, and how supply comes back."""
     meter = next((meter for meter in account.meters if meter.id == guarded.meter_id), None)
-    if guarded.protection is Protection.OVERLOAD:
+    if guarded.protection is GuardedLimit.OVERLOAD:
         value = f"{(meter.power_mw or 0) // 1000} W" if meter else "too much"
         what = f"the load of {guarded.meter_id} was above its limit, {value}"
     else:
         value = f"{(meter.voltage_mv or 0) // 1000} V" if meter else "wrong"
-        side = "above" if guarded.protection is Protection.OVER_VOLTAGE else "below"
+        side = "above" if guarded.protection is GuardedLimit.OVER_VOLTAGE else "below"
         what = f"the voltage at {guarded.meter_id} was {side} its limit, {value}"
     back = (
         "it stays off until landlord or caretaker resets it"

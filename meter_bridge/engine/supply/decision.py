@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from meter_bridge.core.supply import decision as rules
-from meter_bridge.core.supply.decision import Decision, Reason, SupplyInputs, SupplyState
+from meter_bridge.core.supply.decision import Decision, SupplyInputs
 from meter_bridge.core.supply.friendly_hours import friendly_period
-from meter_bridge.core.supply.relay import Position, add_switching, switching_blocked_until
+from meter_bridge.core.supply.relay import add_switching, switching_blocked_until
 from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
@@ -16,9 +16,10 @@ from meter_bridge.engine.state.session import RelayRequests, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import alerts, protections
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyReason, SupplyState
 from meter_bridge.storage import changeset as ops
 
-_FRIENDLY: Final = (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE)
+_FRIENDLY: Final = (SupplyReason.FRIENDLY_HOURS, SupplyReason.FRIENDLY_GRACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def change_instants(account: Account, decision: Decision) -> Iterator[int]:
     if decision.cut_at is None:
         return
     yield decision.cut_at
-    if decision.reason is Reason.FRIENDLY_HOURS:
+    if decision.reason is SupplyReason.FRIENDLY_HOURS:
         yield decision.cut_at - account.policy.friendly_hours.grace_ms
     warn = alerts.warning_at(account, decision)
     if warn is not None:
@@ -124,8 +125,8 @@ def _relays_deviate(account: Account, state: SupplyState) -> bool:
     """Return whether a relay was told otherwise, or never told, as with one that came after the cut."""
     relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
     if state is SupplyState.CONNECTED:
-        return any(relay.requested is Position.OPEN for relay in relays)
-    return any(relay.requested is not Position.OPEN for relay in relays)
+        return any(relay.requested is RelayPosition.OPEN for relay in relays)
+    return any(relay.requested is not RelayPosition.OPEN for relay in relays)
 
 
 def _execute(

@@ -11,7 +11,7 @@ from meter_bridge.core.rating.rating import (
     energy_to_next_block,
 )
 from meter_bridge.core.supply import decision as policy_rules
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.decision import Decision
 from meter_bridge.core.tariff.tariff import EXACT_SCALE
 from meter_bridge.engine.alerts.alerting import set_alert
@@ -31,6 +31,7 @@ from meter_bridge.engine.supply.decision import (
     decide_supply,
     is_by_wall_clock,
 )
+from meter_bridge.protocol.vocabulary import AlertKind
 
 ROUNDING_MARGIN: Final = 16
 """Amount steps kept back for the rounding of lines, so that a threshold is never passed inside the lane."""

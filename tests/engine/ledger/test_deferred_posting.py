@@ -13,7 +13,7 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.ledger.journal import MAX_DEFER_MS, append_entry
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from meter_bridge.storage.changeset import Changeset
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, house, opened, zar
 
