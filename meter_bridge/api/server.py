@@ -13,8 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from meter_bridge.api.app import build_app
-from meter_bridge.api.http.access_log import LOGGER, NO_LOG, AccessLogger
-from meter_bridge.api.http.connection import Connection
+from meter_bridge.api.http.connection import LOGGER, NO_LOG, AccessLogger, Connection
 from meter_bridge.api.http.listener import ConnectionLimit, bind, is_loopback, listen, remove
 from meter_bridge.protocol.messages import ServerInfo
 from meter_bridge.runtime.application import Application

@@ -1,12 +1,12 @@
 """The site file over the API."""
 
 import asyncio
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
 from meter_bridge.api.http.authentication import LANDLORD_OF_ALL_SITES
-from meter_bridge.api.http.endpoint import SITE_FILE_BYTES, Call, Endpoint, Reply, endpoint, read_body
+from meter_bridge.api.http.endpoint import SITE_FILE_BYTES, Call, Endpoint, Reply, read_body
 from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
 from meter_bridge.config.site_file import load
 from meter_bridge.errors import RequestRefused
@@ -30,19 +30,14 @@ class SiteQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/site",
     access=LANDLORD_OF_ALL_SITES,
     answer=ApplyResult,
     query=SiteQuery,
     body_media="application/yaml",
-    refusals=(
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.CONFLICT,
-        ErrorCode.PAYLOAD_TOO_LARGE,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def apply_site(call: Call) -> Reply:
     """Apply a site file, all of it or nothing."""
@@ -90,6 +85,3 @@ def _detail(problem: SiteProblem) -> ProblemDetail:
         line=problem.line,
         column=problem.column,
     )
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (apply_site,)
