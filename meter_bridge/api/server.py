@@ -145,7 +145,6 @@ class ApiServer:
 
 
 async def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
-    """Return every address of a host with its family, in the order in which they were found."""
     found = await asyncio.get_running_loop().getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
@@ -153,7 +152,6 @@ async def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]
 
 
 def _connection_factory(runner: web.AppRunner, *, logged: bool) -> Callable[[], Connection]:
-    """Return what makes a connection for each client."""
     server = runner.server
     assert server is not None
     loop = asyncio.get_running_loop()

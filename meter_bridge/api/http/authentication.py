@@ -77,7 +77,6 @@ def actor_of(request: web.Request, app: Application) -> Actor:
 
 
 def _customer_of_session(request: web.Request, app: Application) -> Actor:
-    """Return the customer of a session of the tenant's page."""
     actor = app.page.access.actor_of(request.cookies[SESSION_COOKIE])
     if actor is None:
         raise RequestRefused(

@@ -111,7 +111,6 @@ def _decode_untyped(raw: bytes) -> object:
 
 
 def _invalid(message: str, values: object, kind: type) -> RequestRefused:
-    """Name the field and value that a validation error speaks of."""
     if unknown := _UNKNOWN.search(_PLACE.sub("", message)):
         name = displayable(unknown["name"])
         return RequestRefused(
@@ -138,7 +137,6 @@ def _wrong_value(message: str, values: object, kind: type) -> RequestRefused:
 
 
 def _choices(kind: type, name: str) -> str | None:
-    """Return what a field may be, where it is one of a few words."""
     info = inspect.type_info(kind)
     fields = info.fields if isinstance(info, inspect.StructType) else ()
     of = next((_unannotated(field.type) for field in fields if field.encode_name == name), None)
@@ -152,12 +150,10 @@ def _choices(kind: type, name: str) -> str | None:
 
 
 def _unannotated(kind: inspect.Type | None) -> inspect.Type | None:
-    """Return a type without what is said of it."""
     return _unannotated(kind.type) if isinstance(kind, inspect.Metadata) else kind
 
 
 def _expected(message: str) -> str:
-    """Return what a validation error expected, in words that people read."""
     for pattern, remedy in REMEDIES.items():
         if message.endswith(f"matching regex {pattern!r}"):
             return remedy
@@ -169,7 +165,6 @@ def _expected(message: str) -> str:
 
 
 def _limit_text(found: re.Match[str]) -> str:
-    """Return a lower or upper limit in words."""
     return f"at {'least' if found['sign'] == '>' else 'most'} {found['limit']}"
 
 
@@ -283,7 +278,6 @@ class Endpoint:
     status: HTTPStatus = HTTPStatus.OK
     other_status: Mapping[HTTPStatus, str] = MappingProxyType({})
     """Further statuses that carry the same answer, and when."""
-    body: type | None = None
     body_media: str | None = None
     """Media type of a body that is not JSON."""
     query: type[msgspec.Struct] | None = None
@@ -294,7 +288,7 @@ class Endpoint:
     refusals: tuple[ErrorCode, ...] = ()
     """Besides those that every route of its kind has."""
     example: object = None
-    """Example of the body."""
+    """Example of the JSON body, which is of the same type."""
     answer_example: object = None
     once: str = ""
     """What is asked for once per idempotency key, such as ``a top-up``; else empty."""
@@ -303,6 +297,11 @@ class Endpoint:
     def __call__(self, handler: Handler) -> Endpoint:
         """Return the route with its handler."""
         return replace(self, handler=handler)
+
+    @property
+    def body(self) -> type | None:
+        """Return the type of the JSON body, None without one."""
+        return None if self.example is None else type(self.example)
 
     @property
     def name(self) -> str:
@@ -373,7 +372,6 @@ def endpoint_once(
         other_status={
             HTTPStatus.OK: f"The key was used before: the first response again, with {REPLAYED_HEADER}: true."
         },
-        body=type(example),
         headers={
             KEY_HEADER: "1 to 255 printable characters, generated before the request and kept until it is"
             " answered."

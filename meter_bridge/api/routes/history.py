@@ -41,13 +41,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
 async def get_history(call: Call) -> Reply:
     """Return energy and cost by hour, from the first hour that changed since a journal entry."""
     query = call.query(HistoryQuery)
-    page = await call.app.ledger.history(
-        call.actor,
-        after=query.after,
-        upto=query.upto,
-        account_id=query.account_id,
-        from_account=query.from_account,
-    )
+    page = await call.app.ledger.history(call.actor, **msgspec.structs.asdict(query))
     return Reply(_visible_page(call.actor, page))
 
 

@@ -91,7 +91,6 @@ async def list_meters(call: Call) -> Reply:
     "/api/v1/meters/{id}/quarantine",
     access=STAFF,
     answer=MeterView,
-    body=QuarantineRequest,
     example=QuarantineRequest(decision="new_epoch", reason="meter replaced on 3 March"),
     refusals=(ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
@@ -108,7 +107,6 @@ async def decide_quarantine(call: Call) -> Reply:
     "/api/v1/meters/{id}/readings",
     access=STAFF_AND_DEVICE,
     answer=ReadingResult,
-    body=ReadingRequest,
     example=ReadingRequest(register="12345.6", at="2026-03-03T10:30:00+02:00"),
     refusals=(ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
@@ -132,13 +130,5 @@ async def replace_meter(call: Call) -> Reply:
     """Replace a meter: charge the old counter to its closing, the new one from its opening reading."""
     key = call.idempotency_key()
     body = await call.body(ReplacementRequest)
-    order = ReplacementOrder(
-        closing=body.closing,
-        opening=body.opening,
-        reason=body.reason,
-        at=body.at,
-        address=body.address,
-        relay=body.relay,
-        confirmed=body.confirmed,
-    )
+    order = ReplacementOrder(**msgspec.structs.asdict(body))
     return reply_once(await call.app.sites.replace_meter(call.actor, call.id, order, key=key))

@@ -44,7 +44,6 @@ async def list_notices(call: Call) -> Reply:
     "/api/v1/notices/test",
     access=LANDLORD_OF_ALL_SITES,
     answer=TrialSent,
-    body=Trial,
     example=Trial(person="anna"),
     refusals=(ErrorCode.NOT_FOUND,),
 )

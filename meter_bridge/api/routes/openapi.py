@@ -52,7 +52,6 @@ def build_openapi(endpoints: Sequence[Endpoint]) -> Json:
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> Json:
-    """Return the schema of every type that goes over the wire, by its name."""
     types: list[object] = [*SENT_BY_BRIDGE, Subscribe]
     for each in endpoints:
         types += [kind for kind in (each.answer, each.body) if isinstance(kind, type)]
@@ -167,7 +166,6 @@ def _content(endpoint: Endpoint) -> Json:
 
 
 def _plain(media: str) -> Json:
-    """Return what is said of an answer that has no type of its own."""
     return {"schema": {"type": "object" if media == JSON else "string"}}
 
 
@@ -186,7 +184,6 @@ def _problems(endpoint: Endpoint) -> Json:
 
 
 def _usual_refusals(endpoint: Endpoint) -> tuple[ErrorCode, ...]:
-    """Return what every route of the kind may refuse with."""
     usual = [ErrorCode.BAD_REQUEST, ErrorCode.INTERNAL]
     if "{id}" in endpoint.path:
         usual.append(ErrorCode.NOT_FOUND)

@@ -124,7 +124,6 @@ async def list_waiting_payments(call: Call) -> Reply:
     "/api/v1/payments/decide",
     access=LANDLORD,
     answer=PaymentDecided,
-    body=PaymentDecision,
     example=PaymentDecision(
         provider="mpesa", payment="QK12345678", decision="credit", reason="typed the room wrong"
     ),
@@ -158,7 +157,6 @@ async def reconcile_payments(call: Call) -> Reply:
     "/api/v1/accounts/{id}/keypad-tokens",
     access=LANDLORD_AND_TENANT,
     answer=KeypadTokens,
-    body=KeypadRequest,
     example=KeypadRequest(),
     refusals=(ErrorCode.NOT_SUPPORTED, ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )

@@ -48,7 +48,6 @@ class PolicyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     "/api/v1/accounts/{id}/policy",
     access=LANDLORD,
     answer=AccountView,
-    body=PolicyRequest,
     example=PolicyRequest(low_credit=["20.00", "5.00"]),
     refusals=(ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )

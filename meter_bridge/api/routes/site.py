@@ -1,13 +1,14 @@
 """The site file over the API."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 
 import msgspec
 
 from meter_bridge.api.http.authentication import LANDLORD_OF_ALL_SITES
 from meter_bridge.api.http.endpoint import SITE_FILE_BYTES, Call, Endpoint, Reply, read_body
-from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
+from meter_bridge.config.problems import MAX_SHOWN, SiteFileError
 from meter_bridge.config.site_file import load
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import ApplyResult
@@ -71,17 +72,5 @@ def _refusal(error: SiteFileError) -> RequestRefused:
         field=first.field if first else None,
         value=first.value if first else None,
         remedy=first.remedy if first else "correct the site file",
-        problems=tuple(_detail(problem) for problem in error.problems[:MAX_SHOWN]),
-    )
-
-
-def _detail(problem: SiteProblem) -> ProblemDetail:
-    return ProblemDetail(
-        code=problem.code,
-        field=problem.field,
-        value=problem.value,
-        message=problem.message,
-        remedy=problem.remedy,
-        line=problem.line,
-        column=problem.column,
+        problems=tuple(ProblemDetail(**asdict(problem)) for problem in error.problems[:MAX_SHOWN]),
     )

@@ -73,7 +73,6 @@ class StatementQuery(
 
 
 async def _rendered(call: Call, statement: Statement, query: StatementQuery) -> tuple[str, bytes]:
-    """Return the content type and the content of a statement's file."""
     if query.format is Format.PDF:
         return PDF, await as_pdf(statement, call.request.app[TYPESETTER], query.language)
     return f"{CSV}; charset=utf-8", statement_csv(statement)

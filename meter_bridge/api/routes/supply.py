@@ -55,7 +55,6 @@ class SupplyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     "/api/v1/accounts/{id}/supply",
     access=PEOPLE,
     answer=SupplyView,
-    body=SupplyRequest,
     example=SupplyRequest(action=SupplyAction.OFF, reason="inspection"),
     answer_example=SUPPLY_OFF,
     refusals=(ErrorCode.CONFLICT, ErrorCode.NOT_SUPPORTED, ErrorCode.STORAGE_UNAVAILABLE),
@@ -108,7 +107,6 @@ async def list_holds(call: Call) -> Reply:
     answer=HoldView,
     status=HTTPStatus.CREATED,
     other_status={HTTPStatus.OK: "A hold with this id and content already exists."},
-    body=HoldRequest,
     example=HoldRequest(position="off", reason="leak under the sink", id="leak"),
     refusals=(ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )

@@ -63,7 +63,6 @@ class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     "/api/v1/page/sign-in",
     access=PUBLIC,
     answer=SignedIn,
-    body=SignIn,
     headers={PAGE_HEADER: "`1`: no page of another origin can send it."},
     example=SignIn(number="Flat 1", code="K7QM-2XRP"),
     refusals=(ErrorCode.NOT_AUTHENTICATED, ErrorCode.TOO_MANY_REQUESTS),
@@ -166,7 +165,6 @@ async def get_notification_settings(call: Call) -> Reply:
     "/api/v1/accounts/{id}/notifications",
     access=LANDLORD_AND_TENANT,
     answer=NotificationSettings,
-    body=WantedSettings,
     example=WantedSettings(
         language="sw", phone="+254712345678", quiet_from="22:00", quiet_to="06:00", low_credit="20.00"
     ),

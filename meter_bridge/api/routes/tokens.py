@@ -61,7 +61,6 @@ async def list_tokens(call: Call) -> Reply:
     access=LANDLORD_OF_ALL_SITES,
     answer=NewToken,
     status=HTTPStatus.CREATED,
-    body=TokenRequest,
     example=TokenRequest(name="Flat 1's panel", role="tenant", accounts=("flat-1",), days=365),
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )

@@ -63,7 +63,6 @@ async def get_vouchers(call: Call) -> Reply:
     access=LANDLORD,
     answer=NewVouchers,
     status=HTTPStatus.CREATED,
-    body=VoucherOrder,
     example=VoucherOrder(count=50, amount="50.00", site="rose", days=365, note="Spaza shop, March"),
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
@@ -78,7 +77,6 @@ async def create_vouchers(call: Call) -> Reply:
     "/api/v1/vouchers/sell",
     access=LANDLORD,
     answer=VouchersChanged,
-    body=VoucherSale,
     example=VoucherSale(serials=("7KQ2MX-0001",), to="Flat 1, receipt 12"),
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.CONFLICT),
 )
@@ -93,7 +91,6 @@ async def sell_vouchers(call: Call) -> Reply:
     "/api/v1/vouchers/block",
     access=LANDLORD,
     answer=VouchersChanged,
-    body=VoucherBlock,
     example=VoucherBlock(reason="stolen from the shop", batch="7KQ2MX"),
     refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.CONFLICT),
 )

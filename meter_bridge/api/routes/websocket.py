@@ -79,7 +79,6 @@ class _WebSocketSession:
             await self._end(unexpected_error(self._call.request, error), WSCloseCode.INTERNAL_ERROR)
 
     async def _subscription(self, info: ServerInfo) -> Subscribe | None:
-        """Return the client's subscription, or None where it leaves without one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
                 message = await self._socket.receive()
@@ -95,7 +94,6 @@ class _WebSocketSession:
         )
 
     async def _stream(self, since: int | None) -> None:
-        """Send what happens, until the client leaves or the stream ends."""
         sending = asyncio.create_task(self._send_all(since), name="websocket stream")
         leaving = asyncio.create_task(self._until_client_closes(), name="websocket reader")
         try:
@@ -133,7 +131,6 @@ class _WebSocketSession:
             await self._socket.send_frame(data, WSMsgType.TEXT)
 
     async def _end(self, problem: Problem, code: WSCloseCode) -> None:
-        """Say why, and close."""
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(1):
                 await self._socket.send_frame(encode_problem(problem, type="error"), WSMsgType.TEXT)
@@ -159,7 +156,6 @@ def with_type(kind: str, message: ServerInfo | Event) -> bytes:
 
 
 def _check_schema(version: int, info: ServerInfo) -> None:
-    """Refuse a schema version that this bridge does not speak."""
     if version < info.min_schema_version:
         code, side = ErrorCode.SCHEMA_TOO_OLD, "client"
     elif version > info.schema_version:
