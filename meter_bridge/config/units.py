@@ -25,7 +25,6 @@ from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy
 from meter_bridge.core.supply.friendly_hours import MAX_GRACE_MS, FriendlyHours
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.core.supply.protection import Protection
 from meter_bridge.core.supply.protection import GuardedLimit
 from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, Window
 from meter_bridge.devices.addresses import parse_address

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import msgspec
 
 from meter_bridge.api.http.authentication import LANDLORD
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, visible_account
 from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode
@@ -43,19 +43,13 @@ class PolicyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/accounts/{id}/policy",
     access=LANDLORD,
     answer=AccountView,
-    body=PolicyRequest,
     example=PolicyRequest(low_credit=["20.00", "5.00"]),
-    refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.CONFLICT,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def set_policy(call: Call) -> Reply:
     """Change warning thresholds or load limit; a site file undoes that only on request."""
@@ -71,6 +65,3 @@ async def set_policy(call: Call) -> Reply:
     thresholds = None if body.low_credit is None else tuple(body.low_credit)
     change = PolicyChange(thresholds, body.load_limit_w)
     return Reply(await call.app.sites.set_policy(call.actor, account.id, change))
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (set_policy,)
