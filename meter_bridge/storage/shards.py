@@ -52,15 +52,20 @@ class Shard:
             return true()
         return (column > self.first) & (column <= self.first + RANGE)
 
-    def sites(self) -> Select[tuple[str]]:
-        """Return the query for the ids of its sites."""
+    def has_site(self, site_id: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return the condition that a site is its own; always true if there is no other shard."""
+        return true() if self.whole else site_id.in_(self._sites())
+
+    def has_account(self, account_id: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return the condition that an account, open or closed, is its own."""
+        if self.whole:
+            return true()
+        return account_id.in_(select(tables.account.c.id).where(tables.account.c.site_id.in_(self._sites())))
+
+    def _sites(self) -> Select[tuple[str]]:
         site, placed = tables.site, tables.site_shard
         joined = site.outerjoin(placed, placed.c.site_id == site.c.id)
         return select(site.c.id).select_from(joined).where(func.coalesce(placed.c.shard, 0) == self.n)
-
-    def accounts(self) -> Select[tuple[str]]:
-        """Return the query for the ids of its accounts, including closed ones."""
-        return select(tables.account.c.id).where(tables.account.c.site_id.in_(self.sites()))
 
 
 WHOLE: Final = Shard()

@@ -65,18 +65,18 @@ def apply_transaction(
     plan: InstallationPlan,
     document: str,
     actor: str,
-    placed: Mapping[str, int] | None = None,
+    placed: Mapping[str, int],
 ) -> Transaction:
     """Return the unit that makes the installation what the plan says; it was compared before.
 
-    ``placed`` names the shard of each site where there are several: the accounts of others follow by
-    themselves (``follow_transaction``).
+    ``placed`` names the shard of each site: other shards update their accounts themselves
+    (``follow_transaction``).
     """
     step = _ApplyContext(session, readings, Transaction(session.clock.now(), actor=actor), before)
     session.installation.name = plan.name
     for site in plan.sites:
         _apply_site(step, site)
-        if placed is not None:
+        if placed[site.id]:  # a site without a row is the first shard's
             row = {"site_id": site.id, "shard": placed[site.id]}
             step.tx.changeset.add(ops.UPSERT_SITE_SHARD, row)
     _apply_accounts(step, plan, placed)
@@ -103,10 +103,10 @@ def follow_transaction(
     return step.tx
 
 
-def _apply_accounts(context: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
+def _apply_accounts(context: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int]) -> None:
     """Add, change and close the accounts of the own sites."""
     for site in plan.sites:
-        if placed is None or placed[site.id] == context.session.shard.n:
+        if placed[site.id] == context.session.shard.n:
             for account in site.accounts:
                 _apply_account(context, site, account)
     _close_accounts(context, {account.id for site in plan.sites for account in site.accounts})
