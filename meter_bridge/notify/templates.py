@@ -209,7 +209,6 @@ def _of(language: str) -> tuple[Translator, Formats]:
 
 
 def _lines(topic: str, words: Translator, written: Formats, facts: Facts) -> list[str]:
-    """Return what a topic means, and what is left."""
     values = {
         "when": "" if facts.when is None else written.moment(facts.when),
         "amount": "" if facts.amount is None else written.money(*facts.amount),
