@@ -16,6 +16,7 @@ from dashboard.text.formatting import count, money, short_moment
 from dashboard.text.labels import (
     POSITIONS,
     alert_label,
+    alert_message,
     outcome_text,
     reason_text,
     supply_label,
@@ -78,7 +79,7 @@ def _top_ups(paid: Sequence[Payment], unit: Unit) -> Listing:
 def _alerts(alerts: Sequence[Alert], unit: Unit) -> Listing:
     rows = [
         [
-            Cell(f"{chip(alert_label(one.kind))}{muted(one.message)}"),
+            Cell(f"{chip(alert_label(one.kind))}{muted(alert_message(one.kind, one.facts))}"),
             Cell(f"{short_moment(one.opened_at, unit.time_zone)}{muted(_ended(one, unit))}", number=True),
         ]
         for one in alerts

@@ -15,7 +15,7 @@ from dashboard.queries.alerts import Alert, site_alerts
 from dashboard.queries.payments import Payment, newest_payments
 from dashboard.status.attention import AttentionItem, UnitStatus, attention_items, unit_statuses
 from dashboard.text.formatting import ago, count, days, moment, money, short_moment
-from dashboard.text.labels import Label, alert_label
+from dashboard.text.labels import Label, alert_label, alert_message
 from dashboard.text.markup import Cell, chip, link, muted, page_title, plain, table, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
@@ -105,7 +105,8 @@ def _title(opened: Warehouse, statuses: Sequence[UnitStatus]) -> None:
 def _installation(alerts: Sequence[Alert]) -> None:
     for alert in alerts:
         word = alert_label(alert.kind)
-        st.error(f"**{word.said}.** {plain(alert.message)}", icon=f":material/{word.icon}:")
+        text = plain(alert_message(alert.kind, alert.facts))
+        st.error(f"**{word.said}.** {text}", icon=f":material/{word.icon}:")
 
 
 def _payments(payments: Sequence[Payment]) -> None:

@@ -44,7 +44,6 @@ class AppriseSender:
     """Sends on threads of its own, so that a slow mail server never keeps a meter waiting."""
 
     def __init__(self) -> None:
-        """Start no thread before there is something to send."""
         self._threads = ThreadPoolExecutor(MAX_THREADS, "notify")
 
     async def send(self, channel: str, message: Message, key: str) -> bool:
@@ -69,7 +68,6 @@ def supports_key(channel: str) -> bool:
 
 
 def _send(channel: str, message: Message, key: str) -> bool:
-    """Send a message and wait for the answer."""
     import apprise  # noqa: PLC0415 - it takes memory, which an installation that tells nobody does not need
 
     sending = apprise.Apprise()
@@ -111,7 +109,6 @@ class NoticeDelivery:
     """Sends what is due."""
 
     def __init__(self, session: Session, people: People, sender: Sender) -> None:
-        """Keep who can be reached how."""
         self._session = session
         self._people = people
         self._sender = sender
@@ -154,7 +151,6 @@ class NoticeDelivery:
             _LOGGER.error("Notice %s could not be handled: %s", notice.id, type(task.exception()).__name__)
 
     async def _deliver(self, notice: PendingNotice) -> None:
-        """Send a notice through every channel that has not taken it yet."""
         channels, language = await self.channels_of(notice)
         if not channels:
             await self._save_outcome(notice, "unreachable", ChannelStates(notice.sent, notice.uncertain))
@@ -191,7 +187,6 @@ class NoticeDelivery:
     async def _send(
         self, left: Channels, notice: PendingNotice, known: ChannelStates, language: str
     ) -> ChannelStates:
-        """Return what is known of the channels once those that are left have answered."""
         outgoing, key = Message(notice.title, notice.body), f"{self._session.installation.id} {notice.id}"
         answers = await asyncio.gather(
             *(
@@ -220,9 +215,7 @@ class NoticeDelivery:
         account = self._session.installation.accounts.get(notice.account_id or "")
         if account is None or account.tenancy.n != notice.tenancy or account.tenancy.end is not None:
             return (), ""
-        key = (account.id, account.tenancy.n)
-        found = await asyncio.to_thread(queries.read_contacts, self._session.reader, (key,))
-        contact = found.get(key)
+        contact = await queries.read_contact(self._session, account)
         if contact is None:
             return (), ""
         return people.customer_channels(contact.email, contact.phone), contact.language or people.language
@@ -236,7 +229,6 @@ class NoticeDelivery:
         await self._store(ops.TRY_NOTICE, row | known.row(sending))
 
     async def _save_outcome(self, notice: PendingNotice, outcome: str, known: ChannelStates) -> None:
-        """Put on record what became of a notice."""
         ended = {"new_ended_at": self._session.clock.believed_wall(), "new_outcome": outcome}
         await self._store(ops.END_NOTICE, {"row_id": notice.id, **ended, **known.row(())})
 

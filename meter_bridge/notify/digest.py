@@ -36,7 +36,7 @@ def digest_figures(
     """
     counts = {
         "off": sum(not account.connected for account in accounts),
-        "low": sum(_has_alert(account, _LOW) for account in accounts),
+        "low": sum(any(kind in _LOW for kind, _ in account.alerts) for account in accounts),
         "offline": sum(kind is AlertKind.METER_OFFLINE for each in accounts for kind, _ in each.alerts),
         "open": sum(not acknowledged for each in accounts for _, acknowledged in each.alerts),
         "uncertain": uncertain,
@@ -44,12 +44,7 @@ def digest_figures(
     return Figures(_by_currency(accounts, paid), {key: count for key, count in counts.items() if count})
 
 
-def _has_alert(account: DigestUnit, kinds: tuple[AlertKind, ...]) -> bool:
-    return any(kind in kinds for kind, _ in account.alerts)
-
-
 def _by_currency(accounts: Sequence[DigestUnit], paid: Iterable[tuple[str, int]]) -> list[Money]:
-    """Return what came in, a sum for each currency."""
     currencies = {account.id: account.currency for account in accounts}
     totals: dict[str, int] = {}
     for account_id, amount in paid:

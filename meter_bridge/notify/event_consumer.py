@@ -38,7 +38,6 @@ class EventConsumer:
     """Goes through the events of a session."""
 
     def __init__(self, session: Session, people: People, link: str | None) -> None:
-        """Keep whom to tell, and the address of the tenant's page."""
         self._session = session
         self._people = people
         self._link = link or ""
@@ -68,7 +67,6 @@ class EventConsumer:
             await self._make_digests(self._mark)
 
     async def _consume(self, mark: queries.ConsumerPosition) -> None:
-        """Make notices of a page of events."""
         session = self._session
         upto = min(session.feed.seq, mark.event_seq + _PAGE)
         if upto <= mark.event_seq:
@@ -100,13 +98,13 @@ class EventConsumer:
         return kept
 
     def _languages(self, contacts: Iterable[NotificationSettings]) -> set[str]:
-        """Return the languages that messages are wanted in."""
         people = self._people
         staff = {person.language for person in people.staff.values()}
         return {people.language} | staff | {contact.language for contact in contacts}
 
     async def _contacts(self, events: Sequence[Event]) -> Mapping[tuple[str, int], NotificationSettings]:
-        """Return how the customers of some events want to be told."""
+        if not events:
+            return {}
         accounts = (self._session.installation.accounts.get(event.account_id or "") for event in events)
         keys = [(account.id, account.tenancy.n) for account in accounts if account is not None]
         return await asyncio.to_thread(queries.read_contacts, self._session.reader, keys)
@@ -153,7 +151,6 @@ class EventConsumer:
         return self._zones_of[1]
 
     async def _digest_units(self) -> list[DigestUnit]:
-        """Return every unit, of other shards as well."""
         return await asyncio.to_thread(digest.read_digest_units, self._session.reader)
 
     async def _make_digests(self, mark: queries.ConsumerPosition) -> None:
@@ -187,7 +184,6 @@ class EventConsumer:
         return Notice(0, person.id, DIGEST, digest, wall, key=f"{DIGEST} {today}:{person.id}")
 
     async def _store(self, new_notices: Sequence[Notice], mark: queries.ConsumerPosition) -> None:
-        """Store notices and mark as one unit."""
         clock = self._session.clock
         tx, made_at = units.Transaction(clock.now()), clock.believed_wall()
         tx.changeset.extend(ops.INSERT_NOTICE, [notice_row(notice, made_at) for notice in new_notices])
@@ -223,7 +219,6 @@ def notified_unit(
 
 
 def _zone_of(person: Person, zones: Mapping[str, ZoneInfo]) -> ZoneInfo:
-    """Return the time zone of a person's first site, or of the first of all."""
     own = (zone for site_id, zone in zones.items() if site_id in person.sites)
     return next(own, None) or next(iter(zones.values()), ZoneInfo("UTC"))
 
@@ -234,7 +229,6 @@ def _is_recent(event: Event, now: int) -> bool:
 
 
 def _is_due_now(local: datetime, person: Person) -> bool:
-    """Return whether a person's first digest is due now, not hours ago."""
     if person.digest is None:
         return False
     due = datetime.combine(local.date(), person.digest, local.tzinfo)

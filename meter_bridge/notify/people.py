@@ -234,7 +234,6 @@ class _Reader:
         return int(text)
 
     def _error_at(self, place: tuple[str | int, ...], what: str, remedy: str) -> NotifyFileError:
-        """Return the error that names a place."""
         line, _ = self.document.place(place, key=isinstance(self.document.get(place), dict))
         name = ".".join(map(str, place))
         return NotifyFileError(f"{self.path}, line {line}{', ' + name if name else ''}: {what}; {remedy}")

@@ -36,7 +36,6 @@ class PersonalThresholds:
     """Looks at the accounts for which somebody chose a threshold."""
 
     def __init__(self, session: Session, people: People, link: str | None) -> None:
-        """Keep whom to tell; nothing is read before the first look."""
         self._session = session
         self._people = people
         self._link = link or ""
@@ -71,13 +70,12 @@ class PersonalThresholds:
             await self._store(new_notices, changed, now)
 
     async def _read(self) -> dict[str, bool]:
-        """Return what is below, and bring the contacts up to date."""
         reader = self._session.reader
         if self._below is None:
             self._below = await asyncio.to_thread(queries.threshold_states, reader)
         newest = await asyncio.to_thread(queries.contacts_version, reader)
         if newest != self._newest:
-            found = await asyncio.to_thread(queries.all_contacts, reader)
+            found = await asyncio.to_thread(queries.read_contacts, reader)
             self._contacts = {key: each for key, each in found.items() if _has_threshold(each)}
             self._newest = newest
         return self._below
@@ -94,7 +92,6 @@ class PersonalThresholds:
             yield CUSTOMER, contact
 
     async def _store(self, new_notices: list[Notice], changed: Mapping[str, bool], now: int) -> None:
-        """Store the notices and what they are about as one unit."""
         tx, made_at = Transaction(now), self._session.clock.believed_wall()
         tx.changeset.extend(ops.INSERT_NOTICE, [notice_row(notice, made_at) for notice in new_notices])
         rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
@@ -115,7 +112,6 @@ def _warning_id(recipient: str, account: Account, topic: str) -> str:
 def _crossings(
     account: Account, who: Person | NotificationSettings, now: int, recipient: str, below: Mapping[str, bool]
 ) -> Iterator[tuple[str, bool]]:
-    """Yield of each threshold that somebody chose whether the account is below it, with hysteresis."""
     if who.low_credit is not None:
         topic = AlertKind.LOW_CREDIT.value
         slack = (

@@ -1,5 +1,6 @@
 """Reading notices, contacts and the mark from the database, beside the writer."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import json
@@ -10,6 +11,8 @@ from sqlalchemy import Engine, RowMapping, func, select, union_all
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.clock import WALL_CLOCK_TOLERANCE_MS
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.protocol.answers import NoticeView
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.protocol.payments import NotificationSettings
@@ -65,21 +68,27 @@ def position_id(shard: Shard) -> int:
 
 
 def read_contacts(
-    reader: Engine, tenancies: Iterable[tuple[str, int]]
+    reader: Engine, tenancies: Iterable[tuple[str, int]] | None = None
 ) -> dict[tuple[str, int], NotificationSettings]:
-    """Return how the customers of some accounts want to be told; those who never said are missing."""
-    wanted = dict.fromkeys(tenancies)
-    if not wanted:
-        return {}
+    """Return how customers want to be told, by account and tenancy: some or (None) all who ever said."""
     table = tables.contact
-    query = select(table).where(table.c.account_id.in_({account_id for account_id, _ in wanted}))
+    query = select(table.c.account_id, table.c.tenancy, table.c.document)
+    if tenancies is not None:
+        tenancies = set(tenancies)
+        query = query.where(table.c.account_id.in_({account_id for account_id, _ in tenancies}))
     with reader.connect() as connection:
-        rows = connection.execute(query).mappings().all()
+        rows = connection.execute(query).all()
     return {
-        key: msgspec.json.decode(row["document"], type=NotificationSettings)
-        for row in rows
-        if (key := (row["account_id"], row["tenancy"])) in wanted
+        (account_id, tenancy): msgspec.json.decode(document, type=NotificationSettings)
+        for account_id, tenancy, document in rows
+        if tenancies is None or (account_id, tenancy) in tenancies
     }
+
+
+async def read_contact(session: Session, account: Account) -> NotificationSettings | None:
+    """Return how the present customer of an account wants to be told, None where nobody said."""
+    key = (account.id, account.tenancy.n)
+    return (await asyncio.to_thread(read_contacts, session.reader, (key,))).get(key)
 
 
 def read_pending(reader: Engine, shard: Shard, now: int, most: int) -> list[PendingNotice]:
@@ -164,14 +173,6 @@ def contacts_version(reader: Engine) -> tuple[int, int]:
     with reader.connect() as connection:
         row = connection.execute(select(func.count(), func.coalesce(func.max(table.c.at), 0))).one()
     return row[0], row[1]
-
-
-def all_contacts(reader: Engine) -> dict[tuple[str, int], NotificationSettings]:
-    """Return how every customer who ever said wants to be told, by account and tenancy."""
-    table = tables.contact
-    with reader.connect() as connection:
-        rows = connection.execute(select(table.c.account_id, table.c.tenancy, table.c.document)).all()
-    return {(row[0], row[1]): msgspec.json.decode(row[2], type=NotificationSettings) for row in rows}
 
 
 def uncertain_since(reader: Engine, since: int) -> int:

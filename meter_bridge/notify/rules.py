@@ -8,34 +8,13 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.notify.people import SUPPLY_RESTORED, TOP_UP, People, Person
 from meter_bridge.notify.quiet_hours import QuietHours
-from meter_bridge.notify.templates import Facts, Message, message
+from meter_bridge.notify.templates import TEXTS, Facts, Message, message
 from meter_bridge.protocol.messages import Event, EventKind
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
 
 CUSTOMER: Final = "customer"
-CUSTOMER_TOPICS: Final = frozenset(
-    {
-        SUPPLY_RESTORED,
-        TOP_UP,
-        AlertKind.LOW_CREDIT,
-        AlertKind.DAYS_LEFT,
-        AlertKind.EMERGENCY_CREDIT_AVAILABLE,
-        AlertKind.EMERGENCY_CREDIT_IN_USE,
-        AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
-        AlertKind.CUT_SOON,
-        AlertKind.SUPPLY_CUT,
-        AlertKind.SUPPLY_ARMED,
-        AlertKind.LOAD_LIMITED,
-        AlertKind.PROTECTION_TRIPPED,
-        AlertKind.OVER_VOLTAGE,
-        AlertKind.UNDER_VOLTAGE,
-        AlertKind.OVERLOAD,
-        AlertKind.POWER_OUTAGE,
-        AlertKind.UNUSUAL_CONSUMPTION,
-        AlertKind.NO_CONSUMPTION,
-    }
-)
+CUSTOMER_TOPICS: Final = frozenset(TEXTS)
 """What customers hear of: what they can do something about, and what they wait for."""
 URGENT: Final = frozenset(
     {
@@ -148,42 +127,22 @@ def notices_for(
     topic = topic_of(event)
     if topic is None:
         return
-    own_zone = zone if unit is None else unit.zone
+    facts = replace(Facts() if unit is None else unit.facts, alert=event.data)
     alert = str(event.data["id"]) if event.kind is EventKind.ALERT_OPENED and "id" in event.data else None
-    facts = Facts(message=str(event.data.get("message", "")))
-    if unit is not None:
-        facts = replace(unit.facts, message=facts.message)
+    own_zone = zone if unit is None else unit.zone
+
+    def notice(recipient: str, language: str, quiet: QuietHours | None, *, with_link: bool) -> Notice:
+        text = message(topic, language, facts if with_link else replace(facts, link=""))
+        due = _due_at(topic, quiet, at, own_zone)
+        account_id, tenancy = (None, None) if unit is None else (unit.account_id, unit.tenancy)
+        return Notice(event.seq, recipient, topic, text, due, account_id, tenancy, alert)
+
     for person in people.staff.values():
         if topic in person.about and concerns(person, unit) and not has_personal_threshold(topic, person):
-            text = message(topic, person.language, replace(facts, link=""))
-            due = _due_at(topic, person.quiet, at, own_zone)
-            yield _notice(event, unit, person.id, topic, text, due, alert)
+            yield notice(person.id, person.language, person.quiet, with_link=False)
     if unit is not None and unit.contact is not None and _customer_wants(topic, unit.contact):
         language = unit.contact.language or people.language
-        shown = facts if topic in _WITH_LINK else replace(facts, link="")
-        due = _due_at(topic, _quiet_of(unit.contact), at, own_zone)
-        yield _notice(event, unit, CUSTOMER, topic, message(topic, language, shown), due, alert)
-
-
-def _notice(
-    event: Event,
-    unit: NotifiedUnit | None,
-    recipient: str,
-    topic: str,
-    text: Message,
-    due: int,
-    alert: str | None,
-) -> Notice:
-    return Notice(
-        event.seq,
-        recipient,
-        topic,
-        text,
-        due,
-        None if unit is None else unit.account_id,
-        None if unit is None else unit.tenancy,
-        alert,
-    )
+        yield notice(CUSTOMER, language, _quiet_of(unit.contact), with_link=topic in _WITH_LINK)
 
 
 def concerns(person: Person, unit: NotifiedUnit | None) -> bool:
@@ -192,7 +151,6 @@ def concerns(person: Person, unit: NotifiedUnit | None) -> bool:
 
 
 def _customer_wants(topic: str, contact: NotificationSettings) -> bool:
-    """Return whether a customer who can be reached wants to hear of a topic."""
     if topic not in CUSTOMER_TOPICS or not (contact.email or contact.phone):
         return False
     return not has_personal_threshold(topic, contact)
@@ -228,7 +186,6 @@ def _quiet_of(contact: NotificationSettings) -> QuietHours | None:
 
 
 def _due_at(topic: str, quiet: QuietHours | None, at: int, zone: ZoneInfo) -> int:
-    """Return when a notice may go out."""
     return at if quiet is None or topic in URGENT else quiet.earliest_delivery(at, zone)
 
 

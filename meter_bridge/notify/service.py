@@ -81,8 +81,7 @@ class Notices:
     async def try_customer(self, actor: Actor, account_id: str) -> TrialSent:
         """Send a test message to the customer of an account, as the own settings have it."""
         account = self._account(actor, account_id)
-        key = (account.id, account.tenancy.n)
-        contact = (await asyncio.to_thread(queries.read_contacts, self._session.reader, (key,))).get(key)
+        contact = await queries.read_contact(self._session, account)
         people = self._people
         channels = () if contact is None else people.customer_channels(contact.email, contact.phone)
         if contact is None or not channels:

@@ -56,7 +56,6 @@ class PageFiles:
     """Every file of the page in memory, its texts once somebody reads them; nothing else can be asked for."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        """Read the folder."""
         self._files = {
             each.name: _file(each.suffix, each.read_bytes())
             for each in sorted(folder.iterdir())

@@ -55,7 +55,6 @@ class SignInLimits:
     """
 
     def __init__(self, session: Session, key: SecretKey) -> None:
-        """Take up what was tried before the start."""
         self._lockouts = {
             NUMBER_AND_PEER: Lockout(LockoutLimits(per_person=MAX_PER_NUMBER_AND_PEER * WRONG_WEIGHT)),
             NUMBER: Lockout(
@@ -66,7 +65,6 @@ class SignInLimits:
         self._failed_attempts = FailedAttempts(session, key, self._lockouts)
 
     def _counted_keys(self, number: str, peer: str | None) -> list[tuple[str, str]]:
-        """Return the guards that a try goes through, with whom each counts."""
         place = None if peer is None else peer_key(peer)
         found = [(NUMBER_AND_PEER, f"{number} {place}"), (NUMBER, number)]
         named = found if place is None else [*found, (PEER, place)]
@@ -114,7 +112,6 @@ class CustomerSignIn:
     """Lets customers in to the one account that is theirs."""
 
     def __init__(self, session: Session, key: SecretKey, page: str | None, account: FindAccount) -> None:
-        """Load the accesses; ``account`` finds an account that an actor may see."""
         self._session = session
         self._key = key
         self._page = page
@@ -219,7 +216,6 @@ class CustomerSignIn:
         return self._start_session(access, account)
 
     def _account_of(self, access: Access | None) -> Account | None:
-        """Return the account that an access opens now, or None."""
         if access is None:
             return None
         account = self._session.installation.accounts.get(access.account_id)
@@ -230,7 +226,6 @@ class CustomerSignIn:
         return SignedIn(account_id=account.id), cookie
 
     async def _record_lockout(self, number: str) -> None:
-        """Keep on record that a number or a place is not heard for a while."""
         if self._session.can_change:
             tx = Transaction(self._session.clock.now(), actor="tenant's page")
             data: dict[str, object] = {"number": number[:40]}

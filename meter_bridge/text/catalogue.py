@@ -46,7 +46,6 @@ class Translator:
     """The texts of one surface in one language."""
 
     def __init__(self, language: str, catalogue: NullTranslations) -> None:
-        """Keep where to look texts up."""
         self.language = language
         self._catalogue = catalogue
 
@@ -95,7 +94,6 @@ def po_file(domain: str, language: str) -> Path:
 
 
 def _compiled(path: Path) -> GNUTranslations:
-    """Return the translations of a ``.po`` file."""
     from babel.messages.mofile import write_mo  # noqa: PLC0415 - as above
     from babel.messages.pofile import read_po  # noqa: PLC0415 - as above
 

@@ -20,7 +20,6 @@ def printable(language: str) -> str:
 
 @cache
 def _has_chinese() -> bool:
-    """Return whether there is a font with Chinese letters."""
     from typst import Fonts  # noqa: PLC0415 - typesetting is seldom needed where this module is
 
     return any(_CHINESE_FONTS.search(name) for name in Fonts().families())

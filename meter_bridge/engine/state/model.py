@@ -13,10 +13,24 @@ from meter_bridge.core.forecast.consumption_model import History
 from meter_bridge.core.forecast.cost_projection import ForecastRun
 from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.ledger.journal import Bucket, debt_of
-from meter_bridge.core.rating.rating import BlockUsageKey, Line, OpenSegment, Rating, SupplyTerms
+from meter_bridge.core.rating.rating import (
+    BlockUsageKey,
+    Line,
+    OpenSegment,
+    Rating,
+    SupplyTerms,
+)
 from meter_bridge.core.register.register import Register, ReverseEnergy
-from meter_bridge.core.supply.alerts import AlertKey, ElectricalLimits
-from meter_bridge.core.supply.decision import Hold, Policy, effective_hold
+from meter_bridge.core.supply.alerts import (
+    AlertFacts,
+    AlertKey,
+    ElectricalLimits,
+)
+from meter_bridge.core.supply.decision import (
+    Hold,
+    Policy,
+    effective_hold,
+)
 from meter_bridge.core.supply.local_cutoff import CutOffState
 from meter_bridge.core.supply.protection import GuardedLimit, ProtectionTimer
 from meter_bridge.core.supply.relay import Relay
@@ -169,7 +183,7 @@ class OpenAlert:
     """An open alert of an account or of the installation."""
 
     id: str
-    message: str
+    facts: AlertFacts
     opened_at: int
     acknowledged_at: int | None = None
 
