@@ -12,11 +12,11 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.engine.alerts.alerting import set_alert, set_installation_alert
 from meter_bridge.engine.alerts.outages import record_outage, site_outages
 from meter_bridge.engine.ledger.journal import DeferredPostings, post_deferred
+from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.restore import stored_state
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import UNLIMITED, Account, Meter
 from meter_bridge.engine.state.session import Session
@@ -185,6 +185,7 @@ class Engine:
                 self.relays.clear_tamper(meter, tx)
             evaluate_account(session.installation, account, tx, self.relays, EvaluationContext())
         session.submit(tx)
+        fast_path.activate(account, tx.at)
 
     def advance_protections(self) -> None:
         """Let time pass for the guards of every account; safety does not wait for a sure clock."""
@@ -196,7 +197,7 @@ class Engine:
             if account.next_protection_at <= now and protections.advance(account, now):
                 tx = Transaction(now)
                 with session.atomic():
-                    store_status(account, tx)
+                    tx.save_account(account)
                     evaluate(session, account, tx)
                 session.submit(tx)
 
@@ -236,7 +237,7 @@ class Engine:
         )
         set_alert(session.installation, None, tx, session.bridge_alert_key(AlertKind.CLOCK_WRONG), message)
         for account in session.installation.accounts.values():
-            account.invalidate_fast_paths()
+            tx.touch(account)
             account.wake_at = 0
             protections.restore(account, tx.at)
         self.reports.adjust_to_clock(before_ms if self._clock_was_sure else None)

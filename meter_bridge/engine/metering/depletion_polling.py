@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from meter_bridge.core.energy import MS_PER_HOUR
-from meter_bridge.engine.state.model import FastPath, Installation, Meter
+from meter_bridge.engine.metering.fast_path import FastPath
+from meter_bridge.engine.state.model import Installation, Meter
 from meter_bridge.engine.state.transport import Transport
 
 DEPLETION_NEAR_MS: Final = 120_000
@@ -37,8 +37,8 @@ class DepletionPolling:
         self._near_depletion = [
             meter
             for meter in looked_at
-            if meter.fast_path is not None
-            and _is_near_depletion(meter, meter.fast_path, now)
+            if isinstance(meter.fast_path, FastPath)
+            and meter.fast_path.depletes_by(now + DEPLETION_NEAR_MS)
             and installation.meters.get(meter.id) is meter
         ]
         for meter in self._near_depletion:
@@ -58,12 +58,3 @@ class DepletionPolling:
     def _is_due(self, meter: Meter, now: int) -> bool:
         """Return whether a meter was neither heard nor asked within the pause."""
         return now - max(self._polled_at.get(meter.id, 0), meter.last_seen or 0) >= POLL_INTERVAL_MS
-
-
-def _is_near_depletion(meter: Meter, fast_path: FastPath, now: int) -> bool:
-    """Return whether the credit ends within two minutes if the load stays as it is."""
-    if not meter.power_mw or meter.power_mw < 0:
-        return False
-    per_hour = meter.power_mw * fast_path.cost_per_wh // 1000
-    room = meter.supply.account.margin - (fast_path.wh - fast_path.flushed_wh) * fast_path.cost_per_wh
-    return room * MS_PER_HOUR <= per_hour * (DEPLETION_NEAR_MS + now - fast_path.at)

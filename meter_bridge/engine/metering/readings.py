@@ -7,7 +7,7 @@ from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.clock import reading_instant
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.rating.period_to_date import close_segments, has_closed_segments
-from meter_bridge.core.rating.rating import Charges, allocate
+from meter_bridge.core.rating.rating import allocate
 from meter_bridge.core.register import register as rules
 from meter_bridge.core.register.register import Cause, Register, RegisterReading, update_reverse_energy
 from meter_bridge.core.supply import alerts as alert_rules
@@ -17,9 +17,8 @@ from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
-from meter_bridge.engine.state.model import Meter, Supply
+from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
@@ -102,11 +101,11 @@ class MeterReports:
     def _handle_boot(self, meter: Meter, boot: str, at: int) -> None:
         """Keep the identity of the device's boot; another one than before means that it restarted."""
         before, meter.boot_id = meter.boot_id, boot
-        meter.leave_fast_path()
+        tx = Transaction(at)
+        tx.touch(meter.supply.account)
         if before is not None:
-            tx = Transaction(at)
             self.relays.resend(meter, tx)
-            self._submit(tx)
+        self._submit(tx)
 
     def set_online(self, meter: Meter, tx: Transaction, *, online: bool) -> None:
         """Keep whether a meter is there, with its alert."""
@@ -124,7 +123,7 @@ class MeterReports:
         self._submit(tx)
 
     def _handle_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
-        """Charge what the register shows; the fast lane first."""
+        """Charge what the register shows; the fast path first."""
         measured = report.measured_at_ms
         when = at
         if measured is not None:
@@ -134,6 +133,7 @@ class MeterReports:
         if fast_path.try_next_slot(meter, register_wh, report.reset_marker, when, at):
             self._postings.defer(meter.supply, at)
             return
+        register, meter.fast_path = meter.register, None
         reading = RegisterReading(
             register_wh,
             when,
@@ -143,15 +143,14 @@ class MeterReports:
             meter.boot_id,
             self._clock.ahead_ms_at(when),
         )
-        if meter.register is None:
+        if register is None:
             self._store_first_reading(meter, rules.first_reading(reading))
             return
-        if _changes_nothing(meter, meter.register, reading, at):
-            meter.leave_fast_path()
-            meter.register.at = max(when, meter.register.at)
-            meter.register.ahead_ms = reading.ahead_ms
+        if _changes_nothing(meter, register, reading, at):
+            register.at = max(when, register.at)
+            register.ahead_ms = reading.ahead_ms
             return
-        self._advance(meter, meter.register, reading, at)
+        self._advance(meter, register, reading, at)
 
     def adjust_to_clock(self, before_ms: int | None) -> None:
         """Note on every register how far event time was ahead of the wall clock as it is set now."""
@@ -168,8 +167,6 @@ class MeterReports:
         if before is not None and before.wh == returned_wh and before.flowed_at is None:
             return
         meter.reverse_energy = update_reverse_energy(before, returned_wh, at)
-        if meter.fast_path is not None:
-            meter.fast_path.drop_template()
         if meter.reverse_energy.flowed_at is None and (before is None or before.flowed_at is None):
             return
         account = meter.supply.account
@@ -233,10 +230,9 @@ class MeterReports:
     def charge_step(self, meter: Meter, tx: Transaction, step: rules.RegisterStep) -> None:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
-        meter.leave_fast_path()
         post_deferred(self.installation, supply.account, tx)
         if register is not None and _is_moved(register, step.register):
-            self._post(supply, tx, close_segments(supply.rating, supply.timeline))
+            book_charges(self.installation, supply, tx, close_segments(supply.rating, supply.timeline))
         if step.delta_wh:
             allocate(
                 supply.rating,
@@ -256,21 +252,16 @@ class MeterReports:
         if may_defer(supply, tx.at):
             self._postings.defer(supply, tx.at)
         else:
-            self._post(supply, tx, close_segments(supply.rating, supply.timeline, upto=tx.at))
-
-    def _post(self, supply: Supply, tx: Transaction, charges: Charges) -> None:
-        """Post what a settlement charges; the next readings take the full way to new segments."""
-        book_charges(self.installation, supply, tx, charges)
-        for meter in supply.meters:
-            meter.leave_fast_path()
+            charges = close_segments(supply.rating, supply.timeline, upto=tx.at)
+            book_charges(self.installation, supply, tx, charges)
 
     def evaluate(self, meter: Meter, tx: Transaction) -> None:
-        """Decide what follows for the account, store it, and put the meter on its lane."""
-        evaluate_account(self.installation, meter.supply.account, tx, self.relays, EvaluationContext())
-        if meter.relay.requested is not Position.OPEN:
-            fast_path.activate(meter, tx.at)
+        """Decide what follows for the account, store it, and put its meters on the fast path."""
+        account = meter.supply.account
+        evaluate_account(self.installation, account, tx, self.relays, EvaluationContext())
         self._dirty.add(meter.supply)
         self._submit(tx)
+        fast_path.activate(account, tx.at)
 
     def _update_quarantine(self, meter: Meter, tx: Transaction) -> None:
         """Open the quarantine of a register that contradicts itself; close it when it explains itself."""
@@ -331,8 +322,8 @@ class MeterReports:
         if alarm is meter.voltage_alarm and overloaded == meter.overloaded:
             return
         meter.voltage_alarm, meter.overloaded = alarm, overloaded
-        meter.leave_fast_path()
         tx = Transaction(at)
+        tx.touch(meter.supply.account)
         for kind, wanted in (
             (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
             (AlertKind.UNDER_VOLTAGE, alarm is AlertKind.UNDER_VOLTAGE),
@@ -352,15 +343,13 @@ class MeterReports:
             if report.stale or report.buffered
             else protections.update(meter, report, at)
         )
+        tx = Transaction(at)
         if seen.alarm_began:
             self.relays.query(meter)
-            account.invalidate_fast_paths()
-        if not seen.changed:
-            return
-        tx = Transaction(at)
-        store_status(account, tx)
-        evaluate_account(self.installation, account, tx, self.relays, EvaluationContext(clock_sure))
-        account.invalidate_fast_paths()
+            tx.touch(account)
+        if seen.changed:
+            tx.save_account(account)
+            evaluate_account(self.installation, account, tx, self.relays, EvaluationContext(clock_sure))
         self._submit(tx)
 
     def _handle_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:

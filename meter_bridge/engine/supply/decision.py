@@ -9,7 +9,6 @@ from meter_bridge.core.supply.decision import Decision, Reason, SupplyInputs, Su
 from meter_bridge.core.supply.friendly_hours import friendly_period
 from meter_bridge.core.supply.relay import Position, add_switching, switching_blocked_until
 from meter_bridge.engine.ledger.journal import post_accruals
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.session import RelayRequests
@@ -66,14 +65,12 @@ def decide_supply(
     account.cut_at = decision.cut_at
     was = account.state
     changed = (decision.state, decision.reason) != (was, account.reason)
-    if changed:
-        account.invalidate_fast_paths()
     if changed or context.by_person or _relays_deviate(account, decision.state):
         _execute(installation, account, tx, relays, decision, note=context.note)
         if changed:
             _record_change(installation, account, tx, was)
     elif kept != (account.has_run_out, account.switchings):
-        store_status(account, tx)
+        tx.save_account(account)
     told_by = wall if is_by_wall_clock(decision) else tx.at
     alerts.update_alerts(installation, account, tx, decision, told_by)
     return decision
@@ -158,7 +155,7 @@ def _execute(
             "revision": account.revision,
         },
     )
-    store_status(account, tx)
+    tx.save_account(account)
 
 
 def _record_change(installation: Installation, account: Account, tx: Transaction, was: SupplyState) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS, Hold, HoldPosition, SupplyState
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -190,7 +189,7 @@ class SupplyService:
             account_id=account.id,
             data={**data, "by": tx.actor},
         )
-        store_status(account, tx)
+        tx.save_account(account)
 
     async def _finish(self, account: Account, tx: Transaction) -> SupplyView:
         """Return the supply as it is after a unit, when that is on disk."""
