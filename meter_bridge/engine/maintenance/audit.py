@@ -41,18 +41,17 @@ class AuditError(RuntimeError):
     """An audit that could not be made."""
 
 
-type RunAudit = Callable[[Path, Location, int | None], Awaitable[AuditReport]]
+type RunAudit = Callable[[Path, Location, int], Awaitable[AuditReport]]
 
 
-async def run_child(data: Path, database: Location, shard: int | None) -> AuditReport:
-    """Audit a shard, or a whole installation, in a child process; raises ``AuditError``."""
+async def run_child(data: Path, database: Location, shard: int) -> AuditReport:
+    """Audit a shard in a child process; raises ``AuditError``."""
     if find_spec(REQUIREMENT) is None:
         msg = "the dashboard is not installed beside the bridge"
         raise AuditError(msg)
     named = {} if isinstance(database, Path) else {DATABASE_VARIABLE: written(database)}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", AUDIT_MODULE, str(data)),
-        *(() if shard is None else (str(shard),)),
+        *(sys.executable, "-m", AUDIT_MODULE, str(data), str(shard)),
         # In the environment, because others on the machine can read a command line.
         env={name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named,
         stdin=asyncio.subprocess.DEVNULL,
@@ -102,8 +101,7 @@ class Auditor:
         session.flush(everything=True)
         await session.drain()
         try:
-            shard = None if session.shard.whole else session.shard.n
-            found = await self._run(self._data, self._database, shard)
+            found = await self._run(self._data, self._database, session.shard.n)
         except AuditError as error:
             session.last_audit.failures += 1
             _LOGGER.warning("The ledger was not audited: %s", error)

@@ -258,7 +258,7 @@ class MeterReports:
     def evaluate(self, meter: Meter, tx: Transaction) -> None:
         """Decide what follows for the account, store it, and put its meters on the fast path."""
         account = meter.supply.account
-        evaluate_account(self.installation, account, tx, self.relays, EvaluationContext())
+        evaluate_account(self._session, account, tx, EvaluationContext())
         self._dirty.add(meter.supply)
         self._submit(tx)
         fast_path.activate(account, tx.at)
@@ -349,7 +349,7 @@ class MeterReports:
             tx.touch(account)
         if seen.changed:
             tx.save_account(account)
-            evaluate_account(self.installation, account, tx, self.relays, EvaluationContext(clock_sure))
+            evaluate_account(self._session, account, tx, EvaluationContext(clock_sure))
         self._submit(tx)
 
     def _handle_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
@@ -386,7 +386,7 @@ def _changes_nothing(meter: Meter, register: Register, reading: RegisterReading,
         and reading.reset_marker in (None, register.witness)
         and reading.boot_id == register.boot
         and _nothing_open(meter)
-        and at < meter.supply.account.wake_at
+        and not meter.supply.account.is_due(at, at - reading.ahead_ms)
     )
 
 

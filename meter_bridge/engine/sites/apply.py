@@ -65,18 +65,18 @@ def apply_transaction(
     plan: InstallationPlan,
     document: str,
     actor: str,
-    placed: Mapping[str, int] | None = None,
+    placed: Mapping[str, int],
 ) -> Transaction:
     """Return the unit that makes the installation what the plan says; it was compared before.
 
-    ``placed`` names the shard of each site where there are several: the accounts of others follow by
-    themselves (``follow_transaction``).
+    ``placed`` names the shard of each site: other shards update their accounts themselves
+    (``follow_transaction``).
     """
     step = _ApplyContext(session, readings, Transaction(session.clock.now(), actor=actor), before)
     session.installation.name = plan.name
     for site in plan.sites:
         _apply_site(step, site)
-        if placed is not None:
+        if placed[site.id]:  # a site without a row is the first shard's
             row = {"site_id": site.id, "shard": placed[site.id]}
             step.tx.changeset.add(ops.UPSERT_SITE_SHARD, row)
     _apply_accounts(step, plan, placed)
@@ -103,10 +103,10 @@ def follow_transaction(
     return step.tx
 
 
-def _apply_accounts(context: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
+def _apply_accounts(context: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int]) -> None:
     """Add, change and close the accounts of the own sites."""
     for site in plan.sites:
-        if placed is None or placed[site.id] == context.session.shard.n:
+        if placed[site.id] == context.session.shard.n:
             for account in site.accounts:
                 _apply_account(context, site, account)
     _close_accounts(context, {account.id for site in plan.sites for account in site.accounts})
@@ -125,7 +125,7 @@ def _store_applied(session: Session, tx: Transaction, document: str, plan: Insta
             "at": tx.at,
             "actor": tx.actor,
             "document": document,
-            "plan": codec.encode_plan(plan),
+            "plan": codec.encode(plan),
         },
     )
 
@@ -181,7 +181,7 @@ def _account_row(account: Account) -> dict[str, object]:
         "site_id": account.site.id,
         "name": account.name,
         "customer": account.customer,
-        "policy": codec.encode_policy(account.policy),
+        "policy": codec.encode(account.policy),
         "opened_at": account.opened_at,
         "closed_at": None,
     }
@@ -208,7 +208,7 @@ def _apply_site(context: _ApplyContext, plan: SitePlan) -> None:
                     "id": version.id,
                     "tariff_id": tariff.id,
                     "valid_from": version.valid_from,
-                    "document": codec.encode_tariff_version(version),
+                    "document": codec.encode(version),
                     "withdrawn_at": None,
                 },
             )
@@ -241,7 +241,7 @@ def _apply_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) ->
             "site_id": site.id,
             "name": plan.name,
             "customer": _customer_of(context, plan),
-            "policy": codec.encode_policy(plan.policy),
+            "policy": codec.encode(plan.policy),
             "opened_at": opened_at,
             "closed_at": None,
         },
