@@ -73,14 +73,12 @@ class Engine:
         self._reevaluate_accounts()
 
     def _attach(self) -> None:
-        """Let every part begin with the state that was read again."""
         for part in (self.relays, self.cut_offs, self.deferred_postings, self.reports):
             part.attach()
         self._reevaluate_accounts()
         self.reports.adjust_to_clock(None)
 
     def _reevaluate_accounts(self) -> None:
-        """Let every account be evaluated, and its protections go on."""
         for account in self.session.installation.accounts.values():
             account.wake_at = 0
             protections.restore(account, self.session.clock.now())
@@ -114,7 +112,7 @@ class Engine:
         return True
 
     def _notify_subscribers(self) -> None:
-        """Let subscribers forget what was never stored, and keep the alerts of what happened meanwhile."""
+        """Let subscribers drop what was never stored, and record the alerts of what happened meanwhile."""
         session = self.session
         for kind, message in session.installation_alerts.items():
             set_installation_alert(session, kind, message)
@@ -152,7 +150,7 @@ class Engine:
                 await self._yield_to_messages()
 
     async def _yield_to_messages(self) -> None:
-        """Let messages have their turn, and the disk take most of what was handed over.
+        """Let messages have their turn, and the disk take most of what was submitted.
 
         Transactions are stored in their order, so that a decision that comes now goes out after all of them.
         """
@@ -177,7 +175,6 @@ class Engine:
                 await self._yield_to_messages()
 
     def _post_account(self, account: Account) -> None:
-        """Post what waits of an account, and look at what follows as after every posting."""
         session = self.session
         tx = Transaction(session.clock.now())
         with session.atomic():
@@ -204,7 +201,6 @@ class Engine:
 
     @property
     def _suspended(self) -> bool:
-        """Return whether nothing may be charged or decided by time now."""
         return not self.session.can_change or not self.session.clock.sure
 
     def check_clock(self) -> None:
@@ -257,7 +253,7 @@ class Engine:
         self._update_site_outages(now)
 
     def _update_site_outages(self, now: int) -> None:
-        """Keep the alert of every site all of whose meters fell silent: a building, not a meter, is dark."""
+        """Update the alert of every site all of whose meters fell silent: the building is dark."""
         tx = Transaction(now)
         installation = self.session.installation
         for site_id, message in site_outages(installation).items():
@@ -267,5 +263,4 @@ class Engine:
 
 
 def _is_silent(meter: Meter, now: int) -> bool:
-    """Return whether a meter has been silent for too long."""
     return now - (meter.last_seen or 0) > meter.plan.offline_after_s * 1000

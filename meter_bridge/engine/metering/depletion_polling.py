@@ -24,7 +24,6 @@ class DepletionPolling:
     """Remembers when each meter was asked."""
 
     def __init__(self, transport: Transport) -> None:
-        """Keep the way to the devices."""
         self._transport = transport
         self._polled_at: dict[str, int] = {}
         self._round: Iterator[Meter] = iter(())
@@ -47,7 +46,7 @@ class DepletionPolling:
                 self._transport.query(meter)
 
     def _next_meters(self, installation: Installation) -> list[Meter]:
-        """Return the meters whose turn it is; a few thousand are all of them."""
+        """Return the meters whose turn it is; up to a few thousand, all of them."""
         at_once = max(METERS_PER_TICK, len(installation.meters) // TICKS_PER_ROUND)
         turn = list(islice(self._round, at_once))
         if len(turn) < at_once:
@@ -56,5 +55,4 @@ class DepletionPolling:
         return turn
 
     def _is_due(self, meter: Meter, now: int) -> bool:
-        """Return whether a meter was neither heard nor asked within the pause."""
         return now - max(self._polled_at.get(meter.id, 0), meter.last_seen or 0) >= POLL_INTERVAL_MS

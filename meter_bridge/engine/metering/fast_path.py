@@ -97,7 +97,6 @@ class FastPath:
     template: _DocumentTemplate | None = None
 
     def __post_init__(self) -> None:
-        """Work out the limit."""
         self.energy_at, self.flushed_wh = self.at, self.wh
         energy = self.block_end_wh - self.block_usage.get(self.usage_key, 0)
         if self.account.margin <= 0:
@@ -307,7 +306,7 @@ def _begin(meter: Meter, at: int, *, sole_meter: bool) -> FastPath | None:
 
 
 def _needs_watching(meter: Meter) -> bool:
-    """Return whether an alarm or a protection timer waits for the meter's next values, however ordinary."""
+    """Return whether an alarm or a protection timer waits for the next values, however ordinary."""
     return meter.voltage_alarm is not None or meter.overloaded or is_watched(meter.supply.account)
 
 
@@ -395,7 +394,7 @@ _WRITTEN_TEXT_GAP: Final = msgspec.json.encode(_TEXT_GAP).decode()
 
 
 def _text_with_gaps(path: FastPath, gaining: set[int]) -> str:
-    """Return the document as a text to fill in, its gaps in the order of ``_DocumentTemplate.fill``."""
+    """Return the document as a format string, its gaps in the order of ``_DocumentTemplate.fill``."""
     supply = path.meter.supply
     parts = msgspec.json.decode(encode(supply))
     lines, used, segments, (stored, *_) = parts[:4]
@@ -412,7 +411,6 @@ def _text_with_gaps(path: FastPath, gaining: set[int]) -> str:
 
 
 def _charged(prices: tuple[tuple[Line, int, int], ...]) -> int:
-    """Return what was used on lines and is not yet posted, priced."""
     total = 0
     for line, numerator, denominator in prices:
         if line.quantity != line.settled_quantity:

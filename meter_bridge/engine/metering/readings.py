@@ -39,7 +39,6 @@ class MeterReports:
     """Turns reports into state, charges and decisions."""
 
     def __init__(self, session: Session, relays: Relays, postings: DeferredPostings) -> None:
-        """Keep the session, the relays and what is to be posted."""
         self._session = session
         self.relays = relays
         self._submit = session.submit
@@ -70,7 +69,6 @@ class MeterReports:
         return meter is not None or bool(switched)
 
     def _handle_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
-        """Take a report of the meter that counts the energy."""
         self._dirty.add(meter.supply)
         meter.update_values(report)
         if meter.online is not True or report.online is False:
@@ -90,7 +88,7 @@ class MeterReports:
             self._handle_relay(meter, None, report, at)
 
     def _handle_presence(self, meter: Meter, report: Report, at: int) -> None:
-        """Keep whether the meter is there; any fresh reading proves that it is."""
+        """Record whether the meter is online; any fresh reading proves that it is."""
         online = report.online if report.online is not None else not report.stale
         if online != meter.online:
             tx = Transaction(at)
@@ -99,7 +97,7 @@ class MeterReports:
             self.set_online(meter, tx, online=online)
 
     def _handle_boot(self, meter: Meter, boot: str, at: int) -> None:
-        """Keep the identity of the device's boot; another one than before means that it restarted."""
+        """Record the boot of the device; a different one than before means that it restarted."""
         before, meter.boot_id = meter.boot_id, boot
         tx = Transaction(at)
         tx.touch(meter.supply.account)
@@ -123,7 +121,6 @@ class MeterReports:
         self._submit(tx)
 
     def _handle_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
-        """Charge what the register shows; the fast path first."""
         measured = report.measured_at_ms
         when = at
         if measured is not None:
@@ -162,7 +159,6 @@ class MeterReports:
                 meter.register = rules.adjust_to_clock(meter.register, before_ms, after_ms)
 
     def _handle_reverse_energy(self, meter: Meter, returned_wh: int, at: int) -> None:
-        """Keep what flowed back, with its alert where nothing is expected to."""
         before = meter.reverse_energy
         if before is not None and before.wh == returned_wh and before.flowed_at is None:
             return
@@ -183,14 +179,14 @@ class MeterReports:
             self._submit(tx)
 
     def _store_first_reading(self, meter: Meter, register: Register) -> None:
-        """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""
+        """Store at once from where a meter is charged, so that a crash loses no energy."""
         meter.register = register
         tx = Transaction(register.at)
         tx.save_supply(meter.supply)
         self._submit(tx)
 
     def _advance(self, meter: Meter, register: Register, reading: RegisterReading, at: int) -> None:
-        """Take a reading the full way: judge, allocate, post what closed, decide."""
+        """Take a reading the full path: judge, allocate, post what closed, decide."""
         tx = Transaction(max(at, register.at))
         self.apply_reading(meter, tx, register, reading)
         self.evaluate(meter, tx)
@@ -211,7 +207,6 @@ class MeterReports:
     def _record_counter_event(
         self, meter: Meter, tx: Transaction, before: Register, step: rules.RegisterStep
     ) -> None:
-        """Tell that the counter began anew, by itself or at its end."""
         after = step.register
         if after.epoch == before.epoch and after.turned_wh == before.turned_wh:
             return
@@ -264,7 +259,6 @@ class MeterReports:
         fast_path.activate(account, tx.at)
 
     def _update_quarantine(self, meter: Meter, tx: Transaction) -> None:
-        """Open the quarantine of a register that contradicts itself; close it when it explains itself."""
         register = meter.register
         if register is None or register.quarantined == (meter.quarantine_id is not None):
             return
@@ -307,13 +301,11 @@ class MeterReports:
         tx.save_supply(meter.supply)
 
     def _alert_quarantine(self, meter: Meter, tx: Transaction, message: str | None) -> None:
-        """Open or close the alert of a quarantined register."""
         account = meter.supply.account
         key = AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id)
         set_alert(self.installation, account, tx, key, message)
 
     def _update_limit_alarms(self, meter: Meter, report: Report, at: int) -> None:
-        """Keep the alarms of voltage and load."""
         limits = meter.plan.limits
         moving = at - meter.proven_at < RELAY_SETTLING_MS
         dark = moving or Position.OPEN in (meter.relay.reported, meter.relay.requested)
@@ -336,7 +328,7 @@ class MeterReports:
         self._submit(tx)
 
     def _update_protections(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
-        """Let the guards see a report that is not old; decide at once where one trips or is reset."""
+        """Show the protection timers a report that is not old; decide at once where one trips or resets."""
         account = meter.supply.account
         seen = (
             protections.UpdateResult()
@@ -353,7 +345,6 @@ class MeterReports:
         self._submit(tx)
 
     def _handle_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
-        """Take what a report says of a meter's relay, or of the load that proves it."""
         load = report.power_mw if report.address == meter.plan.energy_address else None
         if _is_repetition(meter.relay, position, load):
             return
@@ -363,7 +354,7 @@ class MeterReports:
 
 
 def _is_repetition(relay: Relay, position: Position | None, load: int | None) -> bool:
-    """Say quickly whether a report only repeats what is known of a relay."""
+    """Return quickly whether a report only repeats what is known of a relay."""
     if position is not None and position is not relay.reported:
         return False
     if relay.requested is None:
@@ -374,12 +365,11 @@ def _is_repetition(relay: Relay, position: Position | None, load: int | None) ->
 
 
 def _is_moved(before: Register, after: Register) -> bool:
-    """Return whether the register goes on from another place, so that what was used until here ends here."""
+    """Return whether the register continues elsewhere, so that what was used so far ends here."""
     return (before.epoch, before.skipped_wh) != (after.epoch, after.skipped_wh)
 
 
 def _changes_nothing(meter: Meter, register: Register, reading: RegisterReading, at: int) -> bool:
-    """Return whether a reading changes nothing and closes nothing."""
     return (
         reading.wh == register.watermark_wh
         and register.doubt is None
@@ -400,7 +390,6 @@ def _nothing_open(meter: Meter) -> bool:
 
 
 def _quarantine_message(meter: Meter, register: Register, cause: Cause, register_wh: int) -> str:
-    """Return what happened and what a person can do."""
     verb = "fell" if cause is Cause.FELL else "jumped"
     return (
         f"{meter.supply.account.name}: the register of {meter.id} {verb}"
@@ -410,7 +399,6 @@ def _quarantine_message(meter: Meter, register: Register, cause: Cause, register
 
 
 def _limit_message(meter: Meter, kind: AlertKind) -> str:
-    """Return a message with the measured value."""
     name = meter.supply.account.name
     if kind is AlertKind.OVERLOAD:
         return f"{name}: load of {meter.id} is above its limit, {(meter.power_mw or 0) // 1000} W"

@@ -152,7 +152,6 @@ class Session:
         load: Load,
         shard: Shard = WHOLE,
     ) -> None:
-        """Load the state."""
         self.reader = reader
         self.shard = shard
         self.store = store
@@ -186,7 +185,6 @@ class Session:
         self._pending: set[asyncio.Future[None]] = set()
 
     def _read(self) -> tuple[Installation, int | None]:
-        """Read the whole state."""
         with self.reader.connect() as connection:
             stored = self._load(connection, self.shard)
         if stored is None:
@@ -249,7 +247,6 @@ class Session:
         return done
 
     def _committed(self, tx: Transaction, done: asyncio.Future[None]) -> None:
-        """Publish the transaction's events and effects, or enter the failed state."""
         self._pending.discard(done)
         failure = done.exception()
         if failure is not None:

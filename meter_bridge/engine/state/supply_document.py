@@ -113,7 +113,6 @@ def encode(supply: Supply) -> bytes:
 
 
 def _encode_register(register: Register) -> _RegisterDocument:
-    """Return a register for storage."""
     return _RegisterDocument(
         register.epoch,
         register.start_wh,
@@ -131,7 +130,6 @@ def _encode_register(register: Register) -> _RegisterDocument:
 
 
 def _encode_meter(meter: Meter) -> _MeterDocument:
-    """Return a meter's state for storage."""
     return _MeterDocument(
         meter.id,
         None if meter.register is None else _encode_register(meter.register),
@@ -169,7 +167,6 @@ def rating_of(document: bytes, terms: SupplyTerms) -> Rating:
 
 
 def _rating(stored: _Document, terms: SupplyTerms) -> Rating:
-    """Return the rating state of a document."""
     rating = Rating(
         lines={_key(*row[:6]): Line(int(row[6]), int(row[7]), row[8]) for row in stored.lines},
         block_usage={_block_usage_key(period, ladder): wh for period, ladder, wh in stored.used},
@@ -187,18 +184,16 @@ def _rating(stored: _Document, terms: SupplyTerms) -> Rating:
 
 @lru_cache(_MAX_SHARED_KEYS)
 def _key(kind: str, period: str, version_id: str, block: int, band: str, base: str) -> LineKey:
-    """Return the one key of a line that all supplies have in common: a key each would fill the memory."""
+    """Return one key object for all supplies: one for each would fill the memory."""
     return LineKey(kind, period, version_id, block, band, base)
 
 
 @lru_cache(_MAX_SHARED_KEYS)
 def _block_usage_key(period: str, ladder: int) -> BlockUsageKey:
-    """Return the one rung that all supplies have in common."""
     return BlockUsageKey(period, ladder)
 
 
 def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
-    """Restore a meter's state."""
     meter.earlier_wh = row.earlier_wh
     meter.power_mw, meter.voltage_mv = row.power_mw, row.voltage_mv
     meter.current_ma, meter.frequency_mhz = row.current_ma, row.frequency_mhz
@@ -208,7 +203,6 @@ def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
 
 
 def _register(row: _MeterDocument) -> Register | None:
-    """Return a stored register."""
     return None if row.register is None else Register(*msgspec.structs.astuple(row.register))
 
 

@@ -45,7 +45,6 @@ def warning_at(account: Account, decision: Decision) -> int | None:
 
 
 def _open_alerts(account: Account, decision: Decision, at: int) -> Iterator[tuple[AlertKey, str]]:
-    """Yield the alerts that are to be open, with their messages."""
     if decision.reason in _OUT_OF_CREDIT:
         yield AlertKey(AlertKind.SUPPLY_CUT, account.id), "supply is cut, the credit is used up"
     if decision.state is SupplyState.ARMED:
@@ -68,7 +67,6 @@ def _open_alerts(account: Account, decision: Decision, at: int) -> Iterator[tupl
 
 
 def _armed_message(account: Account, decision: Decision) -> str:
-    """Say why the customer is waited for."""
     found = protections.effective_limit(account)
     if decision.reason is Reason.LOAD_LIMIT_EXCEEDED and found is not None:
         limit = f"{found.limit_mw // 1000} W"
@@ -77,14 +75,12 @@ def _armed_message(account: Account, decision: Decision) -> str:
 
 
 def _cut_soon_message(account: Account, cut_at: int) -> str:
-    """Say when supply goes, by the clock of the place."""
     when = f"{local_time(cut_at, ZoneInfo(account.site.time_zone)):%Y-%m-%d %H:%M}"
     what = "cut" if account.policy.load_limit is None else "limited"
     return f"the credit is used up; supply is {what} at {when} unless somebody tops up"
 
 
 def _tripped_message(account: Account, guarded: ProtectionKey, timer: ProtectionTimer) -> str:
-    """Say what was wrong, and how supply comes back."""
     meter = next((meter for meter in account.meters if meter.id == guarded.meter_id), None)
     if guarded.protection is Protection.OVERLOAD:
         value = f"{(meter.power_mw or 0) // 1000} W" if meter else "too much"

@@ -118,7 +118,7 @@ def _supply_inputs(
 
 
 def _relays_deviate(account: Account, state: SupplyState) -> bool:
-    """Return whether a relay was told otherwise, or never told, as with one that came after the cut."""
+    """Return whether a relay was commanded otherwise, or never, as one added after the cut."""
     relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
     if state is SupplyState.CONNECTED:
         return any(relay.requested is Position.OPEN for relay in relays)
@@ -134,7 +134,7 @@ def _execute(
     *,
     note: str | None,
 ) -> None:
-    """Take a decision: post what it was taken on, store it with its reason, ask the relays."""
+    """Post what the decision was taken on, store it with its reason, command the relays."""
     post_accruals(installation, account, tx)
     if (decision.state, decision.reason) != (account.state, account.reason):
         account.state, account.reason, account.since = decision.state, decision.reason, tx.at
@@ -158,7 +158,6 @@ def _execute(
 
 
 def _record_change(installation: Installation, account: Account, tx: Transaction, was: SupplyState) -> None:
-    """Announce a decision, with the state that the supply was in."""
     record_event(
         installation,
         tx,

@@ -77,7 +77,6 @@ def evaluate_account(session: Session, account: Account, tx: Transaction, wishes
 def _update_low_credit_alerts(
     installation: Installation, account: Account, tx: Transaction, available: int
 ) -> None:
-    """Open and close the low-credit alerts."""
     level = policy_rules.low_credit_levels_passed(account.policy, available, account.low_level)
     if level == account.low_level:
         return
@@ -92,7 +91,6 @@ def _update_low_credit_alerts(
 
 
 def _set_wake_up(account: Account, decision: Decision, at: int, wall: int) -> None:
-    """Keep when time alone may next change a balance or a decision."""
     due = [supply.standing_due for supply in account.supplies]
     recovery = next_recovery(account.debts)
     if recovery is not None:
