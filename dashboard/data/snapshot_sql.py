@@ -53,7 +53,7 @@ _TOP_UP: Final = """
     FROM journal_entry j WHERE j.kind = 'top_up'"""
 _ALERT: Final = """
     SELECT id, kind, coalesce(site_id, '') AS site_id, coalesce(account_id, '') AS account_id,
-           coalesce(meter_id, '') AS meter_id, message, opened_at, acknowledged_at,
+           coalesce(meter_id, '') AS meter_id, facts, opened_at, acknowledged_at,
            coalesce(acknowledged_by, '') AS acknowledged_by, closed_at FROM alert"""
 _ACCOUNT: Final = """
     SELECT a.id, a.name, coalesce(a.customer, '') AS customer, a.site_id, s.name AS site_name,

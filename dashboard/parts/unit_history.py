@@ -18,6 +18,7 @@ from dashboard.text.labels import (
     METHODS,
     POSITIONS,
     alert_label,
+    alert_message,
     outcome_text,
     reason_text,
     spelled,
@@ -99,7 +100,7 @@ def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:
     """Return the alerts, open ones first."""
     rows = [
         [
-            Cell(f"{chip(alert_label(one.kind))}{muted(one.message)}"),
+            Cell(f"{chip(alert_label(one.kind))}{muted(alert_message(one.kind, one.facts))}"),
             Cell(f"{short_moment(one.opened_at, unit.time_zone)}{muted(_ended(one, unit))}", number=True),
         ]
         for one in alerts

@@ -7,7 +7,7 @@ from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 
 _ALERTS: Final = """
-    SELECT x.id, x.kind, x.message, x.opened_at, x.acknowledged_at, x.acknowledged_by, x.closed_at,
+    SELECT x.id, x.kind, x.facts, x.opened_at, x.acknowledged_at, x.acknowledged_by, x.closed_at,
            x.account_id, coalesce(a.name, '') AS name, coalesce(a.site_name, '') AS site_name,
            coalesce(a.time_zone, 'UTC') AS time_zone
     FROM alert x LEFT JOIN account a ON a.id = x.account_id
@@ -34,7 +34,7 @@ class Alert:
 
     id: str
     kind: str
-    message: str
+    facts: str
     opened_at: int
     acknowledged_at: int | None
     acknowledged_by: str

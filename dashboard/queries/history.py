@@ -7,7 +7,7 @@ from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 
 _ALERTS: Final = """
-    SELECT a.kind, a.message, a.opened_at, a.closed_at
+    SELECT a.kind, a.facts, a.opened_at, a.closed_at
     FROM alert a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.account_id
     WHERE a.account_id = $account ORDER BY a.closed_at IS NOT NULL, a.opened_at DESC"""
 _DECISIONS: Final = """
@@ -21,7 +21,7 @@ class UnitAlert:
     """An alert of a unit, open while ``closed_at`` is None."""
 
     kind: str
-    message: str
+    facts: str
     opened_at: int
     closed_at: int | None
 

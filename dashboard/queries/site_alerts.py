@@ -7,7 +7,7 @@ from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 
 _QUERY: Final = """
-    SELECT kind, message, opened_at FROM alert
+    SELECT kind, facts, opened_at FROM alert
     WHERE account_id = '' AND closed_at IS NULL
       AND ($every OR list_contains($sites, site_id))
     ORDER BY opened_at DESC"""
@@ -18,7 +18,7 @@ class SiteAlert:
     """An open alert of a site or of the whole installation."""
 
     kind: str
-    message: str
+    facts: str
     opened_at: int
 
 

@@ -21,6 +21,7 @@ from dashboard.text.labels import (
     NEVER_ASKED,
     POSITIONS,
     alert_label,
+    alert_message,
     outcome_text,
     proof_label,
     reason_text,
@@ -124,7 +125,7 @@ def _open_row(alert: Alert, now: int) -> list[Cell]:
         else ""
     )
     return [
-        Cell(f"{chip(alert_label(alert.kind))}{muted(alert.message)}"),
+        Cell(f"{chip(alert_label(alert.kind))}{muted(alert_message(alert.kind, alert.facts))}"),
         Cell(_where(alert)),
         Cell(f"{ago(alert.opened_at, now)}{seen}", number=True),
     ]

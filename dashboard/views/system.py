@@ -21,7 +21,7 @@ from dashboard.queries.meters import Meter, Quarantine, export_progress, meters,
 from dashboard.queries.places import unit_names
 from dashboard.queries.site_alerts import site_alerts
 from dashboard.text.formatting import ago, count, kwh, moment, short_moment
-from dashboard.text.labels import CAUSES, Label, alert_label, family_name
+from dashboard.text.labels import CAUSES, Label, alert_label, alert_message, family_name
 from dashboard.text.markup import Cell, chip, muted, page_title, plain, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
@@ -57,7 +57,8 @@ def _system(opened: Warehouse, viewer: Viewer) -> None:
     _health(opened, zone, every, waiting)
     for alert in opened.cached(site_alerts, viewer):
         word = alert_label(alert.kind)
-        st.error(f"**{word.said}.** {plain(alert.message)}", icon=f":material/{word.icon}:")
+        text = plain(alert_message(alert.kind, alert.facts))
+        st.error(f"**{word.said}.** {text}", icon=f":material/{word.icon}:")
     if waiting:
         _quarantines(waiting, viewer)
     if not known:

@@ -17,7 +17,7 @@ from dashboard.queries.site_alerts import SiteAlert, site_alerts
 from dashboard.status.attention import AttentionItem, UnitStatus, attention_items
 from dashboard.status.unit_status import unit_statuses
 from dashboard.text.formatting import moment, money, short_moment
-from dashboard.text.labels import alert_label
+from dashboard.text.labels import alert_label, alert_message
 from dashboard.text.markup import Cell, muted, page_title, plain, table, unit_link
 from dashboard.text.translate import _, ngettext
 
@@ -69,7 +69,8 @@ def _installation(alerts: Sequence[SiteAlert]) -> None:
     """Show what is wrong with a site or the bridge itself."""
     for alert in alerts:
         word = alert_label(alert.kind)
-        st.error(f"**{word.said}.** {plain(alert.message)}", icon=f":material/{word.icon}:")
+        text = plain(alert_message(alert.kind, alert.facts))
+        st.error(f"**{word.said}.** {text}", icon=f":material/{word.icon}:")
 
 
 def _payments(payments: Sequence[Payment]) -> None:

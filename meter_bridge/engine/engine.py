@@ -114,8 +114,8 @@ class Engine:
     def _notify_subscribers(self) -> None:
         """Let subscribers drop what was never stored, and record the alerts of what happened meanwhile."""
         session = self.session
-        for kind, message in session.installation_alerts.items():
-            set_installation_alert(session, kind, message)
+        for kind, facts in session.installation_alerts.items():
+            set_installation_alert(session, kind, facts)
         for account_id in session.installation.accounts:
             session.feed.mark_changed(account_id)
         session.feed.mark_alerts_changed()
@@ -226,13 +226,8 @@ class Engine:
         """
         session = self.session
         tx = Transaction(session.clock.now())
-        message = (
-            None
-            if session.clock.sure
-            else "The clock of the bridge jumped; charges by time and cuts wait until it is right"
-            " or confirmed"
-        )
-        set_alert(session.installation, None, tx, session.bridge_alert_key(AlertKind.CLOCK_WRONG), message)
+        key = session.bridge_alert_key(AlertKind.CLOCK_WRONG)
+        set_alert(session.installation, None, tx, key, None if session.clock.sure else {})
         for account in session.installation.accounts.values():
             tx.touch(account)
             account.wake_at = 0
@@ -256,9 +251,8 @@ class Engine:
         """Update the alert of every site all of whose meters fell silent: the building is dark."""
         tx = Transaction(now)
         installation = self.session.installation
-        for site_id, message in site_outages(installation).items():
-            key = AlertKey(AlertKind.POWER_OUTAGE, detail=site_id)
-            set_alert(installation, None, tx, key, message)
+        for site_id, facts in site_outages(installation).items():
+            set_alert(installation, None, tx, AlertKey(AlertKind.POWER_OUTAGE, detail=site_id), facts)
         self.session.submit(tx)
 
 

@@ -1,6 +1,7 @@
 """Reading the whole state from the database, at the start and after a failed commit."""
 
 from collections.abc import Collection, Mapping
+import json
 
 from sqlalchemy import Connection, RowMapping, Table, func, or_, select
 
@@ -336,12 +337,12 @@ def _load_alerts(connection: Connection, installation: Installation) -> None:
     still_open = select(alert).where(alert.c.closed_at.is_(None)).order_by(alert.c.opened_at, alert.c.id)
     for row in connection.execute(still_open).mappings():
         key = AlertKey(AlertKind(row["kind"]), row["account_id"], row["meter_id"], row["key"])
-        told = OpenAlert(row["id"], row["message"], row["opened_at"], row["acknowledged_at"])
+        opened = OpenAlert(row["id"], json.loads(row["facts"]), row["opened_at"], row["acknowledged_at"])
         if row["account_id"] is None:
             if row["key"] == installation.shard.mark or row["key"] in installation.sites:
-                installation.alerts[key] = told
+                installation.alerts[key] = opened
         elif row["account_id"] in installation.accounts:
-            installation.accounts[row["account_id"]].alerts[key] = told
+            installation.accounts[row["account_id"]].alerts[key] = opened
             _restore_alarm(installation, key)
 
 

@@ -150,9 +150,7 @@ def notices_for(
         return
     own_zone = zone if unit is None else unit.zone
     alert = str(event.data["id"]) if event.kind is EventKind.ALERT_OPENED and "id" in event.data else None
-    facts = Facts(message=str(event.data.get("message", "")))
-    if unit is not None:
-        facts = replace(unit.facts, message=facts.message)
+    facts = replace(Facts() if unit is None else unit.facts, alert=event.data)
     for person in people.staff.values():
         if topic in person.about and concerns(person, unit) and not has_personal_threshold(topic, person):
             text = message(topic, person.language, replace(facts, link=""))

@@ -1,12 +1,13 @@
 """Messages in the languages of those who read them: what happened, what is left, what to do."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.text.alerts import alert_event_text
 from meter_bridge.text.catalogue import BRIDGE, Translator, translator
 from meter_bridge.text.formats import Formats, formats
 from meter_bridge.text.marks import N_
@@ -94,7 +95,7 @@ TEXTS: Final[Mapping[str, str]] = {
         "No electricity has been used for days. If that is unexpected, have the meter checked."
     ),
 }
-"""What it means and what to do, by topic; topics without one are told in the alert's own words."""
+"""What it means and what to do, by topic; topics without one are alerts that say so themselves."""
 _COUNTS: Final[Mapping[str, str]] = {
     "off": N_("Units without power: {n}"),
     "low": N_("Units with low credit: {n}"),
@@ -124,8 +125,8 @@ class Facts:
     """What a message tells besides its topic; None or empty where unknown."""
 
     unit: str = ""
-    message: str = ""
-    """The alert's own words."""
+    alert: Mapping[str, object] = field(default_factory=dict)
+    """Data of the alert's event."""
     left: Money | None = None
     days: Decimal | None = None
     when: datetime | None = None
@@ -158,7 +159,11 @@ def message(topic: str, language: str, facts: Facts) -> Message:
     """Return a message; what it does not know it leaves out."""
     words, written = _of(language)
     title = words.gettext(TITLES[topic]) if topic in TITLES else topic.replace("_", " ")
-    lines = list(_lines(topic, words, written, facts)) if topic in TEXTS else [facts.message]
+    lines = (
+        list(_lines(topic, words, written, facts))
+        if topic in TEXTS
+        else [alert_event_text(facts.alert, language)]
+    )
     if facts.link:
         lines.append(words.gettext("Top up: {link}", link=facts.link))
     return Message(

@@ -314,8 +314,7 @@ def _log_errors(intake: ReportHandler) -> ReportSink:
 
 def _broker_changed(engine: Engine, *, connected: bool) -> None:
     """Tell whether the broker is there, and take up what waits for it."""
-    message = None if connected else "The connection to the MQTT broker is lost; readings and commands wait"
-    set_installation_alert(engine.session, AlertKind.BROKER_LOST, message)
+    set_installation_alert(engine.session, AlertKind.BROKER_LOST, None if connected else {})
     if connected:
         engine.cut_offs.resume()
         engine.relays.resume()

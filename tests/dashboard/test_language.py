@@ -16,7 +16,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.settings import LANGUAGE_VARIABLE, NUMBERS_VARIABLE
 from dashboard.text import formatting, translate
-from dashboard.text.labels import unique_labels
+from dashboard.text.labels import alert_message, unique_labels
 from meter_bridge.text import paper
 from meter_bridge.text.catalogue import DASHBOARD, LANGUAGES, PSEUDO, translator
 from tests.dashboard.fake_bridge import StandIn, bridge_at, landlord, tenant
@@ -56,6 +56,18 @@ def test_what_a_language_does_not_have_stays_english(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
     assert translate._("Balance") == "Guthaben"
     assert translate._("No such sentence {x}", x=1) == "No such sentence 1"
+
+
+def test_an_alert_is_said_in_the_language_unless_it_was_stored_as_a_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    facts = '{"name":"Flat 1","meter":"main","voltage_mv":262000}'
+    assert alert_message("over_voltage", facts) == "Flat 1: voltage at main is above its limit, 262 V"
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "de")
+    german = "Flat 1: Die Spannung an main liegt über ihrer Grenze, 262 V"
+    assert alert_message("over_voltage", facts) == german
+    assert alert_message("over_voltage", '{"message":"Flat 1: too high"}') == "Flat 1: too high"
+    assert alert_message("newer_than_this", facts) == ""
 
 
 def test_what_is_counted_is_singular_or_plural(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.writer import InlineWriter
+from meter_bridge.text.alerts import alert_text
 from tests.storage.template import CREATED_AT, ON_POSTGRESQL, existing_or_new
 
 LANDLORD = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
@@ -195,6 +196,12 @@ class House:
     def alert_kinds(self) -> set[AlertKind]:
         """Return the kinds of the first account's open alerts."""
         return {key.kind for key in self.account.alerts}
+
+    def alert_texts(self, kind: AlertKind) -> list[str]:
+        """Return the texts of the first account's open alerts of a kind."""
+        return [
+            alert_text(kind, alert.facts) for key, alert in self.account.alerts.items() if key.kind is kind
+        ]
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Return the rows of a query, as another process sees them."""

@@ -20,7 +20,7 @@ from meter_bridge.engine.accounts.booking import (
     other_account,
     require_charged,
 )
-from meter_bridge.engine.alerts.alerting import close_all
+from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.ledger.amounts import check_amount
 from meter_bridge.engine.ledger.journal import book_charges, has_uncharged, post_accruals
@@ -282,8 +282,8 @@ def _clear_customer_data(
     account.debts = {}
     account.emergency_selected = False
     account.low_level = 0
-    for kind in _CUSTOMER_ALERTS:
-        close_all(session.installation, account, tx, kind, None)
+    for key in [key for key in account.alerts if key.kind in _CUSTOMER_ALERTS]:
+        set_alert(session.installation, account, tx, key, None)
     for supply in account.supplies:
         supply.days = []
         clear_daily_use(supply, tx)

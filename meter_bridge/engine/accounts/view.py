@@ -29,7 +29,7 @@ from meter_bridge.core.rating.rating import (
 from meter_bridge.core.supply.decision import Reason, may_restore
 from meter_bridge.core.supply.friendly_hours import friendly_span
 from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
-from meter_bridge.engine.alerts import alerting
+from meter_bridge.engine.alerts.view import alert_view
 from meter_bridge.engine.forecasting.stored_forecast import account_depletion
 from meter_bridge.engine.ledger.credit import credit_now, top_up_question
 from meter_bridge.engine.ledger.entries import debt_view
@@ -81,7 +81,7 @@ def account_view(account: Account, at: int) -> AccountView:
         supply=supply_view(account),
         tariff=_tariff_view(supply, at) if supply else None,
         meters=tuple(meter_view(meter) for meter in account.meters),
-        alerts=tuple(alerting.alert_view(key, alert, account) for key, alert in account.alerts.items()),
+        alerts=tuple(alert_view(key, alert, account) for key, alert in account.alerts.items()),
         last_top_up=account.last_top_up,
         headroom=left,
         emergency_credit=_emergency_credit(account, credit),

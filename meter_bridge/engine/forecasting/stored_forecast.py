@@ -125,9 +125,9 @@ class DaysLeft:
     """Tenths of a day."""
 
     @property
-    def text(self) -> str:
-        """Return it for people."""
-        return f"{self.tenths // 10}.{self.tenths % 10} days"
+    def number(self) -> str:
+        """Return it in days, such as ``2.4``."""
+        return f"{self.tenths // 10}.{self.tenths % 10}"
 
 
 def debts_in_forecast(supply: Supply) -> tuple[Debt, ...]:

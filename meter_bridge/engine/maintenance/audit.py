@@ -18,8 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from meter_bridge.core.calendar import day_start, local_day
-from meter_bridge.core.money import format_amount
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
 from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.session import AuditResult, Session
@@ -133,22 +132,23 @@ class Auditor:
                 difference.account_id,
                 None,
                 f"{difference.supply_id} {difference.period}",
-            ): _message(difference)
+            ): _facts(difference)
             for difference in found.differences
         }
         for account in installation.accounts.values():
-            mine = {key: message for key, message in wanted.items() if key.account_id == account.id}
-            for key in [key for key in account.alerts if key.kind is AlertKind.LEDGER_AUDIT]:
-                mine.setdefault(key, "")
-            for key, message in mine.items():
-                set_alert(installation, account, tx, key, message or None)
+            known = [key for key in account.alerts if key.kind is AlertKind.LEDGER_AUDIT]
+            due = [key for key in wanted if key.account_id == account.id]
+            for key in dict.fromkeys(due + known):
+                set_alert(installation, account, tx, key, wanted.get(key))
         self._session.submit(tx)
 
 
-def _message(found: Difference) -> str:
-    charged, priced = (format_amount(amount, found.currency) for amount in (found.charged, found.priced))
-    first, end = period_bounds(found.period)
-    return (
-        f"{found.name}: from {first} until {end} the ledger charged {charged}, but its price list makes"
-        f" {priced} of the same energy; keep a backup and report it"
-    )
+def _facts(difference: Difference) -> AlertFacts:
+    first, end = period_bounds(difference.period)
+    return {
+        "first_day": first.isoformat(),
+        "end_day": end.isoformat(),
+        "charged_amount": difference.charged,
+        "priced_amount": difference.priced,
+        "currency": difference.currency,
+    }

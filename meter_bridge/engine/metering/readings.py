@@ -5,13 +5,12 @@ from typing import Final
 
 from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.clock import reading_instant
-from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.rating.period_to_date import close_segments, has_closed_segments
 from meter_bridge.core.rating.rating import allocate
 from meter_bridge.core.register import register as rules
 from meter_bridge.core.register.register import Cause, Register, RegisterReading, update_reverse_energy
 from meter_bridge.core.supply import alerts as alert_rules
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
 from meter_bridge.core.supply.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_alert
@@ -110,11 +109,7 @@ class MeterReports:
         meter.online = online
         account = meter.supply.account
         key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
-        message = (
-            f"{account.name}: meter {meter.id} is offline;"
-            " its consumption will be charged when it reports again"
-        )
-        set_alert(self.installation, account, tx, key, None if online else message)
+        set_alert(self.installation, account, tx, key, None if online else {})
         if tx.changeset:
             tx.save_supply(meter.supply)
         self._dirty.add(meter.supply)
@@ -167,13 +162,10 @@ class MeterReports:
             return
         account = meter.supply.account
         alarming = meter.reverse_energy.flowed_at is not None and not meter.plan.returns_energy
-        message = (
-            f"{account.name}: energy flows back through {meter.id}, {format_kwh(returned_wh)} in all;"
-            " look for a meter connected the wrong way round, or say 'returns energy: yes' in the site file"
-        )
+        facts: AlertFacts = {"case": "reverse_energy", "returned_wh": returned_wh}
         key = AlertKey(AlertKind.TAMPER, account.id, meter.id, REVERSE_ENERGY_DETAIL)
         tx = Transaction(at)
-        set_alert(self.installation, account, tx, key, message if alarming else None)
+        set_alert(self.installation, account, tx, key, facts if alarming else None)
         if tx.changeset:
             tx.save_supply(meter.supply)
             self._submit(tx)
@@ -266,9 +258,12 @@ class MeterReports:
             doubt = register.doubt
             meter.quarantine_id = f"quarantine-{self.installation.sequences.event + 1}"
             self.store_quarantine(meter, tx, {"cause": doubt.cause, "register_wh": doubt.register_wh})
-            self._alert_quarantine(
-                meter, tx, _quarantine_message(meter, register, doubt.cause, doubt.register_wh)
-            )
+            facts = {
+                "case": "fell" if doubt.cause is Cause.FELL else "jumped",
+                "before_wh": register.watermark_wh,
+                "after_wh": doubt.register_wh,
+            }
+            self._alert_quarantine(meter, tx, facts)
         else:
             self.end_quarantine(
                 meter, tx, "explained", "bridge", "later readings agree with the register again"
@@ -300,10 +295,10 @@ class MeterReports:
         tx.changeset.add(ops.INSERT_QUARANTINE, row | what)
         tx.save_supply(meter.supply)
 
-    def _alert_quarantine(self, meter: Meter, tx: Transaction, message: str | None) -> None:
+    def _alert_quarantine(self, meter: Meter, tx: Transaction, facts: AlertFacts | None) -> None:
         account = meter.supply.account
         key = AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id)
-        set_alert(self.installation, account, tx, key, message)
+        set_alert(self.installation, account, tx, key, facts)
 
     def _update_limit_alarms(self, meter: Meter, report: Report, at: int) -> None:
         limits = meter.plan.limits
@@ -315,16 +310,17 @@ class MeterReports:
             return
         meter.voltage_alarm, meter.overloaded = alarm, overloaded
         tx = Transaction(at)
-        tx.touch(meter.supply.account)
+        account = meter.supply.account
+        facts = {"power_mw": meter.power_mw or 0, "voltage_mv": meter.voltage_mv or 0}
+        tx.touch(account)
         for kind, wanted in (
             (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
             (AlertKind.UNDER_VOLTAGE, alarm is AlertKind.UNDER_VOLTAGE),
             (AlertKind.POWER_OUTAGE, alarm is AlertKind.POWER_OUTAGE),
             (AlertKind.OVERLOAD, overloaded),
         ):
-            message = _limit_message(meter, kind) if wanted else None
-            account = meter.supply.account
-            set_alert(self.installation, account, tx, AlertKey(kind, account.id, meter.id), message)
+            key = AlertKey(kind, account.id, meter.id)
+            set_alert(self.installation, account, tx, key, facts if wanted else None)
         self._submit(tx)
 
     def _update_protections(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
@@ -387,25 +383,3 @@ def _nothing_open(meter: Meter) -> bool:
     return not parts or (
         supply.deferred_posting is not None and next_slot(parts[-1].start) <= supply.deferred_posting.at
     )
-
-
-def _quarantine_message(meter: Meter, register: Register, cause: Cause, register_wh: int) -> str:
-    verb = "fell" if cause is Cause.FELL else "jumped"
-    return (
-        f"{meter.supply.account.name}: the register of {meter.id} {verb}"
-        f" from {format_kwh(register.watermark_wh)} to {format_kwh(register_wh)};"
-        " nothing is charged until somebody decides (accept, discard or new epoch)"
-    )
-
-
-def _limit_message(meter: Meter, kind: AlertKind) -> str:
-    name = meter.supply.account.name
-    if kind is AlertKind.OVERLOAD:
-        return f"{name}: load of {meter.id} is above its limit, {(meter.power_mw or 0) // 1000} W"
-    if kind is AlertKind.POWER_OUTAGE:
-        return (
-            f"{name}: no mains voltage at {meter.id}, and neither credit nor the bridge is the reason;"
-            " look for an outage or a fuse"
-        )
-    side = "above" if kind is AlertKind.OVER_VOLTAGE else "below"
-    return f"{name}: voltage at {meter.id} is {side} its limit, {(meter.voltage_mv or 0) // 1000} V"

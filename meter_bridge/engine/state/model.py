@@ -15,7 +15,7 @@ from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.ledger.journal import Bucket, debt_of
 from meter_bridge.core.rating.rating import Rating, SupplyTerms
 from meter_bridge.core.register.register import Register, ReverseEnergy
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Hold, HoldPosition, Policy, Reason, SupplyState, effective_hold
 from meter_bridge.core.supply.local_cutoff import CutOffState
 from meter_bridge.core.supply.protection import Protection, ProtectionTimer
@@ -69,7 +69,7 @@ class OpenAlert:
     """An open alert of an account or of the installation."""
 
     id: str
-    message: str
+    facts: AlertFacts
     opened_at: int
     acknowledged_at: int | None = None
 

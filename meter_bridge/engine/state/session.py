@@ -16,8 +16,7 @@ from typing import Final, Protocol
 from sqlalchemy import Connection, Engine as SqlEngine
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
 from meter_bridge.engine.state import account_document, supply_document
 from meter_bridge.engine.state.clock import Clocks, EngineClock
 from meter_bridge.engine.state.events import log_event
@@ -51,11 +50,7 @@ class StorageOutage:
         """Return the alert as long as there is a reason for it."""
         if self.since is None or reason is None:
             return None
-        message = (
-            f"Nothing is charged or switched, and no top-up is taken, since {iso(self.since)}: {reason}."
-            " Look at the disk of the database; what is used meanwhile stays on the meters' registers"
-        )
-        return OpenAlert(UNSTORED_ALERT_ID, message, self.since)
+        return OpenAlert(UNSTORED_ALERT_ID, {"since_ms": self.since, "reason": reason}, self.since)
 
     def end(self) -> None:
         """Note that the outage is on record; the next failure begins another."""
@@ -172,8 +167,8 @@ class Session:
         """Called when the state was read again."""
         self.on_meters_changed: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
-        self.installation_alerts: dict[AlertKind, str | None] = {}
-        """Newest message, or None, of alerts that belong to no account."""
+        self.installation_alerts: dict[AlertKind, AlertFacts | None] = {}
+        """Newest facts, or None, of alerts that belong to no account."""
         self.installation, last_instant = self._read()
         self.clock = EngineClock(clocks, last_instant)
         self.changed_supplies: set[Supply] = set()

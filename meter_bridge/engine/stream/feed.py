@@ -10,7 +10,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see
 from meter_bridge.engine.accounts.view import account_view
-from meter_bridge.engine.alerts.alerting import alert_view
+from meter_bridge.engine.alerts.view import alert_view
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.session import Session

@@ -4,7 +4,6 @@ from typing import Final
 
 from meter_bridge.core.ledger.credit import headroom, state_change_levels, usable_credit
 from meter_bridge.core.ledger.debt import next_recovery
-from meter_bridge.core.money import format_amount
 from meter_bridge.core.supply import decision as policy_rules
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Decision
@@ -81,12 +80,10 @@ def _update_low_credit_alerts(
     if level == account.low_level:
         return
     account.low_level = level
-    currency = account.site.currency
     for index, threshold in enumerate(account.policy.low_credit):
         key = AlertKey(AlertKind.LOW_CREDIT, account.id, None, str(threshold))
-        left, limit = format_amount(available, currency), format_amount(threshold, currency)
-        message = f"{account.name}: credit is low, {left} left (warning at {limit})"
-        set_alert(installation, account, tx, key, message if index < level else None)
+        facts = {"left_amount": available, "threshold_amount": threshold}
+        set_alert(installation, account, tx, key, facts if index < level else None)
     tx.save_account(account)
 
 

@@ -12,10 +12,9 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from meter_bridge.core.calendar import DAY_MS
-from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply import local_cutoff as rules, relay as relay_rules
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind, Fact
 from meter_bridge.core.supply.decision import HoldPosition, PaymentMode, Policy, Reason
 from meter_bridge.core.supply.friendly_hours import longest_friendly_period
 from meter_bridge.core.supply.local_cutoff import (
@@ -49,7 +48,8 @@ MAX_CLOSING_WAIT_MS: Final = 5_000
 SLOTS: Final = (1, 2, 3)
 """Where a device may keep a value: its rule sets."""
 NO_VALUE: Final = "no_value"
-PROBLEMS: Final = (NO_VALUE, SlotState.FOREIGN.value, SlotState.UNABLE.value, "unconfirmed", "not_withdrawn")
+NOT_WITHDRAWN: Final = "not_withdrawn"
+PROBLEMS: Final = (NO_VALUE, SlotState.FOREIGN.value, SlotState.UNABLE.value, "unconfirmed", NOT_WITHDRAWN)
 
 
 class CutOffTransport(Protocol):
@@ -275,8 +275,8 @@ class CutOffs:
         tx = Transaction(now)
         for code in PROBLEMS:
             key = AlertKey(AlertKind.LOCAL_CUT_OFF, account.id, meter.id, code)
-            message = _message(meter, device, code) if code == problem else None
-            set_alert(self._installation, account, tx, key, message)
+            facts = _facts(meter, device, code) if code == problem else None
+            set_alert(self._installation, account, tx, key, facts)
         self._submit(tx)
 
 
@@ -382,25 +382,14 @@ def _problem(meter: Meter, device: DeviceCutOff | None, limit: int | None, now: 
     ):
         return device.state.slot_state.value
     if meter.id in meters_to_withdraw(meter.supply.account):
-        return "not_withdrawn"  # at once: until it is withdrawn, somebody who must not be cut may be
+        return NOT_WITHDRAWN  # at once: until it is withdrawn, somebody who must not be cut may be
     if device.unconfirmed_since and now - device.unconfirmed_since >= UNCONFIRMED_ALERT_MS:
-        return "not_withdrawn" if device.state.target_wh is None else "unconfirmed"
+        return NOT_WITHDRAWN if device.state.target_wh is None else "unconfirmed"
     return None
 
 
-def _message(meter: Meter, device: DeviceCutOff | None, code: str) -> str:
-    name, slot = meter.supply.account.name, meter.plan.rule_slot
-    held = None if device is None else device.state.reported_wh
-    at = "" if held is None else f" at {format_kwh(held)}"
-    texts = {
-        NO_VALUE: f"{name}: {meter.id} has no local cut-off: energy is free, or friendly hours have no end,"
-        " so no register value is late enough",
-        "foreign": f"{name}: rule set {slot} of {meter.id} holds somebody else's rules, so its local cut-off"
-        " is not in force; empty it, or name another with 'rule slot'",
-        "unable": f"{name}: {meter.id} counts no total that a rule can watch, so its local cut-off is not in"
-        " force; write 'without the bridge: hold'",
-        "unconfirmed": f"{name}: {meter.id} does not confirm its local cut-off; it is asked again",
-        "not_withdrawn": f"{name}: {meter.id} may still open its own relay{at};"
-        " it is told not to until it confirms",
-    }
-    return texts[code]
+def _facts(meter: Meter, device: DeviceCutOff | None, code: str) -> AlertFacts:
+    facts: dict[str, Fact] = {"case": code, "slot": meter.plan.rule_slot}
+    if code == NOT_WITHDRAWN and device is not None and device.state.reported_wh is not None:
+        facts |= {"case": "not_withdrawn_at", "held_wh": device.state.reported_wh}
+    return facts

@@ -152,11 +152,10 @@ class Relays:
             meter.relay_opened_at = tx.at
         disobeys = meter.relay.proof is Proof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
-        wanted = "open" if meter.relay.requested is Position.OPEN else "closed"
-        message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was commanded to be"
+        facts = {"case": "open" if meter.relay.requested is Position.OPEN else "closed"}
         proven = meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
         if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
-            set_alert(self.installation, account, tx, key, message if disobeys else None)
+            set_alert(self.installation, account, tx, key, facts if disobeys else None)
         if proven:
             tx.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, tx.at, meter.relay.proof))
 
@@ -180,14 +179,7 @@ class Relays:
         """Raise tamper: energy was used although the relay was proven open."""
         meter.tampered_at = tx.at
         account = meter.supply.account
-        key = AlertKey(AlertKind.TAMPER, account.id, meter.id)
-        set_alert(
-            self.installation,
-            account,
-            tx,
-            key,
-            f"{account.name}: {meter.id} counts energy although its relay is open; look for a bypass",
-        )
+        set_alert(self.installation, account, tx, AlertKey(AlertKind.TAMPER, account.id, meter.id), {})
 
     def clear_tamper(self, meter: Meter, tx: Transaction) -> None:
         """Close tamper when the relay is meant to be closed again or nothing was used for ten minutes."""
