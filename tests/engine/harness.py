@@ -5,12 +5,13 @@ The transport stands in for the way to the devices; tests/devices and tests/e2e 
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
 import sqlite3
 from typing import Protocol
+from unittest.mock import patch
 
 from sqlalchemy import event
 
@@ -421,13 +422,23 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
 
 @asynccontextmanager
 async def house(
-    data: Path, site: str = SITE, credit: str | None = "100.00", transport: Recorder | None = None
+    data: Path,
+    site: str = SITE,
+    credit: str | None = "100.00",
+    transport: Recorder | None = None,
+    *,
+    fast_path: bool = True,
 ) -> AsyncIterator[House]:
-    """Open a house with a site file applied and, unless None, credit on the first account."""
+    """Open a house with a site file applied and, unless None, credit on the first account.
+
+    Without ``fast_path`` every reading takes the full path.
+    """
+    way = nullcontext() if fast_path else patch("meter_bridge.engine.metering.fast_path.activate")
     async with opened(data, VirtualTime(), transport) as opened_house:
         await apply(opened_house, site)
         if credit is not None:
             await opened_house.top_up(credit, key="first")
             await opened_house.prove_closed()
         opened_house.transport.switched.clear()
-        yield opened_house
+        with way:
+            yield opened_house

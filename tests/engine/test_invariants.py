@@ -105,7 +105,7 @@ class Flat(RuleBasedStateMachine):
 
     @rule(readings=st.integers(2, 12), seconds=st.integers(1, 90), wh=st.integers(0, 25))
     def use_energy_steadily(self, readings: int, seconds: int, wh: int) -> None:
-        """Hear readings one after the other, so that the fast lane is taken."""
+        """Hear readings one after the other, so that the fast path is taken."""
         for _ in range(readings):
             self.model.register += min(wh, RATING_W * seconds // 3_600)
             self.hear(self.model.register, after=seconds * 1_000)

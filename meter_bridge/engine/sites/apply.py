@@ -27,7 +27,7 @@ from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import append_entry, post_accruals
 from meter_bridge.engine.metering.readings import MeterReports
-from meter_bridge.engine.state.account_document import store_status, tenancy_row
+from meter_bridge.engine.state.account_document import tenancy_row
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import (
     Account,
@@ -299,7 +299,7 @@ def _open_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> 
     sequences = context.installation.sequences
     account.tenancy = Tenancy(1, context.tx.at, sequences.entry + 1, sequences.event + 1)
     context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
-    store_status(account, context.tx)
+    context.tx.save_account(account)
     if plan.opening_credit:
         _book_opening_credit(context, account, plan)
 
@@ -426,7 +426,7 @@ def _close_alerts(context: _ApplyContext, account: Account) -> None:
     for key in list(account.alerts):
         set_alert(context.installation, account, context.tx, key, None)
     account.low_level = 0
-    store_status(account, context.tx)
+    context.tx.save_account(account)
 
 
 def removed_accounts(session: Session, plan: InstallationPlan) -> Sequence[str]:

@@ -17,8 +17,7 @@ from sqlalchemy import Connection, Engine as SqlEngine
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
-from meter_bridge.engine.state import supply_document
-from meter_bridge.engine.state.account_document import store_status
+from meter_bridge.engine.state import account_document, supply_document
 from meter_bridge.engine.state.clock import Clocks, EngineClock
 from meter_bridge.engine.state.events import log_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert, Supply
@@ -149,7 +148,6 @@ class Session:
         load: Load,
         shard: Shard = WHOLE,
     ) -> None:
-        """Load the state."""
         self.reader = reader
         self.shard = shard
         self.store = store
@@ -183,7 +181,6 @@ class Session:
         self._pending: set[asyncio.Future[None]] = set()
 
     def _read(self) -> tuple[Installation, int | None]:
-        """Read the whole state."""
         with self.reader.connect() as connection:
             stored = self._load(connection, self.shard)
         if stored is None:
@@ -225,12 +222,17 @@ class Session:
             raise storage_unavailable() from error
 
     def submit(self, tx: Transaction) -> asyncio.Future[None] | None:
-        """Hand a transaction over; its effects and events follow when it is on disk."""
+        """Hand a transaction over; its effects and events follow when it is on disk.
+
+        The next readings of every account that it touches take the full path.
+        """
+        for account in tx.touched:
+            _leave_fast_path(account)
         for supply in tx.supplies:
             tx.changeset.add(ops.UPSERT_SUPPLY_STATUS, supply_document.full_row(supply, tx.at))
             self._dirty.pop(supply, None)
         for account in tx.accounts:
-            store_status(account, tx)
+            tx.changeset.add(ops.UPSERT_ACCOUNT_STATUS, account_document.status_row(account))
         if not tx.changeset:
             for effect in tx.effects:
                 effect()
@@ -241,7 +243,6 @@ class Session:
         return done
 
     def _committed(self, tx: Transaction, done: asyncio.Future[None]) -> None:
-        """Publish the transaction's events and effects, or enter the failed state."""
         self._pending.discard(done)
         failure = done.exception()
         if failure is not None:
@@ -361,6 +362,13 @@ class Session:
     def bridge_alert_key(self, kind: AlertKind) -> AlertKey:
         """Return the key of an alert that belongs to no account but to this bridge."""
         return AlertKey(kind, detail=self.shard.mark)
+
+
+def _leave_fast_path(account: Account) -> None:
+    for meter in account.meters:
+        if meter.fast_path is not None:
+            meter.fast_path.flush()
+            meter.fast_path = None
 
 
 def storage_unavailable() -> RequestRefused:

@@ -53,7 +53,6 @@ def warning_at(account: Account, decision: Decision) -> int | None:
 
 
 def _open_alerts(account: Account, decision: Decision, at: int) -> Iterator[tuple[AlertKey, AlertFacts]]:
-    """Yield the alerts that are to be open, with their facts."""
     policy = account.policy
     if decision.reason in _OUT_OF_CREDIT:
         yield AlertKey(AlertKind.SUPPLY_CUT, account.id), {}

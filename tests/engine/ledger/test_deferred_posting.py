@@ -135,7 +135,7 @@ async def everybody_reads(made: House, names: list[str], wh: int) -> None:
 
 
 async def before_the_end(made: House, units: int) -> list[str]:
-    """Bring every flat's meter on its lane within a quarter, and let the quarter end."""
+    """Bring every flat's meter on the fast path within a quarter, and let the quarter end."""
     names = [f"flat-{n}" for n in range(1, units + 1)]
     for account in made.engine.session.installation.accounts.values():
         await made.app.accounts.top_up(
