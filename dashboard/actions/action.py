@@ -1,4 +1,4 @@
-"""One thing that a person is about to ask of the bridge, from the button to the answer."""
+"""The actions that a person can take: the open dialog, and how each kind is requested from the bridge."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

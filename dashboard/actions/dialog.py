@@ -30,15 +30,13 @@ MAX_REASON: Final = 500
 MAX_REFERENCE: Final = 200
 
 
-def show_action_button(
-    viewer: Viewer, kind: str, make: Callable[[], Action], *, key: str, primary: bool = False
-) -> None:
+def show_action_button(viewer: Viewer, action: Action, *, key: str, primary: bool = False) -> None:
     """Show the button of an action to a person who may take it and has a token to take it with."""
-    what = ACTION_KINDS[kind]
-    if viewer.token is None or viewer.role not in what.roles:
+    kind = ACTION_KINDS[action.kind]
+    if viewer.token is None or viewer.role not in kind.roles:
         return
-    if st.button(_(what.title), key=key, type="primary" if primary else "secondary", width="content"):
-        begin(make())
+    if st.button(_(kind.title), key=key, type="primary" if primary else "secondary", width="content"):
+        begin(action)
 
 
 def show_open_action(viewer: Viewer) -> None:

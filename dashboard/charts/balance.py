@@ -1,4 +1,4 @@
-"""Balance over time: posted steps, what was used since, top-ups and the thresholds of warnings."""
+"""Balance over time with its forecast and warning thresholds, and what moved it step by step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Energy per day by time-of-use band."""
+"""Energy per day, hour and hour of the week, and for how long the load is how high."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,6 +24,10 @@ from dashboard.charts.template import (
 from dashboard.queries.consumption import Curve, HourUse, Profile, Usage
 from dashboard.text.formatting import axis_day, day as day_text, hour_of_day, kwh, percent, power, weekdays
 from dashboard.text.translate import _, ngettext
+
+HOURS: Final = 24
+WEEK_DAYS: Final = 7
+HALF: Final = 0.5
 
 
 def energy_per_day(usages: Sequence[Usage], bands: Sequence[str], palette: Palette) -> Chart:
@@ -92,10 +96,6 @@ def _summary(totals: dict[date, int]) -> str:
     )
 
 
-HOURS: Final = 24
-WEEK_DAYS: Final = 7
-
-
 def week_heat(profile: Profile, palette: Palette) -> Chart:
     """Return the mean energy of each hour of the week; hours that were never seen stay empty."""
     names = weekdays()
@@ -136,9 +136,6 @@ def _heat_summary(profile: Profile, names: Sequence[str]) -> str:
         hour=hour_of_day(hour),
         most=most,
     )
-
-
-HALF = 0.5
 
 
 def load_duration_curve(points: Curve, palette: Palette) -> Chart:

@@ -1,14 +1,24 @@
 """How the differences of a what-if are distributed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from dashboard.charts.template import Chart, Palette, new_figure
-from dashboard.pricing.what_if import Bucket, WhatIfAnswer
+from dashboard.pricing.what_if import WhatIfAnswer
 from dashboard.text.formatting import main_units, money, signed_money
 from dashboard.text.translate import _, ngettext
 
 BUCKETS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """How many units' bills change by low < difference <= high."""
+
+    low: int
+    high: int
+    units: int
 
 
 def difference_bars(answer: WhatIfAnswer, palette: Palette) -> Chart:

@@ -1,4 +1,4 @@
-"""What came in per day, stacked by how it was paid."""
+"""What was paid in per day, stacked by method, and what is owed by age."""
 
 from collections import defaultdict
 from collections.abc import Sequence

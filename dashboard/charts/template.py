@@ -168,7 +168,7 @@ def band_colours(bands: Sequence[str]) -> dict[str, str]:
 
 
 def band_order(bands: Sequence[str]) -> list[str]:
-    """Return bands from cheap to dear as far as their names tell, the others after them."""
+    """Return bands from cheap to dear as far as their names say, the others after them."""
     ranks = {name: rank for rank, names in enumerate(_BANDS.values()) for name in names}
     return sorted(bands, key=lambda band: (ranks.get(band.lower(), len(_BANDS)), band))
 

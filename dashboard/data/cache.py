@@ -1,4 +1,4 @@
-"""Where pages get their data: snapshots shared by all sessions, seconds old while people click."""
+"""Snapshots shared by all sessions, seconds old while people click."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ class SnapshotCache:
         return max(FRESH_SECONDS, FRESH_TIMES * found.read_seconds, shared)
 
     def clear(self) -> None:
-        """Read anew at the next question, because something changed."""
+        """Drop all snapshots, because something changed."""
         with self._lock:
             self._snapshots.clear()
 
@@ -124,5 +124,5 @@ def warehouse(folder: Path, scope: Scope | None = None) -> Warehouse:
 
 
 def invalidate() -> None:
-    """Let every page read anew, because something was changed here."""
+    """Drop all snapshots, because something was changed from here."""
     _snapshot_cache().clear()

@@ -25,7 +25,7 @@ def shard_ranges(shards: Sequence[int]) -> list[Range]:
 
 def in_ranges(column: str, ranges: Iterable[Range]) -> str:
     """Return the condition, in SQL, that a number is in any of some ranges."""
-    return f"({' OR '.join(f'{column} > {after} AND {column} <= {upto}' for after, upto in ranges)})"
+    return f"({' OR '.join(f'{column} > {after} AND {column} <= {last}' for after, last in ranges)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def export_index(
     file_exists: Callable[[str], bool],
     booked_at: Callable[[int], int | None],
 ) -> ExportIndex:
-    """Return where segments are; ``here`` says whether a file is, ``booked_at`` when an entry was booked."""
+    """Return where segments are; ``file_exists`` and ``booked_at`` look into the folder and the journal."""
     shards = tables["shard"]["n"].to_pylist()
     listed = [(row["kind"], row["name"]) for row in tables["export_file"].to_pylist()]
     row = tables["exported"].to_pylist()[0]

@@ -1,4 +1,4 @@
-"""Key figures: units, money in, charges and energy of the last seven days against the seven before."""
+"""Key figures, and charts of the last seven days beside the seven before."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

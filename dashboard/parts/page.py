@@ -1,9 +1,9 @@
-"""What every page does first: know who looks, open the data, or say why there is none and what to do next."""
+"""What pages share: viewer and data, what to do where there are none, boxes, choices and long tables."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 import time
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,10 +14,13 @@ from dashboard.data.cache import data_dir, warehouse
 from dashboard.data.snapshot import NoDatabaseError, SnapshotError
 from dashboard.data.snapshot_sql import PORTFOLIO, Scope
 from dashboard.data.warehouse import Warehouse
+from dashboard.queries.alerts import Alert
+from dashboard.queries.units import UnitName, unit_names
 from dashboard.signin.current import current_viewer
 from dashboard.signin.routes import SIGN_IN
 from dashboard.text.formatting import ago, count, moment
-from dashboard.text.markup import Cell, table
+from dashboard.text.labels import alert_label, alert_message
+from dashboard.text.markup import Cell, page_title, plain, table
 from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
 from meter_bridge.text.marks import N_
@@ -102,6 +105,20 @@ def show_no_units() -> None:
     show_next_step(_("No units yet"), "", _(NO_UNITS), "add_home")
 
 
+def show_head(opened: Warehouse, viewer: Viewer, title: str, detail: str) -> Sequence[UnitName]:
+    """Show a page's heading and how old its data is, and return the viewer's units.
+
+    Where there are none, say how the first one is added.
+    """
+    known = opened.cached(unit_names, viewer)
+    st.html(page_title(title, detail))
+    if known:
+        show_staleness(opened, known[0].time_zone)
+    else:
+        show_no_units()
+    return known
+
+
 def show_staleness(opened: Warehouse, time_zone: str) -> None:
     """Say how old the data is when the bridge has fallen silent."""
     now = int(time.time() * 1000)
@@ -141,6 +158,30 @@ def choose_segment[T](
     )
 
 
+def search_box(
+    placeholder: str,
+    key: str,
+    column: DeltaGenerator | None = None,
+    *,
+    bind: Literal["query-params"] | None = None,
+    max_chars: int | None = None,
+) -> str:
+    """Return what the person searches for."""
+    box = st.text_input if column is None else column.text_input
+    text = box(_("Search"), placeholder=placeholder, key=key, bind=bind, type="search", max_chars=max_chars)
+    return text or ""
+
+
+def show_alerts(alerts: Sequence[Alert]) -> None:
+    """Show what is wrong with a site or the bridge itself."""
+    for alert in alerts:
+        word = alert_label(alert.kind)
+        st.error(
+            f"**{word.said}.** {plain(alert_message(alert.kind, alert.facts))}",
+            icon=f":material/{word.icon}:",
+        )
+
+
 def palette() -> Palette:
     """Return the colours of the viewer's mode."""
     return DARK if st.context.theme.type == "dark" else LIGHT
@@ -169,8 +210,12 @@ def show_paged[T](
     key: str,
     caption: str,
     many: int = PAGE_ROWS,
+    none: str = "",
 ) -> Sequence[T]:
-    """Show the page of a table that is asked for, and return its rows."""
+    """Show the page of a table that is asked for, and return its rows; without any, show ``none``."""
+    if none and not rows:
+        st.caption(none)
+        return rows
 
     def markup(shown: Sequence[T]) -> str:
         return table([_(header) for header in headers], [row(one) for one in shown], caption, wide=True)

@@ -1,6 +1,6 @@
-"""A provider's statement, uploaded and held against the payments that are shown."""
+"""A provider's statement, uploaded and compared with the payments that are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import streamlit as st
@@ -126,60 +126,50 @@ def _show(found: Reconciliation, currency: str) -> None:
     )
     if not open_ones:
         st.success(_("Statement and ledger agree."), icon=":material/check_circle:")
-    _lines(found.only_statement, currency)
-    _pairs(found.differ, currency)
-    _payments(found.only_ledger)
+    title = _("On the statement, not booked")
+    headers = (N_("Reference"), N_("Day"), N_("Amount"))
+    _differences(title, found.only_statement, _line_row, headers, currency, "only statement")
+    headers = (N_("Unit"), N_("Statement"), N_("Ledger"))
+    _differences(_("Amounts differ"), found.differ, _pair_row, headers, currency, "amounts differ")
+    title, headers = _("Booked, not on the statement"), (N_("Unit"), N_("When"), N_("Amount"))
+    _differences(title, found.only_ledger, _payment_row, headers, currency, "only ledger")
     show_downloads("reconciliation", lambda: reconciliation_table(found, currency), _("All lines as a file"))
 
 
-def _lines(lines: Sequence[StatementLine], currency: str) -> None:
-    if lines:
-        st.subheader(_("On the statement, not booked"), anchor=False)
-        show_paged(
-            lines,
-            lambda line: [
-                Cell(f"{plain_text(line.reference)}{muted(_('line {number}', number=line.number))}"),
-                Cell(day(line.day), number=True),
-                Cell(money(line.amount, currency), number=True),
-            ],
-            (N_("Reference"), N_("Day"), N_("Amount")),
-            key="only statement",
-            caption=_("On the statement, not booked"),
-        )
+def _line_row(line: StatementLine, currency: str) -> list[Cell]:
+    reference = muted(line.reference or _("no reference"))
+    return [
+        Cell(f"{reference}{muted(_('line {number}', number=line.number))}"),
+        Cell(day(line.day), number=True),
+        Cell(money(line.amount, currency), number=True),
+    ]
 
 
-def _pairs(pairs: Sequence[MatchedPair], currency: str) -> None:
-    if pairs:
-        st.subheader(_("Amounts differ"), anchor=False)
-        show_paged(
-            pairs,
-            lambda pair: [
-                Cell(f"{unit_link(pair.payment.account_id, pair.payment.name)}{muted(pair.line.reference)}"),
-                Cell(money(pair.line.amount, currency), number=True),
-                Cell(money(pair.payment.amount, currency), number=True),
-            ],
-            (N_("Unit"), N_("Statement"), N_("Ledger")),
-            key="amounts differ",
-            caption=_("Amounts differ"),
-        )
+def _pair_row(pair: MatchedPair, currency: str) -> list[Cell]:
+    return [
+        Cell(f"{unit_link(pair.payment.account_id, pair.payment.name)}{muted(pair.line.reference)}"),
+        Cell(money(pair.line.amount, currency), number=True),
+        Cell(money(pair.payment.amount, currency), number=True),
+    ]
 
 
-def _payments(payments: Sequence[Payment]) -> None:
-    if payments:
-        st.subheader(_("Booked, not on the statement"), anchor=False)
-        show_paged(
-            payments,
-            lambda payment: [
-                Cell(f"{unit_link(payment.account_id, payment.name)}{muted(payment.method_text)}"),
-                Cell(short_moment(payment.at, payment.time_zone), number=True),
-                Cell(money(payment.amount, payment.currency), number=True),
-            ],
-            (N_("Unit"), N_("When"), N_("Amount")),
-            key="only ledger",
-            caption=_("Booked, not on the statement"),
-        )
+def _payment_row(payment: Payment, _currency: str) -> list[Cell]:
+    return [
+        Cell(f"{unit_link(payment.account_id, payment.name)}{muted(payment.method_text)}"),
+        Cell(short_moment(payment.at, payment.time_zone), number=True),
+        Cell(money(payment.amount, payment.currency), number=True),
+    ]
 
 
-def plain_text(text: str) -> str:
-    """Return a text of the file as markup shows it."""
-    return muted(text) if text else muted(_("no reference"))
+def _differences[T](
+    title: str,
+    rows: Sequence[T],
+    row: Callable[[T, str], list[Cell]],
+    headers: Sequence[str],
+    currency: str,
+    key: str,
+) -> None:
+    """Show what needs a person under a heading, if there is anything."""
+    if rows:
+        st.subheader(title, anchor=False)
+        show_paged(rows, lambda each: row(each, currency), headers, key=key, caption=title)

@@ -1,4 +1,4 @@
-"""The tariff that a what-if is about: another one, this one with other figures, or one written anew."""
+"""The tariff of a what-if: another one, this one with other figures, or one written from scratch."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -41,7 +41,7 @@ def _accrued(unit: Unit) -> str:
 
 
 def depletion_text(status: UnitStatus, now: int) -> str:
-    """Return until when credit lasts, with the band where there is one, or why that is not told."""
+    """Return until when credit lasts, with the interval where there is one, or why that is not known."""
     if status.unit.is_billed_later:
         return _("billed later, never cut")
     if status.days_left is None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import show_part
+from dashboard.parts.page import search_box, show_part
 from dashboard.queries.sums import costs_of
 from dashboard.status.attention import AttentionItem, UnitStatus, urgency
 from dashboard.text.formatting import ago, count, days, money, short_moment
@@ -55,16 +55,10 @@ def show_unit_table(
 
 def _chosen(standings: Sequence[UnitStatus], found: Sequence[AttentionItem]) -> list[UnitStatus]:
     search, order = st.columns([3, 2])
-    text = search.text_input(
-        _("Search"),
-        placeholder=_("Unit, customer or site"),
-        key="search",
-        bind="query-params",
-        type="search",
-    )
+    text = search_box(_("Unit, customer or site"), "search", search, bind="query-params")
     ordered = order.selectbox(_("Sort by"), list(ORDERS), format_func=_, key="sort", bind="query-params")
     wanted = _filtered(standings, found)
-    return sorted(matching(wanted, text or ""), key=ORDERS[ordered])
+    return sorted(matching(wanted, text), key=ORDERS[ordered])
 
 
 def _filtered(standings: Sequence[UnitStatus], found: Sequence[AttentionItem]) -> Sequence[UnitStatus]:

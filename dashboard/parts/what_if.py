@@ -13,7 +13,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.exports.tables import what_if_table
 from dashboard.parts.files import show_downloads
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import card, draw, palette, show_paged
+from dashboard.parts.page import card, draw, palette, search_box, show_paged
 from dashboard.parts.period import choose_period
 from dashboard.parts.tariff_editor import choose_tariff
 from dashboard.parts.unit_table import matching
@@ -96,16 +96,10 @@ def _accounts(
         return with_tariff
     if whom == EVERY:
         return None
-    text = column.text_input(
-        _("Search"),
-        placeholder=_("Unit, customer or site"),
-        key="what-if search",
-        type="search",
-        max_chars=200,
-    )
-    if not (text or "").strip():
+    text = search_box(_("Unit, customer or site"), "what-if search", column, max_chars=200)
+    if not text.strip():
         return ()
-    found = matching(opened.cached(unit_statuses, viewer), text or "")
+    found = matching(opened.cached(unit_statuses, viewer), text)
     column.caption(ngettext("{number} unit", "{number} units", len(found)))
     return tuple(each.unit.id for each in found)
 

@@ -1,7 +1,7 @@
-"""The ledger held against the price list: the same energy, priced in sets, must differ by zero.
+"""The ledger compared with the price list: the same energy, priced in sets, must differ by zero.
 
 For each supply, everything that was charged in the billing period that is open and in the one before is
-added up, and the same energy is priced anew by the same price lists. What sets cannot price is named, never
+added up, and the same energy is priced again by the same price lists. What sets cannot price is named, never
 guessed.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -67,11 +67,10 @@ class _AuditedSupply:
     currency: str
     first_seq: int
     terms: SupplyTerms
-    begun: int
 
 
 def audit(folder: Path, database: str | None = None, shard: int | None = None) -> AuditReport:
-    """Hold the ledger of a shard, or the whole one, against its price lists. Raises ``SnapshotError``."""
+    """Compare the ledger of a shard, or the whole one, with its price lists. Raises ``SnapshotError``."""
     opened = Warehouse(read_snapshot(folder, Scope(kind="audit"), database))
     upto = max(opened.as_of or 0, opened.rows(_LATEST, {})[0]["latest"])
     found = AuditReport(upto=upto)
@@ -87,17 +86,16 @@ def audit(folder: Path, database: str | None = None, shard: int | None = None) -
     return found
 
 
-def _audited_supply(row: Mapping[str, object], timeline: Timeline) -> _AuditedSupply:
-    policy = decode_policy(str(row["policy"]))
-    started = local_date(int(str(row["begun"])), timeline.versions[0].time_zone)
+def _audited_supply(row: Mapping[str, Any], timeline: Timeline) -> _AuditedSupply:
+    policy = decode_policy(row["policy"])
+    started = local_date(row["begun"], timeline.versions[0].time_zone)
     return _AuditedSupply(
-        str(row["supply_id"]),
-        str(row["account_id"]),
-        str(row["name"]),
-        str(row["currency"]),
-        int(str(row["first_seq"])),
+        row["supply_id"],
+        row["account_id"],
+        row["name"],
+        row["currency"],
+        row["first_seq"],
         SupplyTerms(started, policy.contracted_w, policy.free_units),
-        int(str(row["begun"])),
     )
 
 

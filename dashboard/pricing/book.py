@@ -52,7 +52,7 @@ class TariffTables:
 
     @property
     def blocks(self) -> int:
-        """Return the most blocks of any ladder that SQL has to tell apart."""
+        """Return the most blocks of any ladder that SQL has to distinguish."""
         return max((len(row) for row in self._ends.values()), default=0) + 1
 
     @property

@@ -1,4 +1,4 @@
-"""A tariff as somebody would rather have it: with other figures, or written anew."""
+"""A tariff as somebody would rather have it: with other figures, or written from scratch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

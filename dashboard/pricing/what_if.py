@@ -105,7 +105,6 @@ def _months(span: TimeSpan, zone: ZoneInfo) -> list[tuple[date, date]]:
     return parts
 
 
-BUCKETS: Final = 12
 type Progress = Callable[[float], None]
 """Told how far a pricing is, from 0 to 1."""
 
@@ -138,15 +137,6 @@ class UnitChange:
         return self.new - self.old
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
-    """How many units' bills change by low <= difference < high; the last bucket includes its end."""
-
-    low: int
-    high: int
-    units: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class WhatIfAnswer:
     """The units of one currency, old and new."""
@@ -176,21 +166,6 @@ class WhatIfAnswer:
     def less(self) -> int:
         """Return how many units would pay less."""
         return sum(change.difference < 0 for change in self.changes)
-
-    def distribution(self, buckets: int = BUCKETS) -> tuple[Bucket, ...]:
-        """Return the differences in buckets of equal width."""
-        differences = [change.difference for change in self.changes]
-        if not differences:
-            return ()
-        low = min(differences)
-        width = max(-(-(max(differences) - low) // buckets), 1)
-        counts = [0] * buckets
-        for difference in differences:
-            counts[min((difference - low) // width, buckets - 1)] += 1
-        return tuple(
-            Bucket(low=low + place * width, high=low + (place + 1) * width, units=count)
-            for place, count in enumerate(counts)
-        )
 
 
 def what_if(

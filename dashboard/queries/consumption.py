@@ -100,7 +100,6 @@ def hourly_profile(warehouse: Warehouse, viewer: Viewer, account_id: str, days: 
     }
 
 
-QUARTER_MS: Final = 900_000
 POINTS: Final = 200
 # Quarters of an hour without any energy count as well: they are the end of the curve.
 _LOAD_DURATION: Final = """

@@ -74,7 +74,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayBalance:
-    """What the building's meter and all units measured on a day; None where the building's was not heard."""
+    """What the building's meter and all units measured on a day; None where the building's has no data."""
 
     day: date
     building: int | None
@@ -88,7 +88,7 @@ class DayBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourBalance:
-    """The same of an hour of the clock, Wh in the mean of the days on which the building's was heard."""
+    """The same of an hour of the clock, mean Wh of the days on which the building's has data."""
 
     hour: int
     building: float

@@ -1,4 +1,4 @@
-"""Which meters there are, when each was last heard, and whose register waits for a decision."""
+"""Which meters there are, when each reported last, and whose register waits for a decision."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -55,7 +55,7 @@ class Quarantine:
 
 
 def meters(warehouse: Warehouse, viewer: Viewer) -> list[Meter]:
-    """Return meters, those that are offline or were heard longest ago first."""
+    """Return meters, those that are offline or reported longest ago first."""
     return warehouse.records(Meter, viewer, _METERS)
 
 

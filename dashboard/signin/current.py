@@ -1,4 +1,4 @@
-"""Who looks at this run of a page; asked anew at every run, so that what was revoked ends at once."""
+"""The viewer of a page; determined at every run, so that a revoked token ends access at once."""
 
 from collections.abc import Mapping
 from typing import Final, cast

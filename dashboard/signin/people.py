@@ -1,7 +1,7 @@
 """Roles of people who sign in through OpenID Connect: a file maps e-mail or subject to role and reach."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 import tomllib
@@ -48,15 +48,7 @@ def viewer_of_claims(file: Path, claims: Mapping[str, object]) -> Viewer | None:
 def _with_token(person: Person) -> Viewer:
     if person.token_file is None or not person.token_file.is_file():
         return person.viewer
-    held = person.viewer
-    return Viewer(
-        every_site=held.every_site,
-        sites=held.sites,
-        accounts=held.accounts,
-        role=held.role,
-        name=held.name,
-        token=person.token_file.read_text(encoding="utf-8").strip(),
-    )
+    return replace(person.viewer, token=person.token_file.read_text(encoding="utf-8").strip())
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""The page where a person signs in with a token, and the way out; it needs no script in the browser.
+"""Sign-in with a token before every page, and sign-out; without any script in the browser.
 
 Every address here is relative, so that it works behind a proxy that strips a base path, such as Home
 Assistant's ingress; so does the cookie, whose path is that of the page that set it.

@@ -1,4 +1,4 @@
-"""Which units need a person, and why; pure."""
+"""How each unit stands, which units need a person, and why."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def _has(*kinds: str) -> Callable[[UnitStatus], bool]:
 
 
 def out_of_credit(status: UnitStatus) -> bool:
-    """Tell whether a unit has nothing left or was cut for it."""
+    """Return whether a unit has nothing left or was cut for it."""
     unit = status.unit
     return unit.reason == "credit_exhausted" or "supply_cut" in unit.alerts or _exhausted(unit)
 
@@ -62,7 +62,7 @@ def _exhausted(unit: Unit) -> bool:
 
 
 def runs_out_soon(status: UnitStatus) -> bool:
-    """Tell whether credit lasts only days, or fell below a threshold."""
+    """Return whether credit lasts only days, or fell below a threshold."""
     soon = status.days_left is not None and status.days_left < SOON_DAYS
     return not out_of_credit(status) and (soon or "low_credit" in status.unit.alerts)
 
@@ -84,7 +84,7 @@ CAUSES: Final = (
 
 
 def attention_items(statuses: Sequence[UnitStatus]) -> list[AttentionItem]:
-    """Return the causes that apply, the gravest first, each with its units, the shortest credit first."""
+    """Return the causes that apply, most severe first, each with its units, the shortest credit first."""
     ranked = sorted(statuses, key=_by_days_left)
     found = [AttentionItem(cause, tuple(filter(cause.applies, ranked))) for cause in CAUSES]
     return [concern for concern in found if concern.statuses]

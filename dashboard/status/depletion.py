@@ -1,7 +1,7 @@
-"""How long a unit's credit lasts, and how its balance is likely to go on: what the bridge foretold.
+"""How long a unit's credit lasts, and how its balance is likely to go on, by the bridge's forecast.
 
-The bridge stores what each supply will spend (docs/forecast.md). Here it is held against what is left now, by
-the same rules, so that lists, a unit's page, the API and Home Assistant all tell the same.
+The bridge stores what each supply will spend (docs/forecast.md). Here it is compared with what is left now,
+by the same rules, so that lists, a unit's page, the API and Home Assistant all agree.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply.decision import PaymentMode, Policy
 from meter_bridge.engine.forecasting.stored_forecast import supply_forecast_of
 
-# An account of which one supply is not foretold is not foretold.
+# An account has a forecast only if all its supplies have one.
 _QUERY: Final = """
     WITH bought AS (SELECT asset, sum(amount)::BIGINT AS wh FROM held WHERE bucket = 'units' GROUP BY asset)
     SELECT s.account_id, f.points, f.bands, f.in_units, coalesce(b.wh, 0) AS units
@@ -28,7 +28,7 @@ _QUERY: Final = """
 
 
 def forecasts(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[SupplyForecast, ...]]:
-    """Return what is foretold of each account; units that were bought count as of the newest posting."""
+    """Return the forecasts of each account; units that were bought count as of the newest posting."""
     found: dict[str, list[SupplyForecast | None]] = {}
     for row in warehouse.rows(_QUERY, viewer.parameters()):
         forecast = (
@@ -45,7 +45,7 @@ def forecasts(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[SupplyFor
 
 DAY_MS: Final = 24 * 3_600_000
 BEYOND_FORECAST: Final = float("inf")
-"""Days of credit that lasts longer than is foretold."""
+"""Days of credit that lasts longer than the forecast reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class CreditDuration:
     """How long credit lasts."""
 
     days: float | None = None
-    """None while too little is known; ``BEYOND_FORECAST`` for longer than is foretold."""
+    """None while too little is known; ``BEYOND_FORECAST`` for longer than the forecast reaches."""
     depletion: Depletion | None = None
 
 
@@ -75,9 +75,9 @@ class BalanceForecast:
     """What is to be expected of a unit's balance."""
 
     points: tuple[ForecastPoint, ...]
-    """From now on, until nothing is left or no more is foretold."""
+    """From now on, until nothing is left or the forecast ends."""
     depletion: ForecastPoint | None
-    """When nothing is left; None where that is too far ahead to tell."""
+    """When nothing is left; None where that is beyond the forecast."""
     has_interval: bool
     """Enough is known of the past for a band."""
 

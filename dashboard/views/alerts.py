@@ -11,9 +11,8 @@ from dashboard.actions.action import ACTION_KINDS, Action
 from dashboard.actions.dialog import show_action_button
 from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import card, show_no_units, show_page, show_paged, show_staleness
+from dashboard.parts.page import card, show_head, show_page, show_paged
 from dashboard.queries.alerts import Alert, Command, RelayState, alerts, commands, relays
-from dashboard.queries.units import unit_names
 from dashboard.text.formatting import ago, short_moment
 from dashboard.text.labels import (
     NEVER_ASKED,
@@ -25,7 +24,7 @@ from dashboard.text.labels import (
     reason_text,
     unique_labels,
 )
-from dashboard.text.markup import Cell, chip, muted, page_title, unit_link
+from dashboard.text.markup import Cell, chip, muted, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -42,18 +41,11 @@ def show() -> None:
 
 
 def _alerts(opened: Warehouse, viewer: Viewer) -> None:
-    known = opened.cached(unit_names, viewer)
     every = opened.cached(alerts, viewer)
     now_open = [alert for alert in every if alert.closed_at is None]
-    st.html(
-        page_title(
-            _("Alerts and relays"), ngettext("{number} open alert", "{number} open alerts", len(now_open))
-        )
-    )
-    if not known:
-        show_no_units()
+    detail = ngettext("{number} open alert", "{number} open alerts", len(now_open))
+    if not show_head(opened, viewer, _("Alerts and relays"), detail):
         return
-    show_staleness(opened, known[0].time_zone)
     _open(now_open, viewer, opened.as_of or 0)
     _relays(opened.cached(relays, viewer))
     _history([alert for alert in every if alert.closed_at is not None], opened.cached(commands, viewer))
@@ -99,12 +91,8 @@ def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
         )
         chosen = known.get(wanted or "")
         if chosen is not None:
-            show_action_button(
-                viewer,
-                "acknowledge",
-                lambda: Action("acknowledge", chosen.id, _alert_text(chosen)),
-                key="acknowledge",
-            )
+            action = Action("acknowledge", chosen.id, _alert_text(chosen))
+            show_action_button(viewer, action, key="acknowledge")
 
 
 def _alert_text(alert: Alert) -> str:
@@ -170,29 +158,25 @@ def _position(position: str, at: int | None, zone: str) -> str:
 def _history(closed: Sequence[Alert], sent: Sequence[Command]) -> None:
     left, right = st.columns(2)
     with card(_("Closed alerts, 90 days"), left):
-        if closed:
-            show_paged(
-                closed,
-                _closed_row,
-                (N_("Alert"), N_("Unit"), N_("Open")),
-                key="closed",
-                caption=_("Closed alerts"),
-                many=12,
-            )
-        else:
-            st.caption(_("None."))
+        show_paged(
+            closed,
+            _closed_row,
+            (N_("Alert"), N_("Unit"), N_("Open")),
+            key="closed",
+            caption=_("Closed alerts"),
+            many=12,
+            none=_("None."),
+        )
     with card(_("Relay commands, 90 days"), right):
-        if sent:
-            show_paged(
-                sent,
-                _command_row,
-                (N_("Unit"), N_("Command"), N_("When")),
-                key="commands",
-                caption=_("Relay commands"),
-                many=12,
-            )
-        else:
-            st.caption(_("None."))
+        show_paged(
+            sent,
+            _command_row,
+            (N_("Unit"), N_("Command"), N_("When")),
+            key="commands",
+            caption=_("Relay commands"),
+            many=12,
+            none=_("None."),
+        )
 
 
 def _closed_row(alert: Alert) -> list[Cell]:

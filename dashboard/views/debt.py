@@ -17,15 +17,13 @@ from dashboard.parts.page import (
     draw,
     heading_row,
     palette,
-    show_no_units,
+    show_head,
     show_page,
     show_paged,
-    show_staleness,
 )
 from dashboard.queries.debts import Debtor, debtors, recovered
-from dashboard.queries.units import unit_names
 from dashboard.text.formatting import ago, count, day, money, percent
-from dashboard.text.markup import Cell, muted, page_title, unit_link
+from dashboard.text.markup import Cell, muted, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.core.ledger.debt import PPM, Debt
 from meter_bridge.text.marks import N_
@@ -46,15 +44,10 @@ def show() -> None:
 
 
 def _debt(opened: Warehouse, viewer: Viewer) -> None:
-    known = opened.cached(unit_names, viewer)
     owing = opened.cached(debtors, viewer)
-    st.html(
-        page_title(_("Debt and arrears"), ngettext("{number} unit owes", "{number} units owe", len(owing)))
-    )
-    if not known:
-        show_no_units()
+    detail = ngettext("{number} unit owes", "{number} units owe", len(owing))
+    if not show_head(opened, viewer, _("Debt and arrears"), detail):
         return
-    show_staleness(opened, known[0].time_zone)
     if not owing:
         st.success(_("Nobody owes anything."), icon=":material/check_circle:")
         return
@@ -139,9 +132,6 @@ def _kinds(each: Debtor) -> str:
 def _plans(owing: Sequence[Debtor], now: int) -> None:
     with card(_("Recovery plans")):
         rows = [(each, plan) for each in owing for plan in each.plans if _left(each, plan)]
-        if not rows:
-            st.caption(_("No debt is on a plan."))
-            return
         show_paged(
             rows,
             lambda row: _plan(*row, now),
@@ -149,6 +139,7 @@ def _plans(owing: Sequence[Debtor], now: int) -> None:
             key="plans",
             caption=_("Recovery plans"),
             many=20,
+            none=_("No debt is on a plan."),
         )
 
 

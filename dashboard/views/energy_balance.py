@@ -15,11 +15,10 @@ from dashboard.parts.page import (
     card,
     draw,
     palette,
+    show_head,
     show_next_step,
-    show_no_units,
     show_page,
     show_paged,
-    show_staleness,
 )
 from dashboard.parts.period import choose_period
 from dashboard.queries.energy_balance import (
@@ -32,10 +31,10 @@ from dashboard.queries.energy_balance import (
     usage_drops,
 )
 from dashboard.queries.sums import newest_day
-from dashboard.queries.units import UnitName, unit_names
+from dashboard.queries.units import UnitName
 from dashboard.text.formatting import day, kwh, money, percent
 from dashboard.text.labels import alert_label, supply_label, unique_labels
-from dashboard.text.markup import Cell, chip, muted, page_title, unit_link
+from dashboard.text.markup import Cell, chip, muted, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -56,13 +55,11 @@ def show() -> None:
 
 
 def _balance(opened: Warehouse, viewer: Viewer) -> None:
-    st.html(page_title(_("Energy balance"), _("the building's meter against the sum of its units")))
-    known = opened.cached(unit_names, viewer)
+    detail = _("the building's meter against the sum of its units")
+    known = show_head(opened, viewer, _("Energy balance"), detail)
     today = opened.cached(newest_day, viewer)
     if not known or today is None:
-        show_no_units()
         return
-    show_staleness(opened, known[0].time_zone)
     first_column, second_column, third_column = st.columns(3)
     with first_column:
         site = _choose_site(known)
@@ -168,9 +165,6 @@ def _show_usage_drops(found: Sequence[UsageDrop]) -> None:
                 " the last seven days. This accuses nobody: a holiday looks the same."
             )
         )
-        if not found:
-            st.caption(_("None."))
-            return
         show_paged(
             found,
             _row,
@@ -178,6 +172,7 @@ def _show_usage_drops(found: Sequence[UsageDrop]) -> None:
             key="units to check",
             caption=_("Units to check"),
             many=20,
+            none=_("None."),
         )
 
 

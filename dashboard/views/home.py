@@ -84,13 +84,8 @@ def _left(status: UnitStatus, now: int) -> None:
 def _next_steps(viewer: Viewer, unit: Unit) -> None:
     if unit.supply_state == "armed":
         st.warning(_("Your supply is ready. Switch it on when it is safe."), icon=":material/touch_app:")
-        show_action_button(
-            viewer,
-            "confirm",
-            lambda: Action("confirm", unit.id, unit.name, unit.currency),
-            key="confirm",
-            primary=True,
-        )
+        action = Action("confirm", unit.id, unit.name, unit.currency)
+        show_action_button(viewer, action, key="confirm", primary=True)
     elif unit.supply_state == "disconnected":
         st.error(
             _(
@@ -103,12 +98,8 @@ def _next_steps(viewer: Viewer, unit: Unit) -> None:
         st.info(
             _("You can use emergency credit; your next top-up repays it first."), icon=":material/add_card:"
         )
-        show_action_button(
-            viewer,
-            "emergency",
-            lambda: Action("emergency", unit.id, unit.name, unit.currency),
-            key="emergency",
-        )
+        action = Action("emergency", unit.id, unit.name, unit.currency)
+        show_action_button(viewer, action, key="emergency")
 
 
 def _now(opened: Warehouse, viewer: Viewer, unit: Unit, price: CurrentPrice | None) -> None:

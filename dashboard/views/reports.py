@@ -13,15 +13,15 @@ from dashboard.bridge import BridgeDownError, bridge_client
 from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.parts.files import PDF_MEDIA, save_button
-from dashboard.parts.page import show_no_units, show_page, show_staleness
+from dashboard.parts.page import show_head, show_page
 from dashboard.queries.sums import newest_day
-from dashboard.queries.units import UnitName, unit_names
+from dashboard.queries.units import UnitName
 from dashboard.reports.months import previous_month, recent_months
 from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.reports.statements import FailedStatement, StatementPdf, statements, zip_statements
 from dashboard.settings import settings
 from dashboard.text.formatting import count, month
-from dashboard.text.markup import page_title, plain
+from dashboard.text.markup import plain
 from dashboard.text.translate import _, ngettext
 
 DAY_MS: Final = 24 * 3_600_000
@@ -45,13 +45,10 @@ def _scope() -> Scope:
 
 
 def _reports(opened: Warehouse, viewer: Viewer) -> None:
-    known = opened.cached(unit_names, viewer)
+    known = show_head(opened, viewer, _("Reports"), _("a month on paper"))
     today = opened.cached(newest_day, viewer)
-    st.html(page_title(_("Reports"), _("a month on paper")))
     if not known or today is None:
-        show_no_units()
         return
-    show_staleness(opened, known[0].time_zone)
     listed = recent_months(today, date(today.year - 2, today.month, 1))
     chosen = st.selectbox(
         _("Month"),

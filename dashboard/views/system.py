@@ -1,7 +1,6 @@
 """How the bridge and its meters are: health, what waits for a decision, meters by family, the data shown."""
 
 from collections.abc import Sequence
-from functools import partial
 from html import escape
 import time
 from typing import Final
@@ -15,13 +14,21 @@ from dashboard.data.cache import data_dir
 from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import STALE_MS, card, show_no_units, show_page, show_paged, show_staleness
+from dashboard.parts.page import (
+    STALE_MS,
+    card,
+    show_alerts,
+    show_no_units,
+    show_page,
+    show_paged,
+    show_staleness,
+)
 from dashboard.queries.alerts import site_alerts
 from dashboard.queries.meters import Meter, Quarantine, export_progress, meters, quarantines
 from dashboard.queries.units import unit_names
 from dashboard.text.formatting import ago, count, kwh, moment, short_moment
-from dashboard.text.labels import CAUSES, Label, alert_label, alert_message, family_name
-from dashboard.text.markup import Cell, chip, muted, page_title, plain, unit_link
+from dashboard.text.labels import CAUSES, Label, family_name
+from dashboard.text.markup import Cell, chip, muted, page_title, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -53,10 +60,7 @@ def _system(opened: Warehouse, viewer: Viewer) -> None:
     show_staleness(opened, zone)
     every, waiting = opened.cached(meters, viewer), opened.cached(quarantines, viewer)
     _health(opened, zone, every, waiting)
-    for alert in opened.cached(site_alerts, viewer):
-        word = alert_label(alert.kind)
-        text = plain(alert_message(alert.kind, alert.facts))
-        st.error(f"**{word.said}.** {text}", icon=f":material/{word.icon}:")
+    show_alerts(opened.cached(site_alerts, viewer))
     if waiting:
         _quarantines(waiting, viewer)
     if not known:
@@ -97,13 +101,10 @@ def _quarantines(waiting: Sequence[Quarantine], viewer: Viewer) -> None:
         )
         for one in shown:
             with st.container(horizontal=True, vertical_alignment="center"):
-                show_action_button(viewer, "quarantine", partial(_decision, one), key=f"decide {one.id}")
+                action = Action("quarantine", one.meter_id, f"{one.unit}, {one.meter_name}")
+                show_action_button(viewer, action, key=f"decide {one.id}")
                 if viewer.token is not None:
                     st.caption(f"{one.unit} · {one.meter_name}")
-
-
-def _decision(one: Quarantine) -> Action:
-    return Action("quarantine", one.meter_id, f"{one.unit}, {one.meter_name}")
 
 
 def _quarantine_row(one: Quarantine) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""The morning page: what needs attention, what came in and went out, what just happened."""
+"""The first page: what needs attention, what came in and went out, what just happened."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,13 +10,13 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import show_key_figures, show_weeks
-from dashboard.parts.page import card, show_no_units, show_page, show_staleness
-from dashboard.queries.alerts import Alert, site_alerts
+from dashboard.parts.page import card, show_alerts, show_no_units, show_page, show_staleness
+from dashboard.queries.alerts import site_alerts
 from dashboard.queries.payments import Payment, newest_payments
 from dashboard.status.attention import AttentionItem, UnitStatus, attention_items, unit_statuses
 from dashboard.text.formatting import ago, count, days, moment, money, short_moment
-from dashboard.text.labels import Label, alert_label, alert_message
-from dashboard.text.markup import Cell, chip, link, muted, page_title, plain, table, unit_link
+from dashboard.text.labels import Label
+from dashboard.text.markup import Cell, chip, link, muted, page_title, table, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -76,7 +76,7 @@ def _today(opened: Warehouse, viewer: Viewer) -> None:
         show_no_units()
         return
     show_staleness(opened, statuses[0].unit.time_zone)
-    _installation(opened.cached(site_alerts, viewer))
+    show_alerts(opened.cached(site_alerts, viewer))
     show_attention(opened.cached(_concerns, viewer), int(time.time() * 1000))
     show_key_figures(opened, viewer, statuses)
     show_weeks(opened, viewer)
@@ -100,13 +100,6 @@ def _title(opened: Warehouse, statuses: Sequence[UnitStatus]) -> None:
     if opened.as_of is not None and len(zones) == 1:
         known.append(_("as of {instant}", instant=moment(opened.as_of, next(iter(zones)))))
     st.html(page_title(name, " · ".join(known)))
-
-
-def _installation(alerts: Sequence[Alert]) -> None:
-    for alert in alerts:
-        word = alert_label(alert.kind)
-        text = plain(alert_message(alert.kind, alert.facts))
-        st.error(f"**{word.said}.** {text}", icon=f":material/{word.icon}:")
 
 
 def _payments(payments: Sequence[Payment]) -> None:

@@ -1,4 +1,4 @@
-"""What was paid: by day, method and unit, with receipts and files; held against providers' statements."""
+"""What was paid: by day, method and unit, with receipts and files; reconciled with providers' statements."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -14,7 +14,15 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.exports.tables import payments_table
 from dashboard.parts.files import show_downloads, show_receipts
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import card, draw, palette, show_no_units, show_page, show_part, show_staleness
+from dashboard.parts.page import (
+    card,
+    draw,
+    palette,
+    search_box,
+    show_head,
+    show_page,
+    show_part,
+)
 from dashboard.parts.period import choose_period, chosen_period
 from dashboard.parts.reconciliation import show_reconciliation
 from dashboard.queries.payments import (
@@ -28,9 +36,8 @@ from dashboard.queries.payments import (
     payment_sums,
 )
 from dashboard.queries.sums import newest_day
-from dashboard.queries.units import unit_names
 from dashboard.text.formatting import count, money, short_moment
-from dashboard.text.markup import Cell, muted, page_title, table, unit_link
+from dashboard.text.markup import Cell, muted, table, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -44,13 +51,10 @@ def show() -> None:
 
 
 def _top_ups(opened: Warehouse, viewer: Viewer) -> None:
-    known = opened.cached(unit_names, viewer)
+    known = show_head(opened, viewer, _("Top-ups"), _("what was paid, by whom and how"))
     today = opened.cached(newest_day, viewer)
-    st.html(page_title(_("Top-ups"), _("what was paid, by whom and how")))
     if not known or today is None:
-        show_no_units()
         return
-    show_staleness(opened, known[0].time_zone)
     wanted = _filter(opened, viewer, today)
     taken = opened.cached(payment_sums, viewer, wanted)
     history, reconciliation = st.tabs([_("History"), _("Reconciliation")])
@@ -64,14 +68,7 @@ def _filter(opened: Warehouse, viewer: Viewer, today: date) -> PaymentFilter:
     time_shown, search, ways = st.columns([1, 2, 2])
     with time_shown:
         first, last = choose_period().between(today)
-    text = search.text_input(
-        _("Search"),
-        placeholder=_("Unit, customer or reference"),
-        key="search",
-        bind="query-params",
-        type="search",
-        max_chars=200,
-    )
+    text = search_box(_("Unit, customer or reference"), "search", search, bind="query-params", max_chars=200)
     chosen = ways.pills(
         _("Method"),
         opened.cached(methods, viewer),
@@ -79,7 +76,7 @@ def _filter(opened: Warehouse, viewer: Viewer, today: date) -> PaymentFilter:
         format_func=lambda each: method_label(each) or _("Other"),
         key="methods",
     )
-    words = tuple((text or "").casefold().split())
+    words = tuple(text.casefold().split())
     return PaymentFilter(first=first, last=last, methods=tuple(chosen or ()), words=words)
 
 

@@ -12,7 +12,14 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.parts.credit_breakdown import show_credit_breakdown
 from dashboard.parts.files import show_statements
 from dashboard.parts.key_figures import show_figures
-from dashboard.parts.page import choose_segment, show_no_such_unit, show_no_units, show_page, show_staleness
+from dashboard.parts.page import (
+    choose_segment,
+    search_box,
+    show_no_such_unit,
+    show_no_units,
+    show_page,
+    show_staleness,
+)
 from dashboard.parts.unit_charts import show_charts
 from dashboard.parts.unit_figures import thresholds, unit_figures
 from dashboard.parts.unit_history import show_history
@@ -51,9 +58,7 @@ def _choose(opened: Warehouse, viewer: Viewer) -> None:
     if not every:
         show_no_units()
         return
-    hint = _("Unit, customer or site")
-    text = st.text_input(_("Search"), placeholder=hint, type="search", key="choose")
-    found = matching(every, text or "")
+    found = matching(every, search_box(_("Unit, customer or site"), "choose"))
     links = "".join(
         f"<li>{unit_link(unit.id, unit.name)}<span>{chip(supply_label(unit.supply_state))}</span></li>"
         for unit in (one.unit for one in found[:LISTED_UNITS])
@@ -97,14 +102,14 @@ def _actions(viewer: Viewer, unit: Unit) -> None:
     if viewer.token is None or not viewer.is_staff:
         return
     with st.container(horizontal=True, key="actions"):
-        show_action_button(viewer, "top_up", lambda: _action("top_up", unit), key="top up", primary=True)
+        show_action_button(viewer, _action("top_up", unit), key="top up", primary=True)
         if unit.hold:
-            show_action_button(viewer, "restore", lambda: _action("restore", unit), key="restore")
+            show_action_button(viewer, _action("restore", unit), key="restore")
         else:
-            show_action_button(viewer, "hold", lambda: _action("hold", unit), key="hold")
-            show_action_button(viewer, "keep_on", lambda: _action("keep_on", unit), key="keep on")
+            show_action_button(viewer, _action("hold", unit), key="hold")
+            show_action_button(viewer, _action("keep_on", unit), key="keep on")
         if unit.supply_state == "armed":
-            show_action_button(viewer, "confirm", lambda: _action("confirm", unit), key="confirm")
+            show_action_button(viewer, _action("confirm", unit), key="confirm")
 
 
 def _action(kind: str, unit: Unit) -> Action:

@@ -12,7 +12,7 @@ from meter_bridge.protocol.statements import DayCharge, Statement
 from meter_bridge.text.catalogue import ENGLISH
 
 MAX_DAYS: Final = 62
-"""Of a longer time no bar would be told from the next."""
+"""More days would make bars too narrow to distinguish."""
 MAX_BLOCKS: Final = 5
 FIXED_COLOUR: Final = MAX_BLOCKS
 """Colours are numbered: blocks from cheap to dear, then what is not for energy, then taxes."""
@@ -23,14 +23,14 @@ type Sums = dict[str, dict[int, int]]
 
 
 def bar_charts(statement: Statement, labels: Labels | None = None) -> tuple[BarChart, ...]:
-    """Return what can be drawn of the days that a statement tells; nothing of one day or of very many."""
+    """Return the charts of the days of a statement; none for a single day or more than ``MAX_DAYS``."""
     days = _days(statement)
     if not 1 < len(days) <= MAX_DAYS:
         return ()
-    currency, told = statement.currency, labels or Labels(ENGLISH)
-    name = told.gettext("Cost by day, {currency}", currency=currency)
-    cost = _bar_chart(name, days, _costs(statement.days), lambda most: told.money(most, currency), told)
-    energy = _bar_chart(told.gettext("Energy by day"), days, _energy(statement.days), told.kwh, told)
+    currency, labels = statement.currency, labels or Labels(ENGLISH)
+    name = labels.gettext("Cost by day, {currency}", currency=currency)
+    cost = _bar_chart(name, days, _costs(statement.days), lambda most: labels.money(most, currency), labels)
+    energy = _bar_chart(labels.gettext("Energy by day"), days, _energy(statement.days), labels.kwh, labels)
     return tuple(chart for chart in (cost, energy) if chart is not None)
 
 
