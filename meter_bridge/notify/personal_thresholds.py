@@ -1,6 +1,6 @@
-"""Thresholds that people chose: each is told once when credit falls below the own, until it rises again.
+"""Thresholds that people chose: one notice when credit falls below it, the next only after it rose again.
 
-An account that is below when it is first looked at is not told of: who chose the threshold has just seen it.
+An account that is below when it is first looked at causes none: whoever chose the threshold has just seen it.
 """
 
 import asyncio
@@ -33,20 +33,20 @@ type Recipient = tuple[str, Person | NotificationSettings]
 
 
 class PersonalThresholds:
-    """Looks at the accounts for which somebody chose a threshold."""
+    """Watches the accounts for which somebody chose a threshold."""
 
     def __init__(self, session: Session, people: People, link: str | None) -> None:
         self._session = session
         self._people = people
         self._link = link or ""
-        self._staff = [each for each in people.staff.values() if _has_threshold(each)]
+        self._staff = [person for person in people.staff.values() if _has_threshold(person)]
         self._below: dict[str, bool] | None = None
         self._contacts: Mapping[tuple[str, int], NotificationSettings] = {}
         self._newest = (0, 0)
         self._next_at = 0
 
     async def tick(self) -> None:
-        """Tell who is to be told, at most every ten seconds."""
+        """Make the notices that are due, at most every ten seconds."""
         session = self._session
         now, steady = session.clock.now(), session.clock.steady_ms()
         if not session.can_change or steady < self._next_at:
@@ -75,8 +75,8 @@ class PersonalThresholds:
             self._below = await asyncio.to_thread(queries.threshold_states, reader)
         newest = await asyncio.to_thread(queries.contacts_version, reader)
         if newest != self._newest:
-            found = await asyncio.to_thread(queries.read_contacts, reader)
-            self._contacts = {key: each for key, each in found.items() if _has_threshold(each)}
+            contacts = await asyncio.to_thread(queries.read_contacts, reader)
+            self._contacts = {key: contact for key, contact in contacts.items() if _has_threshold(contact)}
             self._newest = newest
         return self._below
 

@@ -1,4 +1,4 @@
-"""Reading notices, contacts and the mark from the database, beside the writer."""
+"""Reading notices, contacts and the consumer's position from the database."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ _PENDING_COLUMNS: Final = ("sent", "sending", "uncertain")
 
 @dataclass(frozen=True, slots=True)
 class ConsumerPosition:
-    """How far the events were gone through, and the day of each person's last digest."""
+    """The newest event that was consumed, and the day of each person's last digest."""
 
     event_seq: int
     digests: Mapping[str, str]
@@ -55,7 +55,7 @@ class PendingNotice:
 
 
 def read_position(reader: Engine, shard: Shard) -> ConsumerPosition | None:
-    """Return the mark of a shard, None where nothing of it was ever told."""
+    """Return the position of a shard, None where it never consumed an event."""
     table = tables.notice_mark
     with reader.connect() as connection:
         row = connection.execute(select(table).where(table.c.id == position_id(shard))).mappings().first()
@@ -63,14 +63,14 @@ def read_position(reader: Engine, shard: Shard) -> ConsumerPosition | None:
 
 
 def position_id(shard: Shard) -> int:
-    """Return the key of the mark of a shard."""
+    """Return the key of a shard's position."""
     return shard.n + 1
 
 
 def read_contacts(
     reader: Engine, tenancies: Iterable[tuple[str, int]] | None = None
 ) -> dict[tuple[str, int], NotificationSettings]:
-    """Return how customers want to be told, by account and tenancy: some or (None) all who ever said."""
+    """Return how customers want to be notified, by account and tenancy: some or (None) all who said so."""
     table = tables.contact
     query = select(table.c.account_id, table.c.tenancy, table.c.document)
     if tenancies is not None:
@@ -86,7 +86,7 @@ def read_contacts(
 
 
 async def read_contact(session: Session, account: Account) -> NotificationSettings | None:
-    """Return how the present customer of an account wants to be told, None where nobody said."""
+    """Return how the present customer of an account wants to be notified, None where nobody said."""
     key = (account.id, account.tenancy.n)
     return (await asyncio.to_thread(read_contacts, session.reader, (key,))).get(key)
 
@@ -140,7 +140,7 @@ def read_notices(reader: Engine, account_ids: frozenset[str] | None, most: int) 
 
 
 def sent_between(reader: Engine, since: int, now: int) -> frozenset[tuple[str, str, str | None]]:
-    """Return of what was told whom about which account between two instants of the wall clock."""
+    """Return recipient, topic and account of the notices made between two instants of the wall clock."""
     columns = (_NOTICE.c.recipient, _NOTICE.c.topic, _NOTICE.c.account_id)
     with reader.connect() as connection:
         rows = connection.execute(select(*columns).where(_NOTICE.c.made_at > since, _NOTICE.c.made_at <= now))
@@ -148,7 +148,7 @@ def sent_between(reader: Engine, since: int, now: int) -> frozenset[tuple[str, s
 
 
 def open_alerts(reader: Engine, ids: Iterable[str]) -> frozenset[str]:
-    """Return which of some alerts and warnings of somebody's own are open."""
+    """Return which of some alerts and warnings of personal thresholds are open."""
     alert, own, wanted = tables.alert.c, tables.own_warning.c, set(ids)
     if not wanted:
         return frozenset()
@@ -161,14 +161,14 @@ def open_alerts(reader: Engine, ids: Iterable[str]) -> frozenset[str]:
 
 
 def threshold_states(reader: Engine) -> dict[str, bool]:
-    """Return of each chosen threshold whether its account is below it."""
+    """Return for each personal threshold whether its account is below it."""
     table = tables.own_warning
     with reader.connect() as connection:
         return {row[0]: row[1] for row in connection.execute(select(table.c.id, table.c.below))}
 
 
 def contacts_version(reader: Engine) -> tuple[int, int]:
-    """Return how many contacts there are and the newest change: another answer means to read them again."""
+    """Return the number of contacts and the newest change; they are read again when it differs."""
     table = tables.contact
     with reader.connect() as connection:
         row = connection.execute(select(func.count(), func.coalesce(func.max(table.c.at), 0))).one()
@@ -176,7 +176,7 @@ def contacts_version(reader: Engine) -> tuple[int, int]:
 
 
 def uncertain_since(reader: Engine, since: int) -> int:
-    """Return of how many messages since an instant it is not known whether they arrived."""
+    """Return the number of messages since an instant that may not have arrived."""
     query = select(func.count()).where(_NOTICE.c.outcome == "uncertain", _NOTICE.c.ended_at >= since)
     with reader.connect() as connection:
         return connection.execute(query).scalar_one()

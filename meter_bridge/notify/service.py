@@ -61,8 +61,8 @@ class Notices:
         seen = frozenset(account.id for account in accounts if actor.sees(account.id, account.site.id))
         everything = EVERYTHING in actor.sites
         reader, most = self._session.reader, min(limit, _MOST)
-        found = await asyncio.to_thread(queries.read_notices, reader, None if everything else seen, most)
-        return NoticeList(notices=found)
+        shown = await asyncio.to_thread(queries.read_notices, reader, None if everything else seen, most)
+        return NoticeList(notices=shown)
 
     async def try_person(self, person_id: str) -> TrialSent:
         """Send a test message to somebody of the staff."""

@@ -1,4 +1,4 @@
-"""Cards for customers and labels for meter cupboards: what stands on each, ready made for the layout."""
+"""Cards for customers and labels for meter cupboards: their contents, as the layout takes them."""
 
 from collections.abc import Sequence
 import json
@@ -8,8 +8,7 @@ from urllib.parse import quote
 from meter_bridge.printing.qr import qr_svg
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.payments import AccessView
-from meter_bridge.text.catalogue import BRIDGE, ENGLISH, Translator, translator
-from meter_bridge.text.paper import printable
+from meter_bridge.text.catalogue import BRIDGE, ENGLISH, Translator, printable, translator
 
 LAYOUT: Final = "tenant_page/cards.typ"
 

@@ -15,7 +15,7 @@ from meter_bridge.tenant_page.sign_in import CustomerSignIn
 
 
 class TenantPage:
-    """Lets customers in, and keeps what they want to be told."""
+    """Lets customers in, and keeps how they want to be notified."""
 
     def __init__(
         self, session: Session, key: SecretKey, address: str | None, account: Callable[[Actor, str], Account]
@@ -32,14 +32,14 @@ class TenantPage:
         return self._address is not None and self._address.startswith("https://")
 
     async def notification_settings(self, actor: Actor, account_id: str) -> NotificationSettings:
-        """Return how the present customer of an account wants to be told of things."""
+        """Return how the present customer of an account wants to be notified."""
         account = self._find_account(actor, account_id)
         return await read_contact(self._session, account) or NotificationSettings()
 
     async def set_notification_settings(
         self, actor: Actor, account_id: str, settings: NotificationSettings
     ) -> NotificationSettings:
-        """Store how the present customer of an account wants to be told of things."""
+        """Store how the present customer of an account wants to be notified."""
         account = self._find_account(actor, account_id)
         tx = self._session.begin(actor)
         row = {"account_id": account.id, "tenancy": account.tenancy.n, "at": tx.at}

@@ -16,8 +16,7 @@ from meter_bridge.printing.document import BarChart, Column, Figure, Row, Table,
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Statement
-from meter_bridge.text.catalogue import ENGLISH
-from meter_bridge.text.paper import printable
+from meter_bridge.text.catalogue import ENGLISH, printable
 
 MANY_KINDS = 2
 """From more kinds of entries than this on their sums are listed: fewer are what the summary says."""

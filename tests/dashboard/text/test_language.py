@@ -17,7 +17,7 @@ from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.settings import LANGUAGE_VARIABLE, NUMBERS_VARIABLE
 from dashboard.text import formatting, translate
 from dashboard.text.labels import alert_message, unique_labels
-from meter_bridge.text import paper
+from meter_bridge.text import catalogue
 from meter_bridge.text.catalogue import DASHBOARD, LANGUAGES, PSEUDO, translator
 from tests.dashboard.fake_bridge import StandIn, bridge_at, landlord, tenant
 from tests.dashboard.sample_house import DAY_MS, NOW_MS, House, build, yesterday
@@ -139,7 +139,7 @@ def test_paper_is_in_english_where_the_machine_has_no_letters_of_the_language(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(LANGUAGE_VARIABLE, "zh")
-    monkeypatch.setattr(paper, "_has_chinese", lambda: False)
+    monkeypatch.setattr(catalogue, "_has_chinese", lambda: False)
     with translate.on_paper():
         assert translate._("Balance") == "Balance"
     assert translate._("Balance") == "余额"
