@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.accounts.dispatch import operation_of
-from meter_bridge.engine.accounts.tenancies import RevokeAccess
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.accounts.view import account_view, outstanding_of
 from meter_bridge.engine.ledger.entries import explain_entry, ledger_page
@@ -37,14 +36,11 @@ from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 class AccountService:
     """Shows a session's accounts, tops them up and carries out operations on their books."""
 
-    def __init__(
-        self, session: Session, visibility: Visibility, operations: Operations, revoke: RevokeAccess
-    ) -> None:
-        """Keep the session; ``revoke`` takes an account from the tokens of whoever moves out."""
+    def __init__(self, session: Session, visibility: Visibility, operations: Operations) -> None:
+        """Show the accounts of a session."""
         self._session = session
         self._visibility = visibility
         self._operations = operations
-        self._revoke = revoke
 
     def views(self, actor: Actor) -> Sequence[AccountView]:
         """Return the accounts that the actor may see."""
@@ -72,7 +68,7 @@ class AccountService:
         account = self._visibility.account_or_closed(actor, account_id)
         if isinstance(request, requests.Transfer | requests.MoveOut):
             self._check_target(actor, request.to)
-        operation = operation_of(account, request, self._revoke)
+        operation = operation_of(account, request)
         return await self._operations.run(actor, account.id, operation, key)
 
     def _check_target(self, actor: Actor, account_id: str | None) -> None:

@@ -10,9 +10,16 @@ from meter_bridge.core.ledger.credit import Spending
 from meter_bridge.core.ledger.journal import EntryKind, Posting, charge_postings, units_bought_postings
 from meter_bridge.core.rating.move_out import PrepaidCharge
 from meter_bridge.core.rating.rating import LineKind
-from meter_bridge.core.rating.unit_purchase import NO_PURCHASE, Purchase, purchase_units, sells_units
+from meter_bridge.core.rating.unit_purchase import (
+    NO_PURCHASE,
+    Purchase,
+    purchase_units,
+    return_units,
+    sells_units,
+)
 from meter_bridge.core.tariff.tariff import EXACT_SCALE
 from meter_bridge.engine.state.model import Account, Supply
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import tables
 
 
@@ -40,6 +47,21 @@ def purchase_postings(supply: Supply, purchase: Purchase) -> tuple[Posting, ...]
     settlement = purchase.charges
     paid = charge_postings(supply.account.site.currency, settlement, Spending(settlement.total))
     return (*paid, *units_bought_postings(supply.id, purchase.wh))
+
+
+def take_back_units(
+    account: Account, tx: Transaction, lot_id: str | None = None
+) -> tuple[int, list[Posting]]:
+    """Take back unused units, of all purchases or of one; return what they cost, and their postings."""
+    worth, postings = 0, list[Posting]()
+    for supply in account.supplies:
+        lots = {lot.id: None for lot in supply.rating.lots if lot_id in (None, lot.id)}
+        for lot in lots:
+            wh, amount = return_units(supply.rating, lot)
+            worth += amount
+            postings += units_bought_postings(supply.id, -wh)
+            tx.save_supply(supply)
+    return worth, postings
 
 
 MAX_PREPAID_MS: Final = 32 * 86_400_000

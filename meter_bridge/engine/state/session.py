@@ -144,6 +144,8 @@ class Session:
 
     feed: Publisher
     relays: RelayRequests
+    revoke_access: Callable[[Transaction, str], None]
+    """Takes an account from every tenant's token that sees it, as part of the transaction."""
 
     def __init__(
         self,
