@@ -60,7 +60,6 @@ class AccountOperation[Request: OperationRequest](BookOperation):
     """An operation as a request of the protocol asks for it."""
 
     def __init__(self, request: Request) -> None:
-        """Keep the request; its amounts are known once it is prepared."""
         self.request = request
         self.amounts: Mapping[str, int] = {}
         """Amounts of the request by field; one that is left out, or ``none``, is not in it."""

@@ -114,7 +114,7 @@ class RepricingOperation(AccountOperation[requests.Repricing]):
         self.findings = _PeriodFindings(period, end, tenancy.n, version, priced, charged)
 
     def _supply(self, account: Account) -> Supply:
-        """Return the supply; refuse one that a site file has taken away meanwhile."""
+        """Return the supply; refuse one that a site file has removed in the meantime."""
         supplies = {supply.id: supply for supply in account.supplies}
         if self.supply_id not in supplies:
             known = ", ".join(supplies)
@@ -182,7 +182,6 @@ def _parse_day(text: str) -> date:
 
 
 def _read_version(connection: Connection, version_id: str, currency: str) -> TariffVersion:
-    """Return the price list; refuse one that is not there, has another currency or sells units."""
     table = tables.tariff_version
     document = connection.execute(select(table.c.document).where(table.c.id == version_id)).scalar()
     if document is None:
@@ -200,7 +199,6 @@ def _read_version(connection: Connection, version_id: str, currency: str) -> Tar
 
 
 def _segments_in(supply: Supply, first: int, start: int, end: int) -> ColumnElement[bool]:
-    """Return the condition that chooses a supply's segments of a time, of entries from ``first`` on."""
     entry, segment = tables.journal_entry.c, tables.segment.c
     own = select(entry.seq).where(entry.account_id == supply.account.id, entry.seq >= first)
     in_time = and_(segment.start_ms >= start, segment.start_ms < end)
@@ -220,7 +218,7 @@ def _has_unit_sales(connection: Connection, used: ColumnElement[bool]) -> bool:
 
 
 def _read_charged(connection: Connection, used: ColumnElement[bool]) -> int:
-    """Return what was charged, taxes included."""
+    """Return what was charged, including tax."""
     table = tables.segment.c
     amount = func.coalesce(func.sum(table.amount + table.tax), 0)
     return int(connection.execute(select(amount).where(used)).scalar_one())
@@ -242,7 +240,7 @@ def _read_corrections(connection: Connection, account_id: str, supply_id: str, p
 
 
 def _line_details(priced: PricedPeriod) -> list[dict[str, object]]:
-    """Return the lines of the new price list, for the entry; blocks count from 1."""
+    """Return the lines of the new price list as the entry keeps them; blocks count from 1."""
     return [
         {
             "kind": str(line.key.kind),

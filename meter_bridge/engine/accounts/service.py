@@ -37,7 +37,6 @@ class AccountService:
     """Shows a session's accounts, tops them up and carries out operations on their books."""
 
     def __init__(self, session: Session, visibility: Visibility, operations: Operations) -> None:
-        """Show the accounts of a session."""
         self._session = session
         self._visibility = visibility
         self._operations = operations
@@ -72,7 +71,7 @@ class AccountService:
         return await self._operations.run(actor, account.id, operation, key)
 
     def _check_target(self, actor: Actor, account_id: str | None) -> None:
-        """Refuse an account to transfer to that the actor may not see; one that is gone is refused later."""
+        """Refuse a target that the actor may not see; one that is gone is refused later."""
         installation = self._session.installation
         account = installation.accounts.get(account_id or "")
         gone = account_id is None or account_id in installation.closed
@@ -98,7 +97,6 @@ class LedgerQueries:
     """Reads an engine's books; a tenant's token reads those of the own tenancy alone."""
 
     def __init__(self, session: Session, visibility: Visibility) -> None:
-        """Keep the session, and who may see what."""
         self._session = session
         self._visibility = visibility
 
@@ -191,5 +189,5 @@ class LedgerQueries:
 
 
 def _first_seq(actor: Actor, account: Account) -> int:
-    """Return the first journal entry that an actor may see: a tenant none of the customers before."""
+    """Return the first journal entry that an actor may see; a tenant sees none of earlier customers."""
     return account.tenancy.first_seq if actor.role is Role.TENANT else 0

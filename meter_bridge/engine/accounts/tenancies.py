@@ -251,7 +251,6 @@ def _zeroing_changes(account: Account) -> dict[str, int]:
 def _clear_customer_data(
     session: Session, account: Account, tx: Transaction, *, customer: str | None
 ) -> None:
-    """Clear the previous customer's data from the account."""
     account.customer, account.last_top_up = customer, None
     account.debts = {}
     account.emergency_selected = False

@@ -126,6 +126,5 @@ class TopUp(Operation[TopUpResult]):
 
 
 def _record_cap_usage(account: Account, split: TopUpSplit, at: int, zone: ZoneInfo) -> None:
-    """Note what payments recovered in the present cap periods; the unit stores the account."""
     for debt_id, amount in split.debts:
         account.debts[debt_id] = account.debts[debt_id].after_payment(amount, at, zone)

@@ -8,10 +8,10 @@ are in the files, whoever reads the manifest first finds all others in the datab
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 import json
-import os
 from pathlib import Path
 from typing import Final
 
+from meter_bridge.storage.atomic_file import sync
 from meter_bridge.storage.segment_files import MANIFEST_NAME, ExportFile
 
 RETIRED_KEPT_MS: Final = 3_600_000
@@ -81,13 +81,7 @@ def write_manifest(export_dir: Path, manifest: FolderManifest) -> None:
         "retired": dict(manifest.retired),
     }
     temporary = export_dir / f".{MANIFEST_NAME}.tmp"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
+    temporary.write_text(json.dumps(content), encoding="utf-8")
+    sync(temporary)
     temporary.rename(export_dir / MANIFEST_NAME)
-    folder = os.open(export_dir, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(export_dir)

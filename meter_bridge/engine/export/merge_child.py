@@ -60,7 +60,7 @@ def merge_files(export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
 
 
 def _load(database: duckdb.DuckDBPyConnection, export_dir: Path, file: ExportFile, into: str) -> None:
-    """Add what a file holds; raises ``MergeError`` where it is not all that was written."""
+    """Add the rows of a file; raises ``MergeError`` if it does not hold all that was written."""
     columns = segment_columns.ROLLUP if file.kind == ROLLUP else segment_columns.EXPORTED
     query = f"{into} {_FILE.format(segment_columns.typed(columns))}"
     try:
@@ -72,7 +72,6 @@ def _load(database: duckdb.DuckDBPyConnection, export_dir: Path, file: ExportFil
 
 
 def _write(database: duckdb.DuckDBPyConnection, export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
-    """Write one file of what some hold and return it."""
     span = min(file.first_seq for file in files), max(file.last_seq for file in files)
     if files[0].kind == ROLLUP:
         return rollup_file(database, "held", export_dir, span)

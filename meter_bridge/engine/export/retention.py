@@ -33,7 +33,6 @@ class Retention:
     """Keeps the segments of so many days in the database, and older ones in exported files alone."""
 
     def __init__(self, session: Session, archive: Archive, days: int) -> None:
-        """Take the days that are kept; nothing goes before ``tick``."""
         self._session, self._archive, self._days = session, archive, days
 
     async def tick(self) -> None:
@@ -47,7 +46,7 @@ class Retention:
                 await asyncio.sleep(PAUSE_S)
 
     def _verified_ranges(self) -> Sequence[tuple[int, int]]:
-        """Return spans of entries that the files were just found to hold; none where nothing is old."""
+        """Return ranges of entries that the exported files were just found to hold."""
         session = self._session
         with snapshot(session.reader) as connection:
             first = retired_upto(connection) + 1
@@ -73,14 +72,11 @@ class Retention:
         ]
 
     async def _delete(self, first: int, last: int) -> None:
-        """Delete the segments of some entries in one transaction; raises ``StorageError``."""
         tx = Transaction(self._session.clock.now())
         tx.changeset.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
         tx.changeset.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
         tx.changeset.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
-        done = self._session.submit(tx)
-        if done is not None:
-            await self._session.wait_for(done)
+        await self._session.persist(tx)
 
 
 BATCH_ROWS: Final = 500
@@ -89,35 +85,31 @@ BATCH_ROWS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class _PurgeRule:
-    """What is forgotten alike."""
-
     purge: ops.Statement
     ended_rows: Callable[[int], Select[tuple[object, ...]]]
     """Returns the query of what ended before an instant, by its key as ``forget`` takes it."""
 
 
 def _events(before: int) -> Select[tuple[object, ...]]:
-    """Return the events before an instant but for the newest, from which their numbers go on."""
+    """Return the events before an instant except the newest, from which the numbering continues."""
     event = tables.event.c
     newest = select(func.max(event.seq)).scalar_subquery()
     return select(event.seq.label("row_seq")).where(event.at < before, event.seq < newest).order_by(event.seq)
 
 
 def _commands(before: int) -> Select[tuple[object, ...]]:
-    """Return the relay commands that were settled before an instant."""
     table = tables.outbox.c
     keys = table.meter_id.label("row_meter_id"), table.revision.label("row_revision")
     return select(*keys).where(table.settled_at < before)
 
 
 def _notices(before: int) -> Select[tuple[object, ...]]:
-    """Return the messages that were sent or given up before an instant."""
     table = tables.notice.c
     return select(table.id.label("row_id")).where(table.ended_at < before)
 
 
 def _files(before: int) -> Select[tuple[object, ...]]:
-    """Return the exported files that were replaced before an instant, and are not there any more."""
+    """Return the exported files that were replaced, and removed, before an instant."""
     table = tables.export_file.c
     return select(table.name.label("row_name")).where(table.retired_at < before)
 
@@ -134,7 +126,6 @@ class EventRetention:
     """Keeps what ended within so many days."""
 
     def __init__(self, session: Session, days: int) -> None:
-        """Take the days that are kept; nothing goes before ``tick``."""
         self._session, self._days = session, days
 
     async def tick(self) -> None:
@@ -147,17 +138,13 @@ class EventRetention:
                 await asyncio.sleep(PAUSE_S)
 
     async def _purge_batch(self, kind: _PurgeRule, before: int) -> bool:
-        """Forget a few rows of a kind in one transaction; say whether there were any."""
         rows = await asyncio.to_thread(self._next_rows, kind, before)
         tx = Transaction(self._session.clock.now())
         tx.changeset.extend(kind.purge, rows)
-        done = self._session.submit(tx)
-        if done is not None:
-            await self._session.wait_for(done)
+        await self._session.persist(tx)
         return bool(rows)
 
     def _next_rows(self, kind: _PurgeRule, before: int) -> Sequence[dict[str, object]]:
-        """Return the next few rows of a kind."""
         with self._session.reader.connect() as connection:
             return [
                 dict(row) for row in connection.execute(kind.ended_rows(before).limit(BATCH_ROWS)).mappings()

@@ -30,7 +30,6 @@ def collect_debts(installation: Installation, account: Account, tx: Transaction)
 
 
 def _collect_instalment(installation: Installation, account: Account, tx: Transaction, debt: Debt) -> None:
-    """Book one instalment."""
     policy, amount = account.policy.credit, debt.instalment
     connected = account.state is SupplyState.CONNECTED
     collection = debt_collection(policy, credit_now(account), connected=connected)

@@ -58,7 +58,6 @@ def set_emergency_selected(
 
 
 def _message(account: Account, credit: CreditState, state: EmergencyState) -> str:
-    """Return what a state means for people."""
     currency, policy = account.site.currency, account.policy.credit
     left = format_amount(emergency_left(policy, credit), currency)
     limit = format_amount(policy.emergency_limit, currency)

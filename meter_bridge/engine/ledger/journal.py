@@ -94,7 +94,7 @@ def append_entry(  # noqa: PLR0913 - an entry is all of these, once
 
 
 def _check_nothing_deferred(account: Account) -> None:
-    """Refuse an entry that would come before one that waits for its turn (``posting.post_due``)."""
+    """Refuse an entry that would be booked before a deferred posting."""
     waiting = next((supply.id for supply in account.supplies if supply.deferred_posting is not None), None)
     if waiting is not None:
         msg = f"what closed of {waiting} must be posted before anything else of {account.id}"
@@ -149,7 +149,7 @@ def add_lines(supply: Supply, tx: Transaction, seq: int, charges: Charges) -> No
 
 
 def _charge(account: Account, charges: Charges) -> Sequence[Posting]:
-    """Return the postings of a settlement, its standing charge borne as the account's rules have it."""
+    """Return the postings of a settlement; the account decides who bears its standing charge."""
     standing = sum(part.amount + part.tax for part in charges.segments if part.kind is LineKind.STANDING)
     # What is given back is never owed before: only a charge can be moved to the arrears.
     arrears = max(standing, 0) if standing_charge_collection(account) is Collection.ACCUMULATE else 0
@@ -158,7 +158,6 @@ def _charge(account: Account, charges: Charges) -> Sequence[Posting]:
 
 
 def _describe(charges: Charges) -> str:
-    """Return a line for people."""
     kinds = {segment.kind for segment in charges.segments}
     named = [name for kind, name in _LINE_NAMES.items() if kind in kinds]
     if not named or any(segment.wh for segment in charges.segments):
@@ -174,7 +173,7 @@ _LINE_NAMES: Final = {
 
 
 def _line_row(seq: int, n: int, supply_id: str, line: ChargedLine) -> dict[str, object]:
-    """Return a charge line as a row; blocks count from 1 in rows."""
+    """Return the row of a charge line; blocks count from 1 in rows."""
     return {
         "entry_seq": seq,
         "n": n,
@@ -193,7 +192,6 @@ def _line_row(seq: int, n: int, supply_id: str, line: ChargedLine) -> dict[str, 
 def _segment_row(
     seq: int, n: int, supply: Supply, segment: Segment, register_wh: int | None
 ) -> dict[str, object]:
-    """Return a fact as a row, its local day and slot worked out."""
     zone = supply.timeline.version(segment.key.version_id).zone
     return {
         "entry_seq": seq,
@@ -218,7 +216,6 @@ def _segment_row(
 
 
 def _add_to_day(supply: Supply, segment: Segment) -> None:
-    """Add a settled segment to the total of its local day."""
     zone = supply.timeline.version(segment.key.version_id).zone
     day = local_day(segment.start, zone).isoformat()
     total = next((total for total in supply.days if total.day == day), None)
@@ -259,7 +256,6 @@ def post_deferred(installation: Installation, account: Account, tx: Transaction)
 
 
 def _leave_posted_fast_paths(supply: Supply) -> None:
-    """Leave the lanes of meters whose newest segment was posted."""
     for meter in supply.meters:
         parts = supply.rating.open_segments.get(meter.id)
         if meter.fast_path is not None and (not parts or parts[-1] is not meter.fast_path.segment):
@@ -270,7 +266,6 @@ class DeferredPostings:
     """The supplies with something to post, in the order of their turns."""
 
     def __init__(self, session: Session) -> None:
-        """Take up what waited when the state was stored."""
         self._session = session
         self.attach()
 
@@ -291,7 +286,7 @@ class DeferredPostings:
         self._queue(supply, at)
 
     def _queue(self, supply: Supply, at: int) -> None:
-        """Give a supply its turn, always the same within the time that all supplies take."""
+        """Give a supply its turn, which is always the same within the time that all supplies take."""
         within = min(len(self._installation.meters) * DEFER_PER_METER_MS, MAX_DEFER_MS)
         turn = at + crc32(supply.id.encode()) % (within + 1)
         heappush(self._heap, (turn, next(self._positions), supply))
@@ -335,11 +330,10 @@ def charge_due_days(installation: Installation, supply: Supply, tx: Transaction)
 
 
 def _oldest_open_day(supply: Supply, day: date) -> date:
-    """Return the oldest day that a reading can reach: that of the most silent meter."""
+    """Return the oldest day that a reading can still reach: that of the most silent meter."""
     zone = supply.timeline.versions[0].zone
     return min([day, *(local_day(at, zone) for at in _last_reading_times(supply))])
 
 
 def _last_reading_times(supply: Supply) -> list[int]:
-    """Return up to when each meter was read."""
     return [meter.register.at for meter in supply.meters if meter.register]

@@ -79,13 +79,7 @@ def past_tenancy(connection: Connection, account_id: str, n: int) -> PastTenancy
     return PastTenancy(n, row["customer"], row["start_ms"], row["end_ms"], row["first_seq"], stop, left)
 
 
-def outstanding_text(connection: Connection, account_id: str, n: int) -> int:
-    """Return what is left with the customer of a tenancy; negative is owed."""
-    return _outstanding_of(connection, {account_id}).get((account_id, n), 0)
-
-
 def _tenancies(connection: Connection, actor: Actor, account_id: str | None) -> Iterator[TenancyView]:
-    """Yield tenancies, the newest first."""
     table, account, site = tables.tenancy, tables.account, tables.site
     query = select(table, account.c.site_id, account.c.closed_at, site.c.currency, site.c.time_zone)
     query = query.join(account, account.c.id == table.c.account_id).join(site, site.c.id == account.c.site_id)
@@ -112,7 +106,6 @@ def _tenancies(connection: Connection, actor: Actor, account_id: str | None) -> 
 
 
 def _outstanding_of(connection: Connection, accounts: Collection[str] | None) -> OutstandingByTenancy:
-    """Return what is left with former customers."""
     table = tables.balance
     query = select(table).where(table.c.bucket.startswith(_TENANCY_PREFIX))
     if accounts is not None:

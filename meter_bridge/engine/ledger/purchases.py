@@ -103,7 +103,7 @@ def read_prepaid_charges(reader: Engine, account_id: str, now: int) -> Mapping[s
 
 
 def _first_seq(account_id: str) -> ScalarSelect[int]:
-    """Return the first entry of the newest tenancy, as part of a query."""
+    """Return a subquery for the first entry of the newest tenancy."""
     table = tables.tenancy
     newest = select(table.c.first_seq).where(table.c.account_id == account_id)
     return newest.order_by(table.c.n.desc()).limit(1).scalar_subquery()

@@ -35,12 +35,11 @@ def register_ends(supply: Supply, segments: Sequence[Segment]) -> list[int | Non
 
 
 def _unposted_wh(supply: Supply, meter: Meter) -> int:
-    """Return the energy of a meter that stays to be posted."""
     return sum(part.wh for part in supply.rating.open_segments.get(meter.id, ()))
 
 
 def _register_before(meter: Meter, back_wh: int, wh: int) -> int | None:
-    """Return the register so much energy before the newest reading, if it counted all of the segment."""
+    """Return the register ``wh`` earlier, or None if it did not count the whole segment."""
     register = meter.register
     if register is None:
         return None

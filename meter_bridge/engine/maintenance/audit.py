@@ -1,22 +1,21 @@
-"""The nightly audit: the ledger priced anew by set-based SQL in a child process; it must differ by zero.
+"""The nightly audit: the ledger is priced again by set-based SQL in a child process; it must differ by zero.
 
 The SQL is the dashboard's, so it runs where the dashboard is installed beside the bridge. Where it is not,
 the audit is counted as not made and raises no alert.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
 from importlib.util import find_spec
 import logging
 import os
 from pathlib import Path
-import sys
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from meter_bridge.child_process import ChildError, run_module
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.money import format_amount
 from meter_bridge.core.supply.alerts import AlertKey, AlertKind
@@ -47,28 +46,15 @@ type RunAudit = Callable[[Path, Location, int | None], Awaitable[AuditReport]]
 async def run_child(data: Path, database: Location, shard: int | None) -> AuditReport:
     """Audit a shard, or a whole installation, in a child process; raises ``AuditError``."""
     if find_spec(REQUIREMENT) is None:
-        msg = "the dashboard is not installed beside the bridge"
-        raise AuditError(msg)
+        raise AuditError("the dashboard is not installed beside the bridge")
     named = {} if isinstance(database, Path) else {DATABASE_VARIABLE: written(database)}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", AUDIT_MODULE, str(data)),
-        *(() if shard is None else (str(shard),)),
-        # In the environment, because others on the machine can read a command line.
-        env={name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    # In the environment, because others on the machine can read a command line.
+    env = {name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named
+    arguments = [str(data)] if shard is None else [str(data), str(shard)]
     try:
-        printed, complaint = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-        msg = f"the audit ended with status {process.returncode}: {said or 'no message'}"
-        raise AuditError(msg)
+        printed = await run_module(AUDIT_MODULE, *arguments, env=env)
+    except ChildError as error:
+        raise AuditError(f"the audit {error}") from error
     return msgspec.json.decode(printed, type=AuditReport)
 
 
@@ -76,7 +62,6 @@ class Auditor:
     """Audits the ledger once each night."""
 
     def __init__(self, session: Session, data: Path, database: Location, run: RunAudit = run_child) -> None:
-        """Keep the session, the folder of its data and where its database is."""
         self._session = session
         self._database = database
         self._data = data
@@ -126,7 +111,6 @@ class Auditor:
         self._update_alerts(found)
 
     def _update_alerts(self, found: AuditReport) -> None:
-        """Open an alert for each difference, and close those of differences that are gone."""
         tx = Transaction(self._session.clock.now())
         installation = self._session.installation
         wanted = {

@@ -90,7 +90,6 @@ class Operations:
     """Carries out operations on one session."""
 
     def __init__(self, session: Session) -> None:
-        """Remember keys under way until they are on disk."""
         self._session = session
         self._under_way: dict[tuple[str, str, str], asyncio.Task[tuple[str, Any, bool]]] = {}
         self._exclusive_lock = asyncio.Lock()
@@ -120,7 +119,7 @@ class Operations:
             task.exception()  # nobody may be waiting for it any more
 
     async def _run[T](self, request: _KeyedRequest[T]) -> tuple[str, T, bool]:
-        """Return what the key was first used with, its answer, and whether that is an earlier one."""
+        """Return the hash first used with the key, the answer, and whether it was answered before."""
         operation, account_id = request.operation, request.account_id
         async with self._exclusive_lock if operation.exclusive else nullcontext():
             before = await asyncio.to_thread(self._find_result, request)
@@ -138,7 +137,7 @@ class Operations:
             await self._session.accepting.wait()
 
     async def _close_first[T](self, operation: Operation[T], account_id: str) -> bool:
-        """Post what was used, and what is due, where an operation needs that; return whether it did."""
+        """Post what was used and what is due where an operation needs that; return whether it did."""
         session = self._session
         await self._wait_while_site_file_is_applied()
         account = operation.account(session, account_id)
@@ -188,13 +187,12 @@ class Operations:
         return account.tenancy.n
 
     def _check_tenancy[T](self, request: _KeyedRequest[T], at: int) -> None:
-        """Refuse to answer a tenant with what an earlier customer of the account was answered."""
+        """Refuse to give a tenant the answer that an earlier customer of the account got."""
         account = self._session.installation.accounts.get(request.account_id)
         if request.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
             raise _key_reused("this key was used before, with another customer", request.key)
 
     def _find_result[T](self, request: _KeyedRequest[T]) -> tuple[str, T, int] | None:
-        """Return hash, answer and instant of a key that was used before."""
         table, operation = tables.operation, request.operation
         query = select(table.c.content_hash, table.c.result, table.c.at).where(
             table.c.account_id == request.account_id,

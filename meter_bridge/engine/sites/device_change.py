@@ -32,7 +32,6 @@ def plan_with_new_device(installation: Installation, meter: Meter, order: Replac
 
 
 def _check_address(field: str, text: str | None) -> None:
-    """Refuse what is no address."""
     try:
         if text is not None:
             parse_address(text)
@@ -47,7 +46,6 @@ def _check_address(field: str, text: str | None) -> None:
 
 
 def _check_device(meter: Meter, plan: MeterPlan) -> None:
-    """Refuse a device that cannot be reached or switched as this meter is."""
     if plan.host is not None:
         raise RequestRefused(
             ErrorCode.NOT_SUPPORTED,
@@ -83,7 +81,6 @@ def _check_claims(installation: Installation, meter: Meter, plan: MeterPlan) -> 
 
 
 def _address_taken(field: str, address: str | None, owner: Meter) -> RequestRefused:
-    """Return the refusal of an address that serves somebody else."""
     return RequestRefused(
         ErrorCode.CONFLICT,
         f"{address} serves {owner.id} already",

@@ -32,8 +32,6 @@ from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
 
 @dataclass(frozen=True, slots=True)
 class _CheckedReplacement:
-    """A replacement that can be carried out."""
-
     closing: ReportedReading
     replacement: Replacement
     plan: MeterPlan
@@ -76,7 +74,6 @@ class ReplaceMeter(Operation[MeterView]):
         self.checked = _CheckedReplacement(closing, done, plan)
 
     def _meter(self, account: Account) -> Meter:
-        """Return the meter, which a site file may have taken away meanwhile."""
         found = next((meter for meter in account.meters if meter.id == self.meter_id), None)
         if found is None or self.applied is None:
             raise storage_unavailable()
@@ -122,7 +119,6 @@ class ReplaceMeter(Operation[MeterView]):
     def _event_data(
         self, meter: Meter, tx: Transaction, closing: ReportedReading, done: Replacement
     ) -> dict[str, object]:
-        """Return what is told of a replacement."""
         return {
             "at": iso(closing.at),
             "closing_wh": closing.wh,
@@ -139,7 +135,6 @@ class ReplaceMeter(Operation[MeterView]):
 def _replacement_of(
     meter: Meter, reading: ReportedReading, opening_wh: int, *, confirmed: bool
 ) -> Replacement:
-    """Return what a replacement does; raises ``RequestRefused`` where it cannot be."""
     before = meter.register
     if before is None:
         raise RequestRefused(

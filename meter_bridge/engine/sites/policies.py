@@ -56,7 +56,6 @@ def _apply_change(
     fields: Sequence[str],
     applied: tuple[str, InstallationPlan],
 ) -> None:
-    """Carry a change out as part of a unit, with its event, and decide what follows."""
     change_policy(session, tx, account, policy, fields, applied)
     _close_dropped_warnings(session, tx, account)
     shown = show_policy(policy, account.site.currency)
@@ -71,7 +70,6 @@ def _apply_change(
 
 
 def _changed(account: Account, change: PolicyChange) -> Policy:
-    """Return the policy with the change; raises ``RequestRefused`` naming field, value and remedy."""
     policy = account.policy
     if change.low_credit is not None:
         policy = replace(policy, low_credit=_thresholds(account, change.low_credit))
@@ -90,7 +88,6 @@ def _changed(account: Account, change: PolicyChange) -> Policy:
 
 
 def _thresholds(account: Account, written: Sequence[str]) -> tuple[int, ...]:
-    """Return warning thresholds, highest first."""
     found = [parsed_amount(account, text, "low_credit") for text in written]
     for text, threshold in zip(written, found, strict=True):
         if threshold < 0 or found.count(threshold) > 1:
@@ -106,14 +103,13 @@ def _thresholds(account: Account, written: Sequence[str]) -> tuple[int, ...]:
 
 
 def _changed_keys(account: Account, policy: Policy) -> list[str]:
-    """Return the keys of the site file in which a policy differs from the account's."""
     before = show_policy(account.policy, account.site.currency)
     after = show_policy(policy, account.site.currency)
     return [name for name, value in after.items() if value != before[name]]
 
 
 def _close_dropped_warnings(session: Session, tx: Transaction, account: Account) -> None:
-    """Close the warnings of thresholds that are no more; those that stay count on."""
+    """Close the warnings of removed thresholds; the others remain."""
     kept = {str(threshold) for threshold in account.policy.low_credit}
     open_now = [key for key in account.alerts if key.kind is AlertKind.LOW_CREDIT]
     for key in open_now:

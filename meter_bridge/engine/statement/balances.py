@@ -111,7 +111,6 @@ def balance_before(connection: Connection, account_id: str, seq: int) -> int:
 
 
 def _balance_since(connection: Connection, entry_range: EntryRange) -> int:
-    """Return what the entries after the span did to the balance, as they tell it."""
     newest, then = (
         balance_before(connection, entry_range.account_id, seq) for seq in (LAST_SEQ, entry_range.stop)
     )
@@ -121,7 +120,6 @@ def _balance_since(connection: Connection, entry_range: EntryRange) -> int:
 def _posted_since(
     connection: Connection, entry_range: EntryRange, which: ColumnElement[bool]
 ) -> dict[str, int]:
-    """Return what the entries after the span posted, by bucket."""
     entry, posting = tables.journal_entry, tables.posting
     query = (
         select(posting.c.bucket, func.sum(posting.c.amount))
@@ -144,7 +142,6 @@ def read_units(connection: Connection, entry_range: EntryRange) -> tuple[UnitsHe
 
 
 def _units(connection: Connection, entry_range: EntryRange, asset: str, now: int) -> UnitsHeld:
-    """Return the units of one supply before and after, and what was bought and used between."""
     entry, posting = tables.journal_entry, tables.posting
     own = and_(posting.c.bucket == Bucket.UNITS, posting.c.asset == asset)
     charged = (entry.c.kind == EntryKind.CHARGE).label("charged")

@@ -106,7 +106,6 @@ def build_statement(holder: StatementHolder, period: Period, books: StatementDat
 
 
 def _check(holder: StatementHolder, books: StatementData, credited: int, charges: int) -> None:
-    """Compare every sum with what it must equal."""
     balance = books.holdings[0]
     opening = sum(holding.opening for holding in books.holdings)
     closing = sum(holding.closing for holding in books.holdings)
@@ -134,7 +133,6 @@ def charged_amount(line: ChargeLine) -> int:
 
 
 def _check_equal(holder: StatementHolder, what: str, amount: int, other: str, other_amount: int) -> None:
-    """Raise ``DoesNotAddUpError`` unless both amounts are the same."""
     if amount != other_amount:
         texts = [format_amount(value, holder.currency) for value in (amount, other_amount)]
         raise DoesNotAddUpError(

@@ -7,9 +7,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 import json
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, case, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    func,
+    select,
+)
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind
@@ -122,7 +133,6 @@ def read_statement_data(
 def _in_range(
     entry_range: EntryRange, rows: FromClause, query: Select[tuple[object, ...]]
 ) -> Select[tuple[object, ...]]:
-    """Return the query over the rows of the span's entries alone."""
     entry = tables.journal_entry
     return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(entry_range.entries)
 
@@ -134,7 +144,7 @@ type _LineSums = Mapping[_LineKey, tuple[int, int]]
 
 
 def _line_sums(connection: Connection, entry_range: EntryRange) -> _LineSums:
-    """Return the charges by line of the price list; one too many of those that a statement cannot hold."""
+    """Return the charges by line of the price list, at most one more than a statement holds."""
     line = tables.charge_line
     keys = (
         line.c.period,
@@ -151,7 +161,6 @@ def _line_sums(connection: Connection, entry_range: EntryRange) -> _LineSums:
 
 
 def _lines(parts: Iterable[_LineSums]) -> tuple[ChargeLine, ...]:
-    """Return the charges by line of the price list: taxes last, else in the order of blocks and bands."""
     added: dict[_LineKey, tuple[int, int]] = {}
     for part in parts:
         for key, (quantity, amount) in part.items():
@@ -178,7 +187,6 @@ def _lines(parts: Iterable[_LineSums]) -> tuple[ChargeLine, ...]:
 
 
 def _sort_key(line: ChargeLine) -> tuple[object, ...]:
-    """Return where a line stands among the others."""
     order = _IN_ORDER.get(line.kind, len(_IN_ORDER))
     return (
         line.period,
@@ -196,7 +204,7 @@ type _Priced = tuple[str, str, str, int | None, str | None]
 
 
 def _prices(lines: Sequence[ChargeLine]) -> dict[_Priced, int | None]:
-    """Return the unit price of each line of the price list; None where it had several in the period."""
+    """Return the unit price of each line of the price list; None where it changed in the period."""
     prices: dict[_Priced, int | None] = {}
     for line in lines:
         key = (line.kind, line.supply_id, line.tariff_version_id, line.block, line.band)
@@ -205,7 +213,6 @@ def _prices(lines: Sequence[ChargeLine]) -> dict[_Priced, int | None]:
 
 
 def _priced(days: Iterable[DayCharge], lines: Sequence[ChargeLine]) -> tuple[DayCharge, ...]:
-    """Return the charges by day with the unit price of their lines."""
     prices = _prices(lines)
     return tuple(
         replace(
@@ -219,7 +226,7 @@ def _priced(days: Iterable[DayCharge], lines: Sequence[ChargeLine]) -> tuple[Day
 def _by_day(
     connection: Connection, archive: Archive | None, entry_range: EntryRange
 ) -> tuple[DayCharge, ...]:
-    """Return the charges by local day of use, also of a time whose segments are in exported files alone."""
+    """Return the charges by local day of use, also from exported segments."""
     with complete_segments(
         connection, archive, entry_range.account_id, entry_range.first, entry_range.stop - 1
     ) as there:
@@ -227,7 +234,6 @@ def _by_day(
 
 
 def _days(connection: Connection, entry_range: EntryRange) -> tuple[DayCharge, ...]:
-    """Return the charges by local day of use, oldest first, without their prices."""
     segment = tables.segment
     keys = (
         segment.c.local_day,
@@ -267,7 +273,6 @@ def _days(connection: Connection, entry_range: EntryRange) -> tuple[DayCharge, .
 
 
 def _entries(connection: Connection, entry_range: EntryRange) -> tuple[StatementEntry, ...]:
-    """Return every entry that is not a charge, oldest first."""
     entry = tables.journal_entry
     wanted = entry_range.credits
     # Put in order here: asked for in order, a database walks all charges between them.
@@ -276,21 +281,7 @@ def _entries(connection: Connection, entry_range: EntryRange) -> tuple[Statement
     rows = sorted(found, key=lambda row: row["seq"])
     changes = _differs_from_previous(connection, wanted, entry_range.currency)
     return tuple(
-        StatementEntry(
-            seq=row["seq"],
-            id=row["id"],
-            at=iso(row["at"]),
-            kind=row["kind"],
-            description=row["description"],
-            reference=detail.get("reference"),
-            reason=detail.get("reason"),
-            by=row["actor"],
-            refers_to=row["refers_to"],
-            amount=sum(changes[row["seq"]].values()),
-            changes=changes[row["seq"]],
-            balance_after=row["balance_after"],
-            units_wh=detail.get("units_wh", 0),
-        )
+        _entry(row, detail, sum(changes[row["seq"]].values()), changes[row["seq"]])
         for row, detail in ((row, json.loads(row["detail"])) for row in rows)
     )
 
@@ -301,25 +292,30 @@ def read_settlements(reader: Engine, account_id: str, tenancy: int) -> tuple[Sta
     own = and_(entry.c.account_id == account_id, entry.c.kind == EntryKind.SETTLEMENT)
     with snapshot(reader) as connection:
         rows = connection.execute(select(entry).where(own).order_by(entry.c.seq)).mappings().all()
-    found = ((row, json.loads(row["detail"])) for row in rows)
     return tuple(
-        StatementEntry(
-            seq=row["seq"],
-            id=row["id"],
-            at=iso(row["at"]),
-            kind=row["kind"],
-            description=row["description"],
-            reference=detail["reference"],
-            refers_to=None,
-            amount=detail["change"],
-            changes={},
-            balance_after=row["balance_after"],
-            units_wh=0,
-            reason=detail["reason"],
-            by=row["actor"],
-        )
-        for row, detail in found
+        _entry(row, detail, detail["change"], {})
+        for row, detail in ((row, json.loads(row["detail"])) for row in rows)
         if detail["tenancy"] == tenancy
+    )
+
+
+def _entry(
+    row: RowMapping, detail: Mapping[str, Any], amount: int, changes: dict[str, int]
+) -> StatementEntry:
+    return StatementEntry(
+        seq=row["seq"],
+        id=row["id"],
+        at=iso(row["at"]),
+        kind=row["kind"],
+        description=row["description"],
+        reference=detail.get("reference"),
+        reason=detail.get("reason"),
+        by=row["actor"],
+        refers_to=row["refers_to"],
+        amount=amount,
+        changes=changes,
+        balance_after=row["balance_after"],
+        units_wh=detail.get("units_wh", 0),
     )
 
 
@@ -350,14 +346,13 @@ def _differs_from_previous(
 
 
 def _check_size[T](rows: Sequence[T], most: int, what: str) -> Sequence[T]:
-    """Return the rows; raises ``TooLongError`` if they are more than a statement holds."""
     if len(rows) > most:
         raise TooLongError(f"the period has more than {most} {what}")
     return rows
 
 
 def _read_pending(connection: Connection, account_id: str, start: int) -> NotYetPosted:
-    """Return what was used since the last posting, as of the newest state that is stored."""
+    """Return what was used since the last posting, according to the newest stored state."""
     status, supply = tables.supply_status, tables.supply
     own = select(supply.c.id).where(supply.c.account_id == account_id)
     rows = connection.execute(select(status).where(status.c.supply_id.in_(own))).mappings().all()

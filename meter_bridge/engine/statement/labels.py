@@ -61,7 +61,6 @@ class Labels:
     """The words of statements in one language; ``plain`` as a terminal shows them."""
 
     def __init__(self, language: str, *, plain: bool = False) -> None:
-        """Keep the texts and figures of the language."""
         words = translator(BRIDGE, language)
         self.gettext = words.gettext
         self.language = words.language
@@ -181,7 +180,7 @@ def local_time_text(instant: str, zone: ZoneInfo) -> datetime:
 
 
 def _ms(time: datetime) -> int:
-    """Return milliseconds since 1970 UTC of a time of the wire, which has no finer ones."""
+    """Return milliseconds since 1970 UTC."""
     return int(time.timestamp()) * 1000 + time.microsecond // 1000
 
 
