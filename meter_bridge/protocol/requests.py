@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from meter_bridge.protocol.patterns import AMOUNT, AMOUNT_OR_NONE, CURRENCY, DAY, ID, PERCENT, TEXT
+from meter_bridge.protocol.patterns import AMOUNT, AMOUNT_OR_NONE, CURRENCY, DAY, ID, KWH, PERCENT, TEXT
 from meter_bridge.protocol.payments import KeypadTokenKind
 
 Amount = Annotated[
@@ -383,3 +383,83 @@ class PreviewQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The top-up in question; left out, the smallest that restores the supply, or else of all."""
 
     amount: Amount | None = None
+
+
+type Kwh = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=20,
+        pattern=KWH,
+        description="A register in kWh as displayed by the meter, as a decimal string.",
+        examples=["12345.6"],
+    ),
+]
+type Moment = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=40,
+        pattern=TEXT,
+        description="An instant with its offset (ISO 8601), not in the future; default: now.",
+        examples=["2026-03-03T10:30:00+02:00"],
+    ),
+]
+type MeterAddress = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=TEXT)]
+
+
+class ReplacementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A meter that was replaced."""
+
+    closing: Annotated[Kwh, msgspec.Meta(description="What the old counter showed at last, in kWh.")]
+    opening: Annotated[Kwh, msgspec.Meta(description="What the new counter showed at first, in kWh.")]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
+    at: Moment | None = None
+    address: (
+        Annotated[MeterAddress, msgspec.Meta(description="The new device's address, if it is different.")]
+        | None
+    ) = None
+    relay: (
+        Annotated[
+            MeterAddress,
+            msgspec.Meta(
+                description="Its relay's address; by default the new device's if the relay was the old"
+                " device's, else unchanged."
+            ),
+        ]
+        | None
+    ) = None
+    confirmed: Annotated[
+        bool,
+        msgspec.Meta(description="Accept a closing reading that the bridge would refuse as implausible."),
+    ] = False
+
+
+MOST_THRESHOLDS: Final = 8
+MOST_WATTS: Final = 1_000_000
+
+type Threshold = Annotated[str, msgspec.Meta(max_length=40, pattern=AMOUNT, examples=["20.00"])]
+
+
+class PolicyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Changes of the policy; omitted fields stay unchanged."""
+
+    low_credit: (
+        Annotated[
+            tuple[Threshold, ...],
+            msgspec.Meta(
+                max_length=MOST_THRESHOLDS,
+                description="All warning thresholds, in the account's currency; empty for no warning.",
+            ),
+        ]
+        | None
+    ) = None
+    load_limit_w: (
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=1,
+                le=MOST_WATTS,
+                description="Load that a supply without credit may use, if it is limited.",
+            ),
+        ]
+        | None
+    ) = None

@@ -1,6 +1,6 @@
 """Another device in the place of a meter's: which addresses it may have."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from meter_bridge.config.meters import has_relay
 from meter_bridge.config.plan import MeterPlan
@@ -9,21 +9,20 @@ from meter_bridge.devices.addresses import AddressError, parse_address
 from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.engine.state.model import Installation, Meter
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import (
-    ErrorCode,
-)
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.requests import ReplacementRequest
 
 
-def plan_with_new_device(installation: Installation, meter: Meter, order: ReplacementOrder) -> MeterPlan:
+def plan_with_new_device(installation: Installation, meter: Meter, request: ReplacementRequest) -> MeterPlan:
     """Return the plan of a meter whose device is replaced.
 
     Raises ``RequestRefused`` for addresses not to be had.
     """
-    for field, text in (("address", order.address), ("relay", order.relay)):
+    for field, text in (("address", request.address), ("relay", request.relay)):
         _check_address(field, text)
-    address = order.address or meter.plan.energy_address
+    address = request.address or meter.plan.energy_address
     follows = meter.plan.relay_address == meter.plan.energy_address
-    relay = order.relay or (address if follows else meter.plan.relay_address)
+    relay = request.relay or (address if follows else meter.plan.relay_address)
     plan = replace(meter.plan, energy_address=address, relay_address=relay)
     if plan != meter.plan:
         _check_device(meter, plan)
@@ -88,20 +87,3 @@ def _address_taken(field: str, address: str | None, owner: Meter) -> RequestRefu
         value=address,
         remedy="take it from that meter in the site file first",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ReplacementOrder:
-    """A meter that was replaced: what the old counter showed at last and the new one at first, in kWh."""
-
-    closing: str
-    opening: str
-    reason: str
-    at: str | None = None
-    """When it was replaced, with its offset; None is now."""
-    address: str | None = None
-    """Address of the new device, where it has another."""
-    relay: str | None = None
-    """Address of its relay, where that is another device's."""
-    confirmed: bool = False
-    """A person vouches for a closing reading that is implausible."""

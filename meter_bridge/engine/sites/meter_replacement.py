@@ -1,7 +1,9 @@
 """Replacing a meter once per key: its old counter is closed and a new one opened, here or elsewhere."""
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import ClassVar, override
+
+from msgspec.structs import astuple
 
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.core.calendar import iso
@@ -21,13 +23,14 @@ from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.sites.apply import change_meter, present_plan
-from meter_bridge.engine.sites.device_change import ReplacementOrder, plan_with_new_device
+from meter_bridge.engine.sites.device_change import plan_with_new_device
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
+from meter_bridge.protocol.requests import ReplacementRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class ReplaceMeter(Operation[MeterView]):
 
     readings: MeterReports
     meter_id: str
-    order: ReplacementOrder
+    request: ReplacementRequest
     applied: tuple[str, InstallationPlan] | None = field(default=None, init=False)
     """The site file that holds now."""
     checked: _CheckedReplacement | None = field(default=None, init=False)
@@ -54,7 +57,7 @@ class ReplaceMeter(Operation[MeterView]):
 
     @override
     def fingerprint(self) -> list[object]:
-        return [self.meter_id, *astuple(self.order)]
+        return [self.meter_id, *astuple(self.request)]
 
     @override
     def prefetch(self, session: Session, account_id: str) -> None:
@@ -64,13 +67,15 @@ class ReplaceMeter(Operation[MeterView]):
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        """Refuse what is no register, no instant, no address, or implausible."""
+        """Refuse an unreadable register, instant or address, and an implausible reading."""
         require_sure_clock(session)
-        closing = parse_reading(session, "closing", self.order.closing, self.order.at, session.clock.now())
-        opening_wh, _ = parse_register_text("opening", self.order.opening)
+        closing = parse_reading(
+            session, "closing", self.request.closing, self.request.at, session.clock.now()
+        )
+        opening_wh, _ = parse_register_text("opening", self.request.opening)
         meter = self._meter(account)
-        plan = plan_with_new_device(session.installation, meter, self.order)
-        done = _replacement_of(meter, closing, opening_wh, confirmed=self.order.confirmed)
+        plan = plan_with_new_device(session.installation, meter, self.request)
+        done = _replacement_of(meter, closing, opening_wh, confirmed=self.request.confirmed)
         self.checked = _CheckedReplacement(closing, done, plan)
 
     def _meter(self, account: Account) -> Meter:
@@ -99,8 +104,8 @@ class ReplaceMeter(Operation[MeterView]):
             EventKind.METER_REPLACED,
             opening_wh=done.new_register.start_wh,
             address=meter.plan.energy_address,
-            confirmed=self.order.confirmed,
-            reason=self.order.reason,
+            confirmed=self.request.confirmed,
+            reason=self.request.reason,
         )
         evaluate(session, account, tx)
         return None, meter_view(meter)
@@ -111,7 +116,7 @@ class ReplaceMeter(Operation[MeterView]):
         post_accruals(session.installation, meter.supply.account, tx)
         self.readings.charge_step(meter, tx, RegisterStep(done.new_register))
         if meter.quarantine_id is not None:
-            self.readings.end_quarantine(meter, tx, "replaced", tx.actor, self.order.reason)
+            self.readings.end_quarantine(meter, tx, "replaced", tx.actor, self.request.reason)
         meter.reverse_energy = None
         self.readings.relays.resend(meter, tx)
         tx.save_supply(meter.supply)
@@ -126,9 +131,9 @@ class ReplaceMeter(Operation[MeterView]):
             "charged_wh": done.closing_step.delta_wh,
             "epoch": done.new_register.epoch,
             "address": meter.plan.energy_address,
-            "confirmed": self.order.confirmed,
+            "confirmed": self.request.confirmed,
             "by": tx.actor,
-            "reason": self.order.reason,
+            "reason": self.request.reason,
         }
 
 

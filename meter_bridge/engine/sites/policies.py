@@ -1,7 +1,7 @@
 """Changing an account's policy while the bridge runs; the next site file does not undo it by accident."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from meter_bridge.actor import Actor
@@ -19,11 +19,8 @@ from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import (
-    AccountView,
-    ErrorCode,
-    EventKind,
-)
+from meter_bridge.protocol.messages import AccountView, ErrorCode, EventKind
+from meter_bridge.protocol.requests import PolicyRequest
 
 MILLIWATTS_PER_WATT: Final = 1000
 
@@ -32,7 +29,7 @@ async def change_account_policy(
     session: Session,
     actor: Actor,
     account: Account,
-    change: PolicyChange,
+    change: PolicyRequest,
     applied: tuple[str, InstallationPlan] | None,
 ) -> AccountView:
     """Change what is asked of an account's policy; raises ``RequestRefused`` where it cannot be."""
@@ -69,7 +66,7 @@ def _apply_change(
     evaluate(session, account, tx)
 
 
-def _changed(account: Account, change: PolicyChange) -> Policy:
+def _changed(account: Account, change: PolicyRequest) -> Policy:
     policy = account.policy
     if change.low_credit is not None:
         policy = replace(policy, low_credit=_thresholds(account, change.low_credit))
@@ -116,12 +113,3 @@ def _close_dropped_warnings(session: Session, tx: Transaction, account: Account)
         if key.detail not in kept:
             set_alert(session.installation, account, tx, AlertKey(*key), None)
     account.low_level = sum(1 for key in open_now if key.detail in kept)
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyChange:
-    """What is to be changed of an account's policy; None leaves as it is."""
-
-    low_credit: tuple[str, ...] | None = None
-    """Warning thresholds as decimals in the account's currency."""
-    load_limit_w: int | None = None

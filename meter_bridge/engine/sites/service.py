@@ -22,9 +22,8 @@ from meter_bridge.engine.sites.apply import (
     present_plan,
     removed_accounts,
 )
-from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
-from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
+from meter_bridge.engine.sites.policies import change_account_policy
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.wall_time import update_wall_time
@@ -32,6 +31,7 @@ from meter_bridge.engine.supply.local_cutoff import meters_to_withdraw
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import ApplyResult
 from meter_bridge.protocol.messages import AccountView, ErrorCode, MeterView, ProblemDetail
+from meter_bridge.protocol.requests import PolicyRequest, ReplacementRequest
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import placed
 
@@ -78,16 +78,16 @@ class SiteFileService:
         return await asyncio.shield(applying)
 
     async def replace_meter(
-        self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
+        self, actor: Actor, meter_id: str, request: ReplacementRequest, *, key: str
     ) -> tuple[MeterView, bool]:
         """Replace a meter once per key, and not while a site file is applied."""
         meter = self._visibility.meter(actor, meter_id)
         async with self._exclusive:
             return await self._operations.run(
-                actor, meter.supply.account.id, ReplaceMeter(self._readings, meter.id, order), key
+                actor, meter.supply.account.id, ReplaceMeter(self._readings, meter.id, request), key
             )
 
-    async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
+    async def set_policy(self, actor: Actor, account_id: str, change: PolicyRequest) -> AccountView:
         """Change an account's warning thresholds or load limit, and not while a site file is applied."""
         async with self._exclusive:
             applied = await asyncio.to_thread(self._applied_document)
