@@ -6,11 +6,13 @@ from importlib import import_module
 import os
 import sys
 from types import MappingProxyType
-from typing import Final, Protocol, cast, override
+from typing import TYPE_CHECKING, Final, cast, override
 
 from meter_bridge import VERSION
-from meter_bridge.commands.errors import CommandError
-from meter_bridge.commands.parser import EXIT_CODES, Parser, add_data
+from meter_bridge.commands.parser import EXIT_CODES, CommandError, Parser, add_data_folder
+
+if TYPE_CHECKING:
+    from meter_bridge.commands.command import Command
 
 SUMMARIES: Final = MappingProxyType(
     {
@@ -57,21 +59,29 @@ SUMMARIES: Final = MappingProxyType(
         "simulate": "simulate meters for evaluation and testing",
     }
 )
-OPERATIONS: Final = frozenset(
+MODULES: Final = MappingProxyType(
     {
-        "correct",
-        "emergency-credit",
-        "move-in",
-        "move-out",
-        "refund",
-        "reprice",
-        "reverse",
-        "settle",
-        "transfer",
-        "write-off",
+        "accounts": ("debts", "exposure", "tenancies"),
+        "account_operations": (
+            "correct",
+            "debt",
+            "emergency-credit",
+            "move-in",
+            "move-out",
+            "refund",
+            "reprice",
+            "reverse",
+            "settle",
+            "transfer",
+            "write-off",
+        ),
+        "backup": ("restore", "verify"),
+        "ledger": ("explain",),
+        "meters": ("quarantine",),
+        "supply": ("hold",),
     }
 )
-"""Commands of ``account_operations``, named here so that nothing else loads that module."""
+"""Commands that share a module with others; every other command has one of its own name."""
 INTERRUPTED: Final = 130
 INTRODUCTION: Final = """\
 Turns any MQTT or local-network energy meter into a prepaid meter.
@@ -92,18 +102,6 @@ Run 'meter-bridge COMMAND --help' for details and examples.
 """
 
 
-class Command(Protocol):
-    """What every command provides."""
-
-    EPILOG: str
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Describe the command's arguments."""
-
-    def run(self, arguments: argparse.Namespace) -> int:
-        """Run the command and return its exit code; raise ``CommandError`` if it fails."""
-
-
 class CommandParser(Parser):
     """Parser of one command, whose module is loaded only when the command is used."""
 
@@ -111,11 +109,10 @@ class CommandParser(Parser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        module = command(self.prog.rsplit(" ", 1)[1])
-        self.epilog = module.EPILOG + "\n" + EXIT_CODES
-        add_data(self)
-        module.add_arguments(self)
-        self.set_defaults(run=module.run)
+        used = command(self.prog.rsplit(" ", 1)[1])
+        self.epilog = f"{used.epilog}\n{EXIT_CODES}"
+        add_data_folder(self)
+        used.add_to(self)
         return super().parse_known_args(args, namespace)
 
 
@@ -145,7 +142,7 @@ def build_parser() -> Parser:
     """Return the parser of the whole command line."""
     parser = Parser(prog="meter-bridge", description=INTRODUCTION, epilog=EXAMPLES + EXIT_CODES)
     parser.add_argument("--version", action="version", version=f"meter-bridge {VERSION}")
-    add_data(parser, default=None)
+    add_data_folder(parser, default=None)
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=CommandParser
     )
@@ -155,10 +152,9 @@ def build_parser() -> Parser:
 
 
 def command(name: str) -> Command:
-    """Return a command: a module of ``commands``, or one of the operations on an account's books."""
-    if name in OPERATIONS:
-        return cast("Command", import_module("meter_bridge.commands.account_operations").OPERATIONS[name])
-    return cast("Command", import_module(f"meter_bridge.commands.{name.replace('-', '_')}"))
+    """Return a command; loads the module that describes it."""
+    module = next((module for module, names in MODULES.items() if name in names), name.replace("-", "_"))
+    return cast("Command", import_module(f"meter_bridge.commands.{module}").COMMANDS[name])
 
 
 if __name__ == "__main__":

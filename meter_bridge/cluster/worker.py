@@ -9,7 +9,7 @@ import logging
 import secrets
 from typing import Final
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, select
 
 from meter_bridge import VERSION
 from meter_bridge.api.server import ApiServer, ListenSettings
@@ -24,14 +24,22 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.engine.export.exporter import Exporter
+from meter_bridge.engine.jobs import Job
+from meter_bridge.engine.sites.service import FOLLOW_INTERVAL_S
 from meter_bridge.engine.state.periodic import run_periodically
 from meter_bridge.payments.settings_file import load_providers
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
-from meter_bridge.runtime.bridge import SOCKET_NAME, running, until_any, without_garbage_collection
-from meter_bridge.storage import postgresql
+from meter_bridge.runtime.application import Application
+from meter_bridge.runtime.bridge import (
+    SOCKET_NAME,
+    Environment,
+    running,
+    until_any,
+    without_garbage_collection,
+)
+from meter_bridge.storage import postgresql, tables
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
-from meter_bridge.storage.identity import read_identity
 from meter_bridge.storage.lease import LeasedOwnership, Leases, process_name
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import Shard
@@ -43,6 +51,17 @@ LOOPBACK_HOST: Final = "127.0.0.1"
 MAX_FAILURES: Final = 5
 """Times in a row that a worker fails to serve a shard before it leaves all to others and ends."""
 _LOGGER: Final = logging.getLogger(__name__)
+
+
+def _shard_jobs(app: Application) -> tuple[Job, ...]:
+    return (
+        ("following", FOLLOW_INTERVAL_S, app.sites.follow),
+        ("tokens", FOLLOW_INTERVAL_S, app.tokens.refresh),
+    )
+
+
+SHARD_ENVIRONMENT: Final = Environment(make_exporter=lambda _database, _folder: None, more_jobs=_shard_jobs)
+"""A shard's bridge takes up what other bridges change; the worker exports for all shards."""
 
 
 @dataclass(slots=True)
@@ -220,7 +239,7 @@ class Worker:
         self, shard: Shard, ownership: LeasedOwnership, held: OwnedShard, peers: PeerClient
     ) -> None:
         """Run a shard's bridge, and its API for this machine alone."""
-        shard_run = running(self._settings, self._broker, ownership=ownership, shard=shard)
+        shard_run = running(self._settings, self._broker, SHARD_ENVIRONMENT, ownership, shard)
         async with without_garbage_collection(shard_run) as parts:
             server = ApiServer(
                 parts.app, ListenSettings(host=LOOPBACK_HOST, port=0), shared_secret=self._shared_secret
@@ -258,7 +277,8 @@ async def _pause(stop: asyncio.Event) -> None:
 def _info(reader: Engine) -> ServerInfo:
     """Return who answers."""
     with reader.connect() as connection:
-        installation_id, name = read_identity(connection)
+        query = select(tables.installation.c.id, tables.installation.c.name)
+        installation_id, name = connection.execute(query).one()
     return ServerInfo(
         schema_version=SCHEMA_VERSION,
         min_schema_version=MIN_SCHEMA_VERSION,

@@ -1,99 +1,182 @@
 """The commands that change an account's books: a table of operations, and how one is requested and shown."""
 
-import argparse
-import asyncio
+from argparse import Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
-from uuid import uuid4
 
-import msgspec
-
-from meter_bridge.commands.connection import connected
-from meter_bridge.commands.idempotent_request import post_once
-from meter_bridge.commands.output import add_json, plain, print_json, print_line, table
-from meter_bridge.commands.parser import add_account, add_key
-from meter_bridge.commands.settings import settings_of
-from meter_bridge.core.money import format_amount
+from meter_bridge.commands.client import BridgeClient, asks, post_once
+from meter_bridge.commands.command import ACCOUNT, JSON, KEY, Argument, Command, argument, given
+from meter_bridge.commands.output import Output, plain, position
+from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.protocol.messages import AccountView, OperationResult
 
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """An argument of an operation; its value becomes the field of that name in the request."""
-
-    name: str
-    options: Mapping[str, Any]
-    sent: bool = True
-
-    @property
-    def field(self) -> str:
-        """Return the field of the request."""
-        return self.name.removeprefix("--").replace("-", "_")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountOperation:
-    """A command that requests one operation on an account."""
-
-    EPILOG: str
-    path: str
-    """Route below the account."""
-    arguments: tuple[Argument, ...] = ()
-    done: Callable[[argparse.Namespace], str]
-    """What happened, for the first line of the answer."""
-    reason: bool = True
-    """Whether the ledger keeps a reason, which is then required."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Describe the command's arguments."""
-        for each in self.arguments:
-            if not each.sent:
-                parser.add_argument(each.name, **each.options)
-        add_account(parser)
-        for each in self.arguments:
-            if each.sent:
-                parser.add_argument(each.name, **each.options)
-        add_common(parser, reason=self.reason)
-
-    def run(self, arguments: argparse.Namespace) -> int:
-        """Request the operation and print the account's new position."""
-        body = {each.field: getattr(arguments, each.field) for each in self.arguments if each.sent}
-        given = {name: value for name, value in body.items() if value is not False}
-        return carry_out(arguments, self.path, self.done(arguments), **given)
-
-
-def argument(name: str, **options: object) -> Argument:
-    """Return an argument whose value is sent with the request."""
-    return Argument(name, options)
-
-
+REASON: Final = argument("--reason", metavar="TEXT", required=True, help="reason, kept in the ledger")
 AMOUNT_OR_ALL: Final = argument(
     "amount", metavar="AMOUNT", nargs="?", help="amount in the account's currency (default: all of it)"
 )
-REMAINDERS: Final = ("refund", "transfer", "keep")
+REMAINDERS: Final = MappingProxyType(
+    {
+        "refund": "to be paid out",
+        "transfer": "transferred",
+        "keep": "kept on record for the customer",
+        "owed": "still owed, kept on record",
+    }
+)
+"""What becomes of the credit of a customer who moves out; ``owed`` is where there is none."""
 SETTLED: Final = MappingProxyType(
     {"paid": "paid", "paid_out": "paid out", "written_off": "written off", "charged": "charged"}
 )
-OPERATIONS: Final[Mapping[str, AccountOperation]] = MappingProxyType(
-    {
-        "refund": AccountOperation(
-            EPILOG="""\
+
+
+def _operation(
+    path: str,
+    done: Callable[[Namespace], str],
+    epilog: str,
+    *sent: Argument,
+    before: tuple[Argument, ...] = (),
+    reason: bool = True,
+) -> Command:
+    """Return the command of the operation at a route below the account.
+
+    The arguments ``sent`` become the fields of those names in the request, those ``before`` the account do
+    not. ``done`` says what happened. The ledger keeps a ``reason``, which is then required.
+    """
+    fields = [each.field for each in sent]
+    common = (REASON, KEY, JSON) if reason else (KEY, JSON)
+
+    async def act(arguments: Namespace, client: BridgeClient) -> Output:
+        body = given(arguments, *fields, *(("reason",) if reason else ()))
+        return await _carry_out(client, arguments, path, done(arguments), body)
+
+    return Command(asks(act), (*before, ACCOUNT, *sent, *common), epilog)
+
+
+async def _carry_out(
+    client: BridgeClient, arguments: Namespace, path: str, done: str, body: Mapping[str, object]
+) -> Output:
+    """Request an operation, and return the account's new position."""
+    account = await client.get(AccountView, "accounts", arguments.account)
+    result = await post_once(
+        client,
+        OperationResult,
+        "accounts",
+        arguments.account,
+        *path.split("/"),
+        body=body,
+        key=arguments.key,
+        what="the operation was carried out",
+    )
+    return Output(result, "\n".join(_lines(account, result, done)))
+
+
+def _lines(account: AccountView, result: OperationResult, done: str) -> list[str]:
+    rows = _settlement(result.detail) if "remainder" in result.detail else []
+    rows += [("balance", result.balance), ("available now", result.available)]
+    if result.emergency_credit is not None:
+        state = result.emergency_credit.state.replace("_", " ")
+        rows.append((f"emergency credit left, {state}", result.emergency_credit.left))
+    if result.arrears:
+        rows.append(("arrears", -result.arrears))
+    rows += [(f"debt {plain(debt.id)}", -debt.owed) for debt in result.debts]
+    booked = "" if result.id is None else f", booked as {result.id}"
+    lines = [f"{account.id}: {done}{booked}", *position(rows, account.currency, result.supply)]
+    unread = result.detail.get("unread")
+    for meter, at in (unread if isinstance(unread, dict) else {}).items():
+        lines.append(f"  meter {meter} was last read at {at}: its consumption since then")
+        lines.append("  is estimated at the next reading and charged to nobody")
+    return lines
+
+
+def _settlement(detail: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return the final settlement, line by line."""
+    parts = [
+        ("unused units", detail["units"]),
+        ("emergency credit used", -detail["emergency_credit"]),
+        ("arrears at the end", -detail["arrears"]),
+        *((f"debt {plain(name)} at the end", -owed) for name, owed in detail["debts"].items()),
+    ]
+    remains = REMAINDERS.get(detail["remainder"], "nothing remains")
+    return [
+        ("balance at the end", detail["balance"]),
+        *(part for part in parts if part[1]),
+        (remains, detail["amount"]),
+    ]
+
+
+DEBT_EPILOG: Final = """\
+A debt is recovered at a fixed rate (--rate, at the start of each local day, week or month), as a percentage
+of top-ups (--percent, with a --cap per period), or both. Debts with a lower --priority are recovered first.
+'close' writes off the remaining amount.
+
+examples:
+  meter-bridge debt open flat-1 arrears-2025 350.00 --rate 3.50 --reason agreed
+  meter-bridge debt change flat-1 arrears-2025 --rate 0 --percent 10 --cap 5.00 --reason agreed
+  meter-bridge debt close flat-1 arrears-2025 --reason forgiven
+"""
+PERIODS: Final = ("day", "week", "month")
+TERMS: Final = (
+    argument("--description", metavar="TEXT", help="description shown to the customer"),
+    argument("--rate", metavar="AMOUNT", help="amount recovered per period"),
+    argument("--every", choices=PERIODS, help="recovery period (default: week)"),
+    argument("--percent", metavar="PERCENT", help="percentage of each top-up"),
+    argument("--cap", metavar="AMOUNT", help="maximum recovered from top-ups per cap period, or 'none'"),
+    argument("--cap-every", choices=PERIODS, help="cap period (default: week)"),
+    argument("--priority", type=int, metavar="NUMBER", help="lowest is recovered first (default: 1)"),
+)
+
+
+async def _change_debt(arguments: Namespace, client: BridgeClient) -> Output:
+    body = _terms(arguments) | {"debt": arguments.debt, "reason": arguments.reason}
+    if arguments.action == "open":
+        body |= {"amount": arguments.amount, "description": arguments.description or arguments.debt}
+    path, done = {
+        "open": ("debts", "debt opened"),
+        "change": ("debts/change", "terms changed"),
+        "close": ("debts/close", "debt closed"),
+    }[arguments.action]
+    return await _carry_out(client, arguments, path, done, body)
+
+
+def _terms(arguments: Namespace) -> dict[str, object]:
+    return given(arguments, *(each.field for each in TERMS))
+
+
+def _check_terms(arguments: Namespace) -> None:
+    """Reject arguments that the action would ignore."""
+    action, amount, terms = arguments.action, arguments.amount, _terms(arguments)
+    if action == "open" and amount is None:
+        raise CommandError("'open' requires the amount owed", "add AMOUNT after the debt id", USAGE)
+    if action != "open" and amount is not None:
+        raise CommandError(
+            f"'{action}' takes no AMOUNT ({amount}); it does not change the amount owed",
+            "omit it; use 'write-off' to reduce a debt, or open another one to add to it",
+            USAGE,
+        )
+    if action == "close" and terms:
+        option = f"--{next(iter(terms)).replace('_', '-')}"
+        raise CommandError(f"'close' takes no {option}", f"omit {option}", USAGE)
+    if action == "change" and not terms:
+        raise CommandError("'change' requires something to change", "add --rate, --percent or --cap", USAGE)
+
+
+COMMANDS: Final = {
+    "refund": _operation(
+        "refunds",
+        lambda args: f"{args.amount} refunded",
+        """\
 Refunds no more than the balance. Consumption up to now is charged first.
 
 examples:
   meter-bridge refund flat-1 50.00 --reason "moves away" --reference "eft 7"
 """,
-            path="refunds",
-            arguments=(
-                argument("amount", metavar="AMOUNT", help="amount in the account's currency, such as 50.00"),
-                argument("--reference", metavar="TEXT", help="payment reference of the refund"),
-            ),
-            done=lambda given: f"{given.amount} refunded",
-        ),
-        "reverse": AccountOperation(
-            EPILOG="""\
+        argument("amount", metavar="AMOUNT", help="amount in the account's currency, such as 50.00"),
+        argument("--reference", metavar="TEXT", help="payment reference of the refund"),
+    ),
+    "reverse": _operation(
+        "reversals",
+        lambda args: f"{args.entry} reversed",
+        """\
 Reversing a top-up undoes its allocation: debts are owed again, emergency credit is drawn again up to its
 limit, and the balance bears the rest. Unused units bought with it are returned at their purchase price.
 Reversing a charge credits its amount. An entry can be reversed once; 'meter-bridge ledger' shows the ids.
@@ -101,14 +184,12 @@ Reversing a charge credits its amount. An entry can be reversed once; 'meter-bri
 examples:
   meter-bridge reverse flat-1 entry-12 --reason "cheque bounced"
 """,
-            path="reversals",
-            arguments=(
-                argument("entry", metavar="ENTRY", help="id of a top-up or charge, such as entry-12"),
-            ),
-            done=lambda given: f"{given.entry} reversed",
-        ),
-        "correct": AccountOperation(
-            EPILOG="""\
+        argument("entry", metavar="ENTRY", help="id of a top-up or charge, such as entry-12"),
+    ),
+    "correct": _operation(
+        "corrections",
+        lambda args: f"corrected by {args.amount}",
+        """\
 A positive amount credits the customer, a negative one charges the customer. A credit first repays emergency
 credit that has been used.
 
@@ -116,44 +197,40 @@ examples:
   meter-bridge correct flat-1 12.50 --reason "neighbour's meter was read by mistake"
   meter-bridge correct flat-1 -12.50 --reason "top-up of flat 2 was booked here"
 """,
-            path="corrections",
-            arguments=(
-                argument("amount", metavar="AMOUNT", help="change of the balance, such as 12.50 or -12.50"),
-            ),
-            done=lambda given: f"corrected by {given.amount}",
-        ),
-        "reprice": AccountOperation(
-            EPILOG="""\
+        argument("amount", metavar="AMOUNT", help="change of the balance, such as 12.50 or -12.50"),
+    ),
+    "reprice": _operation(
+        "repricings",
+        lambda args: f"repriced by {args.version}",
+        """\
 The tariff version may start later or belong to another tariff. The journal is not rewritten: the difference
 between the cost under that version and what was charged is booked as one itemised correction.
 
 examples:
   meter-bridge reprice flat-1 2026-06-20 home@2026-07-01 --reason "published late, valid from 1 June"
 """,
-            path="repricings",
-            arguments=(
-                argument("day", metavar="DAY", help="any day of the billing period, such as 2026-06-20"),
-                argument("version", metavar="VERSION", help="tariff version, such as home@2026-07-01"),
-                argument("--supply", metavar="SUPPLY", help="supply id, if the account has more than one"),
-            ),
-            done=lambda given: f"repriced by {given.version}",
-        ),
-        "transfer": AccountOperation(
-            EPILOG="""\
+        argument("day", metavar="DAY", help="any day of the billing period, such as 2026-06-20"),
+        argument("version", metavar="VERSION", help="tariff version, such as home@2026-07-01"),
+        argument("--supply", metavar="SUPPLY", help="supply id, if the account has more than one"),
+    ),
+    "transfer": _operation(
+        "transfers",
+        lambda args: f"{args.amount} transferred to {args.to}",
+        """\
 Both accounts must use the same currency. Either both ledgers change or neither does.
 
 examples:
   meter-bridge transfer flat-1 flat-2 20.00 --reason "moved rooms"
 """,
-            path="transfers",
-            arguments=(
-                argument("to", metavar="TO", help="id of the account that receives the credit"),
-                argument("amount", metavar="AMOUNT", help="amount in the accounts' currency, such as 20.00"),
-            ),
-            done=lambda given: f"{given.amount} transferred to {given.to}",
+        argument("to", metavar="TO", help="id of the account that receives the credit"),
+        argument("amount", metavar="AMOUNT", help="amount in the accounts' currency, such as 20.00"),
+    ),
+    "write-off": _operation(
+        "write-offs",
+        lambda args: (
+            f"{args.amount or 'all'} of {f'debt {args.debt}' if args.debt else 'arrears'} written off"
         ),
-        "write-off": AccountOperation(
-            EPILOG="""\
+        """\
 An amount written off no longer has to be paid. Without --debt the arrears are written off, without AMOUNT
 the whole sum.
 
@@ -161,30 +238,26 @@ examples:
   meter-bridge write-off flat-1 --reason "agreed with the tenant"
   meter-bridge write-off flat-1 20.00 --debt arrears-2025 --reason "agreed with the tenant"
 """,
-            path="write-offs",
-            arguments=(
-                AMOUNT_OR_ALL,
-                argument("--debt", metavar="DEBT", help="id of the debt (default: the arrears)"),
-            ),
-            done=lambda given: (
-                f"{given.amount or 'all'} of {f'debt {given.debt}' if given.debt else 'arrears'} written off"
-            ),
-        ),
-        "emergency-credit": AccountOperation(
-            EPILOG="""\
+        AMOUNT_OR_ALL,
+        argument("--debt", metavar="DEBT", help="id of the debt (default: the arrears)"),
+    ),
+    "emergency-credit": _operation(
+        "emergency-credit",
+        lambda _: "emergency credit selected",
+        """\
 Emergency credit is drawn only after somebody has selected it. Customers do so with a tenant token; this
 command does it on a customer's behalf.
 
 examples:
   meter-bridge emergency-credit select flat-1
 """,
-            path="emergency-credit",
-            arguments=(Argument("action", {"choices": ["select"], "help": "action to take"}, sent=False),),
-            done=lambda _: "emergency credit selected",
-            reason=False,
-        ),
-        "move-out": AccountOperation(
-            EPILOG="""\
+        reason=False,
+        before=(argument("action", choices=["select"], help="action to take"),),
+    ),
+    "move-out": _operation(
+        "move-out",
+        lambda _: "moved out",
+        """\
 All consumption is charged, unused units are refunded at their purchase price, and emergency credit, arrears
 and debts are deducted from the balance. Any remaining credit is refunded, transferred or kept on record for
 the customer; an amount still owed always stays on record. Tenant tokens lose access to the account. If a
@@ -195,43 +268,37 @@ examples:
   meter-bridge move-out flat-1 --remainder refund --reason "end of lease"
   meter-bridge move-out flat-1 --remainder transfer --to flat-2 --reason "moved to flat 2"
 """,
-            path="move-out",
-            arguments=(
-                argument(
-                    "--remainder",
-                    choices=REMAINDERS,
-                    default="keep",
-                    help="what to do with remaining credit (default: %(default)s)",
-                ),
-                argument("--to", metavar="ACCOUNT", help="account that receives a transfer"),
-                argument(
-                    "--unread",
-                    action="store_true",
-                    help="settle on the latest readings even if a meter is offline",
-                ),
-            ),
-            done=lambda _: "moved out",
+        argument(
+            "--remainder",
+            choices=("refund", "transfer", "keep"),
+            default="keep",
+            help="what to do with remaining credit (default: %(default)s)",
         ),
-        "move-in": AccountOperation(
-            EPILOG="""\
+        argument("--to", metavar="ACCOUNT", help="account that receives a transfer"),
+        argument(
+            "--unread",
+            action="store_true",
+            help="settle on the latest readings even if a meter is offline",
+        ),
+    ),
+    "move-in": _operation(
+        "move-in",
+        lambda _: "moved in",
+        """\
 The next customer starts with a new ledger; a tenant token shows nothing of earlier customers. The previous
 customer must have moved out.
 
 examples:
   meter-bridge move-in flat-1 "N. Dlamini" --opening-credit 20.00
 """,
-            path="move-in",
-            arguments=(
-                argument("customer", metavar="CUSTOMER", help="the customer's name"),
-                argument(
-                    "--opening-credit", metavar="AMOUNT", default="0", help="the customer's opening credit"
-                ),
-            ),
-            done=lambda _: "moved in",
-            reason=False,
-        ),
-        "settle": AccountOperation(
-            EPILOG="""\
+        argument("customer", metavar="CUSTOMER", help="the customer's name"),
+        argument("--opening-credit", metavar="AMOUNT", default="0", help="the customer's opening credit"),
+        reason=False,
+    ),
+    "settle": _operation(
+        "settlements",
+        lambda args: f"{args.amount or 'all'} of tenancy {args.tenancy} {SETTLED[args.how]}",
+        """\
 The outstanding amount of a customer who has moved out stays on record until it is settled: the customer pays
 what is owed (paid), is paid the credit kept on record (paid_out), no longer has to pay (written_off), or owes
 more, for example after a bounced cheque (charged). The current customer is not affected. 'meter-bridge
@@ -242,94 +309,23 @@ examples:
   meter-bridge settle flat-1 1 25.00 --how paid --reason "first instalment"
   meter-bridge settle flat-1 1 --how written_off --reason "cannot be found"
 """,
-            path="settlements",
-            arguments=(
-                argument("tenancy", metavar="N", type=int, help="number of the tenancy, starting at 1"),
-                AMOUNT_OR_ALL,
-                argument("--how", choices=tuple(SETTLED), required=True, help="how it was settled"),
-                argument("--reference", metavar="TEXT", help="receipt or note"),
-            ),
-            done=lambda given: f"{given.amount or 'all'} of tenancy {given.tenancy} {SETTLED[given.how]}",
+        argument("tenancy", metavar="N", type=int, help="number of the tenancy, starting at 1"),
+        AMOUNT_OR_ALL,
+        argument("--how", choices=tuple(SETTLED), required=True, help="how it was settled"),
+        argument("--reference", metavar="TEXT", help="receipt or note"),
+    ),
+    "debt": Command(
+        asks(_change_debt, check=_check_terms),
+        (
+            argument("action", choices=["open", "change", "close"], help="action to take"),
+            ACCOUNT,
+            argument("debt", metavar="DEBT", help="debt id, such as arrears-2025"),
+            argument("amount", metavar="AMOUNT", nargs="?", help="amount owed; only with 'open'"),
+            *TERMS,
+            REASON,
+            KEY,
+            JSON,
         ),
-    }
-)
-"""The commands by name."""
-
-
-def add_common(parser: argparse.ArgumentParser, *, reason: bool = True) -> None:
-    """Add the options of every operation: reason, idempotency key and output format."""
-    if reason:
-        parser.add_argument("--reason", metavar="TEXT", required=True, help="reason, kept in the ledger")
-    add_key(parser)
-    add_json(parser)
-
-
-def carry_out(arguments: argparse.Namespace, path: str, done: str, **body: object) -> int:
-    """Request an operation, print the account's new position, and return the exit code.
-
-    ``done`` says what happened; fields of the body that are None are left out.
-    """
-    given = {name: value for name, value in body.items() if value is not None}
-    if getattr(arguments, "reason", None) is not None:
-        given["reason"] = arguments.reason
-    account, result = asyncio.run(_request(arguments, path, given))
-    if arguments.json:
-        print_json(msgspec.to_builtins(result))
-    else:
-        _show(account, result, done)
-    return 0
-
-
-async def _request(
-    arguments: argparse.Namespace, path: str, body: dict[str, object]
-) -> tuple[AccountView, OperationResult]:
-    key = arguments.key or str(uuid4())
-    async with connected(settings_of(arguments)) as client:
-        account = await client.get(AccountView, "accounts", arguments.account)
-        steps = ("accounts", arguments.account, *path.split("/"))
-        what = "the operation was carried out"
-        return account, await post_once(client, OperationResult, *steps, body=body, key=key, what=what)
-
-
-def _show(account: AccountView, result: OperationResult, done: str) -> None:
-    entry = "" if result.id is None else f", booked as {result.id}"
-    print_line(f"{account.id}: {done}{entry}")
-    rows = _settlement(result.detail) if "remainder" in result.detail else []
-    rows += [("balance", result.balance), ("available now", result.available)]
-    if result.emergency_credit is not None:
-        state = result.emergency_credit.state.replace("_", " ")
-        rows.append((f"emergency credit left, {state}", result.emergency_credit.left))
-    if result.arrears:
-        rows.append(("arrears", -result.arrears))
-    rows += [(f"debt {plain(debt.id)}", -debt.owed) for debt in result.debts]
-    texts = [(name, format_amount(amount, account.currency)) for name, amount in rows]
-    for line in table(("", "AMOUNT"), texts, right=("AMOUNT",)).splitlines()[1:]:
-        print_line(f"  {line}")
-    print_line(f"  supply {result.supply.state} ({result.supply.reason.replace('_', ' ')})")
-    unread = result.detail.get("unread")
-    for meter, at in (unread if isinstance(unread, dict) else {}).items():
-        print_line(f"  meter {meter} was last read at {at}: its consumption since then")
-        print_line("  is estimated at the next reading and charged to nobody")
-
-
-_REMAINS: Final = MappingProxyType(
-    {
-        "refund": "to be paid out",
-        "transfer": "transferred",
-        "keep": "kept on record for the customer",
-        "owed": "still owed, kept on record",
-    }
-)
-
-
-def _settlement(detail: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Return the final settlement, line by line."""
-    had = [
-        ("balance at the end", detail["balance"]),
-        ("unused units", detail["units"]),
-        ("emergency credit used", -detail["emergency_credit"]),
-        ("arrears at the end", -detail["arrears"]),
-        *((f"debt {plain(name)} at the end", -owed) for name, owed in detail["debts"].items()),
-    ]
-    remains = _REMAINS.get(detail["remainder"], "nothing remains")
-    return [had[0], *(row for row in had[1:] if row[1]), (remains, detail["amount"])]
+        DEBT_EPILOG,
+    ),
+}

@@ -1,19 +1,16 @@
 """``meter-bridge apply``."""
 
-import argparse
+from argparse import Namespace
 import asyncio
-from dataclasses import asdict
-from pathlib import Path
 import sys
 from typing import Final
 
-from meter_bridge.commands.client import BridgeClient
-from meter_bridge.commands.connection import connected
-from meter_bridge.commands.errors import REFUSED, USAGE, CommandError
-from meter_bridge.commands.output import add_json, plain, print_json, print_line
-from meter_bridge.commands.settings import settings_of
-from meter_bridge.commands.site_file import plan_of, read
-from meter_bridge.config.settings import Settings
+from meter_bridge.commands.check import SITE_FILE, plan_of, read
+from meter_bridge.commands.client import BridgeClient, connected
+from meter_bridge.commands.command import JSON, Command, argument, choice_of
+from meter_bridge.commands.installation import settings_of
+from meter_bridge.commands.output import plain, print_json, print_line
+from meter_bridge.commands.parser import REFUSED, USAGE, CommandError
 from meter_bridge.protocol.answers import ApplyResult
 
 EPILOG: Final = """\
@@ -30,31 +27,15 @@ file that still contains the old value: update the file, or name the unit or met
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="site file, in YAML")
-    choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--yes", action="store_true", help="apply without confirmation")
-    choice.add_argument("--dry-run", action="store_true", help="show the changes only")
-    parser.add_argument(
-        "--undo",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="unit or meter whose later changes the file may undo (repeatable)",
-    )
-    add_json(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Show the difference and apply it."""
     document = read(arguments.file)
     plan_of(arguments.file, document)
-    return asyncio.run(_apply(arguments, settings_of(arguments), document))
+    return asyncio.run(_apply(arguments, document))
 
 
-async def _apply(arguments: argparse.Namespace, settings: Settings, document: str) -> int:
-    async with connected(settings, create=True) as client:
+async def _apply(arguments: Namespace, document: str) -> int:
+    async with connected(settings_of(arguments), create=True) as client:
         undo = tuple(arguments.undo)
         result = await _post(client, document, dry_run=True, undo=undo)
         if not arguments.json:
@@ -66,7 +47,7 @@ async def _apply(arguments: argparse.Namespace, settings: Settings, document: st
         if wanted:
             result = await _post(client, document, dry_run=False, undo=undo)
     if arguments.json:
-        print_json(asdict(result))
+        print_json(result)
     elif result.applied:
         print_line("Applied.")
         for each in result.pending:
@@ -87,7 +68,6 @@ def _show(result: ApplyResult) -> None:
 
 
 def _agreed() -> bool:
-    """Ask whether to apply."""
     if not sys.stdin.isatty():
         raise CommandError(
             "cannot ask for confirmation: standard input is not a terminal",
@@ -97,3 +77,26 @@ def _agreed() -> bool:
     sys.stderr.write("Apply? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+COMMANDS: Final = {
+    "apply": Command(
+        run,
+        (
+            SITE_FILE,
+            choice_of(
+                argument("--yes", action="store_true", help="apply without confirmation"),
+                argument("--dry-run", action="store_true", help="show the changes only"),
+            ),
+            argument(
+                "--undo",
+                action="append",
+                default=[],
+                metavar="ID",
+                help="unit or meter whose later changes the file may undo (repeatable)",
+            ),
+            JSON,
+        ),
+        EPILOG,
+    )
+}

@@ -1,13 +1,18 @@
-"""``meter-bridge check``."""
+"""``meter-bridge check``, and how commands read site files."""
 
-import argparse
+from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from meter_bridge.commands.output import add_json, print_json, print_line
-from meter_bridge.commands.site_file import plan_of, read
-from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.commands.command import JSON, Command, argument
+from meter_bridge.commands.output import Output, read_text
+from meter_bridge.commands.parser import USAGE, CommandError
+from meter_bridge.config.plan import InstallationPlan, SitePlan
+from meter_bridge.config.problems import SiteFileError
+from meter_bridge.config.site_file import load, load_tariffs
+from meter_bridge.config.yaml_text import MAX_BYTES
 
+SITE_FILE: Final = argument("file", type=Path, metavar="FILE", help="site file, in YAML")
 EPILOG: Final = """\
 Needs no bridge. Lists all problems at once, each with its line, field and remedy.
 
@@ -17,34 +22,54 @@ examples:
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="site file, in YAML")
-    add_json(parser)
+def read(path: Path) -> str:
+    """Return the text of a site file."""
+    text = read_text(path, "name a site file that exists")
+    if len(text.encode()) > MAX_BYTES:
+        raise CommandError(
+            f"{path} is larger than {MAX_BYTES} bytes", "split it between several bridges", USAGE
+        )
+    return text
 
 
-def run(arguments: argparse.Namespace) -> int:
+def plan_of(path: Path, text: str) -> InstallationPlan:
+    """Return the plan of a site file; raise ``CommandError`` with all problems."""
+    try:
+        return load(text)
+    except SiteFileError as error:
+        raise _wrong(path, error) from error
+
+
+def tariffs_of(path: Path, text: str) -> tuple[SitePlan, ...]:
+    """Return the sites of a site file with only their tariffs; raise ``CommandError`` with all problems."""
+    try:
+        return load_tariffs(text)
+    except SiteFileError as error:
+        raise _wrong(path, error) from error
+
+
+def _wrong(path: Path, error: SiteFileError) -> CommandError:
+    remedy = "\n  ".join(str(error).splitlines())
+    return CommandError(f"{path}: {_counted('problems', len(error.problems))}", remedy)
+
+
+def run(arguments: Namespace) -> int:
     """Print a summary of a site file, or all of its problems."""
-    found = counts(plan_of(arguments.file, read(arguments.file)))
-    if arguments.json:
-        print_json(found)
-    else:
-        print_line(f"{arguments.file} is valid: " + ", ".join(counted(*each) for each in found.items()))
-    return 0
-
-
-def counts(plan: InstallationPlan) -> dict[str, int]:
-    """Return how many of each a plan has."""
+    plan = plan_of(arguments.file, read(arguments.file))
     accounts = [account for site in plan.sites for account in site.accounts]
-    supplies = [supply for account in accounts for supply in account.supplies]
-    return {
+    counts = {
         "sites": len(plan.sites),
         "tariffs": sum(len(site.tariffs) for site in plan.sites),
         "accounts": len(accounts),
-        "meters": sum(len(supply.meters) for supply in supplies),
+        "meters": sum(len(supply.meters) for account in accounts for supply in account.supplies),
     }
+    summary = ", ".join(_counted(*each) for each in counts.items())
+    Output(counts, f"{arguments.file} is valid: {summary}").print(arguments)
+    return 0
 
 
-def counted(name: str, count: int) -> str:
-    """Return a count with its noun, which is given in the plural."""
-    return f"{count} {name.removesuffix('s') if count == 1 else name}"
+def _counted(plural: str, count: int) -> str:
+    return f"{count} {plural.removesuffix('s') if count == 1 else plural}"
+
+
+COMMANDS: Final = {"check": Command(run, (SITE_FILE, JSON), EPILOG)}

@@ -1,19 +1,30 @@
-"""A client of the bridge's API for the commands."""
+"""Requests of commands to the running bridge, or to one in this process if none is running."""
 
-from collections.abc import Mapping
+import argparse
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
 from typing import Final
 from urllib.parse import quote
+from uuid import uuid4
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, UnixConnector
 import msgspec
 from yarl import URL
 
-from meter_bridge.commands.errors import REFUSED, UNREACHABLE, CommandError
+from meter_bridge.api.http.listener import SOCKET_NAME, is_listening
+from meter_bridge.commands.command import Run
+from meter_bridge.commands.installation import settings_of
+from meter_bridge.commands.output import Output, Table
+from meter_bridge.commands.parser import REFUSED, UNREACHABLE, CommandError
+from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.messages import ErrorCode, Problem
+from meter_bridge.protocol.patterns import KEY_HEADER
 
 TIMEOUT: Final = ClientTimeout(total=300)
 """Applying a site file of thousands of units takes minutes on a small machine."""
+ATTEMPTS: Final = 2
 
 
 class ConnectionLostError(CommandError):
@@ -24,16 +35,15 @@ class BridgeClient:
     """Requests of the local operator."""
 
     def __init__(self, session: ClientSession) -> None:
-        """Use a session that is connected to a bridge's Unix socket."""
         self._session = session
 
     async def get[T](self, kind: type[T], *path: str, query: Mapping[str, str] | None = None) -> T:
         """Return the answer of a GET request."""
-        return msgspec.json.decode(await self._ask("GET", path, query=query), type=kind)
+        return msgspec.json.decode(await self._request("GET", path, query=query), type=kind)
 
     async def document(self, *path: str, query: Mapping[str, str] | None = None) -> bytes:
         """Return the undecoded answer of a GET request."""
-        return await self._ask("GET", path, query=query)
+        return await self._request("GET", path, query=query)
 
     async def post[T](
         self,
@@ -46,15 +56,15 @@ class BridgeClient:
     ) -> T:
         """Return the answer of a POST request."""
         raw = msgspec.json.encode(body) if document is None else document.encode()
-        answer = await self._ask("POST", path, raw=raw, query=query, headers=headers)
+        answer = await self._request("POST", path, raw=raw, query=query, headers=headers)
         return msgspec.json.decode(answer, type=kind)
 
     async def delete[T](self, kind: type[T], *path: str, query: Mapping[str, str] | None = None) -> T:
         """Return the answer of a DELETE request, ``None`` if it is empty."""
-        answer = await self._ask("DELETE", path, query=query)
+        answer = await self._request("DELETE", path, query=query)
         return msgspec.json.decode(answer or b"null", type=kind)
 
-    async def _ask(
+    async def _request(
         self,
         method: str,
         path: tuple[str, ...],
@@ -93,3 +103,86 @@ def _refusal(response: ClientResponse, answer: bytes) -> CommandError:
         what += f" ({problem.field}: {problem.value})"
     code = UNREACHABLE if problem.code is ErrorCode.STORAGE_UNAVAILABLE else REFUSED
     return CommandError(what, problem.remedy or "see docs/api.md", code)
+
+
+@asynccontextmanager
+async def connected(settings: Settings, *, create: bool = False) -> AsyncGenerator[BridgeClient]:
+    """Provide a client of the installation's bridge; ``create`` allows a new installation."""
+    path = settings.data / SOCKET_NAME
+    async with AsyncExitStack() as stack:
+        try:
+            if not is_listening(path):
+                # Imported here because commands for a running bridge do not need the engine.
+                from meter_bridge.commands.offline import served_here  # noqa: PLC0415
+
+                path = await stack.enter_async_context(served_here(settings, create=create))
+        except PermissionError as error:
+            raise CommandError(
+                f"the installation in {settings.data} belongs to another user",
+                "run the command as that user",
+                UNREACHABLE,
+            ) from error
+        session = ClientSession(connector=UnixConnector(str(path)))
+        yield BridgeClient(await stack.enter_async_context(session))
+
+
+async def post_once[T](
+    client: BridgeClient, answer: type[T], *path: str, body: Mapping[str, object], key: str | None, what: str
+) -> T:
+    """Send a request that takes effect once, and once more with the same key if the connection is lost.
+
+    Without a ``key`` a new one is made. ``what`` says what remains unknown without an answer, such as ``the
+    top-up was booked``.
+    """
+    key = key or str(uuid4())
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return await client.post(answer, *path, body=body, headers={KEY_HEADER: key})
+        except ConnectionLostError as error:
+            if not left:
+                error.what += f"; it is not known whether {what}"
+                error.remedy = f"repeat the command with '--key {key}'; it will count only once"
+                raise
+    raise AssertionError
+
+
+def asks(
+    act: Callable[[argparse.Namespace, BridgeClient], Awaitable[Output | None]],
+    *,
+    check: Callable[[argparse.Namespace], None] | None = None,
+    create: bool = False,
+) -> Run:
+    """Return what connects to the bridge, carries out an action, and prints what that returns.
+
+    ``check`` raises ``CommandError`` for wrong arguments before that; ``create`` allows a new installation.
+    """
+
+    async def connect_and_act(arguments: argparse.Namespace) -> Output | None:
+        async with connected(settings_of(arguments), create=create) as client:
+            return await act(arguments, client)
+
+    def run(arguments: argparse.Namespace) -> int:
+        if check is not None:
+            check(arguments)
+        output = asyncio.run(connect_and_act(arguments))
+        if output is not None:
+            output.print(arguments)
+        return 0
+
+    return run
+
+
+def lists[A, T](
+    answer: type[A], path: str, items: Callable[[A], Sequence[T]], table: Table[T], empty: str
+) -> Run:
+    """Return what requests a list and prints it as a table, or as JSON.
+
+    ``path`` and ``empty``, the text without items, may name arguments, as in ``accounts/{account}/holds``.
+    """
+
+    async def act(arguments: argparse.Namespace, client: BridgeClient) -> Output:
+        steps = [step.format_map(vars(arguments)) for step in path.split("/")]
+        found = await client.get(answer, *steps)
+        return Output(found, table.text(items(found)) or empty.format_map(vars(arguments)))
+
+    return asks(act)

@@ -1,21 +1,21 @@
-"""``meter-bridge ledger``."""
+"""``meter-bridge ledger`` and ``explain``."""
 
-import argparse
-import asyncio
+from argparse import Namespace
+from collections.abc import Iterable
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from meter_bridge.commands.connection import connected
-from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, print_note, table
-from meter_bridge.commands.parser import add_account
-from meter_bridge.commands.settings import settings_of
+from meter_bridge.commands.client import BridgeClient, asks
+from meter_bridge.commands.command import ACCOUNT, JSON, Command, argument
+from meter_bridge.commands.output import NOT_KNOWN, Output, plain, table
+from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.protocol.messages import AccountView, LedgerPage
+from meter_bridge.protocol.statements import EntryExplanation, RegisterReading
 
-EPILOG: Final = """\
+LEDGER_EPILOG: Final = """\
 BY is who requested an entry: a token name, or the bridge itself. AMOUNT is the change of the balance, BALANCE
 the balance after the entry. 'meter-bridge explain' shows the calculation behind an entry, 'meter-bridge
 reverse' reverses a top-up or charge.
@@ -25,48 +25,150 @@ examples:
   meter-bridge ledger flat-1 --limit 100
   meter-bridge ledger flat-1 --before 4711
 """
+EXPLAIN_EPILOG: Final = """\
+READ BEFORE and READ AFTER are the readings around the entry. REGISTER FROM and REGISTER TO are the register
+at the ends of each segment, interpolated linearly between readings. 'meter-bridge ledger' lists entry ids.
+
+examples:
+  meter-bridge explain flat-1 entry-4711
+  meter-bridge explain flat-1 entry-4711 --json
+"""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    add_account(parser)
-    parser.add_argument(
-        "--limit", type=int, default=20, metavar="NUMBER", help="number of entries (default: %(default)s)"
-    )
-    parser.add_argument("--before", type=int, metavar="NUMBER", help="only entries before this number")
-    add_json(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Show the newest entries, newest first."""
-    account, page = asyncio.run(_page(arguments))
-    if arguments.json:
-        print_json(msgspec.to_builtins(page))
-        return 0
+async def _show_page(arguments: Namespace, client: BridgeClient) -> Output:
+    query = {"limit": str(arguments.limit)}
+    if arguments.before is not None:
+        query["before"] = str(arguments.before)
+    account = await client.get(AccountView, "accounts", arguments.account)
+    page = await client.get(LedgerPage, "accounts", arguments.account, "ledger", query=query)
     zone = ZoneInfo(account.time_zone)
     rows = [
         (
             f"{labels.local_time_text(entry.at, zone):%Y-%m-%d %H:%M}",
             entry.id,
-            plain(labels.TERMINAL.with_reason(entry)),
+            plain(TERMINAL.with_reason(entry)),
             plain(entry.by or NOT_KNOWN),
             format_amount(entry.amount, account.currency),
             format_amount(entry.balance_after, account.currency),
         )
         for entry in page.entries
     ]
-    print_line(
-        table(("BOOKED", "ENTRY", "WHAT", "BY", "AMOUNT", "BALANCE"), rows, right=("AMOUNT", "BALANCE"))
-    )
-    if page.next_before is not None:
-        print_note(f"For older entries, add --before {page.next_before}")
-    return 0
+    head = ("BOOKED", "ENTRY", "WHAT", "BY", "AMOUNT", "BALANCE")
+    older = "" if page.next_before is None else f"For older entries, add --before {page.next_before}"
+    return Output(page, table(head, rows, right=("AMOUNT", "BALANCE")), older)
 
 
-async def _page(arguments: argparse.Namespace) -> tuple[AccountView, LedgerPage]:
-    query = {"limit": str(arguments.limit)}
-    if arguments.before is not None:
-        query["before"] = str(arguments.before)
-    async with connected(settings_of(arguments)) as client:
-        account = await client.get(AccountView, "accounts", arguments.account)
-        return account, await client.get(LedgerPage, "accounts", arguments.account, "ledger", query=query)
+async def _explain(arguments: Namespace, client: BridgeClient) -> Output:
+    account = await client.get(AccountView, "accounts", arguments.account)
+    path = ("accounts", arguments.account, "ledger", arguments.entry)
+    found = await client.get(EntryExplanation, *path)
+    return Output(found, "\n\n".join(_parts(account, found)))
+
+
+def _parts(account: AccountView, found: EntryExplanation) -> Iterable[str]:
+    """Yield the tables that explain an entry."""
+    zone = ZoneInfo(account.time_zone)
+    yield _heading(account, found, zone)
+    if found.entry.lines:
+        yield _lines(account, found)
+    if found.readings:
+        yield _readings(found, zone)
+    if found.segments:
+        yield _segments(account, found, zone)
+
+
+def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
+    entry, currency = found.entry, account.currency
+    amount, balance = (format_amount(each, currency) for each in (entry.amount, entry.balance_after))
+    rows = [
+        f"{entry.id}: {plain(entry.description)}, {labels.local_time_text(entry.at, zone):%Y-%m-%d %H:%M:%S}",
+        f"  balance {amount}, {balance} after it",
+    ]
+    rows += [
+        f"  to {name.replace('_', ' ')} {format_amount(part, currency)}" for name, part in entry.split.items()
+    ]
+    rows += [f"  reference {plain(entry.reference)}"] if entry.reference else []
+    rows += [f"  reason {plain(entry.reason)}"] if entry.reason else []
+    rows += [f"  by {plain(entry.by)}"] if entry.by else []
+    rows += [f"  refers to {entry.refers_to}"] if entry.refers_to else []
+    return "\n".join(rows)
+
+
+def _lines(account: AccountView, found: EntryExplanation) -> str:
+    currency = account.currency
+    rows = [
+        (
+            plain(TERMINAL.charge_name(line)),
+            line.tariff_version_id,
+            TERMINAL.quantity(line),
+            TERMINAL.price(line, currency),
+            str(labels.exact_amount(line.amount, currency)),
+        )
+        for line in found.entry.lines
+    ]
+    head = ("CHARGE", "TARIFF", "QUANTITY", "PRICE", "AMOUNT")
+    return table(head, rows, right=head[2:])
+
+
+def _readings(found: EntryExplanation, zone: ZoneInfo) -> str:
+    rows = [
+        (each.meter_id, *_reading(each.before, zone), *_reading(each.after, zone)) for each in found.readings
+    ]
+    head = ("METER", "READ BEFORE", "REGISTER", "READ AFTER", "REGISTER")
+    return table(head, rows, right=("REGISTER",))
+
+
+def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]:
+    if reading is None:
+        return NOT_KNOWN, NOT_KNOWN
+    return f"{labels.local_time_text(reading.at, zone):%Y-%m-%d %H:%M:%S}", format_kwh(reading.wh)
+
+
+def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
+    """Return the parts that were charged, each with its share."""
+    currency = account.currency
+    rows = []
+    for each in found.segments:
+        start, end = labels.local_time_text(each.start, zone), labels.local_time_text(each.end, zone)
+        registers = [
+            NOT_KNOWN if wh is None else format_kwh(wh) for wh in (each.register_from_wh, each.register_to_wh)
+        ]
+        rows.append(
+            (
+                f"{start:%Y-%m-%d %H:%M:%S}",
+                f"{end:%H:%M:%S}",
+                each.meter_id or NOT_KNOWN,
+                *registers,
+                f"{labels.ESTIMATED if each.estimated else ''}{format_kwh(each.wh)}",
+                plain(TERMINAL.charge_name(each)),
+                str(labels.exact_amount(each.amount, currency)),
+                str(labels.exact_amount(each.tax, currency)),
+            )
+        )
+    head = ("FROM", "TO", "METER", "REGISTER FROM", "REGISTER TO", "ENERGY", "CHARGE", "BEFORE TAX", "TAX")
+    return table(head, rows, right=("REGISTER FROM", "REGISTER TO", "ENERGY", "BEFORE TAX", "TAX"))
+
+
+COMMANDS: Final = {
+    "ledger": Command(
+        asks(_show_page),
+        (
+            ACCOUNT,
+            argument(
+                "--limit",
+                type=int,
+                default=20,
+                metavar="NUMBER",
+                help="number of entries (default: %(default)s)",
+            ),
+            argument("--before", type=int, metavar="NUMBER", help="only entries before this number"),
+            JSON,
+        ),
+        LEDGER_EPILOG,
+    ),
+    "explain": Command(
+        asks(_explain),
+        (ACCOUNT, argument("entry", metavar="ENTRY", help="entry id, such as entry-4711"), JSON),
+        EXPLAIN_EPILOG,
+    ),
+}

@@ -1,6 +1,7 @@
 """Load profiles and payments as comma-separated values."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 import csv
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
@@ -8,7 +9,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.commands.errors import USAGE, CommandError
+from meter_bridge.commands.output import read_text
+from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
 from meter_bridge.core.calendar import local_time
 from meter_bridge.core.money import MoneyError, minor_digits, parse_amount, parse_decimal
@@ -25,23 +27,24 @@ class LoadError(ValueError):
     """An invalid line of a file, with a remedy."""
 
     def __init__(self, line: int, what: str, remedy: str) -> None:
-        """Keep the line's number, what is wrong with it, and what would be right."""
         super().__init__(f"line {line}: {what}")
         self.line = line
         self.remedy = remedy
 
 
-def read_load(path: Path, zone: ZoneInfo) -> tuple[LoadInterval, ...]:
-    """Return the intervals of a load file; times without an offset are those of the zone."""
+@contextmanager
+def _lines_of(path: Path) -> Iterator[None]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return parse_load(text.splitlines(), zone)
-    except OSError as error:
-        raise CommandError(f"{path}: {error.strerror}", "name a load file that exists", USAGE) from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is not text in UTF-8", "save it as UTF-8", USAGE) from error
+        yield
     except LoadError as error:
         raise CommandError(f"{path}, {error}", error.remedy, USAGE) from error
+
+
+def read_load(path: Path, zone: ZoneInfo) -> tuple[LoadInterval, ...]:
+    """Return the intervals of a load file; times without an offset are those of the zone."""
+    lines = read_text(path, "name a load file that exists", "utf-8-sig").splitlines()
+    with _lines_of(path):
+        return parse_load(lines, zone)
 
 
 def parse_load(lines: Sequence[str], zone: ZoneInfo) -> tuple[LoadInterval, ...]:
@@ -66,15 +69,9 @@ def parse_load(lines: Sequence[str], zone: ZoneInfo) -> tuple[LoadInterval, ...]
 
 def read_payments(path: Path, zone: ZoneInfo, currency: str) -> tuple[Payment, ...]:
     """Return the payments of a file; times without an offset are those of the zone."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = read_text(path, "name an existing file of payments", "utf-8-sig").splitlines()
+    with _lines_of(path):
         return parse_payments(lines, zone, currency)
-    except OSError as error:
-        raise CommandError(f"{path}: {error.strerror}", "name an existing file of payments", USAGE) from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is not text in UTF-8", "save it as UTF-8", USAGE) from error
-    except LoadError as error:
-        raise CommandError(f"{path}, {error}", error.remedy, USAGE) from error
 
 
 def parse_payments(lines: Sequence[str], zone: ZoneInfo, currency: str) -> tuple[Payment, ...]:

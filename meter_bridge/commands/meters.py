@@ -1,24 +1,26 @@
-"""``meter-bridge meters``."""
+"""``meter-bridge meters`` and ``quarantine``."""
 
-import argparse
-import asyncio
+from argparse import Namespace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
-from uuid import uuid4
 
-import msgspec
-
-from meter_bridge.commands.client import ConnectionLostError
-from meter_bridge.commands.connection import connected
-from meter_bridge.commands.errors import CommandError
-from meter_bridge.commands.output import NOT_KNOWN, add_json, plain, print_json, print_line, table
-from meter_bridge.commands.parser import Parser, add_data, add_key
-from meter_bridge.commands.settings import settings_of
-from meter_bridge.config.settings import Settings
+from meter_bridge.commands.client import BridgeClient, asks, lists, post_once
+from meter_bridge.commands.command import (
+    JSON,
+    JSON_OF_ACTION,
+    KEY,
+    METER,
+    Argument,
+    Command,
+    action,
+    argument,
+    given,
+)
+from meter_bridge.commands.output import MINUTE, NOT_KNOWN, Output, Table, plain
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.protocol.answers import Meters, ReadingResult
-from meter_bridge.protocol.messages import MeterView
-from meter_bridge.protocol.patterns import KEY_HEADER
+from meter_bridge.protocol.messages import MeterView, QuarantineView
 
 EXAMPLES: Final = """\
 examples:
@@ -28,13 +30,11 @@ examples:
   meter-bridge meters replace flat-1/main --closing 12345.6 --opening 0.0 --reason "display failed"
   meter-bridge meters replace flat-1/main --closing 812 --opening 0 --address tasmota:new/1 --reason "burnt"
 """
-EPILOG: Final = f"""\
+METERS_EPILOG: Final = f"""\
 Without an action, lists the meters. REGISTER is the meter's reading, CHARGED the energy charged since the
 meter was assigned.
 
 {EXAMPLES}"""
-HEAD: Final = ("METER", "ADDRESS", "ACCOUNT", "REGISTER", "CHARGED", "POWER", "STATE")
-RIGHT: Final = ("REGISTER", "CHARGED", "POWER")
 OUTCOMES: Final = MappingProxyType(
     {
         "first": "first reading recorded; consumption is charged from here on",
@@ -43,119 +43,173 @@ OUTCOMES: Final = MappingProxyType(
         "doubted": "implausible reading, nothing is charged; after three it is quarantined for review",
     }
 )
+QUARANTINE_EPILOG: Final = """\
+A register that fell, or rose faster than the meter's rating allows, is quarantined: its consumption is not
+charged until somebody reviews it.
+
+examples:
+  meter-bridge quarantine list
+  meter-bridge quarantine accept flat-1/main --reason "rating was too low until today"
+  meter-bridge quarantine discard flat-1/main --reason "counter jumped after the outage of 3 March"
+  meter-bridge quarantine new-epoch flat-1/main --reason "counter was reset on 3 March"
+"""
+DECISIONS: Final = MappingProxyType(
+    {
+        "accept": ("charge the difference as real consumption", "the difference is charged"),
+        "discard": (
+            "discard the difference without charging it",
+            "the difference is not charged",
+        ),
+        "new-epoch": ("start from the current register after a reset or replacement", "a new epoch starts"),
+    }
+)
+"""Help text and result of each decision."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    add_json(parser)
-    parser.set_defaults(act=_list)
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", parser_class=Parser)
-    listing = actions.add_parser("list", help="list meters, including unassigned ones")
-    listing.set_defaults(act=_list)
-    _add_read(actions.add_parser("read", help="submit a reading", epilog=EXAMPLES))
-    _add_replace(actions.add_parser("replace", help="record a meter replacement", epilog=EXAMPLES))
-    for each in actions.choices.values():
-        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-        add_data(each)
-
-
-def _add_read(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("meter", metavar="METER", help="meter id, such as flat-1/main")
-    parser.add_argument("register", metavar="KWH", help="register as displayed by the meter, such as 12345.6")
-    _add_at(parser, "time of the reading")
-    parser.set_defaults(act=_read)
-
-
-def _add_replace(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("meter", metavar="METER", help="meter id, such as flat-1/main")
-    parser.add_argument("--closing", metavar="KWH", required=True, help="closing register of the old meter")
-    parser.add_argument("--opening", metavar="KWH", required=True, help="opening register of the new meter")
-    parser.add_argument("--reason", metavar="TEXT", required=True, help="reason, kept permanently")
-    parser.add_argument("--address", help="address of the new device, if it differs")
-    parser.add_argument("--relay", metavar="ADDRESS", help="address of its relay, if it is a separate device")
-    _add_at(parser, "time of the replacement")
-    parser.add_argument(
-        "--confirmed", action="store_true", help="accept a closing reading that was rejected as implausible"
-    )
-    add_key(parser)
-    parser.set_defaults(act=_replace)
-
-
-def _add_at(parser: argparse.ArgumentParser, what: str) -> None:
-    parser.add_argument("--at", metavar="INSTANT", help=f"{what}, with UTC offset (default: now)")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """List meters, submit a reading, or replace a meter."""
-    asyncio.run(arguments.act(arguments, settings_of(arguments)))
-    return 0
-
-
-async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
-    async with connected(settings) as client:
-        found = await client.get(Meters, "meters")
-    if arguments.json:
-        print_json(msgspec.to_builtins(found))
-    elif found.meters:
-        print_line(table(HEAD, [row(each) for each in found.meters], RIGHT))
-    else:
-        print_line("There are no meters yet; 'meter-bridge apply' adds those of a site file.")
-
-
-async def _read(arguments: argparse.Namespace, settings: Settings) -> None:
-    body = {"register": arguments.register} | ({} if arguments.at is None else {"at": arguments.at})
-    async with connected(settings) as client:
-        taken = await client.post(ReadingResult, "meters", arguments.meter, "readings", body=body)
-    if arguments.json:
-        print_json(msgspec.to_builtins(taken))
-        return
-    print_line(f"{taken.meter.id}: {OUTCOMES[taken.outcome]}")
-    if taken.outcome == "charged":
-        print_line(f"  charged  {energy(taken.charged_wh)}")
-
-
-async def _replace(arguments: argparse.Namespace, settings: Settings) -> None:
-    key = arguments.key or str(uuid4())
-    told = {name: getattr(arguments, name) for name in ("closing", "opening", "reason")}
-    told |= {name: value for name in ("at", "address", "relay") if (value := getattr(arguments, name))}
-    body = told | ({"confirmed": True} if arguments.confirmed else {})
-    async with connected(settings) as client:
-        try:
-            meter = await client.post(
-                MeterView, "meters", arguments.meter, "replacement", body=body, headers={KEY_HEADER: key}
-            )
-        except ConnectionLostError as error:
-            remedy = f"repeat the command with '--key {key}'; it will count only once"
-            raise CommandError(
-                f"{error.what}; it is not known whether the meter was replaced", remedy, error.code
-            ) from error
-    if arguments.json:
-        print_json(msgspec.to_builtins(meter))
-        return
-    now, charged = energy(meter.register_wh), energy(meter.energy_wh)
-    print_line(f"{meter.id}: counting continues from {now}, {charged} charged in total")
-
-
-def row(meter: MeterView) -> tuple[str, ...]:
-    """Return a meter as a row of the table."""
-    return (
-        plain(meter.id),
-        plain(meter.address),
-        meter.account_id or "unassigned",
-        energy(meter.register_wh),
-        energy(meter.energy_wh),
-        NOT_KNOWN if meter.power_mw is None else f"{meter.power_mw / 1000:,.0f} W",
-        state(meter),
-    )
-
-
-def energy(wh: int | None) -> str:
-    """Return a register for people."""
+def _energy(wh: int | None) -> str:
     return NOT_KNOWN if wh is None else format_kwh(wh)
 
 
-def state(meter: MeterView) -> str:
-    """Return a meter's most important status."""
+def _state(meter: MeterView) -> str:
     if meter.quarantined:
         return "quarantined"
     return {True: "online", False: "offline", None: "never seen"}[meter.online]
+
+
+METERS: Final = Table[MeterView](
+    {
+        "METER": lambda meter: plain(meter.id),
+        "ADDRESS": lambda meter: plain(meter.address),
+        "ACCOUNT": lambda meter: meter.account_id or "unassigned",
+        "REGISTER": lambda meter: _energy(meter.register_wh),
+        "CHARGED": lambda meter: _energy(meter.energy_wh),
+        "POWER": lambda meter: NOT_KNOWN if meter.power_mw is None else f"{meter.power_mw / 1000:,.0f} W",
+        "STATE": _state,
+    },
+    right=("REGISTER", "CHARGED", "POWER"),
+)
+
+
+def _since(quarantine: QuarantineView | None) -> str:
+    if quarantine is None or not quarantine.opened_at:
+        return NOT_KNOWN
+    return quarantine.opened_at[:MINUTE].replace("T", " ")
+
+
+QUARANTINED: Final = Table[MeterView](
+    {
+        "METER": lambda meter: meter.id,
+        "ACCOUNT": lambda meter: meter.account_id or NOT_KNOWN,
+        "SINCE": lambda meter: _since(meter.quarantine),
+        "WHAT": lambda meter: meter.quarantine.cause if meter.quarantine else NOT_KNOWN,
+        "CHARGED UP TO": lambda meter: _energy(meter.register_wh),
+        "SHOWS NOW": lambda meter: _energy(meter.quarantine.register_wh if meter.quarantine else None),
+    },
+    right=("CHARGED UP TO", "SHOWS NOW"),
+)
+
+
+async def _read(arguments: Namespace, client: BridgeClient) -> Output:
+    body = given(arguments, "register", "at")
+    result = await client.post(ReadingResult, "meters", arguments.meter, "readings", body=body)
+    charged = f"\n  charged  {_energy(result.charged_wh)}" if result.outcome == "charged" else ""
+    return Output(result, f"{result.meter.id}: {OUTCOMES[result.outcome]}{charged}")
+
+
+async def _replace(arguments: Namespace, client: BridgeClient) -> Output:
+    body = given(arguments, "closing", "opening", "reason", "at", "address", "relay", "confirmed")
+    path = ("meters", arguments.meter, "replacement")
+    what = "the meter was replaced"
+    meter = await post_once(client, MeterView, *path, body=body, key=arguments.key, what=what)
+    return Output(meter, f"{meter.id}: {_continues(meter)}")
+
+
+async def _list_quarantined(_arguments: Namespace, client: BridgeClient) -> Output:
+    found = await client.get(Meters, "meters")
+    quarantined = [each for each in found.meters if each.quarantined]
+    return Output(quarantined, QUARANTINED.text(quarantined) or "No registers are quarantined.")
+
+
+async def _decide(decision: str, arguments: Namespace, client: BridgeClient) -> Output:
+    body = {"decision": decision.replace("-", "_"), "reason": arguments.reason}
+    meter = await client.post(MeterView, "meters", arguments.meter, "quarantine", body=body)
+    _, done = DECISIONS[decision]
+    return Output(meter, f"{meter.id}: {done}; {_continues(meter)}")
+
+
+def _continues(meter: MeterView) -> str:
+    return (
+        f"counting continues from {_energy(meter.register_wh)}, {_energy(meter.energy_wh)} charged in total"
+    )
+
+
+def _at(what: str) -> Argument:
+    return argument("--at", metavar="INSTANT", help=f"{what}, with UTC offset (default: now)")
+
+
+_LISTING: Final = lists(
+    Meters,
+    "meters",
+    lambda answer: answer.meters,
+    METERS,
+    "There are no meters yet; 'meter-bridge apply' adds those of a site file.",
+)
+COMMANDS: Final = {
+    "meters": Command(
+        _LISTING,
+        (JSON,),
+        METERS_EPILOG,
+        {
+            "list": action("list meters, including unassigned ones", _LISTING, JSON_OF_ACTION),
+            "read": action(
+                "submit a reading",
+                asks(_read),
+                METER,
+                argument(
+                    "register", metavar="KWH", help="register as displayed by the meter, such as 12345.6"
+                ),
+                _at("time of the reading"),
+                JSON_OF_ACTION,
+                epilog=EXAMPLES,
+            ),
+            "replace": action(
+                "record a meter replacement",
+                asks(_replace),
+                METER,
+                argument("--closing", metavar="KWH", required=True, help="closing register of the old meter"),
+                argument("--opening", metavar="KWH", required=True, help="opening register of the new meter"),
+                argument("--reason", metavar="TEXT", required=True, help="reason, kept permanently"),
+                argument("--address", help="address of the new device, if it differs"),
+                argument(
+                    "--relay", metavar="ADDRESS", help="address of its relay, if it is a separate device"
+                ),
+                _at("time of the replacement"),
+                argument(
+                    "--confirmed",
+                    action="store_true",
+                    help="accept a closing reading that was rejected as implausible",
+                ),
+                KEY,
+                JSON_OF_ACTION,
+                epilog=EXAMPLES,
+            ),
+        },
+    ),
+    "quarantine": Command(
+        None,
+        epilog=QUARANTINE_EPILOG,
+        actions={
+            "list": action("list quarantined registers", asks(_list_quarantined), JSON),
+            **{
+                name: action(
+                    meaning,
+                    asks(partial(_decide, name)),
+                    METER,
+                    argument("--reason", metavar="TEXT", required=True, help="reason, kept permanently"),
+                    JSON,
+                )
+                for name, (meaning, _) in DECISIONS.items()
+            },
+        },
+    ),
+}

@@ -1,13 +1,15 @@
 """``meter-bridge migrate``."""
 
-import argparse
+from argparse import Namespace
 import asyncio
+from collections.abc import Iterator
 from dataclasses import asdict
 import os
 from typing import Final
 
-from meter_bridge.commands.errors import USAGE, CommandError
-from meter_bridge.commands.output import add_json, print_json, print_line
+from meter_bridge.commands.command import JSON, Command, argument
+from meter_bridge.commands.output import Output
+from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.engine.maintenance.transfer import TransferResult, move
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import Location, LocationError, parse_location, shown
@@ -31,14 +33,7 @@ VARIABLE: Final = "env:"
 DIGITS: Final = 16
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    parser.add_argument("source", metavar="FROM", help="file, sqlite:///FILE, postgresql://… or env:NAME")
-    parser.add_argument("target", metavar="TO", help="the same; must be a new file or an empty database")
-    add_json(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Migrate the installation, or copy it while its bridge is running."""
     source, target = _location(arguments.source), _location(arguments.target)
     if source == target:
@@ -47,18 +42,16 @@ def run(arguments: argparse.Namespace) -> int:
         moved = asyncio.run(move(source, target))
     except StorageError as error:
         raise CommandError(str(error), "the source was not changed") from error
-    if arguments.json:
-        print_json({**asdict(moved), "source": shown(source), "target": shown(target)})
-    else:
-        _tell(moved, source, target)
+    answer = asdict(moved) | {"source": shown(source), "target": shown(target)}
+    Output(answer, "\n".join(_lines(moved, source, target))).print(arguments)
     return 0
 
 
-def _location(given: str) -> Location:
+def _location(written: str) -> Location:
     """Return what an argument names; raise ``CommandError`` for what cannot be used, or shows a password."""
-    address = given
-    if given.startswith(VARIABLE):
-        name = given.removeprefix(VARIABLE)
+    address = written
+    if written.startswith(VARIABLE):
+        name = written.removeprefix(VARIABLE)
         address = os.environ.get(name, "")
         if not address:
             raise CommandError(
@@ -68,20 +61,31 @@ def _location(given: str) -> Location:
         location = parse_location(address)
     except LocationError as error:
         raise CommandError(f"{error.shown}: {error.message}", error.remedy, USAGE) from error
-    if given == address and not isinstance(location, os.PathLike) and location.password is not None:
+    if written == address and not isinstance(location, os.PathLike) and location.password is not None:
         what = f"{shown(location)} exposes its password to other users of this machine"
         raise CommandError(what, "put the address into an environment variable and use env:NAME", USAGE)
     return location
 
 
-def _tell(moved: TransferResult, source: Location, target: Location) -> None:
+def _lines(moved: TransferResult, source: Location, target: Location) -> Iterator[str]:
     for table, digest in moved.digests.items():
-        print_line(f"  {table:<20} {digest.rows:>12} rows  {digest.sha256[:DIGITS]}")
+        yield f"  {table:<20} {digest.rows:>12} rows  {digest.sha256[:DIGITS]}"
     if moved.finished:
-        print_line(
-            f"Migrated to {shown(target)}: {moved.rows} rows written, all tables equal, books correct."
-        )
-        print_line(f"{shown(source)} is retired. Start the bridge with the new database.")
+        yield f"Migrated to {shown(target)}: {moved.rows} rows written, all tables equal, books correct."
+        yield f"{shown(source)} is retired. Start the bridge with the new database."
     else:
-        print_line(f"Copied to {shown(target)}: {moved.rows} rows written, equal as of the start.")
-        print_line("The bridge is still running. Stop it and run this again to complete the migration.")
+        yield f"Copied to {shown(target)}: {moved.rows} rows written, equal as of the start."
+        yield "The bridge is still running. Stop it and run this again to complete the migration."
+
+
+COMMANDS: Final = {
+    "migrate": Command(
+        run,
+        (
+            argument("source", metavar="FROM", help="file, sqlite:///FILE, postgresql://… or env:NAME"),
+            argument("target", metavar="TO", help="the same; must be a new file or an empty database"),
+            JSON,
+        ),
+        EPILOG,
+    )
+}

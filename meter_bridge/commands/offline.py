@@ -7,8 +7,8 @@ import tempfile
 
 from meter_bridge.api.http.listener import SOCKET_NAME
 from meter_bridge.api.server import ApiServer, ListenSettings
-from meter_bridge.commands.errors import UNREACHABLE, CommandError
 from meter_bridge.commands.installation import database_of
+from meter_bridge.commands.parser import UNREACHABLE, CommandError
 from meter_bridge.config.settings import Settings
 from meter_bridge.runtime.bridge import offline
 from meter_bridge.storage.database import LockedError, StorageError

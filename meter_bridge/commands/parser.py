@@ -1,10 +1,11 @@
-"""Argument parsers whose errors name the problem and the remedy, and arguments that commands share."""
+"""The parser of the command line, and the error that ends a command."""
 
 import argparse
 from typing import Final, NoReturn, override
 
-from meter_bridge.commands.errors import REFUSED, UNREACHABLE, USAGE, CommandError
-
+REFUSED: Final = 1
+USAGE: Final = 2
+UNREACHABLE: Final = 3
 EXIT_CODES: Final = f"""\
 exit codes:
   0  done
@@ -14,11 +15,20 @@ exit codes:
 """
 
 
+class CommandError(Exception):
+    """A command that failed: one line names the problem, one the remedy."""
+
+    def __init__(self, what: str, remedy: str, code: int = REFUSED) -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+        self.code = code
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises ``CommandError``, keeps its epilog's line breaks and rejects abbreviations."""
 
     def __init__(self, **options: object) -> None:
-        """Set the options that all parsers share."""
         shared = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
         super().__init__(**(options | shared))  # type: ignore[arg-type]
 
@@ -27,7 +37,7 @@ class Parser(argparse.ArgumentParser):
         raise CommandError(message, f"see '{self.prog} --help'", USAGE)
 
 
-def add_data(parser: argparse.ArgumentParser, default: str | None = argparse.SUPPRESS) -> None:
+def add_data_folder(parser: argparse.ArgumentParser, default: str | None = argparse.SUPPRESS) -> None:
     """Add the option that every command accepts, before or after its name."""
     parser.add_argument(
         "--data",
@@ -35,13 +45,3 @@ def add_data(parser: argparse.ArgumentParser, default: str | None = argparse.SUP
         default=default,
         help="installation folder (default: $PREPAID_METER_DATA, else ~/.local/share/prepaid-meter)",
     )
-
-
-def add_account(parser: argparse.ArgumentParser) -> None:
-    """Add the id of the account."""
-    parser.add_argument("account", metavar="ACCOUNT", help="account id, such as flat-1")
-
-
-def add_key(parser: argparse.ArgumentParser) -> None:
-    """Add the idempotency key."""
-    parser.add_argument("--key", help="idempotency key; a repeated key counts once (default: a new one)")

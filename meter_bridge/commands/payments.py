@@ -1,24 +1,22 @@
 """``meter-bridge payments``."""
 
-import argparse
-import asyncio
+from argparse import Namespace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from meter_bridge.commands.connection import connected
-from meter_bridge.commands.errors import CommandError
-from meter_bridge.commands.output import add_json, plain, print_json, print_line, table
-from meter_bridge.commands.parser import Parser, add_account, add_data
-from meter_bridge.commands.settings import settings_of
-from meter_bridge.config.settings import Settings
+from meter_bridge.commands.client import BridgeClient, asks, lists
+from meter_bridge.commands.command import ACCOUNT, JSON, Command, action, argument, given
+from meter_bridge.commands.output import MINUTE, NOT_KNOWN, Output, Table, plain
+from meter_bridge.commands.parser import CommandError
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.payments import (
     Difference,
     PaymentDecided,
     PaymentList,
+    PaymentView,
     Reconciliation,
+    WaitingPayment,
     WaitingPayments,
 )
 
@@ -33,146 +31,85 @@ examples:
   meter-bridge payments dismiss card pi_123 --reason "paid twice, returned"
   meter-bridge payments reconcile mpesa statement.csv --column payment="Receipt No."
 """
-WAITING: Final = ("PROVIDER", "PAYMENT", "AMOUNT", "ACCOUNT", "WHY")
-PAYMENTS: Final = ("PAYMENT", "STARTED", "WITH", "AMOUNT", "STATE", "TOP-UP")
-DIFFERENCES: Final = ("PAYMENT", "WHAT", "STATED", "BOOKED", "ACCOUNT", "DAY")
 COLUMNS: Final = {"payment": "payment", "amount": "amount", "currency": "currency_column", "date": "date"}
-MINUTE: Final = len("2026-03-01T10:00")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
-    listing = actions.add_parser("list", help="list an account's payments")
-    add_account(listing)
-    add_json(listing)
-    listing.set_defaults(act=_list)
-    waiting = actions.add_parser("waiting", help="list payments awaiting review")
-    add_json(waiting)
-    waiting.set_defaults(act=_waiting)
-    for decision, what in (("credit", "credit a payment"), ("dismiss", "record that a payment was returned")):
-        deciding = actions.add_parser(decision, help=what)
-        deciding.add_argument("provider", metavar="PROVIDER", help="as shown by 'payments waiting'")
-        deciding.add_argument("payment", metavar="PAYMENT", help="as shown by 'payments waiting'")
-        if decision == "credit":
-            deciding.add_argument(
-                "--account", metavar="ID", help="account to credit (default: that of the order)"
-            )
-        deciding.add_argument("--reason", required=True, metavar="TEXT", help="reason, kept on record")
-        deciding.set_defaults(act=_decide, decision=decision)
-    reconciling = actions.add_parser("reconcile", help="compare a provider's statement with the ledger")
-    reconciling.add_argument("provider", metavar="PROVIDER", help="provider id in payments.yaml")
-    reconciling.add_argument("file", metavar="FILE", type=Path, help="statement as CSV")
-    reconciling.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="WHAT=NAME",
-        help="name of the column for payment, amount, currency or date",
-    )
-    reconciling.add_argument("--currency", metavar="CODE", help="currency, if there is no such column")
-    reconciling.add_argument(
-        "--from", dest="first", metavar="DAY", help="first day (default: first in the file)"
-    )
-    reconciling.add_argument("--to", dest="last", metavar="DAY", help="last day (default: last in the file)")
-    add_json(reconciling)
-    reconciling.set_defaults(act=_reconcile)
-    for each in actions.choices.values():
-        add_data(each)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """List payments, decide one that awaits review, or reconcile a statement."""
-    asyncio.run(arguments.act(arguments, settings_of(arguments)))
-    return 0
-
-
-async def _list(arguments: argparse.Namespace, settings: Settings) -> None:
-    async with connected(settings) as client:
-        found = await client.get(PaymentList, "accounts", arguments.account, "payments")
-    if arguments.json:
-        print_json(msgspec.to_builtins(found))
-    elif found.payments:
-        rows = [
-            (
-                each.id,
-                each.created_at[:MINUTE],
-                plain(each.provider_name),
-                format_amount(each.amount, each.currency),
-                each.state.value.replace("_", " "),
-                each.top_up or "",
-            )
-            for each in found.payments
-        ]
-        print_line(table(PAYMENTS, rows, right=("AMOUNT",)))
-    else:
-        print_line(f"{arguments.account} has no provider payments.")
-
-
-async def _waiting(arguments: argparse.Namespace, settings: Settings) -> None:
-    async with connected(settings) as client:
-        found = await client.get(WaitingPayments, "payments", "waiting")
-    if arguments.json:
-        print_json(msgspec.to_builtins(found))
-    elif found.waiting:
-        rows = [
-            (
-                each.provider,
-                plain(each.payment),
-                _amount(each.amount, each.currency),
-                each.account_id or "–",
-                plain(each.message),
-            )
-            for each in found.waiting
-        ]
-        print_line(table(WAITING, rows, right=("AMOUNT",)))
-    else:
-        print_line("No payments await review.")
+"""The query parameter of each column that ``--column`` can name."""
 
 
 def _amount(amount: int | None, currency: str | None) -> str:
-    return "–" if amount is None or currency is None else format_amount(amount, currency)
+    return NOT_KNOWN if amount is None or currency is None else format_amount(amount, currency)
 
 
-async def _decide(arguments: argparse.Namespace, settings: Settings) -> None:
-    body: dict[str, object] = {
-        "provider": arguments.provider,
-        "payment": arguments.payment,
-        "decision": arguments.decision,
-        "reason": arguments.reason,
-    }
-    if getattr(arguments, "account", None) is not None:
-        body["account"] = arguments.account
-    async with connected(settings) as client:
-        done = await client.post(PaymentDecided, "payments", "decide", body=body)
-    print_line(
-        f"{done.payment}: {'booked as ' + done.top_up if done.top_up else 'dismissed, nothing credited'}"
-    )
+def _kind(difference: Difference) -> str:
+    reason = "" if difference.reason == "missing" else f": {difference.reason.replace('_', ' ')}"
+    return difference.kind.replace("_", " ") + reason
 
 
-async def _reconcile(arguments: argparse.Namespace, settings: Settings) -> None:
+PAYMENTS: Final = Table[PaymentView](
+    {
+        "PAYMENT": lambda payment: payment.id,
+        "STARTED": lambda payment: payment.created_at[:MINUTE],
+        "WITH": lambda payment: plain(payment.provider_name),
+        "AMOUNT": lambda payment: format_amount(payment.amount, payment.currency),
+        "STATE": lambda payment: payment.state.value.replace("_", " "),
+        "TOP-UP": lambda payment: payment.top_up or "",
+    },
+    right=("AMOUNT",),
+)
+WAITING: Final = Table[WaitingPayment](
+    {
+        "PROVIDER": lambda payment: payment.provider,
+        "PAYMENT": lambda payment: plain(payment.payment),
+        "AMOUNT": lambda payment: _amount(payment.amount, payment.currency),
+        "ACCOUNT": lambda payment: payment.account_id or NOT_KNOWN,
+        "WHY": lambda payment: plain(payment.message),
+    },
+    right=("AMOUNT",),
+)
+DIFFERENCES: Final = Table[Difference](
+    {
+        "PAYMENT": lambda difference: plain(difference.payment),
+        "WHAT": _kind,
+        "STATED": lambda difference: _amount(difference.stated, difference.currency),
+        "BOOKED": lambda difference: _amount(difference.booked, difference.currency),
+        "ACCOUNT": lambda difference: difference.account_id or NOT_KNOWN,
+        "DAY": lambda difference: difference.day or NOT_KNOWN,
+    },
+    right=("STATED", "BOOKED"),
+)
+
+
+async def _decide(decision: str, arguments: Namespace, client: BridgeClient) -> Output:
+    body = given(arguments, "provider", "payment", "reason", *(("account",) if decision == "credit" else ()))
+    done = await client.post(PaymentDecided, "payments", "decide", body=body | {"decision": decision})
+    result = f"booked as {done.top_up}" if done.top_up else "dismissed, nothing credited"
+    return Output(done, f"{done.payment}: {result}")
+
+
+def _reconcile(arguments: Namespace) -> int:
+    query = _query(arguments)
+    statement = _read(arguments.file)
+
+    async def compare(arguments: Namespace, client: BridgeClient) -> Output:
+        path = ("payments", "reconciliation", arguments.provider)
+        found = await client.post(Reconciliation, *path, document=statement, query=query)
+        lines = [f"{found.matched} payments match, {len(found.differences)} do not."]
+        lines += [DIFFERENCES.text(found.differences)] if found.differences else []
+        lines += [f"line {line.line} could not be read: {line.reason}" for line in found.unreadable]
+        return Output(found, "\n".join(lines))
+
+    return asks(compare)(arguments)
+
+
+def _query(arguments: Namespace) -> dict[str, str]:
     query = {"currency": arguments.currency, "from": arguments.first, "to": arguments.last}
-    for each in arguments.column:
-        what, equals, name = each.partition("=")
+    for column in arguments.column:
+        what, equals, name = column.partition("=")
         if not equals or what not in COLUMNS:
             raise CommandError(
-                f"--column {each!r} is not WHAT=NAME", f"WHAT must be one of {', '.join(COLUMNS)}"
+                f"--column {column!r} is not WHAT=NAME", f"WHAT must be one of {', '.join(COLUMNS)}"
             )
         query[COLUMNS[what]] = name
-    raw = await asyncio.to_thread(_read, arguments.file)
-    given = {name: value for name, value in query.items() if value is not None}
-    async with connected(settings) as client:
-        steps = ("payments", "reconciliation", arguments.provider)
-        found = await client.post(Reconciliation, *steps, document=raw, query=given)
-    if arguments.json:
-        print_json(msgspec.to_builtins(found))
-        return
-    print_line(f"{found.matched} payments match, {len(found.differences)} do not.")
-    if found.differences:
-        rows = [_difference_row(each) for each in found.differences]
-        print_line(table(DIFFERENCES, rows, right=("STATED", "BOOKED")))
-    for line in found.unreadable:
-        print_line(f"line {line.line} could not be read: {line.reason}")
+    return {name: value for name, value in query.items() if value is not None}
 
 
 def _read(path: Path) -> str:
@@ -188,13 +125,71 @@ def _read(path: Path) -> str:
     return decode_text(raw)
 
 
-def _difference_row(one: Difference) -> tuple[str, ...]:
-    reason = "" if one.reason == "missing" else f": {one.reason.replace('_', ' ')}"
-    return (
-        plain(one.payment),
-        one.kind.replace("_", " ") + reason,
-        _amount(one.stated, one.currency),
-        _amount(one.booked, one.currency),
-        one.account_id or "–",
-        one.day or "–",
+PROVIDER: Final = argument("provider", metavar="PROVIDER", help="as shown by 'payments waiting'")
+PAYMENT: Final = argument("payment", metavar="PAYMENT", help="as shown by 'payments waiting'")
+REASON: Final = argument("--reason", required=True, metavar="TEXT", help="reason, kept on record")
+COMMANDS: Final = {
+    "payments": Command(
+        None,
+        epilog=EPILOG,
+        actions={
+            "list": action(
+                "list an account's payments",
+                lists(
+                    PaymentList,
+                    "accounts/{account}/payments",
+                    lambda answer: answer.payments,
+                    PAYMENTS,
+                    "{account} has no provider payments.",
+                ),
+                ACCOUNT,
+                JSON,
+            ),
+            "waiting": action(
+                "list payments awaiting review",
+                lists(
+                    WaitingPayments,
+                    "payments/waiting",
+                    lambda answer: answer.waiting,
+                    WAITING,
+                    "No payments await review.",
+                ),
+                JSON,
+            ),
+            "credit": action(
+                "credit a payment",
+                asks(partial(_decide, "credit")),
+                PROVIDER,
+                PAYMENT,
+                argument("--account", metavar="ID", help="account to credit (default: that of the order)"),
+                REASON,
+            ),
+            "dismiss": action(
+                "record that a payment was returned",
+                asks(partial(_decide, "dismiss")),
+                PROVIDER,
+                PAYMENT,
+                REASON,
+            ),
+            "reconcile": action(
+                "compare a provider's statement with the ledger",
+                _reconcile,
+                argument("provider", metavar="PROVIDER", help="provider id in payments.yaml"),
+                argument("file", metavar="FILE", type=Path, help="statement as CSV"),
+                argument(
+                    "--column",
+                    action="append",
+                    default=[],
+                    metavar="WHAT=NAME",
+                    help="name of the column for payment, amount, currency or date",
+                ),
+                argument("--currency", metavar="CODE", help="currency, if there is no such column"),
+                argument(
+                    "--from", dest="first", metavar="DAY", help="first day (default: first in the file)"
+                ),
+                argument("--to", dest="last", metavar="DAY", help="last day (default: last in the file)"),
+                JSON,
+            ),
+        },
     )
+}

@@ -1,13 +1,15 @@
 """``meter-bridge run``."""
 
-import argparse
+from argparse import Namespace
 import logging
 import ssl
-from typing import Final
+import sys
+from typing import Final, override
 
-from meter_bridge.commands.errors import UNREACHABLE, CommandError
-from meter_bridge.commands.logs import set_up
-from meter_bridge.commands.settings import settings_of, unusable
+from meter_bridge.commands.command import Command, Group, argument
+from meter_bridge.commands.installation import settings_of, unusable
+from meter_bridge.commands.output import plain
+from meter_bridge.commands.parser import UNREACHABLE, CommandError
 from meter_bridge.config.settings import (
     DEFAULT_EXPORT_EVERY_S,
     DEFAULT_LISTEN,
@@ -31,101 +33,96 @@ examples:
   meter-bridge run --listen 0.0.0.0:8126 --tls-certificate cert.pem --tls-key key.pem
       for Home Assistant on another machine, which discovers the bridge
 """
+FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+OURS: Final = "meter_bridge"
+TALKATIVE: Final = ("apprise", "stripe", "urllib3")
+"""Libraries that log passwords or providers' answers; the bridge itself logs their failures."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    _add_broker(parser)
-    _add_api(parser)
-    _add_database(parser)
-    parser.add_argument("--log-level", choices=LOG_LEVELS, help="log level (default: INFO)")
-    parser.add_argument(
-        "--export-every-s",
-        metavar="S",
-        help=f"seconds between exports for the dashboard (default: {DEFAULT_EXPORT_EVERY_S})",
-    )
-    parser.add_argument(
-        "--keep-readings-days",
-        metavar="DAYS",
-        help="days of quarter-hour readings to keep; older ones stay in exported files (default: all)",
-    )
-    parser.add_argument(
-        "--keep-events-days",
-        metavar="DAYS",
-        help="days of events, completed relay commands and sent messages to keep (default: all)",
-    )
-
-
-def _add_broker(parser: argparse.ArgumentParser) -> None:
-    broker = parser.add_argument_group("broker")
-    broker.add_argument(
-        "--broker", metavar="URL", help="mqtt://host:1883, mqtts://host:8883 or embedded (default)"
-    )
-    broker.add_argument("--broker-ca", metavar="FILE", help="CA certificate for an mqtts:// broker")
-
-
-def _add_database(parser: argparse.ArgumentParser) -> None:
-    database = parser.add_argument_group("database")
-    database.add_argument(
-        "--database",
-        metavar="URL",
-        help="postgresql://user@host/name (default: a SQLite file in the installation folder)",
-    )
-    database.add_argument(
-        "--standby",
-        action="store_true",
-        default=None,
-        help="wait while another bridge is active on that database, and take over when it stops or fails",
-    )
-
-
-def _add_api(parser: argparse.ArgumentParser) -> None:
-    api = parser.add_argument_group("API")
-    api.add_argument(
-        "--listen", metavar="HOST:PORT", help=f"address to listen on (default: {DEFAULT_LISTEN})"
-    )
-    api.add_argument("--tls-certificate", metavar="FILE", help="TLS certificate for the API")
-    api.add_argument("--tls-key", metavar="FILE", help="private key of the certificate")
-    api.add_argument(
+BROKER: Final = (
+    argument("--broker", metavar="URL", help="mqtt://host:1883, mqtts://host:8883 or embedded (default)"),
+    argument("--broker-ca", metavar="FILE", help="CA certificate for an mqtts:// broker"),
+)
+API: Final = (
+    argument("--listen", metavar="HOST:PORT", help=f"address to listen on (default: {DEFAULT_LISTEN})"),
+    argument("--tls-certificate", metavar="FILE", help="TLS certificate for the API"),
+    argument("--tls-key", metavar="FILE", help="private key of the certificate"),
+    argument(
         "--allow-plain-http",
         action="store_true",
         default=None,
         help="serve other hosts without TLS, if everyone on that network is trusted",
-    )
-    api.add_argument(
+    ),
+    argument(
         "--announce",
         action="store_true",
         default=None,
         help="announce the API on the local network even if it only listens on this machine",
-    )
+    ),
+)
+DATABASE: Final = (
+    argument(
+        "--database",
+        metavar="URL",
+        help="postgresql://user@host/name (default: a SQLite file in the installation folder)",
+    ),
+    argument(
+        "--standby",
+        action="store_true",
+        default=None,
+        help="wait while another bridge is active on that database, and take over when it stops or fails",
+    ),
+)
+OTHERS: Final = (
+    argument("--log-level", choices=LOG_LEVELS, help="log level (default: INFO)"),
+    argument(
+        "--export-every-s",
+        metavar="S",
+        help=f"seconds between exports for the dashboard (default: {DEFAULT_EXPORT_EVERY_S})",
+    ),
+    argument(
+        "--keep-readings-days",
+        metavar="DAYS",
+        help="days of quarter-hour readings to keep; older ones stay in exported files (default: all)",
+    ),
+    argument(
+        "--keep-events-days",
+        metavar="DAYS",
+        help="days of events, completed relay commands and sent messages to keep (default: all)",
+    ),
+)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the bridge until a signal stops it."""
-    names = (
-        "broker",
-        "broker_ca",
-        "listen",
-        "tls_certificate",
-        "tls_key",
-        "allow_plain_http",
-        "announce",
-        "log_level",
-        "export_every_s",
-        "keep_readings_days",
-        "keep_events_days",
-        "database",
-        "standby",
-    )
-    settings = settings_of(arguments, **{name: getattr(arguments, name) for name in names})
-    set_up(settings.log_level)
+class OneLine(logging.Formatter):
+    """Keeps each message on one line, so that no topic or name can forge another entry."""
+
+    @override
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = plain(record.message)
+        return super().formatMessage(record)
+
+
+def set_up_logging(level: str) -> None:
+    """Log to standard error: our own messages at the chosen level, libraries' only from warnings up."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine(FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger(OURS).setLevel(level)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _run(arguments: Namespace) -> int:
+    options = (*BROKER, *API, *DATABASE, *OTHERS)
+    settings = settings_of(arguments, **{each.field: getattr(arguments, each.field) for each in options})
+    set_up_logging(settings.log_level)
     for warning in settings.warnings:
-        logging.getLogger("meter_bridge").warning(warning)
-    _run(settings)
+        logging.getLogger(OURS).warning(warning)
+    _serve(settings)
     return 0
 
 
-def _run(settings: Settings) -> None:
+def _serve(settings: Settings) -> None:
     # Imported here so that '--help' and usage errors are fast.
     from meter_bridge.app import run as run_bridge  # noqa: PLC0415
     from meter_bridge.devices.broker.embedded import EmbeddedBrokerError  # noqa: PLC0415
@@ -160,3 +157,12 @@ def _run(settings: Settings) -> None:
 
 def _cannot(what: str, remedy: str) -> CommandError:
     return CommandError(what, remedy, UNREACHABLE)
+
+
+COMMANDS: Final = {
+    "run": Command(
+        _run,
+        (Group("broker", BROKER), Group("API", API), Group("database", DATABASE), *OTHERS),
+        EPILOG,
+    )
+}

@@ -1,18 +1,17 @@
 """``meter-bridge shards``."""
 
-import argparse
+from argparse import Namespace
 import asyncio
 from pathlib import Path
 from typing import Final
 
-from meter_bridge.commands.errors import REFUSED, UNREACHABLE, USAGE, CommandError
-from meter_bridge.commands.installation import database_of
-from meter_bridge.commands.output import add_json, print_json, print_line
-from meter_bridge.commands.settings import settings_of
+from meter_bridge.commands.command import JSON, Command, argument
+from meter_bridge.commands.installation import database_of, settings_of
+from meter_bridge.commands.output import Output
+from meter_bridge.commands.parser import REFUSED, UNREACHABLE, USAGE, CommandError
 from meter_bridge.config.settings import Settings
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import LockedError, StorageError
-from meter_bridge.storage.location import Location
 from meter_bridge.storage.migrate import migrate
 from meter_bridge.storage.owning import owned
 from meter_bridge.storage.shards import MOST, divide, shares
@@ -32,13 +31,7 @@ examples:
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    parser.add_argument("count", metavar="NUMBER", type=int, nargs="?", help="number of shards")
-    add_json(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Divide the installation, or show its shards."""
     settings = settings_of(arguments)
     location = database_of(settings)
@@ -49,7 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
                 what, "migrate the installation to PostgreSQL with 'meter-bridge migrate'", USAGE
             )
         asyncio.run(_divide(settings, arguments.count))
-    _show(location, as_json=arguments.json)
+    with reading(location) as reader, reader.connect() as connection:
+        found = shares(connection)
+    answer = [{"shard": n, "sites": sites, "accounts": accounts} for n, sites, accounts in found]
+    lines = [f"shard {n}: {sites} sites, {accounts} accounts" for n, sites, accounts in found]
+    Output({"shards": answer}, "\n".join(lines)).print(arguments)
     return 0
 
 
@@ -67,11 +64,10 @@ async def _divide(settings: Settings, count: int) -> None:
         raise CommandError(str(error), "choose another number", REFUSED) from error
 
 
-def _show(location: Location, *, as_json: bool) -> None:
-    with reading(location) as reader, reader.connect() as connection:
-        found = shares(connection)
-    if as_json:
-        print_json({"shards": [{"shard": n, "sites": sites, "accounts": size} for n, sites, size in found]})
-        return
-    for n, sites, size in found:
-        print_line(f"shard {n}: {sites} sites, {size} accounts")
+COMMANDS: Final = {
+    "shards": Command(
+        run,
+        (argument("count", metavar="NUMBER", type=int, nargs="?", help="number of shards"), JSON),
+        EPILOG,
+    )
+}

@@ -1,14 +1,11 @@
 """``meter-bridge simulate``."""
 
-import argparse
+from argparse import Namespace, _ActionsContainer
 import asyncio
 from typing import Final
 
-from meter_bridge.devices.simulators.cli import (
-    EXAMPLE,
-    add_arguments as add_simulator_arguments,
-    run_from_args,
-)
+from meter_bridge.commands.command import Command
+from meter_bridge.devices.simulators.cli import EXAMPLE, add_arguments, run_from_args
 
 EPILOG: Final = f"""\
 Simulated meters publish the same payloads as real ones through a real broker, so the bridge cannot tell the
@@ -22,13 +19,16 @@ examples:
 {EXAMPLE}"""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    epilog = parser.epilog
-    add_simulator_arguments(parser)
-    parser.epilog = epilog
+class SimulatorOptions:
+    """The options that the simulators themselves describe."""
+
+    def add_to(self, parser: _ActionsContainer) -> None:
+        """Add the options to a parser."""
+        add_arguments(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the simulated meters until interrupted."""
+def _run(arguments: Namespace) -> int:
     return asyncio.run(run_from_args(arguments))
+
+
+COMMANDS: Final = {"simulate": Command(_run, (SimulatorOptions(),), EPILOG)}

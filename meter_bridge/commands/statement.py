@@ -1,6 +1,6 @@
 """``meter-bridge statement``."""
 
-import argparse
+from argparse import Namespace
 import asyncio
 from collections.abc import Sequence
 import os
@@ -11,14 +11,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from meter_bridge.commands.connection import connected
-from meter_bridge.commands.errors import USAGE, CommandError
-from meter_bridge.commands.output import plain, print_note, table
-from meter_bridge.commands.parser import add_account
-from meter_bridge.commands.settings import settings_of
-from meter_bridge.config.settings import Settings
+from meter_bridge.commands.client import connected
+from meter_bridge.commands.command import ACCOUNT, Command, argument, given
+from meter_bridge.commands.installation import settings_of
+from meter_bridge.commands.output import amounts, plain, print_note, table
+from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.money import format_amount
 from meter_bridge.engine.statement import labels
 from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.engine.statement.period import ACCEPTED_FORMS
@@ -42,42 +40,12 @@ FILES: Final = ("json", "csv", "pdf")
 FORMATS: Final = (TEXT, *FILES)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    add_account(parser)
-    parser.add_argument("--from", dest="begin", metavar="TIME", help="start of the period")
-    parser.add_argument(
-        "--to", dest="end", metavar="TIME", help="end of the period, inclusive (default: today)"
-    )
-    parser.add_argument(
-        "--tenancy",
-        type=int,
-        metavar="N",
-        help="only one tenancy, by default all of it (see 'meter-bridge tenancies')",
-    )
-    parser.add_argument(
-        "--detail",
-        choices=[each.value for each in Detail],
-        default=Detail.LINE.value,
-        help="charges by tariff line, or also by local day (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, help="output format (default: by the file's extension, else text)"
-    )
-    parser.add_argument(
-        "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the PDF"
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="file to write; an existing file is replaced"
-    )
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Show a statement, or write it into a file."""
     form = arguments.format or _form_of(arguments.output)
     if form == "pdf" and arguments.output is None and sys.stdout.isatty():
         raise CommandError("a PDF cannot be shown in a terminal", "add --output FILE.pdf", USAGE)
-    content = asyncio.run(_statement(arguments, settings_of(arguments), form))
+    content = asyncio.run(_statement(arguments, form))
     if arguments.output is not None:
         _write(arguments.output, content)
         print_note(f"wrote {arguments.output}")
@@ -98,16 +66,13 @@ def _form_of(output: Path | None) -> str:
     raise CommandError(f"unknown format of {output.name!r}", f"add --format {'|'.join(FORMATS)}", USAGE)
 
 
-async def _statement(arguments: argparse.Namespace, settings: Settings, form: str) -> bytes:
-    asked = {"from": arguments.begin, "to": arguments.end, "detail": arguments.detail}
-    query = {name: value for name, value in asked.items() if value is not None}
-    if arguments.tenancy is not None:
-        query["tenancy"] = str(arguments.tenancy)
+async def _statement(arguments: Namespace, form: str) -> bytes:
+    query = {name: str(value) for name, value in given(arguments, "from", "to", "detail", "tenancy").items()}
     if form in FILES:
         query["format"] = form
     if arguments.language != ENGLISH:
         query["language"] = arguments.language
-    async with connected(settings) as client:
+    async with connected(settings_of(arguments)) as client:
         answer = await client.document("accounts", arguments.account, "statement", query=query)
     if form == TEXT:
         return as_text(msgspec.json.decode(answer, type=Statement)).encode()
@@ -157,8 +122,7 @@ def _summary(statement: Statement) -> str:
         rows += [(f"  {TERMINAL.holding_name(each.name)}", each.closing) for each in statement.holdings]
     if statement.not_yet_posted is not None:
         rows.append(("Consumed, not yet posted", -statement.not_yet_posted.amount))
-    texts = [(name, format_amount(amount, statement.currency)) for name, amount in rows]
-    return "\n".join(table(("", "AMOUNT"), texts, right=("AMOUNT",)).splitlines()[1:])
+    return "\n".join(amounts(rows, statement.currency))
 
 
 def _units(units: Sequence[UnitsHeld]) -> str:
@@ -234,3 +198,39 @@ def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:
         )
         rows.append((f"{labels.local_time_text(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
     return table(head, rows, right=("AMOUNT", "BALANCE"))
+
+
+COMMANDS: Final = {
+    "statement": Command(
+        run,
+        (
+            ACCOUNT,
+            argument("--from", metavar="TIME", help="start of the period"),
+            argument("--to", metavar="TIME", help="end of the period, inclusive (default: today)"),
+            argument(
+                "--tenancy",
+                type=int,
+                metavar="N",
+                help="only one tenancy, by default all of it (see 'meter-bridge tenancies')",
+            ),
+            argument(
+                "--detail",
+                choices=[each.value for each in Detail],
+                default=Detail.LINE.value,
+                help="charges by tariff line, or also by local day (default: %(default)s)",
+            ),
+            argument(
+                "--format",
+                choices=FORMATS,
+                help="output format (default: by the file's extension, else text)",
+            ),
+            argument(
+                "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the PDF"
+            ),
+            argument(
+                "--output", type=Path, metavar="FILE", help="file to write; an existing file is replaced"
+            ),
+        ),
+        EPILOG,
+    )
+}

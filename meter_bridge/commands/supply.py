@@ -1,20 +1,16 @@
-"""``meter-bridge supply``."""
+"""``meter-bridge supply`` and ``hold``."""
 
-import argparse
-import asyncio
+from argparse import Namespace
 from typing import Final
 
-import msgspec
+from meter_bridge.commands.client import BridgeClient, asks, lists
+from meter_bridge.commands.command import ACCOUNT, JSON, Command, action, argument, given
+from meter_bridge.commands.output import Output, Table, plain
+from meter_bridge.commands.parser import USAGE, CommandError
+from meter_bridge.protocol.answers import Holds
+from meter_bridge.protocol.messages import HoldView, SupplyAction, SupplyView
 
-from meter_bridge.commands.connection import connected
-from meter_bridge.commands.errors import USAGE, CommandError
-from meter_bridge.commands.output import add_json, plain, print_json, print_line
-from meter_bridge.commands.parser import add_account
-from meter_bridge.commands.settings import settings_of
-from meter_bridge.config.settings import Settings
-from meter_bridge.protocol.messages import SupplyAction, SupplyView
-
-EPILOG: Final = """\
+SUPPLY_EPILOG: Final = """\
 actions:
   off      hold the supply off regardless of credit
   on       hold the supply on regardless of credit
@@ -30,37 +26,111 @@ examples:
   meter-bridge supply flat-1 auto
 """
 NEED_REASON: Final = frozenset({SupplyAction.OFF, SupplyAction.ON})
+HOLD_EXAMPLES: Final = """\
+examples:
+  meter-bridge hold add flat-1 off --reason "leak under the sink" --id leak
+  meter-bridge hold add flat-1 on --reason "visitors until Sunday"
+"""
+HOLD_EPILOG: Final = f"""\
+A supply can have several holds at once and stays off while any of them holds it off. A hold that keeps it on
+overrides exhausted credit, but neither a hold that keeps it off nor a tripped protection. A hold stays until
+somebody lifts it. 'supply off' and 'supply on' place the hold with the id 'switch'.
+
+{HOLD_EXAMPLES}  meter-bridge hold list flat-1
+  meter-bridge hold lift flat-1 leak --reason "repaired"
+"""
+HOLDS: Final = Table[HoldView](
+    {
+        "ID": lambda hold: hold.id,
+        "HOLDS": lambda hold: hold.position,
+        "SINCE": lambda hold: hold.since,
+        "BY": lambda hold: plain(hold.by),
+        "REASON": lambda hold: plain(hold.reason),
+    }
+)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    add_account(parser)
-    parser.add_argument("action", choices=[each.value for each in SupplyAction], help="action to take")
-    parser.add_argument("--reason", metavar="TEXT", help="reason; required for 'off' and 'on'")
-    add_json(parser)
+def _check_reason(arguments: Namespace) -> None:
+    if arguments.action in NEED_REASON and not arguments.reason:
+        raise CommandError(f"'{arguments.action}' requires a reason", "add --reason TEXT", USAGE)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Hold, override, release, confirm or reset a supply."""
-    action = SupplyAction(arguments.action)
-    if action in NEED_REASON and not arguments.reason:
-        raise CommandError(f"'{action}' requires a reason", "add --reason TEXT", USAGE)
-    view = asyncio.run(_set(settings_of(arguments), arguments.account, action, arguments.reason))
-    if arguments.json:
-        print_json(msgspec.to_builtins(view))
-    else:
-        show_supply(arguments.account, view)
-    return 0
+async def _set_supply(arguments: Namespace, client: BridgeClient) -> Output:
+    body = given(arguments, "action", "reason")
+    view = await client.post(SupplyView, "accounts", arguments.account, "supply", body=body)
+    return Output(view, _state(arguments.account, view))
 
 
-async def _set(settings: Settings, account: str, action: SupplyAction, reason: str | None) -> SupplyView:
-    body = {"action": action.value} | ({} if reason is None else {"reason": reason})
-    async with connected(settings) as client:
-        return await client.post(SupplyView, "accounts", account, "supply", body=body)
+async def _add_hold(arguments: Namespace, client: BridgeClient) -> Output:
+    body = given(arguments, "position", "reason", "id")
+    hold = await client.post(HoldView, "accounts", arguments.account, "holds", body=body)
+    reason = plain(hold.reason)
+    text = f"{arguments.account}: hold {hold.id} holds the supply {hold.position} ({reason})"
+    return Output(hold, text)
 
 
-def show_supply(account: str, view: SupplyView) -> None:
-    """Print the state of a supply."""
+async def _lift_hold(arguments: Namespace, client: BridgeClient) -> Output:
+    query = {} if arguments.reason is None else {"reason": arguments.reason}
+    path = ("accounts", arguments.account, "holds", arguments.id)
+    view = await client.delete(SupplyView, *path, query=query)
+    return Output(view, _state(arguments.account, view))
+
+
+def _state(account: str, view: SupplyView) -> str:
     note = f": {plain(view.note)}" if view.note else ""
     reason, proof = view.reason.replace("_", " "), view.proof.replace("_", " ")
-    print_line(f"{account}: {view.state} ({reason}{note}), relay {proof}")
+    return f"{account}: {view.state} ({reason}{note}), relay {proof}"
+
+
+COMMANDS: Final = {
+    "supply": Command(
+        asks(_set_supply, check=_check_reason),
+        (
+            ACCOUNT,
+            argument("action", choices=[each.value for each in SupplyAction], help="action to take"),
+            argument("--reason", metavar="TEXT", help="reason; required for 'off' and 'on'"),
+            JSON,
+        ),
+        SUPPLY_EPILOG,
+    ),
+    "hold": Command(
+        None,
+        epilog=HOLD_EPILOG,
+        actions={
+            "add": action(
+                "place a hold on a supply",
+                asks(_add_hold),
+                ACCOUNT,
+                argument("position", choices=("off", "on"), help="position in which to hold the supply"),
+                argument("--reason", metavar="TEXT", required=True, help="reason, shown to the customer"),
+                argument(
+                    "--id",
+                    metavar="ID",
+                    help="your own id; repeating it does not place a second hold (default: generated)",
+                ),
+                JSON,
+                epilog=HOLD_EXAMPLES,
+            ),
+            "list": action(
+                "list the holds on a supply",
+                lists(
+                    Holds,
+                    "accounts/{account}/holds",
+                    lambda answer: answer.holds,
+                    HOLDS,
+                    "{account}: there are no holds.",
+                ),
+                ACCOUNT,
+                JSON,
+            ),
+            "lift": action(
+                "lift a hold",
+                asks(_lift_hold),
+                ACCOUNT,
+                argument("id", metavar="ID", help="hold id, as shown by 'hold list'"),
+                argument("--reason", metavar="TEXT", help="reason, kept on record"),
+                JSON,
+            ),
+        },
+    ),
+}

@@ -1,6 +1,6 @@
 """``meter-bridge tariff``."""
 
-import argparse
+from argparse import Namespace
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import os
@@ -9,14 +9,14 @@ import sys
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.commands import site_file, tariff_price, tariff_show
-from meter_bridge.commands.errors import USAGE, CommandError
+from meter_bridge.commands import tariff_price, tariff_show
+from meter_bridge.commands.check import SITE_FILE, read, tariffs_of
+from meter_bridge.commands.command import Command, action, argument
 from meter_bridge.commands.load_file import FORMS, PAYMENT_FORM, read_load, read_payments
-from meter_bridge.commands.output import plain, print_json, print_line, print_note
-from meter_bridge.commands.parser import Parser, add_data
-from meter_bridge.config.nearest import suggest
+from meter_bridge.commands.output import Output, plain, print_line
+from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.config.plan import SitePlan, TariffPlan
-from meter_bridge.config.problems import InvalidValueError
+from meter_bridge.config.problems import InvalidValueError, suggest
 from meter_bridge.config.quantities import watts
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
 from meter_bridge.core.energy import EnergyError, format_kwh, parse_kwh
@@ -39,62 +39,24 @@ examples:
   meter-bridge tariff price kenya.yaml domestic october.csv --history 85,102,97
   meter-bridge tariff price south-africa.yaml tshwane year.csv --payments paid.csv
 """
+UNITS_SOLD: Final = (
+    "This tariff sells units. Each unit is priced as if bought in the month in which it is used;\n"
+    "add --payments FILE to price actual purchases and carry units over."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TariffOfSite:
     """A tariff with the site in which it is meant."""
 
     site: SitePlan
     plan: TariffPlan
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command's arguments."""
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=Parser)
-    check = actions.add_parser("check", help="validate the tariffs of a file")
-    show = actions.add_parser("show", help="show a tariff: calendar, daily bands, prices and charges")
-    price = actions.add_parser("price", help="price a load profile, line by line")
-    for each in (check, show, price):
-        each.add_argument("file", type=Path, metavar="FILE", help="site file, in YAML")
-        each.add_argument(
-            "tariff",
-            metavar="TARIFF",
-            nargs="?" if each is check else None,
-            help="id of a tariff in the file",
-        )
-        add_data(each)
-    check.set_defaults(act=_check)
-    show.add_argument("--year", type=int, metavar="YEAR", help="year to show (default: current year)")
-    show.set_defaults(act=_show)
-    price.add_argument("load", type=Path, metavar="LOAD", help="load profile")
-    price.add_argument(
-        "--contracted-load", metavar="POWER", help="contracted load of the unit, such as '2 kW'"
-    )
-    price.add_argument("--free-units", action="store_true", help="the customer is eligible for free units")
-    price.add_argument(
-        "--history", metavar="KWH,...", help="consumption of earlier months in kWh, oldest first"
-    )
-    price.add_argument(
-        "--payments",
-        type=Path,
-        metavar="FILE",
-        help=f"payments that buy units, in columns {PAYMENT_FORM}",
-    )
-    price.add_argument("--json", action="store_true", help="print JSON with exact amounts")
-    price.set_defaults(act=_price)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Validate or show the tariffs of a file, or price a load profile."""
-    arguments.act(arguments)
-    return 0
-
-
-def _tariffs(path: Path, tariff_id: str | None) -> list[Found]:
+def _tariffs(path: Path, tariff_id: str | None) -> list[TariffOfSite]:
     """Return the tariffs of a file, or the one that is named."""
-    sites = site_file.tariffs_of(path, site_file.read(path))
-    found = [Found(site, tariff) for site in sites for tariff in site.tariffs]
+    sites = tariffs_of(path, read(path))
+    found = [TariffOfSite(site, tariff) for site in sites for tariff in site.tariffs]
     if tariff_id is None:
         return found
     named = [each for each in found if each.plan.id == tariff_id]
@@ -104,33 +66,34 @@ def _tariffs(path: Path, tariff_id: str | None) -> list[Found]:
     return named
 
 
-def _check(arguments: argparse.Namespace) -> None:
-    found = _tariffs(arguments.file, arguments.tariff)
-    versions = sum(len(each.plan.versions) for each in found)
-    several = "" if versions == 1 else "s"
-    print_line(
-        f"{arguments.file} is valid: every minute of every year has one price in {versions} version{several}"
-    )
-    for each in found:
-        for version in each.plan.versions:
-            print_line(f"  {tariff_show.summary(version)}")
+def _check(arguments: Namespace) -> int:
+    versions = [
+        version for each in _tariffs(arguments.file, arguments.tariff) for version in each.plan.versions
+    ]
+    count = f"{len(versions)} version{'' if len(versions) == 1 else 's'}"
+    print_line(f"{arguments.file} is valid: every minute of every year has one price in {count}")
+    for version in versions:
+        print_line(f"  {tariff_show.summary(version)}")
+    return 0
 
 
-def _show(arguments: argparse.Namespace) -> None:
-    (found,) = _tariffs(arguments.file, arguments.tariff)
-    zone = ZoneInfo(found.site.time_zone)
+def _show(arguments: Namespace) -> int:
+    (tariff,) = _tariffs(arguments.file, arguments.tariff)
+    zone = ZoneInfo(tariff.site.time_zone)
     year = datetime.now(UTC).astimezone(zone).year if arguments.year is None else arguments.year
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise CommandError(f"year {year} is out of range", f"choose {FIRST_YEAR} to {LAST_YEAR}", USAGE)
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     parts = [
-        tariff_show.show(found.plan, version, year, colour=colour)
-        for version in tariff_show.in_year(found.plan, year, zone)
+        tariff_show.show(tariff.plan, version, year, colour=colour)
+        for version in tariff_show.in_year(tariff.plan, year, zone)
     ]
     if not parts:
-        start = found.plan.versions[0].id.partition("@")[2]
+        start = tariff.plan.versions[0].id.partition("@")[2]
         raise CommandError(f"no version is in force in {year}", f"choose a year from {start}", USAGE)
-    print_line(plain_lines("\n\n".join(parts)) if not colour else "\n\n".join(parts))
+    text = "\n\n".join(parts)
+    print_line(text if colour else plain_lines(text))
+    return 0
 
 
 def plain_lines(text: str) -> str:
@@ -138,52 +101,50 @@ def plain_lines(text: str) -> str:
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
-def _price(arguments: argparse.Namespace) -> None:
-    (found,) = _tariffs(arguments.file, arguments.tariff)
-    zone = ZoneInfo(found.site.time_zone)
+def _price(arguments: Namespace) -> int:
+    (tariff,) = _tariffs(arguments.file, arguments.tariff)
+    zone = ZoneInfo(tariff.site.time_zone)
     load = read_load(arguments.load, zone)
-    terms, history = _terms(arguments, found.plan), _history(arguments.history)
-    _check_in_force(found.plan, load, zone)
-    timeline = Timeline(found.plan.versions)
+    terms, history = _terms(arguments, tariff.plan), _history(arguments.history)
+    _check_in_force(tariff.plan, load, zone)
+    timeline = Timeline(tariff.plan.versions)
     if arguments.payments is not None:
-        _price_sale(arguments, found, timeline, load, terms)
-        return
+        _price_sale(arguments, tariff, timeline, load, terms)
+        return 0
     periods = price_load_profile(timeline, load, terms, history)
-    if arguments.json:
-        print_json(tariff_price.as_json(found.plan, found.site, periods))
-        return
-    print_line(plain_lines(tariff_price.as_text(timeline, found.site.currency, periods)))
-    if any(sells_units(timeline, each.start) for each in (load[0], load[-1])):
-        print_note(
-            "This tariff sells units. Each unit is priced as if bought in the month in which it is used;"
-        )
-        print_note("add --payments FILE to price actual purchases and carry units over.")
+    sold = any(sells_units(timeline, each.start) for each in (load[0], load[-1]))
+    Output(
+        tariff_price.as_json(tariff.plan, tariff.site, periods),
+        plain_lines(tariff_price.as_text(timeline, tariff.site.currency, periods)),
+        UNITS_SOLD if sold else "",
+    ).print(arguments)
+    return 0
 
 
 def _price_sale(
-    arguments: argparse.Namespace,
-    found: Found,
+    arguments: Namespace,
+    tariff: TariffOfSite,
     timeline: Timeline,
     load: tuple[LoadInterval, ...],
     terms: SupplyTerms,
 ) -> None:
     """Price a load whose units were bought by payments."""
-    currency = found.site.currency
+    currency = tariff.site.currency
     if not any(version.basis is BlockBasis.PURCHASE_TIME for version in timeline.versions):
-        message = f"tariff {found.plan.id} does not sell units, so --payments does not apply"
+        message = f"tariff {tariff.plan.id} does not sell units, so --payments does not apply"
         raise CommandError(message, "omit --payments", USAGE)
-    payments = read_payments(arguments.payments, ZoneInfo(found.site.time_zone), currency)
+    payments = read_payments(arguments.payments, ZoneInfo(tariff.site.time_zone), currency)
     sale = price_load_with_payments(timeline, load, payments, terms)
-    if arguments.json:
-        left = {"paid": sale.paid, "money_left": sale.money, "units_left_wh": sale.units}
-        print_json(tariff_price.as_json(found.plan, found.site, sale.periods) | left)
-        return
-    print_line(plain_lines(tariff_price.as_text(timeline, currency, sale.periods)))
-    print_line(f"\n{format_amount(sale.paid, currency)} paid")
-    print_line(f"left: {format_kwh(sale.units)} bought but not used, {format_amount(sale.money, currency)}")
+    left = {"paid": sale.paid, "money_left": sale.money, "units_left_wh": sale.units}
+    text = (
+        f"{plain_lines(tariff_price.as_text(timeline, currency, sale.periods))}\n"
+        f"\n{format_amount(sale.paid, currency)} paid\n"
+        f"left: {format_kwh(sale.units)} bought but not used, {format_amount(sale.money, currency)}"
+    )
+    Output(tariff_price.as_json(tariff.plan, tariff.site, sale.periods) | left, text).print(arguments)
 
 
-def _terms(arguments: argparse.Namespace, plan: TariffPlan) -> SupplyTerms:
+def _terms(arguments: Namespace, plan: TariffPlan) -> SupplyTerms:
     """Return what the tariff has to know of the unit."""
     demands = [version.demand for version in plan.versions if version.demand is not None]
     if arguments.contracted_load is None and any(each.of is DemandOf.CONTRACTED for each in demands):
@@ -211,6 +172,53 @@ def _check_in_force(plan: TariffPlan, load: tuple[LoadInterval, ...], zone: Zone
     """Refuse a load that begins before there is a price."""
     first, start = plan.versions[0].valid_from, load[0].start
     if start < first:
-        told = [f"{datetime.fromtimestamp(at // 1000, zone):%Y-%m-%d %H:%M}" for at in (start, first)]
-        message = f"the load profile starts at {told[0]}, but tariff {plan.id} at {told[1]}"
+        begins, valid = (
+            f"{datetime.fromtimestamp(at // 1000, zone):%Y-%m-%d %H:%M}" for at in (start, first)
+        )
+        message = f"the load profile starts at {begins}, but tariff {plan.id} at {valid}"
         raise CommandError(message, "omit the earlier intervals, or add a version that starts earlier")
+
+
+TARIFF: Final = argument("tariff", metavar="TARIFF", help="id of a tariff in the file")
+COMMANDS: Final = {
+    "tariff": Command(
+        None,
+        epilog=EPILOG,
+        actions={
+            "check": action(
+                "validate the tariffs of a file",
+                _check,
+                SITE_FILE,
+                argument("tariff", metavar="TARIFF", nargs="?", help="id of a tariff in the file"),
+            ),
+            "show": action(
+                "show a tariff: calendar, daily bands, prices and charges",
+                _show,
+                SITE_FILE,
+                TARIFF,
+                argument("--year", type=int, metavar="YEAR", help="year to show (default: current year)"),
+            ),
+            "price": action(
+                "price a load profile, line by line",
+                _price,
+                SITE_FILE,
+                TARIFF,
+                argument("load", type=Path, metavar="LOAD", help="load profile"),
+                argument(
+                    "--contracted-load", metavar="POWER", help="contracted load of the unit, such as '2 kW'"
+                ),
+                argument("--free-units", action="store_true", help="the customer is eligible for free units"),
+                argument(
+                    "--history", metavar="KWH,...", help="consumption of earlier months in kWh, oldest first"
+                ),
+                argument(
+                    "--payments",
+                    type=Path,
+                    metavar="FILE",
+                    help=f"payments that buy units, in columns {PAYMENT_FORM}",
+                ),
+                argument("--json", action="store_true", help="print JSON with exact amounts"),
+            ),
+        },
+    )
+}

@@ -128,12 +128,13 @@ class Engine:
         Nothing is nearer than a cut that only waited for this instant.
         """
         now = self.session.clock.now()
+        wall = self.session.clock.to_wall_time(now)
 
         def room(account: Account) -> int:
             return -1 if account.cut_at is not None and account.cut_at <= now else account.margin
 
         accounts = self.session.installation.accounts.values()
-        return sorted((account for account in accounts if account.wake_at <= now), key=room)
+        return sorted((account for account in accounts if account.is_due(now, wall)), key=room)
 
     async def run_due_accounts(self) -> None:
         """Do what instants make due; messages, and decisions with them, come between a few accounts."""
@@ -142,7 +143,7 @@ class Engine:
             if self._suspended or session.installation is not installation:
                 return  # what is due still is when storage works again or the site file is applied
             now = session.clock.now()
-            if account.wake_at <= now:  # else a reading came first
+            if account.is_due(now, session.clock.to_wall_time(now)):  # else a reading came first
                 tx = Transaction(now)
                 with session.atomic():
                     evaluate(session, account, tx)
@@ -183,7 +184,7 @@ class Engine:
             post_deferred(session.installation, account, tx)
             for meter in account.meters:
                 self.relays.clear_tamper(meter, tx)
-            evaluate_account(session.installation, account, tx, self.relays, EvaluationContext())
+            evaluate_account(session, account, tx, EvaluationContext())
         session.submit(tx)
 
     def advance_protections(self) -> None:

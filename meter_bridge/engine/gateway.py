@@ -52,7 +52,7 @@ class Gateway:
                 list(self._drivers.values()),
                 sink,
                 on_connected,
-                own_topics_only=not shard.whole,
+                own_topics_only=shard.count > 1,
                 make_client=make_client,
             )
             if settings is not None

@@ -21,7 +21,6 @@ from meter_bridge.engine.export.exporter import (
 from meter_bridge.engine.metering.depletion_polling import DepletionPolling
 from meter_bridge.engine.state.periodic import run_periodically
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.segment_archive import retired_upto
 from meter_bridge.storage.segment_files import ExportFile
@@ -125,7 +124,6 @@ class Scheduler:
     async def _clock(self) -> None:
         """Do what instants make due."""
         self._engine.check_clock()
-        update_wall_time(self._engine.session)
         await self._engine.run_due_accounts()
 
     async def _silence(self) -> None:
@@ -141,7 +139,6 @@ class Scheduler:
         """Take up work again when storage does."""
         if self._engine.session.storage_error is not None:
             await self._engine.try_recover()
-            update_wall_time(self._engine.session)
 
     async def export(self) -> None:
         """Export what was posted since the last time, in a child process."""

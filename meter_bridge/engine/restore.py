@@ -65,8 +65,10 @@ def stored_state(connection: Connection, shard: Shard) -> tuple[Installation, in
 def read_last_instant(connection: Connection, shard: Shard = WHOLE) -> int | None:
     """Return the newest event time that the shard committed, or None from an empty database."""
     own = select(tables.shard.c.last_instant).where(tables.shard.c.n == shard.n)
-    whole = select(tables.installation.c.last_instant)
-    return connection.execute(whole if shard.whole else own).scalar()
+    undivided = select(tables.installation.c.last_instant)
+    return connection.execute(
+        select(func.coalesce(own.scalar_subquery(), undivided.scalar_subquery()))
+    ).scalar()
 
 
 def _sequences(connection: Connection, shard: Shard) -> Sequences:
@@ -87,17 +89,16 @@ def _sequences(connection: Connection, shard: Shard) -> Sequences:
 
 def _applied_here(connection: Connection, shard: Shard) -> int:
     """Return the number of the site file that the shard's accounts are of."""
-    if shard.whole:
-        return newest_applied(connection)
     own = select(tables.shard.c.applied).where(tables.shard.c.n == shard.n)
-    return int(connection.execute(own).scalar_one())
+    applied = connection.execute(own).scalar()
+    return newest_applied(connection) if applied is None else int(applied)
 
 
 def _load_accounts(connection: Connection, installation: Installation) -> None:
     """Read sites and open accounts with their balances."""
     sites, account_table = tables.site, tables.account
     shard = installation.shard
-    for row in connection.execute(select(sites).where(sites.c.id.in_(shard.sites()))).mappings():
+    for row in connection.execute(select(sites).where(shard.has_site(sites.c.id))).mappings():
         installation.sites[row["id"]] = Site(row["id"], row["name"], row["time_zone"], row["currency"])
     column = account_table.c
     query = select(
@@ -108,9 +109,7 @@ def _load_accounts(connection: Connection, installation: Installation) -> None:
         column.policy,
         column.opened_at,
         column.closed_at,
-    )
-    if not shard.whole:
-        query = query.where(column.site_id.in_(shard.sites()))
+    ).where(shard.has_site(column.site_id))
     for account_id, site_id, name, customer, policy, opened_at, closed_at in connection.execute(
         query.order_by(column.id)
     ):
@@ -158,8 +157,7 @@ def _load_top_ups(connection: Connection, installation: Installation) -> None:
     entry, account = tables.journal_entry, tables.account
     own = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up", entry.c.account_id == account.c.id)
     newest = select(own.correlate(account).scalar_subquery()).select_from(account)
-    if not installation.shard.whole:
-        newest = newest.where(account.c.id.in_(installation.shard.accounts()))
+    newest = newest.where(installation.shard.has_account(account.c.id))
     taken_back = set(
         connection.execute(select(entry.c.refers_to).where(entry.c.kind == "reversal")).scalars()
     )
@@ -254,9 +252,9 @@ def _load_meters(connection: Connection, installation: Installation) -> None:
         supply.meters.append(meter)
         installation.index(meter)
     status = tables.supply_status.c
-    stored = select(status.supply_id, status.document)
-    if not installation.shard.whole:
-        stored = stored.where(status.account_id.in_(installation.shard.accounts()))
+    stored = select(status.supply_id, status.document).where(
+        installation.shard.has_account(status.account_id)
+    )
     for supply_id, found in connection.execute(stored):
         supply = supplies.get(supply_id)
         if supply is not None:
@@ -336,8 +334,6 @@ def _load_cut_offs(connection: Connection, installation: Installation) -> None:
 def _foreign_addresses(connection: Connection, installation: Installation) -> Collection[str]:
     """Return the addresses of devices that are another shard's; what nobody uses any more is the first's."""
     shard, cut_off, meter = installation.shard, tables.cut_off, tables.meter
-    if shard.whole:
-        return ()
     every = set(connection.execute(select(cut_off.c.address)).scalars())
     used = set(
         connection.execute(select(meter.c.energy_address).where(meter.c.removed_at.is_(None))).scalars()

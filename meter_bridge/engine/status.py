@@ -7,7 +7,6 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.metrics import render
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Health
-from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, EventKind, ServerInfo
 
 
@@ -52,6 +51,5 @@ class BridgeStatus:
             data={"wall": iso(session.clock.wall()), "by": actor.name},
         )
         tx.after_commit(self._engine.confirm_clock)
-        tx.after_commit(lambda: update_wall_time(session))
         await session.commit(tx)
         return iso(session.clock.now())

@@ -9,7 +9,6 @@ from sqlalchemy import Engine, func, select
 
 from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.engine.state.model import Account
 from meter_bridge.notify.templates import Figures, Money
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
@@ -27,13 +26,6 @@ class DigestUnit:
     connected: bool
     alerts: Sequence[tuple[AlertKind, bool]]
     """Kind of each open alert, and whether it was acknowledged."""
-
-
-def digest_unit(account: Account) -> DigestUnit:
-    """Return a unit as it is in memory."""
-    alerts = tuple((key.kind, each.acknowledged_at is not None) for key, each in account.alerts.items())
-    connected = account.state is SupplyState.CONNECTED
-    return DigestUnit(account.id, account.site.id, account.site.currency, connected, alerts)
 
 
 def digest_figures(

@@ -20,7 +20,7 @@ from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.notify import digest, queries
-from meter_bridge.notify.digest import DigestUnit, digest_figures, digest_unit
+from meter_bridge.notify.digest import DigestUnit, digest_figures
 from meter_bridge.notify.people import People, Person
 from meter_bridge.notify.rules import FLAPPING, Notice, NotifiedUnit, notices_for, topic_of
 from meter_bridge.notify.templates import Facts, Message, Money, digest_message, prepare
@@ -144,10 +144,7 @@ class EventConsumer:
 
     async def _zones(self) -> Mapping[str, ZoneInfo]:
         """Return the time zone of every site, of other shards as well."""
-        installation = self._session.installation
-        if self._session.shard.whole:
-            return {site.id: ZoneInfo(site.time_zone) for site in installation.sites.values()}
-        applied = installation.sequences.applied_here
+        applied = self._session.installation.sequences.applied_here
         if self._zones_of is None or self._zones_of[0] != applied:
             self._zones_of = (
                 applied,
@@ -157,8 +154,6 @@ class EventConsumer:
 
     async def _digest_units(self) -> list[DigestUnit]:
         """Return every unit, of other shards as well."""
-        if self._session.shard.whole:
-            return [digest_unit(account) for account in self._session.installation.accounts.values()]
         return await asyncio.to_thread(digest.read_digest_units, self._session.reader)
 
     async def _make_digests(self, mark: queries.ConsumerPosition) -> None:

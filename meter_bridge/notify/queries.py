@@ -90,12 +90,10 @@ def read_pending(reader: Engine, shard: Shard, now: int, most: int) -> list[Pend
     when a notice was made, and was set back since, the notice is due.
     """
     due = (_NOTICE.c.next_at <= now) | (_NOTICE.c.made_at > now + WALL_CLOCK_TOLERANCE_MS)
-    query = select(_NOTICE).where(_NOTICE.c.ended_at.is_(None), due)
-    if not shard.whole:
-        column = _NOTICE.c.event_seq
-        own = shard.numbers(column) if shard.n else shard.numbers(column) | (column == 0)
-        nobodys = _NOTICE.c.account_id.is_(None) & own
-        query = query.where(nobodys | _NOTICE.c.account_id.in_(shard.accounts()))
+    seq = _NOTICE.c.event_seq
+    of_shard = shard.numbers(seq) if shard.n else shard.numbers(seq) | (seq == 0)
+    own = (_NOTICE.c.account_id.is_(None) & of_shard) | shard.has_account(_NOTICE.c.account_id)
+    query = select(_NOTICE).where(_NOTICE.c.ended_at.is_(None), due, own)
     with reader.connect() as connection:
         rows = connection.execute(query.order_by(_NOTICE.c.next_at, _NOTICE.c.id).limit(most)).mappings()
         return [_pending_from(row) for row in rows]

@@ -30,41 +30,29 @@ from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import EventRetention, Retention
 from meter_bridge.engine.forecasting.forecaster import STEP_S as FORECAST_S, Forecaster
 from meter_bridge.engine.gateway import Gateway
-from meter_bridge.engine.jobs import Intervals, Scheduler
+from meter_bridge.engine.jobs import Intervals, Job, Scheduler
 from meter_bridge.engine.maintenance.audit import CHECK_S as AUDIT_S, Auditor
 from meter_bridge.engine.metering.intake import ReportHandler
-from meter_bridge.engine.sites.service import FOLLOW_INTERVAL_S
 from meter_bridge.engine.state.clock import Clocks, wall_ms
 from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.changeset import Changeset
-from meter_bridge.storage.database import open_reader, reading
+from meter_bridge.storage.database import Ownership, open_reader, reading
 from meter_bridge.storage.errors import LockedError
 from meter_bridge.storage.location import Location, location_of
 from meter_bridge.storage.migrate import migrate
-from meter_bridge.storage.ownership import Ownership
 from meter_bridge.storage.owning import owned
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
 
 RETENTION_INTERVAL_S: Final = 600.0
-
-
 PURGE_INTERVAL_S: Final = 3_600.0
-
-
 SOCKET_NAME: Final = "bridge.sock"
-
-
 PAYMENTS_INTERVAL_S: Final = 5.0
-
-
 NOTICES_INTERVAL_S: Final = 1.0
-
-
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -146,7 +134,7 @@ async def offline(settings: Settings) -> AsyncIterator[Application]:
         database = await asyncio.to_thread(prepare, settings.data, None, ownership)
         store = InlineWriter(ownership.writer())
         with reading(database) as reader:
-            _refuse_shards(reader)
+            _check_shards(reader, 1)
             engine = Engine(reader, store, NoDevices(), Clocks())
             try:
                 await engine.run_due_accounts()
@@ -158,11 +146,11 @@ async def offline(settings: Settings) -> AsyncIterator[Application]:
                 store.close()
 
 
-def _refuse_shards(reader: SqlEngine) -> None:
-    """Refuse to change an installation of several shards without its workers: their numbers are their own."""
+def _check_shards(reader: SqlEngine, expected: int) -> None:
+    """Refuse to serve sites that are divided otherwise: each shard's numbers are its own bridge's."""
     with reader.connect() as connection:
         count = count_of(connection)
-    if count > 1:
+    if count != expected:
         msg = f"the sites are divided among {count} shards; start a bridge and repeat the command"
         raise LockedError(msg)
 
@@ -175,6 +163,10 @@ class Environment:
     make_store: Callable[[SqlEngine, asyncio.AbstractEventLoop], Store] = ThreadWriter
     make_client: MakeClient = gmqtt_client
     make_exporter: Callable[[Location, Path], Exporter | None] = Exporter
+    audits: bool = True
+    """Whether the ledger is audited each night."""
+    more_jobs: Callable[[Application], Sequence[Job]] = lambda _app: ()
+    """What is run periodically besides the jobs of every bridge."""
     pace: Intervals = field(default_factory=Intervals)
 
 
@@ -204,8 +196,7 @@ async def running(
     transport = LateTransport()
     reader = open_reader(database, kept=True)
     with _disposed_on_failure(reader), ownership.suspend_watchdog(), _collection_paused():
-        if shard.whole:
-            _refuse_shards(reader)
+        _check_shards(reader, shard.count)
         engine = Engine(reader, store, transport, outside.clocks, shard)
     engine.session.suspend_watchdog = ownership.suspend_watchdog
     gateway = Gateway(
@@ -217,23 +208,18 @@ async def running(
     )
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.set_meters(engine.session.installation)
-    exporter = outside.make_exporter(database, settings.data / EXPORT_NAME) if shard.whole else None
+    exporter = outside.make_exporter(database, settings.data / EXPORT_NAME)
     app = build_application(engine, settings.data)
     payments = ("payments", PAYMENTS_INTERVAL_S, app.payments.tick)
     forecasting = ("forecast", FORECAST_S, Forecaster(engine.session).tick)
     notices = ("notices", NOTICES_INTERVAL_S, app.notices.tick)
-    jobs = [payments, forecasting, notices]
-    if not shard.whole:
-        jobs += [
-            ("following", FOLLOW_INTERVAL_S, app.sites.follow),
-            ("tokens", FOLLOW_INTERVAL_S, app.tokens.refresh),
-        ]
-    if exporter is not None or not shard.whole:
+    jobs = [payments, forecasting, notices, *outside.more_jobs(app)]
+    if outside.audits:
         jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
-    if settings.keep_readings_days and shard.whole and engine.session.archive is not None:
+    if settings.keep_readings_days and engine.session.archive is not None:
         retention = Retention(engine.session, engine.session.archive, settings.keep_readings_days)
         jobs.append(("retention", RETENTION_INTERVAL_S, retention.tick))
-    if settings.keep_events_days and shard.whole:
+    if settings.keep_events_days:
         jobs.append(
             ("forgetting", PURGE_INTERVAL_S, EventRetention(engine.session, settings.keep_events_days).tick)
         )

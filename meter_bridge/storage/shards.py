@@ -52,15 +52,20 @@ class Shard:
             return true()
         return (column > self.first) & (column <= self.first + RANGE)
 
-    def sites(self) -> Select[tuple[str]]:
-        """Return the query for the ids of its sites."""
+    def has_site(self, site_id: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return the condition that a site is its own; always true if there is no other shard."""
+        return true() if self.whole else site_id.in_(self._sites())
+
+    def has_account(self, account_id: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return the condition that an account, open or closed, is its own."""
+        if self.whole:
+            return true()
+        return account_id.in_(select(tables.account.c.id).where(tables.account.c.site_id.in_(self._sites())))
+
+    def _sites(self) -> Select[tuple[str]]:
         site, placed = tables.site, tables.site_shard
         joined = site.outerjoin(placed, placed.c.site_id == site.c.id)
         return select(site.c.id).select_from(joined).where(func.coalesce(placed.c.shard, 0) == self.n)
-
-    def accounts(self) -> Select[tuple[str]]:
-        """Return the query for the ids of its accounts, including closed ones."""
-        return select(tables.account.c.id).where(tables.account.c.site_id.in_(self.sites()))
 
 
 WHOLE: Final = Shard()
@@ -112,12 +117,10 @@ def divide(connection: Connection, count: int) -> None:
         _join(connection)
         return
     if not before <= count <= MOST:
-        msg = f"{count} is neither 1 nor between {before}, the present number, and {MOST}"
-        raise ValueError(msg)
+        raise ValueError(f"{count} is neither 1 nor between {before}, the present number, and {MOST}")
     newest = connection.execute(select(func.max(tables.event.c.seq))).scalar() or 0
     if before == 1 and newest > RANGE:
-        msg = "these sites were divided and joined once already, and cannot be divided again"
-        raise ValueError(msg)
+        raise ValueError("these sites were divided and joined once already, and cannot be divided again")
     _add_shards(connection, before if before > 1 else 0, count)
     load = dict.fromkeys(range(count), 0)
     for site_id, shard, size in _sites(connection):
@@ -137,7 +140,6 @@ def _join(connection: Connection) -> None:
 
 
 def _add_shards(connection: Connection, first: int, count: int) -> None:
-    """Add shards that start at the present instant and the site file applied last."""
     if count > first and count > 1:
         last_instant = connection.execute(select(func.max(tables.installation.c.last_instant))).scalar() or 0
         applied = connection.execute(select(func.max(tables.applied_site.c.seq))).scalar() or 0

@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Final
 
-from meter_bridge.commands.logs import set_up
+from meter_bridge.commands.run import set_up_logging
 from meter_bridge.devices.base.driver import Item, Report
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
@@ -58,5 +58,5 @@ async def decode(data: Path, broker: MqttSettings) -> None:
 
 
 if __name__ == "__main__":
-    set_up("INFO")
+    set_up_logging("INFO")
     asyncio.run(decode(Path(sys.argv[1]), parse_broker_url(sys.argv[2])))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import ClientError, ClientSession
@@ -10,13 +11,13 @@ import pytest
 from sqlalchemy import URL, select, text
 
 from meter_bridge.cluster.registry import PREFIX
-from meter_bridge.cluster.worker import Worker
+from meter_bridge.cluster.worker import SHARD_ENVIRONMENT, Worker
 from meter_bridge.config.settings import Settings
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.engine.state.clock import wall_ms
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import Role
-from meter_bridge.runtime.bridge import Environment, running
+from meter_bridge.runtime.bridge import running
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.lease import LeasedOwnership, Leases
@@ -62,7 +63,10 @@ async def test_a_bridge_books_nothing_for_a_shard_that_another_took_over(shared:
     grant = leases.take(SECOND.lease, "former")
     assert grant is not None
     ownership = LeasedOwnership(found.location, leases, grant)
-    settings, outside = Settings(data=found.data / "former"), Environment(clocks=found.time.clocks())
+    settings, outside = (
+        Settings(data=found.data / "former"),
+        replace(SHARD_ENVIRONMENT, clocks=found.time.clocks()),
+    )
     async with running(settings, None, outside, ownership, SECOND) as former:
         await former.app.accounts.top_up(
             LANDLORD, "s1", amount="1.00", method="cash", reference=None, key="one"

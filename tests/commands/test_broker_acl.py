@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.commands.broker_files import BEGIN, END, hashed
+from meter_bridge.commands.broker_acl import BEGIN, END, hashed
 from tests.commands.conftest import Command
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "house-with-flats.yaml"

@@ -11,7 +11,7 @@ import pytest
 from meter_bridge import app
 from meter_bridge.api.http.listener import SOCKET_NAME
 from meter_bridge.cli import SUMMARIES, main
-from meter_bridge.commands import connection
+from meter_bridge.commands import client
 from meter_bridge.commands.client import BridgeClient, ConnectionLostError
 from meter_bridge.commands.output import duration, plain, table
 from meter_bridge.config.settings import Settings
@@ -62,7 +62,7 @@ def test_the_installation_of_another_user_is_exit_code_3(
     def refuse(_path: Path) -> bool:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(connection, "is_listening", refuse)
+    monkeypatch.setattr(client, "is_listening", refuse)
     code, _, err = run("accounts")
     assert code == 3
     assert "belongs to another user" in err

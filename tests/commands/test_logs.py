@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from meter_bridge.commands.logs import FORMAT, TALKATIVE, OneLine, set_up
+from meter_bridge.commands.run import FORMAT, TALKATIVE, OneLine, set_up_logging
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_libraries_that_repeat_addresses_say_nothing(monkeypatch: pytest.MonkeyP
     levels = {name: logging.getLogger(name).level for name in (*TALKATIVE, "meter_bridge")}
     monkeypatch.setattr(logging, "basicConfig", lambda **_options: None)
     try:
-        set_up("DEBUG")
+        set_up_logging("DEBUG")
         assert logging.getLogger("meter_bridge.api").isEnabledFor(logging.DEBUG)
         assert not any(logging.getLogger(name).isEnabledFor(logging.ERROR) for name in TALKATIVE)
     finally:

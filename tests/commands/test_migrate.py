@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.commands.errors import USAGE
+from meter_bridge.commands.parser import USAGE
 from meter_bridge.storage.location import written
 from tests import postgresql_server
 from tests.commands.conftest import Command

@@ -14,6 +14,7 @@ from meter_bridge.core.calendar import day_start
 from tests.dashboard.priced_house import Tenant, priced_house
 from tests.dashboard.pricing_cases import case
 from tests.dashboard.real_house import SITE, real_house
+from tests.engine.harness import BLOCKS, HOUR, house
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,22 @@ def meddled(folder: Path) -> Iterator[sqlite3.Connection]:
 def test_the_ledger_of_the_engine_differs_by_zero(folder: Path) -> None:
     found = audit(folder)
     assert (found.supplies, found.differences, found.skipped) == (3, [], [])
+
+
+@pytest.mark.invariant(16)
+async def test_blocks_are_climbed_in_the_order_of_the_ledger_also_where_the_clock_was_set_back_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path, BLOCKS, credit="10000.00") as made:
+        await made.read(0, after=5 * HOUR)
+        await made.read(1_500, after=HOUR)  # in the peak
+        await made.set_clock_back(5)
+        await made.read(2_500, after=HOUR)  # by the wall clock before the peak
+        await made.tick(36 * HOUR)
+        await made.read(2_600, after=HOUR)
+        assert made.problems() == []
+        found = audit(made.data)
+        assert (found.supplies, found.differences, found.skipped) == (1, [], [])
 
 
 @pytest.mark.invariant(16)

@@ -75,10 +75,10 @@ def help_of_commands() -> Iterator[Text]:
     yield "meter-bridge", EXAMPLES
     for name, summary in SUMMARIES.items():
         yield name, summary
-        module = command(name)
-        yield name, module.EPILOG
+        described = command(name)
+        yield name, described.epilog or ""
         parser = Parser(prog=name)
-        module.add_arguments(parser)
+        described.add_to(parser)
         yield from _help_of(parser)
 
 

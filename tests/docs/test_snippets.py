@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from meter_bridge.cli import SUMMARIES, build_parser
-from meter_bridge.commands.errors import CommandError
+from meter_bridge.commands.parser import CommandError
 from meter_bridge.config.site_file import load
 from meter_bridge.devices.simulators.cli import build_meters
 

@@ -27,7 +27,6 @@ from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
-from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
 from meter_bridge.protocol.requests import OperationRequest
 from meter_bridge.runtime.application import Application, build_application
@@ -299,7 +298,6 @@ class House:
         """Let time pass and do the bridge's own work."""
         self.time.forward(milliseconds)
         self.engine.check_clock()
-        update_wall_time(self.engine.session)
         self.engine.advance_protections()
         await self.engine.run_due_accounts()
         await self.engine.run_deferred_postings()

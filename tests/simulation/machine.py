@@ -101,6 +101,7 @@ class Machine:
             make_store=self._store,
             make_client=self._broker.make_client,
             make_exporter=lambda _database, _folder: None,
+            audits=False,
             pace=self._pace,
         )
         async with running(Settings(data=self.folder), BROKER, outside) as parts:

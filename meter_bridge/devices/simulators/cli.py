@@ -62,10 +62,8 @@ class Simulation(msgspec.Struct, forbid_unknown_fields=True):
     meters: list[MeterGroup]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse._ActionsContainer) -> None:
     """Describe the command's options."""
-    parser.epilog = EXAMPLE
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "--url",
         default="mqtt://127.0.0.1:1883",

@@ -197,8 +197,6 @@ class FailedAttempts:
 
     async def refresh(self, of: Iterable[tuple[str, str]]) -> None:
         """Take up what bridges of other shards have counted of some persons and places."""
-        if self._session.shard.whole:
-            return
         named = {f"{name} {who}": (self._lockouts[name], who) for name, who in of}
         for row_id, document in await asyncio.to_thread(self._rows, tuple(named)):
             guard, who = named[row_id]

@@ -2,15 +2,15 @@
 
 from typing import Final
 
+from sqlalchemy import select
+
 from meter_bridge.actor import Actor
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import ACCOUNTS, RequestRefused
-from meter_bridge.protocol.messages import (
-    ErrorCode,
-    Role,
-)
+from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.storage import tables
 
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
 
@@ -60,6 +60,12 @@ class Visibility:
             found = closed_account(connection, account_id)
         staff = actor.role in STAFF
         return found if staff and found is not None and actor.sees(found.id, found.site.id) else None
+
+    def is_of_another_shard(self, account_id: str) -> bool:
+        """Return whether an account that is not served here is served by another bridge."""
+        stored = select(tables.account.c.id).where(tables.account.c.id == account_id)
+        with self._session.reader.connect() as connection:
+            return connection.execute(stored).first() is not None
 
     def meter(self, actor: Actor, meter_id: str) -> Meter:
         """Return a meter that the actor may see; raises ``RequestRefused`` otherwise."""

@@ -73,9 +73,10 @@ class AccountService:
     def _check_target(self, actor: Actor, account_id: str | None) -> None:
         """Refuse a target that the actor may not see; one that is gone is refused later."""
         installation = self._session.installation
-        account = installation.accounts.get(account_id or "")
-        gone = account_id is None or account_id in installation.closed
-        if account is None and not gone and not self._session.shard.whole:
+        if account_id is None or account_id in installation.closed:
+            return
+        account = installation.accounts.get(account_id)
+        if account is None and self._visibility.is_of_another_shard(account_id):
             raise RequestRefused(
                 ErrorCode.NOT_SUPPORTED,
                 f"account {account_id!r} is not of the same shard of the sites",

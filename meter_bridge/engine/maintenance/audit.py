@@ -40,19 +40,18 @@ class AuditError(RuntimeError):
     """An audit that could not be made."""
 
 
-type RunAudit = Callable[[Path, Location, int | None], Awaitable[AuditReport]]
+type RunAudit = Callable[[Path, Location, int], Awaitable[AuditReport]]
 
 
-async def run_child(data: Path, database: Location, shard: int | None) -> AuditReport:
-    """Audit a shard, or a whole installation, in a child process; raises ``AuditError``."""
+async def run_child(data: Path, database: Location, shard: int) -> AuditReport:
+    """Audit a shard in a child process; raises ``AuditError``."""
     if find_spec(REQUIREMENT) is None:
         raise AuditError("the dashboard is not installed beside the bridge")
     named = {} if isinstance(database, Path) else {DATABASE_VARIABLE: written(database)}
     # In the environment, because others on the machine can read a command line.
     env = {name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named
-    arguments = [str(data)] if shard is None else [str(data), str(shard)]
     try:
-        printed = await run_module(AUDIT_MODULE, *arguments, env=env)
+        printed = await run_module(AUDIT_MODULE, str(data), str(shard), env=env)
     except ChildError as error:
         raise AuditError(f"the audit {error}") from error
     return msgspec.json.decode(printed, type=AuditReport)
@@ -87,8 +86,7 @@ class Auditor:
         session.flush(everything=True)
         await session.drain()
         try:
-            shard = None if session.shard.whole else session.shard.n
-            found = await self._run(self._data, self._database, shard)
+            found = await self._run(self._data, self._database, session.shard.n)
         except AuditError as error:
             session.last_audit.failures += 1
             _LOGGER.warning("The ledger was not audited: %s", error)

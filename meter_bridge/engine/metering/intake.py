@@ -30,8 +30,6 @@ class ReportHandler:
         session = self._session
         try:
             at = session.clock.now()
-            if session.installation.ahead_ms:
-                session.installation.ahead_ms = session.clock.ahead_ms()
             for item in items:
                 if type(item) is Report:
                     session.counts.reports += 1

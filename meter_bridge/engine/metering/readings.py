@@ -266,7 +266,7 @@ class MeterReports:
 
     def evaluate(self, meter: Meter, tx: Transaction) -> None:
         """Decide what follows for the account, store it, and put the meter on its lane."""
-        evaluate_account(self.installation, meter.supply.account, tx, self.relays, EvaluationContext())
+        evaluate_account(self._session, meter.supply.account, tx, EvaluationContext())
         if meter.relay.requested is not Position.OPEN:
             fast_path.activate(meter, tx.at)
         self._dirty.add(meter.supply)
@@ -359,7 +359,7 @@ class MeterReports:
             return
         tx = Transaction(at)
         store_status(account, tx)
-        evaluate_account(self.installation, account, tx, self.relays, EvaluationContext(clock_sure))
+        evaluate_account(self._session, account, tx, EvaluationContext(clock_sure))
         account.invalidate_fast_paths()
         self._submit(tx)
 
@@ -397,7 +397,7 @@ def _changes_nothing(meter: Meter, register: Register, reading: RegisterReading,
         and reading.reset_marker in (None, register.witness)
         and reading.boot_id == register.boot
         and _nothing_open(meter)
-        and at < meter.supply.account.wake_at
+        and not meter.supply.account.is_due(at, at - reading.ahead_ms)
     )
 
 

@@ -63,18 +63,18 @@ def apply_transaction(
     plan: InstallationPlan,
     document: str,
     actor: str,
-    placed: Mapping[str, int] | None = None,
+    placed: Mapping[str, int],
 ) -> Transaction:
     """Return the unit that makes the installation what the plan says; it was compared before.
 
-    ``placed`` names the shard of each site where there are several: the accounts of others follow by
-    themselves (``follow_transaction``).
+    ``placed`` names the shard of each site: other shards update their accounts themselves
+    (``follow_transaction``).
     """
     step = _ApplyContext(session, readings, Transaction(session.clock.now(), actor=actor), before)
     session.installation.name = plan.name
     for site in plan.sites:
         _apply_site(step, site)
-        if placed is not None:
+        if placed[site.id]:  # a site without a row is the first shard's
             row = {"site_id": site.id, "shard": placed[site.id]}
             step.tx.changeset.add(ops.UPSERT_SITE_SHARD, row)
     _apply_accounts(step, plan, placed)
@@ -101,9 +101,9 @@ def follow_transaction(
     return step.tx
 
 
-def _apply_accounts(context: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int] | None) -> None:
+def _apply_accounts(context: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int]) -> None:
     for site in plan.sites:
-        if placed is None or placed[site.id] == context.session.shard.n:
+        if placed[site.id] == context.session.shard.n:
             for account in site.accounts:
                 _apply_account(context, site, account)
     _close_accounts(context, {account.id for site in plan.sites for account in site.accounts})
@@ -121,7 +121,7 @@ def _store_applied(session: Session, tx: Transaction, document: str, plan: Insta
             "at": tx.at,
             "actor": tx.actor,
             "document": document,
-            "plan": codec.encode_plan(plan),
+            "plan": codec.encode(plan),
         },
     )
 
@@ -180,7 +180,7 @@ def _account_row(
         "site_id": site_id,
         "name": account.name,
         "customer": customer,
-        "policy": codec.encode_policy(account.policy),
+        "policy": codec.encode(account.policy),
         "opened_at": opened_at,
         "closed_at": None,
     }
@@ -205,7 +205,7 @@ def _apply_site(context: _ApplyContext, plan: SitePlan) -> None:
                     "id": version.id,
                     "tariff_id": tariff.id,
                     "valid_from": version.valid_from,
-                    "document": codec.encode_tariff_version(version),
+                    "document": codec.encode(version),
                     "withdrawn_at": None,
                 },
             )

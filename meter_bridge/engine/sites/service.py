@@ -7,7 +7,8 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from meter_bridge.actor import Actor
-from meter_bridge.config.diff import Refusal, compare, keep_holidays
+from meter_bridge.config.changes import Refusal
+from meter_bridge.config.diff import compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.metering.discovery import Discovery
@@ -26,7 +27,6 @@ from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
 from meter_bridge.engine.sites.policies import change_account_policy
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.engine.state.wall_time import update_wall_time
 from meter_bridge.engine.supply.local_cutoff import meters_to_withdraw
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import ApplyResult
@@ -119,9 +119,7 @@ class SiteFileService:
             pending = [*self._unprotected_units(), *await self._lagging_shards()]
             return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(pending))
 
-    def _shards_of(self, plan: InstallationPlan) -> dict[str, int] | None:
-        if self._session.shard.whole:
-            return None
+    def _shards_of(self, plan: InstallationPlan) -> dict[str, int]:
         with self._session.reader.connect() as connection:
             return placed(connection, {site.id: len(site.accounts) for site in plan.sites})
 
@@ -137,21 +135,19 @@ class SiteFileService:
         return [f"shard {n}: its worker takes the site file up as soon as it runs" for n in behind]
 
     def _shards_behind(self, applied: int) -> list[int]:
-        if self._session.shard.whole:
-            return []
         table = tables.shard
         with self._session.reader.connect() as connection:
             return list(connection.execute(select(table.c.n).where(table.c.applied < applied)).scalars())
 
     def _learn_addresses(self, connection: Connection) -> None:
         """Learn which meters other shards serve, so that they are not offered as new ones."""
-        if not self._session.shard.whole:
-            meter = tables.meter
-            used = select(meter.c.energy_address, meter.c.relay_address).where(meter.c.removed_at.is_(None))
-            rows = connection.execute(used).all()
-            self._discovery.elsewhere = frozenset(
-                address for row in rows for address in row if address is not None
-            )
+        meter = tables.meter
+        used = select(meter.c.energy_address, meter.c.relay_address).where(meter.c.removed_at.is_(None))
+        rows = connection.execute(used).all()
+        installation = self._session.installation
+        own = installation.by_energy_address.keys() | installation.by_relay_address.keys()
+        used_anywhere = {address for row in rows for address in row if address is not None}
+        self._discovery.elsewhere = frozenset(used_anywhere - own)
 
     async def follow(self) -> None:
         """Take up the site file that another worker applied; nothing happens where there is none newer."""
@@ -160,13 +156,11 @@ class SiteFileService:
                 await self._follow()
 
     async def _follow(self) -> None:
-        if self._session.shard.whole:
-            return
         here = self._session.installation.sequences.applied_here
         newest, before, plan = await asyncio.to_thread(self._newest_plan, here)
         if newest == here or plan is None:
             return
-        shards = await asyncio.to_thread(self._shards_of, plan) or {}
+        shards = await asyncio.to_thread(self._shards_of, plan)
         arguments = self._session, self._readings, before, plan, newest, shards
         await self._commit_plan(plan, lambda: follow_transaction(*arguments))
 
@@ -219,11 +213,11 @@ class SiteFileService:
                 with session.suspend_watchdog():
                     tx = make()
             except BaseException:
-                self._reload()
+                session.reload()
                 raise
             await session.commit(tx)
             await session.drain()
-            self._reload()
+            session.reload()
             for account_id, site_id in removed:
                 session.feed.remove(account_id, site_id)
             for account_id in session.installation.accounts:
@@ -231,10 +225,6 @@ class SiteFileService:
             session.on_meters_changed()
         finally:
             session.accepting.set()
-
-    def _reload(self) -> None:
-        self._session.reload()
-        update_wall_time(self._session)
 
     def _applied_plan(self) -> InstallationPlan | None:
         found = self._applied_document()

@@ -63,14 +63,14 @@ class EngineClock:
     def _set_state(self, state: rules.GuardedClock) -> None:
         """Go on with another anchor; what every message asks for is kept at hand."""
         self._state = state
-        self._ahead, self._even_at = state.anchored_time(0), state.caught_up_at
+        self._offset, self._caught_up_at = state.anchored_time(0), state.caught_up_at
         self.sure = state.sure
         """Whether time-based charges and cuts may happen."""
 
     def now(self) -> int:
         """Return event time in milliseconds; it never goes back."""
         monotonic = self._monotonic()
-        return self._ahead + monotonic if monotonic >= self._even_at else self._state.now(monotonic)
+        return self._offset + monotonic if monotonic >= self._caught_up_at else self._state.now(monotonic)
 
     def ahead_ms(self) -> int:
         """Return by how many milliseconds event time is ahead of the wall clock, which it waits for."""
@@ -84,9 +84,13 @@ class EngineClock:
         """Return the event time of an instant that a device or a person told by a right clock."""
         return self._state.to_event_time(wall)
 
+    def to_wall_time(self, instant: int) -> int:
+        """Return what the wall clock said at an instant of event time, which may have been ahead of it."""
+        return instant - self._state.ahead_ms_at(instant)
+
     def believed_wall(self) -> int:
         """Return what the wall clock is taken to say, in milliseconds; unlike event time it may go back."""
-        return self._ahead + self._monotonic()
+        return self._offset + self._monotonic()
 
     def wall(self) -> int:
         """Return what the wall clock says, in milliseconds, whether or not it is believed."""

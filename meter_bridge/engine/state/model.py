@@ -375,6 +375,7 @@ class Account:
     margin: int = 0
     """What may still be used before something is to be decided, as an exact value."""
     wake_at: int = UNLIMITED
+    """Next instant of event time at which time alone changes something."""
     wake_at_wall: int = UNLIMITED
     """Next instant of the wall clock at which friendly hours or their warning change something."""
     alerts: dict[AlertKey, OpenAlert] = field(default_factory=dict)
@@ -383,6 +384,10 @@ class Account:
     """Friendly hours that are on or come next, as they were last worked out."""
     friendly_hours_valid_until: int = 0
     """When they are to be worked out anew."""
+
+    def is_due(self, at: int, wall: int) -> bool:
+        """Return whether time alone changes something by now, by event time or by the wall clock."""
+        return self.wake_at <= at or self.wake_at_wall <= wall
 
     @property
     def hold(self) -> HoldPosition | None:
@@ -460,8 +465,6 @@ class Installation:
     name: str
     created_at: int
     shard: Shard = WHOLE
-    ahead_ms: int = 0
-    """By how many milliseconds event time is ahead of the wall clock, as it was looked at last."""
     sites: dict[str, Site] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)

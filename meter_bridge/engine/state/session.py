@@ -324,7 +324,7 @@ class Session:
     def heartbeat_changeset(self) -> Changeset:
         """Return work that stores the newest event time, of a shard in its own row, and the name."""
         work = Changeset()
-        if not self.shard.whole:
+        if self.shard.count > 1:
             applied = self.installation.sequences.applied_here
             row = {"n": self.shard.n, "last_instant": self.clock.now(), "applied": applied}
             work.add(ops.UPSERT_SHARD, row)

@@ -12,7 +12,7 @@ from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
-from meter_bridge.engine.state.session import RelayRequests
+from meter_bridge.engine.state.session import RelayRequests, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import alerts, protections
 from meter_bridge.protocol.messages import EventKind
@@ -44,17 +44,16 @@ class CreditLeft:
 
 
 def decide_supply(
-    installation: Installation,
+    session: Session,
     account: Account,
     tx: Transaction,
-    relays: RelayRequests,
     context: EvaluationContext,
     credit: CreditLeft,
 ) -> Decision:
     """Decide an account's supply and carry it out as part of the unit."""
     if context.confirmed:
         protections.reset_load_limits(account)
-    wall = tx.at - installation.ahead_ms
+    installation, wall = session.installation, session.clock.to_wall_time(tx.at)
     now = _supply_inputs(account, context, credit, tx.at, wall)
     decision = rules.decide(account.policy, now)
     kept = (account.has_run_out, account.switchings)
@@ -69,7 +68,7 @@ def decide_supply(
     if changed:
         account.invalidate_fast_paths()
     if changed or context.by_person or _relays_deviate(account, decision.state):
-        _execute(installation, account, tx, relays, decision, note=context.note)
+        _execute(installation, account, tx, session.relays, decision, note=context.note)
         if changed:
             _record_change(installation, account, tx, was)
     elif kept != (account.has_run_out, account.switchings):

@@ -22,7 +22,7 @@ from meter_bridge.engine.ledger.journal import charge_due_days
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.model import UNLIMITED, Account, Installation, Supply
-from meter_bridge.engine.state.session import RelayRequests, Session
+from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.decision import (
     CreditLeft,
@@ -74,19 +74,14 @@ def evaluate(
 ) -> None:
     """Evaluate an account as part of a transaction; its meters take the full way next."""
     context = EvaluationContext(session.clock.sure, confirmed, by_person, note)
-    evaluate_account(session.installation, account, tx, session.relays, context)
+    evaluate_account(session, account, tx, context)
     account.invalidate_fast_paths()
     session.changed_supplies.update(account.supplies)
 
 
-def evaluate_account(
-    installation: Installation,
-    account: Account,
-    tx: Transaction,
-    relays: RelayRequests,
-    wishes: EvaluationContext,
-) -> None:
+def evaluate_account(session: Session, account: Account, tx: Transaction, wishes: EvaluationContext) -> None:
     """Charge what the clock made due, then decide warnings and supply from what is left."""
+    installation = session.installation
     if wishes.clock_sure:
         for supply in account.supplies:
             charge_due_days(installation, supply, tx)
@@ -98,10 +93,9 @@ def evaluate_account(
     # Units are there to be used, whatever is owed in money besides.
     rules = account.policy.credit
     left = CreditLeft(usable_credit(rules, credit) + worth, headroom=max(headroom(rules, credit), worth))
-    decision = decide_supply(installation, account, tx, relays, wishes, left)
+    decision = decide_supply(session, account, tx, wishes, left)
     compute_margins(account, tx.at)
-    account.wake_at_wall = _next_wall_change(account, decision, tx.at - installation.ahead_ms)
-    account.wake_at = _next_change(account, decision, tx.at, installation.ahead_ms)
+    _set_wake_up(account, decision, tx.at, session.clock.to_wall_time(tx.at))
 
 
 def _update_low_credit_alerts(
@@ -121,21 +115,16 @@ def _update_low_credit_alerts(
     store_status(account, tx)
 
 
-def _next_wall_change(account: Account, decision: Decision, wall: int) -> int:
-    """Return the next instant of the wall clock at which it alone may change a decision."""
-    if not is_by_wall_clock(decision):
-        return UNLIMITED
-    return min(
-        (instant for instant in change_instants(account, decision) if instant > wall), default=UNLIMITED
-    )
-
-
-def _next_change(account: Account, decision: Decision, at: int, ahead_ms: int) -> int:
-    """Return the next instant at which the clock alone may change a balance or a decision."""
+def _set_wake_up(account: Account, decision: Decision, at: int, wall: int) -> None:
+    """Keep when time alone may next change a balance or a decision."""
     due = [supply.standing_due for supply in account.supplies]
     recovery = next_recovery(account.debts)
     if recovery is not None:
         due.append(recovery)
-    if not is_by_wall_clock(decision):
-        due += [instant for instant in change_instants(account, decision) if instant > at]
-    return min((*due, account.wake_at_wall + ahead_ms))
+    by_wall = is_by_wall_clock(decision)
+    passed = wall if by_wall else at
+    change = min((each for each in change_instants(account, decision) if each > passed), default=UNLIMITED)
+    if not by_wall:
+        due.append(change)
+    account.wake_at = min(due, default=UNLIMITED)
+    account.wake_at_wall = change if by_wall else UNLIMITED

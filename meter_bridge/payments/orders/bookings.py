@@ -235,11 +235,7 @@ class BookingSteps:
     def is_local_account(self, account_id: str) -> bool:
         """Return whether this session keeps the books of an account: no other bridge may write in them."""
         installation = self._session.installation
-        return (
-            self._session.shard.whole
-            or account_id in installation.accounts
-            or account_id in installation.closed
-        )
+        return account_id in installation.accounts or account_id in installation.closed
 
     async def book(self, subject: Subject, case: PaymentCase, step: NextStep) -> None:
         """Book a step, or note that a person had booked it."""

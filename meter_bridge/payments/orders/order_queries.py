@@ -121,9 +121,7 @@ def count_orders_since(reader: Engine, account_id: str, at: int) -> int:
 def unpaid_since(reader: Engine, at: int, shard: Shard) -> list[Order]:
     """Return the orders of a shard made from an instant on for which nothing was booked."""
     paid = exists().where(_BOOKING.c.order_id == _ORDER.c.id)
-    query = select(_ORDER).where(_ORDER.c.created_at >= at, ~paid)
-    if not shard.whole:
-        query = query.where(_ORDER.c.account_id.in_(shard.accounts()))
+    query = select(_ORDER).where(_ORDER.c.created_at >= at, ~paid, shard.has_account(_ORDER.c.account_id))
     with reader.connect() as connection:
         return [order_from(row) for row in connection.execute(query).mappings()]
 

@@ -83,8 +83,6 @@ class ProviderEventHandler:
 
         Raises ``RequestRefused`` where another has to and has not.
         """
-        if self._session.shard.whole:
-            return True
         reader = self._session.reader
         if (
             await asyncio.to_thread(shard_lookup.shard_of_event, reader, provider_id, event)
@@ -184,7 +182,7 @@ class ProviderEventHandler:
 
     async def _check_other_shards(self) -> None:
         """Find what other bridges heard that concerns an account here, as a refund before its payment may."""
-        if self._session.shard.whole or not self._providers:
+        if not self._providers:
             return
         newest = await asyncio.to_thread(self._newest_elsewhere)
         if newest == self._seen_elsewhere:
@@ -212,7 +210,7 @@ class ProviderEventHandler:
             refused, needs_review = await self._settle_all(subjects)
         finally:
             self._has_unsettled = self._has_unsettled or refused
-        pause = RECHECK_MS if self._session.shard.whole else 0
+        pause = 0 if self._seen_elsewhere else RECHECK_MS  # another bridge's books may change at any time
         self._next_check_at = self._session.clock.steady_ms() + pause if needs_review else inf
         set_installation_alert(
             self._session, AlertKind.PAYMENT_WAITING, WAITING_TEXT if needs_review or refused else None

@@ -16,6 +16,11 @@ from scripts.lib.demo.stage import Ports, Stage, set_up
 LOADED_MS: Final = 4_000
 """Home Assistant says in no way that its graphs are drawn."""
 SIZES: Final[tuple[tuple[str, ViewportSize], ...]] = (("desktop", DESKTOP), ("phone", PHONE))
+CARDS: Final[tuple[tuple[str, ViewportSize, Literal["light", "dark"], str | None], ...]] = (
+    ("card-desktop", DESKTOP, "light", None),
+    ("card-phone-dark", PHONE, "dark", None),
+    ("card-top-up-phone-dark", PHONE, "dark", "Top up"),
+)
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
@@ -28,6 +33,7 @@ async def take(folder: Path) -> None:
             await browser.start()
             try:
                 await _all(stage, browser, folder)
+                await _cards(stage, browser, folder)
             finally:
                 await browser.stop()
 
@@ -47,6 +53,7 @@ async def _all(stage: Stage, browser: Chromium, folder: Path) -> None:
         "flat": f"/config/devices/device/{ids['Flat 4']}",
         "integration": f"/config/integrations/integration/{DOMAIN}",
         "dashboard": "/prepaid-demo/home",
+        "units": "/prepaid-units",
     }
     for size, viewport in SIZES:
         for scheme in SCHEMES:
@@ -55,6 +62,24 @@ async def _all(stage: Stage, browser: Chromium, folder: Path) -> None:
                 await _one(
                     page, f"{stage.home.url}{path}", folder / f"home-assistant-{name}-{size}-{scheme}.png"
                 )
+
+
+async def _cards(stage: Stage, browser: Chromium, folder: Path) -> None:
+    """Take the pictures of the documentation's page on the cards: opened from the list of units."""
+    for name, viewport, scheme, button in CARDS:
+        page = await browser.page(viewport, scheme, {"hassTokens": stage.home.browser_tokens()})
+        await page.goto(f"{stage.home.url}/prepaid-units")
+        await page.get_by_text("Flat 3").first.click()
+        card = page.locator("dialog[open]").last
+        await card.get_by_text("This period", exact=True).wait_for()
+        await page.wait_for_timeout(LOADED_MS)
+        if button is None:
+            await card.screenshot(path=folder / f"{name}.png")
+        else:
+            await card.get_by_role("button", name=button).click()
+            await page.wait_for_timeout(1_000)
+            await picture(page, folder / f"{name}.png")
+        await page.context.close()
 
 
 async def _one(page: Page, url: str, path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import URL, Connection, text
 
 from meter_bridge.engine.maintenance import transfer
-from meter_bridge.engine.maintenance.transfer import move
+from meter_bridge.engine.maintenance.transfer import copy, move
 from meter_bridge.storage.database import (
     DATABASE_NAME,
     InstallationLock,
@@ -140,7 +140,7 @@ async def test_the_server_waits_however_long_a_large_source_takes_to_read(
 
     def read(own: Connection, copied: Connection) -> int:
         allowed.append(copied.execute(text("SHOW idle_in_transaction_session_timeout")).scalar())
-        return transfer.copy(own, copied)
+        return copy(own, copied)
 
     monkeypatch.setattr(transfer, "copy", read)
     await move(source, server_empty)
@@ -177,7 +177,7 @@ async def test_a_copy_that_is_not_equal_is_not_kept(
 ) -> None:
 
     def forgetful(own: Connection, copied: Connection) -> int:
-        rows = transfer.copy(own, copied)
+        rows = copy(own, copied)
         copied.execute(text("UPDATE balance SET amount = amount + 1 WHERE bucket = 'balance'"))
         return rows
 

@@ -10,8 +10,20 @@ from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Reason
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.protocol.messages import RelayPosition, Role
-from meter_bridge.protocol.requests import ReplacementRequest
-from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, VirtualTime, apply, house, opened, zar
+from meter_bridge.protocol.requests import MoveIn, MoveOut, ReplacementRequest
+from tests.engine.harness import (
+    BLOCKS,
+    HOUR,
+    LANDLORD,
+    SITE,
+    House,
+    VirtualTime,
+    apply,
+    house,
+    opened,
+    operate,
+    zar,
+)
 from tests.engine.supply.test_protections import AUTOMATIC, HIGH, volts
 
 pytestmark = pytest.mark.invariant(5, 12)
@@ -234,6 +246,28 @@ async def test_no_maximum_demand_is_made_of_energy_whose_time_is_longer(
             await made.read(1_000 + number * 2_000, after=HOUR // 2)
         (reached,) = made.account.supplies[0].rating.demand_peaks.values()
         assert round(reached, -2) == peak
+
+
+async def test_the_same_half_hour_is_not_measured_twice(tmp_path: Path) -> None:
+    async with house(tmp_path, DEMAND, credit="10000.00") as made:
+        await made.read(0)
+        for number in range(1, 60):
+            if number == 23:
+                await made.set_clock_back(11)
+            await made.read(number * 1_000, after=HOUR // 2)
+        (reached,) = made.account.supplies[0].rating.demand_peaks.values()
+        assert round(reached, -2) == 1_000
+
+
+async def test_what_a_customer_uses_who_moved_in_by_a_clock_that_was_ahead_is_charged(flat: House) -> None:
+    await flat.read(0)
+    await flat.read(10, after=24 * HOUR)
+    await operate(flat, MoveOut(reason="end of lease", remainder="refund"))
+    await operate(flat, MoveIn(customer="B. Dlamini", opening_credit="20.00"))
+    await flat.read(20, after=60_000)
+    await flat.set_clock_back(11)
+    await flat.read(3_020, after=HOUR)
+    assert flat.available == zar("20.00") - zar("0.02") - zar("6.00")
 
 
 async def test_protections_trip(tmp_path: Path) -> None:

@@ -87,13 +87,13 @@ async def test_the_bridge_looks_by_itself(friendly: House) -> None:
     try:
         friendly.time.synchronised = True
         friendly.time.wall -= 11 * HOUR
-        await eventually(lambda: friendly.engine.session.installation.ahead_ms > 10 * HOUR)
+        await eventually(lambda: friendly.engine.session.clock.ahead_ms() > 10 * HOUR)
     finally:
         await daemon.stop()
 
 
 async def test_what_was_read_anew_after_storage_failed_knows_it_at_once(friendly: House) -> None:
-    await friendly.set_clock_back(11)
+    await early(friendly)
     before = friendly.engine.session.installation
     friendly.engine.session.fail("a test says so")
     daemon = Scheduler(friendly.engine, None, 60, intervals=Intervals(clock=600, recovery=0.001))
@@ -103,4 +103,6 @@ async def test_what_was_read_anew_after_storage_failed_knows_it_at_once(friendly
     finally:
         await daemon.stop()
     assert friendly.engine.session.installation is not before
-    assert friendly.engine.session.installation.ahead_ms > 10 * HOUR
+    assert friendly.engine.session.clock.ahead_ms() > 10 * HOUR
+    await friendly.engine.run_due_accounts()
+    assert (friendly.state(), friendly.account.reason) == (SupplyState.CONNECTED, Reason.FRIENDLY_HOURS)
