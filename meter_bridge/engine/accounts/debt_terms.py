@@ -166,38 +166,26 @@ class CloseDebtOperation(AccountOperation[requests.CloseDebt]):
 
 def _check_terms(debt: Debt, currency: str) -> None:
     """Refuse terms by which a debt would never be recovered, or that contradict each other."""
-    if debt.rate < 0 or (debt.cap or 0) < 0:
-        raise RequestRefused(
-            ErrorCode.BAD_REQUEST,
-            "rate and cap are amounts of zero or more",
-            field="rate" if debt.rate < 0 else "cap",
-            value=format_amount(debt.rate if debt.rate < 0 else debt.cap or 0, currency),
-            remedy="leave out the sign",
-        )
+    cap = debt.cap or 0
+    if debt.rate < 0 or cap < 0:
+        field, amount = ("rate", debt.rate) if debt.rate < 0 else ("cap", cap)
+        value, remedy = format_amount(amount, currency), "leave out the sign"
+        raise _bad_term(field, value, "rate and cap are amounts of zero or more", remedy)
     if debt.percent_ppm > PPM:
-        raise RequestRefused(
-            ErrorCode.BAD_REQUEST,
-            "a payment recovers at most 100 per cent",
-            field="percent",
-            value=f"{Decimal(debt.percent_ppm) / (PPM // 100):f}",
-            remedy="write 100 or less",
-        )
+        value = f"{Decimal(debt.percent_ppm) / (PPM // 100):f}"
+        raise _bad_term("percent", value, "a payment recovers at most 100 per cent", "write 100 or less")
     if not debt.rate and not debt.percent_ppm:
-        raise RequestRefused(
-            ErrorCode.BAD_REQUEST,
-            "the debt would never be recovered: it has neither a rate nor a share of payments",
-            field="rate",
-            value="0",
-            remedy="give it a rate for each period, or a percentage of each top-up",
-        )
+        what = "the debt would never be recovered: it has neither a rate nor a share of payments"
+        remedy = "give it a rate for each period, or a percentage of each top-up"
+        raise _bad_term("rate", "0", what, remedy)
     if debt.cap is not None and not debt.percent_ppm:
-        raise RequestRefused(
-            ErrorCode.BAD_REQUEST,
-            "a cap limits what payments recover, and of this debt they recover nothing",
-            field="cap",
-            value=format_amount(debt.cap, currency),
-            remedy="leave the cap out, or give a percentage",
-        )
+        what = "a cap limits what payments recover, and of this debt they recover nothing"
+        remedy = "leave the cap out, or give a percentage"
+        raise _bad_term("cap", format_amount(debt.cap, currency), what, remedy)
+
+
+def _bad_term(field: str, value: str, message: str, remedy: str) -> RequestRefused:
+    return RequestRefused(ErrorCode.BAD_REQUEST, message, field=field, value=value, remedy=remedy)
 
 
 def _parts_per_million(percent: str) -> int:

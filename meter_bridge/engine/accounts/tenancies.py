@@ -86,7 +86,15 @@ class MoveOutOperation(AccountOperation[requests.MoveOut]):
             )
         silent = silent_meters(account, session.clock.now())
         if silent and not self.request.unread:
-            raise _unread_refusal(silent[0])
+            meter = silent[0]
+            raise RequestRefused(
+                ErrorCode.CONFLICT,
+                f"{meter.id} was last read at {iso(last_read_at(meter))}: nobody knows what was used since",
+                field="unread",
+                value="false",
+                remedy=f"tell what it shows ('meter-bridge meters read {meter.id} KWH'), or settle by that"
+                " reading (--unread)",
+            )
         require_charged(session, account, session.clock.now())
         if self.request.remainder != "transfer":
             if self.request.to is None:
@@ -221,17 +229,6 @@ def silent_meters(account: Account, at: int) -> list[Meter]:
         for meter in account.meters
         if meter.register is not None and at - meter.register.at > meter.plan.offline_after_s * 1000
     ]
-
-
-def _unread_refusal(meter: Meter) -> RequestRefused:
-    return RequestRefused(
-        ErrorCode.CONFLICT,
-        f"{meter.id} was last read at {iso(last_read_at(meter))}: nobody knows what was used since",
-        field="unread",
-        value="false",
-        remedy=f"tell what it shows ('meter-bridge meters read {meter.id} KWH'), or settle by that reading"
-        " (--unread)",
-    )
 
 
 def last_read_at(meter: Meter) -> int:

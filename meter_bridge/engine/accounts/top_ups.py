@@ -1,12 +1,12 @@
 """Top-ups: money in, posted after everything used so far, with where it went."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, override
+from typing import Any, ClassVar, Final, override
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import TopUpSplit, split_top_up
+from meter_bridge.core.ledger.credit import split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.ledger.amounts import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit, top_up_question
@@ -79,7 +79,7 @@ class TopUp(Operation[TopUpResult]):
         if purchase.wh:
             shown["units"] = min(purchase.charges.total, split.balance)
             shown["balance"] = split.balance - shown["units"]
-        detail = {
+        detail: dict[str, Any] = {
             "amount": self.amount,
             "method": self.method,
             "reference": self.reference,
@@ -100,20 +100,12 @@ class TopUp(Operation[TopUpResult]):
         )
         if supply is not None and purchase.wh:
             add_lines(supply, tx, seq, purchase.charges)
-        _record_cap_usage(account, split, tx.at, zone)
-        top_up = TopUpView(
-            id=entry_id(seq),
-            at=iso(tx.at),
-            amount=self.amount,
-            method=self.method,
-            reference=self.reference,
-            split=shown,
-            balance_after=account.balance,
-            units_wh=purchase.wh,
-        )
+        for debt_id, amount in split.debts:
+            account.debts[debt_id] = account.debts[debt_id].after_payment(amount, tx.at, zone)
+        top_up = TopUpView(id=entry_id(seq), at=iso(tx.at), balance_after=account.balance, **detail)
         account.last_top_up = top_up
-        told = {"id": top_up.id, **detail, "balance_after": account.balance}
-        record_event(session.installation, tx, EventKind.TOP_UP, account_id=account.id, data=told)
+        data = {"id": top_up.id, **detail, "balance_after": account.balance}
+        record_event(session.installation, tx, EventKind.TOP_UP, account_id=account.id, data=data)
         # Evaluating posts nothing but standing charges and debt already due, so the answer's balance is the
         # posted one.
         evaluate(session, account, tx)
@@ -123,8 +115,3 @@ class TopUp(Operation[TopUpResult]):
             available=credit_now(account).balance,
             supply=supply_view(account),
         )
-
-
-def _record_cap_usage(account: Account, split: TopUpSplit, at: int, zone: ZoneInfo) -> None:
-    for debt_id, amount in split.debts:
-        account.debts[debt_id] = account.debts[debt_id].after_payment(amount, at, zone)

@@ -17,7 +17,6 @@ from meter_bridge.core.ledger.debt import recovery_order
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating.period_to_date import accrued_total, amount_if_closed, charged_in_period
 from meter_bridge.core.rating.rating import (
-    Block,
     LineKind,
     OpenSegment,
     block_at,
@@ -169,14 +168,9 @@ def _tariff_view(supply: Supply, at: int) -> TariffNow:
         block_remaining_wh=energy_to_next_block(supply.rating, interval),
         next_change=iso(min(changes)) if changes else None,
         ladder=tuple(
-            _block_view(n, block) for n, block in enumerate(block_views(supply.rating, interval), 1)
+            BlockView(number=n, end_wh=block.end_wh, used_wh=block.used_wh, price_per_kwh=block.price_per_kwh)
+            for n, block in enumerate(block_views(supply.rating, interval), 1)
         ),
-    )
-
-
-def _block_view(number: int, block: Block) -> BlockView:
-    return BlockView(
-        number=number, end_wh=block.end_wh, used_wh=block.used_wh, price_per_kwh=block.price_per_kwh
     )
 
 

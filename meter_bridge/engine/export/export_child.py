@@ -16,6 +16,11 @@ import sys
 import time
 from typing import Final
 
+from meter_bridge.storage import import_guard
+
+if __name__ == "__main__":
+    import_guard.block_imports("numpy")
+
 import duckdb
 import pyarrow as pa
 
@@ -141,3 +146,7 @@ def main() -> int:
         return 1
     print(json.dumps({"files": [asdict(file) for file in files], "peak_bytes": peak_bytes()}))  # noqa: T201
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -20,7 +20,7 @@ from meter_bridge.storage.location import Location, written
 from meter_bridge.storage.segment_files import MANIFEST_NAME, ExportFile
 
 MERGE_MODULE: Final = "meter_bridge.engine.export.merge_child"
-EXPORT_MODULE: Final = "meter_bridge.engine.export.export_process"
+EXPORT_MODULE: Final = "meter_bridge.engine.export.export_child"
 WATERMARK_ID: Final = 1
 """Key of the single row of ``export_watermark``."""
 

@@ -6,12 +6,11 @@ verified without the files; what needs the segments themselves reads them from t
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 import logging
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import BigInteger, Select, bindparam, func, select
 
 from meter_bridge.engine.ledger.hourly_history import first_entry_since
 from meter_bridge.engine.state.session import Session
@@ -83,43 +82,26 @@ BATCH_ROWS: Final = 500
 """Rows that go in one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class _PurgeRule:
-    purge: ops.Statement
-    ended_rows: Callable[[int], Select[tuple[object, ...]]]
-    """Returns the query of what ended before an instant, by its key as ``forget`` takes it."""
-
-
-def _events(before: int) -> Select[tuple[object, ...]]:
-    """Return the events before an instant except the newest, from which the numbering continues."""
-    event = tables.event.c
-    newest = select(func.max(event.seq)).scalar_subquery()
-    return select(event.seq.label("row_seq")).where(event.at < before, event.seq < newest).order_by(event.seq)
-
-
-def _commands(before: int) -> Select[tuple[object, ...]]:
-    table = tables.outbox.c
-    keys = table.meter_id.label("row_meter_id"), table.revision.label("row_revision")
-    return select(*keys).where(table.settled_at < before)
-
-
-def _notices(before: int) -> Select[tuple[object, ...]]:
-    table = tables.notice.c
-    return select(table.id.label("row_id")).where(table.ended_at < before)
-
-
-def _files(before: int) -> Select[tuple[object, ...]]:
-    """Return the exported files that were replaced, and removed, before an instant."""
-    table = tables.export_file.c
-    return select(table.name.label("row_name")).where(table.retired_at < before)
-
-
-_PURGE_RULES: Final = (
-    _PurgeRule(ops.PURGE_EVENT, _events),
-    _PurgeRule(ops.PURGE_COMMAND, _commands),
-    _PurgeRule(ops.PURGE_NOTICE, _notices),
-    _PurgeRule(ops.PURGE_FILE, _files),
+_EVENT, _OUTBOX, _NOTICE, _FILE = tables.event.c, tables.outbox.c, tables.notice.c, tables.export_file.c
+_BEFORE: Final = bindparam("before", type_=BigInteger)
+_PURGED: Final[tuple[tuple[ops.Statement, Select[Any]], ...]] = (
+    (
+        # But for the newest event, from which the numbers continue.
+        ops.PURGE_EVENT,
+        select(_EVENT.seq.label("row_seq"))
+        .where(_EVENT.at < _BEFORE, _EVENT.seq < select(func.max(_EVENT.seq)).scalar_subquery())
+        .order_by(_EVENT.seq),
+    ),
+    (
+        ops.PURGE_COMMAND,
+        select(_OUTBOX.meter_id.label("row_meter_id"), _OUTBOX.revision.label("row_revision")).where(
+            _OUTBOX.settled_at < _BEFORE
+        ),
+    ),
+    (ops.PURGE_NOTICE, select(_NOTICE.id.label("row_id")).where(_NOTICE.ended_at < _BEFORE)),
+    (ops.PURGE_FILE, select(_FILE.name.label("row_name")).where(_FILE.retired_at < _BEFORE)),
 )
+"""What is forgotten, and the query of what ended before an instant, by the keys that the statement takes."""
 
 
 class EventRetention:
@@ -131,21 +113,21 @@ class EventRetention:
     async def tick(self) -> None:
         """Forget what ended before the days that are kept, a few rows at a time; raises ``StorageError``."""
         before = self._session.clock.now() - self._days * DAY_MS
-        for kind in _PURGE_RULES:
+        for purge, ended in _PURGED:
             more = True
             while more and self._session.storage_error is None:
-                more = await self._purge_batch(kind, before)
+                more = await self._purge_batch(purge, ended, before)
                 await asyncio.sleep(PAUSE_S)
 
-    async def _purge_batch(self, kind: _PurgeRule, before: int) -> bool:
-        rows = await asyncio.to_thread(self._next_rows, kind, before)
+    async def _purge_batch(self, purge: ops.Statement, ended: Select[Any], before: int) -> bool:
+        """Forget a few rows in one transaction; return whether there were any."""
+        rows = await asyncio.to_thread(self._next_rows, ended, before)
         tx = Transaction(self._session.clock.now())
-        tx.changeset.extend(kind.purge, rows)
+        tx.changeset.extend(purge, rows)
         await self._session.persist(tx)
         return bool(rows)
 
-    def _next_rows(self, kind: _PurgeRule, before: int) -> Sequence[dict[str, object]]:
+    def _next_rows(self, ended: Select[Any], before: int) -> Sequence[dict[str, object]]:
         with self._session.reader.connect() as connection:
-            return [
-                dict(row) for row in connection.execute(kind.ended_rows(before).limit(BATCH_ROWS)).mappings()
-            ]
+            rows = connection.execute(ended.limit(BATCH_ROWS), {"before": before}).mappings()
+            return [dict(row) for row in rows]

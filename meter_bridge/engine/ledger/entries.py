@@ -1,8 +1,9 @@
 """Reading the journal, alerts and events from the database for clients."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import json
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, select
 
@@ -47,7 +48,7 @@ def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[
     priced: defaultdict[int, list[ChargeLine]] = defaultdict(list)
     of_entries = select(lines).where(lines.c.entry_seq.in_(seqs)).order_by(*lines.primary_key)
     for line in connection.execute(of_entries).mappings():
-        priced[line["entry_seq"]].append(_line_view(line))
+        priced[line["entry_seq"]].append(line_view(line))
     amounts: defaultdict[int, int] = defaultdict(int)
     posted = select(posting).where(posting.c.entry_seq.in_(seqs), posting.c.bucket == Bucket.BALANCE)
     for row in connection.execute(posted).mappings():
@@ -172,7 +173,8 @@ def _entry_view(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: 
     )
 
 
-def _line_view(row: RowMapping) -> ChargeLine:
+def line_view(row: RowMapping | Mapping[str, Any]) -> ChargeLine:
+    """Return a charge line from the columns of its row."""
     return ChargeLine(
         kind=row["kind"],
         supply_id=row["supply_id"],

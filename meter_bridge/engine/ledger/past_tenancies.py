@@ -110,12 +110,11 @@ def _outstanding_of(connection: Connection, accounts: Collection[str] | None) ->
     query = select(table).where(table.c.bucket.startswith(_TENANCY_PREFIX))
     if accounts is not None:
         query = query.where(table.c.account_id.in_(accounts))
-    found: OutstandingByTenancy = {}
-    for row in connection.execute(query).mappings():
-        n = tenancy_of(row["bucket"])
-        if n is not None:
-            found[row["account_id"], n] = row["amount"]
-    return found
+    return {
+        (row["account_id"], n): row["amount"]
+        for row in connection.execute(query).mappings()
+        if (n := tenancy_of(row["bucket"])) is not None
+    }
 
 
 _TENANCY_PREFIX = tenancy_bucket(0).removesuffix("0")

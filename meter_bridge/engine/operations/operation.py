@@ -159,7 +159,13 @@ class Operations:
         if account is None or session.storage_error:
             raise storage_unavailable()
         if request.tenancy != self._tenancy(request.actor, account_id):
-            raise _customer_moved_out(account)
+            raise RequestRefused(
+                ErrorCode.CONFLICT,
+                f"the customer of {account.name} has moved out meanwhile; nothing was booked",
+                field="account",
+                value=account.id,
+                remedy="ask the landlord",
+            )
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
         operation.check(session, account)
         tx = Transaction(session.clock.now(), actor=request.actor.name)
@@ -212,16 +218,6 @@ def account_closed(account_id: str) -> RequestRefused:
         field="account",
         value=account_id,
         remedy="apply a site file that has the unit again; who moved out is settled with without it",
-    )
-
-
-def _customer_moved_out(account: Account) -> RequestRefused:
-    return RequestRefused(
-        ErrorCode.CONFLICT,
-        f"the customer of {account.name} has moved out meanwhile; nothing was booked",
-        field="account",
-        value=account.id,
-        remedy="ask the landlord",
     )
 
 

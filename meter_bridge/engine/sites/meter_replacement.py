@@ -1,14 +1,18 @@
 """Replacing a meter once per key: its old counter is closed and a new one opened, here or elsewhere."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, override
 
 from msgspec.structs import astuple
 
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
+from meter_bridge.config.units import has_relay
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import RegisterReading, RegisterStep
 from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replace_meter
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
+from meter_bridge.devices.addresses import AddressError, parse_address
+from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.metering.manual_readings import (
     ReportedReading,
@@ -23,8 +27,7 @@ from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.sites.apply import change_meter, present_plan
-from meter_bridge.engine.sites.device_change import plan_with_new_device
-from meter_bridge.engine.state.model import Account, Meter
+from meter_bridge.engine.state.model import Account, Installation, Meter
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
@@ -166,3 +169,79 @@ def _replacement_of(
             value=str(reading.wh),
             remedy="look at the old register again; if it is true, say so with 'confirmed'",
         ) from error
+
+
+def plan_with_new_device(installation: Installation, meter: Meter, request: ReplacementRequest) -> MeterPlan:
+    """Return the plan of a meter whose device is replaced.
+
+    Raises ``RequestRefused`` for addresses not to be had.
+    """
+    for name, text in (("address", request.address), ("relay", request.relay)):
+        _check_address(name, text)
+    address = request.address or meter.plan.energy_address
+    follows = meter.plan.relay_address == meter.plan.energy_address
+    relay = request.relay or (address if follows else meter.plan.relay_address)
+    plan = replace(meter.plan, energy_address=address, relay_address=relay)
+    if plan != meter.plan:
+        _check_device(meter, plan)
+        _check_claims(installation, meter, plan)
+    return plan
+
+
+def _check_address(field: str, text: str | None) -> None:
+    try:
+        if text is not None:
+            parse_address(text)
+    except AddressError as error:
+        raise RequestRefused(
+            ErrorCode.BAD_REQUEST,
+            str(error),
+            field=field,
+            value=text,
+            remedy="take an address that 'meter-bridge meters' lists, or see docs/meters.md",
+        ) from error
+
+
+def _check_device(meter: Meter, plan: MeterPlan) -> None:
+    if plan.host is not None:
+        raise RequestRefused(
+            ErrorCode.NOT_SUPPORTED,
+            f"{meter.id} is spoken to at {plan.host} without a broker; the site file changes its address",
+            field="address",
+            remedy="leave the address out here, then change address and host in the site file and apply it",
+        )
+    reason = unsupported_reason(plan.energy_address, plan.relay_address)
+    if plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF and reason is not None:
+        raise RequestRefused(
+            ErrorCode.NOT_SUPPORTED,
+            f"{reason} ({plan.energy_address}), but {meter.id} is to cut by itself without the bridge",
+            field="address",
+            remedy="write without the bridge: hold for it in the site file and apply it first",
+        )
+    if plan.relay_address == plan.energy_address and not has_relay(plan.energy_address):
+        raise RequestRefused(
+            ErrorCode.BAD_REQUEST,
+            f"{plan.energy_address!r} only measures",
+            field="relay",
+            remedy="name the address of the relay that switches it",
+        )
+
+
+def _check_claims(installation: Installation, meter: Meter, plan: MeterPlan) -> None:
+    """Refuse a register that another meter charges, and a relay that switches another account."""
+    reader = installation.by_energy_address.get(plan.energy_address, meter)
+    if reader is not meter:
+        raise _address_taken("address", plan.energy_address, reader)
+    for other in installation.by_relay_address.get(plan.relay_address or "", []):
+        if other.supply.account is not meter.supply.account:
+            raise _address_taken("relay", plan.relay_address, other)
+
+
+def _address_taken(field: str, address: str | None, owner: Meter) -> RequestRefused:
+    return RequestRefused(
+        ErrorCode.CONFLICT,
+        f"{address} serves {owner.id} already",
+        field=field,
+        value=address,
+        remedy="take it from that meter in the site file first",
+    )

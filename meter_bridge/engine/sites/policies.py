@@ -32,38 +32,23 @@ async def change_account_policy(
     change: PolicyRequest,
     applied: tuple[str, InstallationPlan] | None,
 ) -> AccountView:
-    """Change what is asked of an account's policy; raises ``RequestRefused`` where it cannot be."""
-    tx = session.begin(actor)
+    """Change an account's policy as requested; raises ``RequestRefused`` where that is not possible."""
+    tx, currency = session.begin(actor), account.site.currency
     if applied is None:
         raise storage_unavailable()
     policy = _changed(account, change)
-    fields = _changed_keys(account, policy)
-    if fields:
+    before, after = show_policy(account.policy, currency), show_policy(policy, currency)
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    if changed:
         with session.atomic():
-            _apply_change(session, tx, account, policy, fields, applied)
+            change_policy(session, tx, account, policy, changed, applied)
+            _close_dropped_warnings(session, tx, account)
+            data = {"name": account.name, "by": tx.actor, "policy": changed}
+            kind = EventKind.ACCOUNT_CHANGED
+            record_event(session.installation, tx, kind, account_id=account.id, data=data)
+            evaluate(session, account, tx)
         await session.commit(tx)
     return view.account_view(account, session.clock.now())
-
-
-def _apply_change(
-    session: Session,
-    tx: Transaction,
-    account: Account,
-    policy: Policy,
-    fields: Sequence[str],
-    applied: tuple[str, InstallationPlan],
-) -> None:
-    change_policy(session, tx, account, policy, fields, applied)
-    _close_dropped_warnings(session, tx, account)
-    shown = show_policy(policy, account.site.currency)
-    record_event(
-        session.installation,
-        tx,
-        EventKind.ACCOUNT_CHANGED,
-        account_id=account.id,
-        data={"name": account.name, "by": tx.actor, "policy": {name: shown[name] for name in fields}},
-    )
-    evaluate(session, account, tx)
 
 
 def _changed(account: Account, change: PolicyRequest) -> Policy:
@@ -97,12 +82,6 @@ def _thresholds(account: Account, written: Sequence[str]) -> tuple[int, ...]:
                 remedy="give thresholds of zero or more, each once",
             )
     return tuple(sorted(found, reverse=True))
-
-
-def _changed_keys(account: Account, policy: Policy) -> list[str]:
-    before = show_policy(account.policy, account.site.currency)
-    after = show_policy(policy, account.site.currency)
-    return [name for name, value in after.items() if value != before[name]]
 
 
 def _close_dropped_warnings(session: Session, tx: Transaction, account: Account) -> None:

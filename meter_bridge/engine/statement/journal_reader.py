@@ -25,6 +25,7 @@ from sqlalchemy import (
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.engine.ledger.entries import line_view
 from meter_bridge.engine.state.supply_document import stored_open_wh
 from meter_bridge.engine.statement.balances import (
     balance_before,
@@ -137,8 +138,8 @@ def _in_range(
     return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(entry_range.entries)
 
 
+_LINE_KEYS: Final = ("period", "supply_id", "kind", "version_id", "block", "band", "unit_price")
 type _LineKey = tuple[str, str, str, str, int | None, str | None, int | None]
-"""Period, supply, kind, tariff version, block, band, unit price."""
 type _LineSums = Mapping[_LineKey, tuple[int, int]]
 """Quantity and amount of each line of the price list."""
 
@@ -146,15 +147,7 @@ type _LineSums = Mapping[_LineKey, tuple[int, int]]
 def _line_sums(connection: Connection, entry_range: EntryRange) -> _LineSums:
     """Return the charges by line of the price list, at most one more than a statement holds."""
     line = tables.charge_line
-    keys = (
-        line.c.period,
-        line.c.supply_id,
-        line.c.kind,
-        line.c.version_id,
-        line.c.block,
-        line.c.band,
-        line.c.unit_price,
-    )
+    keys = [line.c[name] for name in _LINE_KEYS]
     query = select(*keys, func.sum(line.c.quantity), func.sum(line.c.amount))
     rows = connection.execute(_in_range(entry_range, line, query).group_by(*keys).limit(MAX_CHARGES + 1))
     return {cast("_LineKey", tuple(key)): (quantity, amount) for *key, quantity, amount in rows}
@@ -167,21 +160,8 @@ def _lines(parts: Iterable[_LineSums]) -> tuple[ChargeLine, ...]:
             before = added.get(key, (0, 0))
             added[key] = before[0] + quantity, before[1] + amount
     found = [
-        ChargeLine(
-            kind=kind,
-            supply_id=supply_id,
-            period=period,
-            tariff_version_id=version_id,
-            block=block,
-            band=band,
-            quantity=quantity,
-            unit_price=unit_price,
-            amount=amount,
-        )
-        for (
-            (period, supply_id, kind, version_id, block, band, unit_price),
-            (quantity, amount),
-        ) in added.items()
+        line_view(dict(zip(_LINE_KEYS, key, strict=True)) | {"quantity": quantity, "amount": amount})
+        for key, (quantity, amount) in added.items()
     ]
     return tuple(sorted(_check_size(found, MAX_CHARGES, "lines of charges"), key=_sort_key))
 
@@ -200,27 +180,17 @@ def _sort_key(line: ChargeLine) -> tuple[object, ...]:
     )
 
 
-type _Priced = tuple[str, str, str, int | None, str | None]
-
-
-def _prices(lines: Sequence[ChargeLine]) -> dict[_Priced, int | None]:
-    """Return the unit price of each line of the price list; None where it changed in the period."""
-    prices: dict[_Priced, int | None] = {}
-    for line in lines:
-        key = (line.kind, line.supply_id, line.tariff_version_id, line.block, line.band)
-        prices[key] = line.unit_price if prices.get(key, line.unit_price) == line.unit_price else None
-    return prices
-
-
 def _priced(days: Iterable[DayCharge], lines: Sequence[ChargeLine]) -> tuple[DayCharge, ...]:
-    prices = _prices(lines)
-    return tuple(
-        replace(
-            day,
-            unit_price=prices.get((day.kind, day.supply_id, day.tariff_version_id, day.block, day.band)),
-        )
-        for day in days
-    )
+    """Return the charges by day with the unit price of their lines; None where it changed in the period."""
+    prices: dict[tuple[object, ...], int | None] = {}
+    for line in lines:
+        key = _price_key(line)
+        prices[key] = line.unit_price if prices.get(key, line.unit_price) == line.unit_price else None
+    return tuple(replace(day, unit_price=prices.get(_price_key(day))) for day in days)
+
+
+def _price_key(charge: ChargeLine | DayCharge) -> tuple[object, ...]:
+    return charge.kind, charge.supply_id, charge.tariff_version_id, charge.block, charge.band
 
 
 def _by_day(
