@@ -11,13 +11,12 @@ from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.engine.accounts.booking import (
     AccountOperation,
     Booking,
-    EntryDraft,
     book_entry,
     transfer_target,
 )
 from meter_bridge.engine.ledger.amounts import check_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
-from meter_bridge.engine.ledger.journal import post_accruals
+from meter_bridge.engine.ledger.journal import EntryDraft, post_accruals
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session

@@ -1,15 +1,13 @@
 """What operations on an account's books have in common: parse amounts, book with a reason, decide, answer."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import ClassVar, Final, override
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.engine.accounts.view import account_view
 from meter_bridge.engine.ledger.amounts import parsed_amount
-from meter_bridge.engine.ledger.journal import append_entry, has_uncharged
+from meter_bridge.engine.ledger.journal import EntryDraft, append_entry, has_uncharged
 from meter_bridge.engine.operations.operation import Executed, Operation
 from meter_bridge.engine.state.events import entry_id, record_event
 from meter_bridge.engine.state.model import Account
@@ -79,29 +77,9 @@ class AccountOperation[Request: OperationRequest](BookOperation):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class EntryDraft:
-    """A journal entry to book, with its reason."""
-
-    kind: EntryKind
-    postings: Sequence[Posting]
-    description: str
-    detail: Mapping[str, object]
-    refers_to: str | None = None
-
-
 def book_entry(session: Session, account: Account, tx: Transaction, entry: EntryDraft) -> int:
     """Book an entry, record its event, and return its ``seq``."""
-    seq = append_entry(
-        session.installation,
-        account,
-        tx,
-        entry.kind,
-        entry.postings,
-        description=entry.description,
-        detail=entry.detail,
-        refers_to=entry.refers_to,
-    )
+    seq = append_entry(session.installation, account, tx, entry)
     data = {"id": entry_id(seq), "kind": entry.kind.value, "by": tx.actor, **entry.detail}
     record_event(
         session.installation,

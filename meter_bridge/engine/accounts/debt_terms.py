@@ -11,8 +11,9 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, format_amount, parse_decimal
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.engine.accounts.adjustments import require_debt, write_off
-from meter_bridge.engine.accounts.booking import AccountOperation, Booking, EntryDraft, book_entry
+from meter_bridge.engine.accounts.booking import AccountOperation, Booking, book_entry
 from meter_bridge.engine.ledger.amounts import check_amount
+from meter_bridge.engine.ledger.journal import EntryDraft
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session

@@ -5,8 +5,9 @@ from typing import ClassVar, Final, override
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, format_amount
-from meter_bridge.engine.accounts.booking import AccountOperation, Booking, EntryDraft, book_entry
+from meter_bridge.engine.accounts.booking import AccountOperation, Booking, book_entry
 from meter_bridge.engine.ledger.amounts import check_amount
+from meter_bridge.engine.ledger.journal import EntryDraft
 from meter_bridge.engine.ledger.past_tenancies import PastTenancy, past_tenancy
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account

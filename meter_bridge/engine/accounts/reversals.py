@@ -9,9 +9,9 @@ from sqlalchemy import select
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import emergency_left, split_charge
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
-from meter_bridge.engine.accounts.booking import AccountOperation, Booking, EntryDraft, book_entry
+from meter_bridge.engine.accounts.booking import AccountOperation, Booking, book_entry
 from meter_bridge.engine.ledger.credit import posted_credit
-from meter_bridge.engine.ledger.journal import post_accruals
+from meter_bridge.engine.ledger.journal import EntryDraft, post_accruals
 from meter_bridge.engine.ledger.purchases import take_back_units
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session

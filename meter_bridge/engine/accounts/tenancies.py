@@ -15,7 +15,6 @@ from meter_bridge.engine.accounts.adjustments import receive_transfer
 from meter_bridge.engine.accounts.booking import (
     AccountOperation,
     Booking,
-    EntryDraft,
     book_entry,
     require_charged,
     transfer_target,
@@ -23,7 +22,7 @@ from meter_bridge.engine.accounts.booking import (
 from meter_bridge.engine.alerts.alerting import close_all
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.ledger.amounts import check_amount
-from meter_bridge.engine.ledger.journal import book_charges, has_uncharged, post_accruals
+from meter_bridge.engine.ledger.journal import EntryDraft, book_charges, has_uncharged, post_accruals
 from meter_bridge.engine.ledger.purchases import read_prepaid_charges, take_back_units
 from meter_bridge.engine.state.account_document import tenancy_row
 from meter_bridge.engine.state.events import record_event

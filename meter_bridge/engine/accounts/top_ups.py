@@ -10,7 +10,7 @@ from meter_bridge.core.ledger.credit import split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.ledger.amounts import check_amount, parsed_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit, top_up_question
-from meter_bridge.engine.ledger.journal import add_lines, append_entry, post_accruals
+from meter_bridge.engine.ledger.journal import EntryDraft, add_lines, append_entry, post_accruals
 from meter_bridge.engine.ledger.purchases import buy_units, purchase_postings, units_worth
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.events import entry_id, record_event
@@ -89,15 +89,8 @@ class TopUp(Operation[TopUpResult]):
         postings = journal.top_up_postings(account.site.currency, split)
         if supply is not None and purchase.wh:
             postings += purchase_postings(supply, purchase)
-        seq = append_entry(
-            session.installation,
-            account,
-            tx,
-            EntryKind.TOP_UP,
-            postings,
-            description=f"Top-up, {self.method}",
-            detail=detail,
-        )
+        entry = EntryDraft(EntryKind.TOP_UP, postings, f"Top-up, {self.method}", detail)
+        seq = append_entry(session.installation, account, tx, entry)
         if supply is not None and purchase.wh:
             add_lines(supply, tx, seq, purchase.charges)
         for debt_id, amount in split.debts:

@@ -1,7 +1,7 @@
 """Writing the journal: entries with their postings, lines and facts, and events, as rows of a unit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -43,27 +43,27 @@ from meter_bridge.storage import changeset as ops
 DAYS_KEPT = 3
 
 
-def append_entry(  # noqa: PLR0913 - an entry is all of these, once
-    installation: Installation,
-    account: Account,
-    tx: Transaction,
-    kind: EntryKind,
-    postings: Sequence[Posting],
-    *,
-    description: str,
-    detail: Mapping[str, object],
-    refers_to: str | None = None,
-) -> int:
-    """Add an entry to the unit, move the balance, and return the entry's ``seq``.
+@dataclass(frozen=True, slots=True)
+class EntryDraft:
+    """A journal entry to book, with its reason."""
+
+    kind: EntryKind
+    postings: tuple[Posting, ...]
+    description: str
+    detail: Mapping[str, object]
+    refers_to: str | None = None
+
+
+def append_entry(installation: Installation, account: Account, tx: Transaction, entry: EntryDraft) -> int:
+    """Add an entry to the transaction, move the balance, and return the entry's ``seq``.
 
     Raises ``LedgerError`` for postings that do not sum to zero; nothing was changed then.
     """
-    postings = tuple(postings)
-    journal.check_balanced(postings)
+    journal.check_balanced(entry.postings)
     _check_nothing_deferred(account)
     installation.sequences.entry += 1
     seq = installation.sequences.entry
-    for posting in postings:
+    for posting in entry.postings:
         if move(account, posting.bucket, posting.amount):
             tx.save_account(account)
     tx.changeset.add(
@@ -73,15 +73,15 @@ def append_entry(  # noqa: PLR0913 - an entry is all of these, once
             "id": entry_id(seq),
             "account_id": account.id,
             "at": tx.at,
-            "kind": kind,
-            "description": description,
+            "kind": entry.kind,
+            "description": entry.description,
             "actor": tx.actor,
-            "refers_to": refers_to,
+            "refers_to": entry.refers_to,
             "balance_after": account.balance,
-            "detail": json.dumps(detail, separators=(",", ":")),
+            "detail": json.dumps(entry.detail, separators=(",", ":")),
         },
     )
-    for n, posting in enumerate(postings):
+    for n, posting in enumerate(entry.postings):
         row = {
             "account_id": account.id,
             "bucket": posting.bucket,
@@ -117,16 +117,9 @@ def book_charges(
     account = supply.account
     if readings is None:
         readings = newest_readings(supply, {segment.meter_id for segment in charges.segments})
-    seq = append_entry(
-        installation,
-        account,
-        tx,
-        EntryKind.CHARGE,
-        (*_charge(account, charges), *journal.units_used_postings(supply.id, charges)),
-        description=_describe(charges),
-        detail={"readings": readings},
-    )
-    add_lines(supply, tx, seq, charges)
+    postings = (*_charge(account, charges), *journal.units_used_postings(supply.id, charges))
+    entry = EntryDraft(EntryKind.CHARGE, postings, _describe(charges), {"readings": readings})
+    add_lines(supply, tx, append_entry(installation, account, tx, entry), charges)
 
 
 def add_lines(supply: Supply, tx: Transaction, seq: int, charges: Charges) -> None:

@@ -25,7 +25,7 @@ from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.journal import append_entry, post_accruals
+from meter_bridge.engine.ledger.journal import EntryDraft, append_entry, post_accruals
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.account_document import store_status, tenancy_row
 from meter_bridge.engine.state.events import record_event
@@ -286,15 +286,10 @@ def _open_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> 
     context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
     store_status(account, context.tx)
     if plan.opening_credit:
-        append_entry(
-            context.installation,
-            account,
-            context.tx,
-            EntryKind.OPENING,
-            opening_postings(site.currency, plan.opening_credit),
-            description="Opening credit",
-            detail={"amount": plan.opening_credit, "split": {"balance": plan.opening_credit}},
-        )
+        postings = opening_postings(site.currency, plan.opening_credit)
+        detail = {"amount": plan.opening_credit, "split": {"balance": plan.opening_credit}}
+        entry = EntryDraft(EntryKind.OPENING, postings, "Opening credit", detail)
+        append_entry(context.installation, account, context.tx, entry)
 
 
 def _rename_customer(context: _ApplyContext, known: Account, plan: AccountPlan) -> None:

@@ -11,12 +11,12 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
-from meter_bridge.engine.accounts.booking import Booking, BookOperation, EntryDraft, book_entry
+from meter_bridge.engine.accounts.booking import Booking, BookOperation, book_entry
 from meter_bridge.engine.accounts.reversals import ReversalOperation
 from meter_bridge.engine.accounts.top_ups import MAX_METHOD_LENGTH, TopUp
 from meter_bridge.engine.ledger.amounts import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.ledger.journal import post_accruals
+from meter_bridge.engine.ledger.journal import EntryDraft, post_accruals
 from meter_bridge.engine.operations.operation import Executed, Operation, Operations
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.model import Account
