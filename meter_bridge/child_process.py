@@ -11,7 +11,7 @@ class ChildError(RuntimeError):
 
 
 async def run_module(
-    module: str, *arguments: str, given: bytes = b"", env: Mapping[str, str] | None = None
+    module: str, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None
 ) -> bytes:
     """Return what a module prints, given its standard input; a cancelled run kills its child.
 
@@ -21,7 +21,7 @@ async def run_module(
         sys.executable, "-m", module, *arguments, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
     try:
-        printed, complaint = await process.communicate(given)
+        printed, complaint = await process.communicate(stdin)
     finally:
         if process.returncode is None:
             process.kill()

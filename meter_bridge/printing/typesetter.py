@@ -30,7 +30,7 @@ class Typesetter:
         async with self._lock:
             try:
                 async with asyncio.timeout(TIMEOUT_S):
-                    typeset = await run_module(CHILD, layout, given=document)
+                    typeset = await run_module(CHILD, layout, stdin=document)
             except TimeoutError as error:
                 raise TypesettingError(f"typesetting took longer than {TIMEOUT_S} s") from error
             except ChildError as error:

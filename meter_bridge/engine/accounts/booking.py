@@ -6,7 +6,7 @@ from typing import ClassVar, Final, override
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.accounts.view import account_view
-from meter_bridge.engine.ledger.amounts import parsed_amount
+from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.engine.ledger.journal import EntryDraft, append_entry, has_uncharged
 from meter_bridge.engine.operations.operation import Executed, Operation
 from meter_bridge.engine.state.events import entry_id, record_event
@@ -71,7 +71,7 @@ class AccountOperation[Request: OperationRequest](BookOperation):
         """Parse what only the account gives a meaning; raises ``RequestRefused``."""
         texts = {field: getattr(self.request, field, None) for field in _AMOUNT_FIELDS}
         self.amounts = {
-            field: parsed_amount(account, text, field)
+            field: parse_request_amount(account.site.currency, text, field)
             for field, text in texts.items()
             if text not in _NO_AMOUNT
         }

@@ -176,13 +176,13 @@ def _check_terms(debt: Debt, currency: str) -> None:
         value = f"{Decimal(debt.percent_ppm) / (PPM // 100):f}"
         raise _bad_term("percent", value, "a payment recovers at most 100 per cent", "write 100 or less")
     if not debt.rate and not debt.percent_ppm:
-        what = "the debt would never be recovered: it has neither a rate nor a share of payments"
+        message = "the debt would never be recovered: it has neither a rate nor a share of payments"
         remedy = "give it a rate for each period, or a percentage of each top-up"
-        raise _bad_term("rate", "0", what, remedy)
+        raise _bad_term("rate", "0", message, remedy)
     if debt.cap is not None and not debt.percent_ppm:
-        what = "a cap limits what payments recover, and of this debt they recover nothing"
+        message = "a cap limits what payments recover, and of this debt they recover nothing"
         remedy = "leave the cap out, or give a percentage"
-        raise _bad_term("cap", format_amount(debt.cap, currency), what, remedy)
+        raise _bad_term("cap", format_amount(debt.cap, currency), message, remedy)
 
 
 def _bad_term(field: str, value: str, message: str, remedy: str) -> RequestRefused:

@@ -95,16 +95,16 @@ class RepricingOperation(AccountOperation[requests.Repricing]):
                 )
             since = tenancy.start
             if end <= since:
-                what = "lies before the present customer moved in"
-                raise _refused("day", self.request.day, what, "settle it with the customer of then")
+                problem = "lies before the present customer moved in"
+                raise _refused("day", self.request.day, problem, "settle it with the customer of then")
             start = max(start, since)
             early = min(start, energy_needed_from(version, period)) - MAX_EARLY_MS
             first = first_entry_since(connection, early, account_id)
             with complete_segments(connection, session.archive, account_id, first, LAST_SEQ) as segments:
                 in_period = _segments_in(supply, first, start, end)
                 if _has_unit_sales(segments, in_period):
-                    what = "lies in a period whose energy was sold as units, at the price of then"
-                    raise _refused("day", self.request.day, what, "correct the balance instead")
+                    problem = "lies in a period whose energy was sold as units, at the price of then"
+                    raise _refused("day", self.request.day, problem, "correct the balance instead")
                 known = max(energy_needed_from(version, period), since)
                 used = _read_energy(segments, _segments_in(supply, first, known, end))
                 charged = _read_charged(segments, in_period)
@@ -143,8 +143,8 @@ class RepricingOperation(AccountOperation[requests.Repricing]):
             )
         require_charged(session, account, findings.end)
         if findings.difference == 0:
-            what = f"prices {findings.period} at what was charged already"
-            raise _refused("version", self.request.version, what, "nothing needs to be done")
+            problem = f"prices {findings.period} at what was charged already"
+            raise _refused("version", self.request.version, problem, "nothing needs to be done")
 
     @override
     def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
@@ -168,9 +168,9 @@ class RepricingOperation(AccountOperation[requests.Repricing]):
         return book_correction(session, account, tx, -findings.difference, description, detail), detail
 
 
-def _refused(name: str, value: str, what: str, remedy: str) -> RequestRefused:
+def _refused(name: str, value: str, problem: str, remedy: str) -> RequestRefused:
     return RequestRefused(
-        ErrorCode.BAD_REQUEST, f"{name} {value} {what}", field=name, value=value, remedy=remedy
+        ErrorCode.BAD_REQUEST, f"{name} {value} {problem}", field=name, value=value, remedy=remedy
     )
 
 
@@ -190,11 +190,11 @@ def _read_version(connection: Connection, version_id: str, currency: str) -> Tar
         raise _refused("version", version_id, "is not a version of any tariff", remedy)
     version = decode_tariff_version(document)
     if version.currency != currency:
-        what = f"has its prices in {version.currency}"
-        raise _refused("version", version_id, what, f"name a version of a tariff in {currency}")
+        problem = f"has its prices in {version.currency}"
+        raise _refused("version", version_id, problem, f"name a version of a tariff in {currency}")
     if version.basis is BlockBasis.PURCHASE_TIME:
-        what = "sells units, and a later price changes nothing of units that were bought"
-        raise _refused("version", version_id, what, "correct the balance instead")
+        problem = "sells units, and a later price changes nothing of units that were bought"
+        raise _refused("version", version_id, problem, "correct the balance instead")
     return version
 
 

@@ -48,9 +48,9 @@ class ReversalOperation(AccountOperation[requests.Reversal]):
     def fingerprint(self) -> list[object]:
         return [self.request.entry, self.request.reason]
 
-    def _refused(self, code: ErrorCode, what: str, remedy: str) -> RequestRefused:
+    def _refused(self, code: ErrorCode, problem: str, remedy: str) -> RequestRefused:
         entry = self.request.entry
-        return RequestRefused(code, f"entry {entry} {what}", field="entry", value=entry, remedy=remedy)
+        return RequestRefused(code, f"entry {entry} {problem}", field="entry", value=entry, remedy=remedy)
 
     @override
     def prefetch(self, session: Session, account_id: str) -> None:
@@ -75,8 +75,8 @@ class ReversalOperation(AccountOperation[requests.Reversal]):
                 ErrorCode.ALREADY_REVERSED, f"was taken back by {before}", "book a correction"
             )
         if row["kind"] not in (EntryKind.TOP_UP, EntryKind.CHARGE):
-            what = f"is a {row['kind'].replace('_', ' ')}; only top-ups and charges are taken back"
-            raise self._refused(ErrorCode.CONFLICT, what, "book what undoes it")
+            problem = f"is a {row['kind'].replace('_', ' ')}; only top-ups and charges are taken back"
+            raise self._refused(ErrorCode.CONFLICT, problem, "book what undoes it")
         changes: dict[str, int] = {}
         for moved in rows:
             if not journal.is_units_asset(moved["asset"]):

@@ -113,10 +113,10 @@ class LedgerQueries:
         """Return an entry of the account's journal with everything that it was made of."""
         account = self._visibility.account_or_closed(actor, account_id)
         first = _first_seq(actor, account)
-        found = await asyncio.to_thread(
+        explanation = await asyncio.to_thread(
             explain_entry, self._session.reader, self._session.archive, account.id, entry_id, first=first
         )
-        if found is None:
+        if explanation is None:
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"account {account.id} has no entry {entry_id!r}",
@@ -124,7 +124,7 @@ class LedgerQueries:
                 value=entry_id,
                 remedy="take an id from 'meter-bridge ledger', or from a statement",
             )
-        return found
+        return explanation
 
     async def statement(
         self,
@@ -174,14 +174,14 @@ class LedgerQueries:
             if account_id is None
             else [self._visibility.account(actor, account_id)]
         )
-        asked = [
+        queries = [
             HistoryQuery(account.id, _first_seq(actor, account), ZoneInfo(account.site.time_zone))
             for account in seen
         ]
         return await asyncio.to_thread(
             history_page,
             self._session.reader,
-            asked,
+            queries,
             after=after,
             upto=upto,
             from_account=from_account,

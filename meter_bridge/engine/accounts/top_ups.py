@@ -8,7 +8,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.engine.ledger.amounts import check_amount, parsed_amount
+from meter_bridge.engine.ledger.amounts import check_amount, parse_request_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit, top_up_question
 from meter_bridge.engine.ledger.journal import EntryDraft, add_lines, append_entry, post_accruals
 from meter_bridge.engine.ledger.purchases import buy_units, purchase_postings, units_worth
@@ -40,7 +40,7 @@ class TopUp(Operation[TopUpResult]):
     @classmethod
     def from_request(cls, account: Account, amount: str, method: str, reference: str | None) -> TopUp:
         """Return the top-up that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
-        value = parsed_amount(account, amount)
+        value = parse_request_amount(account.site.currency, amount)
         check_text("method", method, MAX_METHOD_LENGTH)
         check_text("reference", reference or "", MAX_REFERENCE_LENGTH)
         return cls(value, method, reference)
@@ -54,8 +54,8 @@ class TopUp(Operation[TopUpResult]):
         """Refuse an amount outside the limits of the account."""
         credit = credit_now(account)
         # What units are worth is credit as well: else they would pass every maximum.
-        held = replace(credit, balance=credit.balance + units_worth(account))
-        possible = top_up_question(account, held, session.clock.now())
+        with_units = replace(credit, balance=credit.balance + units_worth(account))
+        possible = top_up_question(account, with_units, session.clock.now())
         largest, why = possible.maximum, ""
         if account.policy.credit.maximum_balance is not None:
             largest = min(possible.largest_allowed(), largest)

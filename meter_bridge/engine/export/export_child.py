@@ -124,23 +124,21 @@ def export(location: Location, export_dir: Path, after: int, upto: int) -> list[
     return files
 
 
-def _arguments() -> argparse.Namespace:
+def main() -> int:
+    """Run one export at low priority and print its manifest as JSON."""
     parser = argparse.ArgumentParser(
         description="Copy segments of the bridge's database, named on standard input, into Parquet files."
     )
     parser.add_argument("--export-dir", type=Path, required=True, help="folder of the Parquet files")
     parser.add_argument("--after", type=int, required=True, help="journal seq that is exported already")
     parser.add_argument("--upto", type=int, required=True, help="last journal seq to export")
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Run one export at low priority and print its manifest as JSON."""
-    given = _arguments()
+    arguments = parser.parse_args()
     os.nice(NICENESS)
     pa.set_cpu_count(1)
     try:
-        files = export(parse_location(sys.stdin.read()), given.export_dir, given.after, given.upto)
+        files = export(
+            parse_location(sys.stdin.read()), arguments.export_dir, arguments.after, arguments.upto
+        )
     except (AdbcError, OSError, duckdb.Error, pa.ArrowException) as error:
         print(f"export failed: {first_line(error)}", file=sys.stderr)  # noqa: T201
         return 1

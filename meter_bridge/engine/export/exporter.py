@@ -71,8 +71,8 @@ class Exporter:
         """
         async with self._lock:
             # Not on the command line, where everyone on the machine can read a password.
-            given = written(self._database).encode()
-            answer = await self._run_child(given, EXPORT_MODULE, "--after", str(after), "--upto", str(upto))
+            stdin = written(self._database).encode()
+            answer = await self._run_child(stdin, EXPORT_MODULE, "--after", str(after), "--upto", str(upto))
         self.peak_bytes = answer.peak_bytes
         return answer.files
 
@@ -88,10 +88,10 @@ class Exporter:
         (merged,) = answer.files
         return merged
 
-    async def _run_child(self, given: bytes, module: str, *more: str) -> _ChildResult:
+    async def _run_child(self, stdin: bytes, module: str, *more: str) -> _ChildResult:
         folder = "--export-dir", str(self._export_dir)
         try:
-            printed = await run_module(module, *folder, *more, given=given)
+            printed = await run_module(module, *folder, *more, stdin=stdin)
         except ChildError as error:
             raise ExportError(f"export child {error}") from error
         return msgspec.json.decode(printed, type=_ChildResult)

@@ -62,11 +62,11 @@ class FolderManifest:
 def read_manifest(export_dir: Path) -> FolderManifest | None:
     """Return the manifest of a folder, None where there is none that can be read."""
     try:
-        found = json.loads((export_dir / MANIFEST_NAME).read_bytes())
+        content = json.loads((export_dir / MANIFEST_NAME).read_bytes())
         return FolderManifest(
-            watermarks={int(n): Watermark(**mark) for n, mark in found["watermarks"].items()},
-            files=tuple(ExportFile(**fields) for fields in found["files"]),
-            retired=found["retired"],
+            watermarks={int(n): Watermark(**mark) for n, mark in content["watermarks"].items()},
+            files=tuple(ExportFile(**fields) for fields in content["files"]),
+            retired=content["retired"],
         )
     except OSError, ValueError, KeyError, TypeError, AttributeError:
         return None

@@ -77,7 +77,7 @@ def history_page(
         ),
         key=lambda each: each.account_id,
     )
-    found: list[AccountHistory] = []
+    histories: list[AccountHistory] = []
     with snapshot(reader) as connection:
         span = SeqRange(after, _newest_seq(connection) if upto is None else upto)
         # What is not in the database any more is not looked through for the first hour that changed.
@@ -87,13 +87,13 @@ def history_page(
         for account_query in wanted:
             if room <= 0:
                 return HistoryPage(
-                    seq=span.upto, accounts=tuple(found), next_account=account_query.account_id
+                    seq=span.upto, accounts=tuple(histories), next_account=account_query.account_id
                 )
             history = _account_hours(connection, archive, account_query, span, firsts)
             if history is not None:
-                found.append(history)
+                histories.append(history)
                 room -= len(history.hours)
-    return HistoryPage(seq=span.upto, accounts=tuple(found), next_account=None)
+    return HistoryPage(seq=span.upto, accounts=tuple(histories), next_account=None)
 
 
 def _newest_seq(connection: Connection) -> int:
@@ -126,11 +126,11 @@ def _account_hours(
             hours[change.hour] = (wh, amount + change.amount)
     if firsts is not None:
         hours.setdefault(first, (0, 0))
-    told = tuple(
+    changed_hours = tuple(
         HistoryHour(start=iso(hour * HOUR_MS), wh=wh, amount=amount)
         for hour, (wh, amount) in sorted(hours.items())
     )
-    return AccountHistory(account_id=request.account_id, hours=told) if told else None
+    return AccountHistory(account_id=request.account_id, hours=changed_hours) if changed_hours else None
 
 
 def _first_changed(

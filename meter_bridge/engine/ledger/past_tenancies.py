@@ -35,8 +35,8 @@ def read_tenancies(
 ) -> tuple[TenancyView, ...]:
     """Return the tenancies that an actor may see, newest first, those of closed units included."""
     with snapshot(reader) as connection:
-        found = tuple(_tenancies(connection, actor, account_id))
-    return tuple(tenancy for tenancy in found if tenancy.outstanding or not only_outstanding)
+        tenancies = tuple(_tenancies(connection, actor, account_id))
+    return tuple(tenancy for tenancy in tenancies if tenancy.outstanding or not only_outstanding)
 
 
 def former_debts(reader: Engine, actor: Actor) -> tuple[OwedView, ...]:

@@ -92,14 +92,14 @@ def read_prepaid_charges(reader: Engine, account_id: str, now: int) -> Mapping[s
         )
         .order_by(segment.c.start_ms)
     )
-    found: defaultdict[str, list[PrepaidCharge]] = defaultdict(list)
+    charges: defaultdict[str, list[PrepaidCharge]] = defaultdict(list)
     with reader.connect() as connection:
         for row in connection.execute(query).mappings():
             paid = PrepaidCharge(
                 LineKind(row["kind"]), row["band"] or "", row["version_id"], row["start_ms"], row["amount"]
             )
-            found[row["supply_id"]].append(paid)
-    return found
+            charges[row["supply_id"]].append(paid)
+    return charges
 
 
 def _first_seq(account_id: str) -> ScalarSelect[int]:

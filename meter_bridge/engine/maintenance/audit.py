@@ -86,29 +86,29 @@ class Auditor:
         session.flush(everything=True)
         await session.drain()
         try:
-            found = await self._run(self._data, self._database, session.shard.n)
+            report = await self._run(self._data, self._database, session.shard.n)
         except AuditError as error:
             session.last_audit.failures += 1
             _LOGGER.warning("The ledger was not audited: %s", error)
             return
-        reasons = sorted({skipped.reason for skipped in found.skipped})
+        reasons = sorted({skipped.reason for skipped in report.skipped})
         _LOGGER.info(
             "Audited the ledger: %d supplies, %d differences, %d not priced in sets%s",
-            found.supplies,
-            len(found.differences),
-            len(found.skipped),
+            report.supplies,
+            len(report.differences),
+            len(report.skipped),
             f" ({'; '.join(reasons)})" if reasons else "",
         )
         session.last_audit = AuditResult(
-            found.upto,
-            found.supplies,
-            len(found.skipped),
-            len(found.differences),
+            report.upto,
+            report.supplies,
+            len(report.skipped),
+            len(report.differences),
             session.last_audit.failures,
         )
-        self._update_alerts(found)
+        self._update_alerts(report)
 
-    def _update_alerts(self, found: AuditReport) -> None:
+    def _update_alerts(self, report: AuditReport) -> None:
         tx = Transaction(self._session.clock.now())
         installation = self._session.installation
         wanted = {
@@ -118,7 +118,7 @@ class Auditor:
                 None,
                 f"{difference.supply_id} {difference.period}",
             ): _message(difference)
-            for difference in found.differences
+            for difference in report.differences
         }
         for account in installation.accounts.values():
             mine = {key: message for key, message in wanted.items() if key.account_id == account.id}
@@ -129,10 +129,12 @@ class Auditor:
         self._session.submit(tx)
 
 
-def _message(found: Difference) -> str:
-    charged, priced = (format_amount(amount, found.currency) for amount in (found.charged, found.priced))
-    first, end = period_bounds(found.period)
+def _message(difference: Difference) -> str:
+    charged, priced = (
+        format_amount(amount, difference.currency) for amount in (difference.charged, difference.priced)
+    )
+    first, end = period_bounds(difference.period)
     return (
-        f"{found.name}: from {first} until {end} the ledger charged {charged}, but its price list makes"
+        f"{difference.name}: from {first} until {end} the ledger charged {charged}, but its price list makes"
         f" {priced} of the same energy; keep a backup and report it"
     )

@@ -85,9 +85,9 @@ def _copy_from_server(source: Location, copy: Path) -> None:
     migrate(copy)
     with reading(source) as reader, snapshot(reader) as own, open_writer(copy).begin() as copied:
         copy_rows(own, copied)
-        found = differences(digests(own), digests(copied))
-    if found:
-        raise StorageError(f"the copy is not equal: {found[0]}")
+        differing = differences(digests(own), digests(copied))
+    if differing:
+        raise StorageError(f"the copy is not equal: {differing[0]}")
     to_one_file(copy)
 
 

@@ -33,8 +33,10 @@ def restore(source: Path, destination: Path, identities: Sequence[Identity] = ()
             verify_copy(copy)
             return publish(copy, destination)
     except (OSError, sqlite3.Error, SQLAlchemyError, StorageError) as error:
-        what = f"{source} cannot be restored: {error}"
-        raise BackupError(what, "see whether there is room and it is a backup; else take another") from error
+        message = f"{source} cannot be restored: {error}"
+        raise BackupError(
+            message, "see whether there is room and it is a backup; else take another"
+        ) from error
 
 
 def _fetch(source: Path, copy: Path, identities: Sequence[Identity]) -> None:
@@ -58,7 +60,7 @@ def _upgrade(source: Path, copy: Path) -> None:
             f"{source} is no backup of a bridge", "name a file that 'meter-bridge backup' wrote"
         )
     if schema > HEAD:
-        what = f"{source} was made by a newer version: its schema is {schema}, this version knows {HEAD}"
-        raise BackupError(what, "install that version, or take an older backup")
+        message = f"{source} was made by a newer version: its schema is {schema}, this version knows {HEAD}"
+        raise BackupError(message, "install that version, or take an older backup")
     migrate(copy)
     to_one_file(copy)

@@ -130,13 +130,13 @@ def _delete_pruned(source: Connection, target: Connection, table: Table, number:
 
 def _upsert(target: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an insert that replaces an existing row where that is allowed."""
-    made = sqlite.insert(table) if on_sqlite(target) else postgresql.insert(table)
+    statement = sqlite.insert(table) if on_sqlite(target) else postgresql.insert(table)
     keys = [column.name for column in table.primary_key]
     others = [column.name for column in table.columns if column.name not in keys]
     if table.name in _NEVER_CHANGED or not others:
-        return made.on_conflict_do_nothing(index_elements=keys)
-    return made.on_conflict_do_update(
-        index_elements=keys, set_={name: made.excluded[name] for name in others}
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(
+        index_elements=keys, set_={name: statement.excluded[name] for name in others}
     )
 
 
@@ -145,13 +145,13 @@ def _batches(connection: Connection, query: Select[_Columns]) -> Iterator[Sequen
 
 
 def _digest(connection: Connection, table: Table) -> Digest:
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     count = 0
     for rows in _batches(connection, select(table).order_by(*table.primary_key)):
         for row in rows:
-            told.update(repr(tuple(row)).encode("utf-8", "surrogatepass"))
+            digest.update(repr(tuple(row)).encode("utf-8", "surrogatepass"))
         count += len(rows)
-    return Digest(count, told.hexdigest())
+    return Digest(count, digest.hexdigest())
 
 
 UNFINISHED_HINT: Final = "an unfinished 'meter-bridge migrate'"
@@ -237,20 +237,16 @@ def _copy_verified(source: Location, part: Location) -> tuple[int, dict[str, Dig
         snapshot(reader) as own,
         open_writer(part).begin() as copied,
     ):
-        _extend_timeout(copied)
+        if not on_sqlite(copied):
+            # Reading a large source may take longer than the server lets a transaction idle.
+            copied.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         rows = copy(own, copied)
         equal = digests(own)
-        found = differences(equal, digests(copied))
-        if found:
-            msg = f"the copy is not equal: {found[0]} ({len(found)} tables in all); nothing was kept"
+        differing = differences(equal, digests(copied))
+        if differing:
+            msg = f"the copy is not equal: {differing[0]} ({len(differing)} tables in all); nothing was kept"
             raise StorageError(msg)
     return rows, equal
-
-
-def _extend_timeout(copied: Connection) -> None:
-    """Let the server wait as long as reading a large source takes."""
-    if not on_sqlite(copied):
-        copied.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def _verify_part(part: Location) -> None:

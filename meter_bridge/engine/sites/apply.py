@@ -34,7 +34,6 @@ from meter_bridge.engine.state.model import (
     Installation,
     Meter,
     Site,
-    Supply,
     Tenancy,
 )
 from meter_bridge.engine.state.session import Session
@@ -229,12 +228,16 @@ def _version_ids(plan: InstallationPlan) -> set[str]:
 def _apply_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> None:
     known = context.installation.accounts.get(plan.id)
     opened_at = known.opened_at if known else context.tx.at
-    row = _account_row(plan, site.id, _customer_of(context, plan), opened_at)
+    customer = _customer_of(context, plan)
+    row = _account_row(plan, site.id, customer, opened_at)
     context.tx.changeset.add(ops.UPSERT_ACCOUNT, row)
     if known is None:
         _open_account(context, site, plan)
     else:
-        _rename_customer(context, known, plan)
+        # Another spelling of the name; a move is an operation of its own.
+        if customer != known.customer:
+            known.customer = customer
+            context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(known))
         if _rating_changes(known, plan):
             post_accruals(context.installation, known, context.tx)
     kind = EventKind.ACCOUNT_ADDED if known is None else EventKind.ACCOUNT_CHANGED
@@ -292,14 +295,6 @@ def _open_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> 
         append_entry(context.installation, account, context.tx, entry)
 
 
-def _rename_customer(context: _ApplyContext, known: Account, plan: AccountPlan) -> None:
-    """Take over another spelling of the customer's name; a move is an operation of its own."""
-    customer = _customer_of(context, plan)
-    if customer != known.customer:
-        known.customer = customer
-        context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(known))
-
-
 def _apply_supply(
     context: _ApplyContext, account: AccountPlan, known: Account | None, plan: SupplyPlan
 ) -> None:
@@ -318,7 +313,9 @@ def _apply_supply(
         if present is not None:
             _reset_changed_devices(context, present, meter)
     if before is not None:
-        _remove_meters(context, before, {meter.id for meter in plan.meters})
+        kept = {meter.id for meter in plan.meters}
+        for removed in [meter for meter in before.meters if meter.id not in kept]:
+            _remove_meter(context, removed)
 
 
 def _reset_changed_devices(context: _ApplyContext, meter: Meter, plan: MeterPlan) -> None:
@@ -351,16 +348,11 @@ def _meter_row(supply_id: str, plan: MeterPlan, assigned_at: int) -> dict[str, o
     }
 
 
-def _remove_meters(context: _ApplyContext, supply: Supply, kept: set[str]) -> None:
-    for meter in [meter for meter in supply.meters if meter.id not in kept]:
-        _remove_one_meter(context, supply, meter)
-
-
-def _remove_one_meter(context: _ApplyContext, supply: Supply, meter: Meter) -> None:
+def _remove_meter(context: _ApplyContext, meter: Meter) -> None:
     """Remove a meter; its energy stays in the supply's total, and its alerts and commands end."""
     _end_quarantine(context, meter)
     context.readings.relays.drop_command(meter, context.tx)
-    account = supply.account
+    supply, account = meter.supply, meter.supply.account
     for key in [key for key in account.alerts if key.meter_id == meter.id]:
         set_alert(context.installation, account, context.tx, key, None)
     supply.earlier_wh += meter.energy_wh or 0
@@ -375,7 +367,8 @@ def _close_accounts(context: _ApplyContext, kept: set[str]) -> None:
     for account in [account for account in context.installation.accounts.values() if account.id not in kept]:
         post_accruals(context.installation, account, context.tx)
         for supply in account.supplies:
-            _remove_meters(context, supply, set())
+            for meter in list(supply.meters):
+                _remove_meter(context, meter)
             supply.rating = Rating()
             context.tx.save_supply(supply)
         for key in list(account.alerts):
@@ -427,5 +420,5 @@ def present_plan(connection: Connection, installation: Installation) -> tuple[st
 def begun_versions(connection: Connection, at: int) -> dict[str, TariffVersion]:
     """Return every version that ever began, by id, also of tariffs that were taken away."""
     query = select(tables.tariff_version).where(tables.tariff_version.c.valid_from <= at)
-    found = (decode_tariff_version(row["document"]) for row in connection.execute(query).mappings())
-    return {version.id: version for version in found}
+    versions = (decode_tariff_version(row["document"]) for row in connection.execute(query).mappings())
+    return {version.id: version for version in versions}

@@ -50,9 +50,9 @@ class ReplaceMeter(Operation[MeterView]):
     readings: MeterReports
     meter_id: str
     request: ReplacementRequest
-    applied: tuple[str, InstallationPlan] | None = field(default=None, init=False)
+    applied: tuple[str, InstallationPlan] | None = field(init=False)
     """The site file that holds now."""
-    checked: _CheckedReplacement | None = field(default=None, init=False)
+    checked: _CheckedReplacement = field(init=False)
 
     name: ClassVar[str] = "meter_replacement"
     answer: ClassVar[type] = MeterView
@@ -82,15 +82,14 @@ class ReplaceMeter(Operation[MeterView]):
         self.checked = _CheckedReplacement(closing, done, plan)
 
     def _meter(self, account: Account) -> Meter:
-        found = next((meter for meter in account.meters if meter.id == self.meter_id), None)
-        if found is None or self.applied is None:
+        meter = next((meter for meter in account.meters if meter.id == self.meter_id), None)
+        if meter is None or self.applied is None:
             raise storage_unavailable()
-        return found
+        return meter
 
     @override
     def execute(self, session: Session, account: Account, tx: Transaction) -> tuple[int | None, MeterView]:
         """Close the old counter, open the new one, and decide what follows."""
-        assert self.checked is not None
         assert self.applied is not None
         meter, closing, done = self._meter(account), self.checked.closing, self.checked.replacement
         self._change_counters(session, meter, tx, done)

@@ -11,7 +11,7 @@ from meter_bridge.core.supply.alerts import AlertKey, AlertKind
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.amounts import parsed_amount
+from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.engine.sites.apply import change_policy
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
@@ -70,18 +70,18 @@ def _changed(account: Account, change: PolicyRequest) -> Policy:
 
 
 def _thresholds(account: Account, written: Sequence[str]) -> tuple[int, ...]:
-    found = [parsed_amount(account, text, "low_credit") for text in written]
-    for text, threshold in zip(written, found, strict=True):
-        if threshold < 0 or found.count(threshold) > 1:
-            what = "is below zero" if threshold < 0 else "is given twice"
+    thresholds = [parse_request_amount(account.site.currency, text, "low_credit") for text in written]
+    for text, threshold in zip(written, thresholds, strict=True):
+        if threshold < 0 or thresholds.count(threshold) > 1:
+            problem = "is below zero" if threshold < 0 else "is given twice"
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
-                f"the threshold {text} {what}",
+                f"the threshold {text} {problem}",
                 field="low_credit",
                 value=text,
                 remedy="give thresholds of zero or more, each once",
             )
-    return tuple(sorted(found, reverse=True))
+    return tuple(sorted(thresholds, reverse=True))
 
 
 def _close_dropped_warnings(session: Session, tx: Transaction, account: Account) -> None:

@@ -105,7 +105,8 @@ class SiteFileService:
     ) -> ApplyResult:
         async with self._exclusive:
             await self._follow()
-            before = await asyncio.to_thread(self._applied_plan)
+            applied = await asyncio.to_thread(self._applied_document)
+            before = None if applied is None else applied[1]
             plan = keep_holidays(before, plan)
             difference = compare(before, plan, self._session.clock.now(), undo=undo)
             if difference.refusals:
@@ -225,10 +226,6 @@ class SiteFileService:
             session.on_meters_changed()
         finally:
             session.accepting.set()
-
-    def _applied_plan(self) -> InstallationPlan | None:
-        found = self._applied_document()
-        return None if found is None else found[1]
 
     def _applied_document(self) -> tuple[str, InstallationPlan] | None:
         with self._session.reader.connect() as connection:

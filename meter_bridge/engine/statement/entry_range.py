@@ -89,8 +89,8 @@ def _first_seq(connection: Connection, account_id: str, at: int, after: int) -> 
     entry = tables.journal_entry.c
     own = entry.account_id == account_id
     query = select(entry.seq).where(own, entry.seq >= after, entry.at >= at).order_by(entry.seq)
-    found: int | None = connection.execute(query.limit(1)).scalar()
-    if found is not None:
-        return found
+    seq: int | None = connection.execute(query.limit(1)).scalar()
+    if seq is not None:
+        return seq
     newest = connection.execute(select(func.max(entry.seq)).where(own)).scalar()
     return (newest or 0) + 1

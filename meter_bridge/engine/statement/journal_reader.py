@@ -159,11 +159,11 @@ def _lines(parts: Iterable[_LineSums]) -> tuple[ChargeLine, ...]:
         for key, (quantity, amount) in part.items():
             before = added.get(key, (0, 0))
             added[key] = before[0] + quantity, before[1] + amount
-    found = [
+    lines = [
         line_view(dict(zip(_LINE_KEYS, key, strict=True)) | {"quantity": quantity, "amount": amount})
         for key, (quantity, amount) in added.items()
     ]
-    return tuple(sorted(_check_size(found, MAX_CHARGES, "lines of charges"), key=_sort_key))
+    return tuple(sorted(_check_size(lines, MAX_CHARGES, "lines of charges"), key=_sort_key))
 
 
 def _sort_key(line: ChargeLine) -> tuple[object, ...]:
@@ -223,7 +223,7 @@ def _days(connection: Connection, entry_range: EntryRange) -> tuple[DayCharge, .
     )
     order = [key.nulls_first() for key in keys]
     query = _in_range(entry_range, segment, query).group_by(*keys).order_by(*order).limit(MAX_CHARGES + 1)
-    found = [
+    days = [
         DayCharge(
             day=row["local_day"],
             kind=row["kind"],
@@ -239,7 +239,7 @@ def _days(connection: Connection, entry_range: EntryRange) -> tuple[DayCharge, .
         )
         for row in connection.execute(query).mappings()
     ]
-    return tuple(_check_size(found, MAX_CHARGES, "charges by day"))
+    return tuple(_check_size(days, MAX_CHARGES, "charges by day"))
 
 
 def _entries(connection: Connection, entry_range: EntryRange) -> tuple[StatementEntry, ...]:
@@ -247,8 +247,8 @@ def _entries(connection: Connection, entry_range: EntryRange) -> tuple[Statement
     wanted = entry_range.credits
     # Put in order here: asked for in order, a database walks all charges between them.
     query = select(entry).where(wanted).limit(MAX_ENTRIES + 1)
-    found = _check_size(connection.execute(query).mappings().all(), MAX_ENTRIES, "entries")
-    rows = sorted(found, key=lambda row: row["seq"])
+    entries = _check_size(connection.execute(query).mappings().all(), MAX_ENTRIES, "entries")
+    rows = sorted(entries, key=lambda row: row["seq"])
     changes = _differs_from_previous(connection, wanted, entry_range.currency)
     return tuple(
         _entry(row, detail, sum(changes[row["seq"]].values()), changes[row["seq"]])
@@ -315,9 +315,9 @@ def _differs_from_previous(
     return changes
 
 
-def _check_size[T](rows: Sequence[T], most: int, what: str) -> Sequence[T]:
+def _check_size[T](rows: Sequence[T], most: int, noun: str) -> Sequence[T]:
     if len(rows) > most:
-        raise TooLongError(f"the period has more than {most} {what}")
+        raise TooLongError(f"the period has more than {most} {noun}")
     return rows
 
 

@@ -39,7 +39,8 @@ def parse_period(begin: str | None, end: str | None, *, now: int, zone: ZoneInfo
     today, or of this month where ``begin`` is missing as well. Raises ``RequestRefused``.
     """
     stop = _default_end(begin, now, zone) if end is None else _parse_span("to", end, zone).end
-    start = _month_start(stop - 1, zone) if begin is None else _parse_span("from", begin, zone).start
+    month = month_of(local_day(stop - 1, zone))
+    start = day_start(month, zone) if begin is None else _parse_span("from", begin, zone).start
     if start > now:
         raise _refused(
             "the period begins in the future",
@@ -57,20 +58,20 @@ def parse_period(begin: str | None, end: str | None, *, now: int, zone: ZoneInfo
     return Period(start, stop)
 
 
-def period_within(period: Period, start: int, end: int | None, asked: str | None) -> Period:
+def period_within(period: Period, start: int, end: int | None, value: str | None) -> Period:
     """Return the part of a period that lies in a tenancy; raises ``RequestRefused`` if none does."""
     if period.end <= start:
         raise _refused(
             "the period ends before the customer moved in",
             field="from",
-            value=asked,
+            value=value,
             remedy="ask for a later one",
         )
     if end is not None and period.start >= end:
         raise _refused(
             "the period begins after the customer moved out",
             field="from",
-            value=asked,
+            value=value,
             remedy="ask for an earlier one",
         )
     stop = period.end if end is None else min(period.end, end)
@@ -81,10 +82,6 @@ def _default_end(begin: str | None, now: int, zone: ZoneInfo) -> int:
     """Return the end of this month, or of today if a beginning was given."""
     today = local_day(now, zone)
     return day_start(next_month(month_of(today)), zone) if begin is None else day_end(today, zone)
-
-
-def _month_start(at: int, zone: ZoneInfo) -> int:
-    return day_start(month_of(local_day(at, zone)), zone)
 
 
 def _parse_span(field: str, text: str, zone: ZoneInfo) -> Period:

@@ -84,10 +84,10 @@ async def _tenancy(session: Session, account: Account, n: int | None) -> PastTen
         with session.reader.connect() as connection:
             return past_tenancy(connection, account.id, n)
 
-    found = await asyncio.to_thread(read)
-    if found is None:
+    tenancy = await asyncio.to_thread(read)
+    if tenancy is None:
         raise tenancy_not_found(account, n)
-    return found
+    return tenancy
 
 
 def tenancy_not_found(account: Account, n: int) -> RequestRefused:

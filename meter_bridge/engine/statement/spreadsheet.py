@@ -72,15 +72,9 @@ def statement_csv(statement: Statement) -> bytes:
 
 
 def _cell(value: Cell | None) -> str:
-    if value is None:
-        return ""
-    return (
-        defuse_formula(value)
-        if isinstance(value, str)
-        else f"{value:f}"
-        if isinstance(value, Decimal)
-        else str(value)
-    )
+    if isinstance(value, str):
+        return defuse_formula(value)
+    return "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def defuse_formula(text: str) -> str:
