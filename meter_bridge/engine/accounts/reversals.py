@@ -1,4 +1,4 @@
-"""Reversals: a top-up or a charge that is taken back, once, by an entry that names it."""
+"""Reversals: an entry that reverses a top-up or a charge and names it; each is reversed at most once."""
 
 from dataclasses import dataclass
 from typing import ClassVar, override
@@ -34,10 +34,10 @@ class _ReversibleEntry:
 
 
 class ReversalOperation(AccountOperation[requests.Reversal]):
-    """Takes back what an entry did.
+    """Undoes what an entry did.
 
-    A top-up gives back what its split gave, in reverse. A charge is given back as money; its lines stay, so
-    the energy it charged stays charged in the quantities.
+    The split of a top-up is undone in reverse order. A charge is refunded as money; its lines stay, so the
+    energy that it charged stays in the quantities.
     """
 
     name: ClassVar[str] = "reversal"
@@ -54,7 +54,7 @@ class ReversalOperation(AccountOperation[requests.Reversal]):
 
     @override
     def prefetch(self, session: Session, account_id: str) -> None:
-        """Read the entry from the journal; refuse one that is not there, or was taken back."""
+        """Read the entry from the journal; refuse one that does not exist or was reversed before."""
         entry, posting = tables.journal_entry, tables.posting
         own = entry.c.account_id == account_id
         wanted = select(entry).where(own, entry.c.id == self.request.entry)
@@ -139,7 +139,7 @@ def _top_up_changes(account: Account, entry: _ReversibleEntry) -> dict[str, int]
     }
     repaid = entry.changes.get(Bucket.EMERGENCY, 0)
     lent = min(repaid, emergency_left(account.policy.credit, posted_credit(account)))
-    # What the balance got is the rest of what was paid: the units that it bought are given back apart.
+    # The balance got the rest of the payment; units that it bought are returned separately.
     paid = -entry.changes[Bucket.FUNDS]
     changes[Bucket.EMERGENCY] = -lent
     changes[Bucket.BALANCE] = -(paid + sum(changes.values()))

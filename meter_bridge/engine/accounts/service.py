@@ -1,4 +1,4 @@
-"""Accounts as an actor may see them, and what is booked to them, each operation once for each key."""
+"""Accounts as an actor may see them, and operations on their books, each once per idempotency key."""
 
 import asyncio
 from collections.abc import Sequence
@@ -149,7 +149,7 @@ class LedgerQueries:
     async def tenancies(
         self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
     ) -> Sequence[TenancyView]:
-        """Return who lived in a unit, or in any, newest first, with what is left with each."""
+        """Return the tenancies of one unit or of all, newest first, with their open balances."""
         if account_id is not None:
             account_id = self._visibility.account_or_closed(actor, account_id).id
         return await asyncio.to_thread(

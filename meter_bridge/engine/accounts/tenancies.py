@@ -49,9 +49,9 @@ _CUSTOMER_ALERTS: Final = (
 class MoveOutOperation(AccountOperation[requests.MoveOut]):
     """The end of a tenancy.
 
-    What was paid in advance is given back where the tariff says so, unused units at their price; emergency
-    credit, arrears and debts are set off. Credit that remains is refunded, given to another account, or kept
-    on record as the customer's; what is owed is always kept on record.
+    Charges paid in advance are refunded where the tariff says so, unused units at their price; emergency
+    credit, arrears and debts are set off. The remaining credit is refunded, transferred, or kept on record
+    as the customer's; what is owed always stays on record.
     """
 
     name: ClassVar[str] = "move_out"
@@ -67,12 +67,12 @@ class MoveOutOperation(AccountOperation[requests.MoveOut]):
 
     @override
     def prefetch(self, session: Session, account_id: str) -> None:
-        """Read the fixed charges of which a part may be given back."""
+        """Read the fixed charges that may be refunded in part."""
         self.prepaid = read_prepaid_charges(session.reader, account_id, session.clock.now())
 
     @override
     def needs_closing_first(self, session: Session, account: Account) -> bool:
-        """Return whether something is due: it is this customer's, and a part of it may be given back."""
+        """Return whether a charge is due: this customer pays it, and part of it may be refunded."""
         return has_uncharged(account, session.clock.now())
 
     @override
@@ -171,7 +171,7 @@ class MoveInOperation(AccountOperation[requests.MoveIn]):
 
     @override
     def needs_closing_first(self, session: Session, account: Account) -> bool:
-        """Return whether something is due: it is not the next customer's."""
+        """Return whether a charge is due: the next customer does not pay it."""
         return has_uncharged(account, session.clock.now())
 
     @override
@@ -264,7 +264,7 @@ def _clear_customer_data(
 def _close_vacancy(session: Session, account: Account, tx: Transaction) -> int | None:
     """Write off what an empty unit used, so that the next customer owes nothing of it.
 
-    Credit that was paid in for whoever comes next is theirs; units become money at their price.
+    Credit paid in for the next customer is kept for them; units become money at their price.
     """
     worth, units = take_back_units(account, tx)
     changes = _zeroing_changes(account) | {Bucket.ADJUSTMENT: -worth}

@@ -46,7 +46,7 @@ class MergeError(ValueError):
 def merge_files(export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
     """Write what some files hold as one file, read it back, and return it.
 
-    What retention let go of is in these files alone; raises ``MergeError`` where the new one holds less.
+    Segments that retention deleted are in these files alone. Raises ``MergeError`` if the new one holds less.
     """
     with open_duckdb(export_dir) as database:
         for count, file in enumerate(files):

@@ -1,8 +1,8 @@
-"""Letting go of old segments: once exported, read back and compared, a few at a time.
+"""Retention: old segments are deleted once exported, read back and compared, a few at a time.
 
 Nothing waits for it: files and database are compared on a thread and in a child process, and each deletion is
-a small unit of work among all others. With it goes the energy of each meter, so that the books can still be
-verified without the files; what needs the segments themselves reads them from the files (``archive``).
+a small transaction. The energy of each meter is kept, so that the books can be verified without the files;
+what needs the segments themselves reads them from the files (``storage.segment_archive``).
 """
 
 import asyncio

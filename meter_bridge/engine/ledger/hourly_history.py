@@ -1,4 +1,4 @@
-"""What was used and what it cost, hour by hour, and which hours changed since somebody last looked.
+"""Energy and its cost by hour, and the hours that changed since a client last asked.
 
 The facts are the journal's own: segments for what was charged, postings to ``adjustment`` for what was
 corrected. A correction counts in the hour of what it corrects, so that a month that was repriced shows what

@@ -1,4 +1,4 @@
-"""Writing the journal: entries with their postings, lines and facts, and events, as rows of a unit."""
+"""Writing the journal: entries with their postings, lines and segments, as rows of a transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -123,7 +123,7 @@ def book_charges(
 
 
 def add_lines(supply: Supply, tx: Transaction, seq: int, charges: Charges) -> None:
-    """Add the lines and facts of a settlement to the unit, under their entry."""
+    """Add the lines and segments of a settlement to the transaction, under their entry."""
     tx.save_supply(supply)
     registers = register_ends(supply, charges.segments)
     lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(charges.lines)]
@@ -238,7 +238,7 @@ def may_defer(supply: Supply, at: int) -> bool:
 
 
 def post_deferred(installation: Installation, account: Account, tx: Transaction) -> None:
-    """Post what waits of an account as part of a unit, before the unit books anything else."""
+    """Post what is deferred of an account, before the transaction books anything else."""
     for supply in account.supplies:
         due, supply.deferred_posting = supply.deferred_posting, None
         if due is None:
@@ -273,7 +273,7 @@ class DeferredPostings:
                     self._queue(supply, supply.deferred_posting.at)
 
     def defer(self, supply: Supply, at: int) -> None:
-        """Note what closed at an instant, to be posted as of then. Of an account only one supply waits."""
+        """Note what closed at an instant, to be posted as of then; only one supply of an account waits."""
         closing = segments_closing_at(supply.rating, at)
         supply.deferred_posting = DeferredPosting(at, newest_readings(supply, closing))
         self._queue(supply, at)

@@ -69,7 +69,7 @@ MAX_PREPAID_MS: Final = 32 * 86_400_000
 
 
 def read_prepaid_charges(reader: Engine, account_id: str, now: int) -> Mapping[str, Sequence[PrepaidCharge]]:
-    """Return by supply the fixed charges of the last month that were not taken back since."""
+    """Return by supply the fixed charges of the last month that were not reversed since."""
     entry, segment = tables.journal_entry, tables.segment
     reversal = tables.journal_entry.alias("reversal")
     taken_back = exists().where(

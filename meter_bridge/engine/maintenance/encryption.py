@@ -1,4 +1,4 @@
-"""Encrypt a file to somebody's key and decrypt it with theirs, in the format of age (https://age-encryption.org/v1)."""
+"""Encryption of files to public keys, in the format of age (https://age-encryption.org/v1)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

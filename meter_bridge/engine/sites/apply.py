@@ -1,4 +1,4 @@
-"""Applying a validated site file: rows of all that changed, in one unit, then the state read anew."""
+"""Applying a validated site file: all changed rows in one transaction, then the state is reloaded."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def apply_transaction(
     actor: str,
     placed: Mapping[str, int],
 ) -> Transaction:
-    """Return the unit that makes the installation what the plan says; it was compared before.
+    """Return the transaction that makes the installation what the plan says; it was compared before.
 
     ``placed`` names the shard of each site: other shards update their accounts themselves
     (``follow_transaction``).
@@ -91,7 +91,7 @@ def follow_transaction(
     seq: int,
     placed: Mapping[str, int],
 ) -> Transaction:
-    """Return the unit that makes a shard's own accounts what a plan says that another worker applied."""
+    """Return the transaction that applies to a shard's accounts a plan that another worker applied."""
     step = _ApplyContext(session, readings, Transaction(session.clock.now()), before)
     session.installation.name = plan.name
     _apply_accounts(step, plan, placed)

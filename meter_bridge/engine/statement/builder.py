@@ -1,4 +1,4 @@
-"""Putting a statement together from what the journal holds, and refusing one that does not add up."""
+"""Building a statement from the journal's data, and refusing one that does not add up."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -41,7 +41,7 @@ class StatementHolder:
     time_zone: str
     currency: str
     tenancy: int | None = None
-    """None where it is the account's, whoever lived there."""
+    """None for a statement of the account, across its tenancies."""
     outstanding: int | None = None
     """What is left with a customer who moved out."""
     settlements: tuple[StatementEntry, ...] = ()

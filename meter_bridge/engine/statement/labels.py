@@ -115,7 +115,7 @@ class Labels:
         start, end = local_time_text(statement.start, zone), local_time_text(statement.end, zone)
         whole = (day_start(first, zone), day_end(last, zone)) == (_ms(start), _ms(end))
         day = self.written.long_day
-        # A tenancy is told by its days: nobody asks at which second somebody moved.
+        # A tenancy is shown by its days; the second of a move does not matter.
         if not whole and statement.tenancy is None:
             return f"{day(start.date())}, {start:%H:%M:%S} – {day(end.date())}, {end:%H:%M:%S}"
         return day(first) if first == last else f"{day(first)} – {day(last)}"

@@ -1,4 +1,4 @@
-"""Making statements of accounts that the session knows: what was used is posted, then the journal is read."""
+"""Making statements of accounts: what was used is posted first, then the journal is read."""
 
 import asyncio
 from contextlib import suppress
@@ -91,7 +91,7 @@ async def _tenancy(session: Session, account: Account, n: int | None) -> PastTen
 
 
 def tenancy_not_found(account: Account, n: int) -> RequestRefused:
-    """Return the refusal of what concerns a tenancy that there is not."""
+    """Return the refusal of a request about a tenancy that does not exist."""
     return RequestRefused(
         ErrorCode.NOT_FOUND,
         f"{account.id} has no tenancy {n}",
@@ -138,7 +138,7 @@ async def _post_until(session: Session, account_id: str, end: int) -> None:
 
     If nothing can be stored now, the statement shows it as not yet posted instead of failing.
     """
-    # Only now: what was read before may have taken so long that the state was read anew meanwhile.
+    # Only now: the state may have been reloaded while the tenancy was read.
     account = session.installation.accounts.get(account_id)
     if account is None or not session.can_change:
         return

@@ -232,9 +232,8 @@ class Past:
         left = self._until - self._time.now
         silent = left < (LANDING_MS if account.id == HOUSEHOLD else habit.stops_paying_days * DAY_MS)
         asleep = local.minute >= QUARTER_MINUTES or local.hour not in WAKING_HOURS or silent
-        if asleep or credit_now(account).balance >= habit.pays_at * 10 ** amount_digits(
-            account.site.currency
-        ):
+        enough = habit.pays_at * 10 ** amount_digits(account.site.currency)
+        if asleep or credit_now(account).balance >= enough:
             return
         if self._chance.random() < CHANCE_TO_PAY:
             await self._pay(account, self._chance.choice(habit.pays))
