@@ -11,7 +11,7 @@ from typing import Final
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.forecasting.stored_forecast import estimate_days_left
-from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -117,7 +117,7 @@ def _crossings(
         slack = (
             account.policy.low_credit_hysteresis if below.get(_warning_id(recipient, account, topic)) else 0
         )
-        left = available_credit(account) + units_worth(account)
+        left = credit_now(account).balance + units_worth(account)
         yield topic, left <= _amount(who.low_credit, account.site.currency) + slack
     left_days = estimate_days_left(account, now)
     if who.days_left is not None and left_days is not None:

@@ -139,6 +139,8 @@ class Session:
 
     feed: Publisher
     relays: RelayRequests
+    revoke_access: Callable[[Transaction, str], None]
+    """Takes an account from every tenant's token that sees it, as part of the transaction."""
 
     def __init__(
         self,
@@ -214,12 +216,16 @@ class Session:
 
     async def commit(self, tx: Transaction) -> None:
         """Wait until a transaction is on disk; raises ``RequestRefused`` if it was not stored."""
-        done = self.submit(tx)
         try:
-            if done is not None:
-                await self.wait_for(done)
+            await self.persist(tx)
         except StorageError as error:
             raise storage_unavailable() from error
+
+    async def persist(self, tx: Transaction) -> None:
+        """Wait until a transaction is on disk; raises ``StorageError`` if it was not stored."""
+        done = self.submit(tx)
+        if done is not None:
+            await self.wait_for(done)
 
     def submit(self, tx: Transaction) -> asyncio.Future[None] | None:
         """Hand a transaction over; its effects and events follow when it is on disk.
