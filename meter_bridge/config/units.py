@@ -25,7 +25,7 @@ from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy
 from meter_bridge.core.supply.friendly_hours import MAX_GRACE_MS, FriendlyHours
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.core.supply.protection import Protection
+from meter_bridge.core.supply.protection import GuardedLimit
 from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, Window
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.local_cutoff import unsupported_reason
@@ -230,15 +230,15 @@ def _check_protections(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan])
         at.report(message, "name a relay, or write protect: {}", key=True)
     for meter in meters:
         limits = {
-            Protection.OVER_VOLTAGE: meter.limits.over_voltage_mv,
-            Protection.UNDER_VOLTAGE: meter.limits.under_voltage_mv,
-            Protection.OVERLOAD: meter.limits.overload_mw,
+            GuardedLimit.OVER_VOLTAGE: meter.limits.over_voltage_mv,
+            GuardedLimit.UNDER_VOLTAGE: meter.limits.under_voltage_mv,
+            GuardedLimit.OVERLOAD: meter.limits.overload_mw,
         }
         for protection in rules:
             if limits[protection] is None:
                 key = protection.replace("_", " ")
                 message = f"{meter.id} has no limit for {key} to protect against"
-                example = "10 kW" if protection is Protection.OVERLOAD else "250 V"
+                example = "10 kW" if protection is GuardedLimit.OVERLOAD else "250 V"
                 at.report(message, f"add limits: {{{key}: {example}}}", key=True)
     return len(unit.node.problems) == problems
 

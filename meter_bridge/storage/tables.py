@@ -371,14 +371,17 @@ alert = _table(
     Column("site_id", Text),
     Column("account_id", Text),
     Column("meter_id", Text),
-    Column("message", Text, nullable=False),
+    Column("facts", Text, nullable=False),
     _instant("opened_at"),
     _instant("acknowledged_at", optional=True),
     Column("acknowledged_by", Text),
     _instant("closed_at", optional=True),
     Index("ix_alert_opened", "opened_at"),
 )
-"""Open while ``closed_at`` is null; ``key`` tells two open alerts of a kind apart (thresholds, meters)."""
+"""Open while ``closed_at`` is null; ``key`` tells two open alerts of a kind apart (thresholds, meters).
+
+``facts`` is JSON, of which ``text.alerts`` makes the text.
+"""
 
 event = _table(
     "event",
