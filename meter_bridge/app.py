@@ -22,7 +22,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Run the bridge until it is told to stop."""
+    """Run the bridge until a signal stops it."""
     asyncio.run(_run(settings))
 
 
@@ -38,8 +38,9 @@ async def _run(settings: Settings) -> None:
             if count > 1:
                 await _run_worker(settings, count, stop)
                 continue
-            async with owned(settings.data, settings.location, wait=settings.standby, stop=stop) as ownership:
-                await _run_owner(settings, ownership, stop)
+            owning = owned(settings.data, settings.location, wait=settings.standby, stop=stop)
+            async with owning as ownership, _broker(settings) as broker:
+                await _serve(settings, broker, stop, ownership)
             if not (settings.standby or stop.is_set()):
                 msg = f"the lease of {shown(settings.location)} was lost; another bridge may own it now"
                 raise LeaseLostError(msg)
@@ -79,11 +80,6 @@ def _check_retention(settings: Settings, count: int) -> None:
             message = f"deletes what is older, but the sites are divided among {count} shards"
             remedy = "unset it: bridges that share the sites keep everything"
             raise SettingsError(variable_of(name), str(days), message, remedy)
-
-
-async def _run_owner(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:
-    async with _broker(settings) as broker:
-        await _serve(settings, broker, stop, ownership)
 
 
 @asynccontextmanager

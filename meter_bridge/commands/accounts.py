@@ -176,7 +176,7 @@ TENANCIES: Final = Table[TenancyView](
 async def _list_tenancies(arguments: Namespace, client: BridgeClient) -> Output:
     path = ("tenancies",) if arguments.account is None else ("accounts", arguments.account, "tenancies")
     answer = await client.get(Tenancies, *path)
-    found = [each for each in answer.tenancies if each.outstanding or not arguments.outstanding]
+    found = [tenancy for tenancy in answer.tenancies if tenancy.outstanding or not arguments.outstanding]
     none = "There are no outstanding amounts." if arguments.outstanding else "There are no tenancies yet."
     return Output(found, TENANCIES.text(found) or none)
 

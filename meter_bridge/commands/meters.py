@@ -126,7 +126,7 @@ async def _replace(arguments: Namespace, client: BridgeClient) -> Output:
 
 async def _list_quarantined(_arguments: Namespace, client: BridgeClient) -> Output:
     found = await client.get(Meters, "meters")
-    quarantined = [each for each in found.meters if each.quarantined]
+    quarantined = [meter for meter in found.meters if meter.quarantined]
     return Output(quarantined, QUARANTINED.text(quarantined) or "No registers are quarantined.")
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
+    ExitStack,
     asynccontextmanager,
     contextmanager,
 )
@@ -172,9 +173,11 @@ async def running(
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport = DeviceTransport()
     reader = open_reader(database, kept=True)
-    with _disposed_on_failure(reader), ownership.suspend_watchdog(), _collection_paused():
+    with ExitStack() as on_failure, ownership.suspend_watchdog(), _collection_paused():
+        on_failure.callback(reader.dispose)
         _check_shards(reader, shard.count)
         engine = Engine(reader, store, transport, outside.clocks, shard)
+        on_failure.pop_all()
     engine.session.suspend_watchdog = ownership.suspend_watchdog
     gateway = Gateway(
         _as_owner(broker, database, engine),
@@ -212,15 +215,6 @@ async def running(
         engine.feed.end()
         reader.dispose()
         store.close()
-
-
-@contextmanager
-def _disposed_on_failure(reader: SqlEngine) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        reader.dispose()
-        raise
 
 
 @contextmanager
@@ -302,5 +296,5 @@ async def until_any(*events: asyncio.Event) -> None:
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for each in waits:
-            each.cancel()
+        for wait in waits:
+            wait.cancel()

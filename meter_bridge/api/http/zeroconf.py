@@ -68,8 +68,8 @@ def addresses(host: str) -> list[str]:
         return ["127.0.0.1"]
     if not listened.is_unspecified:
         return [host]
-    every = [ip_address(_text(each.ip)) for adapter in ifaddr.get_adapters() for each in adapter.ips]
-    return [str(each) for each in every if _reachable(each) and each.version == listened.version]
+    every = [ip_address(_text(address.ip)) for adapter in ifaddr.get_adapters() for address in adapter.ips]
+    return [str(address) for address in every if _reachable(address) and address.version == listened.version]
 
 
 def _text(ip: str | tuple[str, int, int]) -> str:

@@ -1,12 +1,20 @@
-"""Who the bridge is, and who asks."""
+"""The bridge's health, metrics and identity, and the identity of a token."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.api.http.authentication import ANY_TOKEN, PUBLIC
+from meter_bridge.api.http.authentication import ANY_TOKEN, LANDLORD, PUBLIC
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply
 from meter_bridge.api.http.examples import INFO
+from meter_bridge.engine.state.session import Health
 from meter_bridge.protocol.messages import Role, ServerInfo
+
+DOWN: Final = "down"
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +27,25 @@ class Me:
     """Ids of the accounts of a tenant or device; None where sites decide."""
     sites: tuple[str, ...] | None
     """Ids of the sites of a landlord or caretaker; None for all sites, and where accounts decide."""
+
+
+@Endpoint(
+    "GET",
+    "/health",
+    access=PUBLIC,
+    answer=Health,
+    other_status={HTTPStatus.SERVICE_UNAVAILABLE: "The bridge is down."},
+)
+async def get_health(call: Call) -> Reply:
+    """Return `ok`, `degraded` or `down` with the reasons; for monitors and load balancers."""
+    health = call.app.status.health()
+    return Reply(health, HTTPStatus.SERVICE_UNAVAILABLE if health.status == DOWN else HTTPStatus.OK)
+
+
+@Endpoint("GET", "/metrics", access=LANDLORD, answer="text/plain")
+async def get_metrics(call: Call) -> web.Response:
+    """Return the metrics in Prometheus' text format."""
+    return web.Response(body=call.app.status.metrics(), headers={"Content-Type": METRICS_TYPE})
 
 
 @Endpoint("GET", "/api/v1/info", access=PUBLIC, answer=ServerInfo, answer_example=INFO)
