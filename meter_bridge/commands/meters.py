@@ -117,7 +117,8 @@ async def _read(arguments: Namespace, client: BridgeClient) -> Output:
 
 
 async def _replace(arguments: Namespace, client: BridgeClient) -> Output:
-    body = given(arguments, "closing", "opening", "reason", "at", "address", "relay", "confirmed")
+    options = given(arguments, "at", "address", "relay", "confirmed")
+    body = given(arguments, "closing", "opening", "reason") | {k: v for k, v in options.items() if v}
     path = ("meters", arguments.meter, "replacement")
     what = "the meter was replaced"
     meter = await post_once(client, MeterView, *path, body=body, key=arguments.key, what=what)

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from meter_bridge.actor import EVERYTHING, Actor
+from meter_bridge.actor import EVERYTHING
 from meter_bridge.api.http.authentication import ANY_TOKEN, LANDLORD, PUBLIC
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply
 from meter_bridge.api.http.examples import INFO
@@ -57,12 +57,8 @@ async def get_info(call: Call) -> Reply:
 @Endpoint("GET", "/api/v1/me", access=ANY_TOKEN, answer=Me)
 async def get_me(call: Call) -> Reply:
     """Return the identity of the token."""
-    return Reply(me(call.actor))
-
-
-def me(actor: Actor) -> Me:
-    """Return what an actor may know of itself."""
+    actor = call.actor
     if actor.role in (Role.LANDLORD, Role.CARETAKER):
         sites = None if EVERYTHING in actor.sites else tuple(sorted(actor.sites))
-        return Me(actor.role, actor.name, None, sites)
-    return Me(actor.role, actor.name, tuple(sorted(actor.accounts)), None)
+        return Reply(Me(actor.role, actor.name, None, sites))
+    return Reply(Me(actor.role, actor.name, tuple(sorted(actor.accounts)), None))
