@@ -10,7 +10,7 @@ from typing import Final
 
 from meter_bridge.config.settings import Settings, SettingsError, variable_of
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
-from meter_bridge.runtime.bridge import SOCKET_NAME, running, until_any, without_garbage_collection
+from meter_bridge.runtime.bridge import running, until_any, without_garbage_collection
 from meter_bridge.storage.database import InstallationLock, Ownership, reading
 from meter_bridge.storage.errors import LeaseLostError, NotOwnedError, StorageError
 from meter_bridge.storage.location import shown
@@ -96,7 +96,9 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
 
 
 async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership) -> None:
-    from meter_bridge.api.server import ApiServer, ListenSettings  # noqa: PLC0415 - a standby that waits does without
+    # Imported here because a standby that waits does without.
+    from meter_bridge.api.http.listener import SOCKET_NAME  # noqa: PLC0415
+    from meter_bridge.api.server import ApiServer, ListenSettings  # noqa: PLC0415
 
     host, port = settings.address
     listen = ListenSettings(

@@ -51,7 +51,6 @@ from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execu
 
 RETENTION_INTERVAL_S: Final = 600.0
 PURGE_INTERVAL_S: Final = 3_600.0
-SOCKET_NAME: Final = "bridge.sock"
 PAYMENTS_INTERVAL_S: Final = 5.0
 NOTICES_INTERVAL_S: Final = 1.0
 _LOGGER: Final = logging.getLogger(__name__)
