@@ -25,8 +25,8 @@ from meter_bridge.cluster.stream_merge import serve_merged_stream
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ServerInfo
-from meter_bridge.tenant_page.access import code_digest, link_digest
 from meter_bridge.tenant_page.files import INDEX, PageFiles, file_response
+from meter_bridge.tenant_page.sign_in import code_digest, link_digest
 
 _OK: Final = 200
 _UNAVAILABLE: Final = 503

@@ -10,7 +10,7 @@ from meter_bridge.commands.installation import settings_of
 from meter_bridge.commands.output import Output, plain
 from meter_bridge.commands.parser import UNREACHABLE, CommandError
 from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts, ClockConfirmed
-from meter_bridge.protocol.messages import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind
 
 EPILOG: Final = """\
 If the machine's clock jumps, time-based charges and disconnections are suspended until the clock agrees

@@ -20,7 +20,6 @@ from typing import Final
 from sqlalchemy import Engine as SqlEngine, select
 
 from meter_bridge.config.settings import Settings
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Item, ReportSink
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
@@ -36,7 +35,7 @@ from meter_bridge.engine.maintenance.audit import CHECK_S as AUDIT_S, Auditor
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, wall_ms
 from meter_bridge.engine.state.model import CutOffSlot, Meter
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.changeset import Changeset
@@ -281,8 +280,8 @@ def _log_errors(intake: ReportHandler) -> ReportSink:
 
 
 def _broker_changed(engine: Engine, *, connected: bool) -> None:
-    message = None if connected else "The connection to the MQTT broker is lost; readings and commands wait"
-    set_installation_alert(engine.session, AlertKind.BROKER_LOST, message)
+    """Tell whether the broker is there, and take up what waits for it."""
+    set_installation_alert(engine.session, AlertKind.BROKER_LOST, None if connected else {})
     if connected:
         engine.cut_offs.resume()
         engine.relays.resume()

@@ -6,10 +6,10 @@ import msgspec
 
 from meter_bridge.api.http.authentication import STAFF, STAFF_AND_DEVICE
 from meter_bridge.api.http.endpoint import ONCE, Call, Endpoint, Reply, endpoint_once, reply_once
-from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.protocol.answers import Meters, ReadingResult
 from meter_bridge.protocol.messages import ErrorCode, MeterView
-from meter_bridge.protocol.patterns import KWH, TEXT
+from meter_bridge.protocol.patterns import TEXT
+from meter_bridge.protocol.requests import Kwh, Moment, ReplacementRequest
 
 
 class QuarantineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,59 +25,11 @@ class QuarantineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
 
 
-type Kwh = Annotated[
-    str,
-    msgspec.Meta(
-        max_length=20,
-        pattern=KWH,
-        description="A register in kWh as displayed by the meter, as a decimal string.",
-        examples=["12345.6"],
-    ),
-]
-type Moment = Annotated[
-    str,
-    msgspec.Meta(
-        max_length=40,
-        pattern=TEXT,
-        description="An instant with its offset (ISO 8601), not in the future; default: now.",
-        examples=["2026-03-03T10:30:00+02:00"],
-    ),
-]
-type MeterAddress = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=TEXT)]
-
-
 class ReadingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A manual reading."""
 
     register: Kwh
     at: Moment | None = None
-
-
-class ReplacementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A meter that was replaced."""
-
-    closing: Annotated[Kwh, msgspec.Meta(description="What the old counter showed at last, in kWh.")]
-    opening: Annotated[Kwh, msgspec.Meta(description="What the new counter showed at first, in kWh.")]
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
-    at: Moment | None = None
-    address: (
-        Annotated[MeterAddress, msgspec.Meta(description="The new device's address, if it is different.")]
-        | None
-    ) = None
-    relay: (
-        Annotated[
-            MeterAddress,
-            msgspec.Meta(
-                description="Its relay's address; by default the new device's if the relay was the old"
-                " device's, else unchanged."
-            ),
-        ]
-        | None
-    ) = None
-    confirmed: Annotated[
-        bool,
-        msgspec.Meta(description="Accept a closing reading that the bridge would refuse as implausible."),
-    ] = False
 
 
 @Endpoint("GET", "/api/v1/meters", access=STAFF, answer=Meters)
@@ -129,6 +81,5 @@ async def read_register(call: Call) -> Reply:
 async def replace_meter(call: Call) -> Reply:
     """Replace a meter: charge the old counter to its closing, the new one from its opening reading."""
     key = call.idempotency_key()
-    body = await call.body(ReplacementRequest)
-    order = ReplacementOrder(**msgspec.structs.asdict(body))
-    return reply_once(await call.app.sites.replace_meter(call.actor, call.id, order, key=key))
+    request = await call.body(ReplacementRequest)
+    return reply_once(await call.app.sites.replace_meter(call.actor, call.id, request, key=key))

@@ -11,15 +11,9 @@ from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, visible_accoun
 from meter_bridge.api.http.examples import SUPPLY_OFF, SUPPLY_ON
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import Holds
-from meter_bridge.protocol.messages import (
-    ErrorCode,
-    HoldPosition,
-    HoldView,
-    Role,
-    SupplyAction,
-    SupplyView,
-)
+from meter_bridge.protocol.messages import ErrorCode, HoldView, Role, SupplyAction, SupplyView
 from meter_bridge.protocol.patterns import TEXT
+from meter_bridge.protocol.vocabulary import HoldPosition
 
 ALLOWED_ROLES: Final = MappingProxyType(
     {

@@ -21,7 +21,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
-from meter_bridge.tenant_page import access
+from meter_bridge.tenant_page import sign_in as access
 from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, PageFiles, file_response
 
 FILES: Final = web.AppKey("files of the tenant's page", PageFiles)

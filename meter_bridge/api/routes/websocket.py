@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 import logging
 from typing import Annotated, Final, Literal
@@ -16,6 +17,7 @@ from meter_bridge.api.http.errors import displayable, encode_problem, problem_fr
 from meter_bridge.api.http.listener import SOCKETS
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
+from meter_bridge.text.alerts import alert_event_text
 
 _LOGGER: Final = logging.getLogger(__name__)
 PING_INTERVAL_S: Final = 30
@@ -149,7 +151,18 @@ class _WebSocketSession:
 
 def encode(message: Snapshot | Event | Update) -> bytes:
     """Return a message of the stream as JSON with its type."""
-    return with_type("event", message) if isinstance(message, Event) else msgspec.json.encode(message)
+    if isinstance(message, Event):
+        return with_type("event", _with_text(message))
+    return msgspec.json.encode(message)
+
+
+def _with_text(event: Event) -> Event:
+    """Return the event of an alert with its text in place of its facts, any other as it is."""
+    if "facts" not in event.data:
+        return event
+    text = alert_event_text(event.data)
+    data = {"message" if name == "facts" else name: value for name, value in event.data.items()}
+    return replace(event, data=data | {"message": text})
 
 
 def with_type(kind: str, message: ServerInfo | Event) -> bytes:
