@@ -29,7 +29,6 @@ class Address:
     channel: str
 
     def __str__(self) -> str:
-        """Return the address as the site file writes it."""
         return f"{self.family}:{self.device}/{self.channel}"
 
 

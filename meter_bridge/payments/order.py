@@ -169,7 +169,7 @@ def next_step(case: PaymentCase) -> NextStep | None:
 
 
 def _next_credit(case: PaymentCase) -> NextStep | None:
-    """Return the credit of the first payment that is what was ordered, if none was credited yet."""
+    """Credit the first payment that matches the order, if none has been credited."""
     if case.order is None or case.credited:
         return None
     for payment in case.payments():
@@ -180,7 +180,7 @@ def _next_credit(case: PaymentCase) -> NextStep | None:
 
 
 def _next_reversal(case: PaymentCase) -> NextStep | None:
-    """Return the refund or charge-back that is not booked yet, or what undoes one that is."""
+    """Book the next refund or charge-back, or undo one."""
     reversed_keys, reinstated = case.keys_of(BookingStep.REVERSE), case.keys_of(BookingStep.REINSTATE)
     for reversal_id, (reversal, payment_id) in case.reversals().items():
         undone = reversal_id in case.reinstated
@@ -203,9 +203,9 @@ def _next_reversal(case: PaymentCase) -> NextStep | None:
 
 
 def _target_amount(case: PaymentCase, payment_id: str, standing_ids: Iterable[str]) -> int:
-    """Return what the journal should hold of a payment when these reversals stand.
+    """Return the amount that the journal should hold for a payment while these reversals stand.
 
-    At least nothing, and never more than was paid, whatever amounts a provider writes.
+    At least zero and at most what was paid, whatever amounts a provider reports.
     """
     paid, reversals = case.credited[payment_id].amount, case.reversals()
     standing = (

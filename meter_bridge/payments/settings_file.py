@@ -108,8 +108,6 @@ def _check_mode(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads one document, naming the line of whatever is wrong."""
-
     path: Path
     document: Document
 
@@ -218,7 +216,6 @@ class _Reader:
         )
 
     def _check_placeholders(self, place: tuple[str, ...], text: str | None) -> None:
-        """Refuse a text with something to fill in that there is not."""
         try:
             names = {name for _, name, _, _ in Formatter().parse(text or "") if name is not None}
         except ValueError as error:

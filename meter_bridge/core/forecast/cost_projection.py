@@ -19,7 +19,8 @@ from meter_bridge.core.ledger.debt import Debt, next_due
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued_total
 from meter_bridge.core.rating.rating import EnergySpan, Line, Lot, Rating, rate_energy
-from meter_bridge.core.tariff.tariff import BlockBasis, Timeline
+from meter_bridge.core.rating.unit_purchase import sells_units
+from meter_bridge.core.tariff.tariff import Timeline
 
 _PROJECTED: Final = "projected"
 """Name of the meter that will use the energy."""
@@ -96,13 +97,8 @@ def depletion_at(projections: Sequence[CostProjection], left: int, now: int) -> 
 
 
 def _spent_just_before(projection: CostProjection, at: int) -> int:
-    """Return what will have been spent by an instant, without what that instant itself makes due."""
+    """Return the amount spent by an instant, without what falls due at that instant."""
     return next((point.spent for point in projection.points if point.at == at), projection.spent_by(at))
-
-
-def sells_units(timeline: Timeline, at: int) -> bool:
-    """Return whether the tariff in force sells units."""
-    return timeline.at(at).basis is BlockBasis.PURCHASE_TIME
 
 
 def projected_points(rating: Rating, timeline: Timeline, model: ConsumptionModel, at: int) -> Iterator[Point]:
@@ -147,7 +143,6 @@ def add_debt_recovery(projection: CostProjection, debts: Iterable[Debt], zone: Z
 
 
 def _add_due_amounts(projection: CostProjection, due: Sequence[Point]) -> CostProjection:
-    """Return an outlook with amounts that fall due at instants."""
     due_points = {point_due.at: Point(point_due.at, projection.spent_by(point_due.at)) for point_due in due}
     points: list[Point] = []
     for point, falls_due in sorted(
@@ -165,7 +160,6 @@ def _add_due_amounts(projection: CostProjection, due: Sequence[Point]) -> CostPr
 
 
 def _remaining_days(model: ConsumptionModel, today: date, zone: ZoneInfo, at: int) -> Iterator[EnergySpan]:
-    """Yield the part of each day that is to come, with its energy."""
     day = model.last_day
     for _, use in zip(range(MAX_FORECAST_DAYS + (today - day).days), model.daily_forecast(), strict=False):
         day += timedelta(days=1)
@@ -177,8 +171,6 @@ def _remaining_days(model: ConsumptionModel, today: date, zone: ZoneInfo, at: in
 
 @dataclass(slots=True)
 class _ProjectionRun:
-    """A rating that runs ahead."""
-
     rating: Rating
     timeline: Timeline
     spent: int = 0
@@ -219,7 +211,6 @@ class _ProjectionRun:
 
 
 def _copy(rating: Rating) -> Rating:
-    """Return a rating that may run ahead without changing the real one."""
     return Rating(
         lines={
             key: Line(line.quantity, line.settled_quantity, line.settled_amount)

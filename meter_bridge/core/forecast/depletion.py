@@ -49,7 +49,6 @@ def forecast_depletion(forecasts: Sequence[SupplyForecast], left: int, now: int)
 
 
 def _depletion_at(forecasts: Sequence[SupplyForecast], left: int, now: int) -> int | None:
-    """Return when the first thing runs out."""
     ends = [
         depletion_at([forecast.projection], forecast.units, now)
         for forecast in forecasts

@@ -14,7 +14,6 @@ from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 
 PPM: Final = 1_000_000
-RECOVERY_PERIODS: Final = (PeriodUnit.DAY, PeriodUnit.WEEK, PeriodUnit.MONTH)
 
 
 @dataclass(frozen=True, slots=True)

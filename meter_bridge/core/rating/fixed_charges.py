@@ -1,6 +1,6 @@
 """Charges that time makes due: standing charges, contracted demand, the end of a billing period."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -30,7 +30,7 @@ WEEK: Final = PeriodRule(PeriodUnit.WEEK)
 
 @dataclass(frozen=True, slots=True)
 class _FixedCharge:
-    """A fixed charge with the part of its period that is due."""
+    """A fixed charge of which ``days`` of ``total`` days are due."""
 
     kind: LineKind
     name: str
@@ -85,9 +85,7 @@ def _due_charges(version: TariffVersion, rating: Rating, day: date) -> list[_Fix
         fixed = _prorated_charge(
             version, rating, day, version.billing_period, (LineKind.DEMAND, LineKind.DEMAND.value, amount)
         )
-        charges += [
-            _FixedCharge(each.kind, each.name, each.amount, each.days, each.total * 1000) for each in fixed
-        ]
+        charges += [replace(charge, total=charge.total * 1000) for charge in fixed]
     return charges
 
 
@@ -116,7 +114,6 @@ def _prorated_charge(
 def _was_charged_on(
     rating: Rating, version: TariffVersion, day: date, name: tuple[LineKind, str, int]
 ) -> bool:
-    """Return whether a charge was due at the beginning of the very day on which the supply began."""
     key = LineKey(name[0], version.period(day_start(day, version.zone)), version.id, NO_BLOCK, name[1])
     return key in rating.lines and rating.lines[key].quantity > 0
 
@@ -129,10 +126,8 @@ def _book_charge(
     span: tuple[int, int],
     builder: ChargesBuilder,
 ) -> None:
-    """Add a fixed charge to its line and settle it."""
     key = LineKey(fixed.kind, version.period(span[0]), version.id, NO_BLOCK, fixed.name)
-    each = line_for(rating, key)
-    value = each.quantity + fixed.amount * EXACT_SCALE * fixed.days // fixed.total
+    value = line_for(rating, key).quantity + fixed.amount * EXACT_SCALE * fixed.days // fixed.total
     set_value(rating, version, key, value, settled=False)
     set_value(rating, version, key, value, settled=True)
     amount = builder.add_line(rating, timeline, key, 1)

@@ -97,8 +97,6 @@ class PricedPurchases:
 
 @dataclass(slots=True)
 class _LineSum:
-    """What a line has come to so far."""
-
     quantity: int = 0
     amount: int = 0
     tax: int = 0
@@ -106,8 +104,6 @@ class _LineSum:
 
 @dataclass(slots=True)
 class _PricingRun:
-    """A pricing on its way."""
-
     timeline: Timeline
     rating: Rating
     money: int = 0
@@ -191,7 +187,6 @@ def _price(
     history: Sequence[int] = (),
     payments: Sequence[Payment] = (),
 ) -> _PricingRun:
-    """Go through a load day by day, payment by payment."""
     first, last = load[0].start, load[-1].end
     run = _PricingRun(timeline, Rating(terms=terms))
     zone = timeline.versions[0].zone
@@ -218,7 +213,6 @@ def _price(
 
 
 def _energy_before(timeline: Timeline, first: int, energy: Sequence[int]) -> dict[str, int]:
-    """Return the energy of the billing periods before the load, by period."""
     version = timeline.at(first)
     start = version.billing_period.start_of(local_day(first, version.zone))
     found: dict[str, int] = {}
@@ -231,7 +225,7 @@ def _energy_before(timeline: Timeline, first: int, energy: Sequence[int]) -> dic
 def _split_by_day(
     load: Sequence[LoadInterval], timeline: Timeline, cuts: Sequence[int]
 ) -> Iterator[LoadInterval]:
-    """Yield the load cut at local midnights and payments, linearly in time, cumulative Wh floored."""
+    """Yield the load cut at local midnights and ``cuts``: linear in time, cumulative Wh floored."""
     zone = timeline.versions[0].zone
     for interval in load:
         given, at = 0, interval.start
@@ -251,7 +245,7 @@ def _split_by_day(
 
 
 def _priced_periods(run: _PricingRun, first: int, last: int) -> tuple[PricedPeriod, ...]:
-    """Return the lines in order, period by period; those before and after the load are left out."""
+    """Return the lines by period; periods outside the load are left out."""
     zone = run.timeline.versions[0].zone
     versions = run.timeline.versions
     found: list[PricedPeriod] = []
@@ -273,19 +267,19 @@ _KINDS: Final = tuple(LineKind)
 
 
 def _sort_key(key: LineKey, versions: Sequence[TariffVersion]) -> tuple[int, int, int, int, str]:
-    """Return the place of a line: by version, kind and block; taxes in the order in which they are raised."""
+    """Sort by version, kind and block; taxes in the order in which they are raised."""
     index, version = next(numbered for numbered in enumerate(versions) if numbered[1].id == key.version_id)
     raised = [tax.name for tax in version.taxes].index(key.band) if key.kind in TAX_KINDS else 0
     return index, _KINDS.index(LineKind(key.kind)), key.block, raised, key.band + key.base
 
 
 def _is_carrier(key: LineKey) -> bool:
-    """Return whether a line only counts energy whose price is on lines of blocks (pooled pro rata)."""
+    """Return whether a line only counts energy that is priced on lines of blocks (pooled pro rata)."""
     return key.kind == LineKind.CONSUMPTION and key.block == NO_BLOCK
 
 
 def _carry_levies(run: _PricingRun, period: str, keys: Sequence[LineKey]) -> None:
-    """Give what is raised per unit to the first block of the band, where blocks are shared pro rata."""
+    """Move what is raised per unit to the first block of the band, where blocks are shared pro rata."""
     for carrier in [key for key in run.sums if key.period == period and _is_carrier(key)]:
         first = next((key for key in keys if key._replace(block=NO_BLOCK) == carrier), None)
         if first is not None:
@@ -294,7 +288,6 @@ def _carry_levies(run: _PricingRun, period: str, keys: Sequence[LineKey]) -> Non
 
 
 def _priced_line(run: _PricingRun, key: LineKey) -> PricedLine:
-    """Return a line with all that was settled on it."""
     found, version = run.sums[key], run.timeline.version(key.version_id)
     quantity, price = found.quantity, unit_price(version, key)
     if key.kind == LineKind.CONSUMPTION and version.meaning is BlockBandMeaning.POOLED_PRO_RATA:

@@ -45,7 +45,7 @@ def prorate_final_period(
 def _refund_charge(
     rating: Rating, timeline: Timeline, paid: PrepaidCharge, at: int, builder: ChargesBuilder
 ) -> None:
-    """Give back the part of a charge for the days after the one on which the customer moves out."""
+    """Refund the part of a charge for the days after the day of the move-out."""
     if all(other.id != paid.version_id for other in timeline.versions):
         return  # of a tariff that is gone, as of a unit that was closed and came back
     version = timeline.version(paid.version_id)
@@ -69,7 +69,7 @@ def _refund_charge(
 
 
 def _prepaid_period(version: TariffVersion, paid: PrepaidCharge) -> PeriodRule | None:
-    """Return the period for which a charge was paid in advance; None where it was not."""
+    """Return the period for which a charge was paid in advance; None if it was not."""
     if paid.kind is LineKind.DEMAND:
         contracted = version.demand is not None and version.demand.of is DemandOf.CONTRACTED
         return version.billing_period if contracted else None

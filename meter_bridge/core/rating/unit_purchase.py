@@ -65,7 +65,6 @@ def purchase_units(rating: Rating, timeline: Timeline, at: int, money: int, lot_
 
 
 def _affordable_wh(rating: Rating, interval: TariffInterval, money: int) -> int:
-    """Return the units that the money pays by their exact value."""
     free = replace(rating.terms, free_units=False)
     without = Rating(block_usage=rating.block_usage, terms=free)
     return wh_for_amount(without, interval, money) or 0
@@ -81,7 +80,6 @@ def trial_copy(rating: Rating) -> Rating:
 def _buy(
     rating: Rating, timeline: Timeline, interval: TariffInterval, at: int, wh: int, lot_id: str
 ) -> Purchase:
-    """Put units on the ladder, settle what they cost and keep them in lots."""
     builder = ChargesBuilder()
     bought = line_for(
         rating, LineKey(LineKind.PURCHASE, interval.period, interval.version.id, NO_BLOCK, interval.band)
@@ -104,7 +102,6 @@ def _buy(
 
 
 def _purchase_blocks(rating: Rating, interval: TariffInterval, wh: int) -> list[tuple[int, int]]:
-    """Climb the ladder by a purchase; return its part in each block."""
     usage_key = BlockUsageKey(interval.block_period, interval.schedule)
     low = rating.block_usage.get(usage_key, 0)
     high = rating.block_usage[usage_key] = low + wh

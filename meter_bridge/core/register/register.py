@@ -142,6 +142,11 @@ def first_reading(reading: RegisterReading) -> Register:
     )
 
 
+def next_epoch(state: Register, reading: RegisterReading) -> Register:
+    """Return a new epoch that begins at a reading."""
+    return replace(first_reading(reading), epoch=state.epoch + 1)
+
+
 def adjust_to_clock(state: Register, before_ms: int | None, after_ms: int) -> Register:
     """Return the state once the wall clock was set: event time was ahead of it, and is now, by so much.
 
@@ -197,9 +202,9 @@ def _confirmed_reading(state: Register, reading: RegisterReading) -> Register:
 
 
 def _rise_wh(state: Register, reading: RegisterReading, rating_w: int) -> int:
-    """Return how far the register moved, over its end where modulus, rating and time allow a rollover.
+    """Return how far the register moved, including a rollover that modulus, rating and time allow.
 
-    Where a full turn is possible the way is not known; of a register in quarantine a person decides.
+    Where a full turn is possible the distance is unknown; a person decides on a quarantined register.
     """
     rise, modulus = reading.wh - state.watermark_wh, reading.modulus_wh
     if modulus is None or state.quarantined or reading.wh >= modulus:
@@ -221,18 +226,18 @@ def plausible_wh(state: Register, reading: RegisterReading, rating_w: int) -> in
 
 
 def _lost_ms(before: Register | Doubt, reading: RegisterReading) -> int:
-    """Return by how much less event time passed since than time."""
+    """Return by how much less event time than real time has passed since."""
     return max(before.ahead_ms - reading.ahead_ms, 0)
 
 
 def _still_jumped(state: Register, rise: int) -> bool:
-    """Return whether a quarantined jump is still there; time alone does not make it possible."""
+    """Return whether a quarantined jump is still there; time alone does not make it plausible."""
     jumped_to = state.doubt.jumped_to_wh if state.doubt is not None and state.quarantined else None
     return jumped_to is not None and state.watermark_wh + rise >= jumped_to
 
 
 def _was_reset(state: Register, reading: RegisterReading) -> bool:
-    """Return whether the device itself tells that its register started anew."""
+    """Return whether the device itself reports that its register was reset."""
     changed = (
         reading.reset_marker is not None
         and state.witness is not None
@@ -242,44 +247,24 @@ def _was_reset(state: Register, reading: RegisterReading) -> bool:
 
 
 def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
-    """Begin an epoch after a witnessed reset; what the new counter shows is charged where it is plausible."""
+    """Begin an epoch after a reported reset; the new counter's value is charged if it is plausible."""
     plausible = reading.wh <= plausible_wh(state, reading, rating_w)
     begin = 0 if plausible else reading.wh
-    fresh = Register(
-        state.epoch + 1,
-        begin,
-        reading.wh,
-        reading.at,
-        reading.reset_marker,
-        retired=state.witness,
-        boot=reading.boot_id or state.boot,
-        since=reading.at,
-        ahead_ms=reading.ahead_ms,
-    )
+    boot = reading.boot_id or state.boot
+    fresh = replace(next_epoch(state, reading), start_wh=begin, retired=state.witness, boot=boot)
     return RegisterStep(fresh, reading.wh - begin, state.at)
 
 
 def _doubt_fall(state: Register, reading: RegisterReading) -> Register:
-    """Doubt a fall; where it persists and the device restarted meanwhile, begin an epoch where it is now."""
+    """Doubt a fall; if it persists and the device has restarted, begin an epoch at the present value."""
     doubted = _add_doubt(state, reading, Cause.FELL)
     restarted = None not in (state.boot, reading.boot_id) and reading.boot_id != state.boot
     if not (restarted and doubted.quarantined) or doubted.doubt is None or doubted.doubt.jumped_to_wh:
         return doubted
-    witness = reading.reset_marker or state.witness
-    return Register(
-        state.epoch + 1,
-        reading.wh,
-        reading.wh,
-        reading.at,
-        witness,
-        boot=reading.boot_id,
-        since=reading.at,
-        ahead_ms=reading.ahead_ms,
-    )
+    return replace(next_epoch(state, reading), witness=reading.reset_marker or state.witness)
 
 
 def _add_doubt(state: Register, reading: RegisterReading, cause: Cause) -> Register:
-    """Return the state with one more reading that contradicts the watermark; the watermark stays."""
     before = state.doubt
     since = reading.at if before is None or before.since is None else before.since - _lost_ms(before, reading)
     jumps = [] if before is None or before.jumped_to_wh is None else [before.jumped_to_wh]
@@ -300,7 +285,7 @@ def _add_doubt(state: Register, reading: RegisterReading, cause: Cause) -> Regis
 
 
 def _count_doubt(before: Doubt | None, lasted_ms: int) -> int:
-    """Count one doubt more; the one that opens a quarantine counts only once they lasted long enough."""
+    """Count one more doubt; the one that opens a quarantine counts only after ``MIN_DOUBT_MS``."""
     count = 1 if before is None else min(before.count + 1, DOUBTS_BEFORE_QUARANTINE)
     opens = count == DOUBTS_BEFORE_QUARANTINE and before is not None and before.count < count
     return count - 1 if opens and lasted_ms < MIN_DOUBT_MS else count
@@ -314,20 +299,12 @@ def decide(state: Register, decision: Decision) -> RegisterStep:
         raise ValueError(msg)
     witness, retired = _markers_after(state, doubt)
     at = max(doubt.at, state.at)
-    fresh = Register(
-        state.epoch + 1,
-        doubt.register_wh,
-        doubt.register_wh,
-        at,
-        witness,
-        retired=retired,
-        boot=state.boot,
-        since=at,
-        ahead_ms=doubt.ahead_ms,
-    )
     fell = doubt.register_wh < state.watermark_wh
     if decision == Decision.NEW_EPOCH or (fell and decision == Decision.DISCARD):
-        return RegisterStep(fresh)
+        present = RegisterReading(
+            doubt.register_wh, at, reset_marker=witness, boot_id=state.boot, ahead_ms=doubt.ahead_ms
+        )
+        return RegisterStep(replace(next_epoch(state, present), retired=retired))
     turned = (doubt.modulus_wh or 0) if fell else 0
     rise = doubt.register_wh + turned - state.watermark_wh
     if rise < 0:
@@ -352,7 +329,7 @@ def decide(state: Register, decision: Decision) -> RegisterStep:
 
 
 def _markers_after(state: Register, doubt: Doubt) -> tuple[str | None, str | None]:
-    """Return the witness in force and the retired one once a doubted reading is believed."""
+    """Return the current and the retired reset marker once a doubted reading is accepted."""
     if doubt.witness is None or doubt.witness == state.witness:
         return state.witness, state.retired
     return doubt.witness, state.witness

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.register.register import Register, RegisterReading, RegisterStep, advance, plausible_wh
+from meter_bridge.core.register.register import Register, RegisterReading, RegisterStep, advance, next_epoch, plausible_wh
 
 
 class ImplausibleError(ValueError):
@@ -31,27 +31,16 @@ def replace_meter(
         if not confirmed:
             raise ImplausibleError(_implausible_reason(state, closing, rating_w))
         closed = _confirmed_step(state, closing)
-    begun = closed.register
-    opened = Register(
-        state.epoch + 1,
-        opening_wh,
-        opening_wh,
-        begun.at,
-        retired=state.witness,
-        since=begun.at,
-        ahead_ms=begun.ahead_ms,
-    )
-    return Replacement(closed, opened)
+    opening = RegisterReading(opening_wh, closed.register.at, ahead_ms=closed.register.ahead_ms)
+    return Replacement(closed, replace(next_epoch(state, opening), retired=state.witness))
 
 
 def _is_plausible(state: Register, closing: RegisterReading, closed: RegisterStep) -> bool:
-    """Return whether the old counter may have shown the closing reading."""
     same = 0 <= state.watermark_wh - closing.wh <= closing.resolution_wh
     return closed.register.doubt is None and (closed.delta_wh > 0 or same)
 
 
 def _confirmed_step(state: Register, closing: RegisterReading) -> RegisterStep:
-    """Return the step to a closing reading that only a person vouches for."""
     rise = max(closing.wh - state.watermark_wh, 0)
     at = max(closing.at, state.at)
     watermark_wh = state.watermark_wh + rise
@@ -60,7 +49,6 @@ def _confirmed_step(state: Register, closing: RegisterReading) -> RegisterStep:
 
 
 def _implausible_reason(state: Register, closing: RegisterReading, rating_w: int) -> str:
-    """Return what is wrong with a closing reading."""
     told, known = format_kwh(closing.wh), format_kwh(state.watermark_wh)
     if closing.wh < state.watermark_wh:
         return f"the closing reading {told} is below {known}, up to which was charged"

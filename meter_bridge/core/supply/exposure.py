@@ -59,5 +59,4 @@ def supply_exposure(
 
 
 def _cost_rounded_up(wh: int, value: int) -> int:
-    """Return what energy costs, rounded up."""
     return -(-wh * max(value, 0) // EXACT_SCALE)

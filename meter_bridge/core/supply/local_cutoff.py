@@ -209,7 +209,6 @@ def after_request(cut_off: CutOffState, step: CutOffRequest, at: int) -> CutOffS
 
 
 def _target_value(cut_off: CutOffState) -> int:
-    """Return what is to be held as a value that can be compared."""
     return NO_CUT_OFF_WH if cut_off.target_wh is None else cut_off.target_wh
 
 
@@ -227,7 +226,6 @@ def observe(cut_off: CutOffState, held: SlotState, held_wh: int | None, at: int)
 
 
 def _too_early(cut_off: CutOffState) -> bool:
-    """Return whether a device would cut before it is to."""
     held, wanted = reported_cut_off_wh(cut_off), cut_off.target_wh
     return held is not None and wanted is not None and held < wanted
 

@@ -70,7 +70,6 @@ def with_command(
 
 
 def _is_load(power_mw: int) -> bool:
-    """Return whether a power, in either direction, flows through a closed contact."""
     return abs(power_mw) > NO_LOAD_MW
 
 
@@ -108,7 +107,7 @@ def observe(relay: Relay, observation: Observation) -> Relay:
 
 
 def _proof(relay: Relay, observation: Observation, before: RelayPosition | None) -> RelayProof:
-    """Return how far a fresh report proves the requested position; ``before`` was reported until then."""
+    """Return how far a fresh report proves the requested position; ``before`` is the last reported one."""
     if observation.position is not None and observation.position is not relay.requested:
         return _proof_of_contradiction(relay, observation)
     if relay.reported is not relay.requested or relay.reported_at < relay.sent_at:
@@ -126,10 +125,7 @@ def _proof(relay: Relay, observation: Observation, before: RelayPosition | None)
 
 
 def _proof_of_contradiction(relay: Relay, observation: Observation) -> RelayProof:
-    """Return the proof after a fresh report of the other position.
-
-    A closed relay that the customer opens at the device is their own choice; an open one that closes is not.
-    """
+    # A closed relay that is opened at the device is the customer's choice; an open one that closes is not.
     settled = relay.proof in PROVEN
     if settled and relay.requested is RelayPosition.CLOSED:
         return relay.proof
@@ -173,5 +169,4 @@ def add_switching(switchings: tuple[int, ...], at: int) -> tuple[int, ...]:
 
 
 def _last_day(switchings: tuple[int, ...], at: int) -> tuple[int, ...]:
-    """Return the switchings of the last day, oldest first."""
     return tuple(switching for switching in switchings if at - switching < DAY_MS)

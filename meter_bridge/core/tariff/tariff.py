@@ -239,7 +239,7 @@ class TariffVersion:
 
 
 def _tax_terms(taxes: Sequence[Tax], base: TaxBase) -> tuple[TaxTerm, ...]:
-    """Return what each tax adds to a charge of one kind, taxes on taxes followed through."""
+    """Return what each tax adds to a kind of charge, taxes on taxes included."""
     found: dict[str, TaxTerm] = {}
     energy = base is TaxBase.CONSUMPTION
     for tax in taxes:
@@ -281,7 +281,6 @@ class Timeline:
     """Of two with the same start the later one given is in force."""
 
     def __post_init__(self) -> None:
-        """Bring the versions into the order of their start."""
         in_order = sorted(self.versions, key=lambda version: version.valid_from)
         object.__setattr__(self, "versions", tuple(in_order))
 
@@ -361,7 +360,6 @@ class Timeline:
 
     @cached_property
     def _by_id(self) -> dict[str, TariffVersion]:
-        """Return the versions by their ids."""
         return {version.id: version for version in reversed(self.versions)}
 
 
@@ -405,22 +403,12 @@ def limits_in_period(
     return full if days in (0, total) else tuple(limit * days // total for limit in full)
 
 
-def day_spans(version: TariffVersion, day: date) -> tuple[BandSpan, ...]:
-    """Return the bands of a local day in order, without gaps, by the wall clock also across DST changes."""
-    return version.calendar.spans(day)
-
-
-def span_at(version: TariffVersion, at: int) -> BandSpan:
-    """Return the band in force at an instant, within its local day."""
-    return version.calendar.at(at)
-
-
 def next_price_change(version: TariffVersion, at: int, *, days: int = 8) -> int | None:
     """Return the next instant at which another band begins, or None if none does within the days."""
-    present = span_at(version, at).band
+    present = version.calendar.at(at).band
     day = local_day(at, version.zone)
     for offset in range(days):
-        for span in day_spans(version, day + timedelta(days=offset)):
+        for span in version.calendar.spans(day + timedelta(days=offset)):
             if span.start > at and span.band != present:
                 return span.start
     return None
@@ -440,7 +428,6 @@ def check_tariff(version: TariffVersion) -> None:
 
 
 def _check_schedules(version: TariffVersion) -> None:
-    """Check that every band climbs one ladder and every block prices every band."""
     named = [band for ladder in version.ladders for band in ladder.bands]
     for band in version.bands:
         if named.count(band.name) != 1:
@@ -456,7 +443,6 @@ def _check_schedules(version: TariffVersion) -> None:
 
 
 def _check_schedule(schedule: BlockSchedule) -> None:
-    """Check that block limits rise and that every block prices every band."""
     rising = [0, *schedule.limits]
     if any(low >= high for low, high in zip(rising, schedule.limits, strict=False)):
         given = ", ".join(format_kwh(limit) for limit in schedule.limits)
@@ -474,7 +460,6 @@ def _check_schedule(schedule: BlockSchedule) -> None:
 
 
 def _check_meaning(version: TariffVersion) -> None:
-    """Check that the meaning of blocks and bands fits the ladders."""
     meaning = version.meaning
     several = any(len(ladder.bands) > 1 for ladder in version.ladders)
     if meaning is BlockBandMeaning.LADDER_PER_BAND and several:
@@ -491,7 +476,7 @@ def _check_meaning(version: TariffVersion) -> None:
 
 
 def _check_purchase(version: TariffVersion) -> None:
-    """Check that units can be sold by the tariff: at the time of a top-up no band is known."""
+    """At the time of a top-up the band is not known."""
     if len(version.bands) > 1:
         msg = "units bought at the top-up cannot know their band; leave out bands, or use consumption time"
         raise TariffError(msg)
@@ -504,7 +489,6 @@ def _check_purchase(version: TariffVersion) -> None:
 
 
 def _check_periods(version: TariffVersion) -> None:
-    """Check that the periods can be told apart and begin on a day that every month has."""
     for what, rule in (("block", version.block_period), ("billing", version.billing_period)):
         last = 7 if rule.unit is PeriodUnit.WEEK else LATEST_ANCHOR_DAY
         if rule.day not in range(1, last + 1) or rule.month not in range(1, 13):
@@ -519,7 +503,6 @@ def _check_periods(version: TariffVersion) -> None:
 
 
 def _check_charges(version: TariffVersion) -> None:
-    """Check standing, demand and minimum charges, free units and lifeline."""
     names = [charge.name for charge in version.standing]
     if len(set(names)) != len(names):
         msg = f"two standing charges are named {names[0]!r}; give each a name of its own"
@@ -548,7 +531,6 @@ def _check_charges(version: TariffVersion) -> None:
 
 
 def _check_taxes(version: TariffVersion) -> None:
-    """Check that taxes have names, signs and bases that make sense, and end up exact."""
     seen: dict[str, int] = {base.value: 0 for base in TaxBase}
     for tax in version.taxes:
         if tax.name in seen:
@@ -560,7 +542,6 @@ def _check_taxes(version: TariffVersion) -> None:
 
 
 def _check_rebates(version: TariffVersion) -> None:
-    """Check that no rebate gives back more than the charge that it is on."""
     rows = [row for ladder in version.ladders for row in ladder.prices]
     rows += [version.lifeline.prices] if version.lifeline is not None else []
     negative = any(version.taxed_value(price) < 0 for row in rows for price in row)
@@ -572,7 +553,7 @@ def _check_rebates(version: TariffVersion) -> None:
 
 
 def _check_tax(tax: Tax, seen: dict[str, int]) -> None:
-    """Check one tax; ``seen`` has how deep the taxes before it are nested."""
+    """``seen`` has the nesting depth of the taxes before it."""
     what = f"{tax.kind} {tax.name!r}"
     negative = tax.rate_ppm < 0 or tax.per_mwh < 0
     if tax.kind is TaxKind.REBATE and (tax.rate_ppm > 0 or tax.per_mwh > 0 or tax.inclusive):

@@ -28,7 +28,6 @@ class UnreadableError(ValueError):
     """A payload that says something impossible; ``slug`` is stable, the text names the value."""
 
     def __init__(self, slug: str, detail: str) -> None:
-        """Keep the slug apart from what is said to people."""
         super().__init__(detail)
         self.slug = slug
 

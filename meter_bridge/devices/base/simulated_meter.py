@@ -60,7 +60,6 @@ class SimulatedMeter(ABC):
         return ()
 
     def __init__(self, settings: MeterSettings, *, random: random.Random, start_ms: int) -> None:
-        """Take what the meter is and when its time begins (ms since 1970 UTC)."""
         self.settings = settings
         self.random = random
         self.physics = Physics(

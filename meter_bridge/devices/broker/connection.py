@@ -35,10 +35,7 @@ class MqttConnection:
         own_topics_only: bool = False,
         make_client: MakeClient = gmqtt_client,
     ) -> None:
-        """Take whom to feed and tell; ``on_items`` is called at once, once per message that has items.
-
-        ``own_alone`` leaves the messages of devices that are not in use to others.
-        """
+        """``on_items`` gets the items of one message; ``own_topics_only`` ignores devices not in use."""
         self._drivers = tuple(drivers)
         self._own_topics_only = own_topics_only
         self._on_items = on_items
@@ -98,7 +95,6 @@ class MqttConnection:
             self._dispatch(items)
 
     def _decode(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """Let each driver try, and remember the one that understood the topic."""
         for driver in self._drivers:
             items = driver.decode(topic, payload, retained=retained) if driver.matches(topic) else ()
             if items:

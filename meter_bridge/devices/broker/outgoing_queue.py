@@ -24,7 +24,7 @@ class OutgoingQueue:
     """
 
     def __init__(self, publish: Callable[[OutgoingMessage], bool]) -> None:
-        """Take the function that writes to the socket; it returns False when it could not."""
+        """``publish`` returns False if the socket did not take the message."""
         self._publish = publish
         self._in_flight: set[int] = set()
         self._commands: deque[OutgoingMessage] = deque()

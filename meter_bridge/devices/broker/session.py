@@ -92,7 +92,6 @@ class BrokerSession:
         on_connected: Callable[[bool], None],
         make_client: MakeClient = gmqtt_client,
     ) -> None:
-        """Take what to hear and whom to tell; nothing happens before ``start``."""
         self._make_client = make_client
         self._settings = settings
         self._filters = filters
@@ -170,7 +169,7 @@ class BrokerSession:
             delay = min(delay * 2, MAX_DELAY_S)
 
     async def _keep_connection(self, context: ssl.SSLContext | None) -> bool:
-        """Keep one connection as long as it stands; return whether it ever stood."""
+        """Keep one connection open as long as it lasts; return whether it was ever accepted."""
         client = self._new_client()
         try:
             await self._connect(client, context)
@@ -264,7 +263,7 @@ class BrokerSession:
         self._lost.set()
 
     def _connection_lost(self) -> bool:
-        """Forget the connection and say so once; return whether it stood."""
+        """Reset after a connection and report its loss once; return whether it was open."""
         stood, self._connected = self._connected, False
         self._client = None
         self._cancel_refresh()

@@ -107,6 +107,6 @@ def _client_id(client_id: str | None) -> str:
 
 
 def _url_error(parts: SplitResult, problem: str) -> BrokerSettingsError:
-    """Name the URL without its password."""
+    """Show the URL without its password."""
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return BrokerSettingsError(f"mqtt url '{place}' {problem}")

@@ -96,7 +96,7 @@ def switch_request(channel: str, position: RelayPosition) -> Request:
 
 @dataclass(slots=True)
 class _Counters:
-    """The two counters of a switch: ``aenergy`` holds both directions where ``ret_aenergy`` exists."""
+    """The two counters of a switch: ``aenergy`` counts both directions if ``ret_aenergy`` exists."""
 
     returned_mwh: int | None = None
     returned_minute: int | None = None
@@ -261,7 +261,7 @@ class ShellyDevice:
         )
 
     def _import_wh(self, name: str, switching: Switching, *, full: bool) -> int | None:
-        """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of one moment."""
+        """Return imported energy: ``aenergy`` less ``ret_aenergy``, only if both are from the same moment."""
         counters = self.counters.setdefault(name, _Counters())
         if full:
             counters.complete = True
@@ -288,7 +288,7 @@ class ShellyDevice:
         return not counters.returned_mwh or same_minute
 
     def _boot(self, raw: msgspec.Raw | None) -> str | None:
-        """Name the boot by its instant, kept as long as the device's arithmetic stays near it."""
+        """Identify the boot by its instant, which is kept while the device's arithmetic stays close to it."""
         system = System() if raw is None else SYSTEM.decode(raw)
         if system.unixtime is None or system.uptime is None:
             return None
@@ -322,7 +322,7 @@ def _values(  # noqa: PLR0913, PLR0917 - as many as a component has
 
 
 def _merged_values(first: Values, second: Values) -> Values:
-    """Join what a component and its data component say; neither speaks of what the other does."""
+    # A component and its data component never report the same value.
     register, power, voltage, current, frequency, relay, returned, factor, phases = first
     return (
         second[0] if register is None else register,
@@ -383,7 +383,7 @@ def _wh(total: float | None) -> int | None:
 
 
 def _instant_ms(raw: msgspec.Raw | None) -> int | None:
-    """Return the notification's own time; None before the device has learnt the time."""
+    """Return the time of the notification; None while the device does not know the time."""
     seconds = 0.0 if raw is None else INSTANT.decode(raw)
     return round(seconds * 1000) if OLDEST_CLOCK_S < seconds < NEWEST_CLOCK_S else None
 

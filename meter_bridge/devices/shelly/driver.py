@@ -41,7 +41,7 @@ class ShellyDriver:
     family = NAME
 
     def __init__(self, source: str = "prepaid-meter-bridge") -> None:
-        """Take the topic under which answers come; it must be this installation's own."""
+        """``source`` is the topic under which answers come; it must be unique to this installation."""
         self._source = source + "/"
         self._devices: dict[str, ShellyDevice] = {}
         self._assigned: dict[str, set[str]] = {}
@@ -124,7 +124,6 @@ class ShellyDriver:
         return (*items, *self._missing_requests(device))
 
     def _missing_requests(self, device: ShellyDevice) -> Sequence[Publish]:
-        """Ask for what is still unknown of a device that shows signs of life."""
         wanted = [] if device.information_known else [INFORMATION_REQUEST]
         if device.wants_status or not device.status_known:
             wanted.append(STATUS_REQUEST)

@@ -25,7 +25,6 @@ class ShellyServer:
     def __init__(
         self, meter: ShellyMeter, *, password: str | None = None, clock: Callable[[], int] = wall_clock_ms
     ) -> None:
-        """Take the meter and, where it asks for one, its password."""
         self.meter = meter
         self._password = password
         self._clock = clock

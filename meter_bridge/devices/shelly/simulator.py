@@ -21,7 +21,6 @@ class RpcError(Exception):
     """A request that the device refuses."""
 
     def __init__(self, code: int, message: str) -> None:
-        """Keep the code beside the message."""
         super().__init__(message)
         self.code = code
         self.message = message

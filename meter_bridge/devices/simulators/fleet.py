@@ -31,7 +31,7 @@ class Fleet:
     def __init__(
         self, url: str, meters: Iterable[SimulatedMeter], *, clock: Callable[[], int] = wall_clock_ms
     ) -> None:
-        """Take the broker's URL and the meters; ``clock`` returns ms since 1970 UTC."""
+        """``clock`` returns ms since 1970 UTC."""
         self._meters = {meter.name: meter for meter in meters}
         self._clock = clock
         self._ready = asyncio.Event()
@@ -118,14 +118,12 @@ class Fleet:
                 await self._wait_until_sent()
 
     def _kinds(self) -> dict[type[SimulatedMeter], list[SimulatedMeter]]:
-        """Return the meters of each family, in the order of the families' names."""
         kinds: dict[type[SimulatedMeter], list[SimulatedMeter]] = {}
         for meter in sorted(self._meters.values(), key=lambda meter: meter.family):
             kinds.setdefault(type(meter), []).append(meter)
         return kinds
 
     async def _wait_until_sent(self) -> None:
-        """Wait until the broker has taken what was published, as long as there is one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 while self._session.connected and (self._session.waiting or self._session.in_flight):  # noqa: ASYNC110

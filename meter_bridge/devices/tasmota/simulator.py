@@ -38,7 +38,6 @@ class TasmotaMeter(SimulatedMeter):
     commands = ("cmnd/#",)
 
     def __init__(self, settings: MeterSettings, *, random: random.Random, start_ms: int) -> None:
-        """Start without rules."""
         super().__init__(settings, random=random, start_ms=start_ms)
         self.rule_sets = {number: RuleSet() for number in range(1, RULE_SETS + 1)}
         self._rules_ms = start_ms + RULES_AFTER_BOOT_MS
@@ -74,7 +73,7 @@ class TasmotaMeter(SimulatedMeter):
         return messages
 
     def _next_rule_check_ms(self) -> int:
-        """Return when rules look next and may find something new; looks that find nothing are left out."""
+        """Return when rules are next checked; checks that cannot change anything are left out."""
         enabled = [each for each in self.rule_sets.values() if each.enabled and each.text]
         if not enabled:
             return NEVER
@@ -83,7 +82,7 @@ class TasmotaMeter(SimulatedMeter):
         return NEVER if soonest == NEVER else self._rules_ms + -(-late // RULES_EVERY_MS) * RULES_EVERY_MS
 
     def _soonest_ms(self, register_kwh: float) -> int:
-        """Return when the register may come near a value, no later than it does."""
+        """Return a lower bound for when the register comes near a value."""
         now, load = self.physics.now_ms, self.physics.load
         if self._boots != self.physics.boots or not isinstance(load, ConstantLoad):
             return now
@@ -94,7 +93,6 @@ class TasmotaMeter(SimulatedMeter):
         return NEVER if power <= 0 or missing == math.inf else now + int(missing / power)
 
     def _notice_restart(self) -> None:
-        """Forget what rules remember in memory, and leave the sensors in peace for a while."""
         if self._boots != self.physics.boots:
             self._boots = self.physics.boots
             self._rules_ms = self.physics.booted_ms + RULES_AFTER_BOOT_MS
@@ -102,7 +100,7 @@ class TasmotaMeter(SimulatedMeter):
                 each.restart()
 
     def _trigger_rules(self, event: Event) -> Sequence[OutgoingMessage]:
-        """Let the enabled rule sets act on an event; what a rule does is no event for other rules."""
+        """Apply the enabled rule sets to an event; the actions of a rule trigger no other rule."""
         heard = upper(event)
         enabled = [each for each in self.rule_sets.values() if each.enabled]
         commands = [command for each in enabled for command in each.triggered(heard)]
@@ -254,12 +252,11 @@ class TasmotaMeter(SimulatedMeter):
         return {"Time": _local_time(self.physics.device_time_ms), "ENERGY": energy}
 
     def _split_over_phases(self, watts: int) -> object:
-        """Spread a power, to the last watt, over the phases."""
         share, rest = divmod(watts, self.settings.phases)
         return self._as_reported([share + (number < rest) for number in range(self.settings.phases)])
 
     def _as_reported(self, values: list[float]) -> object:
-        """Return a list where the device measures several phases, as the firmware does, else the value."""
+        """Return a list for a meter of several phases, as the firmware does, otherwise the value."""
         return values if self.settings.phases > 1 else values[0]
 
     def total_kwh(self) -> float:

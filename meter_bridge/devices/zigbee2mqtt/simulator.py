@@ -130,7 +130,6 @@ class Zigbee2MqttMeter(SimulatedMeter):
 
 
 def _number_of(name: str) -> int:
-    """Return a stable number for a name."""
     return int.from_bytes(sha256(name.encode()).digest()[:8])
 
 

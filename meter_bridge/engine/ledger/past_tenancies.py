@@ -79,11 +79,6 @@ def past_tenancy(connection: Connection, account_id: str, n: int) -> PastTenancy
     return PastTenancy(n, row["customer"], row["start_ms"], row["end_ms"], row["first_seq"], stop, left)
 
 
-def outstanding_text(connection: Connection, account_id: str, n: int) -> int:
-    """Return what is left with the customer of a tenancy; negative is owed."""
-    return _outstanding_of(connection, {account_id}).get((account_id, n), 0)
-
-
 def _tenancies(connection: Connection, actor: Actor, account_id: str | None) -> Iterator[TenancyView]:
     """Yield tenancies, the newest first."""
     table, account, site = tables.tenancy, tables.account, tables.site

@@ -207,7 +207,7 @@ class BookingSteps:
     """Books steps on one session."""
 
     def __init__(self, session: Session, operations: Operations, name_of: Callable[[str], str]) -> None:
-        """Keep what steps go through; ``name_of`` names a provider for people."""
+        """``name_of`` returns a provider's name for people."""
         self._session = session
         self._operations = operations
         self._name_of = name_of

@@ -192,7 +192,7 @@ def read_case(reader: Engine, subject: Subject, is_open: IsOpen) -> PaymentCase:
 
 
 def _read_case(connection: Connection, subject: Subject, is_open: IsOpen) -> PaymentCase:
-    """Return a case: events that name the order, and those that name only one of its payments."""
+    # The events of a case name its order, or only one of its payments.
     order = None
     payments: set[str] = {subject.payment_id} if subject.payment_id is not None else set()
     parameters: dict[str, object] = {"provider": subject.provider, "order_id": subject.order_id}
@@ -221,7 +221,7 @@ def _bookings(connection: Connection, provider: str, payments: Iterable[str]) ->
 
 
 def _subjects_without_step() -> Select[tuple[str, str | None, str | None]]:
-    """Return the question what events are about for which no step was taken, oldest first."""
+    """Return the query for the subjects of events without a booking, oldest first."""
     done = exists().where(
         _BOOKING.c.provider == _EVENT.c.provider,
         or_(_BOOKING.c.key == _EVENT.c.payment_id, _BOOKING.c.key == _EVENT.c.reversal_id),

@@ -35,7 +35,6 @@ class ProviderPolling:
         event_handler: ProviderEventHandler,
         providers: Mapping[str, Provider],
     ) -> None:
-        """Follow the orders that were made before the start and not paid."""
         self._session = session
         self._booking_steps = booking_steps
         self._event_handler = event_handler
@@ -71,7 +70,6 @@ class ProviderPolling:
                     await self._poll(order)
 
     def _is_due(self, order_id: str, steady: int) -> bool:
-        """Return whether it is time to ask for an order that is still followed."""
         attempts = self._attempts.get(order_id)
         if attempts is None:
             return False
@@ -80,7 +78,7 @@ class ProviderPolling:
         )
 
     def _can_store(self) -> bool:
-        """Return whether an answer could be stored; otherwise the provider is asked later."""
+        """If nothing can be stored, providers are polled later."""
         return self._session.can_change
 
     def _stop_polling(self, order_id: str) -> None:
@@ -88,7 +86,7 @@ class ProviderPolling:
         self._last_polled_at.pop(order_id, None)
 
     async def _poll(self, order: Order) -> None:
-        """Ask a provider what became of an order; again later where nothing is answered or stored."""
+        """Poll a provider; poll again later if there is no answer or it cannot be stored."""
         self._attempts[order.id] += 1
         self._last_polled_at[order.id] = self._session.clock.steady_ms()
         case = await self._booking_steps.read_case(Subject(order.provider, order.id, None))

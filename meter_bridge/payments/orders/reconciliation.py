@@ -61,7 +61,7 @@ def read_books(reader: Engine, provider: str) -> ProviderBooks:
 
 
 def _add_booking(booked: dict[str, BookedPayment], row: RowMapping, currency: str) -> None:
-    """Add a booking to its payment, and a reversal also under its own id."""
+    """Add a booking to its payment; a reversal also under its own id."""
     payment, key, amount = str(row["payment_id"]), str(row["key"]), int(str(row["amount"]))
     account = None if row["account_id"] is None else str(row["account_id"])
     whole = booked.setdefault(payment, BookedPayment(account, currency))
@@ -155,7 +155,6 @@ def _difference(
 def _missing_on_statement(
     sums: Mapping[str, Sequence[StatementLine]], books: ProviderBooks, first: str, last: str
 ) -> list[Difference]:
-    """Return what was booked in the period and is not on the statement."""
     found = []
     for payment, booked in books.booked.items():
         named = payment in sums or booked.payment in sums
@@ -165,10 +164,10 @@ def _missing_on_statement(
 
 
 def _within(at: int, first: str, last: str) -> bool:
-    """Return whether an instant is in a period of days; one that is not named has no end.
+    """Return whether an instant is within a period of days; an empty day is no limit.
 
     A payment of the first or last day may be on the next statement of a provider in another time zone, and is
-    told all the same: better asked for once too often.
+    reported all the same.
     """
     day = iso(at)[:10]
     return (not first or day >= first) and (not last or day <= last)

@@ -41,7 +41,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Customer:
-    """Who pays: an account and its tenancy then."""
+    """The customer who pays: an account and its tenancy at the time."""
 
     account_id: str
     tenancy: int
@@ -56,7 +56,6 @@ class OrderService:
     """Orders and payments of one session."""
 
     def __init__(self, session: Session, operations: Operations, file: ProvidersFile) -> None:
-        """Keep the providers, and take up what was ordered and heard before the start."""
         self._session = session
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self.file = file
@@ -91,7 +90,6 @@ class OrderService:
             return await self.view(order), known
 
     def _provider(self, account: Account, provider_id: str) -> Provider:
-        """Return a provider that is offered; raises ``RequestRefused`` otherwise."""
         offered = {each.id: each for each in self.offered_providers(account)}
         if provider_id not in offered:
             names = ", ".join(offered)
@@ -107,7 +105,6 @@ class OrderService:
     async def _find_or_create(
         self, actor: Actor, customer: _Customer, provider: Provider, top_up: TopUp, key: str
     ) -> tuple[Order, bool]:
-        """Return the order of a key, made now unless it was before."""
         reader = self._session.reader
         known = await asyncio.to_thread(order_queries.order_by_key, reader, customer.account_id, key)
         if known is None:
@@ -138,7 +135,7 @@ class OrderService:
             )
 
     def _current_account(self, customer: _Customer) -> Account:
-        """Return a customer's account as it is now: the state may have been read anew since they asked."""
+        """Return a customer's account as it is now: the state may have been reloaded since the request."""
         account = self._session.installation.accounts.get(customer.account_id)
         if account is None:
             raise account_closed(customer.account_id)
@@ -159,7 +156,6 @@ class OrderService:
     async def _create(
         self, actor: Actor, customer: _Customer, provider: Provider, amount: int, key: str
     ) -> Order:
-        """Store a new order."""
         account = self._current_account(customer)
         tx = self._session.begin(actor)
         order = Order(
@@ -183,7 +179,6 @@ class OrderService:
         return order
 
     async def _start(self, provider: Provider, order: Order) -> None:
-        """Let the customer pay, unless the order was started before."""
         case = await self.booking_steps.read_case(Subject(order.provider, order.id, None))
         if checkout_of(case) is not None or case.credited:
             return
@@ -202,7 +197,6 @@ class OrderService:
         await self.event_handler.save(provider.id, event, order)
 
     def _return_links(self, order: Order) -> ReturnLinks | None:
-        """Return where a provider sends the customer afterwards, where the page's address is known."""
         page = self.file.page
         if page is None:
             return None
@@ -241,7 +235,6 @@ class OrderService:
 
 
 def _unavailable(provider: Provider) -> RequestRefused:
-    """Return the refusal where a provider does not do what is asked."""
     return RequestRefused(
         ErrorCode.PROVIDER_UNAVAILABLE,
         f"{provider.name} does not answer; nothing was paid",

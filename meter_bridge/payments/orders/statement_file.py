@@ -79,7 +79,6 @@ def decode_text(raw: bytes) -> str:
 
 
 def _columns(head: Sequence[str], chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return which column holds what."""
     plain = {_PLAIN.sub(" ", name.casefold()).strip(): name for name in reversed(head)}
     found: dict[str, str] = {}
     for what, names in KNOWN_HEADERS.items():
@@ -136,7 +135,7 @@ def plain_number(text: str, places: int) -> str:
 
 
 def _day(text: str) -> str:
-    """Return the day of a date as ISO, read as day.month.year where the year comes last."""
+    """Return a date as ISO; day.month.year if the year comes last."""
     found = _DATE.search(text)
     if found is None:
         return ""

@@ -43,7 +43,6 @@ class ProviderEventHandler:
     def __init__(
         self, session: Session, booking_steps: BookingSteps, providers: Mapping[str, Provider]
     ) -> None:
-        """Keep the providers, and note what was heard and not settled before the start."""
         self._session = session
         self._booking_steps = booking_steps
         self._providers = providers
@@ -79,10 +78,7 @@ class ProviderEventHandler:
         )
 
     async def _is_stored_here(self, provider_id: str, event: ProviderEvent) -> bool:
-        """Return whether this bridge stores an event.
-
-        Raises ``RequestRefused`` where another has to and has not.
-        """
+        """Raise ``RequestRefused`` if another bridge has to store the event and has not."""
         reader = self._session.reader
         if (
             await asyncio.to_thread(shard_lookup.shard_of_event, reader, provider_id, event)
@@ -113,7 +109,7 @@ class ProviderEventHandler:
         return new
 
     async def _save_new(self, provider_id: str, event: ProviderEvent) -> tuple[bool, ProviderEvent]:
-        """Store an event under the order that it belongs to; the same event again must say the same."""
+        """Store an event with its order; a repeated event must have the same content."""
         event, stored, order = await asyncio.to_thread(self._look_up, provider_id, event)
         if stored is None:
             await self.save(provider_id, event, order)
@@ -131,7 +127,7 @@ class ProviderEventHandler:
     def _look_up(
         self, provider_id: str, event: ProviderEvent
     ) -> tuple[ProviderEvent, ProviderEvent | None, Order | None]:
-        """Return an event with the id of its order, as it was told before, and the order itself."""
+        """Return the event with its order's id, the event as stored before, and the order."""
         reader = self._session.reader
         order = shard_lookup.find_order(reader, provider_id, event)
         stored = order_queries.get_event(reader, provider_id, event.event_id)
@@ -152,10 +148,7 @@ class ProviderEventHandler:
         await self._session.commit(tx)
 
     async def _settle(self, subject: Subject) -> bool:
-        """Book every step that is due here, one after the other; say whether a person must decide the rest.
-
-        That opens an alert.
-        """
+        """Book every step that is due; return whether a person must decide the rest, which opens an alert."""
         subject = await self._booking_steps.with_order(subject)
         case = await self._booking_steps.read_case(subject)
         while (step := next_step(case)) is not None and self._booking_steps.is_local_account(
@@ -175,13 +168,12 @@ class ProviderEventHandler:
         return self._booking_steps.is_local_account(case.order.account_id)
 
     def _newest_elsewhere(self) -> dict[Shard, int]:
-        """Return the newest event of every other shard."""
         own = self._session.shard
         others = (Shard(n, own.count) for n in range(own.count) if n != own.n)
         return {shard: order_queries.newest_event_number(self._session.reader, shard) for shard in others}
 
     async def _check_other_shards(self) -> None:
-        """Find what other bridges heard that concerns an account here, as a refund before its payment may."""
+        """Find what other bridges received for accounts here, such as a refund before its payment."""
         if not self._providers:
             return
         newest = await asyncio.to_thread(self._newest_elsewhere)
@@ -217,7 +209,7 @@ class ProviderEventHandler:
         )
 
     async def _settle_all(self, subjects: Iterable[Subject]) -> tuple[bool, bool]:
-        """Settle what is due; say whether some was refused for now, and whether some waits for a person."""
+        """Return whether a step was refused for now, and whether something needs a person's decision."""
         refused = needs_review = False
         for subject in subjects:
             async with self.lock:
@@ -235,7 +227,6 @@ def provider_actor(provider_id: str) -> Actor:
 
 
 def _event_data(provider_id: str, event: ProviderEvent) -> dict[str, object]:
-    """Return what the event log keeps of an event."""
     return {
         "provider": provider_id,
         "event": event.event_id,
@@ -249,7 +240,6 @@ def _event_data(provider_id: str, event: ProviderEvent) -> dict[str, object]:
 
 
 def _check_ids(event: ProviderEvent) -> None:
-    """Refuse ids that no key could hold."""
     for name, value in (
         ("id", event.event_id),
         ("payment", event.payment_id),

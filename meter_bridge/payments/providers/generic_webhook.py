@@ -105,7 +105,6 @@ class WebhookProvider:
 
 
 def _check(message: Message, kind: ProviderEventKind) -> None:
-    """Refuse a message that lacks what its type needs."""
     needed = {"order or reference": message.order or message.reference or message.payment}
     if kind is ProviderEventKind.SUCCEEDED:
         needed |= {"payment": message.payment, "amount": message.amount, "currency": message.currency}
@@ -117,7 +116,6 @@ def _check(message: Message, kind: ProviderEventKind) -> None:
 
 
 def _amount(message: Message) -> int | None:
-    """Return the amount; an amount in a currency that is none cannot be read."""
     if message.amount is None:
         return None
     try:

@@ -61,7 +61,7 @@ class StripeProvider:
 
     @asynccontextmanager
     async def _client(self) -> AsyncGenerator[stripe.StripeClient]:
-        """Offer a client of the API; raises ``ProviderDownError`` for whatever goes wrong with it."""
+        """Provide an API client; raises ``ProviderDownError`` on any failure."""
         addresses = None if self.api is None else {"api": self.api}
         try:
             async with ClientSession() as session:
@@ -75,7 +75,7 @@ class StripeProvider:
             raise ProviderDownError(self._error_text(error)) from error
 
     def _error_text(self, error: Exception) -> str:
-        """Return what went wrong for the log: short, and without the secrets that an answer may repeat."""
+        """Return a short text for the log, without the secrets that an answer may repeat."""
         text = f"{type(error).__name__}: {error}"
         for secret in (self.key, *self.secrets):
             text = text.replace(secret, "…")
@@ -128,7 +128,6 @@ def _is_signed(body: bytes, header: str | None, secret: str) -> bool:
 
 
 def _session_parameters(order: Order, links: ReturnLinks) -> dict[str, object]:
-    """Return what a session is made of: everything from our own order."""
     product = {"name": "Electricity, prepaid", "description": f"Reference {order.reference}"}
     price = {
         "currency": order.currency.lower(),

@@ -156,7 +156,6 @@ class VoucherRedemption:
     """Where codes become credit; wrong ones count beyond a restart."""
 
     def __init__(self, session: Session, operations: Operations, key: SecretKey) -> None:
-        """Keep what effects go through, and take up what was guessed before the start."""
         self._session = session
         self._operations = operations
         self._key = key
@@ -175,7 +174,6 @@ class VoucherRedemption:
     async def _redeem_serialized(
         self, actor: Actor, account: Account, code: str, key: str, who: Sequence[str]
     ) -> tuple[TopUpResult, bool]:
-        """Redeem a code in one's turn."""
         digits = digits_of(code)
         whole = digits is not None and has_valid_check_digits(digits)
         mark = code_hash(self._key, digits or code)
@@ -201,7 +199,7 @@ class VoucherRedemption:
         return result
 
     def _was_answered(self, account: Account, key: str) -> bool:
-        """Return whether a key was answered before: it is answered again even while entry is locked."""
+        """Return whether a key was answered before; it is answered again even while entry is locked."""
         done = tables.operation.c
         query = select(done.at).where(
             done.account_id == account.id, done.operation == RedeemVoucher.name, done.key == key
@@ -225,7 +223,6 @@ class VoucherRedemption:
     async def _count_wrong_code(
         self, actor: Actor, account: Account, who: Sequence[str], mark: str, weight: int
     ) -> None:
-        """Count a wrong code, lock where there were too many, and keep it on record."""
         at = self._session.clock.now()
         rejected_while_locked = max(self._lockout.rejected_since_lock(each) for each in who)
         verdicts = {self._lockout.record_wrong(each, mark, weight, at) for each in who}
@@ -244,7 +241,6 @@ class VoucherRedemption:
         set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, message if attacked else None)
 
     async def _record_refusal(self, actor: Actor, account: Account, data: dict[str, object]) -> None:
-        """Keep a refused code on record, unless nothing can be stored."""
         if self._session.can_change:
             tx = self._session.begin(actor)
             event_data = {"by": tx.actor, **data}
@@ -253,7 +249,7 @@ class VoucherRedemption:
             await self._session.commit(tx)
 
     def _check_key(self, refused: RequestRefused) -> None:
-        """Name the real reason where vouchers cannot be recognised: their key was lost in a restore."""
+        """Explain a refusal if vouchers cannot be recognised because their key was lost in a restore."""
         if queries.uses_other_key(self._session.reader, self._key.id):
             lost = "some vouchers were made under another secret.key, restore it from a backup"
             refused.remedy = f"{refused.remedy}; {lost}"
