@@ -18,8 +18,8 @@ from dashboard.queries.charged import ChargedUnit, charged_units
 from dashboard.queries.tariffs import supply_tariffs
 from meter_bridge.config.codec import decode_policy
 from meter_bridge.core.calendar import day_start
+from meter_bridge.core.rating.load_pricing import energy_needed_from
 from meter_bridge.core.rating.rating import SupplyTerms
-from meter_bridge.core.rating.repricing import energy_needed_from
 from meter_bridge.core.tariff.tariff import Timeline
 
 BUCKETS: Final = 12

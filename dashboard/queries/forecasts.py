@@ -4,7 +4,7 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from meter_bridge.core.forecast.depletion import SupplyForecast
+from meter_bridge.core.forecast.cost_projection import SupplyForecast
 from meter_bridge.engine.forecasting.stored_forecast import supply_forecast_of
 
 # An account of which one supply is not foretold is not foretold.

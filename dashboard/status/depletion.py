@@ -14,7 +14,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.queries.forecasts import forecasts
 from dashboard.queries.units import Unit, units
 from meter_bridge.core.forecast.consumption_model import PPM
-from meter_bridge.core.forecast.depletion import Depletion, SupplyForecast, forecast_depletion
+from meter_bridge.core.forecast.cost_projection import Depletion, SupplyForecast, forecast_depletion
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply.decision import PaymentMode, Policy
 

@@ -10,8 +10,7 @@ from meter_bridge.config.scalars import address
 from meter_bridge.config.site_parts import MAIN, LimitsPart, MeterDefaultsPart, MeterPart
 from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.local_cutoff import unsupported_reason
+from meter_bridge.devices.addresses import parse_address, unsupported_reason
 from meter_bridge.devices.registry import families
 
 DEFAULT_VOLTAGE_MV: Final = 230_000

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
-from meter_bridge.devices.broker.ports import DEFAULT_EMBEDDED_PORT
+from meter_bridge.devices.broker import DEFAULT_EMBEDDED_PORT
 
 if TYPE_CHECKING:
     from meter_bridge.storage.location import Location

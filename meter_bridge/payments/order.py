@@ -1,8 +1,8 @@
-"""Orders, and what they come to whatever providers repeat, reorder or retract.
+"""Orders, what providers report of them, and the bookings that follow.
 
-Pure: an order, everything that was told of it, and what the journal holds of it lead to the next step. What
-is booked in the end depends on what was told and not on its order, because each step books the difference to
-a value that is a function of the set of events.
+Pure: an order, its events and its bookings determine the next step. The result does not depend on the
+sequence of events, because each step books the difference to a value that is a function of the set of
+events.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,48 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
 from meter_bridge.protocol.payments import PaymentState
+
+
+class ProviderEventKind(StrEnum):
+    """What a provider may tell."""
+
+    STARTED = "started"
+    """The customer was sent to pay; told by the bridge itself."""
+    PENDING = "pending"
+    """The money is on its way."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+    """Money of a payment, or some of it, went back to who paid."""
+    CHARGED_BACK = "charged_back"
+    """The payer's bank took it back."""
+    REINSTATED = "reinstated"
+    """A refund or charge-back was undone: the money is here again."""
+
+
+REVERSALS = frozenset({ProviderEventKind.REFUNDED, ProviderEventKind.CHARGED_BACK})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEvent:
+    """What a provider told once, in words that are the same for all of them."""
+
+    event_id: str
+    """The provider's own; kept for ever."""
+    kind: ProviderEventKind
+    order_id: str | None = None
+    reference: str | None = None
+    payment_id: str | None = None
+    reversal_id: str | None = None
+    """Of a refund, a charge-back, or what undoes one."""
+    amount: int | None = None
+    currency: str | None = None
+    happened_at: int | None = None
+    detail: str = ""
+    """Of a start: where the customer was sent."""
 
 
 class BookingStep(StrEnum):

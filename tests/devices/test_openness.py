@@ -15,9 +15,8 @@ import pytest
 from meter_bridge import devices
 from meter_bridge.config.meters import has_relay
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
-from meter_bridge.devices.addresses import Address, AddressError, parse_address
+from meter_bridge.devices.addresses import Address, AddressError, parse_address, unsupported_reason
 from meter_bridge.devices.broker.access_list import users_of
-from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators.cli import add_arguments, build_meters
 from meter_bridge.engine.gateway import Gateway

@@ -1,8 +1,8 @@
-"""What the coming days will cost: the foretold energy, rated as real energy is.
+"""What the coming days will cost, and when credit runs out: forecast energy, rated as real energy is.
 
-Blocks climb and start anew, bands, standing and minimum charges, taxes and free units count as in the ledger,
-because it is the ledger's rating that runs ahead, on a copy. A maximum demand is taken to be reached again at
-the begin of each billing period. Where a tariff sells units, what will be used counts instead of its cost.
+Blocks, bands, standing and minimum charges, taxes and free units count as in the ledger, because a copy of
+the ledger's rating runs ahead. A maximum demand is assumed to be reached again at the start of each billing
+period. If a tariff sells units, the energy counts instead of its cost.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,9 +12,13 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.calendar import day_end, day_start, local_day
-from meter_bridge.core.forecast.consumption_model import ConsumptionModel
-from meter_bridge.core.forecast.prediction_interval import MAX_FORECAST_DAYS, PredictionInterval
+from meter_bridge.core.calendar import DAY_MS, day_end, day_start, local_day
+from meter_bridge.core.forecast.consumption_model import PPM, ConsumptionModel
+from meter_bridge.core.forecast.prediction_interval import (
+    MAX_FORECAST_DAYS,
+    PredictionInterval,
+    nearest_horizon,
+)
 from meter_bridge.core.ledger.debt import Debt, next_due
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued_total
@@ -222,3 +226,52 @@ def _copy(rating: Rating) -> Rating:
         lots=[Lot(lot.id, lot.wh, lot.value_per_wh) for lot in rating.lots],
         terms=rating.terms,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Depletion:
+    """When credit runs out, milliseconds UTC; four times out of five between ``soonest`` and ``latest``."""
+
+    at: int
+    earliest: int | None
+    latest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyForecast:
+    """What is foretold of one supply."""
+
+    projection: CostProjection
+    intervals: Mapping[int, PredictionInterval | None]
+    """By the horizon in days."""
+    units: int = 0
+    """Wh that were bought and not used, where the supply sells units."""
+
+
+def forecast_depletion(forecasts: Sequence[SupplyForecast], left: int, now: int) -> Depletion | None:
+    """Return when the first thing runs out: the money that is left, or the units of a supply that sells them.
+
+    None where nothing ends within what is foretold, or nothing is.
+    """
+    at = _depletion_at(forecasts, left, now)
+    if at is None:
+        return None
+    days = nearest_horizon((at - now) * PPM // DAY_MS)
+    intervals = [None if days is None else forecast.intervals.get(days) for forecast in forecasts]
+    known = [interval for interval in intervals if interval is not None]
+    if len(known) != len(intervals):
+        return Depletion(at, None, None)
+    low, high = min(interval.low for interval in known), max(interval.high for interval in known)
+    return Depletion(at, now + (at - now) * low // PPM, now + (at - now) * high // PPM)
+
+
+def _depletion_at(forecasts: Sequence[SupplyForecast], left: int, now: int) -> int | None:
+    ends = [
+        depletion_at([forecast.projection], forecast.units, now)
+        for forecast in forecasts
+        if forecast.projection.in_units
+    ]
+    money = [forecast.projection for forecast in forecasts if not forecast.projection.in_units]
+    if money:
+        ends.append(depletion_at(money, left, now))
+    return min((end for end in ends if end is not None), default=None)

@@ -1,13 +1,14 @@
-"""What a load costs: the rating of the bridge over a file of intervals instead of readings.
+"""What a load costs: the bridge's rating over intervals on record instead of readings.
 
-Used to check a price list and to compare price lists. It runs the same lines as the bridge, so it rounds
-where the bridge rounds.
+Used to check and compare price lists, and to reprice a past billing period: the journal is never rewritten,
+so what the period should have cost, less what was charged, becomes a correction. It runs the same lines as
+the bridge, so it rounds where the bridge rounds.
 """
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -297,3 +298,37 @@ def _priced_line(run: _PricingRun, key: LineKey) -> PricedLine:
         price = version.demand.per_kw
         quantity = divide_half_even(found.amount * 1000, price)
     return PricedLine(key, quantity, price, found.amount, found.tax)
+
+
+def energy_needed_from(version: TariffVersion, period: str) -> int:
+    """Return the instant from which energy has to be known to price a billing period by a version.
+
+    That is where its ladder began, or the first of the billing periods whose mean sets the block.
+    """
+    first = period_bounds(period)[0]
+    since = version.block_period.start_of(first)
+    for _ in range(version.history_periods):
+        first = version.billing_period.start_of(first - timedelta(days=1))
+    return day_start(min(since, first), version.zone)
+
+
+def reprice_period(
+    version: TariffVersion, terms: SupplyTerms, used: Iterable[LoadInterval], period: str, upto: int
+) -> PricedPeriod:
+    """Return a billing period at the prices of one version, as far as the instant ``upto``.
+
+    ``used`` is the energy of all meters on record, from ``energy_needed_from`` on. A period that is over by
+    ``upto`` has its minimum made up; a supply that began within it pays nothing fixed for its first day, as
+    ever.
+    """
+    begin = energy_needed_from(version, period)
+    if terms.started is not None:
+        begin = max(begin, day_start(terms.started, version.zone))
+    end = max(min(upto, day_start(period_bounds(period)[1], version.zone)), begin)
+    inside = (interval for interval in used if begin <= interval.start < end)
+    load = [LoadInterval(begin, begin, 0), *sorted(inside), LoadInterval(end, end, 0)]
+    priced = price_load_profile(Timeline((replace(version, valid_from=0),)), load, terms)
+    return next(
+        (priced_period for priced_period in priced if priced_period.period == period),
+        PricedPeriod(period, 0, (), complete=False),
+    )

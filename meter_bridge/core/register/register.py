@@ -1,23 +1,26 @@
 """Register arithmetic: energy is charged from the meter's cumulative register and from nothing else.
 
-Whatever is lost, repeated or reordered, the energy charged of a meter and epoch is its watermark minus its
-start, with the full turns of a register that rolled over (invariant 5). A register that falls, or rises
-faster than the rating allows, never charges by itself (invariant 6): it is doubted first, since messages may
-arrive late, and quarantined when the doubt persists.
+Whatever is lost, repeated or reordered, the energy charged for a meter and epoch is its watermark minus its
+start, plus the full turns of a register that rolled over (invariant 5). A register that falls, or rises
+faster than the rating allows, is never charged automatically (invariant 6): it is doubted, since messages
+may arrive late, and quarantined if the doubt persists.
 
-A fall is no doubt where it is explained: by the register's modulus, where the turn is short and the rating
-allows it; by the device, where its witness says that the register was reset. A restart (boot identity) is the
-weaker witness, since most registers survive one: it is believed when the fall persists, and charges nothing.
+A fall is explained by a short rollover that modulus and rating allow, or by a reset that the device
+reports. A restart (boot identity) is weaker evidence, since most registers survive one: it counts once the
+fall persists, and charges nothing.
 
-Event time that is ahead of a right wall clock passes slowly (``clock.confirm``). How long it was in truth is
-known from how far ahead it was at either end: what flows meanwhile is plausible, and doubts last as long.
+Event time that is ahead of a correct wall clock passes slowly (``clock.confirm``). The real duration
+follows from how far ahead it was at either end.
+
+When a meter is replaced, the old counter ends at its closing reading and a new epoch begins at the opening
+one.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.core.energy import max_energy_wh
+from meter_bridge.core.energy import format_kwh, max_energy_wh
 
 GRACE_MS: Final = 60_000
 """Time added to the elapsed time when judging a rise: readings may be held back on their way."""
@@ -363,3 +366,56 @@ def update_reverse_energy(state: ReverseEnergy | None, wh: int, at: int) -> Reve
     if wh - state.mark_wh >= CREEP_WH:
         return ReverseEnergy(wh, wh, at)
     return replace(state, wh=wh, flowed_at=flowed_at)
+
+
+class ImplausibleError(ValueError):
+    """A closing reading that the old counter can hardly have shown; a person may say that it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What a replacement does: the last step of the old counter, and the new one."""
+
+    closing_step: RegisterStep
+    new_register: Register
+
+
+def replace_meter(
+    state: Register, closing: RegisterReading, opening_wh: int, rating_w: int, *, confirmed: bool
+) -> Replacement:
+    """Charge the old counter up to its closing reading, and begin an epoch at the new one's opening reading.
+
+    A closing reading that fell, or rose faster than the rating allows, raises ``ImplausibleError`` unless a
+    person confirmed it. Then a rise is charged and a fall is not: it never credits.
+    """
+    closed = advance(state, closing, rating_w)
+    if not _is_plausible(state, closing, closed):
+        if not confirmed:
+            raise ImplausibleError(_implausible_reason(state, closing, rating_w))
+        closed = _confirmed_step(state, closing)
+    opening = RegisterReading(opening_wh, closed.register.at, ahead_ms=closed.register.ahead_ms)
+    return Replacement(closed, replace(next_epoch(state, opening), retired=state.witness))
+
+
+def _is_plausible(state: Register, closing: RegisterReading, closed: RegisterStep) -> bool:
+    same = 0 <= state.watermark_wh - closing.wh <= closing.resolution_wh
+    return closed.register.doubt is None and (closed.delta_wh > 0 or same)
+
+
+def _confirmed_step(state: Register, closing: RegisterReading) -> RegisterStep:
+    rise = max(closing.wh - state.watermark_wh, 0)
+    at = max(closing.at, state.at)
+    watermark_wh = state.watermark_wh + rise
+    moved = replace(state, watermark_wh=watermark_wh, at=at, doubt=None, ahead_ms=closing.ahead_ms)
+    return RegisterStep(moved, rise, state.at)
+
+
+def _implausible_reason(state: Register, closing: RegisterReading, rating_w: int) -> str:
+    told, known = format_kwh(closing.wh), format_kwh(state.watermark_wh)
+    if closing.wh < state.watermark_wh:
+        return f"the closing reading {told} is below {known}, up to which was charged"
+    possible = format_kwh(plausible_wh(state, replace(closing, at=max(closing.at, state.at)), rating_w))
+    return (
+        f"the closing reading {told} is {format_kwh(closing.wh - state.watermark_wh)} above {known}, up to"
+        f" which was charged; by its rating the supply can have delivered {possible} since"
+    )

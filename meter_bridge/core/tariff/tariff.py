@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.tariff.bands import Band, BandCalendar, BandError, BandSpan, check_bands
+from meter_bridge.core.tariff.bands import Band, BandCalendar, BandError, check_bands
 from meter_bridge.core.tariff.load_profile import LoadProfile
 from meter_bridge.core.tariff.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit, period_bounds
 

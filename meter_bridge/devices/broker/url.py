@@ -1,4 +1,4 @@
-"""Where the broker is: the site file's URL, checked before anything connects."""
+"""Where the broker is: its URL in the site file, checked before anything connects."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -12,9 +12,13 @@ from meter_bridge.core.calendar import day_start
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import split_charge
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.core.rating.load_pricing import LoadInterval, PricedPeriod
+from meter_bridge.core.rating.load_pricing import (
+    LoadInterval,
+    PricedPeriod,
+    energy_needed_from,
+    reprice_period,
+)
 from meter_bridge.core.rating.rating import LineKind, SupplyTerms
-from meter_bridge.core.rating.repricing import energy_needed_from, reprice_period
 from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffVersion
 from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry, require_charged

@@ -5,8 +5,13 @@ from typing import ClassVar, override
 
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.register.register import RegisterReading, RegisterStep
-from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replace_meter
+from meter_bridge.core.register.register import (
+    ImplausibleError,
+    RegisterReading,
+    RegisterStep,
+    Replacement,
+    replace_meter,
+)
 from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.metering.manual_readings import (
     ReportedReading,

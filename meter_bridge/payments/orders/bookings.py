@@ -23,10 +23,9 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.order import BookingStep, NextStep, Order, PaymentCase
+from meter_bridge.payments.order import BookingStep, NextStep, Order, PaymentCase, ProviderEventKind
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.order_queries import Subject
-from meter_bridge.payments.provider_event import ProviderEventKind
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult, Role, TopUpResult
 from meter_bridge.storage import changeset as ops, tables
@@ -199,6 +198,11 @@ class ReversePayment(BookOperation):
         return self.result(session, account, tx, seq, detail)
 
 
+def provider_actor(provider_id: str) -> Actor:
+    """Return who acts when a provider reports something."""
+    return Actor(name=f"provider {provider_id}", role=Role.UNKNOWN)
+
+
 REVERSED_BY_HAND: Final = "a person had taken the top-up back before"
 NOTHING_TO_REINSTATE: Final = "other refunds and charge-backs still stand for all of the payment"
 
@@ -241,7 +245,7 @@ class BookingSteps:
 
     async def book(self, subject: Subject, case: PaymentCase, step: NextStep) -> None:
         """Book a step, or note that a person had booked it."""
-        actor = Actor(name=f"provider {subject.provider}", role=Role.UNKNOWN)
+        actor = provider_actor(subject.provider)
         record = self._record(subject, case, step)
         account_id = step.account_id(case)
         if step.step is BookingStep.CREDIT:

@@ -7,9 +7,8 @@ from sqlalchemy import Engine, RowMapping, select
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import amount_digits
-from meter_bridge.payments.order import BookingStep
+from meter_bridge.payments.order import BookingStep, ProviderEventKind
 from meter_bridge.payments.orders.statement_file import StatementFile, StatementLine, first_and_last
-from meter_bridge.payments.provider_event import ProviderEventKind
 from meter_bridge.protocol.payments import Difference, Reconciliation
 from meter_bridge.storage import tables
 

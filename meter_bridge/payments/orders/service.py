@@ -15,13 +15,11 @@ from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused, check_text
-from meter_bridge.payments.order import Order
+from meter_bridge.payments.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import BookingSteps
 from meter_bridge.payments.orders.order_queries import Subject, checkout_of, payment_view
-from meter_bridge.payments.orders.polling import ProviderPolling
-from meter_bridge.payments.orders.webhooks import ProviderEventHandler
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.orders.webhooks import ProviderEventHandler, ProviderPolling
 from meter_bridge.payments.providers.provider import Provider, ProviderDownError, ReturnLinks
 from meter_bridge.payments.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import ALPHABET

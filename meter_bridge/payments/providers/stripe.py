@@ -12,11 +12,11 @@ from aiohttp import ClientSession
 import msgspec
 import stripe
 
-from meter_bridge.payments.order import Order
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
 from meter_bridge.payments.providers.provider import (
     Checkout,
+    Provider,
     ProviderDownError,
     ReturnLinks,
     UnreadableError,
@@ -39,25 +39,13 @@ MAX_ERROR_LENGTH: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StripeProvider:
+class StripeProvider(Provider):
     """An account at Stripe."""
 
-    id: str
-    name: str
     key: str = field(repr=False)
     """Secret or restricted key of the API."""
-    secrets: Sequence[str] = field(repr=False)
-    """Signing secrets of the webhook's endpoint."""
-    currencies: frozenset[str] = frozenset()
-    sites: frozenset[str] = frozenset()
     api: str | None = None
     """Where the API is, where that is not Stripe's own: a stand-in of tests."""
-
-    def accepts(self, currency: str, site_id: str) -> bool:
-        """Return whether customers of a site may pay with it; where nothing is named, all may."""
-        return (not self.currencies or currency in self.currencies) and (
-            not self.sites or site_id in self.sites
-        )
 
     @asynccontextmanager
     async def _client(self) -> AsyncGenerator[stripe.StripeClient]:

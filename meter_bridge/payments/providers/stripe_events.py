@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from meter_bridge.core.money import MoneyError, amount_digits
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import UnreadableError
 
 _ZERO: Final = frozenset(
