@@ -93,15 +93,15 @@ def load_providers(data: Path) -> ProvidersFile:
         _check_mode(path)
         document = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, SiteFileError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise PaymentsFileError(msg) from error
+        raise PaymentsFileError(f"{path} cannot be read: {error}") from error
     return _Reader(path, document).read()
 
 
 def _check_mode(path: Path) -> None:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        msg = f"{path} holds secrets and others may read it: run chmod 600 {path.name} in its folder"
-        raise PaymentsFileError(msg)
+        raise PaymentsFileError(
+            f"{path} holds secrets and others may read it: run chmod 600 {path.name} in its folder"
+        )
 
 
 @dataclass(frozen=True, slots=True)

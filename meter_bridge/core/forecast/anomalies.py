@@ -58,10 +58,7 @@ def weekly_mean(uses: Uses) -> int | None:
 
 
 def compare_with_own_past(uses: Uses, *, present: bool = False) -> Anomaly | None:
-    """Return how the last week differs from the four weeks before, None where it does not.
-
-    A finding that is ``present`` stays until the week is clearly usual again.
-    """
+    """Return how the last week differs from the four before; a ``present`` finding stays a little longer."""
     week = weekly_mean(uses)
     before = [use for use in uses[-WEEK - MEAN_DAYS : -WEEK] if use is not None]
     if week is None or len(before) < MIN_KNOWN_DAYS[1]:

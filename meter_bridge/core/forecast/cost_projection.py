@@ -106,10 +106,7 @@ def _spent_just_before(projection: CostProjection, at: int) -> int:
 
 
 def projected_points(rating: Rating, timeline: Timeline, model: ConsumptionModel, at: int) -> Iterator[Point]:
-    """Yield what will have been spent, day by day, so that the work may be done in parts.
-
-    The rating is copied at once: what happens to it meanwhile changes nothing.
-    """
+    """Yield what will have been spent, day by day; the rating is copied, so it may change meanwhile."""
     version, in_units = timeline.at(at), sells_units(timeline, at)
     run = _ProjectionRun(_copy(rating), timeline)
     run.spent = -accrued_total(run.rating, timeline)
@@ -249,10 +246,7 @@ class SupplyForecast:
 
 
 def forecast_depletion(forecasts: Sequence[SupplyForecast], left: int, now: int) -> Depletion | None:
-    """Return when the first thing runs out: the money that is left, or the units of a supply that sells them.
-
-    None where nothing ends within what is foretold, or nothing is.
-    """
+    """Return when money, or the units of a supply that sells them, run out; None beyond the forecast."""
     at = _depletion_at(forecasts, left, now)
     if at is None:
         return None

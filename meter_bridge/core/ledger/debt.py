@@ -59,10 +59,7 @@ class Debt:
         return max(min(share, self.cap - recovered), 0)
 
     def after_payment(self, amount: int, at: int, zone: ZoneInfo) -> Debt:
-        """Return the debt with a recovery counted against its cap; a negative one gives back.
-
-        What is owed moves with the journal's posting, not here.
-        """
+        """Return the debt with a recovery counted against its cap; ``owed`` changes with the posting."""
         period = self.cap_period_of(at, zone)
         recovered = self.recovered if self.cap_period == period else 0
         return replace(self, cap_period=period, recovered=max(recovered + amount, 0))

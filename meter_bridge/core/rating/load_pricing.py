@@ -301,10 +301,7 @@ def _priced_line(run: _PricingRun, key: LineKey) -> PricedLine:
 
 
 def energy_needed_from(version: TariffVersion, period: str) -> int:
-    """Return the instant from which energy has to be known to price a billing period by a version.
-
-    That is where its ladder began, or the first of the billing periods whose mean sets the block.
-    """
+    """Return the instant from which energy must be known to price a period, its blocks and its history."""
     first = period_bounds(period)[0]
     since = version.block_period.start_of(first)
     for _ in range(version.history_periods):

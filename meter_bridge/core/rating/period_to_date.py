@@ -121,10 +121,7 @@ def accrued_total(rating: Rating, timeline: Timeline) -> int:
 def refresh_period(
     rating: Rating, timeline: Timeline, period: str, *, settled: bool = False
 ) -> tuple[LineKey, ...]:
-    """Bring the values to date of a billing period up with its energy; return the lines that changed.
-
-    With ``settled`` only what was settled counts.
-    """
+    """Update a period's values to date, of settled energy only if ``settled``; return the changed lines."""
     page = _period_lines(rating, timeline, period)
     values = _period_to_date_values(rating, page, period, settled=settled)
     changed: list[LineKey] = []
@@ -140,10 +137,7 @@ def refresh_period(
 
 
 def set_value(rating: Rating, version: TariffVersion, key: LineKey, value: int, *, settled: bool) -> None:
-    """Bring a line of no energy to an exact value, and every tax that is raised on it.
-
-    What a tax gains is a difference of two cumulative values, so that the way to them does not matter.
-    """
+    """Set a line without energy to an exact value, and each tax by a difference of cumulative values."""
     line = line_for(rating, key)
     before = _quantity_of(line, settled=settled)
     _add_quantity(line, value - before, settled=settled)
@@ -425,10 +419,7 @@ def _amount_of_more(rating: Rating, timeline: Timeline, key: LineKey, quantity: 
 
 
 def close_segments(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Charges:
-    """Close open segments and return what they add to each line.
-
-    With ``upto`` only segments that no later reading can extend at that instant are closed; without it all.
-    """
+    """Close open segments and return the charges; with ``upto`` only those that no reading can extend."""
     builder = ChargesBuilder()
     derived: dict[str, tuple[int, int]] = {}
     for meter_id, parts in sorted(rating.open_segments.items()):

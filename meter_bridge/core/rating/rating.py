@@ -66,10 +66,7 @@ BASE_OF: Final = {
 
 
 class LineKey(NamedTuple):
-    """What one line adds up: block counts from 0; ``band`` is the name on a line of no band.
-
-    ``base`` tells the lines of a contained tax apart: the kind of charge that contains it.
-    """
+    """Identity of a line: blocks count from 0, ``band`` may be a name, ``base`` contains an included tax."""
 
     kind: str
     period: str
@@ -521,10 +518,7 @@ def price_per_kwh(rating: Rating, interval: TariffInterval) -> int:
 
 
 def wh_for_amount(rating: Rating, interval: TariffInterval, amount: int) -> int | None:
-    """Return the Wh that an amount buys from here through the blocks of one band; None if that has no end.
-
-    Free units and blocks that cost nothing are passed through for nothing.
-    """
+    """Return the Wh that an amount buys in one band, with free units and all blocks; None if unlimited."""
     version = interval.version
     bought, left = free_units_left(rating, interval), max(amount, 0) * EXACT_SCALE
     block, room = block_at(rating, interval), energy_to_next_block(rating, interval)
@@ -542,10 +536,7 @@ def wh_for_amount(rating: Rating, interval: TariffInterval, amount: int) -> int 
 
 
 def purge_periods(rating: Rating, keep_from: str) -> None:
-    """Drop lines and ladders of periods that are settled and over by ``keep_from``.
-
-    A period goes as a whole: a value to date worked out from some of its lines only would be wrong.
-    """
+    """Drop periods that are settled and over by ``keep_from``, each as a whole, as values to date need it."""
     kept = _unsettled_periods(rating)
     kept |= {key.period for key in rating.lines if _ends_after(key.period, keep_from)}
     rating.lines = {key: each for key, each in rating.lines.items() if key.period in kept}

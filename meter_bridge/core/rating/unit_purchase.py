@@ -47,10 +47,7 @@ def sells_units(timeline: Timeline, at: int) -> bool:
 
 
 def purchase_units(rating: Rating, timeline: Timeline, at: int, money: int, lot_id: str) -> Purchase:
-    """Buy as many whole Wh as the money pays, up the ladder; the rest of the money is not spent.
-
-    Free units are not bought. A price of nothing buys nothing: its units would have no end.
-    """
+    """Buy as many whole Wh as the money pays; free units are not bought, and a price of zero buys nothing."""
     interval = timeline.interval_at(at)
     wh = _affordable_wh(rating, interval, money)
     while wh > 0:
@@ -119,10 +116,7 @@ def _purchase_blocks(rating: Rating, interval: TariffInterval, wh: int) -> list[
 
 
 def return_units(rating: Rating, lot_id: str) -> tuple[int, int]:
-    """Take back what is left of a purchase's units; return Wh and the amount they cost, rounded down.
-
-    The ladder stays climbed: the units of others were bought after them at their prices.
-    """
+    """Take back a purchase's unused units; return Wh and cost, rounded down. The ladder stays climbed."""
     kept = [lot for lot in rating.lots if lot.id != lot_id]
     taken = [lot for lot in rating.lots if lot.id == lot_id]
     rating.lots = kept

@@ -151,10 +151,7 @@ def next_epoch(state: Register, reading: RegisterReading) -> Register:
 
 
 def adjust_to_clock(state: Register, before_ms: int | None, after_ms: int) -> Register:
-    """Return the state once the wall clock was set: event time was ahead of it, and is now, by so much.
-
-    ``before_ms`` is None where nobody knows, since the bridge began meanwhile.
-    """
+    """Return the state after the lead of event time over the wall clock changed; None if it was not known."""
     doubt = state.doubt
     if doubt is not None:
         doubt = replace(doubt, ahead_ms=_ahead_ms(doubt, before_ms, after_ms))
@@ -298,8 +295,7 @@ def decide(state: Register, decision: Decision) -> RegisterStep:
     """Apply a person's decision on a quarantined register; raises ``ValueError`` where it cannot be taken."""
     doubt = state.doubt
     if doubt is None or not state.quarantined:
-        msg = "the register is not in quarantine; there is nothing to decide"
-        raise ValueError(msg)
+        raise ValueError("the register is not in quarantine; there is nothing to decide")
     witness, retired = _markers_after(state, doubt)
     at = max(doubt.at, state.at)
     fell = doubt.register_wh < state.watermark_wh
@@ -311,11 +307,10 @@ def decide(state: Register, decision: Decision) -> RegisterStep:
     turned = (doubt.modulus_wh or 0) if fell else 0
     rise = doubt.register_wh + turned - state.watermark_wh
     if rise < 0:
-        msg = (
+        raise ValueError(
             "a register that fell has nothing to charge; discard it or start a new epoch,"
             " or say in the site file where it wraps if it rolled over"
         )
-        raise ValueError(msg)
     moved = replace(
         state,
         watermark_wh=doubt.register_wh,

@@ -156,10 +156,7 @@ def reported_cut_off_wh(cut_off: CutOffState) -> int | None:
 
 
 def latest_cut_off_wh(cut_off: CutOffState) -> int | None:
-    """Return the value at which the device cuts at the latest; None where it may cut at none.
-
-    What was sent and not confirmed may have arrived, although its answer did not.
-    """
+    """Return the latest value at which the device cuts, sent ones included; None if it may not cut at all."""
     held = reported_cut_off_wh(cut_off)
     if held is None or cut_off.target_wh is None or cut_off.sent_wh == NO_CUT_OFF_WH:
         return None

@@ -74,10 +74,7 @@ def _is_load(power_mw: int) -> bool:
 
 
 def after_restart(relay: Relay) -> Relay:
-    """Return the relay after its device was away or restarted: it may have forgotten what it was told.
-
-    A closed relay that the customer had opened at the device stays their own choice.
-    """
+    """Return the relay to be commanded again after its device was away, unless the customer had opened it."""
     chosen = relay.requested is RelayPosition.CLOSED and relay.reported is RelayPosition.OPEN
     if relay.requested is None or (chosen and relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)):
         return relay
@@ -134,11 +131,7 @@ def _proof_of_contradiction(relay: Relay, observation: Observation) -> RelayProo
 
 
 def retry_at(relay: Relay) -> int | None:
-    """Return when the command is to be sent (again), or None when it is obeyed.
-
-    A command that never went out is due at once; after that the pause doubles up to a minute, so that a relay
-    that comes back by itself is opened again without hammering it.
-    """
+    """Return when to send the command (again), with pauses that double up to a minute; None once obeyed."""
     if relay.requested is None or relay.proof in PROVEN:
         return None
     if relay.attempts == 0:

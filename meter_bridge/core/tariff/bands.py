@@ -228,8 +228,7 @@ def check_bands(calendar: BandCalendar) -> None:
 def _check_names(what: str, names: list[str]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        msg = f"two of the {what} entries are named {twice!r}; give each {what} a name of its own"
-        raise BandError(msg)
+        raise BandError(f"two of the {what} entries are named {twice!r}; give each {what} a name of its own")
 
 
 def _check_windows(calendar: BandCalendar) -> None:
@@ -238,13 +237,15 @@ def _check_windows(calendar: BandCalendar) -> None:
         for window in band.windows:
             within = 0 <= window.start < MINUTES_PER_DAY and 0 <= window.end <= MINUTES_PER_DAY
             if not within or not window.days <= EVERY_DAY:
-                msg = f"band {band.name!r} has a window outside the day or week; keep to 00:00-24:00, mon-sun"
-                raise BandError(msg)
+                raise BandError(
+                    f"band {band.name!r} has a window outside the day or week; keep to 00:00-24:00, mon-sun"
+                )
             unknown = sorted(window.seasons - seasons)
             if unknown:
                 known = ", ".join(sorted(seasons)) or "none"
-                msg = f"band {band.name!r} names an unknown season {unknown[0]!r}; the seasons are {known}"
-                raise BandError(msg)
+                raise BandError(
+                    f"band {band.name!r} names an unknown season {unknown[0]!r}; the seasons are {known}"
+                )
 
 
 def _days_of_year() -> Iterator[date]:
@@ -259,11 +260,9 @@ def _check_seasons(calendar: BandCalendar) -> None:
         names = [season.name for season in calendar.seasons if season.covers(day)]
         place = f"{day.day} {day:%B}"
         if len(names) > 1:
-            msg = f"{place} is in two seasons, {names[0]!r} and {names[1]!r}; shorten one of them"
-            raise BandError(msg)
+            raise BandError(f"{place} is in two seasons, {names[0]!r} and {names[1]!r}; shorten one of them")
         if not names and not rest:
-            msg = f"{place} is in no season; extend one, or mark one as 'rest'"
-            raise BandError(msg)
+            raise BandError(f"{place} is in no season; extend one, or mark one as 'rest'")
 
 
 def _adjacent_kinds(calendar: BandCalendar) -> list[tuple[_DayKind, _DayKind]]:

@@ -170,10 +170,7 @@ class ReportSink(Protocol):
 
 
 class Link(Protocol):
-    """A device spoken to without a broker, with all its channels in use.
-
-    The family's maker gives it host, addresses and password; it runs as one task, and ends with it.
-    """
+    """A device that is reached without a broker, with its channels in use; it runs as one task."""
 
     @property
     def addresses(self) -> Sequence[str]:
@@ -195,10 +192,7 @@ class Link(Protocol):
 
 @runtime_checkable
 class LinkCutsLocally(Protocol):
-    """A link whose device can open its own relay at a register value; it keeps that in a slot.
-
-    Each method raises ``ConnectionError`` while not connected.
-    """
+    """A link whose device can cut by itself; each method raises ``ConnectionError`` while not connected."""
 
     async def ask_cut_off(self, address: str, slot: int) -> None:
         """Ask what is in the slot of the device with this register."""

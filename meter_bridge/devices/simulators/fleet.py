@@ -173,10 +173,7 @@ def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all 
     start_ms: int,
     seed: int = 0,
 ) -> SimulatedMeter:
-    """Return a meter whose time begins at ``start_ms`` (ms since 1970); the same seed behaves the same.
-
-    ``family`` is a family's name, by default that of the usual one.
-    """
+    """Return a meter, by default of the usual family; ``start_ms`` is in ms since 1970 UTC."""
     kind = usual_family() if family is None else families()[family]
     settings = MeterSettings(
         name=name,

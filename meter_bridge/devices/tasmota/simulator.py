@@ -13,7 +13,7 @@ from typing import Final, override
 from meter_bridge.devices.base.driver import OutgoingMessage
 from meter_bridge.devices.base.simulated_meter import NEVER, MeterSettings, SimulatedMeter
 from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, ConstantLoad
-from meter_bridge.devices.tasmota.names import NAME
+from meter_bridge.devices.tasmota import NAME
 from meter_bridge.devices.tasmota.simulated_rules import RULE_SETS, Event, RuleSet, upper
 
 ENERGY_DECIMALS: Final = 5
@@ -289,19 +289,7 @@ class TasmotaMeter(SimulatedMeter):
             "swc": [-1] * 8,
             "swn": [None] * 8,
             "btn": [0] * 8,
-            "so": {
-                "4": 0,
-                "11": 0,
-                "13": 0,
-                "17": 0,
-                "20": 0,
-                "30": 0,
-                "68": 0,
-                "73": 0,
-                "82": 0,
-                "114": 0,
-                "117": 0,
-            },
+            "so": dict.fromkeys(("4", "11", "13", "17", "20", "30", "68", "73", "82", "114", "117"), 0),
             "lk": 0,
             "lt_st": 0,
             "ver": 1,

@@ -240,10 +240,7 @@ _WITHOUT_STEP: Final = _subjects_without_step()
 
 
 def unsettled_subjects(reader: Engine, condition: ColumnElement[bool] | None = None) -> list[Subject]:
-    """Return what payments or reversals are about for which no step was taken, oldest first.
-
-    ``news`` limits it to some of the events.
-    """
+    """Return the subjects of payments and reversals without a booking, oldest first."""
     query = _WITHOUT_STEP if condition is None else _WITHOUT_STEP.where(condition)
     with reader.connect() as connection:
         found = connection.execute(query).all()

@@ -51,10 +51,7 @@ class StatementFile:
 
 
 def read_statement(raw: bytes, chosen: Mapping[str, str], currency: str | None) -> StatementFile:
-    """Return what a file says; ``chosen`` names columns that are not found by themselves.
-
-    Raises ``RequestRefused`` for a file in which nobody could find payments.
-    """
+    """Read a file; ``chosen`` names columns. Raises ``RequestRefused`` if no payments can be found in it."""
     text = decode_text(raw)
     head = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)

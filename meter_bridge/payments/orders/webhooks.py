@@ -200,10 +200,7 @@ class ProviderEventHandler:
         self._seen_elsewhere = newest
 
     async def settle_unsettled(self, *, after_decision: bool = False) -> None:
-        """Settle everything that was told and not booked; what is left waits for a person.
-
-        After a decision a refund of the payment may be due that another bridge heard of before.
-        """
+        """Settle what was not booked yet; after a decision a refund may be due that was reported before."""
         self._has_unsettled = self._has_unsettled or after_decision
         await self._check_other_shards()
         if not self._has_unsettled and self._session.clock.steady_ms() < self._next_check_at:

@@ -58,17 +58,11 @@ class Provider(ABC):
 
     @abstractmethod
     async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
-        """Let a customer pay an order; the same order again starts nothing new.
-
-        Raises ``ProviderDownError``.
-        """
+        """Let a customer pay an order, which is started only once; raises ``ProviderDownError``."""
 
     @abstractmethod
     async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
-        """Return what has become of an order by now, for when no webhook comes.
-
-        Raises ``ProviderDownError``; a provider that cannot be asked returns nothing.
-        """
+        """Return an order's events so far, none if there is no API to ask; raises ``ProviderDownError``."""
 
     @abstractmethod
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:

@@ -6,7 +6,7 @@ The library takes some thirty megabytes; it is loaded only where ``payments.yaml
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, cast, override
 
 from aiohttp import ClientSession
 import msgspec
@@ -69,8 +69,8 @@ class StripeProvider(Provider):
             text = text.replace(secret, "…")
         return text if len(text) <= MAX_ERROR_LENGTH else text[: MAX_ERROR_LENGTH - 1] + "…"
 
+    @override
     async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
-        """Make a Checkout Session; the order's id as the idempotency key makes it one however often."""
         if links is None:
             raise ProviderDownError("Stripe wants to know where to send the customer: set page:")
         async with self._client() as client:
@@ -79,8 +79,8 @@ class StripeProvider(Provider):
             session = await sessions.create_async(params, {"idempotency_key": order.id})
         return Checkout(url=session.url, handle=session.id)
 
+    @override
     async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
-        """Return what has become of the session of an order."""
         async with self._client() as client:
             found = await client.v1.checkout.sessions.retrieve_async(handle)
         session = found.to_dict()
@@ -90,12 +90,10 @@ class StripeProvider(Provider):
         event = event_of_session(f"asked:{handle}:{kind}", int(session.get("created") or 0), session, kind)
         return () if event is None or event.order_id != order.id else (event,)
 
+    @override
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
-        """Return what a webhook tells: signed by Stripe with one of the secrets, within five minutes of now.
-
-        The library refuses old times alone, and by its own clock; ours refuses both ways, by the bridge's.
-        """
         header = headers.get(HEADER)
+        # The library refuses only old times, and by its own clock; ours both ways, by the bridge's clock.
         signature.verify(self.secrets, header, body, now // 1000)
         if not any(_is_signed(body, header, secret) for secret in self.secrets):
             raise WrongSignatureError("Stripe's library does not accept the signature")

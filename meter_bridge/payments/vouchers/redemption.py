@@ -119,10 +119,7 @@ def mistyped_code() -> RequestRefused:
 
 
 def check_usable(voucher: Voucher, at: int) -> None:
-    """Raise ``RequestRefused`` where a voucher is not good any more, or not yet.
-
-    Each has an answer of its own.
-    """
+    """Raise ``RequestRefused`` with its own reason if a voucher is not valid any more, or not yet."""
     state = voucher.state(at)
     if state is VoucherState.REDEEMED:
         used = iso(voucher.redeemed_at or 0)[:_DAY]
