@@ -19,7 +19,8 @@ from dashboard.queries.places import unit_names
 from dashboard.text.formatting import ago, count, day, money, percent
 from dashboard.text.markup import Cell, muted, page_title, unit_link
 from dashboard.text.translate import _, ngettext
-from meter_bridge.core.ledger.debt import PPM, Debt
+from meter_bridge.core.ledger.debt import Debt
+from meter_bridge.core.tariff.tariff import PPM
 from meter_bridge.text.marks import N_
 
 RECOVERED_DAYS: Final = 30

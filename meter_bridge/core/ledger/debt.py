@@ -7,13 +7,11 @@ DLMS Charge of type time); payment-based recovery takes a percentage of each top
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
-
-PPM: Final = 1_000_000
+from meter_bridge.core.tariff.tariff import PPM
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,11 +109,12 @@ class ReportedCutOff:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """A message to send; commands are never retained."""
+    """A message to send; only simulated meters have any retained."""
 
     topic: str
     payload: bytes
     qos: int = 1
+    retain: bool = False
 
 
 type Item = Report | Discovered | Removed | Rejected | ReportedCutOff | Publish
@@ -202,13 +203,3 @@ class LinkCutsLocally(Protocol):
 
     async def withdraw_cut_off(self, address: str, slot: int) -> None:
         """Empty the slot."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
-    """One message to publish."""
-
-    topic: str
-    payload: bytes
-    qos: int = 1
-    retain: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import logging
 from typing import Final
 
-from meter_bridge.devices.base.driver import Discovered, Driver, Item, OutgoingMessage, Publish, Rejected
+from meter_bridge.devices.base.driver import Discovered, Driver, Item, Publish, Rejected
 from meter_bridge.devices.broker.session import BrokerSession, MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 
@@ -22,7 +22,7 @@ type OnItems = Callable[[Sequence[Item]], None]
 type OnConnected = Callable[[bool], None]
 
 
-class MqttConnection:
+class MqttConnection(BrokerSession):
     """Feeds drivers from one broker."""
 
     def __init__(
@@ -39,9 +39,9 @@ class MqttConnection:
         self._drivers = tuple(drivers)
         self._own_topics_only = own_topics_only
         self._on_items = on_items
-        self._session = BrokerSession(
+        super().__init__(
             settings,
-            filters=self._filters,
+            filters=self._needed_filters,
             on_message=self.receive,
             on_connected=on_connected,
             make_client=make_client,
@@ -51,37 +51,6 @@ class MqttConnection:
         """Messages heard since the start, foreign ones included."""
         self.rejections: Counter[str] = Counter()
         """Messages that could not be read, per kind."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether the broker's connection stands."""
-        return self._session.connected
-
-    @property
-    def problem(self) -> str | None:
-        """Why there is no connection, for people."""
-        return self._session.problem
-
-    @property
-    def in_flight(self) -> int:
-        """Number of commands that the broker has not acknowledged."""
-        return self._session.in_flight
-
-    def start(self) -> None:
-        """Begin connecting; raise ``BrokerSettingsError`` for settings that cannot work."""
-        self._session.start()
-
-    async def stop(self) -> None:
-        """Disconnect and end."""
-        await self._session.stop()
-
-    def send(self, publish: Publish) -> bool:
-        """Hand a command over; False when it could not be, and then nothing is kept."""
-        return self._session.send(OutgoingMessage(publish.topic, publish.payload, publish.qos))
-
-    def refresh(self) -> None:
-        """Subscribe to what drivers have come to need, after ``assign``."""
-        self._session.refresh()
 
     def receive(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001
         """Route one message to its driver and the driver's items onwards."""
@@ -107,11 +76,11 @@ class MqttConnection:
     def _dispatch(self, items: Sequence[Item]) -> None:
         for item in items:
             if isinstance(item, Publish):
-                self._session.send(OutgoingMessage(item.topic, item.payload, item.qos), urgent=False)
+                self.send(item, urgent=False)
             elif isinstance(item, Rejected):
                 self._count_rejection(item)
             elif isinstance(item, Discovered):
-                self._session.refresh()
+                self.refresh()
         self._on_items(items)
 
     def _count_rejection(self, rejected: Rejected) -> None:
@@ -124,7 +93,7 @@ class MqttConnection:
                 rejected.detail,
             )
 
-    def _filters(self) -> Sequence[tuple[str, int]]:
+    def _needed_filters(self) -> Sequence[tuple[str, int]]:
         if self._own_topics_only:
             return [named for driver in self._drivers for named in driver.own_filters()]
         return [named for driver in self._drivers for named in driver.filters()]

@@ -14,7 +14,7 @@ from typing import Final, Protocol, cast
 
 import gmqtt
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.outgoing_queue import OutgoingQueue
 from meter_bridge.devices.broker.url import MqttSettings
 
@@ -136,7 +136,7 @@ class BrokerSession:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def send(self, message: OutgoingMessage, *, urgent: bool = True) -> bool:
+    def send(self, message: Publish, *, urgent: bool = True) -> bool:
         """Hand a message over; False when not connected or when too many wait already."""
         return self._outgoing.send(message, urgent=urgent)
 
@@ -280,7 +280,7 @@ class BrokerSession:
             LOGGER.error("%s; trying again", problem)
         self.problem = problem
 
-    def _publish(self, message: OutgoingMessage) -> bool:
+    def _publish(self, message: Publish) -> bool:
         client = self._client
         if client is None or not self._connected or not client.is_connected:
             return False

@@ -8,7 +8,7 @@ import random
 import time
 from typing import Final
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_meter import MeterSettings, SimulatedMeter
 from meter_bridge.devices.base.simulated_physics import Load
 from meter_bridge.devices.broker.session import BrokerSession
@@ -132,7 +132,7 @@ class Fleet:
                 while self._session.connected and (self._session.waiting or self._session.in_flight):  # noqa: ASYNC110
                     await asyncio.sleep(DRAIN_POLL_S)
 
-    def _publish(self, messages: Sequence[OutgoingMessage]) -> None:
+    def _publish(self, messages: Sequence[Publish]) -> None:
         for message in messages:
             self.published += self._session.send(message, urgent=False)
 

@@ -249,14 +249,14 @@ class BookingSteps:
         record = self._record(subject, case, step)
         account_id = step.account_id(case)
         if step.step is BookingStep.CREDIT:
-            await self._run_operation(actor, account_id, CreditPayment(record), record)
+            await self._operations.run(actor, account_id, CreditPayment(record), record.operation_key)
             return
         credited = case.credited[step.payment_id]
         if step.step is BookingStep.REINSTATE and not step.amount:
             await self.record_without_entry(actor, record, account_id, NOTHING_TO_REINSTATE)
             return
         if step.step is BookingStep.REINSTATE:
-            await self._run_operation(actor, account_id, ReinstatePayment(record), record)
+            await self._operations.run(actor, account_id, ReinstatePayment(record), record.operation_key)
             return
         earlier = [
             each
@@ -267,7 +267,7 @@ class BookingSteps:
         is_first = not any(each.entry_id for each in earlier)
         operation = ReversePayment(record, credited.entry_id or "", is_whole, is_first)
         try:
-            await self._run_operation(actor, account_id, operation, record)
+            await self._operations.run(actor, account_id, operation, record.operation_key)
         except RequestRefused as refused:
             if refused.code is not ErrorCode.ALREADY_REVERSED:
                 raise
@@ -292,11 +292,6 @@ class BookingSteps:
             note=f"{label}, {name}" if step.step is BookingStep.REVERSE else "",
             tenancy=case.order.tenancy if case.order is not None and is_order_account else None,
         )
-
-    async def _run_operation[T](
-        self, actor: Actor, account_id: str, operation: Operation[T], record: BookingRecord
-    ) -> None:
-        await self._operations.run(actor, account_id, operation, record.operation_key)
 
     async def record_without_entry(
         self, actor: Actor, record: BookingRecord, account_id: str | None, note: str

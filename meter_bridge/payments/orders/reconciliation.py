@@ -61,19 +61,18 @@ def read_books(reader: Engine, provider: str) -> ProviderBooks:
 
 def _add_booking(booked: dict[str, BookedPayment], row: RowMapping, currency: str) -> None:
     """Add a booking to its payment; a reversal also under its own id."""
-    payment, key, amount = str(row["payment_id"]), str(row["key"]), int(str(row["amount"]))
-    account = None if row["account_id"] is None else str(row["account_id"])
+    payment, account, amount = row["payment_id"], row["account_id"], row["amount"]
     whole = booked.setdefault(payment, BookedPayment(account, currency))
     whole.net += amount
     if row["step"] in (BookingStep.CREDIT, BookingStep.DISMISS):
         whole.account_id, whole.currency = account, currency or whole.currency
         whole.amount += amount
-        whole.at, whole.dismissed = int(str(row["at"])), row["step"] == BookingStep.DISMISS
-        whole.entry_id = None if row["entry_id"] is None else str(row["entry_id"])
+        whole.at, whole.dismissed = row["at"], row["step"] == BookingStep.DISMISS
+        whole.entry_id = row["entry_id"]
     if row["step"] == BookingStep.REVERSE:
-        entry = None if row["entry_id"] is None else str(row["entry_id"])
-        at = int(str(row["at"]))
-        booked[key] = BookedPayment(account, currency, amount, amount, entry, at, payment)
+        booked[row["key"]] = BookedPayment(
+            account, currency, amount, amount, row["entry_id"], row["at"], payment
+        )
 
 
 def reconcile(
@@ -82,7 +81,9 @@ def reconcile(
     """Compare a statement with the books of its period: that which is named, or the statement's own."""
     own_first, own_last = first_and_last(file.lines)
     first, last = first or own_first, last or own_last
-    sums = _totals(file.lines)
+    sums: dict[str, list[StatementLine]] = {}
+    for line in file.lines:
+        sums.setdefault(line.payment, []).append(line)
     matched, total, differences = 0, 0, list[Difference]()
     for payment, lines in sums.items():
         found = _compare(payment, lines, books)
@@ -105,13 +106,6 @@ def reconcile(
         differences=tuple(differences),
         unreadable=tuple(file.unreadable),
     )
-
-
-def _totals(lines: Sequence[StatementLine]) -> dict[str, list[StatementLine]]:
-    sums: dict[str, list[StatementLine]] = {}
-    for line in lines:
-        sums.setdefault(line.payment, []).append(line)
-    return sums
 
 
 def _compare(payment: str, lines: Sequence[StatementLine], books: ProviderBooks) -> Difference | None:

@@ -9,6 +9,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from meter_bridge.actor import Actor
+from meter_bridge.core.calendar import HOUR_MS
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.operations.operation import MAX_KEY_LENGTH, Operations, account_closed
 from meter_bridge.engine.state.events import record_event
@@ -29,7 +30,6 @@ from meter_bridge.protocol.requests import PaymentOrder
 from meter_bridge.storage import changeset as ops
 
 REFERENCE_LENGTH: Final = 8
-HOUR_MS: Final = 3_600_000
 MAX_PER_HOUR: Final = 30
 """Orders of one account; each costs a call to the provider."""
 MAX_LISTED: Final = 50
@@ -186,7 +186,13 @@ class OrderService:
         except (ProviderDownError, TimeoutError) as error:
             reason = str(error) or "no answer in time"
             _LOGGER.warning("%s could not start %s: %s", provider.id, order.id, reason)
-            raise _unavailable(provider) from error
+            raise RequestRefused(
+                ErrorCode.PROVIDER_UNAVAILABLE,
+                f"{provider.name} does not answer; nothing was paid",
+                field="provider",
+                value=provider.id,
+                remedy="try again in a minute, or use a voucher",
+            ) from error
         detail = {"url": started.url, "instructions": started.instructions, "handle": started.handle}
         event_id, text = f"start:{order.id}", json.dumps(detail)
         event = ProviderEvent(
@@ -230,13 +236,3 @@ class OrderService:
         if self._session.can_change:
             await self.event_handler.settle_unsettled()
             await self._polling.tick()
-
-
-def _unavailable(provider: Provider) -> RequestRefused:
-    return RequestRefused(
-        ErrorCode.PROVIDER_UNAVAILABLE,
-        f"{provider.name} does not answer; nothing was paid",
-        field="provider",
-        value=provider.id,
-        remedy="try again in a minute, or use a voucher",
-    )

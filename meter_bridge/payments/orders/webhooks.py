@@ -291,14 +291,18 @@ class ProviderPolling:
     async def poll_now(self, order: Order) -> None:
         """Ask because a customer looks, unless that was done a moment ago."""
         last = self._last_polled_at.get(order.id)
-        if last is not None and self._can_store() and self._session.clock.steady_ms() - last >= MIN_PAUSE_MS:
+        if (
+            last is not None
+            and self._session.can_change
+            and self._session.clock.steady_ms() - last >= MIN_PAUSE_MS
+        ):
             await self._poll(order)
 
     async def tick(self) -> None:
         """Ask for the orders that are due, and follow no more those of which something final is known."""
         now, steady = self._session.clock.now(), self._session.clock.steady_ms()
         for order_id in list(self._attempts):
-            if not self._can_store():
+            if not self._session.can_change:
                 return
             if self._is_due(order_id, steady):
                 order = await asyncio.to_thread(order_queries.get_order, self._session.reader, order_id)
@@ -314,10 +318,6 @@ class ProviderPolling:
         return (
             steady - self._last_polled_at[order_id] >= POLL_PAUSES_MS[min(attempts, len(POLL_PAUSES_MS) - 1)]
         )
-
-    def _can_store(self) -> bool:
-        """If nothing can be stored, providers are polled later."""
-        return self._session.can_change
 
     def _stop_polling(self, order_id: str) -> None:
         self._attempts.pop(order_id, None)

@@ -6,7 +6,7 @@ import secrets
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.core.calendar import iso
+from meter_bridge.core.calendar import DAY_MS, iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.ledger.amounts import parse_request_amount
@@ -28,7 +28,6 @@ from meter_bridge.protocol.payments import (
 from meter_bridge.protocol.requests import VoucherOrder
 from meter_bridge.storage import changeset as ops
 
-DAY_MS: Final = 86_400_000
 ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Of serial numbers: no sign that could be taken for another."""
 _LIST: Final = "'meter-bridge voucher list' shows those that there are"

@@ -50,7 +50,12 @@ class RedeemVoucher(Operation[TopUpResult]):
         """Read the voucher; refuse a code that belongs to none."""
         self.voucher = queries.by_code(session.reader, self.code_hash)
         if self.voucher is None:
-            raise unknown_code()
+            raise RequestRefused(
+                ErrorCode.VOUCHER_NOT_VALID,
+                "this voucher is not valid",
+                field="code",
+                remedy="compare every digit with the voucher, or ask where it was bought",
+            )
 
     @override
     def check(self, session: Session, account: Account) -> None:
@@ -98,18 +103,7 @@ class RedeemVoucher(Operation[TopUpResult]):
         return TopUp(self._voucher().amount, METHOD, self._voucher().serial)
 
 
-def unknown_code() -> RequestRefused:
-    """Return the refusal of a code that was never printed."""
-    return RequestRefused(
-        ErrorCode.VOUCHER_NOT_VALID,
-        "this voucher is not valid",
-        field="code",
-        remedy="compare every digit with the voucher, or ask where it was bought",
-    )
-
-
-def mistyped_code() -> RequestRefused:
-    """Return the refusal of a code in which a digit is wrong, or two changed places."""
+def _mistyped_code() -> RequestRefused:
     return RequestRefused(
         ErrorCode.VOUCHER_NOT_VALID,
         "this is not a voucher code: a digit is wrong, missing, or two have changed places",
@@ -177,7 +171,7 @@ class VoucherRedemption:
         try:
             self._check_lockout(who, account, key if whole else "")
             if not whole:
-                raise mistyped_code()
+                raise _mistyped_code()
             operation = RedeemVoucher(mark)
             result = await self._operations.run(actor, account.id, operation, key)
         except RequestRefused as refused:
