@@ -11,10 +11,9 @@ from typing import Final
 from meter_bridge.config.settings import Settings, SettingsError, variable_of
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
 from meter_bridge.runtime.bridge import SOCKET_NAME, running, until_any, without_garbage_collection
-from meter_bridge.storage.database import InstallationLock, reading
+from meter_bridge.storage.database import InstallationLock, Ownership, reading
 from meter_bridge.storage.errors import LeaseLostError, NotOwnedError, StorageError
 from meter_bridge.storage.location import shown
-from meter_bridge.storage.ownership import Ownership
 from meter_bridge.storage.owning import owned
 from meter_bridge.storage.shards import count_of
 

@@ -26,7 +26,7 @@ from dashboard.text.formatting import day, price
 from dashboard.text.labels import unique_labels
 from dashboard.text.markup import Cell, muted, page_title, table
 from dashboard.text.translate import _, ngettext
-from meter_bridge.config.describe_tariffs import show_charges
+from meter_bridge.config.describe import show_charges
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.text.marks import N_

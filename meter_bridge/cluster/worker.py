@@ -9,7 +9,7 @@ import logging
 import secrets
 from typing import Final
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, select
 
 from meter_bridge import VERSION
 from meter_bridge.api.server import ApiServer, ListenSettings
@@ -37,10 +37,9 @@ from meter_bridge.runtime.bridge import (
     until_any,
     without_garbage_collection,
 )
-from meter_bridge.storage import postgresql
+from meter_bridge.storage import postgresql, tables
 from meter_bridge.storage.database import reading
 from meter_bridge.storage.errors import StorageError
-from meter_bridge.storage.identity import read_identity
 from meter_bridge.storage.lease import LeasedOwnership, Leases, process_name
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import Shard
@@ -278,7 +277,8 @@ async def _pause(stop: asyncio.Event) -> None:
 def _info(reader: Engine) -> ServerInfo:
     """Return who answers."""
     with reader.connect() as connection:
-        installation_id, name = read_identity(connection)
+        query = select(tables.installation.c.id, tables.installation.c.name)
+        installation_id, name = connection.execute(query).one()
     return ServerInfo(
         schema_version=SCHEMA_VERSION,
         min_schema_version=MIN_SCHEMA_VERSION,

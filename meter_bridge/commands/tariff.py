@@ -15,9 +15,8 @@ from meter_bridge.commands.command import Command, action, argument
 from meter_bridge.commands.load_file import FORMS, PAYMENT_FORM, read_load, read_payments
 from meter_bridge.commands.output import Output, plain, print_line
 from meter_bridge.commands.parser import USAGE, CommandError
-from meter_bridge.config.nearest import suggest
 from meter_bridge.config.plan import SitePlan, TariffPlan
-from meter_bridge.config.problems import InvalidValueError
+from meter_bridge.config.problems import InvalidValueError, suggest
 from meter_bridge.config.quantities import watts
 from meter_bridge.config.times import FIRST_YEAR, LAST_YEAR
 from meter_bridge.core.energy import EnergyError, format_kwh, parse_kwh

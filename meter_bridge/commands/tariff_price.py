@@ -5,8 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from meter_bridge.commands.output import table
-from meter_bridge.config.describe import show_amount
-from meter_bridge.config.describe_tariffs import show_blocks, show_percent
+from meter_bridge.config.describe import show_amount, show_blocks, show_percent
 from meter_bridge.config.plan import SitePlan, TariffPlan
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import amount_digits, format_amount

@@ -8,8 +8,15 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from meter_bridge.commands.output import table
-from meter_bridge.config.describe import show_amount, show_clock, show_days, show_instant
-from meter_bridge.config.describe_tariffs import show_blocks, show_charges, show_price
+from meter_bridge.config.describe import (
+    show_amount,
+    show_blocks,
+    show_charges,
+    show_clock,
+    show_days,
+    show_instant,
+    show_price,
+)
 from meter_bridge.config.plan import TariffPlan
 from meter_bridge.core.calendar import local_day
 from meter_bridge.core.money import divide_half_even

@@ -43,8 +43,6 @@ class RefusalCode(StrEnum):
     SITE_IN_USE = "site_in_use"
     UNIT_AT_OTHER_SITE = "unit_at_other_site"
     NO_TARIFF_IN_FORCE = "no_tariff_in_force"
-    METER_CLAIMED_TWICE = "meter_claimed_twice"
-    ID_TWICE = "id_twice"
     EDITED_SINCE = "edited_since"
     TARIFF_CANNOT_FOLLOW = "tariff_cannot_follow"
     UNITS_BESIDE_OTHERS = "units_beside_others"
@@ -68,7 +66,6 @@ class Change:
     after: str | None = None
 
     def __str__(self) -> str:
-        """Return the change as a line for people."""
         return f"{SIGNS[self.action]} {self.text}"
 
 
@@ -84,7 +81,6 @@ class Refusal:
     remedy: str
 
     def __str__(self) -> str:
-        """Return the refusal as a line for people."""
         return f"{self.message}; {self.remedy}"
 
 

@@ -45,9 +45,9 @@ _DISTINCT: Final = 4_096
 """Documents whose object is kept and shared: most units of a house have the same."""
 
 
-def encode_plan(plan: InstallationPlan) -> str:
-    """Return a whole installation as JSON."""
-    return _encode(plan)
+def encode(value: InstallationPlan | TariffVersion | Policy) -> str:
+    """Return an installation, a tariff version or a policy as JSON."""
+    return _ENCODER.encode(value).decode()
 
 
 def decode_plan(document: str) -> InstallationPlan:
@@ -55,19 +55,9 @@ def decode_plan(document: str) -> InstallationPlan:
     return _decode(_PLAN, document, "installation")
 
 
-def encode_tariff_version(version: TariffVersion) -> str:
-    """Return a tariff version as JSON."""
-    return _encode(version)
-
-
 def decode_tariff_version(document: str) -> TariffVersion:
     """Return the tariff version of a stored document; raises ``CodecError``."""
     return _decode(_TARIFF_VERSION, document, "tariff version")
-
-
-def encode_policy(policy: Policy) -> str:
-    """Return an account's policy as JSON."""
-    return _encode(policy)
 
 
 @lru_cache(_DISTINCT)
@@ -78,7 +68,7 @@ def decode_policy(document: str) -> Policy:
 
 def encode_meter_settings(meter: MeterPlan) -> str:
     """Return as JSON what a meter's row keeps in its ``settings``."""
-    return _encode(msgspec.convert(meter, MeterSettings, from_attributes=True))
+    return _ENCODER.encode(msgspec.convert(meter, MeterSettings, from_attributes=True)).decode()
 
 
 def decode_meter(
@@ -96,13 +86,8 @@ def decode_meter(
 
 @lru_cache(_DISTINCT)
 def _meter_settings(document: str) -> Mapping[str, Any]:
-    """Return what a meter's ``settings`` say, by field of its plan."""
     kept = _decode(_METER_SETTINGS, document, "meter settings")
     return {kept_field.name: getattr(kept, kept_field.name) for kept_field in fields(kept)}
-
-
-def _encode(value: InstallationPlan | TariffVersion | Policy | MeterSettings) -> str:
-    return _ENCODER.encode(value).decode()
 
 
 def _decode[T](decoder: msgspec.json.Decoder[T], document: str, what: str) -> T:

@@ -11,8 +11,7 @@ from typing import Final
 from holidays import country_holidays
 from holidays.registry import COUNTRIES
 
-from meter_bridge.config.nearest import nearest, suggest
-from meter_bridge.config.problems import invalid
+from meter_bridge.config.problems import invalid, nearest, suggest
 
 FIRST_YEAR: Final = 2025
 LAST_YEAR: Final = 2045

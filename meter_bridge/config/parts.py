@@ -8,8 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, Final, cast, overload
 
-from meter_bridge.config.nearest import suggest
-from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode, invalid, shorten
+from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode, invalid, shorten, suggest
 from meter_bridge.config.scalars import Reader, text
 
 MAX_ITEMS: Final = 50
@@ -193,7 +192,6 @@ def by_name[T](read: Reader[T]) -> Reader[dict[str, T]]:
 def _read_all[S: (str, int), T](
     read: Reader[T], values: Mapping[S, object], currency: str | None
 ) -> dict[S, T]:
-    """Read several values; raises ``InvalidValueError`` with the mistakes of all of them."""
     items: dict[S, T] = {}
     mistakes: list[Mistake] = []
     for step, value in values.items():

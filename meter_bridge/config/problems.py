@@ -1,7 +1,8 @@
 """Problems of a site file, each with its place and its remedy."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
@@ -47,7 +48,6 @@ class SiteProblem:
     code: ProblemCode = ProblemCode.WRONG_VALUE
 
     def __str__(self) -> str:
-        """Return the problem as one line for people."""
         place = f"line {self.line}, column {self.column}"
         name = f", {self.field}" if self.field else ""
         return f"{place}{name}: {self.message}; {self.remedy}"
@@ -67,7 +67,6 @@ class InvalidValueError(ValueError):
     """A value that cannot be accepted, with all of its mistakes, of which there is at least one."""
 
     def __init__(self, *mistakes: Mistake) -> None:
-        """Take the mistakes, of which the first is the message."""
         super().__init__(mistakes[0].message)
         self.mistakes = mistakes
 
@@ -90,7 +89,6 @@ class SiteFileError(ValueError):
     """A site file that cannot be accepted; nothing of it was applied."""
 
     def __init__(self, problems: Iterable[SiteProblem]) -> None:
-        """Keep every problem once, in the order of their lines."""
         self.problems = tuple(sorted(set(problems)))
         shown = [str(problem) for problem in self.problems[:MAX_SHOWN]]
         if len(self.problems) > MAX_SHOWN:
@@ -102,3 +100,27 @@ def shorten(text: str) -> str:
     """Return a value short enough to be shown, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= VALUE_LENGTH else line[: VALUE_LENGTH - 1] + "…"
+
+
+MAX_LISTED: Final = 20
+_SIMILAR: Final = 0.6
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """Return the known word that was probably meant; case, dashes and underscores do not count."""
+    plain = {_plain(candidate): candidate for candidate in known}
+    matches = get_close_matches(_plain(word[:80]), plain, n=1, cutoff=_SIMILAR)
+    return plain[matches[0]] if matches else None
+
+
+def suggest(word: str, known: Collection[str], otherwise: str = "") -> str:
+    """Return the remedy for an unknown word: the nearest known one, or else ``otherwise`` or all of them."""
+    probable = nearest(word, known)
+    if probable is not None:
+        return f"did you mean {probable!r}?"
+    listed = ", ".join(sorted(known)[:MAX_LISTED])
+    return otherwise or (f"write one of {listed}" if listed else "there are none yet; add one first")
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", " ").replace("-", " ")

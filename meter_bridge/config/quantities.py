@@ -81,7 +81,6 @@ def modulus(value: str) -> int:
 
 
 def _quantity(value: str, example: str) -> tuple[str, str]:
-    """Return number and unit of a quantity."""
     match = _QUANTITY.fullmatch(value.strip())
     if not match:
         raise invalid(f"{value!r} is not a number with its unit", f"write it like {example}")

@@ -4,13 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, urlsplit
+from typing import Final
 
 from meter_bridge.devices.broker import DEFAULT_EMBEDDED_PORT
-
-if TYPE_CHECKING:
-    from meter_bridge.storage.location import Location
+from meter_bridge.storage.location import (
+    EXAMPLE,
+    Location,
+    LocationError,
+    location_of,
+    shown,
+    split_address,
+)
 
 PREFIX: Final = "PREPAID_METER_"
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -30,7 +34,6 @@ class SettingsError(ValueError):
     """A setting that cannot be accepted: which one, its value, and the remedy."""
 
     def __init__(self, variable: str, value: str, message: str, remedy: str) -> None:
-        """Keep the parts, so that an interface can show them apart."""
         super().__init__(f"{variable}={value!r}: {message}; {remedy}")
         self.variable = variable
         self.value = value
@@ -43,34 +46,26 @@ def variable_of(setting: str) -> str:
     return PREFIX + setting.upper()
 
 
+class _InvalidValueError(ValueError):
+    """What is wrong with a value, and its remedy."""
+
+
 def _invalid(name: str, value: str, message: str, remedy: str) -> SettingsError:
     return SettingsError(variable_of(name), value, message, remedy)
 
 
-def _path(_name: str, value: str) -> Path:
+def _path(value: str) -> Path:
     return Path(value).expanduser()
 
 
-def _text(_name: str, value: str) -> str:
-    return value
-
-
-def _broker(_name: str, value: str) -> str | None:
+def _broker(value: str) -> str | None:
     return None if value == "embedded" else value
 
 
-def _listen(_name: str, value: str) -> str:
-    return value or DEFAULT_LISTEN
-
-
-def _level(_name: str, value: str) -> str:
-    return value.upper() or "INFO"
-
-
-def _flag(name: str, value: str) -> bool:
+def _flag(value: str) -> bool:
     word = value.lower()
     if word not in YES | NO:
-        raise _invalid(name, value, "is neither yes nor no", "write yes or no")
+        raise _InvalidValueError("is neither yes nor no", "write yes or no")
     return word in YES
 
 
@@ -80,32 +75,31 @@ def _whole(value: str, most: int) -> int:
     return int(value) if numeric else -1
 
 
-def _seconds(name: str, value: str) -> int:
+def _seconds(value: str) -> int:
     seconds = _whole(value, SECONDS_PER_DAY)
     if seconds < 0:
-        remedy = "write whole seconds, for example 900"
-        raise _invalid(name, value, "is not a number of seconds", remedy)
+        raise _InvalidValueError("is not a number of seconds", "write whole seconds, for example 900")
     return seconds
 
 
-def _days(name: str, value: str) -> int:
+def _days(value: str) -> int:
     days = _whole(value, LONGEST_KEPT_DAYS)
     if days != KEEP_EVERYTHING and not SHORTEST_KEPT_DAYS <= days <= LONGEST_KEPT_DAYS:
         remedy = f"write {SHORTEST_KEPT_DAYS} to {LONGEST_KEPT_DAYS} days, for example 400, or 0 to keep all"
-        raise _invalid(name, value, "is not a number of days to keep", remedy)
+        raise _InvalidValueError("is not a number of days to keep", remedy)
     return days
 
 
-def _port(name: str, value: str) -> int:
+def _port(value: str) -> int:
     port = _whole(value, MAX_PORT)
     if not 0 <= port <= MAX_PORT:
         remedy = f"write a port up to {MAX_PORT}, for example {DEFAULT_EMBEDDED_PORT}, or 0 for any free one"
-        raise _invalid(name, value, "is not a port", remedy)
+        raise _InvalidValueError("is not a port", remedy)
     return port
 
 
-def setting[T, D](read: Callable[[str, str], T], default: D, *, secret: bool = False) -> T | D:
-    """Declare a setting, with the reader of its value, which takes name and text, and its default."""
+def setting[T, D](read: Callable[[str], T], default: D, *, secret: bool = False) -> T | D:
+    """Declare a setting, with the reader of its value and its default."""
     declared: T | D = field(default=default, repr=not secret, metadata={"read": read})
     return declared
 
@@ -122,7 +116,7 @@ class Settings:
     """Certificate authority of an ``mqtts://`` broker; None for those that the system trusts."""
     embedded_port: int = setting(_port, DEFAULT_EMBEDDED_PORT)
     """Port of the embedded broker on this machine; 0 takes any free one."""
-    listen: str = setting(_listen, DEFAULT_LISTEN)
+    listen: str = setting(lambda value: value or DEFAULT_LISTEN, DEFAULT_LISTEN)
     """Host and port of the API; port 0 takes any free one."""
     tls_certificate: Path | None = setting(_path, None)
     tls_key: Path | None = setting(_path, None)
@@ -130,22 +124,21 @@ class Settings:
     """Serve the API without TLS to other hosts: tokens can then be read by anyone on that network."""
     announce: bool = setting(_flag, default=False)
     """Announce the API on the local network (zeroconf)."""
-    log_level: str = setting(_level, "INFO")
+    log_level: str = setting(lambda value: value.upper() or "INFO", "INFO")
     export_every_s: int = setting(_seconds, DEFAULT_EXPORT_EVERY_S)
     """Time between two exports for the dashboard."""
     keep_readings_days: int = setting(_days, KEEP_EVERYTHING)
     """Days of quarter hours that stay in the database; older ones are in exported files alone. 0 for all."""
     keep_events_days: int = setting(_days, KEEP_EVERYTHING)
     """Days of events, of settled relay commands and of ended messages that stay. 0 for all."""
-    database: str | None = setting(_text, None, secret=True)
+    database: str | None = setting(str, None, secret=True)
     """``postgresql://`` address, which may carry a password; None for a file of SQLite in the data folder."""
     standby: bool = setting(_flag, default=False)
     """Wait until the installation has no bridge, and take it over then (PostgreSQL)."""
-    worker_address: str | None = setting(_text, None)
+    worker_address: str | None = setting(str, None)
     """Where other workers reach this one's API; None for where it listens."""
 
     def __post_init__(self) -> None:
-        """Reject settings that cannot work together."""
         _check_broker(self)
         _check_tls(self)
         _check_listen(self)
@@ -156,9 +149,6 @@ class Settings:
     @property
     def location(self) -> Location:
         """Return where the database is."""
-        # Imported here because a command of a running bridge does without SQLAlchemy.
-        from meter_bridge.storage.location import location_of  # noqa: PLC0415
-
         return location_of(self.data, self.database)
 
     @property
@@ -169,13 +159,11 @@ class Settings:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return what the owner should know about these settings."""
-        warnings = []
-        if _is_open(self):
-            warnings.append(
-                f"The API listens on {self.listen} without TLS: anyone on that network can read its tokens."
-                f" Set {variable_of('tls_certificate')} and {variable_of('tls_key')}."
-            )
-        return tuple(warnings)
+        if not _is_open(self):
+            return ()
+        pair = f"{variable_of('tls_certificate')} and {variable_of('tls_key')}"
+        openly = f"The API listens on {self.listen} without TLS"
+        return (f"{openly}: anyone on that network can read its tokens. Set {pair}.",)
 
 
 def load_settings(environment: Mapping[str, str], **overrides: str | int | bool | Path | None) -> Settings:
@@ -188,22 +176,21 @@ def load_settings(environment: Mapping[str, str], **overrides: str | int | bool 
     texts = {name: text for name in _names() if (text := environment.get(variable_of(name), "").strip())}
     texts |= {name: str(value) for name, value in overrides.items() if value is not None}
     declared = [(entry.name, entry.metadata["read"]) for entry in fields(Settings) if entry.metadata]
-    values = {name: read(name, texts[name]) for name, read in declared if name in texts}
+    values = {name: _read(name, read, texts[name]) for name, read in declared if name in texts}
     return Settings(Path(texts.get("data") or default_data(environment)).expanduser(), **values)
+
+
+def _read[T](name: str, read: Callable[[str], T], value: str) -> T:
+    try:
+        return read(value)
+    except _InvalidValueError as error:
+        raise _invalid(name, value, *error.args) from None
 
 
 def default_data(environment: Mapping[str, str]) -> Path:
     """Return the folder for data where none is named (XDG base directories)."""
     base = environment.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(base) / "prepaid-meter"
-
-
-def without_password(address: str) -> str:
-    """Return an address with its password, if any, replaced by stars."""
-    head, at, host = address.rpartition("@")
-    scheme, separator, credentials = head.rpartition("//")
-    user, colon, _ = credentials.partition(":")
-    return f"{scheme}{separator}{user}:***@{host}" if at and colon else address
 
 
 def _names() -> tuple[str, ...]:
@@ -221,23 +208,19 @@ def _check_names(environment: Mapping[str, str]) -> None:
 
 
 def _check_broker(settings: Settings) -> None:
-    """Reject an address that no MQTT client can use, and a certificate authority without TLS."""
     if settings.broker is not None:
-        parts = _split(settings.broker)
+        parts = split_address(settings.broker)
         if parts is None or parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
             remedy = "write mqtt://host:1883, mqtts://user:password@host:8883, or embedded"
-            shown = without_password(settings.broker)
-            raise _invalid("broker", shown, "is not the address of an MQTT broker", remedy)
-    if settings.broker_ca is None:
-        return
-    if settings.broker is None or not settings.broker.startswith("mqtts://"):
+            raise _invalid("broker", shown(settings.broker), "is not the address of an MQTT broker", remedy)
+    with_tls = settings.broker is not None and settings.broker.startswith("mqtts://")
+    if settings.broker_ca is not None and not with_tls:
         remedy = f"set {variable_of('broker')} to an mqtts:// address, or unset this variable"
         raise _invalid("broker_ca", str(settings.broker_ca), "is only used with TLS", remedy)
     _check_file("broker_ca", settings.broker_ca)
 
 
 def _check_database(settings: Settings) -> None:
-    """Reject an address of no database server, and a standby without shared database and broker."""
     if settings.database is not None:
         _check_server(settings, settings.database)
     if settings.standby and settings.database is None:
@@ -249,8 +232,6 @@ def _check_database(settings: Settings) -> None:
 
 
 def _check_server(settings: Settings, address: str) -> None:
-    from meter_bridge.storage.location import EXAMPLE, LocationError  # noqa: PLC0415 - as above
-
     try:
         location = settings.location
     except LocationError as error:
@@ -260,27 +241,15 @@ def _check_server(settings: Settings, address: str) -> None:
         raise _invalid("database", address, "is not the address of a database server", remedy)
 
 
-def _split(address: str) -> SplitResult | None:
-    """Return the parts of an address, or None where it has no readable host or port."""
-    try:
-        parts = urlsplit(address)
-        usable = parts.port is None or parts.port > 0
-    except ValueError:
-        return None
-    return parts if usable else None
-
-
 def _check_worker(settings: Settings) -> None:
-    """Reject an address that no other worker could call."""
     if settings.worker_address is not None:
-        parts = _split(settings.worker_address)
+        parts = split_address(settings.worker_address)
         if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:
             remedy = "write for example https://bridge-2.example:8126"
             raise _invalid("worker_address", settings.worker_address, "is not the address of an API", remedy)
 
 
 def _check_tls(settings: Settings) -> None:
-    """Reject half a pair of certificate and key, and files that are not there."""
     pair = {"tls_certificate": settings.tls_certificate, "tls_key": settings.tls_key}
     missing = [name for name, path in pair.items() if path is None]
     if len(missing) == 1:
@@ -289,18 +258,16 @@ def _check_tls(settings: Settings) -> None:
         message = f"needs {variable_of(missing[0])}"
         raise _invalid(present, str(pair[present]), message, remedy)
     for name, path in pair.items():
-        if path is not None:
-            _check_file(name, path)
+        _check_file(name, path)
 
 
-def _check_file(name: str, path: Path) -> None:
-    if not path.is_file():
+def _check_file(name: str, path: Path | None) -> None:
+    if path is not None and not path.is_file():
         remedy = "name a file that exists and that the bridge may read"
         raise _invalid(name, str(path), "is not a file", remedy)
 
 
 def _check_listen(settings: Settings) -> None:
-    """Reject serving other hosts in plain text unless the owner allows it."""
     _host_and_port(settings.listen)
     if _is_open(settings) and not settings.allow_plain_http:
         remedy = (
@@ -312,7 +279,6 @@ def _check_listen(settings: Settings) -> None:
 
 
 def _is_open(settings: Settings) -> bool:
-    """Return whether the API can be reached from other hosts without TLS."""
     return settings.tls_certificate is None and not _is_loopback(settings.address[0])
 
 
@@ -326,7 +292,6 @@ def _is_loopback(host: str) -> bool:
 
 
 def _host_and_port(listen: str) -> tuple[str, int]:
-    """Return host and port of ``host:port`` or ``[address]:port``."""
     host, _, port = listen.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     bracketed = host.startswith("[") and host.endswith("]")
@@ -343,7 +308,6 @@ def _host_and_port(listen: str) -> tuple[str, int]:
 
 
 def _check_choices(settings: Settings) -> None:
-    """Reject a log level or an interval that does not exist."""
     if settings.log_level not in LOG_LEVELS:
         remedy = "write one of " + ", ".join(LOG_LEVELS)
         raise _invalid("log_level", settings.log_level, "is not a log level", remedy)

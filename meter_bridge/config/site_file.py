@@ -4,7 +4,6 @@ The format is described in ``docs/site-file.md``.
 """
 
 from meter_bridge.config import quantities, scalars, times
-from meter_bridge.config.meters import DEFAULT_VOLTAGE_MV
 from meter_bridge.config.node import Node
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan, TariffPlan
 from meter_bridge.config.problems import SiteFileError, SiteProblem
@@ -16,7 +15,7 @@ from meter_bridge.config.site_parts import (
     site_holidays,
 )
 from meter_bridge.config.tariffs import Place, read_tariff
-from meter_bridge.config.units import SiteContext, read_unit
+from meter_bridge.config.units import DEFAULT_VOLTAGE_MV, SiteContext, read_unit
 from meter_bridge.config.yaml_text import read_yaml
 from meter_bridge.core.tariff.tariff import DemandOf
 
@@ -65,14 +64,12 @@ def load_tariffs(text: str) -> tuple[SitePlan, ...]:
 
 
 def _place(node: Node) -> Place | None:
-    """Return time zone and currency of a site, or None where one of them is wrong."""
     zone = node.at("time zone").value(times.time_zone)
     currency = node.at("currency").value(scalars.currency_code)
     return Place(zone, currency) if zone and currency else None
 
 
 def _site(node: Node, units: _Units) -> SitePlan | None:
-    """Return the site at a place, or None after reporting what is wrong; adds its units to ``units``."""
     head, place = node.part(SitePart), _place(node)
     tariffs = _tariffs(node, place)
     accounts = _units(node.at("units"), _context(node, tariffs), units)
@@ -87,7 +84,6 @@ def _tariffs(node: Node, place: Place | None) -> tuple[TariffPlan, ...]:
 
 
 def _units(node: Node, site: SiteContext, units: _Units) -> tuple[AccountPlan, ...]:
-    """Return the valid units of a site; adds them to ``units``."""
     read = [(unit, read_unit(unit, site)) for unit in node.children()]
     valid = [(unit, account) for unit, account in read if account is not None]
     units.extend(valid)
@@ -95,7 +91,6 @@ def _units(node: Node, site: SiteContext, units: _Units) -> tuple[AccountPlan, .
 
 
 def _context(node: Node, read: tuple[TariffPlan, ...]) -> SiteContext:
-    """Return what the units of a site take from it."""
     currency = node.at("currency").value(scalars.currency_code)
     tariffs, holidays, defaults = node.at("tariffs").data, node.at("holidays"), node.at("defaults")
     return SiteContext(
@@ -110,13 +105,11 @@ def _context(node: Node, read: tuple[TariffPlan, ...]) -> SiteContext:
 
 
 def _charges_contracted(tariff: TariffPlan) -> bool:
-    """Return whether some version of a tariff charges the contracted load."""
     demands = (version.demand for version in tariff.versions)
     return any(demand is not None and demand.of is DemandOf.CONTRACTED for demand in demands)
 
 
 def _check_ids(sites: Node, kind: str) -> None:
-    """Check that no two sites use the same id, which is unique in the whole installation."""
     first: dict[str, str] = {}
     for site in sites.every_key():
         for item in site.at(kind).every_key():
@@ -130,7 +123,6 @@ def _check_ids(sites: Node, kind: str) -> None:
 
 
 def _check_addresses(units: _Units) -> None:
-    """Check that every register is charged once, and that no relay switches two units."""
     registers: dict[str, str] = {}
     relays: dict[str, str] = {}
     placed = (
@@ -151,5 +143,4 @@ def _check_addresses(units: _Units) -> None:
 
 
 def _written(node: Node, key: str) -> Node:
-    """Return where an address of a meter is written: at its key, or as the meter itself."""
     return next((at for at in (node.at(key), node.at("address")) if at.data), node)

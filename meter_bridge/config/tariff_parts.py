@@ -163,8 +163,6 @@ def read_blocks(value: object, currency: str | None = None, /) -> tuple[BlockSet
 
 
 def _prices(of_band: Reader[tuple[int, ...]]) -> Reader[Prices]:
-    """Return a reader of what one band costs, or each of several."""
-
     def read_prices(value: object, currency: str | None = None, /) -> Prices:
         return (
             by_name(of_band)(value, currency)
@@ -210,7 +208,6 @@ def read_load_profile(value: object, currency: str | None = None, /) -> LoadProf
 
 
 def _add(rows: dict[int, tuple[int, ...]], days: frozenset[int], weights: tuple[int, ...]) -> None:
-    """Give some days their weights, each day once."""
     for day in sorted(days):
         if day in rows:
             name = "holidays" if day == HOLIDAY else WEEKDAYS[day]

@@ -7,13 +7,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.config import holidays
-from meter_bridge.config.ladders import check_ladders, ladders, lifeline
-from meter_bridge.config.nearest import suggest
 from meter_bridge.config.node import Node
 from meter_bridge.config.plan import TariffPlan
-from meter_bridge.config.problems import ProblemCode
+from meter_bridge.config.prices import check_ladders, ladders, lifeline, taxes
+from meter_bridge.config.problems import ProblemCode, suggest
 from meter_bridge.config.tariff_parts import TariffPart, VersionPart
-from meter_bridge.config.taxes import taxes
 from meter_bridge.config.times import HOLIDAYS, Start
 from meter_bridge.config.yaml_text import Data
 from meter_bridge.core.calendar import day_start
@@ -94,7 +92,6 @@ def _read_version(node: Node, tariff_id: str, place: Place | None) -> TariffVers
 
 
 def _calendar(part: VersionPart, place: Place) -> BandCalendar:
-    """Return the bands of a version with its seasons, and its holidays resolved."""
     rule, dates = part.holidays, frozenset[date]()
     like = rule.like if rule else None
     if rule is not None:
@@ -137,7 +134,6 @@ def _valid_from(node: Node, start: Start, place: Place) -> int:
 
 
 def _check_seasons(node: Node, part: VersionPart) -> None:
-    """Check that windows name seasons that exist, and that some do."""
     known = {season.name for season in part.seasons}
     named: set[str] = set()
     for band in part.bands:
@@ -152,7 +148,6 @@ def _check_seasons(node: Node, part: VersionPart) -> None:
 
 
 def _check_holidays(node: Node, part: VersionPart) -> None:
-    """Check that windows for holidays can ever apply."""
     rule = part.holidays
     if rule is not None and rule.like is None:
         return
@@ -169,13 +164,11 @@ def _check_holidays(node: Node, part: VersionPart) -> None:
 
 
 def _names_holidays(days: Data | None) -> bool:
-    """Return whether days as they are written name holidays themselves."""
     written = days if isinstance(days, list) else [days]
     return any(HOLIDAYS in part for part in written if isinstance(part, str))
 
 
 def _check_blocks(node: Node, part: VersionPart) -> None:
-    """Check that the keys about blocks and units agree with each other."""
     if not any(group.up_to for group in part.blocks):
         for key in (key for key in _ABOUT_BLOCKS if key in part.written):
             node.at(key).report("there are no blocks", f"add blocks:, or remove {key}:", key=True)
@@ -206,7 +199,6 @@ def _check_units_bought(node: Node, part: VersionPart) -> None:
 
 
 def _checked(node: Node, version: TariffVersion) -> TariffVersion | None:
-    """Return a version that gives every minute one price, or None after reporting where it does not."""
     try:
         check_tariff(version)
     except TariffError as error:
@@ -218,12 +210,10 @@ def _checked(node: Node, version: TariffVersion) -> TariffVersion | None:
 
 
 def _nearest(node: Node, key: str) -> Node:
-    """Return the place of a key, or of the part where it is not written."""
     return node if node.at(key).data is None else node.at(key)
 
 
 def _key_and_code(message: str) -> tuple[str, ProblemCode]:
-    """Return the key that a message of the tariff's check is about, and the code of the problem."""
     matches = (about for words, about in _KEYS_OF_MESSAGES.items() if words in message)
     return next(matches, ("bands", ProblemCode.WRONG_VALUE))
 
@@ -241,7 +231,6 @@ _KEYS_OF_MESSAGES: Final = {
 
 
 def _check_order(nodes: Sequence[Node], versions: Sequence[TariffVersion | None]) -> None:
-    """Check that each version starts after the one before it, and can take over from it."""
     newest: TariffVersion | None = None
     for node, version in zip(nodes, versions, strict=True):
         if version is None:

@@ -6,8 +6,7 @@ import re
 from typing import Final, NamedTuple
 from zoneinfo import available_timezones
 
-from meter_bridge.config.nearest import suggest
-from meter_bridge.config.problems import invalid
+from meter_bridge.config.problems import invalid, suggest
 from meter_bridge.config.scalars import reader
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, WEEKDAYS

@@ -4,19 +4,154 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Final
 
-from meter_bridge.config.meters import UnitContext, read_meter
-from meter_bridge.config.nearest import suggest
 from meter_bridge.config.node import Node
-from meter_bridge.config.parts import narrowed
-from meter_bridge.config.plan import AccountPlan, MeterPlan, SupplyPlan
-from meter_bridge.config.site_parts import DefaultsPart, MeterDefaultsPart, UnitPart
+from meter_bridge.config.parts import narrowed, read_part
+from meter_bridge.config.plan import DEFAULT_RATING_W, AccountPlan, MeterPlan, SupplyPlan
+from meter_bridge.config.problems import suggest
+from meter_bridge.config.scalars import address
+from meter_bridge.config.site_parts import (
+    MAIN,
+    DefaultsPart,
+    LimitsPart,
+    MeterDefaultsPart,
+    MeterPart,
+    UnitPart,
+)
 from meter_bridge.core.calendar import MINUTES_PER_DAY
 from meter_bridge.core.ledger.credit import CreditPolicy
+from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy
 from meter_bridge.core.supply.friendly_hours import MAX_GRACE_MS, FriendlyHours
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.core.supply.protection import GuardedLimit
 from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, Window
+from meter_bridge.devices.addresses import parse_address, unsupported_reason
+from meter_bridge.devices.registry import families
+
+DEFAULT_VOLTAGE_MV: Final = 230_000
+TOLERANCE_PERCENT: Final = 10
+"""How far the voltage of a supply may be from nominal (EN 50160)."""
+_CANNOT_CLOSE: Final = (
+    "its firmware notices a lost broker, not a lost bridge, and would override a hold or protection"
+)
+"""Why no family closes by itself: firmware can wait for the loss of its broker, and for nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitContext:
+    """What a meter takes from its unit and site."""
+
+    unit_id: str
+    unit_name: str
+    voltage_mv: int
+    inherited: MeterDefaultsPart
+    """What applies where the meter says nothing itself: the unit's keys, and the defaults beneath."""
+
+
+def read_meter(node: Node, unit: UnitContext) -> MeterPlan | None:
+    """Return the meter at a place, or None after reporting what is wrong."""
+    part = _part(node, unit)
+    if part is None or not _check_device(node, part):
+        return None
+    relay = part.relay if "relay" in part.written else part.address
+    limits = _limits(node, part.limits, unit)
+    if not _check_without_bridge(node, part.without_the_bridge, part.address, relay) or limits is None:
+        return None
+    # Amperes count at the highest voltage that a healthy supply has.
+    highest = unit.voltage_mv * (100 + TOLERANCE_PERCENT) // 100
+    return MeterPlan(
+        id=f"{unit.unit_id}/{part.id}",
+        name=part.name or (unit.unit_name if part.id == MAIN else f"{unit.unit_name} {part.id}"),
+        energy_address=part.address,
+        relay_address=relay,
+        rating_w=part.rating.at_voltage(highest) if part.rating else DEFAULT_RATING_W,
+        limits=limits,
+        host=part.host,
+        password_env=part.password_variable,
+        offline_after_s=part.offline_after,
+        register_modulus_wh=part.register_wraps_at,
+        returns_energy=part.returns_energy,
+        without_bridge=part.without_the_bridge,
+        rule_slot=part.rule_slot,
+    )
+
+
+def _part(node: Node, unit: UnitContext) -> MeterPart | None:
+    written = node.data
+    if not isinstance(written, str):
+        return node.part(MeterPart, inherited=unit.inherited)
+    if node.checked(address) is None:
+        return None
+    return read_part(MeterPart, {"address": written}, inherited=unit.inherited)
+
+
+def _check_device(node: Node, part: MeterPart) -> bool:
+    problems = len(node.problems)
+    family = parse_address(part.address).family
+    direct = {"host", "password variable"} & part.written
+    if direct and families()[family].link is None:
+        key = min(direct)
+        others = " and ".join(each.name for each in families().values() if each.link is not None)
+        message = f"a {family} meter is reached through the broker"
+        node.at(key).report(message, f"remove {key}:; only {others} meters have it", key=True)
+    if part.password_variable is not None and part.host is None:
+        message = "a password is only used with a host"
+        node.at("password variable").report(message, "add host: 192.168.1.20", key=True)
+    if "relay" not in part.written and not has_relay(part.address):
+        at = node if isinstance(node.data, str) else node.at("address")
+        message = f"{part.address!r} only measures"
+        at.report(message, "add relay: with the address that switches it, or relay: none")
+    return len(node.problems) == problems
+
+
+def has_relay(text: str) -> bool:
+    """Return whether the channel of an address may be a relay, as its family names them."""
+    parsed = parse_address(text)
+    return families()[parsed.family].has_relay(parsed.channel)
+
+
+def _check_without_bridge(node: Node, policy: WithoutBridge, energy: str, relay: str | None) -> bool:
+    if policy is WithoutBridge.HOLD:
+        return True
+    cannot = unsupported_reason(energy, relay)
+    reason = cannot
+    if policy is WithoutBridge.CLOSE:
+        family = parse_address(relay or energy).family
+        reason = f"a {family} relay cannot be told to close when the bridge is lost: {_CANNOT_CLOSE}"
+    if reason is None:
+        return True
+    key = "without the bridge"
+    remedy = f"write {key}: {'hold' if cannot else 'hold or local cut-off'} for this meter"
+    _written(node, key).report(f"{reason} ({energy})", remedy)
+    return False
+
+
+def _written(node: Node, key: str) -> Node:
+    """Return where a key of a meter is written: in the meter, its unit or the defaults; else the meter."""
+    places = node.at(key), node.above(2).at(key), node.above(4).at("defaults", key)
+    return next((at for at in places if at.data is not None), node)
+
+
+def _limits(node: Node, part: LimitsPart, unit: UnitContext) -> ElectricalLimits | None:
+    normal, spread = unit.voltage_mv, unit.voltage_mv * TOLERANCE_PERCENT // 100
+    limits = ElectricalLimits(
+        over_voltage_mv=part.over_voltage if "over voltage" in part.written else normal + spread,
+        under_voltage_mv=part.under_voltage if "under voltage" in part.written else normal - spread,
+        overload_mw=part.overload,
+        voltage_hysteresis_mv=part.voltage_hysteresis,
+        overload_hysteresis_percent=part.overload_hysteresis,
+    )
+    # There has to be a voltage at which neither alert is open.
+    low, high = limits.under_voltage_mv, limits.over_voltage_mv
+    if low is None or high is None or high - low > 2 * limits.voltage_hysteresis_mv:
+        return limits
+    message = f"under voltage {low // 1000} V and over voltage {high // 1000} V leave no room between them"
+    remedy = "move them apart by more than twice the voltage hysteresis"
+    _written(node, "limits").report(message, remedy, key=True)
+    return None
+
 
 ELECTRICITY = "electricity"
 
@@ -71,7 +206,6 @@ def read_unit(node: Node, site: SiteContext) -> AccountPlan | None:
 
 
 def _meters(node: Node, context: UnitContext) -> tuple[MeterPlan, ...]:
-    """Return the meters of a unit, or none after reporting what is wrong with one of them."""
     items = node.at("meters").items()
     meters = [read_meter(item, context) for item in items]
     seen: set[str] = set()
@@ -85,7 +219,6 @@ def _meters(node: Node, context: UnitContext) -> tuple[MeterPlan, ...]:
 
 
 def _tariff_id(unit: _Unit) -> str | None:
-    """Return the tariff of a unit, or None after reporting that there is none."""
     tariff_id, known = unit.part.tariff, unit.site.tariff_ids
     if tariff_id is None and unit.site.defaults is not None:
         remedy = "add tariff: and the id of a tariff, here or in defaults"
@@ -99,7 +232,6 @@ def _tariff_id(unit: _Unit) -> str | None:
 
 
 def _policy(unit: _Unit) -> Policy | None:
-    """Return the supply policy of a unit, or None after reporting what is wrong."""
     if unit.site.currency is None:
         return None
     problems, part = len(unit.node.problems), unit.part
@@ -131,7 +263,6 @@ def _policy(unit: _Unit) -> Policy | None:
 
 
 def _low_credit(unit: _Unit) -> tuple[int, ...]:
-    """Return the warning thresholds, highest first, whatever their order in the file."""
     thresholds = unit.part.low_credit
     for index, threshold in enumerate(thresholds):
         if threshold in thresholds[:index]:
@@ -141,7 +272,6 @@ def _low_credit(unit: _Unit) -> tuple[int, ...]:
 
 
 def _friendly_hours(unit: _Unit) -> FriendlyHours:
-    """Return the friendly hours, or none after reporting what is wrong with them."""
     windows, holidays, grace_ms = unit.part.friendly_hours, unit.site.holidays, unit.part.grace
     named = any(HOLIDAY in window.days and window.days != EVERY_DAY for window in windows)
     at = unit.at("friendly hours")
@@ -159,7 +289,6 @@ def _friendly_hours(unit: _Unit) -> FriendlyHours:
 
 @lru_cache(maxsize=256)
 def _whole_week(windows: tuple[Window, ...]) -> bool:
-    """Return whether windows leave no minute of the week."""
     covered: set[int] = set()
     for window in windows:
         length = (window.end - window.start) % MINUTES_PER_DAY or MINUTES_PER_DAY
@@ -170,12 +299,10 @@ def _whole_week(windows: tuple[Window, ...]) -> bool:
 
 
 def _load_limit(limit_mw: int | None, part: UnitPart) -> LoadLimit | None:
-    """Return a limit of the load with its rule, or None where there is none."""
     return None if limit_mw is None else LoadLimit(limit_mw, part.load_limit)
 
 
 def _check_limits(unit: _Unit) -> None:
-    """Report limits of the load that contradict each other."""
     exhausted_mw, always_mw = unit.part.when_exhausted, unit.part.power_limit
     own = unit.node.at("load limit")
     if exhausted_mw is None and always_mw is None and own.data is not None:
@@ -188,7 +315,6 @@ def _check_limits(unit: _Unit) -> None:
 
 
 def _credit(part: UnitPart) -> CreditPolicy:
-    """Return the rules of credit."""
     emergency = part.emergency_credit
     return CreditPolicy(
         disablement_threshold=-part.overdraft,
@@ -203,7 +329,6 @@ def _credit(part: UnitPart) -> CreditPolicy:
 
 
 def _check_credit(unit: _Unit, credit: CreditPolicy) -> None:
-    """Report rules of credit that contradict each other."""
     if credit.emergency_limit and credit.emergency_threshold <= credit.disablement_threshold:
         message = "emergency credit could be selected only after the supply was cut"
         remedy = "write a threshold above zero, such as {limit: 10.00, threshold: 2.00}"
@@ -214,7 +339,6 @@ def _check_credit(unit: _Unit, credit: CreditPolicy) -> None:
 
 
 def _check_top_ups(unit: _Unit, policy: Policy) -> None:
-    """Report limits that leave no top-up possible."""
     remedy, largest = "raise it, or lower minimum top-up", policy.credit.maximum_balance
     if policy.top_up_maximum is not None and policy.top_up_maximum < policy.top_up_minimum:
         unit.at("maximum top-up").report("the largest top-up is below the smallest", remedy)
@@ -224,7 +348,6 @@ def _check_top_ups(unit: _Unit, policy: Policy) -> None:
 
 
 def _check_can_cut(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan]) -> bool:
-    """Report a prepaid unit that nothing could cut."""
     if policy.never_cut or any(meter.relay_address is not None for meter in meters):
         return True
     if policy.power_limit is not None:
@@ -240,7 +363,6 @@ def _check_can_cut(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan]) -> 
 
 
 def _check_protections(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan]) -> bool:
-    """Report protections that could never trip, or that no relay could carry out."""
     problems, rules = len(unit.node.problems), policy.protections.rules
     at = unit.at("protect")
     if rules and not any(meter.relay_address is not None for meter in meters):

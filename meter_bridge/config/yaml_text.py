@@ -110,7 +110,6 @@ def _remedy(text: str, place: Place) -> str:
 
 
 def _check_characters(text: str) -> None:
-    """Reject a text that is empty, too large, or contains characters that YAML forbids."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         _refuse(
@@ -201,7 +200,6 @@ class _Builder:
         )
 
     def _scalar(self, text: str, place: Place) -> None:
-        """Take a text as the next key of a mapping, or as a value."""
         frame = self._frames[-1] if self._frames else None
         if frame is not None and isinstance(frame.data, dict) and frame.key is None:
             self._key(frame, text, place)
@@ -226,7 +224,6 @@ class _Builder:
         self._frames.append(_Frame(data, path))
 
     def _add(self, data: Data, place: Place) -> Path:
-        """Put a value where it belongs and return its path."""
         if not self._frames:
             self._document.data = data
             return self._at((), place)

@@ -38,11 +38,10 @@ from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.changeset import Changeset
-from meter_bridge.storage.database import open_reader, reading
+from meter_bridge.storage.database import Ownership, open_reader, reading
 from meter_bridge.storage.errors import LockedError
 from meter_bridge.storage.location import Location, location_of
 from meter_bridge.storage.migrate import migrate
-from meter_bridge.storage.ownership import Ownership
 from meter_bridge.storage.owning import owned
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of

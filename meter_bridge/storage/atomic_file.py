@@ -47,7 +47,6 @@ def _sync(path: Path) -> None:
 
 
 def _name(copy: Path, destination: Path) -> None:
-    """Rename without overwriting a file that was created meanwhile."""
     try:
         os.link(copy, destination)
     except FileExistsError as error:

@@ -1,20 +1,31 @@
 """Changesets for the one writer: rows to insert, update or delete in one transaction, all or none."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
 
-from sqlalchemy import Executable, Table, TextClause, delete, insert, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Insert,
+    Table,
+    TextClause,
+    delete,
+    insert,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert, psycopg
-from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.sql import bindparam
-from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.elements import BindParameter, KeyedColumnElement
 
 from meter_bridge.storage import tables
 
 _PSYCOPG: Final = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+type _Excluded = ReadOnlyColumnCollection[str, KeyedColumnElement[object]]
 type Row = Mapping[str, object] | tuple[object, ...]
 """Values by column; for a statement with ``driver_sql``, in the order of the table's columns."""
 
@@ -76,25 +87,27 @@ def _upsert(table: Table, *, fixed: Collection[str] = (), driver_sql: bool = Fal
 
     ``fixed`` columns never change for a key; leaving them out saves SQLite checking their foreign keys.
     """
+    others = [column.name for column in table.columns if not column.primary_key and column.name not in fixed]
+    upserts = _upserts(table, lambda excluded: {name: excluded[name] for name in others})
+    if not driver_sql:
+        upserts = _precompiled(table, *upserts)
+    return _register(f"upsert {table.name}", *upserts, driver_sql=driver_sql)
+
+
+def _upserts(
+    table: Table, changed: Callable[[_Excluded], Mapping[str, ColumnElement[object]]]
+) -> tuple[Executable, Executable]:
+    """Return an insert in both dialects that changes the row where the key exists."""
     keys = [column.name for column in table.primary_key]
-    others = [column.name for column in table.columns if column.name not in {*keys, *fixed}]
-    on_sqlite = sqlite.insert(table)
-    on_postgresql = postgresql.insert(table)
-    upserts = (
-        on_sqlite.on_conflict_do_update(
-            index_elements=keys, set_={name: on_sqlite.excluded[name] for name in others}
-        ),
-        on_postgresql.on_conflict_do_update(
-            index_elements=keys, set_={name: on_postgresql.excluded[name] for name in others}
-        ),
+    on_sqlite, on_postgresql = sqlite.insert(table), postgresql.insert(table)
+    return (
+        on_sqlite.on_conflict_do_update(index_elements=keys, set_=changed(on_sqlite.excluded)),
+        on_postgresql.on_conflict_do_update(index_elements=keys, set_=changed(on_postgresql.excluded)),
     )
-    if driver_sql:
-        return _register(f"upsert {table.name}", *upserts, driver_sql=True)
-    return _register(f"upsert {table.name}", *_precompiled(table, *upserts))
 
 
 def _precompiled(
-    table: Table, on_sqlite: Insert, on_postgresql: PostgresqlInsert
+    table: Table, on_sqlite: Executable, on_postgresql: Executable
 ) -> tuple[TextClause, TextClause]:
     """Return upserts compiled once, with typed values by column.
 
@@ -102,29 +115,18 @@ def _precompiled(
     times what running it costs.
     """
     typed = [bindparam(column.name, type_=column.type) for column in table.columns]
-    in_sqlite = on_sqlite.compile(dialect=sqlite.dialect(paramstyle="named"))
-    in_postgresql = on_postgresql.compile(dialect=postgresql.dialect(paramstyle="named"))  # type: ignore[no-untyped-call]
+    in_sqlite = cast("Insert", on_sqlite).compile(dialect=sqlite.dialect(paramstyle="named"))
+    in_postgresql = cast("Insert", on_postgresql).compile(dialect=postgresql.dialect(paramstyle="named"))  # type: ignore[no-untyped-call]
     return text(str(in_sqlite)).bindparams(*typed), text(str(in_postgresql)).bindparams(*typed)
 
 
 def _add_to_balance() -> Statement:
     table = tables.balance
-    keys = ["account_id", "bucket", "asset"]
-    on_sqlite = sqlite.insert(table)
-    on_postgresql = postgresql.insert(table)
-    upserts = (
-        on_sqlite.on_conflict_do_update(
-            index_elements=keys, set_={"amount": table.c.amount + on_sqlite.excluded.amount}
-        ),
-        on_postgresql.on_conflict_do_update(
-            index_elements=keys, set_={"amount": table.c.amount + on_postgresql.excluded.amount}
-        ),
-    )
+    upserts = _upserts(table, lambda excluded: {"amount": table.c.amount + excluded["amount"]})
     return _register("add balance", *_precompiled(table, *upserts))
 
 
 def _close(table: Table, *columns: str) -> Statement:
-    """Return an update of some columns of the row named by ``row_id``."""
     values: dict[str, BindParameter[object]] = {name: bindparam(f"new_{name}") for name in columns}
     return _register(
         f"close {table.name} {columns[0]}",
@@ -133,7 +135,6 @@ def _close(table: Table, *columns: str) -> Statement:
 
 
 def _settle_outbox(*, older: bool) -> Statement:
-    """Return an update that ends a relay command, or the older ones that it replaces."""
     table = tables.outbox
     revision: BindParameter[int] = bindparam("row_revision")
     which = (
@@ -150,7 +151,6 @@ def _settle_outbox(*, older: bool) -> Statement:
 
 
 def _purge(table: Table, *keys: str) -> Statement:
-    """Return a deletion of the row with a key."""
     key = (table.c[name] == bindparam(f"row_{name}") for name in keys)
     return _register(f"purge {table.name}", delete(table).where(*key))
 
@@ -267,7 +267,6 @@ class Changeset:
             self.extend(statement, rows)
 
     def __bool__(self) -> bool:
-        """Return whether there is anything to commit."""
         return bool(self.rows)
 
 

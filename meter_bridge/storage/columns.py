@@ -84,6 +84,5 @@ class _Reading:
 
 
 def _uri(url: URL) -> str:
-    """Return a server's address for libpq, for read-only snapshots."""
     address = url.set(drivername="postgresql").update_query_dict({"options": _ONE_INSTANT})
     return address.render_as_string(hide_password=False).replace("+", "%20")

@@ -1,7 +1,8 @@
-"""Opening an installation's database, SQLite or PostgreSQL: one writer, concurrent readers, snapshots."""
+"""An installation's database, SQLite or PostgreSQL: one writer, concurrent readers, snapshots, its owner."""
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 import fcntl
 import os
 from pathlib import Path
@@ -52,7 +53,6 @@ def open_reader(location: Location, *, kept: bool = False) -> Engine:
 
 @contextmanager
 def _driver_required() -> Iterator[None]:
-    """Say what to install if the driver is missing."""
     try:
         yield
     except ImportError as error:
@@ -92,7 +92,6 @@ class InstallationLock:
     """Exclusive lock of a data directory, held until released or until the process ends."""
 
     def __init__(self, data: Path) -> None:
-        """Name the directory; nothing is locked yet."""
         self._path = data / LOCK_NAME
         self._file: int | None = None
 
@@ -116,3 +115,20 @@ class InstallationLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+class Ownership:
+    """Ownership of an installation; on SQLite it is never lost."""
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        self.lost = asyncio.Event()
+        """Set once another bridge may own the installation."""
+
+    def writer(self) -> Engine:
+        """Return an engine that can write only while the ownership lasts."""
+        return open_writer(self.location)
+
+    def suspend_watchdog(self) -> AbstractContextManager[None]:
+        """Return a context in which a long task may block the event loop."""
+        return nullcontext()

@@ -29,6 +29,10 @@ class BackupError(Exception):
     """A backup could not be made or restored; nothing is left behind."""
 
     def __init__(self, message: str, remedy: str) -> None:
-        """Store the problem and its remedy."""
         super().__init__(message)
         self.remedy = remedy
+
+
+def reason(error: BaseException) -> str:
+    """Return the database's error message, without the statement and its values."""
+    return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]

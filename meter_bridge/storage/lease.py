@@ -21,17 +21,17 @@ from sqlalchemy import URL, Connection, Engine, TextClause, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_bridge.storage import postgresql
-from meter_bridge.storage.database import open_writer
+from meter_bridge.storage.database import Ownership, open_writer
 from meter_bridge.storage.errors import (
     LeaseLostError,
     LockedError,
     NotOwnedError,
     StorageError,
     UnreachableError,
+    reason,
 )
 from meter_bridge.storage.location import shown
 from meter_bridge.storage.migrate import migrate, schema_of
-from meter_bridge.storage.ownership import Ownership
 from meter_bridge.storage.shards import INSTALLATION
 
 TERM_MS: Final = 8_000
@@ -106,8 +106,7 @@ class Grant:
     def check(self, connection: Connection) -> None:
         """Raise ``LeaseLostError`` unless it is valid; it then stays so until the transaction ends."""
         if connection.execute(_CHECK, self.row).first() is None:
-            msg = f"another bridge took {self.name} over; nothing was stored"
-            raise LeaseLostError(msg)
+            raise LeaseLostError(f"another bridge took {self.name} over; nothing was stored")
 
 
 def fenced(writer: Engine, grant: Grant) -> Engine:
@@ -120,7 +119,6 @@ class Leases:
     """The table of leases, through a separate connection."""
 
     def __init__(self, url: URL) -> None:
-        """Store the address; it connects when first used."""
         self._engine = postgresql.open_coordinator(url)
         self._where = shown(url)
 
@@ -163,8 +161,7 @@ class Leases:
                 found = connection.execute(statement, given)
                 return found.scalar() if found.returns_rows else None
         except SQLAlchemyError as error:
-            msg = f"{self._where} does not answer: {postgresql.first_line(error)}"
-            raise StorageError(msg) from error
+            raise StorageError(f"{self._where} does not answer: {reason(error)}") from error
 
 
 def seal_if_free(url: URL, why: str) -> bool:
@@ -196,7 +193,6 @@ class LeasedOwnership(Ownership):
     """Long tasks that block the event loop now; they concern every lease of this process."""
 
     def __init__(self, location: URL, leases: Leases, grant: Grant) -> None:
-        """Start renewing."""
         super().__init__(location)
         self._url = location
         self._leases = leases
@@ -226,7 +222,6 @@ class LeasedOwnership(Ownership):
             LeasedOwnership.busy -= 1
 
     def _is_stalled(self) -> bool:
-        """Return whether the event loop has been blocked for longer than expected."""
         return time.monotonic() - self._beat > (PATIENCE_S if self.busy else STALL_S)
 
     async def end(self) -> None:
@@ -295,24 +290,20 @@ async def prepare_server(url: URL, *, wait: bool, stop: asyncio.Event) -> None:
 
 
 async def _stopped(stop: asyncio.Event) -> bool:
-    """Wait briefly; return whether the wait was ended."""
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), ASK_S)
     return stop.is_set()
 
 
 async def _take_now(leases: Leases, url: URL) -> Grant:
-    """Take the lease or raise ``LockedError`` naming who holds it."""
     grant = await asyncio.to_thread(leases.take, INSTALLATION, process_name(), TERM_MS)
     if grant is None:
         holder = await asyncio.to_thread(leases.holder, INSTALLATION)
-        msg = f"the installation in {shown(url)} is in use by {holder}; stop it first"
-        raise LockedError(msg)
+        raise LockedError(f"the installation in {shown(url)} is in use by {holder}; stop it first")
     return grant
 
 
 async def _take(leases: Leases, url: URL, stop: asyncio.Event) -> Grant:
-    """Take the lease once it is free."""
     logged = False
     while not stop.is_set():
         try:

@@ -27,7 +27,6 @@ class LocationError(ValueError):
     """An address does not name a database; with the problem and its remedy."""
 
     def __init__(self, shown: str, message: str, remedy: str) -> None:
-        """Store the parts, so that an interface can show them separately."""
         super().__init__(f"{shown}: {message}; {remedy}")
         self.shown = shown
         self.message = message
@@ -77,7 +76,6 @@ def written(location: Location) -> str:
 
 
 def _file(text: str, rest: str) -> Path:
-    """Return the file of an address such as ``sqlite:///folder/bridge.db``."""
     if not rest.startswith("/") or rest == "/":
         raise LocationError(text, "names no file", "write three slashes and the file: sqlite:///FILE")
     # As SQLAlchemy reads it: three slashes for a path from here, four for one from the root.
@@ -85,10 +83,12 @@ def _file(text: str, rest: str) -> Path:
 
 
 def _server(text: str) -> URL:
-    """Return the address of a database on a server."""
     from sqlalchemy import make_url  # noqa: PLC0415 - only where a server is named
 
-    parts = _parts(text)
+    parts = split_address(text)
+    if parts is None:
+        remedy = f"write host and port as in {EXAMPLE}, and encode special characters of a password as %XX"
+        raise LocationError(shown(text), "has no readable host and port", remedy)
     name = parts.path.removeprefix("/")
     if not name or "/" in name:
         raise LocationError(shown(text), "names no database", f"end it with one name, as in {EXAMPLE}")
@@ -100,15 +100,11 @@ def _server(text: str) -> URL:
     return make_url(text).set(drivername=DRIVER)
 
 
-def _parts(text: str) -> SplitResult:
-    """Return the parts of an address; raises ``LocationError`` where it has no readable host or port."""
+def split_address(address: str) -> SplitResult | None:
+    """Return the parts of an address, or None where it has no readable host or port."""
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(address)
         usable = parts.port is None or parts.port > 0
     except ValueError:
-        usable = False
-        parts = urlsplit("")
-    if not usable:
-        remedy = f"write host and port as in {EXAMPLE}, and encode special characters of a password as %XX"
-        raise LocationError(shown(text), "has no readable host and port", remedy)
-    return parts
+        return None
+    return parts if usable else None

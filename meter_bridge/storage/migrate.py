@@ -2,7 +2,8 @@
 
 Alembic runs in a child process (``python -m meter_bridge.storage.migrate``, the location on its standard
 input) and only where the schema is not the newest already, so that a bridge that has nothing to migrate never
-carries it in memory.
+carries it in memory. A new database is made from the tables as they are, with triggers with which it refuses
+by itself what must never happen; an existing one is upgraded by ``migrations``.
 """
 
 from pathlib import Path
@@ -14,11 +15,11 @@ from typing import Final
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from meter_bridge.storage import schema
 from meter_bridge.storage.database import on_sqlite, open_writer, reading
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import Location, parse_location, shown, written
 from meter_bridge.storage.sqlite import connect_read_only
+from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE, metadata
 
 FIRST: Final = "0014"
 """Oldest revision that can be upgraded, that of commit 515b651."""
@@ -26,6 +27,47 @@ HEAD: Final = "0014"
 """Newest revision; a test compares it with the newest file."""
 ALONE: Final = 7_305_802_607
 """Key of the PostgreSQL advisory lock that lets only one process change the schema."""
+_BEGUN: Final = (
+    "(OLD.document <> NEW.document OR OLD.valid_from <> NEW.valid_from OR OLD.tariff_id <> NEW.tariff_id)"
+    " AND OLD.valid_from <= (SELECT max(last_instant) FROM installation)"
+)
+
+
+def create(connection: Connection) -> None:
+    """Create every table, index and trigger in an empty database."""
+    metadata.create_all(connection)
+    for table in APPEND_ONLY:
+        guard_rows(connection, table.name, "UPDATE", f"rows of {table.name} are never changed")
+        if table.name not in PRUNABLE:
+            guard_rows(connection, table.name, "DELETE", f"rows of {table.name} are never deleted")
+    message = "a tariff version that has begun is never changed"
+    guard_when(connection, "tariff_version_begun", "BEFORE UPDATE ON tariff_version", _BEGUN, message)
+
+
+def guard_rows(connection: Connection, table: str, action: str, message: str) -> None:
+    """Make the database refuse to update or delete any row of a table."""
+    name = f"{table}_no_{action.lower()}"
+    guard_when(connection, name, f"BEFORE {action} ON {table}", None, message)
+    if action == "DELETE" and not on_sqlite(connection):
+        # SQLite has no other way to empty a table.
+        truncated = f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION {name}()"
+        connection.execute(text(truncated))
+
+
+def guard_when(connection: Connection, name: str, event: str, condition: str | None, message: str) -> None:
+    """Make the database refuse an event, such as ``BEFORE UPDATE ON site``, always or on a condition."""
+    if on_sqlite(connection):
+        when = f" WHEN {condition}" if condition else ""
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER {name} {event}{when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        )
+        return
+    connection.exec_driver_sql(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {condition or 'true'} THEN"
+        f" RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';"
+        " END IF; RETURN NEW; END $$"
+    )
+    connection.exec_driver_sql(f"CREATE TRIGGER {name} {event} FOR EACH ROW EXECUTE FUNCTION {name}()")
 
 
 def schema_of(location: Location) -> str | None:
@@ -42,8 +84,7 @@ def _schema_of_file(path: Path) -> str | None:
     except sqlite3.OperationalError:
         return None
     except sqlite3.DatabaseError as error:
-        msg = f"the database {path} cannot be read: {error}"
-        raise StorageError(msg) from error
+        raise StorageError(f"the database {path} cannot be read: {error}") from error
     finally:
         connection.close()
     return None if row is None else str(row[0])
@@ -77,8 +118,7 @@ def migrate(location: Location) -> None:
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        msg = f"the database {shown(location)} could not be brought to schema {HEAD}: {last}"
-        raise StorageError(msg)
+        raise StorageError(f"the database {shown(location)} could not be brought to schema {HEAD}: {last}")
 
 
 def main(location: Location) -> None:
@@ -95,7 +135,7 @@ def main(location: Location) -> None:
         if inspect(connection).has_table("alembic_version"):
             command.upgrade(config, "head")
         else:
-            schema.create(connection)
+            create(connection)
             command.stamp(config, "head")
         connection.commit()
 

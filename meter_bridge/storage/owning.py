@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from meter_bridge.storage.database import InstallationLock
+from meter_bridge.storage.database import InstallationLock, Ownership
 from meter_bridge.storage.location import Location
-from meter_bridge.storage.ownership import Ownership
 
 
 @asynccontextmanager

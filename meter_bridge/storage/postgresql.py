@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 import logging
-from typing import Final, cast, override
+from typing import Any, Final, cast, override
 
 import psycopg
 from psycopg import sql
@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, tex
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from meter_bridge.storage.errors import ServerError, UnreachableError
+from meter_bridge.storage.errors import ServerError, UnreachableError, reason
 from meter_bridge.storage.location import shown
 
 OLDEST: Final = 140_000
@@ -45,6 +45,7 @@ _WRITES: Final = {
     "default_transaction_isolation": "read\\ committed",
 }
 _READS: Final = {"default_transaction_read_only": "on"}
+_POOLED: Final = {"poolclass": QueuePool, "pool_pre_ping": True}
 
 
 class _WithoutZero(StrDumperUnknown):
@@ -67,34 +68,23 @@ class _WholeNumber(Loader):
 
 def open_writer(url: URL) -> Engine:
     """Return an engine whose commits are on the server's disk when they return."""
-    engine = create_engine(url, poolclass=NullPool, connect_args=_arguments(_WRITES))
-    event.listen(engine, "connect", _configure)
-    return engine
+    return _engine(url, _WRITES, {"poolclass": NullPool})
 
 
 def open_reader(url: URL) -> Engine:
     """Return a read-only engine; its connections are pooled, as each costs the server a process."""
-    engine = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=READERS,
-        max_overflow=READERS,
-        pool_pre_ping=True,
-        connect_args=_arguments(_READS),
-    )
-    event.listen(engine, "connect", _configure)
-    return engine
+    return _engine(url, _READS, _POOLED | {"pool_size": READERS, "max_overflow": READERS})
 
 
 def open_coordinator(url: URL) -> Engine:
     """Return an engine for leases: one pooled connection with a short statement timeout."""
-    engine = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=1,
-        pool_pre_ping=True,
-        connect_args=_arguments(_WRITES | {"statement_timeout": str(STATEMENT_MS)}),
-    )
+    settings = _WRITES | {"statement_timeout": str(STATEMENT_MS)}
+    return _engine(url, settings, _POOLED | {"pool_size": 1})
+
+
+def _engine(url: URL, settings: dict[str, str], pool: dict[str, Any]) -> Engine:
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    engine = create_engine(url, connect_args={**_CONNECTION, "options": options}, **pool)
     event.listen(engine, "connect", _configure)
     return engine
 
@@ -139,19 +129,9 @@ def check_reachable(url: URL) -> None:
         with engine.connect() as connection:
             check_server(connection, url)
     except SQLAlchemyError as error:
-        raise UnreachableError(f"{shown(url)} cannot be reached: {first_line(error)}") from error
+        raise UnreachableError(f"{shown(url)} cannot be reached: {reason(error)}") from error
     finally:
         engine.dispose()
-
-
-def first_line(error: SQLAlchemyError) -> str:
-    """Return the server's error message, without the statement and its values."""
-    return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]
-
-
-def _arguments(settings: dict[str, str]) -> dict[str, object]:
-    """Return the arguments of a new connection."""
-    return {**_CONNECTION, "options": " ".join(f"-c {name}={value}" for name, value in settings.items())}
 
 
 def _configure(connection: object, _record: object) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from typing import Final, cast
 
-from sqlalchemy import Connection, create_engine, func, insert, select
+from sqlalchemy import ColumnElement, Connection, create_engine, func, insert, select
 from sqlalchemy.pool import StaticPool
 
 from meter_bridge.core.ledger.journal import EntryKind
@@ -53,7 +53,6 @@ class Archive:
         return {tuple(key): cast("tuple[int, ...]", tuple(values)) for key, values in found}
 
     def _ask(self, connection: Connection, first: int, last: int, account: str | None) -> object:
-        """Return the answer of the child process."""
         files = list(_files(connection, first, last))
         query = SegmentQuery(
             export_dir=str(self.export_dir), files=files, first=first, last=last, account=account
@@ -67,8 +66,7 @@ class Archive:
                 timeout=WITHIN_S,
             )
         except subprocess.TimeoutExpired as error:
-            msg = f"exported files took longer than {WITHIN_S} s to be read"
-            raise ArchiveError(msg) from error
+            raise ArchiveError(f"exported files took longer than {WITHIN_S} s to be read") from error
         if done.returncode != 0:
             message = done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
             msg = f"exported files in {self.export_dir} cannot be read: {message or 'no message'}"
@@ -77,7 +75,6 @@ class Archive:
 
 
 def _files(connection: Connection, first: int, last: int) -> Iterable[str]:
-    """Return the current files that may hold segments of some entries."""
     file = tables.export_file
     query = select(file.c.name).where(
         file.c.kind == SEGMENTS,
@@ -136,19 +133,15 @@ def complete_segments(
 def _old(
     connection: Connection, archive: Archive | None, account_id: str, span: tuple[int, int]
 ) -> Sequence[dict[str, object]]:
-    """Return an account's segments from exported files; raises ``ArchiveError`` if any are missing."""
     if archive is None:
-        msg = "this process does not know their folder"
-        raise ArchiveError(msg)
+        raise ArchiveError("this process does not know their folder")
     old = archive.rows(connection, account_id, *span)
     _check(connection, account_id, span, old)
     return old
 
 
 def _has_entries(connection: Connection, account_id: str, first: int, last: int) -> bool:
-    """Return whether an account has entries in a range."""
-    entry = tables.journal_entry.c
-    query = select(entry.seq).where(entry.account_id == account_id, entry.seq >= first, entry.seq <= last)
+    query = select(tables.journal_entry.c.seq).where(*_entries(account_id, first, last))
     return connection.execute(query.limit(1)).first() is not None
 
 
@@ -157,48 +150,32 @@ def _check(
 ) -> None:
     """Raise ``ArchiveError`` unless segments from files add up to the lines of the charges."""
     entry, line = tables.journal_entry, tables.charge_line
+    of_charges = (*_entries(account_id, *span), entry.c.kind == EntryKind.CHARGE)
     query = (
         select(func.coalesce(func.sum(line.c.amount), 0))
         .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
-        .where(
-            entry.c.account_id == account_id,
-            entry.c.kind == EntryKind.CHARGE,
-            entry.c.seq >= span[0],
-            entry.c.seq <= span[1],
-            line.c.kind != LineKind.INCLUDED_TAX,
-        )
+        .where(*of_charges, line.c.kind != LineKind.INCLUDED_TAX)
     )
     charged = int(connection.execute(query).scalar_one())
-    charges = _charges(connection, account_id, span)
-    held = sum(_number(row, "amount") + _number(row, "tax") for row in old if row["entry_seq"] in charges)
+    charges = set(connection.execute(select(entry.c.seq).where(*of_charges)).scalars())
+    own = [row for row in old if row["entry_seq"] in charges]
+    held = sum(cast("int", row[name]) for row in own for name in ("amount", "tax"))
     if held != charged:
-        msg = f"they hold charges of {held}, but the journal's lines {charged}"
-        raise ArchiveError(msg)
+        raise ArchiveError(f"they hold charges of {held}, but the journal's lines {charged}")
 
 
-def _charges(connection: Connection, account_id: str, span: tuple[int, int]) -> set[int]:
+def _entries(account_id: str, first: int, last: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of an account's entries ``first`` to ``last``."""
     entry = tables.journal_entry.c
-    own = select(entry.seq).where(
-        entry.account_id == account_id,
-        entry.kind == EntryKind.CHARGE,
-        entry.seq >= span[0],
-        entry.seq <= span[1],
-    )
-    return set(connection.execute(own).scalars())
-
-
-def _number(row: Mapping[str, object], name: str) -> int:
-    """Return an integer of a row."""
-    return cast("int", row[name])
+    return entry.account_id == account_id, entry.seq >= first, entry.seq <= last
 
 
 @contextmanager
 def _in_memory(
     connection: Connection, account_id: str, span: tuple[int, int], old: Sequence[dict[str, object]]
 ) -> Iterator[Connection]:
-    """Provide a database in memory with only an account's entries and segments."""
     entry, segment = tables.journal_entry, tables.segment
-    own = (entry.c.account_id == account_id, entry.c.seq >= span[0], entry.c.seq <= span[1])
+    own = _entries(account_id, *span)
     entries = connection.execute(select(entry).where(*own)).mappings().all()
     kept = select(segment).select_from(segment.join(entry, entry.c.seq == segment.c.entry_seq)).where(*own)
     live = connection.execute(kept).mappings().all()

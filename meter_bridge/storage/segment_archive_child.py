@@ -21,7 +21,6 @@ FAILED: Final = 1
 
 
 def _tables(query: SegmentQuery, columns: list[str] | None) -> Iterable[pa.Table]:
-    """Yield the requested rows of each file."""
     wanted: list[tuple[str, str, object]] = [
         ("entry_seq", ">=", query["first"]),
         ("entry_seq", "<=", query["last"]),

@@ -117,12 +117,10 @@ def divide(connection: Connection, count: int) -> None:
         _join(connection)
         return
     if not before <= count <= MOST:
-        msg = f"{count} is neither 1 nor between {before}, the present number, and {MOST}"
-        raise ValueError(msg)
+        raise ValueError(f"{count} is neither 1 nor between {before}, the present number, and {MOST}")
     newest = connection.execute(select(func.max(tables.event.c.seq))).scalar() or 0
     if before == 1 and newest > RANGE:
-        msg = "these sites were divided and joined once already, and cannot be divided again"
-        raise ValueError(msg)
+        raise ValueError("these sites were divided and joined once already, and cannot be divided again")
     _add_shards(connection, before if before > 1 else 0, count)
     load = dict.fromkeys(range(count), 0)
     for site_id, shard, size in _sites(connection):
@@ -142,7 +140,6 @@ def _join(connection: Connection) -> None:
 
 
 def _add_shards(connection: Connection, first: int, count: int) -> None:
-    """Add shards that start at the present instant and the site file applied last."""
     if count > first and count > 1:
         last_instant = connection.execute(select(func.max(tables.installation.c.last_instant))).scalar() or 0
         applied = connection.execute(select(func.max(tables.applied_site.c.seq))).scalar() or 0

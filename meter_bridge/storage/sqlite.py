@@ -49,7 +49,6 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    """Set the durability and safety of a writing connection."""
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
@@ -63,7 +62,6 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _configure_reader(connection: sqlite3.Connection, _record: object) -> None:
-    """Make a reader wait for a lock rather than fail, and unable to write."""
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
     connection.execute("PRAGMA query_only=ON")
 

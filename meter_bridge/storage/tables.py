@@ -40,14 +40,17 @@ def _instant(name: str, *, optional: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=optional)
 
 
+def _table(name: str, *columns: SchemaItem) -> Table:
+    return Table(name, metadata, *columns)
+
+
 def _compact(name: str, *columns: SchemaItem) -> Table:
     """Return a table stored in the order of its primary key, as SQLite's WITHOUT ROWID has it."""
     return Table(name, metadata, *columns, sqlite_with_rowid=False)
 
 
-installation = Table(
+installation = _table(
     "installation",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     _instant("created_at"),
@@ -55,26 +58,23 @@ installation = Table(
 )
 """One row; ``last_instant`` is the newest event time committed (invariant 12)."""
 
-site = Table(
+site = _table(
     "site",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("time_zone", Text, nullable=False),
     Column("currency", Text, nullable=False),
 )
 
-tariff = Table(
+tariff = _table(
     "tariff",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("site_id", ForeignKey("site.id"), nullable=False),
     Column("name", Text, nullable=False),
 )
 
-tariff_version = Table(
+tariff_version = _table(
     "tariff_version",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("tariff_id", ForeignKey("tariff.id"), nullable=False, index=True),
     _instant("valid_from"),
@@ -83,9 +83,8 @@ tariff_version = Table(
 )
 """``document`` is the resolved price list as JSON; a version that has begun never changes."""
 
-account = Table(
+account = _table(
     "account",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("site_id", ForeignKey("site.id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
@@ -96,9 +95,8 @@ account = Table(
 )
 """``name`` is the unit's; ``policy`` is JSON: payment mode, thresholds, restore, friendly hours, limits."""
 
-tenancy = Table(
+tenancy = _table(
     "tenancy",
-    metadata,
     Column("account_id", ForeignKey("account.id"), primary_key=True),
     Column("n", Integer, primary_key=True),
     Column("customer", Text),
@@ -109,27 +107,24 @@ tenancy = Table(
 )
 """Who lived in a unit when; entries from ``first_seq`` and events from ``first_event`` on are its own."""
 
-supply = Table(
+supply = _table(
     "supply",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
     Column("commodity", Text, nullable=False),
     _instant("closed_at", optional=True),
 )
 
-supply_tariff = Table(
+supply_tariff = _table(
     "supply_tariff",
-    metadata,
     Column("supply_id", ForeignKey("supply.id"), primary_key=True),
     Column("valid_from", BigInteger, primary_key=True),
     Column("tariff_id", ForeignKey("tariff.id"), nullable=False),
 )
 """Which tariff a supply is charged by, from an instant on."""
 
-meter = Table(
+meter = _table(
     "meter",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("supply_id", ForeignKey("supply.id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
@@ -153,9 +148,8 @@ supply_status = _compact(
 )
 """Newest state of a supply, at most a second late: registers, lines and open segments, in ``document``."""
 
-daily_use = Table(
+daily_use = _table(
     "daily_use",
-    metadata,
     Column("supply_id", ForeignKey("supply.id"), primary_key=True),
     Column("last_day", Text, nullable=False),
     Column("uses", Text, nullable=False),
@@ -163,9 +157,8 @@ daily_use = Table(
 """Energy of the newest local days of a supply: ``uses`` is JSON, Wh of each day up to ``last_day``, null for
 one that is not whole. Forecasts learn from it."""
 
-foresight = Table(
+foresight = _table(
     "foresight",
-    metadata,
     Column("supply_id", ForeignKey("supply.id"), primary_key=True),
     Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
     _instant("made_at"),
@@ -177,9 +170,8 @@ foresight = Table(
 too little is known; ``bands`` is JSON, by the horizon in days. For those who only read: after a start the
 bridge looks ahead anew."""
 
-account_status = Table(
+account_status = _table(
     "account_status",
-    metadata,
     Column("account_id", ForeignKey("account.id"), primary_key=True),
     Column("supply_state", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -193,9 +185,8 @@ account_status = Table(
 """Supply decision in force and the landlord's hold (``off``, ``on`` or none); ``document`` is JSON: what the
 decision rests on besides."""
 
-relay_status = Table(
+relay_status = _table(
     "relay_status",
-    metadata,
     Column("meter_id", ForeignKey("meter.id"), primary_key=True),
     Column("requested", Text),
     _instant("requested_at", optional=True),
@@ -206,9 +197,8 @@ relay_status = Table(
     _instant("proof_at", optional=True),
 )
 
-outbox = Table(
+outbox = _table(
     "outbox",
-    metadata,
     Column("meter_id", ForeignKey("meter.id"), primary_key=True),
     Column("revision", BigInteger, primary_key=True),
     Column("position", Text, nullable=False),
@@ -219,9 +209,8 @@ outbox = Table(
 )
 """Relay commands; a row exists exactly when its decision was committed (invariant 10)."""
 
-cut_off = Table(
+cut_off = _table(
     "cut_off",
-    metadata,
     Column("address", Text, primary_key=True),
     Column("slot", Integer, primary_key=True),
     Column("relay_address", Text, nullable=False),
@@ -235,9 +224,8 @@ cut_off = Table(
 what it said that it holds. A row is there before anything is written to the device."""
 
 _REFERS: Final = text("refers_to IS NOT NULL")
-journal_entry = Table(
+journal_entry = _table(
     "journal_entry",
-    metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
     Column("account_id", ForeignKey("account.id"), nullable=False),
@@ -330,9 +318,8 @@ operation = _compact(
 )
 """Idempotency keys, kept for ever (invariant 4); ``entry_seq`` is the journal entry where there is one."""
 
-supply_decision = Table(
+supply_decision = _table(
     "supply_decision",
-    metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
     _instant("at"),
@@ -344,9 +331,8 @@ supply_decision = Table(
     Column("revision", BigInteger, nullable=False),
 )
 
-quarantine = Table(
+quarantine = _table(
     "quarantine",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("meter_id", ForeignKey("meter.id"), nullable=False, index=True),
     _instant("opened_at"),
@@ -359,9 +345,8 @@ quarantine = Table(
     Column("reason", Text),
 )
 
-register_record = Table(
+register_record = _table(
     "register_record",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("meter_id", ForeignKey("meter.id"), nullable=False, index=True),
     Column("kind", Text, nullable=False),
@@ -379,9 +364,8 @@ register_record = Table(
 Of a replacement ``register_wh`` is the closing reading of the old counter, ``opening_wh`` of the new one.
 """
 
-alert = Table(
+alert = _table(
     "alert",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False),
@@ -397,9 +381,8 @@ alert = Table(
 )
 """Open while ``closed_at`` is null; ``key`` tells two open alerts of a kind apart (thresholds, meters)."""
 
-event = Table(
+event = _table(
     "event",
-    metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     _instant("at"),
     Column("kind", Text, nullable=False),
@@ -408,9 +391,8 @@ event = Table(
     Column("data", Text, nullable=False),
 )
 
-token = Table(
+token = _table(
     "token",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("secret_hash", LargeBinary, nullable=False),
     Column("name", Text, nullable=False),
@@ -423,9 +405,8 @@ token = Table(
 )
 """``sites`` and ``accounts`` are JSON lists of ids that the token may see; ``["*"]`` means all sites."""
 
-export_file = Table(
+export_file = _table(
     "export_file",
-    metadata,
     Column("name", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("first_seq", BigInteger, nullable=False),
@@ -440,34 +421,30 @@ export_file = Table(
 """Manifest of immutable Parquet files: ``kind`` is ``segments`` or ``rollup``; name relative to the export
 folder."""
 
-export_watermark = Table(
+export_watermark = _table(
     "export_watermark",
-    metadata,
     Column("id", Integer, primary_key=True),
     Column("seq", BigInteger, nullable=False),
 )
 """One row: every segment up to this journal ``seq`` is in the files that ``export_file`` names."""
 
-retention = Table(
+retention = _table(
     "retention",
-    metadata,
     Column("id", Integer, primary_key=True),
     Column("seq", BigInteger, nullable=False),
 )
 """One row, where retention let go of any: segments up to this journal ``seq`` are in exported files alone."""
 
-retired_energy = Table(
+retired_energy = _table(
     "retired_energy",
-    metadata,
     Column("meter_id", ForeignKey("meter.id"), primary_key=True),
     Column("assigned_at", BigInteger, primary_key=True),
     Column("wh", BigInteger, nullable=False),
 )
 """Energy of the segments that retention let go of, by meter and by the assignment that it counts for."""
 
-applied_site = Table(
+applied_site = _table(
     "applied_site",
-    metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     _instant("at"),
     Column("actor", Text, nullable=False),
@@ -476,9 +453,8 @@ applied_site = Table(
 )
 """Site files as applied, newest last: the text, and what it meant as JSON."""
 
-voucher_batch = Table(
+voucher_batch = _table(
     "voucher_batch",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("site_id", ForeignKey("site.id")),
     Column("amount", BigInteger, nullable=False),
@@ -494,9 +470,8 @@ voucher_batch = Table(
 """Vouchers printed together: ``site_id`` is where they are good, null for everywhere; ``needs_sale`` ones are
 good only once sold; ``key_id`` names the key of their hashes, which is not in the database."""
 
-voucher = Table(
+voucher = _table(
     "voucher",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("batch_id", ForeignKey("voucher_batch.id"), nullable=False, index=True),
     Column("code_hash", LargeBinary, nullable=False, unique=True),
@@ -519,9 +494,8 @@ voucher_redemption = _compact(
 )
 """A voucher that was used; its primary key lets the database refuse a second time."""
 
-payment_order = Table(
+payment_order = _table(
     "payment_order",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("account_id", ForeignKey("account.id"), nullable=False),
     Column("tenancy", Integer, nullable=False),
@@ -537,9 +511,8 @@ payment_order = Table(
 )
 """What customers set out to pay: amount, currency and account of every credit come from here."""
 
-payment_event = Table(
+payment_event = _table(
     "payment_event",
-    metadata,
     Column("n", BigInteger, primary_key=True, autoincrement=False),
     Column("provider", Text, nullable=False),
     Column("event_id", Text, nullable=False),
@@ -584,9 +557,8 @@ payment_booking = _compact(
 database refuse a second time, and its index a payment that is both credited and dismissed."""
 
 
-lease = Table(
+lease = _table(
     "lease",
-    metadata,
     Column("name", Text, primary_key=True),
     Column("holder", Text, nullable=False),
     Column("token", BigInteger, nullable=False),
@@ -599,9 +571,8 @@ lease = Table(
 
 A worker's own lease has its ``address``, and a ``word`` that proves that who asks can read this table."""
 
-shard = Table(
+shard = _table(
     "shard",
-    metadata,
     Column("n", Integer, primary_key=True, autoincrement=False),
     _instant("last_instant"),
     Column("applied", BigInteger, nullable=False),
@@ -609,17 +580,15 @@ shard = Table(
 """Shares of the sites, where there are several: the newest event time that each committed, and the newest
 ``applied_site`` that its accounts are of. Empty where one bridge owns all."""
 
-site_shard = Table(
+site_shard = _table(
     "site_shard",
-    metadata,
     Column("site_id", ForeignKey("site.id"), primary_key=True),
     Column("shard", Integer, nullable=False),
 )
 """To which shard a site belongs, with all its accounts; one without a row belongs to shard 0."""
 
-tenant_access = Table(
+tenant_access = _table(
     "tenant_access",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("account_id", ForeignKey("account.id"), nullable=False, index=True),
     Column("tenancy", Integer, nullable=False),
@@ -631,9 +600,8 @@ tenant_access = Table(
 )
 """Codes and links of customers, as keyed hashes; each belongs to one tenancy."""
 
-contact = Table(
+contact = _table(
     "contact",
-    metadata,
     Column("account_id", ForeignKey("account.id"), primary_key=True),
     Column("tenancy", Integer, primary_key=True),
     Column("document", Text, nullable=False),
@@ -641,9 +609,8 @@ contact = Table(
 )
 """How a customer wants to be told of things, as JSON: language, addresses, quiet hours."""
 
-wrong_secret = Table(
+wrong_secret = _table(
     "wrong_secret",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("document", Text, nullable=False),
     _instant("expires_at"),
@@ -654,9 +621,8 @@ wrong_secret = Table(
 So that a restart frees nobody who guesses. Rows that have expired are deleted with the next wrong secret.
 """
 
-notice = Table(
+notice = _table(
     "notice",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("event_seq", BigInteger, nullable=False),
     Column("recipient", Text, nullable=False),
@@ -680,18 +646,16 @@ notice = Table(
 those through which it is on its way, and ``uncertain`` those that may have taken it: the bridge was ended
 before they answered."""
 
-notice_mark = Table(
+notice_mark = _table(
     "notice_mark",
-    metadata,
     Column("id", Integer, primary_key=True),
     Column("event_seq", BigInteger, nullable=False),
     Column("digests", Text, nullable=False),
 )
 """The one row: the last event of which notices were made, and the day of each person's last digest (JSON)."""
 
-own_warning = Table(
+own_warning = _table(
     "own_warning",
-    metadata,
     Column("id", Text, primary_key=True),
     Column("below", Boolean, nullable=False),
     _instant("since"),

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 import logging
+import os
+from pathlib import Path
 import queue
+import tempfile
 import threading
 from typing import Final, Protocol, cast
 
@@ -13,9 +16,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_bridge.storage.changeset import Changeset, merged_statements
-from meter_bridge.storage.database import StorageError, on_sqlite
-from meter_bridge.storage.disk_space import check_disk_space
+from meter_bridge.storage.database import on_sqlite
+from meter_bridge.storage.errors import StorageError, reason
 
+NEEDED_BYTES: Final = 4 * 1024 * 1024
+"""Size at which SQLite's write-ahead log is checkpointed: 1,000 pages of 4,096 bytes."""
 LARGEST_GROUP: Final = 500
 _REFUSALS: Final = (SQLAlchemyError, OSError, OverflowError)
 _LOGGER: Final = logging.getLogger(__name__)
@@ -65,7 +70,41 @@ def _newest(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [by_key[key] for key in sorted(by_key)]
 
 
-class ThreadWriter:
+def check_disk_space(engine: Engine) -> None:
+    """Raise ``StorageError`` if the disk of a SQLite file is full; a server watches its own disk.
+
+    On a full disk a small changeset still fits into the space that a larger one, which failed, left in the
+    write-ahead log. Resuming because of that would fail again at the next one, so that the bridge would keep
+    alternating. The space is allocated briefly without being written, so as not to wear flash memory.
+    """
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not path:
+        return
+    try:
+        with tempfile.TemporaryFile(dir=Path(path).absolute().parent, prefix="room-") as file:
+            os.posix_fallocate(file.fileno(), 0, NEEDED_BYTES)
+    except OSError as error:
+        room = f"{NEEDED_BYTES // 1024**2} MiB"
+        raise StorageError(f"the disk has no room for {room} ({error.strerror or error})") from error
+
+
+class _Writer:
+    """What the writers have in common."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._failure: StorageError | None = None
+
+    def check_disk_space(self) -> None:
+        """See ``Store.check_disk_space``."""
+        check_disk_space(self._engine)
+
+    def recover(self) -> None:
+        """See ``Store.recover``."""
+        self._failure = None
+
+
+class ThreadWriter(_Writer):
     """Commits on its own thread: everything queued becomes one transaction and one sync to disk.
 
     After a failure every later changeset is refused until ``recover``, because it was made from a state that
@@ -73,11 +112,9 @@ class ThreadWriter:
     """
 
     def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the thread."""
-        self._engine = engine
+        super().__init__(engine)
         self._loop = loop
         self._closed = False
-        self._failure: StorageError | None = None
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -90,14 +127,6 @@ class ThreadWriter:
         else:
             self._queue.put(_Queued(changeset, done))
         return done
-
-    def check_disk_space(self) -> None:
-        """See ``Store.check_disk_space``."""
-        check_disk_space(self._engine)
-
-    def recover(self) -> None:
-        """Accept changesets again; none made before may still be queued."""
-        self._failure = None
 
     def close(self) -> None:
         """Commit what is queued and end the thread."""
@@ -117,7 +146,6 @@ class ThreadWriter:
             connection.close()
 
     def _next_group(self) -> tuple[list[_Queued], bool]:
-        """Return everything queued, at least one changeset, and whether to stop after it."""
         group: list[_Queued] = []
         queued = self._queue.get()
         while queued is not None:
@@ -154,15 +182,9 @@ class ThreadWriter:
 
 
 def _drop(connection: Connection | None) -> None:
-    """Close a connection that failed; the next group opens a new one."""
     if connection is not None:
         with suppress(*_REFUSALS):
             connection.close()
-
-
-def reason(error: BaseException) -> str:
-    """Return the database's error message, without the statement and its values."""
-    return (str(getattr(error, "orig", None) or error) or type(error).__name__).splitlines()[0]
 
 
 def _end_all(group: list[_Queued], failure: StorageError | None) -> None:
@@ -181,14 +203,12 @@ def _end(done: asyncio.Future[None], failure: StorageError | None) -> None:
         done.exception()
 
 
-class InlineWriter:
+class InlineWriter(_Writer):
     """Commits immediately on the calling thread, for offline commands and simulations."""
 
     def __init__(self, engine: Engine) -> None:
-        """Open the connection."""
-        self._engine = engine
+        super().__init__(engine)
         self._connection: Connection | None = engine.connect()
-        self._failure: StorageError | None = None
 
     def commit(self, changeset: Changeset) -> asyncio.Future[None]:
         """Commit a changeset and return a future that is already done."""
@@ -207,14 +227,6 @@ class InlineWriter:
             self._failure = StorageError(reason(error))
             _drop(self._connection)
             self._connection = None
-
-    def check_disk_space(self) -> None:
-        """See ``Store.check_disk_space``."""
-        check_disk_space(self._engine)
-
-    def recover(self) -> None:
-        """Accept changesets again."""
-        self._failure = None
 
     def close(self) -> None:
         """Close the connection."""

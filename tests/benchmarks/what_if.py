@@ -22,7 +22,7 @@ from dashboard.access import Viewer
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
 from dashboard.pricing.what_if import WhatIfQuestion, what_if
-from meter_bridge.config.codec import encode_policy, encode_tariff_version
+from meter_bridge.config.codec import encode
 from meter_bridge.core.calendar import day_start, next_month
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.tariff.bands import Band
@@ -60,7 +60,7 @@ def write(folder: Path, units: int) -> None:
         id=price_list.id,
         tariff_id=TARIFF,
         valid_from=price_list.valid_from,
-        document=encode_tariff_version(price_list),
+        document=encode(price_list),
         withdrawn_at=None,
     )
     for number in range(units):
@@ -82,7 +82,7 @@ def _add_unit(house: House, name: str) -> None:
         site_id=SITE,
         name=name,
         customer=None,
-        policy=encode_policy(Policy()),
+        policy=encode(Policy()),
         opened_at=0,
         closed_at=None,
     )

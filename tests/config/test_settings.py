@@ -10,8 +10,8 @@ from meter_bridge.config.settings import (
     SettingsError,
     default_data,
     load_settings,
-    without_password,
 )
+from meter_bridge.storage.location import shown
 
 
 def refused(environment: dict[str, str]) -> SettingsError:
@@ -152,7 +152,7 @@ def test_the_databases_password_is_not_shown() -> None:
 
 def test_the_brokers_password_is_not_shown() -> None:
     settings = load_settings({}, broker="mqtt://user:p@ss@broker:1883")
-    assert without_password(settings.broker or "") == "mqtt://user:***@broker:1883"
+    assert shown(settings.broker or "") == "mqtt://user:***@broker:1883"
     assert "p@ss" not in repr(settings)
     assert "p4ss" not in str(refused({"PREPAID_METER_BROKER": "ftp://user:p4ss@broker"}))
 

@@ -7,7 +7,7 @@ import pytest
 
 from meter_bridge.config import site_parts, tariff_parts
 from meter_bridge.config.describe import show_limits, show_policy
-from meter_bridge.config.diff_meters import show_meter
+from meter_bridge.config.diff import show_meter
 from meter_bridge.config.parts import Part, keys_of
 from meter_bridge.config.plan import DEFAULT_RATING_W, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load

@@ -4,7 +4,7 @@ import contextlib
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from meter_bridge.config.codec import decode_plan, encode_plan
+from meter_bridge.config.codec import decode_plan, encode
 from meter_bridge.config.diff import compare
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.config.site_file import SiteFileError, load
@@ -82,7 +82,7 @@ def accepted(text: str) -> bool:
         assert all(each.message and each.remedy for each in plan.problems)
         assert str(plan)
         return False
-    assert decode_plan(encode_plan(plan)) == plan
+    assert decode_plan(encode(plan)) == plan
     assert not compare(plan, plan, 0).changes
     return True
 

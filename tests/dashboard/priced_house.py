@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 import random
 
-from meter_bridge.config.codec import encode_policy, encode_tariff_version
+from meter_bridge.config.codec import encode
 from meter_bridge.core.calendar import SLOT_MS, day_start, local_day, local_quarter_hour
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import close_segments
@@ -139,7 +139,7 @@ def _add_tariffs(
                 id=version.id if tariff_id == "t1" else f"{tariff_id}@{version.valid_from}",
                 tariff_id=tariff_id,
                 valid_from=version.valid_from,
-                document=encode_tariff_version(replace(version, tariff_id=tariff_id)),
+                document=encode(replace(version, tariff_id=tariff_id)),
                 withdrawn_at=None,
             )
 
@@ -156,7 +156,7 @@ def _add_tenant(house: House, tenant: Tenant, timeline: Timeline, span: tuple[da
         site_id=SITE,
         name=tenant.id,
         customer=None,
-        policy=encode_policy(Policy()),
+        policy=encode(Policy()),
         opened_at=opened,
         closed_at=None,
     )

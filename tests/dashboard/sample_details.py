@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 import json
 
-from meter_bridge.config.codec import encode_tariff_version
+from meter_bridge.config.codec import encode
 from meter_bridge.core.calendar import local_day
 from meter_bridge.core.forecast.consumption_model import History, fit
 from meter_bridge.core.forecast.cost_projection import projected_points
@@ -59,7 +59,7 @@ def home_version(
 
 def version_document(version: TariffVersion) -> str:
     """Return a price list as the bridge stores it."""
-    return encode_tariff_version(version)
+    return encode(version)
 
 
 def supply_document(now: int, time_zone: str, month_wh: int, version: TariffVersion) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import pytest
 
 from meter_bridge import devices
-from meter_bridge.config.meters import has_relay
+from meter_bridge.config.units import has_relay
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.addresses import Address, AddressError, parse_address, unsupported_reason
 from meter_bridge.devices.broker.access_list import users_of

@@ -18,9 +18,8 @@ from sqlalchemy import URL
 
 from meter_bridge.config.settings import Settings
 from meter_bridge.runtime.bridge import prepare
-from meter_bridge.storage.database import DATABASE_NAME
+from meter_bridge.storage.database import DATABASE_NAME, Ownership
 from meter_bridge.storage.location import Location, written
-from meter_bridge.storage.ownership import Ownership
 from tests import postgresql_server
 
 CREATED_AT = 1_793_527_200_000

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from meter_bridge.storage.disk_space import NEEDED_BYTES, check_disk_space
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.sqlite import open_writer
+from meter_bridge.storage.writer import NEEDED_BYTES, check_disk_space
 
 
 def test_room_is_seen_and_nothing_is_left_of_it(tmp_path: Path) -> None:

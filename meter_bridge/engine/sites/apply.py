@@ -125,7 +125,7 @@ def _store_applied(session: Session, tx: Transaction, document: str, plan: Insta
             "at": tx.at,
             "actor": tx.actor,
             "document": document,
-            "plan": codec.encode_plan(plan),
+            "plan": codec.encode(plan),
         },
     )
 
@@ -181,7 +181,7 @@ def _account_row(account: Account) -> dict[str, object]:
         "site_id": account.site.id,
         "name": account.name,
         "customer": account.customer,
-        "policy": codec.encode_policy(account.policy),
+        "policy": codec.encode(account.policy),
         "opened_at": account.opened_at,
         "closed_at": None,
     }
@@ -208,7 +208,7 @@ def _apply_site(context: _ApplyContext, plan: SitePlan) -> None:
                     "id": version.id,
                     "tariff_id": tariff.id,
                     "valid_from": version.valid_from,
-                    "document": codec.encode_tariff_version(version),
+                    "document": codec.encode(version),
                     "withdrawn_at": None,
                 },
             )
@@ -241,7 +241,7 @@ def _apply_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) ->
             "site_id": site.id,
             "name": plan.name,
             "customer": _customer_of(context, plan),
-            "policy": codec.encode_policy(plan.policy),
+            "policy": codec.encode(plan.policy),
             "opened_at": opened_at,
             "closed_at": None,
         },

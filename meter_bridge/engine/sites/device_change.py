@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from meter_bridge.config.meters import has_relay
 from meter_bridge.config.plan import MeterPlan
+from meter_bridge.config.units import has_relay
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.devices.addresses import AddressError, parse_address, unsupported_reason
 from meter_bridge.engine.state.model import Installation, Meter

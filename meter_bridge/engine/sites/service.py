@@ -7,7 +7,8 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from meter_bridge.actor import Actor
-from meter_bridge.config.diff import Refusal, compare, keep_holidays
+from meter_bridge.config.changes import Refusal
+from meter_bridge.config.diff import compare, keep_holidays
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.metering.discovery import Discovery

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from meter_bridge.config.nearest import suggest
 from meter_bridge.config.node import Node
-from meter_bridge.config.tariff_parts import BlockSetPart, Prices, VersionPart
-from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockSchedule, Lifeline
+from meter_bridge.config.problems import suggest
+from meter_bridge.config.tariff_parts import BlockSetPart, Prices, TaxPart, VersionPart
+from meter_bridge.config.tariff_words import TAX_BASES
+from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockSchedule, Lifeline, Tax, TaxBase, TaxKind
 
 KWH_PER_MWH = 1000
 
@@ -27,7 +28,6 @@ def check_ladders(node: Node, part: VersionPart) -> None:
 
 
 def _check_sets(node: Node, part: VersionPart, names: Sequence[str]) -> None:
-    """Check the groups of bands that have blocks, and that the limits of each rise."""
     seen: set[str] = set()
     for place, group in _placed(node.at("blocks"), part):
         _check_rising(place.at("up to") if group.bands else place, group.up_to)
@@ -41,13 +41,11 @@ def _check_sets(node: Node, part: VersionPart, names: Sequence[str]) -> None:
 
 
 def _placed(node: Node, part: VersionPart) -> Iterator[tuple[Node, BlockSetPart]]:
-    """Yield each group of blocks with the place where it is written."""
     for index, group in enumerate(part.blocks):
         yield node.at(index) if group.bands else node, group
 
 
 def _check_rising(node: Node, limits: Sequence[int]) -> None:
-    """Check that each block ends above the one before it."""
     for index, (low, high) in enumerate(pairwise((0, *limits))):
         if high <= low:
             at = node.at(index) if isinstance(node.data, list) else node
@@ -64,7 +62,6 @@ def _report_ladder(node: Node, given: int, blocks: int) -> None:
 
 
 def _check_bands_priced(node: Node, part: VersionPart, prices: Prices, names: Sequence[str]) -> bool:
-    """Check that prices name every band and nothing else; return whether each band has its own price."""
     if "bands" in part.written and not isinstance(node.data, dict):
         node.report("one price for several bands", f"write a price for each of {', '.join(names)}")
         return False
@@ -100,12 +97,10 @@ def _groups(part: VersionPart) -> tuple[tuple[str, ...], ...]:
 
 
 def _limits(part: VersionPart, band: str) -> tuple[int, ...]:
-    """Return the block limits of a band; none where no group names it."""
     return next((group.up_to for group in part.blocks if not group.bands or band in group.bands), ())
 
 
 def _price_list(prices: Prices, band: str) -> tuple[int, ...]:
-    """Return the prices per MWh of one band, one for each block."""
     return tuple(price * KWH_PER_MWH for price in prices[band])
 
 
@@ -121,3 +116,51 @@ def lifeline(node: Node, part: VersionPart) -> Lifeline | None:
     if len(node.problems) != problems:
         return None
     return Lifeline(written.up_to, tuple(_price_list(written.prices, name)[0] for name in names))
+
+
+def taxes(node: Node, parts: Sequence[TaxPart]) -> tuple[Tax, ...]:
+    """Return the taxes, levies and rebates of a version, in the order in which they are raised."""
+    taxes: list[Tax] = []
+    for index, written in enumerate(parts):
+        place, earlier = node.at(index), [tax.name for tax in taxes]
+        if written.name in TAX_BASES or written.name in set(TaxBase):
+            place.at("name").report(f"{written.name!r} is the name of a charge", "give the tax another name")
+        sign = -1 if written.kind is TaxKind.REBATE else 1
+        taxes.append(
+            Tax(
+                name=written.name,
+                rate_ppm=sign * written.percent,
+                on=_raised_on(place, written, earlier),
+                kind=written.kind,
+                inclusive=written.included_in_prices,
+                per_mwh=sign * written.per_kwh * KWH_PER_MWH,
+            )
+        )
+    return tuple(taxes)
+
+
+def _raised_on(node: Node, tax: TaxPart, earlier: Sequence[str]) -> frozenset[str]:
+    if not {"percent", "per kWh"} & tax.written:
+        node.report("'percent' is missing", "add percent: 15, or per kWh: and an amount")
+    if "per kWh" in tax.written:
+        for key in ("percent", "applies to", "included in prices"):
+            if key in tax.written:
+                message = f"{key!r} does not go with 'per kWh'"
+                node.at(key).report(message, "write two entries, or remove one key", key=True)
+        return frozenset()
+    if tax.included_in_prices and tax.kind is TaxKind.REBATE:
+        node.at("included in prices").report("a rebate cannot be included in prices", "remove this key")
+    if tax.applies_to is None:
+        return frozenset(TaxBase)
+    named = enumerate(tax.applies_to)
+    return frozenset(_base(node.at("applies to", index), name, earlier, tax) for index, name in named)
+
+
+def _base(node: Node, name: str, earlier: Sequence[str], tax: TaxPart) -> str:
+    known = [*TAX_BASES, *earlier]
+    if name not in known:
+        message = f"{name!r} is not one of {', '.join(known)}"
+        node.report(message, "put that tax first" if name == tax.name else suggest(name, known))
+    elif name in earlier and tax.included_in_prices:
+        node.report(f"a tax that is included in prices cannot apply to {name!r}", "name charges only")
+    return TAX_BASES.get(name, name)
