@@ -14,7 +14,6 @@ class EngineCollector:
     """Reads an engine's state as metrics."""
 
     def __init__(self, session: Session) -> None:
-        """Keep the session."""
         self._session = session
 
     def collect(self) -> Iterable[Metric]:
@@ -43,7 +42,6 @@ class EngineCollector:
         yield GaugeMetricFamily("prepaid_subscribers", "Open WebSockets", session.feed.subscribers)
 
     def _audit(self) -> Iterable[Metric]:
-        """Yield what the newest audit of the ledger found; nothing before the first."""
         found = self._session.last_audit
         yield CounterMetricFamily("prepaid_audit_failures", "Audits that failed", found.failures)
         if found.audited_upto is None:
@@ -58,7 +56,6 @@ class EngineCollector:
         )
 
     def _supplies(self) -> Metric:
-        """Return the number of supplies by state."""
         family = GaugeMetricFamily("prepaid_supplies", "Accounts by supply state", labels=["state"])
         accounts = self._session.installation.accounts.values()
         for state in known_members(SupplyState):
@@ -66,7 +63,6 @@ class EngineCollector:
         return family
 
     def _alerts(self) -> Metric:
-        """Return the number of open alerts by kind."""
         family = GaugeMetricFamily("prepaid_alerts", "Open alerts by kind", labels=["kind"])
         installation = self._session.installation
         books = [installation.alerts, self._session.unstored_alerts()]
@@ -77,7 +73,6 @@ class EngineCollector:
         return family
 
     def _rejections(self) -> Metric:
-        """Return the number of unreadable payloads by kind."""
         family = CounterMetricFamily(
             "prepaid_payloads_rejected", "Payloads that could not be read", labels=["kind"]
         )

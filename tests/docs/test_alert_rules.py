@@ -71,7 +71,7 @@ async def storage_fails(watched: Watched, after: int) -> None:
 
 
 async def the_broker_is_lost(watched: Watched, after: int) -> None:
-    set_installation_alert(watched.flat.engine.session, AlertKind.BROKER_LOST, "away")
+    set_installation_alert(watched.flat.engine.session, AlertKind.BROKER_LOST, {})
     await watched.flat.tick(after)
 
 
@@ -120,7 +120,7 @@ async def the_disk_does_not_keep_up(watched: Watched, after: int) -> None:
     if engine.session.pending_transactions == 0:
         watched.faults.enter_context(pytest.MonkeyPatch.context()).setattr(engine.session, "store", Stalled())
         for count in range(120):
-            set_installation_alert(engine.session, AlertKind.LEDGER_AUDIT, None if count % 2 else "seen")
+            set_installation_alert(engine.session, AlertKind.PAYMENT_WAITING, None if count % 2 else {})
     watched.flat.time.forward(after)
     watched.flat.intake.handle([Report(watched.flat.meter.plan.energy_address, power_mw=60_000)])
 

@@ -87,7 +87,7 @@ async def test_open_alerts_are_counted_by_kind_until_they_close(tmp_path: Path) 
 
     async with house(tmp_path) as flat:
         assert lost(flat) == 0
-        set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "away")
+        set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, {})
         assert lost(flat) == 1
         assert flat.app.status.health().status == "degraded"
         set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, None)

@@ -1,5 +1,6 @@
 """Alerts: conditions that open, may be acknowledged, and close by themselves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +16,11 @@ class AlertKey(NamedTuple):
     detail: str = ""
 
 
+type Fact = str | int
+type AlertFacts = Mapping[str, Fact]
+"""What an alert is about, without a word: ``text.alerts`` makes its text of them in the reader's language."""
+
+
 @dataclass(frozen=True, slots=True)
 class ElectricalLimits:
     """Limits of a meter, by default EN 50160's 230 V plus and minus 10 per cent; ``None`` is not watched."""
@@ -28,15 +34,15 @@ class ElectricalLimits:
 
 @dataclass(frozen=True, slots=True)
 class AlertChanges:
-    """Alerts to open, with their messages, and to close."""
+    """Alerts to open, with their facts, and to close."""
 
-    opened: dict[AlertKey, str] = field(default_factory=dict)
+    opened: dict[AlertKey, AlertFacts] = field(default_factory=dict)
     closed: tuple[AlertKey, ...] = ()
 
 
-def alert_changes(present: frozenset[AlertKey], wanted: dict[AlertKey, str]) -> AlertChanges:
+def alert_changes(present: frozenset[AlertKey], wanted: Mapping[AlertKey, AlertFacts]) -> AlertChanges:
     """Return what opens and closes so that exactly the wanted alerts are open."""
-    opened = {key: message for key, message in wanted.items() if key not in present}
+    opened = {key: facts for key, facts in wanted.items() if key not in present}
     closed = tuple(sorted((key for key in present if key not in wanted), key=str))
     return AlertChanges(opened, closed)
 

@@ -66,12 +66,11 @@ def clear_daily_use(supply: Supply, tx: Transaction) -> None:
 
 
 def _all_read(supply: Supply, at: int) -> bool:
-    """Return whether every meter was read at an instant or later."""
     return all(meter.register is not None and meter.register.at >= at for meter in supply.meters)
 
 
 def _energy_of_day(supply: Supply, day: date) -> int | None:
-    """Return the energy of a local day in Wh; None where it is not whole: not read, not on, not yet there."""
+    """Return the energy of a local day in Wh; None where the day was not read or supplied throughout."""
     zone = supply.timeline.versions[0].zone
     start, end, account = day_start(day, zone), day_end(day, zone), supply.account
     began = max([account.opened_at, account.tenancy.start, *(meter.assigned_at for meter in supply.meters)])

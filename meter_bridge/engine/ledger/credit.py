@@ -32,11 +32,6 @@ def credit_now(account: Account) -> CreditState:
     return after_spending(posted, split_charge(account.policy.credit, posted, accrual(account)))
 
 
-def available_credit(account: Account) -> int:
-    """Return the balance once the accrual is posted; the part that emergency credit bears is not in it."""
-    return credit_now(account).balance
-
-
 def standing_charge_collection(account: Account) -> Collection:
     """Return what becomes of a standing charge that is due now."""
     connected = account.state is SupplyState.CONNECTED

@@ -37,7 +37,6 @@ def meter_view(meter: Meter) -> MeterView:
 
 
 def _phase_view(phase: Phase) -> PhaseView:
-    """Return the newest values of one phase."""
     return PhaseView(
         power_mw=phase.power_mw,
         voltage_mv=phase.voltage_mv,
@@ -47,7 +46,6 @@ def _phase_view(phase: Phase) -> PhaseView:
 
 
 def _quarantine_view(meter: Meter) -> QuarantineView | None:
-    """Return why a meter's register is held back, or None if it is not."""
     if meter.quarantine_id is None or meter.register is None or meter.register.doubt is None:
         return None
     doubt, account = meter.register.doubt, meter.supply.account
@@ -58,7 +56,6 @@ def _quarantine_view(meter: Meter) -> QuarantineView | None:
 
 
 def _relay_view(relay: Relay) -> RelayView:
-    """Return the three states of a relay."""
     return RelayView(
         requested=relay.requested,
         requested_at=iso(relay.requested_at) if relay.requested_at else None,

@@ -9,7 +9,6 @@ from meter_bridge.core.supply.decision import Decision, SupplyInputs
 from meter_bridge.core.supply.friendly_hours import friendly_period
 from meter_bridge.core.supply.relay import add_switching, switching_blocked_until
 from meter_bridge.engine.ledger.journal import post_accruals
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.session import RelayRequests, Session
@@ -66,14 +65,12 @@ def decide_supply(
     account.cut_at = decision.cut_at
     was = account.state
     changed = (decision.state, decision.reason) != (was, account.reason)
-    if changed:
-        account.invalidate_fast_paths()
     if changed or context.by_person or _relays_deviate(account, decision.state):
         _execute(installation, account, tx, session.relays, decision, note=context.note)
         if changed:
             _record_change(installation, account, tx, was)
     elif kept != (account.has_run_out, account.switchings):
-        store_status(account, tx)
+        tx.save_account(account)
     told_by = wall if is_by_wall_clock(decision) else tx.at
     alerts.update_alerts(installation, account, tx, decision, told_by)
     return decision
@@ -122,7 +119,7 @@ def _supply_inputs(
 
 
 def _relays_deviate(account: Account, state: SupplyState) -> bool:
-    """Return whether a relay was told otherwise, or never told, as with one that came after the cut."""
+    """Return whether a relay was commanded otherwise, or never, as one added after the cut."""
     relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
     if state is SupplyState.CONNECTED:
         return any(relay.requested is RelayPosition.OPEN for relay in relays)
@@ -138,7 +135,7 @@ def _execute(
     *,
     note: str | None,
 ) -> None:
-    """Take a decision: post what it was taken on, store it with its reason, ask the relays."""
+    """Post what the decision was taken on, store it with its reason, command the relays."""
     post_accruals(installation, account, tx)
     if (decision.state, decision.reason) != (account.state, account.reason):
         account.state, account.reason, account.since = decision.state, decision.reason, tx.at
@@ -158,11 +155,10 @@ def _execute(
             "revision": account.revision,
         },
     )
-    store_status(account, tx)
+    tx.save_account(account)
 
 
 def _record_change(installation: Installation, account: Account, tx: Transaction, was: SupplyState) -> None:
-    """Announce a decision, with the state that the supply was in."""
     record_event(
         installation,
         tx,

@@ -129,7 +129,7 @@ def effective_limit(account: Account) -> LoadLimit | None:
 
 
 def _rules(account: Account) -> Mapping[GuardedLimit, ProtectionRule]:
-    """Return the rules in force; for who is never cut there are none, so that alarms are all there is."""
+    """Return the rules in force; an account that is never cut has none, only alarms."""
     policy = account.policy
     if policy.never_cut:
         return {}
@@ -142,7 +142,7 @@ def _rules(account: Account) -> Mapping[GuardedLimit, ProtectionRule]:
 
 
 def _signals(meter: Meter, report: Report) -> Mapping[GuardedLimit, bool]:
-    """Return what a report shows to be bad or good; what it does not speak of is not seen."""
+    """Return what a report shows to be bad or good; what it does not mention is not seen."""
     found: dict[GuardedLimit, bool] = {}
     if report.voltage_mv is not None:
         found[GuardedLimit.OVER_VOLTAGE] = meter.voltage_alarm is AlertKind.OVER_VOLTAGE
@@ -156,7 +156,6 @@ def _signals(meter: Meter, report: Report) -> Mapping[GuardedLimit, bool]:
 
 
 def _total_load(account: Account) -> int:
-    """Return the newest power of all meters together."""
     return sum(meter.power_mw or 0 for meter in account.meters)
 
 
@@ -165,7 +164,7 @@ def _is_above(limit: LoadLimit | None, load_mw: int) -> bool:
 
 
 def _store_timer(account: Account, key: ProtectionKey, timer: ProtectionTimer, at: int) -> bool:
-    """Keep a guard, one at rest as nothing; say whether it tripped or was reset."""
+    """Store a timer, one at rest as nothing; return whether it tripped or was reset."""
     before = account.protection_timers.get(key, IDLE)
     timer = rules.without_old_resets(timer, at)
     if timer == IDLE:
@@ -176,7 +175,7 @@ def _store_timer(account: Account, key: ProtectionKey, timer: ProtectionTimer, a
 
 
 def _schedule_next(account: Account) -> None:
-    """Work out when time alone changes a guard."""
+    """Work out when time alone changes a timer."""
     present = _rules(account)
     due = (
         rules.wake_at(guard, present[key.protection])

@@ -31,7 +31,6 @@ class Relays:
     """Every relay of the installation that is not yet where it is to be."""
 
     def __init__(self, session: Session, transport: Transport) -> None:
-        """Keep where relays are and how to reach them."""
         self._session = session
         self._transport = transport
         self._now = session.clock.now
@@ -73,13 +72,12 @@ class Relays:
             tx.after_commit(partial(self._on_committed, meter, account.revision))
 
     def _on_committed(self, meter: Meter, revision: int) -> None:
-        """Let a command out, now that its decision is on disk (invariant 10), unless a newer one waits."""
+        """Send a command, now that its decision is on disk (invariant 10), unless a newer one waits."""
         if self._awaiting_commit.get(meter.id) == revision:
             del self._awaiting_commit[meter.id]
         self.send_until_proven(meter)
 
     def _outbox_row(self, meter: Meter, at: int) -> dict[str, object]:
-        """Return the outbox row of a relay's newest command."""
         return {
             "meter_id": meter.id,
             "revision": meter.relay.revision,
@@ -99,7 +97,6 @@ class Relays:
         self._send_if_due(meter, self._now())
 
     def _send_if_due(self, meter: Meter, now: int) -> None:
-        """Hand the command over when its time has come."""
         if meter.relay.requested is None or meter.id in self._awaiting_commit or not self._is_due(meter, now):
             return
         if meter.relay.requested is RelayPosition.CLOSED and not self.may_close(meter):
@@ -148,18 +145,16 @@ class Relays:
             tx.after_commit(lambda: self.send_until_proven(meter))
 
     def _proof_changed(self, meter: Meter, tx: Transaction) -> None:
-        """Settle the outbox where a command is proven, and keep the alert of a disobeying relay."""
         account = meter.supply.account
         meter.proven_at = tx.at
         if proven_open(meter.relay):
             meter.relay_opened_at = tx.at
         disobeys = meter.relay.proof is RelayProof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
-        wanted = "open" if meter.relay.requested is RelayPosition.OPEN else "closed"
-        message = f"{account.name}: the relay of {meter.id} is not {wanted} although it was commanded to be"
+        facts = {"case": "open" if meter.relay.requested is RelayPosition.OPEN else "closed"}
         proven = meter.relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
         if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
-            set_alert(self.installation, account, tx, key, message if disobeys else None)
+            set_alert(self.installation, account, tx, key, facts if disobeys else None)
         if proven:
             tx.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, tx.at, meter.relay.proof))
 
@@ -175,7 +170,6 @@ class Relays:
         self._command_again(meter, rules.after_reassert(meter.relay), tx)
 
     def _command_again(self, meter: Meter, relay: Relay, tx: Transaction) -> None:
-        """Keep a relay that is to be told again, and tell it after the commit."""
         meter.relay = relay
         store_relay(meter, tx)
         tx.after_commit(lambda: self.send_until_proven(meter))
@@ -184,14 +178,7 @@ class Relays:
         """Raise tamper: energy was used although the relay was proven open."""
         meter.tampered_at = tx.at
         account = meter.supply.account
-        key = AlertKey(AlertKind.TAMPER, account.id, meter.id)
-        set_alert(
-            self.installation,
-            account,
-            tx,
-            key,
-            f"{account.name}: {meter.id} counts energy although its relay is open; look for a bypass",
-        )
+        set_alert(self.installation, account, tx, AlertKey(AlertKind.TAMPER, account.id, meter.id), {})
 
     def clear_tamper(self, meter: Meter, tx: Transaction) -> None:
         """Close tamper when the relay is meant to be closed again or nothing was used for ten minutes."""
@@ -218,12 +205,10 @@ class Relays:
 
 
 def _is_unproven(meter: Meter) -> bool:
-    """Return whether a relay was told something that it did not prove yet."""
     return meter.plan.relay_address is not None and rules.retry_at(meter.relay) is not None
 
 
 def _outcome_row(meter: Meter, at: int, outcome: str) -> dict[str, object]:
-    """Return the row that ends a command of a meter's relay."""
     return {
         "row_meter_id": meter.id,
         "row_revision": meter.relay.revision,

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS, Hold
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -26,7 +25,6 @@ class SupplyService:
     """Carries out what people ask of supplies, each as one unit with its event and its decision on record."""
 
     def __init__(self, session: Session, visibility: Visibility) -> None:
-        """Keep the session, and who may see what."""
         self._session = session
         self._visibility = visibility
 
@@ -108,7 +106,6 @@ class SupplyService:
     async def _switch_by_hand(
         self, actor: Actor, account: Account, position: HoldPosition, reason: str
     ) -> SupplyView:
-        """Place the one hold that switching by hand has, in place of an earlier one."""
         others = tuple(hold for hold in account.holds if hold.id != MANUAL_HOLD_ID)
         _check_may_hold(account, others, position, "action")
         tx = self._session.begin(actor)
@@ -119,7 +116,6 @@ class SupplyService:
         return await self._finish(account, tx)
 
     async def _confirm(self, actor: Actor, account: Account) -> SupplyView:
-        """Connect an armed supply, as its customer wants."""
         if account.state is not SupplyState.ARMED:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
@@ -167,13 +163,11 @@ class SupplyService:
         return await self._finish(account, tx)
 
     def _add_hold(self, account: Account, tx: Transaction, hold: Hold) -> None:
-        """Put a hold on a supply, with its event."""
         account.holds = (*account.holds, hold)
         what = {"id": hold.id, "position": hold.position.value, "reason": hold.reason}
         self._record_event(account, tx, EventKind.HOLD_PLACED, what)
 
     def _remove_hold(self, account: Account, tx: Transaction, hold: Hold, reason: str | None) -> None:
-        """Take a hold from a supply, with its event."""
         account.holds = tuple(each for each in account.holds if each.id != hold.id)
         what = {"id": hold.id, "position": hold.position.value, "reason": reason}
         self._record_event(account, tx, EventKind.HOLD_LIFTED, what)
@@ -181,7 +175,6 @@ class SupplyService:
     def _record_event(
         self, account: Account, tx: Transaction, kind: EventKind, data: Mapping[str, str | None]
     ) -> None:
-        """Add an event that says who did what."""
         record_event(
             self._session.installation,
             tx,
@@ -189,17 +182,15 @@ class SupplyService:
             account_id=account.id,
             data={**data, "by": tx.actor},
         )
-        store_status(account, tx)
+        tx.save_account(account)
 
     async def _finish(self, account: Account, tx: Transaction) -> SupplyView:
-        """Return the supply as it is after a unit, when that is on disk."""
         view = supply_view(account)
         await self._session.commit(tx)
         return view
 
 
 def _check_may_hold(account: Account, others: Sequence[Hold], position: HoldPosition, field: str) -> None:
-    """Refuse a hold that could not stand."""
     if position is HoldPosition.OFF and account.policy.never_cut:
         raise RequestRefused(
             ErrorCode.CONFLICT,

@@ -49,7 +49,6 @@ def hold_view(hold: Hold) -> HoldView:
 
 
 def _trip_view(key: ProtectionKey, timer: ProtectionTimer) -> TripView:
-    """Return a protection that has tripped."""
     return TripView(
         protection=Protection(key.protection.value),
         meter_id=key.meter_id,

@@ -228,8 +228,7 @@ class VoucherRedemption:
     def update_attack_alert(self) -> None:
         """Open or close the alert that tells of guessing over many accounts."""
         attacked = self._lockout.is_under_attack(self._session.clock.now())
-        message = "Voucher codes are being guessed: one wrong code now locks an account for an hour"
-        set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, message if attacked else None)
+        set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, {} if attacked else None)
 
     async def _record_refusal(self, actor: Actor, account: Account, data: dict[str, object]) -> None:
         if self._session.can_change:

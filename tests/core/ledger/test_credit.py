@@ -314,7 +314,7 @@ def test_a_charge_that_is_given_back_leaves_what_was_before(
 def test_nothing_changes_between_two_watched_levels(
     policy: CreditPolicy, state: CreditState, first: int, second: int
 ) -> None:
-    """The fast lane relies on it: only at a watched level can the state or the end of credit be reached."""
+    """The fast path relies on it: only at a watched level can the state or the end of credit be reached."""
 
     def seen(accrued: int) -> tuple[EmergencyCreditState, bool]:
         now = after_spending(state, split_charge(policy, state, accrued))

@@ -95,7 +95,7 @@ async def test_days_left_opens_and_closes_its_alert(tmp_path: Path) -> None:
         assert AlertKind.DAYS_LEFT not in kinds(made)
         await live(made, 2)
         assert AlertKind.DAYS_LEFT in kinds(made)
-        message = next(alert.message for key, alert in made.account.alerts.items() if key.kind == "days_left")
+        (message,) = made.alert_texts(AlertKind.DAYS_LEFT)
         assert message.startswith("Flat 1: credit lasts about 2.")
         await made.top_up("100.00")
         await Forecaster(made.engine.session).run_all()

@@ -117,7 +117,7 @@ async def test_the_end_of_a_month_is_booked_and_shown_the_same_whenever_it_is_po
 
 
 async def to_the_end_of_the_day(made: House, names: list[str], poor: str = "") -> None:
-    """Bring every flat's meter on its lane in the last minutes of a day, and let the day end."""
+    """Bring every flat's meter on the fast path in the last minutes of a day, and let the day end."""
     for account in made.engine.session.installation.accounts.values():
         amount = "1.10" if account.id == poor else "2.00"
         await made.app.accounts.top_up(

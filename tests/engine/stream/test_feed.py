@@ -125,7 +125,7 @@ async def test_a_tenant_does_not_hear_that_another_account_is_gone(flat: House) 
 @pytest.mark.invariant(15)
 async def test_a_tenant_sees_the_own_alerts_however_many_others_there_are(flat: House) -> None:
     await apply(flat, BOTH.replace("low credit: [5.00]", "low credit: [150.00]"))
-    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "away")
+    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, {})
     await flat.settle()
     alerts = await flat.app.alerts.views(TENANT, only_open=True, limit=1)
     assert [alert.account_id for alert in alerts] == ["flat-1"]

@@ -214,7 +214,7 @@ async def test_a_cut_at_the_end_of_friendly_hours_is_told_an_hour_before(tmp_pat
         await made.tick(clock(made, 6, 59))
         assert AlertKind.CUT_SOON not in made.alert_kinds()
         await made.tick(60_000)
-        (message,) = [a.message for key, a in made.account.alerts.items() if key.kind is AlertKind.CUT_SOON]
+        (message,) = made.alert_texts(AlertKind.CUT_SOON)
         assert message == f"Flat 1: the credit is used up; supply is cut at 2026-11-02 08:00 {UNLESS}"
         await made.tick(HOUR)
         assert made.state() is SupplyState.DISCONNECTED

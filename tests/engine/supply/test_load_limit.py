@@ -125,9 +125,7 @@ async def test_no_payment_closes_what_exceeded_the_limit_that_always_holds(tmp_p
         await exceed(made, 3_100)
         await made.top_up("50.00")
         assert (made.state(), made.account.reason) == (SupplyState.ARMED, SupplyReason.LOAD_LIMIT_EXCEEDED)
-        (message,) = [
-            alert.message for key, alert in made.account.alerts.items() if key.kind is AlertKind.SUPPLY_ARMED
-        ]
+        (message,) = made.alert_texts(AlertKind.SUPPLY_ARMED)
         assert "more than 3000 W was used too often" in message
         await made.supply(SupplyAction.CONFIRM)
         assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.IN_CREDIT)

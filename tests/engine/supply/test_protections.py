@@ -45,11 +45,7 @@ async def test_over_voltage_opens_after_its_delay_by_the_clock_alone(tmp_path: P
         assert (made.state(), made.account.reason) == (SupplyState.DISCONNECTED, SupplyReason.PROTECTION)
         assert made.transport.switched == [("flat-1/main", OPEN)]
         assert made.alert_kinds() == {AlertKind.OVER_VOLTAGE, AlertKind.PROTECTION_TRIPPED}
-        message = next(
-            alert.message
-            for key, alert in made.account.alerts.items()
-            if key.kind is AlertKind.PROTECTION_TRIPPED
-        )
+        (message,) = made.alert_texts(AlertKind.PROTECTION_TRIPPED)
         assert "above its limit, 262 V" in message
         (tripped,) = made.app.accounts.view(LANDLORD, "flat-1").supply.trips
         assert (tripped.protection, tripped.locked) == (Protection.OVER_VOLTAGE, False)
