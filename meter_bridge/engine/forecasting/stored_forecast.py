@@ -11,8 +11,14 @@ import json
 import sys
 from typing import Final, overload, override
 
-from meter_bridge.core.forecast.cost_projection import CostProjection, ForecastRun, Point
-from meter_bridge.core.forecast.depletion import Depletion, SupplyForecast, forecast_depletion as run_out_of
+from meter_bridge.core.forecast.cost_projection import (
+    CostProjection,
+    Depletion,
+    ForecastRun,
+    Point,
+    SupplyForecast,
+    forecast_depletion as run_out_of,
+)
 from meter_bridge.core.forecast.prediction_interval import PredictionInterval
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.ledger.debt import Debt

@@ -29,8 +29,8 @@ from meter_bridge.core.supply.local_cutoff import (
     WithoutBridge,
 )
 from meter_bridge.core.tariff.tariff import TariffVersion
+from meter_bridge.devices.addresses import unsupported_reason
 from meter_bridge.devices.base.driver import ReportedCutOff
-from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.state.model import Account, CutOffSlot, DeviceCutOff, Meter, Supply
