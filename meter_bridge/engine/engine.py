@@ -24,8 +24,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.transport import Transport
 from meter_bridge.engine.stream.feed import Snapshots
 from meter_bridge.engine.supply import protections
-from meter_bridge.engine.supply.decision import EvaluationContext
-from meter_bridge.engine.supply.evaluation import evaluate, evaluate_account
+from meter_bridge.engine.supply.evaluation import EvaluationContext, evaluate, evaluate_account
 from meter_bridge.engine.supply.local_cutoff import CutOffs
 from meter_bridge.engine.supply.relays import Relays
 from meter_bridge.storage.shards import WHOLE, Shard
