@@ -130,7 +130,8 @@ class Forecaster:
         yield from _make_forecast(supply, at)
         if supply.forecast is not None:
             tx = Transaction(self._session.clock.now())
-            tx.changeset.add(ops.UPSERT_FORESIGHT, forecast_row(supply, supply.forecast))
+            row = forecast_row(supply, supply.forecast, supply.forecast.made_at)
+            tx.changeset.add(ops.UPSERT_FORESIGHT, row)
             self._session.submit(tx)
 
     def _update_days_left_alert(self, account: Account, tx: Transaction) -> None:
