@@ -31,7 +31,7 @@ def inputs_digest(name: str) -> str:
 
 
 def problems(name: str) -> list[str]:
-    """Return what is wrong with one lock, in words that say how to mend it."""
+    """Return what is wrong with one lock, each with the remedy."""
     lock = REQUIREMENTS / f"{name}.txt"
     if not lock.exists():
         return [f"requirements/{name}.txt is missing: run scripts/lock {name}"]
@@ -45,7 +45,7 @@ def problems(name: str) -> list[str]:
 
 
 def main() -> int:
-    """Run what the command line asks for and return the exit code."""
+    """Run the requested check and return the exit code."""
     if sys.argv[1:] != ["--check"]:
         print(inputs_digest(sys.argv[1]))
         return 0

@@ -1,4 +1,4 @@
-"""Run bandit over all that is run, and fail for each finding that nobody has answered.
+"""Run bandit over everything that is run, and fail for each finding that is not justified.
 
 A finding is answered where its lines bear ruff's mark of the same rule (`noqa: S608` for B608, which ruff
 takes away where it is not needed), or bandit's own with the reason (`nosec B311 - why`) where ruff finds
@@ -30,7 +30,7 @@ def findings() -> list[dict[str, object]]:
 
 
 def is_marked(finding: dict[str, object]) -> bool:
-    """Say whether a finding's lines bear ruff's mark of the same rule."""
+    """Return whether a finding's lines have ruff's mark of the same rule."""
     lines = (ROOT / str(finding["filename"])).read_text(encoding="utf-8").splitlines()
     numbers = finding["line_range"]
     assert isinstance(numbers, list)
@@ -39,7 +39,7 @@ def is_marked(finding: dict[str, object]) -> bool:
 
 
 def main() -> int:
-    """Tell of each finding that is not answered, and return the exit code."""
+    """Print each finding without a justification, and return the exit code."""
     left = [each for each in findings() if not is_marked(each)]
     for each in left:
         place = f"{each['filename']}:{each['line_number']}: {each['test_id']}"

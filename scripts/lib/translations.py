@@ -56,13 +56,13 @@ def extracted(domain: str) -> Catalog:
 
 
 def stored(domain: str, language: str) -> Catalog:
-    """Return a catalogue as it is stored; an empty one where there is none."""
+    """Return a catalogue as stored, or an empty one."""
     path = po_file(domain, language)
     return read_po(BytesIO(path.read_bytes() if path.exists() else _header(language)))
 
 
 def update(domain: str, language: str) -> int:
-    """Write a catalogue with the texts of the source, keeping what is translated; return how much is not."""
+    """Update a catalogue from the source, keeping translations; return how many are missing."""
     old, new, missing = stored(domain, language), read_po(BytesIO(_header(language))), 0
     for message in extracted(domain):
         if message.id:
@@ -92,7 +92,6 @@ def texts_of(message: Message) -> tuple[str, ...]:
 
 
 def _translation(catalog: Catalog, message: Message) -> tuple[str, ...]:
-    """Return the translation that a catalogue has of a message, nothing where it has none."""
     known = catalog.get(message.id if isinstance(message.id, str) else message.id[0], message.context)
     return texts_of(known) if known is not None and known.pluralizable == message.pluralizable else ()
 
@@ -102,7 +101,7 @@ def _header(language: str) -> bytes:
 
 
 def main() -> int:
-    """Bring every catalogue up to date and say what is left to translate."""
+    """Update every catalogue and print what is left to translate."""
     left = 0
     for domain in DOMAINS:
         for language in TRANSLATED:

@@ -63,7 +63,6 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    """Set the stage and tell the story; a signal ends it in order."""
     told = asyncio.create_task(_told(arguments))
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -88,7 +87,7 @@ async def _told(arguments: argparse.Namespace) -> int:
 
 @asynccontextmanager
 async def _folder(*, temporary: bool) -> AsyncIterator[Path]:
-    """Offer an empty folder of our own; a check's folder is gone afterwards."""
+    """Yield an empty folder for the demo; that of a check is temporary."""
     if temporary:
         with tempfile.TemporaryDirectory(prefix="prepaid-demo-", ignore_cleanup_errors=True) as name:
             yield Path(name)
@@ -106,13 +105,11 @@ async def _folder(*, temporary: bool) -> AsyncIterator[Path]:
 
 
 def _log_to(folder: Path) -> None:
-    """Keep what the simulated meters log off the screen."""
     (folder / "logs").mkdir()
     logging.basicConfig(filename=folder / "logs" / "meters.log")
 
 
 async def _check(stage: Stage, *, keep: bool) -> int:
-    """Tell the story once with a browser; print the logs where a step is missed."""
     began = time.monotonic()
     browser = Chromium()
     try:
@@ -133,7 +130,6 @@ async def _check(stage: Stage, *, keep: bool) -> int:
 
 
 async def _books(stage: Stage) -> None:
-    """See that the books are right after all that."""
     began = time.monotonic()
     problems = await stage.bridge.problems()
     if problems:
@@ -142,7 +138,6 @@ async def _books(stage: Stage) -> None:
 
 
 async def _live(stage: Stage) -> int:
-    """Show where to look, tell the story, then tell whatever happens until Ctrl+C."""
     show_where(stage)
     try:
         await Story(_household(stage, None), _seen).tell()

@@ -27,7 +27,6 @@ class Chromium:
     """A headless browser; every page has a context of its own."""
 
     def __init__(self) -> None:
-        """Start nothing yet."""
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
 
@@ -40,7 +39,7 @@ class Chromium:
         self._browser = await self._playwright.chromium.launch(executable_path=program, args=list(FLAGS))
 
     async def stop(self) -> None:
-        """End it."""
+        """Close the browser."""
         if self._browser is not None:
             await self._browser.close()
         if self._playwright is not None:
@@ -53,7 +52,7 @@ class Chromium:
         scheme: Literal["light", "dark"] = "light",
         storage: dict[str, str] | None = None,
     ) -> Page:
-        """Open an empty page whose sites find what ``storage`` says in their local storage."""
+        """Open an empty page; ``storage`` is put into the local storage of every site that it visits."""
         if self._browser is None:
             raise NotObservedError("the browser does not run")
         context = await self._browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
@@ -65,6 +64,6 @@ class Chromium:
 
 
 async def picture(page: Page, path: Path) -> None:
-    """Keep a picture of a page."""
+    """Save a screenshot of a page."""
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     await page.screenshot(path=path)

@@ -1,4 +1,4 @@
-"""The configuration folder of a Home Assistant that knows nothing but our integration."""
+"""The configuration folder of a Home Assistant with only our integration."""
 
 import json
 from pathlib import Path
@@ -94,7 +94,7 @@ def make_folder(folder: Path, project: Path, port: int) -> None:
 
 
 def _http(port: int) -> dict[str, object]:
-    """Return the stored HTTP settings as Home Assistant keeps them once a user has confirmed them."""
+    """Return the HTTP settings as Home Assistant stores them after a user has confirmed them."""
     stable = {
         "server_host": [LOOPBACK],
         "server_port": port,

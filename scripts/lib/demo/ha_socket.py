@@ -1,4 +1,4 @@
-"""One question over Home Assistant's WebSocket, for what its REST API does not tell."""
+"""A command over Home Assistant's WebSocket, for what its REST API does not provide."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from scripts.lib.demo.waiting import NotObservedError
 
 
 async def ask(home: HomeAssistant, question: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
-    """Return the result of a command; raise ``NotObservedError`` where it is refused."""
+    """Return the result of a command; raise ``NotObservedError`` if it is refused."""
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"{home.url}/api/websocket", max_msg_size=0) as socket,

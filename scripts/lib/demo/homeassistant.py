@@ -1,4 +1,4 @@
-"""A real Home Assistant as a process, set up and asked over its REST API as a person's browser would."""
+"""A real Home Assistant as a process, set up and queried over its REST API as by a person's browser."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -26,20 +26,18 @@ type Json = dict[str, Any]
 
 
 class RefusedError(Exception):
-    """Home Assistant refused a request; the text is its own."""
+    """Home Assistant refused a request; the message is its own."""
 
     def __init__(self, status: int, body: str) -> None:
-        """Keep the status beside the text."""
         super().__init__(f"{status}: {body}")
         self.status = status
         self.body = body
 
 
 class HomeAssistant(OwnedProcess):
-    """Home Assistant in a configuration folder of its own."""
+    """Home Assistant with a configuration folder."""
 
     def __init__(self, project: Path, folder: Path, port: int, log: Path) -> None:
-        """Take the project whose component it runs, its folder and its port."""
         self.folder = folder
         self.port = port
         self.url = f"http://{LOOPBACK}:{port}"
@@ -52,25 +50,25 @@ class HomeAssistant(OwnedProcess):
         super().__init__("Home Assistant", command, log, environment={"PYTHONPATH": str(folder / STAND_INS)})
 
     async def start(self) -> None:
-        """Start it, in a new folder unless there is one, and wait until it answers."""
+        """Start it, with a new folder unless there is one, and wait until it responds."""
         if not self.folder.exists():
             make_folder(self.folder, self._project, self.port)
         await super().start()
         await self.until_ready(lambda: answers(f"{self.url}/manifest.json"), START_S)
 
     async def stop(self) -> None:
-        """Close the connection and end it."""
+        """Close the connection and stop the process."""
         if self._session is not None:
             await self._session.close()
             self._session = None
         await super().stop()
 
     def forget(self) -> None:
-        """Remove its folder."""
+        """Delete its folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     async def onboard(self) -> None:
-        """Make the demo's user and pass through the steps that a new owner sees."""
+        """Create the demo's user and complete the onboarding."""
         client = {"client_id": f"{self.url}/"}
         user = {"name": "Demo", "username": USER, "password": PASSWORD, "language": "en"}
         code = (await self._ask("POST", "/api/onboarding/users", client | user))["auth_code"]
@@ -88,14 +86,14 @@ class HomeAssistant(OwnedProcess):
         self._fresh_until = time.monotonic() + self.tokens["expires_in"] - TOKEN_MARGIN_S
 
     async def add_bridge(self, port: int, token: str) -> Json:
-        """Go through the integration's config flow; return its result."""
+        """Complete the integration's config flow; return its result."""
         flow = await self.post("/api/config/config_entries/flow", {"handler": DOMAIN})
         form = {"host": LOOPBACK, "port": port, "ssl": False, "verify_ssl": True, "token": token}
         result: Json = await self.post(f"/api/config/config_entries/flow/{flow['flow_id']}", form)
         return result
 
     async def state(self, entity_id: str) -> str | None:
-        """Return an entity's state, None where there is no such entity."""
+        """Return an entity's state, or None if there is no such entity."""
         found = await self.entity(entity_id)
         return None if found is None else str(found["state"])
 
@@ -110,7 +108,7 @@ class HomeAssistant(OwnedProcess):
         return found
 
     async def action(self, name: str, data: Mapping[str, object], *, answer: bool = False) -> Json:
-        """Perform an action, such as ``switch.turn_off``; return its response data where asked for."""
+        """Perform an action, such as ``switch.turn_off``; return its response data if requested."""
         domain, _, service = name.partition(".")
         query = "?return_response" if answer else ""
         said = await self.post(f"/api/services/{domain}/{service}{query}", data)
@@ -118,15 +116,15 @@ class HomeAssistant(OwnedProcess):
         return response
 
     async def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        """Return what is at a path."""
+        """Return the decoded body of a response."""
         return await self._asked("GET", path, None)
 
     async def post(self, path: str, body: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON
-        """Send a body to a path and return the answer."""
+        """Send a body and return that of the response."""
         return await self._asked("POST", path, body)
 
     async def delete(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        """Delete what is at a path."""
+        """Delete a resource."""
         return await self._asked("DELETE", path, None)
 
     async def _asked(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:  # noqa: ANN401
@@ -151,14 +149,14 @@ class HomeAssistant(OwnedProcess):
         return self._session
 
     def browser_tokens(self) -> str:
-        """Return what a browser keeps in ``localStorage.hassTokens`` once somebody has signed in."""
+        """Return what a browser stores as ``localStorage.hassTokens`` after signing in."""
         expires = int((time.time() + self.tokens["expires_in"]) * 1000)
         where = {"hassUrl": self.url, "clientId": f"{self.url}/", "expires": expires}
         return json.dumps(self.tokens | where)
 
 
 def entry_of(result: Json) -> str:
-    """Return the id of the entry that a config flow made; raise ``NotObservedError`` for any other end."""
+    """Return the id of the config entry that a flow created; raise ``NotObservedError`` if it did not."""
     if result.get("type") != "create_entry":
         raise NotObservedError(f"the config flow did not make an entry: {result}")
     return str(result["result"]["entry_id"])

@@ -1,4 +1,4 @@
-"""What the demo tells: where to look, and what happens."""
+"""The demo's output: where to look, and what happens."""
 
 import asyncio
 from decimal import Decimal
@@ -19,7 +19,7 @@ type Known = dict[str, tuple[str, ...]]
 
 
 def show_where(stage: Stage) -> None:
-    """Print where to look, with whom to sign in, and how to end."""
+    """Print the addresses, how to sign in, and how to stop."""
     ports = stage.ports
     rows = (
         ("Home Assistant", stage.home.url, f"user {USER}, password {PASSWORD} (of this demo only)"),
@@ -43,7 +43,7 @@ def show_where(stage: Stage) -> None:
 
 
 async def narrate(api: BridgeApi) -> None:
-    """Tell every change of a supply, every alert and every top-up until cancelled."""
+    """Print every change of a supply, every alert and every top-up until cancelled."""
     known: Known = {account.id: _facts(account) for account in await api.accounts()}
     while True:
         await asyncio.sleep(EVERY_S)
@@ -56,7 +56,6 @@ async def narrate(api: BridgeApi) -> None:
 
 
 def _facts(account: AccountView) -> tuple[str, ...]:
-    """Return what is worth telling of an account."""
     facts = [f"supply {account.supply.state.value}, {account.supply.reason.value.replace('_', ' ')}"]
     facts += [alert.message for alert in account.alerts]
     if account.last_top_up is not None:

@@ -1,4 +1,4 @@
-"""The dashboard's page of one unit, as a person sees it in the browser."""
+"""The dashboard's page of one unit in a browser."""
 
 from decimal import Decimal
 import re
@@ -13,12 +13,11 @@ class UnitPage:
     """One unit in the dashboard."""
 
     def __init__(self, page: Page, dashboard_url: str, account_id: str) -> None:
-        """Take an empty page and what to show on it."""
         self.page = page
         self._url = f"{dashboard_url}/unit?unit={account_id}"
 
     async def text(self) -> str:
-        """Load the page and return what it says once its figures are there."""
+        """Load the page and return its text once the figures are there."""
         await self.page.goto(self._url)
         await self.page.get_by_text("Power now").first.wait_for()
         return await self.page.locator("body").inner_text()

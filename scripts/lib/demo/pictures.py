@@ -25,7 +25,7 @@ SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 async def take(folder: Path) -> None:
-    """Start the demo, use a little electricity and take every picture."""
+    """Start the demo, use a little electricity and take every screenshot."""
     with tempfile.TemporaryDirectory(prefix="prepaid-pictures-") as name:
         async with set_up(Path(name), Ports(0, 0, 0, 0), print) as stage:
             await _prepare(stage)
@@ -39,7 +39,6 @@ async def take(folder: Path) -> None:
 
 
 async def _prepare(stage: Stage) -> None:
-    """Bring the household to an ordinary day."""
     await stage.api.top_up("house", "180.00")
     stage.street.dials["fern-cottage"].watts = 1_450.0
     await asyncio.sleep(20)  # something for the graphs to show
@@ -65,7 +64,6 @@ async def _all(stage: Stage, browser: Chromium, folder: Path) -> None:
 
 
 async def _cards(stage: Stage, browser: Chromium, folder: Path) -> None:
-    """Take the pictures of the documentation's page on the cards: opened from the list of units."""
     for name, viewport, scheme, button in CARDS:
         page = await browser.page(viewport, scheme, {"hassTokens": stage.home.browser_tokens()})
         await page.goto(f"{stage.home.url}/prepaid-units")

@@ -1,4 +1,4 @@
-"""A process that we own: started with a log, waited for by a condition, ended by its id."""
+"""A child process: started with a log file, awaited by a condition, stopped by its id."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ TAIL_LINES: Final = 15
 
 
 class EndedError(NotObservedError):
-    """A process ended by itself before it was ready."""
+    """A process exited before it was ready."""
 
 
 class OwnedProcess:
@@ -32,7 +32,6 @@ class OwnedProcess:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> None:
-        """Take what to run; nothing runs before ``start``. The environment is added to ours."""
         self.name = name
         self.log = log
         self.command = list(command)
@@ -42,7 +41,7 @@ class OwnedProcess:
 
     @property
     def pid(self) -> int | None:
-        """Its id while it runs."""
+        """Process id while it runs."""
         return self._process.pid if self.running and self._process else None
 
     @property
@@ -66,7 +65,7 @@ class OwnedProcess:
             )
 
     async def until_ready(self, look: Callable[[], Awaitable[object]], within_s: float) -> None:
-        """Wait until it serves; raise where it ends or takes too long."""
+        """Wait until it serves; raise if it exits or takes too long."""
 
         async def ready() -> object:
             if not self.running:
@@ -76,11 +75,11 @@ class OwnedProcess:
         await until(f"{self.name} is ready", ready, within_s)
 
     async def stop(self) -> None:
-        """Ask it to end and wait; end it by force if it does not. Safe to call twice."""
+        """Ask it to exit, and kill it if it does not in time. Safe to call twice."""
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill it at once, like a power cut."""
         await self._end(signal.SIGKILL)
 
     async def _end(self, first: signal.Signals) -> None:
@@ -97,25 +96,25 @@ class OwnedProcess:
         self._process = None
 
     def tail(self, lines: int = TAIL_LINES) -> str:
-        """Return the end of its log."""
+        """Return the last lines of its log."""
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
 def _dying_with_us() -> Sequence[str]:
-    """Return what makes the kernel end a process when ours is gone, where there is such a thing."""
+    """Return a function that makes the kernel end the child with us, where the system supports that."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def _clean() -> dict[str, str]:
-    """Return our environment without settings of a bridge that the user runs."""
+    """Return our environment without the settings of a bridge that the user runs."""
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
 
 
 async def output_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
-    """Run a command to its end and return what it wrote; raise ``NotObservedError`` where it fails."""
+    """Run a command and return its output; raise ``NotObservedError`` if it fails."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Everything that the demo starts, in order, and ends again."""
+"""Everything that the demo starts, and stops again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ CUT: Final = ("Flat 5", "shellyplugsg3-a8032ab10004", "shellyplugsg3-a8032ab1001
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the demo listens, on this machine only; the preferred ones are moved where they are taken."""
+    """The demo's ports, on this machine only; others are used if the preferred ones are in use."""
 
     bridge: int = 8126
     home_assistant: int = 8123
@@ -53,13 +53,13 @@ class Stage:
 
     @property
     def logs(self) -> tuple[tuple[str, str], ...]:
-        """Return the end of each log."""
+        """Return the last lines of each log."""
         return tuple((each.name, each.tail()) for each in (self.bridge, self.home, self.dashboard))
 
 
 @asynccontextmanager
 async def set_up(folder: Path, ports: Ports, say: Callable[[str], None]) -> AsyncIterator[Stage]:
-    """Start everything in an empty folder; end all of it when left, however that happens."""
+    """Start everything in an empty folder; stop all of it on exit, whatever happens."""
     async with AsyncExitStack() as stack:
         parts = _parts(folder, ports.free())
         shelly_port = free_port()
@@ -86,7 +86,6 @@ async def set_up(folder: Path, ports: Ports, say: Callable[[str], None]) -> Asyn
 
 
 def _parts(folder: Path, ports: Ports) -> Stage:
-    """Return the parts, none of which runs yet."""
     data, logs = folder / "bridge", folder / "logs"
     environment = {
         "PREPAID_METER_EMBEDDED_PORT": str(ports.broker),
@@ -106,14 +105,14 @@ def _parts(folder: Path, ports: Ports) -> Stage:
 
 
 async def _seed(data: Path, document: str) -> dict[str, int]:
-    """Write the past beside the event loop, which starts the other parts meanwhile."""
+    """Write the history in a thread while the event loop starts the other parts."""
     until = time.time_ns() // 1_000_000
     past = history.seed(data, document, until=until, landing=LANDING)
     return await asyncio.to_thread(asyncio.run, past)
 
 
 def _street(ports: Ports, registers: dict[str, int], shelly_port: int) -> Street:
-    """Return simulated meters that go on where the past ended."""
+    """Return simulated meters that continue where the history ends."""
     fittings = [
         Fitting(
             name=metered.name,
@@ -137,14 +136,12 @@ def _street(ports: Ports, registers: dict[str, int], shelly_port: int) -> Street
 
 
 def _watts(account_id: str) -> float:
-    """Return what a unit draws while nothing happens."""
     if account_id == cast.HOUSEHOLD:
         return CALM_WATTS
     return cast.RESIDENTS[account_id].habit.daily_wh / 24 * 1.4
 
 
 async def _connect(stage: Stage) -> None:
-    """Make Home Assistant's owner and connect it to the bridge, as a person would."""
     await stage.home.onboard()
     token = await stage.bridge.token("Home Assistant", "landlord")
     entry_of(await stage.home.add_bridge(stage.ports.bridge, token))

@@ -1,4 +1,4 @@
-"""Waiting for a condition, never for luck."""
+"""Waiting for a condition instead of a fixed time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,13 +9,13 @@ PAUSE_S: Final = 0.1
 
 
 class NotObservedError(Exception):
-    """Something that was waited for did not happen in time."""
+    """An expected condition did not become true in time."""
 
 
 async def until[T](
     what: str, look: Callable[[], Awaitable[T | None]], within_s: float, *, pause_s: float = PAUSE_S
 ) -> T:
-    """Look again and again until something is there and return it; raise ``NotObservedError`` naming it."""
+    """Repeat ``look`` until it returns something; raise ``NotObservedError`` naming ``what`` if it never does."""
     deadline = time.monotonic() + within_s
     while True:
         found = await look()
