@@ -1,7 +1,7 @@
 """Tell whether the lock files are those of their inputs, without a network.
 
 `lock_inputs.py NAME` prints the digest of what requirements/NAME.txt is compiled from; scripts/lock writes it
-at the lock's head. `lock_inputs.py --check` compares them all, and looks for what must not stand in a lock.
+at the lock's head. `lock_inputs.py --check` compares them all, and reports what a lock must not contain.
 """
 
 import hashlib

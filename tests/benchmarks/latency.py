@@ -21,10 +21,9 @@ ENOUGH_WH: Final = 60_000
 
 
 class Watch:
-    """Publishes readings and notes when each meter is told to open."""
+    """Publishes readings and records when each meter is commanded to open."""
 
     def __init__(self) -> None:
-        """Start with nothing seen."""
         self.client = Client("benchmark")
         self.client.on_message = self._heard
         self.opened: dict[str, float] = {}
@@ -36,7 +35,6 @@ class Watch:
         return 0
 
     def read(self, meter: int, wh: int) -> None:
-        """Publish a reading."""
         self.client.publish(f"tele/m{meter}/SENSOR", telemetry(START_WH + wh), qos=0)
 
     async def paced(self, wh: dict[int, int]) -> None:

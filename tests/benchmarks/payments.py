@@ -1,4 +1,4 @@
-"""Payments beside metering: 200 a minute, each ordered, told by a webhook and looked up."""
+"""Payments beside metering: 200 a minute, each ordered, reported by a webhook and queried."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ API: Final = "http://bridge/api/v1"
 
 @dataclass
 class Times:
-    """How long each request took, in milliseconds, and what went wrong."""
+    """The duration of each request in milliseconds, and what went wrong."""
 
     took: dict[str, list[float]] = field(default_factory=dict)
     failed: int = 0
@@ -46,7 +46,7 @@ class Times:
         body: bytes = b"",
         headers: dict[str, str] | None = None,
     ) -> dict[str, object]:
-        """Ask and note how long it took."""
+        """Send a request and record its duration."""
         begun = time.monotonic()
         async with session.request(method, f"{API}/{path}", data=body, headers=headers) as answer:
             found: dict[str, object] = await answer.json()
@@ -56,7 +56,7 @@ class Times:
 
 
 async def pay(session: ClientSession, times: Times, number: int) -> None:
-    """Pay once, as a customer, a provider and the customer's page do."""
+    """Pay once, like a customer, a provider and the customer's page."""
     account = f"u{number % METERS}"
     await times.ask(session, "page", "GET", f"accounts/{account}")
     await times.ask(session, "preview", "GET", f"accounts/{account}/top-up-preview?amount=50.00")
@@ -74,7 +74,7 @@ async def pay(session: ClientSession, times: Times, number: int) -> None:
 
 
 async def main() -> None:
-    """Pay at the rate and print the percentiles, and whether every payment is in the books."""
+    """Pay at the rate; print the percentiles and whether every payment is booked."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"

@@ -1,7 +1,7 @@
 """Blocks x bands over a year of quarter hours: sets against PySAM and one pass of polars, exact to the unit.
 
-Each has two cores: sets and polars two threads, PySAM two processes of half of the meters; the clock counts
-from the first load that is read to the last bill.
+Each has two cores: sets and polars use two threads, PySAM two processes with half of the meters each; elapsed
+time is from the first load to the last bill.
 
 ``PREPAID_BENCHMARK_FULL=yes`` prices 10,000 meters, 350 million intervals; without it 500.
 """
@@ -42,14 +42,14 @@ type Told = Mapping[str, object]
 
 
 def number(told: Told, name: str) -> float:
-    """Return a number that a program told."""
+    """Return a figure from the output of a program."""
     value = told[name]
     assert isinstance(value, int | float)
     return value
 
 
 def run(module: str, folder: Path, units: int) -> Told:
-    """Run a pricing program in a process of its own and return what it told."""
+    """Run a pricing program in a separate process and return its output."""
     done = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.{module}", str(folder), str(units)],
         check=True,
@@ -66,7 +66,7 @@ def loads(units: int) -> list[tuple[int, ...]]:
 
 
 def pysam(years: list[tuple[int, ...]]) -> tuple[float, float, list[list[float]]]:
-    """Return PySAM's intervals per second of processor time, those on the clock of two processes, bills."""
+    """Return PySAM's intervals per second of processor time and of elapsed time (two processes), and bills."""
     job: dict[str, object] = dict(
         pysam_job(Example(tariff(), Load("0", YEAR, 15, years[0]), Meaning.CHRONOLOGICAL))
     )
@@ -90,7 +90,7 @@ def pysam(years: list[tuple[int, ...]]) -> tuple[float, float, list[list[float]]
 
 
 def disagreements(told: Told, bills: list[list[float]], years: list[tuple[int, ...]]) -> list[str]:
-    """Return where the sets differ from PySAM by more than rounding, or from the bridge at all."""
+    """Return differences of the sets from PySAM beyond rounding, and any from the bridge."""
     ours = told["first"]
     assert isinstance(ours, dict)
     step = 10 ** -amount_digits(CURRENCY)
@@ -110,7 +110,7 @@ def disagreements(told: Told, bills: list[list[float]], years: list[tuple[int, .
 
 
 def by_core(wh: tuple[int, ...]) -> tuple[PricedPeriod, ...]:
-    """Return the bills of a year as the bridge's rating comes to them."""
+    """Return the bills of a year according to the bridge's rating."""
     zone = timeline().versions[0].time_zone
     load = [LoadInterval(*each) for each in intervals(Load("year", YEAR, 15, wh), zone)]
     return price_load_profile(timeline(), load, TERMS)
@@ -149,7 +149,7 @@ def against_pysam(sets: Told, count: int) -> None:
 
 
 def against_polars(sets: Told, polars: Told, count: int) -> None:
-    """Print the speed of polars and ours as a multiple of it."""
+    """Print the speed of polars, and ours as a multiple of it."""
     _tell("polars, one pass", polars, count)
     clock, cpu = (number(polars, each) / number(sets, each) for each in ("seconds", "cpu"))
     same = "yes" if polars["total"] == sets["total"] else "no"
@@ -159,7 +159,6 @@ def against_polars(sets: Told, polars: Told, count: int) -> None:
 
 
 def _tell(what: str, told: Told, count: int) -> None:
-    """Print a program's speed."""
     seconds, cpu = number(told, "seconds"), number(told, "cpu")
     print(
         f"  {what}: {seconds:.1f} s, {count / seconds:,.0f} intervals/s on the clock,"
@@ -169,6 +168,6 @@ def _tell(what: str, told: Told, count: int) -> None:
 
 
 async def main() -> None:
-    """Measure in a thread, so that the loop stays free."""
+    """Measure in a thread, so that the event loop stays free."""
     full = os.environ.get("PREPAID_BENCHMARK_FULL", "") == "yes"
     await asyncio.to_thread(measure, FULL if full else UNITS)

@@ -1,6 +1,6 @@
 """Prices a portfolio in one pass of polars: ``python -m tests.benchmarks.pricing_polars FOLDER UNITS``.
 
-One window over the intervals climbs the ladder, as one would write it first, in whole numbers.
+One window over the intervals fills the blocks, the obvious way to write it, in integers.
 """
 
 from itertools import pairwise
@@ -53,7 +53,7 @@ def lines(paths: list[Path], priced: TariffVersion) -> pl.DataFrame:
 
 
 def main() -> None:
-    """Price every month file and print seconds, peak of memory and the sum of all lines."""
+    """Price every month file and print seconds, peak memory and the sum of all lines."""
     folder = Path(sys.argv[1])
     begun, cpu = time.perf_counter(), time.process_time()
     priced = version()

@@ -20,7 +20,7 @@ _MONTH = """
 
 
 def main() -> None:
-    """Price every month file and print seconds, peak of memory and the sum of all lines."""
+    """Price every month file and print seconds, peak memory and the sum of all lines."""
     folder, units = Path(sys.argv[1]), int(sys.argv[2])
     begun, cpu = time.perf_counter(), time.process_time()
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": "3GB"})

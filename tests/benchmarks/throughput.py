@@ -1,4 +1,4 @@
-"""Processor time per message: all that the bridge does, against client, routing and decoding alone."""
+"""Processor time per message: the whole bridge, compared with client, routing and decoding alone."""
 
 import asyncio
 from pathlib import Path

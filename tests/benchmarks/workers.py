@@ -1,4 +1,4 @@
-"""Processor time per message of one and of two bridges that share the sites, database included."""
+"""Processor time per message of one and of two bridges that share the sites, including the database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +15,7 @@ import psycopg
 
 from meter_bridge.storage.location import written
 from scripts.lib.demo.bridge import BridgeProcess
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 from scripts.lib.demo.waiting import until
 from tests import postgresql_server
 from tests.benchmarks.installation import HEAD, site_file
@@ -50,7 +50,7 @@ _SAMPLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one measurement tells."""
+    """The figures of one measurement."""
 
     bridges_us: float
     database_us: float
@@ -64,7 +64,7 @@ class Figures:
 
     @property
     def together_us(self) -> float:
-        """Return the processor time of a message in µs."""
+        """Return the total processor time per message in µs."""
         return self.bridges_us + self.database_us
 
 
@@ -79,7 +79,7 @@ class Parts:
     """Rounds published so far: registers only rise."""
 
     async def shared_by(self, count: int) -> None:
-        """Wait until that many workers own all shards, and have nothing left to do."""
+        """Wait until this many workers own all shards, and are idle."""
 
         async def look() -> bool:
             return await asyncio.to_thread(self._owners) == (SITES, count)
@@ -98,13 +98,12 @@ class Parts:
         return (0, 0) if row is None else (row[0], row[1])
 
     def _connect(self) -> psycopg.Connection:
-        """Connect beside the workers."""
         return psycopg.connect(
             host=str(self.server.folder), user=postgresql_server.USER, dbname=DATABASE, autocommit=True
         )
 
     def database_s(self) -> dict[int, float]:
-        """Return the processor time of each process of the server."""
+        """Return the processor time of each server process."""
         first = int((self.server.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
         found = {}
         for path in Path("/proc").glob("[0-9]*/stat"):
@@ -117,12 +116,12 @@ class Parts:
         return found
 
     async def tell(self, rounds: int, rate: float | None = RATE) -> None:
-        """Let every meter tell some readings."""
+        """Publish some readings of every meter."""
         await load(self.broker_port, METERS, rounds, self.told, rate)
         self.told += rounds
 
     async def measure(self, count: int) -> Figures:
-        """Measure that many workers under the same load."""
+        """Measure this many workers under the same load."""
         await self.tell(2)
         workers = self.workers[:count]
         for worker in workers:
@@ -143,12 +142,12 @@ class Parts:
         return Figures(bridges / messages * 1e6, spent / messages * 1e6, waiting, seen, busiest, rows)
 
     def _written(self) -> dict[str, tuple[int, int]]:
-        """Return how many updates each table had, and its rows."""
+        """Return the number of updates and rows of each table."""
         with self._connect() as connection:
             return {row[0]: (row[1], row[2]) for row in connection.execute(_WRITTEN)}
 
     def _busiest(self, before: dict[str, tuple[int, int]], took_s: float) -> list[tuple[str, float]]:
-        """Return the writes of a row a second in each table that was written."""
+        """Return the writes per row and second of each table that was written."""
         found = [
             (name, (updates - before.get(name, (0, 0))[0]) / max(rows, 1) / took_s)
             for name, (updates, rows) in self._written().items()
@@ -156,7 +155,7 @@ class Parts:
         return sorted((each for each in found if each[1] > 0), key=lambda each: -each[1])
 
     def _sample(self, over: asyncio.Event) -> tuple[int, int, frozenset[str]]:
-        """Look again and again who waits for a lock, and for whose."""
+        """Sample repeatedly who waits for a lock, and who holds it."""
         waiting = seen = 0
         rows: set[str] = set()
         with self._connect() as connection:
@@ -226,7 +225,7 @@ async def main() -> None:
 
 
 def _print_rows(measured: Sequence[Figures]) -> None:
-    """Print the rows that are written most, and those for which transactions waited: hot ones, if any."""
+    """Print the rows that are written most, and those for which transactions waited, if any."""
     most: dict[str, float] = {}
     for figures in measured:
         for name, writes in figures.busiest:
@@ -246,7 +245,6 @@ def _print_rows(measured: Sequence[Figures]) -> None:
 
 
 async def _pairs(found: Parts) -> tuple[list[Figures], list[Figures]]:
-    """Measure one worker and two, again and again."""
     measured: tuple[list[Figures], list[Figures]] = ([], [])
     for run in range(1, RUNS + 1):
         for count in (1, 2):
@@ -263,7 +261,6 @@ async def _pairs(found: Parts) -> tuple[list[Figures], list[Figures]]:
 
 
 async def _run_with(found: Parts, count: int) -> None:
-    """Let one worker or two own all shards."""
     second = found.workers[1]
     if count == 1 and second.pid is not None:
         await second.stop()
@@ -273,7 +270,7 @@ async def _run_with(found: Parts, count: int) -> None:
 
 
 async def _speed_up(found: Parts) -> None:
-    """Print how much faster two workers are, where there are cores enough to tell."""
+    """Print how much faster two workers are, if there are enough cores."""
     if (os.cpu_count() or 1) < CORES:
         print(f"  the speed-up of two workers is not printed: it wants {CORES} cores", flush=True)
         return

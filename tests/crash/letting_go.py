@@ -49,12 +49,12 @@ STORED = {
 
 
 def register(instant: int) -> int:
-    """Return what every meter's register shows at an instant: 6 kW, always."""
+    """Return the register of every meter at an instant: always 6 kW."""
     return instant // 600 - 2_980_000_000
 
 
 def done(step: str) -> str:
-    """Return what is told once a step is stored."""
+    """Return what is printed once a step is stored."""
     return f"{step}: done"
 
 
@@ -94,7 +94,7 @@ class _Writer(ThreadWriter):
 
 
 async def main(folder: Path) -> None:
-    """Live until killed."""
+    """Run until killed."""
     vars(retention)["DELETE_BATCH"] = FEW_ENTRIES
     vars(exporter)["MERGE_FROM"] = FEW_FILES
     database, export_dir = folder / DATABASE_NAME, folder / EXPORT_NAME
@@ -112,7 +112,6 @@ async def main(folder: Path) -> None:
 
 
 async def _read(intake: ReportHandler, engine: Engine) -> None:
-    """Take readings of all meters, again and again."""
     while True:
         wh = register(engine.session.clock.now())
         addresses = engine.session.installation.by_energy_address

@@ -1,4 +1,4 @@
-"""Thousands of guesses at a real bridge that is killed three times meanwhile: five are heard of each kind."""
+"""Thousands of guesses at a real bridge that is killed three times: five of each kind are checked."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ import pytest
 
 from meter_bridge.payments.vouchers.code import with_check_digits
 from scripts.lib.demo.bridge import BridgeProcess
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 from tests.crash.house import SITE, UNREACHABLE
 from tests.example_budget import tries
 
@@ -25,7 +25,7 @@ PAGE = {"Prepaid-Page": "1"}
 
 @dataclass
 class Guesser:
-    """Tries page codes and vouchers, one wrong number after the other, as fast as it is answered."""
+    """Tries page codes and vouchers, one wrong number after another, as fast as they are answered."""
 
     url: str
     token: str
@@ -33,7 +33,7 @@ class Guesser:
     heard: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     async def guess(self, upto: int) -> None:
-        """Guess until so many were answered in all, or nobody answers any more."""
+        """Guess until this many were answered in all, or nothing answers any more."""
         async with aiohttp.ClientSession(self.url) as session:
             await asyncio.gather(*(self._one_by_one(session, upto) for _ in range(AT_ONCE)))
 
@@ -59,7 +59,7 @@ class Guesser:
 
 
 async def sign_in(url: str, code: str) -> int:
-    """Return how the right code is answered."""
+    """Return the response to the correct code."""
     async with (
         aiohttp.ClientSession(url) as session,
         session.post("/api/v1/page/sign-in", json={"number": "one", "code": code}, headers=PAGE) as answer,

@@ -1,4 +1,4 @@
-"""A bridge that is killed while it lets old readings go: each is in the database or in files, once."""
+"""A bridge that is killed while it deletes old readings: each is in the database or in files, once."""
 
 from pathlib import Path
 import random

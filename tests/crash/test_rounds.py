@@ -1,4 +1,4 @@
-"""Real mosquitto and bridge, killed, cut off and without disk: whatever was acknowledged is there once."""
+"""Real mosquitto and bridge, killed, disconnected and without disk: whatever was acknowledged is kept."""
 
 from pathlib import Path
 import random

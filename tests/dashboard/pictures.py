@@ -21,7 +21,7 @@ from dashboard.reports.portfolio import build_portfolio
 from dashboard.reports.typesetter import FOLDER as LAYOUTS
 from scripts.lib.demo.browser import PHONE, Chromium, picture
 from scripts.lib.demo.landlord import Dashboard
-from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.process import free_port
 from tests.dashboard.sample_house import DAY_MS, build, yesterday
 
 DESK: Final = ViewportSize(width=1440, height=900)

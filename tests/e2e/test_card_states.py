@@ -1,4 +1,4 @@
-"""The card in a real browser in every state of an account, with as much of Home Assistant as it asks for.
+"""The card in a real browser in every state of an account, with a stand-in for Home Assistant.
 
 That a real Home Assistant loads it and feeds it is shown in ``test_home_assistant_cards.py``, where not
 every state of an account can be had at once.
@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from scripts.lib.demo.browser import PHONE, Chromium
-from scripts.lib.demo.ports import LOOPBACK
+from scripts.lib.demo.process import LOOPBACK
 from tests.e2e.inventory import COMPONENT
 
 HERE: Final = Path(__file__).parent
@@ -27,12 +27,11 @@ type Kinds = dict[str, dict[str, Any]]
 
 
 def known(value: str, unit: str | None = None, **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """Return a state."""
     return {"state": value, "attributes": attributes | ({"unit_of_measurement": unit} if unit else {})}
 
 
 def account(**changed: dict[str, Any]) -> Kinds:
-    """Return what a landlord's token shows of an account that is well, but for what is changed."""
+    """Return what a landlord's token shows of an account without problems, with changes."""
     kinds = {
         "sensor.balance": known("20.00", "ZAR"),
         "sensor.units_left": known("8.0", "kWh"),
@@ -52,7 +51,7 @@ def account(**changed: dict[str, Any]) -> Kinds:
 
 
 def of_tenant(kinds: Kinds) -> Kinds:
-    """Return what a tenant's token shows of it."""
+    """Return what a tenant's token shows of the account."""
     return {kind: state for kind, state in kinds.items() if kind != "switch.supply"}
 
 
@@ -84,13 +83,13 @@ async def page(chromium: Chromium) -> AsyncIterator[Page]:
 
 
 async def show(page: Page, kinds: Mapping[str, object]) -> None:
-    """Show the card of an account and wait until its words are there."""
+    """Show the card of an account and wait until its text is there."""
     await page.evaluate("([kinds, actions]) => window.show(kinds, actions)", [kinds, ACTIONS])
     await expect(page.get_by_role("heading", name="Flat 1")).to_be_visible()
 
 
 async def shown(page: Page) -> tuple[set[str], str]:
-    """Return the buttons that can be seen of those that act, and all the text of the card."""
+    """Return the visible buttons that perform an action, and the text of the card."""
     names = ("Top up", "Enter voucher", "Reconnect", "Use emergency credit")
     buttons = {name for name in names if await page.get_by_role("button", name=name, exact=True).count()}
     return buttons, await page.locator("ha-card").inner_text()

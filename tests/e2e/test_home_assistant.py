@@ -1,4 +1,4 @@
-"""The integration in a real Home Assistant: set-up, values, switch, top-up, a bridge that goes and comes."""
+"""The integration in a real Home Assistant: set-up, values, switch, top-up, a bridge that restarts."""
 
 from decimal import Decimal
 
@@ -6,9 +6,8 @@ import pytest
 
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.browser import Chromium
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, Json, RefusedError
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, Json, RefusedError, ask
+from scripts.lib.demo.process import LOOPBACK, free_port
 from scripts.lib.demo.street import Street
 from scripts.lib.demo.waiting import until
 
@@ -147,7 +146,7 @@ async def test_a_tenant_sees_the_own_account_and_creates_no_credit(
 
 
 async def only_calm(home: HomeAssistant) -> bool | None:
-    """Say whether the reload is over: the states of before it are gone, the entry takes actions again."""
+    """Return True once a reload is over: old states are gone, and the entry accepts actions again."""
     others = await known(home, "sensor.zigbee_balance")
     return (others is None and await known(home, "sensor.calm_balance") and await loaded(home)) or None
 

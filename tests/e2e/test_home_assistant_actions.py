@@ -21,8 +21,6 @@ async def act(home: HomeAssistant, name: str, **data: object) -> Json:
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def there(home: HomeAssistant) -> None:
-    """Wait until Home Assistant knows the account."""
-
     async def known() -> bool | None:
         return (await home.state("sensor.calm_balance")) not in {None, "unknown", "unavailable"} or None
 

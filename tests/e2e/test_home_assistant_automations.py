@@ -1,4 +1,4 @@
-"""Automations in a real Home Assistant: blueprints, triggers of what can be made to happen, voice."""
+"""Automations in a real Home Assistant: blueprints, triggers that a test can cause, voice."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from scripts.lib.demo.bridge import BridgeApi
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant
+from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, ask
 from scripts.lib.demo.waiting import until
 
 SOON_S = 40.0
@@ -23,7 +22,7 @@ async def device_of_calm(home: HomeAssistant) -> str:
 
 
 async def automate(home: HomeAssistant, alias: str, config: dict[str, Any]) -> str:
-    """Make an automation as the editor does; return its entity once it is on."""
+    """Create an automation as the editor does; return its entity once it is on."""
     await home.post(f"/api/config/automation/config/{alias}", {"alias": alias, **config})
     entity = f"automation.{alias}"
     await until(f"{entity} is on", lambda: has(home, entity, "on"), SOON_S)
@@ -44,7 +43,7 @@ async def ran_since(home: HomeAssistant, entity: str, told: str | None) -> bool 
 
 
 async def use_blueprint(home: HomeAssistant, name: str, inputs: dict[str, Any]) -> str:
-    """Import a blueprint from its file and make an automation of it."""
+    """Import a blueprint from its file and create an automation from it."""
     path = f"{DOMAIN}/{name}.yaml"
     text = (BLUEPRINTS / f"{name}.yaml").read_text(encoding="utf-8")
     saving = {"type": "blueprint/save", "domain": "automation", "path": path, "yaml": text}
@@ -76,7 +75,7 @@ async def top_up(home: HomeAssistant) -> None:
 
 
 async def nothing(home: HomeAssistant) -> None:
-    """Leave everything as it is."""
+    """Change nothing."""
 
 
 HAPPENINGS: dict[str, tuple[Callable[[HomeAssistant], Awaitable[None]], ...]] = {

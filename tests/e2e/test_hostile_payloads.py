@@ -60,7 +60,7 @@ REJECTED = re.compile(rb"^prepaid_payloads_rejected_total\{.*\} ([0-9.]+)$", re.
 
 @asynccontextmanager
 async def stranger(mosquitto: Mosquitto) -> AsyncIterator[BrokerSession]:
-    """Return somebody else's connection to the broker."""
+    """Return another client's connection to the broker."""
     there = asyncio.Event()
     session = BrokerSession(
         parse_broker_url(mosquitto.url("meters")),

@@ -1,4 +1,4 @@
-"""The integration from discovery to the Energy page: real bridge, real Home Assistant, six days of past."""
+"""The integration from discovery to the Energy page: real bridge and Home Assistant, six days of history."""
 
 import csv
 from datetime import UTC, datetime, timedelta
@@ -13,8 +13,7 @@ import pytest_asyncio
 
 from meter_bridge.protocol.messages import HistoryPage
 from scripts.lib.demo.browser import Chromium, picture
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, entry_of
+from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, ask, entry_of
 from scripts.lib.demo.mosquitto import Mosquitto
 from scripts.lib.demo.waiting import NotObservedError, until
 from tests.e2e.household import BALANCE, OPTIONS, Household, household
@@ -33,14 +32,14 @@ session_fixture = pytest_asyncio.fixture(scope="module", loop_scope="session")
 
 @session_fixture
 async def fresh(tmp_path_factory: Any, mosquitto: Mosquitto):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN401
-    """Run everything; nothing is set up in Home Assistant yet."""
+    """Run everything; Home Assistant has no integration yet."""
     async with household(tmp_path_factory.mktemp("cottage"), mosquitto) as running:
         yield running
 
 
 @session_fixture
 async def flow(fresh: Household) -> dict[str, Any]:
-    """Wait until Home Assistant discovers the bridge, confirm with a token, and return what was offered."""
+    """Wait for the discovery, confirm it with a token, and return the flow that was offered."""
     found = await until("the bridge is discovered", lambda: discovered(fresh), SOON_S)
     token = await fresh.bridge.token("Home Assistant", "landlord")
     entry_of(await fresh.home.post(f"{FLOWS}/{found['flow_id']}", {"token": token}))
@@ -50,13 +49,13 @@ async def flow(fresh: Household) -> dict[str, Any]:
 
 @session_fixture
 async def cottage(fresh: Household, flow: dict[str, Any]) -> Household:
-    """Return the household after it was set up."""
+    """Return the household after setting it up."""
     del flow
     return fresh
 
 
 async def discovered(fresh: Household) -> dict[str, Any] | None:
-    """Return the flow of this household's bridge; others may be announced by tests beside this one."""
+    """Return the discovery flow of this bridge; tests that run in parallel may announce others."""
     flows = await ask(fresh.home, {"type": "config_entries/flow/progress"})
     own = json.loads(await fresh.api.get("/api/v1/info"))["installation_id"]
     return next((flow for flow in flows if flow["context"].get("unique_id") == own), None)
@@ -198,7 +197,7 @@ async def every_condition_tells_true_from_false(cottage: Household) -> None:
 
 
 async def holds(home: HomeAssistant, condition: str, account: str, options: dict[str, Any]) -> bool:
-    """Ask Home Assistant whether a condition holds now, as its editor does."""
+    """Have Home Assistant evaluate a condition, as its editor does."""
     config = {
         "condition": f"{DOMAIN}.{condition}",
         "target": {"entity_id": f"sensor.{account}_balance"},
@@ -247,7 +246,7 @@ async def every_action_answers(cottage: Household, tmp_path: Path) -> None:
 
 
 async def voucher(cottage: Household, table: Path) -> str:
-    """Let the bridge make a voucher of 50 and return its code."""
+    """Create a voucher of 50 and return its code."""
     what = ("--count", "1", "--amount", "50.00", "--site", "cottage", "--csv", str(table))
     await cottage.bridge.run("voucher", "create", *what)
     with table.open(encoding="utf-8", newline="") as file:
@@ -292,7 +291,7 @@ ENERGY, COST = "_house_energy", "_house_cost"
 
 
 async def booked(cottage: Household) -> tuple[Decimal, Decimal]:
-    """Return what the journal says was used and paid for, in kWh and rand."""
+    """Return what the journal has charged and credited, in kWh and rand."""
     told = msgspec.json.decode(await cottage.api.get("/api/v1/history?account=house"), type=HistoryPage)
     hours = told.accounts[0].hours
     return (
@@ -308,7 +307,7 @@ async def statistic_id(home: HomeAssistant, suffix: str) -> str | None:
 
 
 async def sums(home: HomeAssistant) -> list[list[float]]:
-    """Return the hours of energy and cost as Home Assistant has them, each with its running sum."""
+    """Return the hours of energy and cost in Home Assistant, each with its running sum."""
     ids = [await statistic_id(home, suffix) for suffix in (ENERGY, COST)]
     question = {
         "type": "recorder/statistics_during_period",
@@ -324,7 +323,7 @@ async def sums(home: HomeAssistant) -> list[list[float]]:
 
 
 async def agrees(cottage: Household) -> list[list[float]] | None:
-    """Return the statistics once their sums are the journal's, to the last Wh and cent."""
+    """Return the statistics once their sums equal those of the journal, to the last Wh and cent."""
     try:
         energy, cost = await sums(cottage.home)
     except NotObservedError:  # a recorder that has not started yet, or is ending, refuses every question

@@ -1,4 +1,4 @@
-"""A bridge moves from SQLite to PostgreSQL under running meters and payers, and nothing is lost."""
+"""A bridge moves from SQLite to PostgreSQL while meters report and people pay, and nothing is lost."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A bridge with a secret in every setting, at its most talkative: none is in any log, answer or file."""
+"""A bridge with a secret in every setting, at its highest log level: none is in any log, response or file."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +18,7 @@ from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.http.authentication import PAGE_HEADER
 from scripts.lib.demo.bridge import CLI, BridgeProcess
 from scripts.lib.demo.mosquitto import PASSWORDS, Mosquitto
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 
 SITE: Final = """\
 name: Secret Street
@@ -47,7 +47,7 @@ FIXED_DATABASE: Final = f"postgresql://bridge:{CONFIGURED['database password']}@
 
 
 def files(gossip: str) -> dict[str, str]:
-    """Return the two files of secrets; ``gossip`` is a server that repeats all that it is told."""
+    """Return the two files with secrets; ``gossip`` is a server that repeats everything it receives."""
     host = gossip.removeprefix("http://")
     return {
         "payments.yaml": f"""\
@@ -78,14 +78,14 @@ people:
 
 
 async def repeat(request: web.Request) -> web.Response:
-    """Refuse, and repeat every header and the body, as a careless server does."""
+    """Refuse the request and repeat its headers and body, like a careless server."""
     told = {"headers": dict(request.headers), "body": await request.text(), "url": str(request.url)}
     return web.json_response({"error": {"message": json.dumps(told), "type": "api_error"}}, status=400)
 
 
 @dataclass(slots=True)
 class Told:
-    """Everything that was said, and every secret that was handed out meanwhile."""
+    """All output so far, and all secrets that were issued meanwhile."""
 
     bridge: BridgeProcess
     log: Path
@@ -100,7 +100,7 @@ class Told:
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> str:
-        """Send a request and keep the answer with its headers."""
+        """Send a request and record the response with its headers."""
         async with session.request(method, self.bridge.url + path, json=body, headers=headers) as answer:
             text = await answer.text()
             self.text += f"{answer.status} {dict(answer.headers)} {text}\n"
@@ -122,7 +122,7 @@ async def gossip() -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def told(tmp_path: Path, mosquitto: Mosquitto, gossip: str) -> AsyncIterator[Told]:
-    """Run a bridge whose every setting holds a secret."""
+    """Run a bridge whose every setting contains a secret."""
     data, log = tmp_path / "data", tmp_path / "bridge.log"
     data.mkdir(mode=0o700)
     for name, text in files(gossip).items():
@@ -144,7 +144,7 @@ async def told(tmp_path: Path, mosquitto: Mosquitto, gossip: str) -> AsyncIterat
 
 
 async def use_everything(told: Told) -> None:
-    """Make, use and misuse every kind of secret that there is."""
+    """Create, use and misuse every kind of secret."""
     owner = await told.bridge.token("owner", "landlord")
     tenant = await told.bridge.token("tenant", "tenant", "flat-1")
     told.secrets |= {"owner's token": owner, "tenant's token": tenant}
@@ -162,7 +162,7 @@ async def use_everything(told: Told) -> None:
 
 
 async def enter(told: Told, session: aiohttp.ClientSession, as_owner: Mapping[str, str]) -> None:
-    """Make a code and a link, and come in with them, rightly and wrongly."""
+    """Create a code and a link, and sign in with them, correctly and incorrectly."""
     async with session.post(f"{told.bridge.url}/api/v1/accounts/flat-1/access", headers=as_owner) as made:
         access = await made.json()
     told.secrets |= {"page code": access["code"], "page link": access["secret"]}
@@ -181,7 +181,7 @@ async def enter(told: Told, session: aiohttp.ClientSession, as_owner: Mapping[st
 
 
 async def pay(told: Told, session: aiohttp.ClientSession, as_owner: Mapping[str, str]) -> None:
-    """Start payments, send signed and unsigned messages, make vouchers, send notices."""
+    """Start payments, send signed and unsigned messages, create vouchers, send notices."""
     for provider in ("till", "card"):
         body = {"amount": "20.00", "provider": provider}
         headers = {**as_owner, "Idempotency-Key": provider}
@@ -202,7 +202,7 @@ async def pay(told: Told, session: aiohttp.ClientSession, as_owner: Mapping[str,
 
 
 async def misuse(told: Told, session: aiohttp.ClientSession, owner: str) -> None:
-    """Put a token where none belongs."""
+    """Send a token in every wrong place."""
     as_owner = {"Authorization": f"Bearer {owner}"}
     for method, path, body in (
         ("GET", f"/api/v1/accounts?token={owner}", None),
@@ -219,7 +219,7 @@ async def misuse(told: Told, session: aiohttp.ClientSession, owner: str) -> None
 
 
 async def hear_of_failures(told: Told, mosquitto: Mosquitto) -> None:
-    """Let commands fail at the database and the broker."""
+    """Make commands fail at the database and the broker."""
     environment = {"PREPAID_METER_DATABASE": FIXED_DATABASE, "PREPAID_METER_LOG_LEVEL": "DEBUG"}
     wrong = CONFIGURED["wrong broker password"]
     for broker in (
@@ -239,7 +239,7 @@ async def hear_of_failures(told: Told, mosquitto: Mosquitto) -> None:
 
 
 async def failed(*command: str, **environment: str) -> str:
-    """Return what a command says that cannot do what it is to do."""
+    """Return the output of a command that fails."""
     ours = {name: each for name, each in os.environ.items() if not name.startswith("PREPAID_")}
     process = await asyncio.create_subprocess_exec(
         *CLI,
@@ -268,6 +268,6 @@ async def test_no_secret_is_in_any_log_answer_or_file(told: Told, mosquitto: Mos
 
 
 def places(secret: str, said: Mapping[str, str]) -> list[str]:
-    """Return where a secret is, as it is or as an address writes it."""
+    """Return where a secret occurs, as it is or URL-encoded."""
     forms = {secret, quote(secret, safe=""), unquote(secret)}
     return [place for place, text in said.items() if any(each in text for each in forms)]

@@ -1,4 +1,4 @@
-"""A tenant's whole way in a real browser at the size of a phone: dark, paid, and the lights are back."""
+"""A tenant's whole way on a phone in a real browser: cut off, paid, and power restored."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from meter_bridge.protocol.messages import RelayProof, SupplyState
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.browser import PHONE, Chromium
 from scripts.lib.demo.mosquitto import Mosquitto
-from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.process import free_port
 from scripts.lib.demo.street import Fitting, Street
 from scripts.lib.demo.waiting import until
 from tests.e2e.accessible import barriers
@@ -76,7 +76,7 @@ class Rooms:
     till: TillPage
 
     async def dark(self, room: str) -> None:
-        """Let a room use up its credit and wait until it is proven to be off."""
+        """Use up a room's credit and wait until its relay is confirmed open."""
         self.street.dials[room].watts = 12_000
 
         async def off() -> bool | None:
@@ -87,11 +87,11 @@ class Rooms:
         self.street.dials[room].watts = 180
 
     def open(self, room: str) -> bool:
-        """Say whether the meter's contact is open."""
+        """Return whether the meter's contact is open."""
         return not self.street.meter(room).physics.contact_closed
 
     async def lit(self, room: str) -> float:
-        """Wait until a room is proven to be supplied; return the loop's time then."""
+        """Wait until a room's relay is confirmed closed; return the loop's time then."""
 
         async def proven() -> bool | None:
             supply = (await self.api.account(room)).supply
@@ -140,7 +140,7 @@ async def rooms(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Rooms]:
 async def come_in(
     rooms: Rooms, chromium: Chromium, room: str, scheme: Literal["light", "dark"] = "light"
 ) -> Page:
-    """Make a card for a room, open the page on a phone and sign in with it."""
+    """Create a card for a room, open the page on a phone and sign in with it."""
     made = await rooms.bridge.run("access", "create", room)
     code = made.splitlines()[1].split()[-2]
     page = await chromium.page(PHONE, scheme)
@@ -155,7 +155,7 @@ async def come_in(
 
 
 async def picture(page: Page, name: str) -> None:
-    """Look whether anything stands in somebody's way, and keep a picture where they are wanted."""
+    """Check the page for barriers, and save a screenshot where requested."""
     assert await barriers(page) == [], name
     if PICTURES:
         await page.screenshot(path=f"{PICTURES}/tenant-{name}.png")

@@ -25,8 +25,7 @@ from meter_bridge.storage.database import open_reader
 from meter_bridge.storage.location import written
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import PASSWORDS, Mosquitto
-from scripts.lib.demo.ports import free_port
-from scripts.lib.demo.process import OwnedProcess
+from scripts.lib.demo.process import OwnedProcess, free_port
 from scripts.lib.demo.street import Fitting, Street
 from scripts.lib.demo.waiting import until
 from tests import postgresql_server
@@ -52,13 +51,13 @@ SITE = """\
 
 
 def site_file(*names: str) -> str:
-    """Return a site file of sites with one unit each, named alike."""
+    """Return a site file of sites with one unit each, of the same name."""
     return "name: Three houses\nsites:\n" + "".join(SITE.format(name=name) for name in names)
 
 
 @dataclass
 class Workers:
-    """The workers of one installation, and the meters that they share."""
+    """The bridges of one installation, and their meters."""
 
     processes: list[BridgeProcess]
     apis: list[BridgeApi]
@@ -80,7 +79,7 @@ class Workers:
         return found
 
     async def shared_by(self, *which: int) -> float:
-        """Wait until some workers own all shards, each of them one at least; return how long that took."""
+        """Wait until these workers own all shards, each at least one; return how long that took."""
         begun, urls = time.monotonic(), {self.processes[n].url for n in which}
 
         async def look() -> bool:
@@ -91,7 +90,7 @@ class Workers:
         return time.monotonic() - begun
 
     async def account(self, which: int, account_id: str) -> AccountView | None:
-        """Return an account as one of the workers tells it, None while it cannot."""
+        """Return an account from one of the workers, or None while it cannot answer."""
         try:
             async with asyncio.timeout(5):
                 return await self.apis[which].account(account_id)
@@ -99,7 +98,7 @@ class Workers:
             return None
 
     async def charged(self, which: int) -> None:
-        """Wait until a worker tells of every account just what its register rose since the start."""
+        """Wait until a worker shows for every account exactly the rise of its register since the start."""
         for name in SITES:
             await until(f"{name} is charged", lambda name=name: self._charged(which, name), SOON_S)  # type: ignore[misc]
 
@@ -115,9 +114,9 @@ class Workers:
     began: dict[str, int] = field(default_factory=dict)
 
     async def pay(self, name: str, enough: asyncio.Event) -> None:
-        """Pay one rand after the other to whichever worker answers, each until it is acknowledged.
+        """Pay one rand after another to whichever worker answers, repeating each until it is acknowledged.
 
-        Now and then it is a provider that tells of it, to one worker after the other.
+        Some payments are reported by a provider, to each worker in turn.
         """
         keys, next_at, told = self.acknowledged[name], 0.0, 0
         while not enough.is_set():
@@ -130,7 +129,7 @@ class Workers:
             keys.append(key)
 
     async def _tell(self, name: str, payment: str) -> str:
-        """Order, and let the provider tell each worker twice that it was paid; return the booking's key."""
+        """Order, and let the provider report the payment twice to each worker; return the booking's key."""
         asked, headers = {"provider": "till", "amount": "1.00"}, {"Idempotency-Key": payment}
 
         async def order() -> str | None:
@@ -162,11 +161,11 @@ class Workers:
         return None
 
     async def paid_since(self, before: dict[str, int]) -> bool:
-        """Say whether a payment for every account was acknowledged since."""
+        """Return whether a payment for every account has been acknowledged since."""
         return all(len(self.acknowledged[name]) > count for name, count in before.items())
 
     async def books_agree(self, which: int) -> None:
-        """Check that every acknowledged payment is there once, and that the money fits the energy."""
+        """Check that every acknowledged payment is booked once, and that money and energy match."""
         api = self.apis[which]
         for name in SITES:
             entries = await answered(lambda name=name: api.ledger(name))  # type: ignore[misc]
@@ -179,7 +178,7 @@ class Workers:
 
 
 async def told_to(url: str, body: bytes) -> bool:
-    """Send a provider's message to a worker; say whether it was acknowledged."""
+    """Send a provider's message to a worker; return whether it was acknowledged."""
     header = {HEADER: sign(SECRET, body, int(time.time()))}
     try:
         async with (
@@ -193,7 +192,7 @@ async def told_to(url: str, body: bytes) -> bool:
 
 
 async def answered[T](ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask until there is an answer: a shard that has just changed hands is not served for a moment."""
+    """Repeat a request until it is answered: a shard that was just taken over is not served for a moment."""
 
     async def once() -> T | None:
         try:
@@ -244,7 +243,7 @@ async def workers(mosquitto: Mosquitto, folder: Path, count: int) -> AsyncIterat
 
 @asynccontextmanager
 async def paying(found: Workers) -> AsyncIterator[None]:
-    """Let somebody pay for every account all the while."""
+    """Pay for every account until the end of the block."""
     enough = asyncio.Event()
     tasks = [asyncio.create_task(found.pay(name, enough)) for name in SITES]
     try:
@@ -295,7 +294,7 @@ async def test_workers_take_over_from_those_that_die_or_stall_and_nothing_is_los
 
 
 async def taken_over_at(found: Workers, mosquitto: Mosquitto) -> Callable[[], Awaitable[bool]]:
-    """Return what looks whether the broker ended a connection of a shard because its new owner came."""
+    """Return a check whether the broker disconnected a shard's client because a new owner connected."""
     told = await answered(lambda: found.apis[2].get("/api/v1/info"))
     installation = json.loads(told)["installation_id"]
     ids = [client_id_of(installation, n, PASSWORDS["bridge"]) for n in range(len(SITES))]
@@ -333,7 +332,7 @@ async def undone(found: Workers, mosquitto: Mosquitto, name: str) -> float:
 
 
 def open_contact(street: Street, name: str) -> Callable[[], Awaitable[bool]]:
-    """Return what looks whether a meter's contact is open."""
+    """Return a check whether a meter's contact is open."""
 
     async def look() -> bool:
         return not street.meter(name).physics.contact_closed

@@ -1,7 +1,7 @@
-"""Units that nobody tells anything, since bridge or broker are away: what they use beyond credit.
+"""Units without bridge or broker: what they use beyond their credit.
 
-What the bridge said last is held against what flowed in truth until both are back. Only what it said is taken
-from it: the exposure, and the credit and the register that this is meant from.
+The bridge's last statement is compared with the energy that flowed until both are back. Nothing else is taken
+from the bridge: the exposure, and the credit and the register to which it refers.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ REWRITTEN_S: Final = 4_500.0
 
 
 class Away(StrEnum):
-    """Who is away."""
+    """Which of bridge and broker is away."""
 
     BRIDGE = "bridge"
     BROKER = "broker"
@@ -49,7 +49,7 @@ class Away(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the bridge said of a unit last, and what was true by then."""
+    """What the bridge last stated of a unit, and what was true then."""
 
     exposure: AccountExposure
     credit: int
@@ -63,10 +63,9 @@ class Said:
 
 
 class Alone:
-    """Notes what is said whenever bridge or broker go, and looks at what was used when they are back."""
+    """Records the statements when bridge or broker goes away, and compares them with the use afterwards."""
 
     def __init__(self, clock: WallClock, truths: Sequence[Truth]) -> None:
-        """Take the units; the faults of their contacts come when they are known."""
         self._clock = clock
         self._truths = truths
         self._away: set[Away] = set()
@@ -77,7 +76,7 @@ class Alone:
         self.problems: list[str] = []
 
     def went(self, who: Away, parts: RunningBridge | None) -> None:
-        """Note what is said of every unit, unless the other one was away already."""
+        """Record what is stated of every unit, unless the other one was away already."""
         if not self._away and parts is not None:
             engine = parts.engine
             now = engine.session.clock.now()
@@ -89,7 +88,7 @@ class Alone:
         self._away.add(who)
 
     def came(self, who: Away) -> None:
-        """Look at what every unit used once nobody is away any more."""
+        """Check what every unit used once nothing is away any more."""
         self._away.discard(who)
         if not self._away:
             for truth, said in self._said:
@@ -110,7 +109,7 @@ class Alone:
         )
 
     def _register_wh(self, house: House) -> int:
-        """Return the true register of now, without letting the meter do anything."""
+        """Return the true register now, without advancing the meter."""
         physics = house.meter.physics
         passed = max(self._clock.true() - physics.now_ms, 0)
         return (physics.register_uj + physics.power_mw * passed) // MICROJOULES_PER_WH
@@ -119,7 +118,6 @@ class Alone:
         return max(self._clock.true(), house.meter.physics.now_ms)
 
     def _judge(self, truth: Truth, said: Said) -> None:
-        """Note what was used beyond what had been said."""
         house, now = truth.house, self._now_ms(truth.house)
         if self._hit(house, BROKEN, said.at_ms - BROKEN_S * 1000, now) or truth.moves != said.moves:
             return
@@ -133,7 +131,7 @@ class Alone:
         self._judge_use(house, said, now)
 
     def _judge_use(self, house: House, said: Said, now: int) -> None:
-        """Hold what flowed against what had been said: from the register known, or else from then on."""
+        """Compare the energy since the known register, or else since the statement, with the statement."""
         exposure, tariff = said.exposure, house.tariff
         begin = said.charged_wh
         unheard = max(said.true_wh - said.known_wh, 0)
@@ -154,7 +152,7 @@ class Alone:
             )
 
     def _hit(self, house: House, kinds: Sequence[str], begin_ms: float, end_ms: float) -> bool:
-        """Say whether a fault of some kinds was there in a time."""
+        """Return whether a fault of certain kinds occurred between two instants."""
         begin, end = ((ms - self._clock.start_ms) / 1000 for ms in (begin_ms, end_ms))
         return any(
             fault.kind in kinds
@@ -165,7 +163,7 @@ class Alone:
         )
 
     def leave(self, begin_ms: int) -> None:
-        """Let every device that is to cut by itself do so: not before its credit ends, and not late."""
+        """Let every device with a local cut-off open by itself: not before its credit ends, and not late."""
         now = self._clock.true()
         for truth in self._truths:
             house = truth.house
@@ -192,13 +190,13 @@ class Alone:
 
     @staticmethod
     def _use(house: House, wh: int) -> None:
-        """Let so much energy flow, if the contact stays closed."""
+        """Let energy flow while the contact stays closed."""
         house.meter.physics.load = ConstantLoad(RATING_W * 1000)
         house.meter.step(max(wh, 0) * 3_600_000 // RATING_W)
 
 
 def per_wh(tariff: Tariff) -> tuple[Decimal, Decimal]:
-    """Return what the cheapest and the dearest Wh cost."""
+    """Return the price of the cheapest and of the most expensive Wh."""
     if tariff is Tariff.FINE:
         price = FINE_PRICE * (1 + FINE_TAX)
         return price, price
@@ -209,7 +207,7 @@ def per_wh(tariff: Tariff) -> tuple[Decimal, Decimal]:
 
 
 def bought_wh(tariff: Tariff, energy_wh: int, credit: int) -> int:
-    """Return how much energy credit buys after so much."""
+    """Return how much energy credit buys after ``energy_wh``."""
     least, most = 0, int(max(credit, 0) / per_wh(tariff)[0]) + 1
     while least < most:
         middle = (least + most + 1) // 2

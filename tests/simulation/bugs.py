@@ -1,4 +1,4 @@
-"""Bugs to plant into the bridge, each the breach of a rule, and the seed that is known to find it."""
+"""Bugs to plant into the bridge, each the breach of a promise, and the seed that is known to find it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ class Bug:
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Plant it for a while."""
+        """Plant the bug until the end of the block."""
         patches = self.patches()
         for each in patches:
             each.start()
@@ -134,7 +134,7 @@ def _acknowledges_first() -> Patches:
 
 
 def _does_not_wait_for(kind: ops.Statement) -> Patches:
-    """Return what answers before a transaction with such a row is on disk."""
+    """Return a patch that responds before a transaction with such a row is on disk."""
     honest = Session.commit
 
     async def commit(self: Session, unit: Transaction) -> None:
@@ -215,7 +215,7 @@ def _late_failures_count() -> Patches:
 
 def _asks_no_provider() -> Patches:
     async def tick(_self: ProviderPolling) -> None:
-        """Ask for nothing."""
+        pass
 
     return (patch.object(ProviderPolling, "tick", tick),)
 
@@ -247,7 +247,7 @@ def _protects_nobody() -> Patches:
 
 
 def _everywhere(kind: str) -> tuple[Fault, ...]:
-    """Return the fault of every meter of the street, all of the time."""
+    """Return the fault for every meter of the street, all the time."""
     return tuple(Fault(n, kind, HOUR_S, 30 * HOUR_S, f"house-{n}") for n in range(1, 6))
 
 

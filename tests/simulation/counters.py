@@ -1,4 +1,4 @@
-"""What happens to counters: resets that devices tell or do not, jumps, and meters that are replaced."""
+"""Faults of counters: resets with and without a marker, jumps, and replaced meters."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,17 +26,16 @@ STRAGGLERS_S: Final = 1_500.0
 
 
 class Counters:
-    """Lets counters be lost, jump, and be replaced, and keeps what is true of them."""
+    """Resets, increases and replaces counters, and keeps the true figures."""
 
     def __init__(self, machine: Machine, devices: Devices, truths: list[Truth]) -> None:
-        """Take the meters and what is true of them."""
         self._machine = machine
         self._devices = devices
         self._truths = {truth.house.id: truth for truth in truths}
         self.problems: list[str] = []
 
     async def carry_out(self, fault: Fault) -> None:
-        """Let one thing happen to one counter."""
+        """Carry out one fault on one counter."""
         truth = self._truths[fault.target]
         if truth.house.id in self._devices.unplugged:
             return  # the old meter is on the electrician's table, read and done with
@@ -57,14 +56,14 @@ class Counters:
         self._devices.changed(truth.house)
 
     def _stored_wh(self, truth: Truth) -> int:
-        """Return what is on disk of the energy charged."""
+        """Return the energy charged according to the disk."""
         with closing(connect_read_only(self._machine.disk.database)) as connection:
             rows = connection.execute("SELECT document FROM supply_status").fetchall()
         charged = {meter_id: wh for (row,) in rows for meter_id, wh, _ in supply_document.stored_energy(row)}
         return charged.get(truth.house.meter_id, 0)
 
     async def _replace(self, truth: Truth, fault: Fault) -> None:
-        """Take a meter out, read it, put another in, and tell the bridge of it before it speaks."""
+        """Replace a meter and submit both readings before the new one reports."""
         house, devices = truth.house, self._devices
         devices.unplugged.add(house.id)
         devices.load(house, 0)
@@ -83,7 +82,6 @@ class Counters:
         devices.restart(house)
 
     async def _tell(self, truth: Truth, order: ReplacementOrder, *, key: str) -> None:
-        """Tell the bridge until it answers."""
         while True:
             parts = self._machine.parts
             try:

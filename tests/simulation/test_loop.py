@@ -1,4 +1,4 @@
-"""Virtual time runs calls in the order in which asyncio's own loop would."""
+"""Virtual time runs calls in the same order as asyncio's own loop."""
 
 import asyncio
 from asyncio.base_events import BaseEventLoop
@@ -16,21 +16,20 @@ MOST_WAITING = 250
 
 
 class Jump:
-    """In place of a selector of asyncio's own loop."""
+    """Stands in for a selector of asyncio's own loop."""
 
     time = 0.0
 
     def select(self, timeout: float) -> list[object]:
-        """Let the time pass that a real selector would wait."""
+        """Advance the time by what a real selector would wait."""
         self.time += timeout
         return []
 
 
 class AsyncioLoop(BaseEventLoop):
-    """What asyncio makes of the same time."""
+    """The reference: asyncio's own loop with the same time."""
 
     def __init__(self) -> None:
-        """Begin at zero."""
         super().__init__()
         self._selector = Jump()
 
@@ -39,11 +38,11 @@ class AsyncioLoop(BaseEventLoop):
         return self._selector.time
 
     def _process_events(self, _events: list[object]) -> None:
-        """Nothing comes from outside."""
+        pass
 
 
 def life(loop: BaseEventLoop, call_at: Callable[..., asyncio.Handle], seed: int) -> list[tuple[int, float]]:
-    """Return which calls ran when: they plan others, often for the same instant, and cancel some."""
+    """Return which calls ran when: they schedule others, often for the same instant, and cancel some."""
     chance = random.Random(seed)
     ran: list[tuple[int, float]] = []
     waiting: dict[int, asyncio.Handle] = {}

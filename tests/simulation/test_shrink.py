@@ -1,4 +1,4 @@
-"""A failing life is told with few faults, and with the command that shows it again."""
+"""A failure is reduced to few faults, and printed with the command that reproduces it."""
 
 import pytest
 
@@ -11,7 +11,7 @@ GUILTY = {3, 17}
 
 
 def fails_with_both(plan: Plan) -> Outcome:
-    """Stand in for a simulation in which two faults together break something."""
+    """Stand in for a simulation that fails if two faults occur together."""
     numbers = {fault.number for fault in plan.faults or plan.all_faults()}
     return Outcome(problems=["invariant 5: something"] if numbers >= GUILTY else [])
 

@@ -1,4 +1,4 @@
-"""A provider of payments whose signed web hooks are lost, repeated, late and mixed up, or never sent."""
+"""A payment provider whose signed webhooks are lost, repeated, late, out of order, or never sent."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -52,20 +52,20 @@ providers:
 
 
 def write_providers(folder: Path) -> None:
-    """Write the file of providers beside the database, its owner's alone."""
+    """Write the file of providers beside the database, readable by its owner only."""
     path = folder / FILE_NAME
     path.write_text(FILE)
     path.chmod(0o600)
 
 
 def tenant_of(account_id: str) -> Actor:
-    """Return who pays for an account."""
+    """Return the tenant who pays for an account."""
     return Actor("tenant", Role.TENANT, frozenset(), frozenset({account_id}), token_id=account_id)
 
 
 @dataclass(slots=True, kw_only=True)
 class Sale:
-    """What is true of one order at the till."""
+    """The true state of one order at the till."""
 
     number: int
     truth: Truth
@@ -77,7 +77,7 @@ class Sale:
 
     @property
     def payment(self) -> str:
-        """Return what the till calls the payment."""
+        """Return the till's payment id."""
         return f"p{self.number}"
 
     @property
@@ -87,12 +87,12 @@ class Sale:
 
     @property
     def net(self) -> int:
-        """Return what the till has of it in the end."""
+        """Return what the till finally keeps of it."""
         return max(self.amount - sum(self.back.values()), 0) if self.paid else 0
 
     @property
     def states(self) -> set[str]:
-        """Return how the customer may be told that it stands."""
+        """Return the states that the customer may see."""
         if not self.paid:
             return {"open", "pending", "failed", "expired", "cancelled", "review"}
         if not self.net:
@@ -102,7 +102,7 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class AskedTill(WebhookProvider):
-    """The till as the bridge sees it: it can be asked as well, and does not always answer."""
+    """The till as seen by the bridge: it can also be polled, and does not always answer."""
 
     till: Till = field(kw_only=True, repr=False)
 
@@ -119,10 +119,9 @@ class AskedTill(WebhookProvider):
 
 
 class Till:
-    """Takes money of customers and tells the bridge of it, until it has answered."""
+    """Takes customers' money and reports it to the bridge until that has answered."""
 
     def __init__(self, machine: Machine, chance: random.Random) -> None:
-        """Open for business."""
         self._machine = machine
         self._chance = chance
         self._numbers = 0
@@ -139,34 +138,34 @@ class Till:
         self.problems: list[str] = []
 
     def serve(self, parts: RunningBridge) -> None:
-        """Be asked by a bridge that has just started."""
+        """Connect to a bridge that has just started."""
         known = cast("dict[str, Provider]", parts.app.payments.orders.file.providers)
         known["till"] = AskedTill(id="till", name="Mobile money", secrets=(SECRET,), till=self)
 
     async def answers(self) -> None:
-        """Be there after a moment, or not at all."""
+        """Respond after a moment, or fail."""
         await asyncio.sleep(self._chance.random())
         if not self.calm and self._chance.random() < DOWN:
             raise ProviderDownError("the till is closed for a moment")
 
     def may_be_asked(self, order_id: str) -> bool:
-        """Say whether the bridge may ask for an order: of others it hears by web hooks alone."""
+        """Return whether the bridge may poll an order; others are reported by webhook only."""
         return self._askable.setdefault(order_id, self._chance.random() < ASKED)
 
     async def knock(self) -> None:
-        """Wait until a message is about to come to the bridge."""
+        """Wait until a message is about to reach the bridge."""
         if self._knocked is None or self._knocked.done():
             self._knocked = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._knocked)
 
     async def order(self, app: Application, account_id: str, amount: str, key: str) -> str:
-        """Let a customer set out to pay; return the order."""
+        """Start a payment for a customer; return the order."""
         asked = PaymentOrder(provider="till", amount=amount)
         view, _ = await app.payments.start_payment(tenant_of(account_id), account_id, asked, key=key)
         return view.id
 
     def sell(self, truth: Truth, order_id: str, amount: int) -> None:
-        """Let an order be paid, or not, and let the bridge hear of it sooner or later."""
+        """Let an order be paid, or not, and report it to the bridge sooner or later."""
         self._numbers += 1
         sale = Sale(number=self._numbers, truth=truth, amount=amount, order_id=order_id)
         self.sales.append(sale)
@@ -176,7 +175,7 @@ class Till:
             self._take_money(sale)
 
     def _walk_away(self, sale: Sale) -> None:
-        """Let nothing be paid; the customer may tell the bridge otherwise, or pay another amount."""
+        """Leave an order unpaid; the customer may claim otherwise, or pay another amount."""
         if self._chance.random() < 0.5:
             self._start(self._cheat(sale))
         if self._chance.random() < 0.5:
@@ -190,7 +189,7 @@ class Till:
             self._tell(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount + 1_000_000)
 
     def _take_money(self, sale: Sale) -> None:
-        """Let an order be paid; the money may go back, and come again."""
+        """Let an order be paid; the money may be returned, and paid again."""
         sale.paid = True
         chance, rest = self._chance.random, sale.amount
         if chance() < 0.3:
@@ -210,7 +209,7 @@ class Till:
         sale.truth.paid += sale.net
 
     def _give_back(self, sale: Sale, reversal: str, amount: int) -> None:
-        """Let money go back to who paid, and perhaps come again."""
+        """Return money, which may be paid again."""
         kind = self._chance.choice([ProviderEventKind.REFUNDED, ProviderEventKind.CHARGED_BACK])
         self._tell(sale, kind, amount=amount, reversal=reversal)
         if self._chance.random() < 0.3:
@@ -227,7 +226,7 @@ class Till:
         reversal: str | None = None,
         hooked: bool = True,
     ) -> None:
-        """Let the bridge hear of something: by asking, and by a web hook unless that is never sent."""
+        """Report an event to the bridge: to a poll, and by webhook unless that is never sent."""
         events = self.told.setdefault(sale.order_id, [])
         payment = (
             None
@@ -272,7 +271,7 @@ class Till:
             self.problems.append(f"invariant 4: {told.event_id} was new although it was answered before")
 
     async def _send(self, told: ProviderEvent) -> int | None:
-        """Send a message once; return how many of its events were new, None if no answer comes."""
+        """Send a message once; return how many of its events were new, or None without a response."""
         body, signed_s = _body(told), self._machine.clock.true() // 1000
         if not self.calm and self._chance.random() < OLD:
             await asyncio.sleep(self._chance.random() * 2 * TOLERANCE_S)
@@ -282,7 +281,7 @@ class Till:
         return None if not self.calm and self._chance.random() < LOST else heard
 
     async def _handed_over(self, body: bytes, signature: str, signed_s: int) -> int | None:
-        """Let the bridge take a message; None if it does not, and may later."""
+        """Let the bridge process a message; return None if it did not, so that it is repeated."""
         parts = self._machine.parts
         if parts is None:
             return None
@@ -303,7 +302,7 @@ class Till:
         return heard.events
 
     async def _cheat(self, sale: Sale) -> None:
-        """Tell that an order was paid without being the till."""
+        """Claim as an impostor that an order was paid."""
         told = ProviderEvent(
             event_id=f"cheat-{sale.number}",
             kind=ProviderEventKind.SUCCEEDED,
@@ -323,7 +322,7 @@ class Till:
         self.problems.append(f"a message was taken that the till did not sign: {body.decode()}")
 
     async def check(self) -> None:
-        """Note orders of which customers are told what is not true."""
+        """Record orders whose customers are shown a wrong state."""
         parts = self._machine.parts
         if parts is None:
             return
@@ -334,7 +333,6 @@ class Till:
                 self.problems.append(f"{sale.key} is told to be {view.state}, none of {sale.states}")
 
     def close(self) -> None:
-        """Tell nothing any more."""
         for task in self._tasks:
             task.cancel()
 

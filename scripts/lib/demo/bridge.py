@@ -19,16 +19,15 @@ from meter_bridge.protocol.messages import (
     SupplyView,
     TopUpResult,
 )
-from scripts.lib.demo.ports import LOOPBACK
-from scripts.lib.demo.process import OwnedProcess, output_of
+from scripts.lib.demo.process import LOOPBACK, OwnedProcess, output_of
 
 START_S: Final = 300.0
-"""Longest time until its API answers, with a hundred thousand meters on a busy machine."""
+"""Maximum time until its API responds, with a hundred thousand meters on a busy machine."""
 CLI: Final = (sys.executable, "-m", "meter_bridge.cli")
 
 
 class BridgeProcess(OwnedProcess):
-    """``meter-bridge run`` with a data folder of its own."""
+    """``meter-bridge run`` with its own data folder."""
 
     def __init__(self, data: Path, port: int, log: Path, environment: Mapping[str, str]) -> None:
         self.data = data
@@ -42,7 +41,7 @@ class BridgeProcess(OwnedProcess):
         return f"http://{LOOPBACK}:{self.port}"
 
     async def start(self) -> None:
-        """Start it and wait until its API answers."""
+        """Start it and wait until its API responds."""
         await super().start()
         await self.until_ready(self._answers, START_S)
 
@@ -56,13 +55,13 @@ class BridgeProcess(OwnedProcess):
     async def token(self, name: str, role: str, *accounts: str) -> str:
         """Create a token and return it; without accounts it sees every site."""
         reach = [part for account in accounts for part in ("--account", account)] or ["--all-sites"]
-        made = await self.run("token", "create", "--name", name, "--role", role, *reach, "--json")
-        return str(json.loads(made)["token"])
+        output = await self.run("token", "create", "--name", name, "--role", role, *reach, "--json")
+        return str(json.loads(output)["token"])
 
     async def problems(self) -> Sequence[str]:
         """Return the problems that ``verify`` finds in the books."""
-        found: Sequence[str] = json.loads(await self.run("verify", "--json"))["problems"]
-        return found
+        problems: Sequence[str] = json.loads(await self.run("verify", "--json"))["problems"]
+        return problems
 
 
 class BridgeApi:

@@ -1,7 +1,9 @@
 """A real Chromium, driven through playwright."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
+import re
 import shutil
 from typing import Final, Literal
 
@@ -32,7 +34,7 @@ class Chromium:
 
     async def start(self) -> None:
         """Start the machine's own Chromium."""
-        program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+        program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
         if program is None:
             raise NotObservedError("there is no chromium on this machine; scripts/setup system installs it")
         self._playwright = await async_playwright().start()
@@ -67,3 +69,25 @@ async def picture(page: Page, path: Path) -> None:
     """Save a screenshot of a page."""
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     await page.screenshot(path=path)
+
+
+BALANCE: Final = re.compile(r"Balance\s+[A-Z]{3}\s([\u2212-]?[\d,.]+)")
+
+
+class UnitPage:
+    """One unit in the dashboard."""
+
+    def __init__(self, page: Page, dashboard_url: str, account_id: str) -> None:
+        self.page = page
+        self._url = f"{dashboard_url}/unit?unit={account_id}"
+
+    async def text(self) -> str:
+        """Load the page and return its text once the figures are there."""
+        await self.page.goto(self._url)
+        await self.page.get_by_text("Power now").first.wait_for()
+        return await self.page.locator("body").inner_text()
+
+    async def balance(self) -> Decimal | None:
+        """Return the balance that the page shows."""
+        found = BALANCE.search(await self.text())
+        return Decimal(found[1].replace(",", "").replace("\u2212", "-")) if found else None

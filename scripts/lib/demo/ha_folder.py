@@ -5,7 +5,7 @@ from pathlib import Path
 import shutil
 from typing import Final
 
-from scripts.lib.demo.ports import LOOPBACK
+from scripts.lib.demo.process import LOOPBACK
 
 COMPONENT: Final = Path("custom_components") / "prepaid_meter"
 CONFIGURATION: Final = """\

@@ -1,7 +1,6 @@
-"""Seeds a demo with the past: the engine itself is driven through weeks under a virtual clock.
+"""Creates the demo's history: the engine runs through several weeks under a virtual clock.
 
-Nothing is written around the engine, so the books that the demo starts with are books that ``meter-bridge
-verify`` accepts.
+Everything is written by the engine, so ``meter-bridge verify`` finds nothing wrong with these books.
 """
 
 import asyncio
@@ -38,13 +37,12 @@ from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.writer import execute
-from scripts.lib.demo.cast import HOUSEHOLD, RESIDENTS
-from scripts.lib.demo.routine import QUARTER_MS
+from scripts.lib.demo.cast import HOUSEHOLD, QUARTER_MS, RESIDENTS
 
 DAYS: Final = 40
 DAY_MS: Final = 86_400_000
 LANDING_MS: Final = 2 * DAY_MS
-"""How long before the present the household's use is steered to the balance at which the story begins."""
+"""How long before the present the household's use is steered to the balance with which the story begins."""
 FIRST_PAYMENT: Final = 150
 CHANCE_TO_PAY: Final = 0.3
 QUARTER_MINUTES: Final = 15
@@ -65,7 +63,7 @@ class VirtualTime:
 
 
 class GatheringWriter:
-    """Commits a day of transactions at once: a failed run is discarded, so no transaction needs its own sync."""
+    """Commits a day of transactions at once: a failed run is discarded, so they need no sync each."""
 
     def __init__(self, engine: SqlEngine) -> None:
         self._engine = engine
@@ -98,7 +96,7 @@ class GatheringWriter:
         self.store()
 
 
-class Obedient:
+class IdealDevices:
     """The devices of the past: relays always switch, and reports come only with the next reading."""
 
     def switch(self, meter: Meter, position: RelayPosition) -> bool:
@@ -172,11 +170,11 @@ class Past:
         return self._registers
 
     def _close_days(self) -> None:
-        unit = Transaction(self._time.now)
+        transaction = Transaction(self._time.now)
         for account in self.engine.session.installation.accounts.values():
             for supply in account.supplies:
-                close_day(supply, unit)
-        self.engine.session.submit(unit)
+                close_day(supply, transaction)
+        self.engine.session.submit(transaction)
 
     def _account(self, account_id: str) -> Account:
         return self.engine.session.installation.accounts[account_id]
@@ -186,7 +184,7 @@ class Past:
         await self.engine.run_due_accounts()
         for account in self.engine.session.installation.accounts.values():
             local = datetime.fromtimestamp(began / 1000, UTC).astimezone(ZoneInfo(account.site.time_zone))
-            self._hear(account, self._used(account, local, began))
+            self._report(account, self._used(account, local, began))
             await self.engine.run_deferred_postings(everything=True)
             self.engine.relays.tick()
             await self._maybe_pay(account, local)
@@ -208,7 +206,7 @@ class Past:
             return spare
         return round(natural * min(2.0, spare / (RESIDENTS[account.id].habit.daily_wh * left / DAY_MS)))
 
-    def _hear(self, account: Account, used_wh: int) -> None:
+    def _report(self, account: Account, used_wh: int) -> None:
         closed = account.state is SupplyState.CONNECTED
         position = RelayPosition.CLOSED if closed else RelayPosition.OPEN
         for address, metered in RESIDENTS[account.id].meters.items():
@@ -264,7 +262,7 @@ async def _past(data: Path, until: int, landing: int) -> AsyncIterator[Past]:
     time = VirtualTime(until - DAYS * DAY_MS)  # whole quarter hours, the last one as well
     database = prepare(data, time.now)
     store = GatheringWriter(open_writer(database))
-    engine = Engine(open_reader(database), store, Obedient(), time.clocks())
+    engine = Engine(open_reader(database), store, IdealDevices(), time.clocks())
     yield Past(engine, build_application(engine, data), store, time, until, landing)
     store.close()
 

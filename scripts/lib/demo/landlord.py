@@ -6,8 +6,7 @@ import sys
 from typing import Final
 
 from scripts.lib.demo.bridge import answers
-from scripts.lib.demo.ports import LOOPBACK
-from scripts.lib.demo.process import OwnedProcess
+from scripts.lib.demo.process import LOOPBACK, OwnedProcess
 
 START_S: Final = 90.0
 

@@ -8,8 +8,7 @@ import socket
 from typing import Final
 from urllib.parse import quote
 
-from scripts.lib.demo.ports import LOOPBACK
-from scripts.lib.demo.process import OwnedProcess, output_of
+from scripts.lib.demo.process import LOOPBACK, OwnedProcess, output_of
 from scripts.lib.demo.waiting import NotObservedError
 
 START_S: Final = 20.0

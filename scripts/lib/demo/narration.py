@@ -10,7 +10,7 @@ from meter_bridge.protocol.messages import AccountView
 from scripts.lib.demo import cast
 from scripts.lib.demo.bridge import BridgeApi
 from scripts.lib.demo.homeassistant import PASSWORD, USER
-from scripts.lib.demo.ports import LOOPBACK
+from scripts.lib.demo.process import LOOPBACK
 from scripts.lib.demo.stage import Stage
 
 EVERY_S: Final = 1.0
@@ -22,11 +22,11 @@ def show_where(stage: Stage) -> None:
     """Print the addresses, how to sign in, and how to stop."""
     ports = stage.ports
     rows = (
-        ("Home Assistant", stage.home.url, f"user {USER}, password {PASSWORD} (of this demo only)"),
+        ("Home Assistant", stage.home.url, f"user {USER}, password {PASSWORD} (for this demo only)"),
         ("", f"{stage.home.url}/prepaid-demo/home", "the household's dashboard"),
         ("Dashboard", stage.dashboard.url, "the landlord's, without sign-in"),
         ("", f"{stage.dashboard.url}/unit?unit={cast.HOUSEHOLD}", "Fern Cottage, the household"),
-        ("Bridge", f"{stage.bridge.url}/api/v1/info", "its API; /health and /metrics beside it"),
+        ("Bridge", f"{stage.bridge.url}/api/v1/info", "its API; also /health and /metrics"),
         ("MQTT broker", f"mqtt://{LOOPBACK}:{ports.broker}", "part of the bridge; the meters publish here"),
         ("Logs", os.path.relpath(stage.folder / "logs"), ""),
     )
@@ -34,10 +34,10 @@ def show_where(stage: Stage) -> None:
     for name, where, what in rows:
         print(f"  {name:<16}{where:<46}{what}".rstrip())
     print(
-        "\n  Watch Fern Cottage: its balance falls, a warning comes, supply is cut, a top-up brings it back."
+        "\n  Watch Fern Cottage: its balance falls, a warning comes, the supply is cut, a top-up restores it."
         "\n  Top up yourself: Home Assistant, Developer tools, Actions, 'Prepaid Meter: Top up'; or"
         f"\n  .venvs/bridge/bin/meter-bridge --data {os.path.relpath(stage.bridge.data)} top-up house 20.00"
-        "\n  End it with Ctrl+C.\n",
+        "\n  Stop the demo with Ctrl+C.\n",
         flush=True,
     )
 

@@ -1,4 +1,4 @@
-"""Pictures of the demo's Home Assistant: ``python -m scripts.lib.demo.pictures FOLDER``."""
+"""Screenshots of the demo's Home Assistant: ``python -m scripts.lib.demo.pictures FOLDER``."""
 
 import asyncio
 from pathlib import Path
@@ -9,12 +9,11 @@ from typing import Final, Literal
 from playwright.async_api import Page, ViewportSize
 
 from scripts.lib.demo.browser import DESKTOP, PHONE, Chromium, picture
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import DOMAIN
+from scripts.lib.demo.homeassistant import DOMAIN, ask
 from scripts.lib.demo.stage import Ports, Stage, set_up
 
 LOADED_MS: Final = 4_000
-"""Home Assistant says in no way that its graphs are drawn."""
+"""Home Assistant does not report when its graphs are drawn."""
 SIZES: Final[tuple[tuple[str, ViewportSize], ...]] = (("desktop", DESKTOP), ("phone", PHONE))
 CARDS: Final[tuple[tuple[str, ViewportSize, Literal["light", "dark"], str | None], ...]] = (
     ("card-desktop", DESKTOP, "light", None),

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 import shutil
 import signal
+import socket
 from typing import Final
 
 from meter_bridge.config.settings import PREFIX
@@ -59,7 +60,7 @@ class OwnedProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
-                env=_clean() | self.environment,
+                env=_clean_environment() | self.environment,
                 cwd=self._folder,
                 start_new_session=True,
             )
@@ -69,7 +70,7 @@ class OwnedProcess:
 
         async def ready() -> object:
             if not self.running:
-                raise EndedError(f"{self.name} ended before it was ready; see its log:\n{self.tail()}")
+                raise EndedError(f"{self.name} exited before it was ready; see its log:\n{self.tail()}")
             return await look()
 
         await until(f"{self.name} is ready", ready, within_s)
@@ -103,12 +104,12 @@ class OwnedProcess:
 
 
 def _dying_with_us() -> Sequence[str]:
-    """Return a function that makes the kernel end the child with us, where the system supports that."""
+    """Return a command prefix with which the kernel ends the child when we die, where there is one."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
-def _clean() -> dict[str, str]:
+def _clean_environment() -> dict[str, str]:
     """Return our environment without the settings of a bridge that the user runs."""
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
 
@@ -120,10 +121,26 @@ async def output_of(command: Sequence[str], environment: Mapping[str, str] | Non
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_clean() | dict(environment or {}),
+        env=_clean_environment() | dict(environment or {}),
     )
-    written, complaint = await process.communicate()
+    output, errors = await process.communicate()
     if process.returncode:
-        said = (complaint or written).decode(errors="replace").strip()
-        raise NotObservedError(f"{' '.join(command[1:4])} ended with {process.returncode}: {said}")
-    return written.decode()
+        message = (errors or output).decode(errors="replace").strip()
+        raise NotObservedError(f"{' '.join(command[1:4])} exited with {process.returncode}: {message}")
+    return output.decode()
+
+
+LOOPBACK: Final = "127.0.0.1"
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return the preferred port, or any free one if it is in use."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("this machine has no free port")

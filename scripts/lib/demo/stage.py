@@ -12,7 +12,7 @@ from scripts.lib.demo import cast, history
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.homeassistant import HomeAssistant, entry_of
 from scripts.lib.demo.landlord import Dashboard
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 from scripts.lib.demo.street import Fitting, Street
 
 PROJECT: Final = Path(__file__).resolve().parents[3]
@@ -54,7 +54,7 @@ class Stage:
     @property
     def logs(self) -> tuple[tuple[str, str], ...]:
         """Return the last lines of each log."""
-        return tuple((each.name, each.tail()) for each in (self.bridge, self.home, self.dashboard))
+        return tuple((process.name, process.tail()) for process in (self.bridge, self.home, self.dashboard))
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def set_up(folder: Path, ports: Ports, say: Callable[[str], None]) -> Asyn
     async with AsyncExitStack() as stack:
         parts = _parts(folder, ports.free())
         shelly_port = free_port()
-        say("Home Assistant starts; meanwhile the past is written through the bridge's own engine")
+        say("starting Home Assistant; meanwhile the bridge's own engine creates the history")
         stack.push_async_callback(parts.home.stop)
         home = asyncio.create_task(parts.home.start())
         began = time.monotonic()
@@ -72,7 +72,7 @@ async def set_up(folder: Path, ports: Ports, say: Callable[[str], None]) -> Asyn
         say(f"{history.DAYS} days of readings, charges and top-ups are in the books ({_since(began)})")
         stack.push_async_callback(parts.bridge.stop)
         await parts.bridge.start()
-        say(f"the bridge serves, with a broker of its own ({_since(began)})")
+        say(f"the bridge is running, with its own broker ({_since(began)})")
         parts.street = _street(parts.ports, registers, shelly_port)
         stack.push_async_callback(parts.street.stop)
         await parts.street.start()
@@ -81,7 +81,7 @@ async def set_up(folder: Path, ports: Ports, say: Callable[[str], None]) -> Asyn
         parts.api = BridgeApi(parts.bridge.url, await parts.bridge.token("Demo", "landlord"))
         stack.push_async_callback(parts.api.close)
         await _connect(parts)
-        say(f"Home Assistant knows the bridge, the dashboard serves ({_since(began)})")
+        say(f"Home Assistant is connected to the bridge, the dashboard is running ({_since(began)})")
         yield parts
 
 

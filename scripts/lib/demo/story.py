@@ -17,15 +17,15 @@ from meter_bridge.protocol.messages import (
     SupplyState,
 )
 from scripts.lib.demo.bridge import BridgeApi
+from scripts.lib.demo.browser import UnitPage
 from scripts.lib.demo.homeassistant import HomeAssistant
-from scripts.lib.demo.page import UnitPage
 from scripts.lib.demo.street import Dial
 from scripts.lib.demo.waiting import NotObservedError, until
 
 SOON_S: Final = 30.0
 RESTORE_LIMIT_S: Final = 2.0
 QUICK_S: Final = 0.001
-"""Pause of looks at the simulated contact, which the bridge opens again within milliseconds."""
+"""Polling interval of the simulated contact, which the bridge opens again within milliseconds."""
 LOAD_GONE_MW: Final = 5_000
 
 type Step = Callable[[], Awaitable[str]]
@@ -37,11 +37,11 @@ class Unit:
 
     account_id: str
     entities: str
-    """What its entities in Home Assistant begin with, such as ``fern_cottage``."""
+    """Prefix of its entities in Home Assistant, such as ``fern_cottage``."""
     api: BridgeApi
     home: HomeAssistant
     page: UnitPage | None
-    """None where nobody looks at the dashboard."""
+    """None if the dashboard is not observed."""
     meter: SimulatedMeter
     dial: Dial
     heavy_watts: float = 12_000.0
@@ -56,7 +56,7 @@ class Story:
     unit: Unit
     say: Callable[[str, str, float], None]
     restored_s: float | None = None
-    """Time from the answer to the top-up to the proof that the relay is closed."""
+    """Time from the response to the top-up until the relay is confirmed closed."""
     _answered: float = field(default=0.0, init=False)
 
     async def tell(self) -> None:
@@ -75,10 +75,10 @@ class Story:
         for title, step in steps:
             began = time.monotonic()
             try:
-                said = await step()
+                observed = await step()
             except Exception as error:
                 raise NotObservedError(f"{title}: {error}") from error
-            self.say(title, said, time.monotonic() - began)
+            self.say(title, observed, time.monotonic() - began)
 
     async def meter_publishes(self) -> str:
         """Observe fresh readings of the unit's meter."""
@@ -121,7 +121,7 @@ class Story:
             raise NotObservedError(f"the read-back is older than the command: {relay}")
         if (meter.power_mw or 0) > LOAD_GONE_MW:
             raise NotObservedError(f"the load is still there: {meter.power_mw} mW")
-        return f"asked {_clock(relay.requested_at)}, read back {_clock(relay.reported_at)}, load gone"
+        return f"commanded {_clock(relay.requested_at)}, read back {_clock(relay.reported_at)}, no load"
 
     async def cut_is_shown(self) -> str:
         """Observe the cut in Home Assistant and in the dashboard."""
@@ -154,7 +154,7 @@ class Story:
         response = await unit.home.action("prepaid_meter.top_up", data, answer=True)
         answered = time.monotonic()
         if Decimal(str(response["amount"])) != Decimal(unit.top_up):
-            raise NotObservedError(f"the action answered {response}")
+            raise NotObservedError(f"the action returned {response}")
         await until(
             "the contact closes", lambda: _true(unit.meter.physics.contact_closed), SOON_S, pause_s=QUICK_S
         )
@@ -162,11 +162,11 @@ class Story:
         await self._relay_at(RelayPosition.CLOSED)
         self.restored_s = time.monotonic() - answered
         if self.restored_s > RESTORE_LIMIT_S:
-            raise NotObservedError(f"restored only {self.restored_s:.2f} s after the answer")
+            raise NotObservedError(f"restored only {self.restored_s:.2f} s after the response")
         split = ", ".join(f"{amount} to {name}" for name, amount in response["split"].items())
         return (
             f"{response['amount']} {response['currency']} ({split});"
-            f" contact closed after {max(0.0, moved):.2f} s, proven after {self.restored_s:.2f} s"
+            f" contact closed after {max(0.0, moved):.2f} s, confirmed after {self.restored_s:.2f} s"
         )
 
     async def restored_is_shown(self) -> str:
@@ -175,7 +175,7 @@ class Story:
         await self._home_is("binary_sensor", "low_credit", "off")
         page = await self._page_says("Connected", "in credit")
         await until("the cut's alert closes", lambda: self._no_alert(AlertKind.SUPPLY_CUT), SOON_S)
-        return f"Home Assistant: switch on, credit enough{page}"
+        return f"Home Assistant: switch on, credit sufficient{page}"
 
     async def _account(self) -> AccountView:
         return await self.unit.api.account(self.unit.account_id)
@@ -215,7 +215,7 @@ class Story:
             proven = relay and relay.requested is position and relay.proof is RelayProof.CONFIRMED
             return (relay, meter) if relay and proven else None
 
-        return await until(f"the relay is proven {position}", look, SOON_S, pause_s=QUICK_S)
+        return await until(f"the relay is confirmed {position}", look, SOON_S, pause_s=QUICK_S)
 
     async def _home_balance(self) -> Decimal | None:
         state = await self.unit.home.state(f"sensor.{self.unit.entities}_balance")

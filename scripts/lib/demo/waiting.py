@@ -15,12 +15,12 @@ class NotObservedError(Exception):
 async def until[T](
     what: str, look: Callable[[], Awaitable[T | None]], within_s: float, *, pause_s: float = PAUSE_S
 ) -> T:
-    """Repeat ``look`` until it returns something; raise ``NotObservedError`` naming ``what`` if it never does."""
+    """Repeat ``look`` until it returns something; raise ``NotObservedError`` if it never does."""
     deadline = time.monotonic() + within_s
     while True:
-        found = await look()
-        if found is not None and found is not False:
-            return found
+        result = await look()
+        if result is not None and result is not False:
+            return result
         if time.monotonic() > deadline:
             raise NotObservedError(f"{what}: not observed within {within_s:.0f} s")
         await asyncio.sleep(pause_s)
