@@ -36,12 +36,12 @@ def problems(name: str) -> list[str]:
     if not lock.exists():
         return [f"requirements/{name}.txt is missing: run scripts/lock {name}"]
     content = lock.read_text(encoding="utf-8")
-    found = []
+    errors = []
     if f"# inputs: {inputs_digest(name)}\n" not in content:
-        found.append(f"requirements/{name}.txt is older than its inputs: run scripts/lock {name}")
+        errors.append(f"requirements/{name}.txt is older than its inputs: run scripts/lock {name}")
     if foreign := FOREIGN.search(content):
-        found.append(f"requirements/{name}.txt names a place to download from: {foreign[0]!r}")
-    return found
+        errors.append(f"requirements/{name}.txt names a place to download from: {foreign[0]!r}")
+    return errors
 
 
 def main() -> int:
@@ -49,9 +49,9 @@ def main() -> int:
     if sys.argv[1:] != ["--check"]:
         print(inputs_digest(sys.argv[1]))
         return 0
-    found = [problem for name in LOCKS for problem in problems(name)]
-    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
-    return 1 if found else 0
+    errors = [problem for name in LOCKS for problem in problems(name)]
+    print(*errors, sep="\n", end="\n" if errors else "", file=sys.stderr)
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

@@ -19,14 +19,14 @@ def findings() -> list[dict[str, object]]:
     """Return what bandit finds."""
     bandit = str(Path(sys.executable).with_name("bandit"))
     command = [bandit, "--quiet", "--recursive", "--format", "json", "--configfile", "pyproject.toml"]
-    done = subprocess.run(  # nosec B603 - a linter of ours over our own folders
+    result = subprocess.run(  # nosec B603 - a linter of ours over our own folders
         [*command, *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    report = json.loads(done.stdout)
+    report = json.loads(result.stdout)
     if report["errors"]:
         sys.exit(f"bandit could not read {report['errors']}")
-    found: list[dict[str, object]] = report["results"]
-    return found
+    results: list[dict[str, object]] = report["results"]
+    return results
 
 
 def is_marked(finding: dict[str, object]) -> bool:
@@ -40,11 +40,11 @@ def is_marked(finding: dict[str, object]) -> bool:
 
 def main() -> int:
     """Print each finding without a justification, and return the exit code."""
-    left = [each for each in findings() if not is_marked(each)]
-    for each in left:
-        place = f"{each['filename']}:{each['line_number']}: {each['test_id']}"
-        print(f"{place} {each['issue_text']}; mend it, or mark the line with why", file=sys.stderr)
-    return 1 if left else 0
+    unmarked = [finding for finding in findings() if not is_marked(finding)]
+    for finding in unmarked:
+        place = f"{finding['filename']}:{finding['line_number']}: {finding['test_id']}"
+        print(f"{place} {finding['issue_text']}; fix it, or mark the line with the reason", file=sys.stderr)
+    return 1 if unmarked else 0
 
 
 if __name__ == "__main__":

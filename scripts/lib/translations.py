@@ -45,14 +45,14 @@ def sources(domain: str) -> list[Path]:
 
 def extracted(domain: str) -> Catalog:
     """Return the texts in the source of a domain."""
-    found = Catalog(charset="utf-8", fuzzy=False)
+    texts = Catalog(charset="utf-8", fuzzy=False)
     for file in sources(domain):
         place = (file.relative_to(ROOT).as_posix(), 0)
         for _, text, comments, context in extract_from_file(
             "python", file, keywords=DEFAULT_KEYWORDS, comment_tags=("Translators:",)
         ):
-            found.add(text, locations=[place], auto_comments=comments, context=context)
-    return found
+            texts.add(text, locations=[place], auto_comments=comments, context=context)
+    return texts
 
 
 def stored(domain: str, language: str) -> Catalog:
@@ -87,8 +87,8 @@ def write(domain: str, language: str, catalog: Catalog) -> None:
 
 def texts_of(message: Message) -> tuple[str, ...]:
     """Return the translation of a message, a text for each plural form where it counts something."""
-    found = message.string or ""
-    return (found,) if isinstance(found, str) else tuple(found)
+    texts = message.string or ""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def _translation(catalog: Catalog, message: Message) -> tuple[str, ...]:
@@ -102,14 +102,14 @@ def _header(language: str) -> bytes:
 
 def main() -> int:
     """Update every catalogue and print what is left to translate."""
-    left = 0
+    total = 0
     for domain in DOMAINS:
         for language in TRANSLATED:
             missing = update(domain, language)
-            left += missing
+            total += missing
             if missing:
                 print(f"{po_file(domain, language).relative_to(ROOT)}: {missing} texts to translate")
-    return 1 if left else 0
+    return 1 if total else 0
 
 
 if __name__ == "__main__":

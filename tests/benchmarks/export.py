@@ -70,14 +70,14 @@ async def commits(store: ThreadWriter, over: asyncio.Event) -> list[float]:
     while not over.is_set():
         work = Changeset()
         work.add(ops.UPSERT_WATERMARK, {"id": 1, "seq": len(took)})
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await store.commit(work)
-        took.append((time.perf_counter() - begun) * 1000)
+        took.append((time.perf_counter() - started) * 1000)
         await asyncio.sleep(PAUSE_S)
     return took
 
 
-def _tell(what: str, took: list[float]) -> None:
+def _print_durations(what: str, took: list[float]) -> None:
     ordered = sorted(took)
     p50, p99 = (ordered[min(len(ordered) * share // 100, len(ordered) - 1)] for share in (50, 99))
     print(f"  {what}: {len(took)} commits, p50 {p50:.2f} ms, p99 {p99:.2f} ms", flush=True)
@@ -97,13 +97,13 @@ async def main() -> None:
         store = ThreadWriter(open_writer(database), asyncio.get_running_loop())
         over = asyncio.Event()
         asyncio.get_running_loop().call_later(2, over.set)
-        _tell("alone", await commits(store, over))
+        _print_durations("alone", await commits(store, over))
         over.clear()
         beside = asyncio.create_task(commits(store, over))
         exporter = Exporter(database, folder / "export")
-        begun, cpu = time.perf_counter(), _children_cpu()
+        started, cpu = time.perf_counter(), _children_cpu()
         files = await exporter.run(0, METERS * SLOTS)
-        seconds, cpu = time.perf_counter() - begun, _children_cpu() - cpu
+        seconds, cpu = time.perf_counter() - started, _children_cpu() - cpu
         over.set()
         rows = sum(file.rows for file in files if file.kind == "segments")
         print(
@@ -111,5 +111,5 @@ async def main() -> None:
             f" {cpu:.2f} s of the child's processor time,"
             f" peak {(exporter.peak_bytes or 0) / 1e6:,.0f} MB"
         )
-        _tell(f"beside it (goal: p99 under {GOAL_P99_MS} ms)", await beside)
+        _print_durations(f"beside it (goal: p99 under {GOAL_P99_MS} ms)", await beside)
         store.close()

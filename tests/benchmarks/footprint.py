@@ -67,9 +67,9 @@ async def start(meters: int, rows: int) -> None:
         broker, port = await mosquitto(folder)
         times = []
         for _ in range(3):
-            begun = time.monotonic()
+            started = time.monotonic()
             process = await bridge(folder, data, port, settle=False)
-            times.append(time.monotonic() - begun)
+            times.append(time.monotonic() - started)
             await process.stop()
         await broker.stop()
     shown = ", ".join(f"{each:.2f}" for each in times)

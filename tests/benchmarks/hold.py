@@ -72,11 +72,11 @@ class Switches:
 
     async def connect(self, port: int) -> None:
         """Subscribe to commands."""
-        self.client.on_message = self._told
+        self.client.on_message = self._on_command
         await self.client.connect("127.0.0.1", port)
         self.client.subscribe("cmnd/+/POWER1", qos=0)
 
-    def _told(self, _client: object, topic: str, payload: bytes, _qos: int, _properties: object) -> int:
+    def _on_command(self, _client: object, topic: str, payload: bytes, _qos: int, _properties: object) -> int:
         """Open at the first command, and report that without load."""
         meter = topic.split("/")[1]
         if payload == b"OFF" and meter not in self.opened:
@@ -88,9 +88,9 @@ class Switches:
 
     async def deplete(self) -> None:
         """Let one meter after another use up its credit."""
-        begun = time.monotonic()
+        started = time.monotonic()
         for number in range(DEPLETING):
-            await asyncio.sleep(max(begun + number / DEPLETING_PER_S - time.monotonic(), 0))
+            await asyncio.sleep(max(started + number / DEPLETING_PER_S - time.monotonic(), 0))
             self.sent[f"m{number}"] = time.monotonic()
             self.client.publish(f"tele/m{number}/SENSOR", telemetry(START_WH + ENOUGH_WH), qos=0)
 
@@ -105,9 +105,9 @@ class Switches:
 
 async def memory(process: BridgeProcess, found: Looks) -> None:
     """Record resident memory and processor time every second."""
-    begun = time.monotonic()
+    started = time.monotonic()
     while True:
-        found.append((time.monotonic() - begun, resident_mb(process), cpu_s(process)))
+        found.append((time.monotonic() - started, resident_mb(process), cpu_s(process)))
         await asyncio.sleep(LOOK_EVERY_S)
 
 
@@ -115,12 +115,12 @@ async def hold(process: BridgeProcess, port: int, switches: Switches) -> tuple[L
     """Publish at the rate for the duration; return the memory, and the rate that was achieved."""
     looks: Looks = []
     looking = asyncio.create_task(memory(process, looks))
-    others, begun = METERS - DEPLETING, time.monotonic()
+    others, started = METERS - DEPLETING, time.monotonic()
     rounds = round(HELD_S * RATE / others)
     await asyncio.gather(
         load(port, METERS, rounds, start=WARM_UP, rate=RATE, first=DEPLETING), switches.deplete()
     )
-    kept = (rounds * others + DEPLETING) / (time.monotonic() - begun)
+    kept = (rounds * others + DEPLETING) / (time.monotonic() - started)
     await asyncio.sleep(LAST_COMMANDS_S)
     looking.cancel()
     return looks, kept
@@ -129,12 +129,12 @@ async def hold(process: BridgeProcess, port: int, switches: Switches) -> tuple[L
 def p50_p99(delays: list[float]) -> str:
     """Return the median and the 99th percentile of the delays."""
     if len(delays) < 2:
-        return "too few to tell"
+        return "too few to say"
     cuts = quantiles(delays, n=100, method="inclusive")
     return f"p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms"
 
 
-def tell(
+def print_results(
     looks: Looks, kept: float, used_s: float, switches: Switches, instant: float, ended: Boundary
 ) -> None:
     delays = switches.delays_ms()
@@ -167,7 +167,7 @@ def _used(looks: Looks, first: float, last: float) -> float:
     return used[-1] - used[0] if used else 0.0
 
 
-def tell_standing(data: Path, instant: int) -> None:
+def print_standing_charges(data: Path, instant: int) -> None:
     """Print how many standing charges were booked since an instant, and how long that took."""
     with reading(location_of(data)) as reader, reader.connect() as connection:
         count, last = connection.execute(text(STANDING), {"instant": instant}).one()
@@ -201,5 +201,5 @@ async def main() -> None:
             await switches.client.disconnect()
             await process.stop()
             await broker.stop()
-        tell(looks, kept, used, switches, at_instant, ended)
-        tell_standing(data, instant)
+        print_results(looks, kept, used, switches, at_instant, ended)
+        print_standing_charges(data, instant)

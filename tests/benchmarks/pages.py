@@ -85,18 +85,20 @@ class Person:
         asked = BackMsg()
         asked.rerun_script.page_name = "" if page == "today" else page
         asked.rerun_script.query_string = query
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await self._socket.send(asked.SerializeToString())
         largest, failed = 0, False
         while True:
             raw = await self._socket.recv(decode=False)
             largest = max(largest, len(raw))
-            told = ForwardMsg.FromString(raw)
-            kind = told.WhichOneof("type")
-            failed = failed or (kind == "delta" and told.delta.new_element.WhichOneof("type") == "exception")
+            message = ForwardMsg.FromString(raw)
+            kind = message.WhichOneof("type")
+            failed = failed or (
+                kind == "delta" and message.delta.new_element.WhichOneof("type") == "exception"
+            )
             if kind == "script_finished":
-                failed = failed or told.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY
-                return Seen(page, time.perf_counter() - begun, largest, failed)
+                failed = failed or message.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY
+                return Seen(page, time.perf_counter() - started, largest, failed)
 
 
 async def main() -> None:
@@ -107,13 +109,13 @@ async def main() -> None:
     )
     with tempfile.TemporaryDirectory(prefix="prepaid-pages-") as name:
         folder = Path(name)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await asyncio.to_thread(
             write_installation, folder, size, int(time.time() * 1000), lambda share: bar("  writing", share)
         )
         print(
             f"  {size.units:,} units, {size.months} months of quarter hours and a year of days,"
-            f" written in {time.perf_counter() - begun:.0f} s"
+            f" written in {time.perf_counter() - started:.0f} s"
         )
         await _alone(folder)
         await _together(folder)
@@ -152,20 +154,18 @@ async def _together(folder: Path) -> None:
     server = await _started(folder, "together")
     try:
         port = int(server.url.rpartition(":")[2])
-        told = await asyncio.gather(*(_clicks(port, number) for number in range(PEOPLE)))
-        _tell_together(
-            f"{PEOPLE} people, {THINK_S[0]} to {THINK_S[1]} s at a page, in a server just begun", told
-        )
+        runs = await asyncio.gather(*(_clicks(port, number) for number in range(PEOPLE)))
+        _print_together(f"{PEOPLE} people, {THINK_S[0]} to {THINK_S[1]} s at a page, on a new server", runs)
         together = asyncio.Barrier(PEOPLE)
-        told = await asyncio.gather(*(_clicks(port, PEOPLE + each, together) for each in range(PEOPLE)))
-        _tell_together(f"{PEOPLE} people clicking at the same instant, again when all see theirs", told)
+        runs = await asyncio.gather(*(_clicks(port, PEOPLE + person, together) for person in range(PEOPLE)))
+        _print_together(f"{PEOPLE} people clicking at the same instant, again when all pages are shown", runs)
         print(f"  {resident_mb(server):.0f} MB resident")
     finally:
         await server.stop()
 
 
-def _tell_together(what: str, told: Sequence[Sequence[Seen]]) -> None:
-    seen = [run for runs in told for run in runs]
+def _print_together(what: str, pages: Sequence[Sequence[Seen]]) -> None:
+    seen = [run for runs in pages for run in runs]
     times = sorted(run.seconds for run in seen)
     middle, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
     print(f"  {what}, {len(seen)} pages:")

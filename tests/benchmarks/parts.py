@@ -83,10 +83,10 @@ async def bridge(
             str(ahead_ms),
             *process.command[3:],
         ]
-    begun = log.stat().st_size if log.exists() else 0
+    started = log.stat().st_size if log.exists() else 0
     await process.start()
     if settle:
-        await _listening(process, begun)
+        await _listening(process, started)
     return process
 
 
@@ -101,11 +101,11 @@ async def base_line(folder: Path, data: Path, broker_port: int) -> OwnedProcess:
     return process
 
 
-async def _listening(process: OwnedProcess, begun: int) -> None:
+async def _listening(process: OwnedProcess, started: int) -> None:
     """Wait until the log of a process shows its subscription and it is idle."""
 
     async def subscribed() -> bool:
-        return process.log.exists() and b"connected to the broker" in process.log.read_bytes()[begun:]
+        return process.log.exists() and b"connected to the broker" in process.log.read_bytes()[started:]
 
     await process.until_ready(subscribed, 60)
     await quiet(process)

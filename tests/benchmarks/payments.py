@@ -47,10 +47,10 @@ class Times:
         headers: dict[str, str] | None = None,
     ) -> dict[str, object]:
         """Send a request and record its duration."""
-        begun = time.monotonic()
+        started = time.monotonic()
         async with session.request(method, f"{API}/{path}", data=body, headers=headers) as answer:
             found: dict[str, object] = await answer.json()
-            self.took.setdefault(what, []).append((time.monotonic() - begun) * 1000)
+            self.took.setdefault(what, []).append((time.monotonic() - started) * 1000)
             self.failed += not answer.ok
             return found
 
@@ -63,8 +63,8 @@ async def pay(session: ClientSession, times: Times, number: int) -> None:
     order = json.dumps({"provider": "till", "amount": "50.00"}).encode()
     key = {"Idempotency-Key": f"k{number}"}
     made = await times.ask(session, "order", "POST", f"accounts/{account}/payments", order, key)
-    said = {"id": f"e{number}", "type": "succeeded", "order": made["id"], "payment": f"p{number}"}
-    body = json.dumps(said | {"amount": "50.00", "currency": "ZAR"}).encode()
+    event = {"id": f"e{number}", "type": "succeeded", "order": made["id"], "payment": f"p{number}"}
+    body = json.dumps(event | {"amount": "50.00", "currency": "ZAR"}).encode()
     header = {HEADER: sign(SECRET, body, int(time.time()))}
     await times.ask(session, "webhook", "POST", "payment-events/till", body, header)
     await times.ask(session, "webhook again", "POST", "payment-events/till", body, header)
@@ -85,7 +85,7 @@ async def main() -> None:
         broker, port = await mosquitto(folder)
         process = await bridge(folder, data, port)
         rounds = READINGS_PER_S * (MINUTES * 60 + 10) // METERS
-        arguments = [str(each) for each in (port, METERS, rounds, 0, READINGS_PER_S)]
+        arguments = [str(argument) for argument in (port, METERS, rounds, 0, READINGS_PER_S)]
         load = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.benchmarks.publisher", *arguments)
         )
@@ -108,10 +108,10 @@ async def main() -> None:
 
 async def _pay_at_rate(session: ClientSession, times: Times) -> int:
     """Pay at the rate; return how many payments are in the journal."""
-    begun = time.monotonic()
+    started = time.monotonic()
     async with asyncio.TaskGroup() as paying:
         for number in range(PER_MINUTE * MINUTES):
-            await asyncio.sleep(max(begun + number * 60 / PER_MINUTE - time.monotonic(), 0))
+            await asyncio.sleep(max(started + number * 60 / PER_MINUTE - time.monotonic(), 0))
             paying.create_task(pay(session, times, number))
     found = 0
     for account in range(METERS):

@@ -63,9 +63,9 @@ class Stopwatch:
     @contextmanager
     def on(self, stage: str) -> Iterator[None]:
         """Add the time of the block to a stage."""
-        begun = time.thread_time_ns()
+        started = time.thread_time_ns()
         yield
-        self.spent[stage] += time.thread_time_ns() - begun
+        self.spent[stage] += time.thread_time_ns() - started
 
 
 class Stages:
@@ -97,7 +97,7 @@ class Stages:
         with watch.on(BOTH):
             for topic in self._topics:
                 take(decode(topic, payload, retained=False))
-        await asyncio.sleep(0)  # what was committed at once tells its end
+        await asyncio.sleep(0)  # commits that are done at once report their result
 
     def keep(self) -> None:
         """Store a row of every supply, and whatever else is pending."""

@@ -52,9 +52,9 @@ def ours(example: Example, *, asked: bool = False) -> float:
     """
     found = []
     for _ in range(ROUNDS):
-        begun = time.process_time()
+        started = time.process_time()
         price(example, asked=asked)
-        found.append(time.process_time() - begun)
+        found.append(time.process_time() - started)
     return len(example.load.wh) / statistics.median(found)
 
 

@@ -49,14 +49,14 @@ async def main() -> None:
     """Measure costs as the history grows, then start, pages and statements with all of it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data, now, begun = folder / "data", int(time.time() * 1000), time.perf_counter()
+        data, now, started = folder / "data", int(time.time() * 1000), time.perf_counter()
         await asyncio.to_thread(asyncio.run, install(data, METERS))
-        print(f"  {METERS:,} meters installed in {time.perf_counter() - begun:.0f} s", flush=True)
-        begun = time.perf_counter()
+        print(f"  {METERS:,} meters installed in {time.perf_counter() - started:.0f} s", flush=True)
+        started = time.perf_counter()
         size = await asyncio.to_thread(write_files, data, HISTORY, now, lambda share: bar("  files", share))
         print(
             f"  {HISTORY.rows:,} interval rows in files of {size / 1e6:,.0f} MB,"
-            f" written in {time.perf_counter() - begun:.0f} s",
+            f" written in {time.perf_counter() - started:.0f} s",
             flush=True,
         )
         broker, port = await mosquitto(folder)
@@ -116,9 +116,9 @@ async def _timed(ask: Callable[[int], Awaitable[object]], times: int) -> list[fl
     """Send requests one after another and return their durations in ms."""
     took = []
     for n in range(times):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await ask(n)
-        took.append((time.perf_counter() - begun) * 1000)
+        took.append((time.perf_counter() - started) * 1000)
     return took
 
 
@@ -138,9 +138,9 @@ async def _look(folder: Path, port: int) -> None:
 async def _started(folder: Path, port: int) -> tuple[BridgeProcess, float]:
     """Start the bridge with a cold cache; return it, and the seconds until it serves."""
     _forget(folder / "data/bridge.db")
-    begun = time.monotonic()
+    started = time.monotonic()
     process = await bridge(folder, folder / "data", port, settle=False)
-    return process, time.monotonic() - begun
+    return process, time.monotonic() - started
 
 
 async def _pages(folder: Path, process: BridgeProcess) -> None:

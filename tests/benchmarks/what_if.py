@@ -177,9 +177,9 @@ def measure(units: int) -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("PREPAID_BENCHMARK_FOLDER")) as name:
         folder = Path(name)
         write(folder, units)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         opened = Warehouse(read_snapshot(folder))
-        print(f"  {units:,} units; read in {time.perf_counter() - begun:.2f} s", flush=True)
+        print(f"  {units:,} units; read in {time.perf_counter() - started:.2f} s", flush=True)
         december = date(YEAR, 12, 31)
         _ask(opened, "a year, the same windows", dearer(version()), (date(YEAR, 1, 1), december), GOAL_YEAR_S)
         end = next_month(MONTH) - timedelta(days=1)
@@ -190,9 +190,9 @@ def measure(units: int) -> None:
 def _ask(opened: Warehouse, what: str, wanted: TariffVersion, days: tuple[date, date], goal: int) -> None:
     question = WhatIfQuestion(timeline=Timeline((wanted,)), first=days[0], last=days[1])
     for time_of in ("first", "again"):
-        begun, cpu = time.perf_counter(), time.process_time()
+        started, cpu = time.perf_counter(), time.process_time()
         answer = what_if(opened, LANDLORD, question, lambda share: bar("  pricing", share))
-        seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
         print(
             f"  {what}, {time_of}: {seconds:.2f} s, {cpu:.1f} s of processor time"
             f" (goal: under {goal} s for {FULL:,}); {answer.more:,} pay more, {answer.less:,} less",

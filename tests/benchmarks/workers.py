@@ -30,7 +30,7 @@ RATE: Final = 4_000.0
 RUNS: Final = 3
 SAMPLE_S: Final = 0.02
 CORES: Final = 6
-"""Fewer cores tell nothing of a speed-up: broker, database and load want some as well."""
+"""Fewer cores show no speed-up: broker, database and load need some as well."""
 DATABASE: Final = "workers"
 HOT_A_SECOND: Final = 5.0
 """Writes of one row a second from which on it is named: a shard marks each batch in a row of its own."""
@@ -75,7 +75,7 @@ class Parts:
     server: postgresql_server.Server
     broker_port: int
     workers: Sequence[BridgeProcess]
-    told: int = 0
+    rounds_published: int = 0
     """Rounds published so far: registers only rise."""
 
     async def shared_by(self, count: int) -> None:
@@ -115,28 +115,28 @@ class Parts:
                 found[int(path.parent.name)] = (int(fields[11]) + int(fields[12])) / TICKS_PER_S
         return found
 
-    async def tell(self, rounds: int, rate: float | None = RATE) -> None:
+    async def publish(self, rounds: int, rate: float | None = RATE) -> None:
         """Publish some readings of every meter."""
-        await load(self.broker_port, METERS, rounds, self.told, rate)
-        self.told += rounds
+        await load(self.broker_port, METERS, rounds, self.rounds_published, rate)
+        self.rounds_published += rounds
 
     async def measure(self, count: int) -> Figures:
         """Measure this many workers under the same load."""
-        await self.tell(2)
+        await self.publish(2)
         workers = self.workers[:count]
         for worker in workers:
             await quiet(worker)
         over = asyncio.Event()
         sampling = asyncio.create_task(asyncio.to_thread(self._sample, over))
-        written, begun = self._written(), time.monotonic()
+        written, started = self._written(), time.monotonic()
         before, database = sum(map(cpu_s, workers)), self.database_s()
-        await self.tell(ROUNDS)
+        await self.publish(ROUNDS)
         for worker in workers:
             await quiet(worker)
         bridges = sum(map(cpu_s, workers)) - before
         spent = sum(now - database.get(pid, 0.0) for pid, now in self.database_s().items())
         over.set()
-        took = time.monotonic() - begun
+        took = time.monotonic() - started
         (waiting, seen, rows), messages = await sampling, METERS * ROUNDS
         busiest = self._busiest(written, took)
         return Figures(bridges / messages * 1e6, spent / messages * 1e6, waiting, seen, busiest, rows)
@@ -211,17 +211,17 @@ async def parts(folder: Path) -> AsyncIterator[Parts]:
 async def main() -> None:
     """Compare in pairs, one worker and two in turn."""
     with tempfile.TemporaryDirectory() as name:
-        async with parts(Path(name)) as found:
-            await found.shared_by(1)
-            await found.tell(3)
-            one, two = await _pairs(found)
+        async with parts(Path(name)) as setup:
+            await setup.shared_by(1)
+            await setup.publish(3)
+            one, two = await _pairs(setup)
             ratio = median(b.together_us / a.together_us for a, b in zip(one, two, strict=True))
-            waiting, seen = sum(each.waiting for each in two), sum(each.seen for each in two)
+            waiting, seen = sum(row.waiting for row in two), sum(row.seen for row in two)
             print(f"  median ratio {ratio:.2f} (goal: at most 1.15); with two workers", end=" ")
-            print(f"{waiting} of {seen} looks at a transaction found it waiting for a lock", end=" ")
+            print(f"{waiting} of {seen} samples found a transaction waiting for a lock", end=" ")
             print(f"({100 * waiting / max(seen, 1):.1f} %, goal: under 2 %)", flush=True)
             _print_rows(two)
-            await _speed_up(found)
+            await _speed_up(setup)
 
 
 def _print_rows(measured: Sequence[Figures]) -> None:
@@ -244,12 +244,12 @@ def _print_rows(measured: Sequence[Figures]) -> None:
     )
 
 
-async def _pairs(found: Parts) -> tuple[list[Figures], list[Figures]]:
+async def _pairs(setup: Parts) -> tuple[list[Figures], list[Figures]]:
     measured: tuple[list[Figures], list[Figures]] = ([], [])
     for run in range(1, RUNS + 1):
         for count in (1, 2):
-            await _run_with(found, count)
-            figures = await found.measure(count)
+            await _run_with(setup, count)
+            figures = await setup.measure(count)
             measured[count - 1].append(figures)
             print(
                 f"  run {run}, {count} of 2 workers, {SITES} shards, {METERS} meters, {RATE:,.0f} messages/s:"
@@ -260,26 +260,26 @@ async def _pairs(found: Parts) -> tuple[list[Figures], list[Figures]]:
     return measured
 
 
-async def _run_with(found: Parts, count: int) -> None:
-    second = found.workers[1]
+async def _run_with(setup: Parts, count: int) -> None:
+    second = setup.workers[1]
     if count == 1 and second.pid is not None:
         await second.stop()
     elif count > 1:
         await second.start()
-    await found.shared_by(count)
+    await setup.shared_by(count)
 
 
-async def _speed_up(found: Parts) -> None:
+async def _speed_up(setup: Parts) -> None:
     """Print how much faster two workers are, if there are enough cores."""
     if (os.cpu_count() or 1) < CORES:
         print(f"  the speed-up of two workers is not printed: it wants {CORES} cores", flush=True)
         return
     took = []
     for count in (2, 1):
-        await _run_with(found, count)
-        begun = time.monotonic()
-        await found.tell(ROUNDS * 5, rate=None)
-        for worker in found.workers[:count]:
+        await _run_with(setup, count)
+        started = time.monotonic()
+        await setup.publish(ROUNDS * 5, rate=None)
+        for worker in setup.workers[:count]:
             await quiet(worker)
-        took.append(time.monotonic() - begun)
+        took.append(time.monotonic() - started)
     print(f"  two workers take {took[1] / took[0]:.2f} times as many messages a second as one", flush=True)

@@ -211,15 +211,15 @@ class CrashHouse:
 
     async def wrong_balances(self) -> list[str]:
         """Return accounts whose balance is not payments less charges."""
-        found = []
+        wrong = []
         for account, payer in self.payers.items():
             view = await self.api.account(account)
             used = Decimal(view.meters[0].energy_wh or 0) * PRICE / 1000
             expected = Decimal(100) + len(payer.acknowledged) - used
-            held = Decimal(view.available).scaleb(-view.amount_digits)
-            if held != expected:
-                found.append(f"{account} holds {held}, not {expected}")
-        return found
+            balance = Decimal(view.available).scaleb(-view.amount_digits)
+            if balance != expected:
+                wrong.append(f"{account} holds {balance}, not {expected}")
+        return wrong
 
 
 @asynccontextmanager

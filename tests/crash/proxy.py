@@ -86,9 +86,9 @@ class Proxy:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            for each in (writer, out):
-                each.transport.abort()
-                self._writers.discard(each)
+            for task in (writer, out):
+                task.transport.abort()
+                self._writers.discard(task)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

@@ -28,11 +28,11 @@ from meter_bridge.storage.segment_archive import EXPORT_NAME, Archive
 from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS
 from meter_bridge.storage.sqlite import connect_read_only
 from tests.crash.booking import last_instant
-from tests.crash.letting_go import COMPARING, EXPORTING, KEPT_DAYS, MERGING, STORED, done, register
+from tests.crash.deletion_child import COMPARING, EXPORTING, KEPT_DAYS, MERGING, STORED, done, register
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened
 from tests.exported import SEGMENT_SCHEMA
 
-CHILD: Final = Path(__file__).with_name("letting_go.py")
+CHILD: Final = Path(__file__).with_name("deletion_child.py")
 ROOT: Final = Path(__file__).parents[2]
 HISTORY_DAYS: Final = 20
 LETTING_GO: Final = STORED[ops.DELETE_SEGMENTS]
@@ -142,20 +142,20 @@ def number(connection: sqlite3.Connection, query: str) -> int:
 def run_and_kill(folder: Path, step: str, chance: random.Random) -> str:
     """Start the child, kill it around a step, and return the last step that it printed."""
     times = chance.randint(1, MANY_TIMES) if step.startswith(LETTING_GO) else 1
-    told: list[str] = []
+    last_step: list[str] = []
     command = [sys.executable, str(CHILD), str(folder)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
     ) as child:
         assert child.stdout is not None
         for line in child.stdout:
-            told.append(line.strip())
-            if told.count(step) == times or len(told) == MOST_STEPS:
+            last_step.append(line.strip())
+            if last_step.count(step) == times or len(last_step) == MOST_STEPS:
                 break
         time.sleep(chance.choice((0, chance.uniform(0, SOON_S))))  # the instant is what is drawn
         child.send_signal(signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL
-    return told[-1]
+    return last_step[-1]
 
 
 async def finish(kept: Kept) -> None:
@@ -185,7 +185,7 @@ async def _history(house: House, account_id: str) -> HistoryPage:
     )
 
 
-async def run_kills(folder: Path, seed: int, rounds: int, tell: Callable[[str], None]) -> Counter[str]:
+async def run_kills(folder: Path, seed: int, rounds: int, report: Callable[[str], None]) -> Counter[str]:
     """Kill this many lives of a bridge; raise ``AssertionError`` if a quarter hour is lost or duplicated."""
     chance, killed = random.Random(seed), Counter[str]()
     await set_up(folder)
@@ -195,7 +195,7 @@ async def run_kills(folder: Path, seed: int, rounds: int, tell: Callable[[str], 
         step = run_and_kill(folder, STEPS[life % len(STEPS)], chance)
         killed[step] += 1
         kept.look()
-        tell(f"{life + 1:4}  {step:32} {len(kept.rows)} quarter hours, each there once")
+        report(f"{life + 1:4}  {step:32} {len(kept.rows)} quarter hours, each there once")
     await finish(kept)
-    tell(f"{len(kept.rows)} quarter hours after {rounds} kills: each is there once, the books are right")
+    report(f"{len(kept.rows)} quarter hours after {rounds} kills: each is there once, the books are right")
     return killed

@@ -109,7 +109,7 @@ ROUNDS: Final[dict[str, Round]] = {
 }
 
 
-async def run_rounds(folder: Path, seed: int, rounds: int, tell: Callable[[str], None]) -> Counter[str]:
+async def run_rounds(folder: Path, seed: int, rounds: int, report: Callable[[str], None]) -> Counter[str]:
     """Run this many rounds, each kind in turn; raise ``AssertionError`` if anything was lost."""
     chance, done = random.Random(seed), Counter[str]()
     names = list(ROUNDS)
@@ -118,13 +118,13 @@ async def run_rounds(folder: Path, seed: int, rounds: int, tell: Callable[[str],
             name = names[number % len(names)]
             await _one(house, chance, name)
             done[name] += 1
-            tell(f"{number + 1:4}  {name:22} {_paid(house)} top-ups acknowledged, none lost")
+            report(f"{number + 1:4}  {name:22} {_paid(house)} top-ups acknowledged, none lost")
         await house.finish()
         assert house.lost() == []
         assert await house.wrong_balances() == []
         await house.bridge.stop()
         assert await house.bridge.problems() == []
-        tell(
+        report(
             f"{_paid(house)} top-ups acknowledged in {rounds} rounds: each is there once, the books are right"
         )
     return done
@@ -137,9 +137,9 @@ async def _one(house: CrashHouse, chance: random.Random, name: str) -> None:
     await switching
     await until(f"the bridge is healthy again after '{name}'", house.healthy, SOON_S)
     assert house.lost() == []
-    for each in UNITS:
+    for unit in UNITS:
         await until(
-            f"the relay of {each} is right after '{name}'", partial(house.relay_is_right, each), SOON_S
+            f"the relay of {unit} is right after '{name}'", partial(house.relay_is_right, unit), SOON_S
         )
 
 

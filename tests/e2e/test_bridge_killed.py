@@ -177,7 +177,7 @@ async def books_agree(api: BridgeApi, account: str, acknowledged: list[str]) -> 
 
 @pytest.mark.crash
 @pytest.mark.invariant(9)
-async def test_relay_commands_are_taken_up_again(
+async def test_relay_commands_are_resumed(
     mosquitto: Mosquitto, tmp_path: Path, chance: random.Random
 ) -> None:
     async with killed_house(mosquitto, tmp_path) as (bridge, api, street):

@@ -19,7 +19,7 @@ async def alerts_are(api: BridgeApi, wanted: list[str]) -> bool | None:
     return [alert.kind.value for alert in await api.alerts() if alert.account_id is None] == wanted or None
 
 
-async def test_a_killed_broker_is_told_and_found_again(
+async def test_a_killed_broker_is_reported_and_reconnected(
     mosquitto: Mosquitto, bridge: BridgeProcess, api: BridgeApi, home: HomeAssistant, street: Street
 ) -> None:
     await until("the bridge is well", lambda: health_is(api, "ok"), SOON_S)

@@ -162,23 +162,23 @@ CASES: Final = {
 
 
 @pytest.mark.parametrize("case", CASES)
-async def test_the_card_says_what_there_is_to_say_and_offers_what_can_be_done(page: Page, case: str) -> None:
-    kinds, buttons, said, unsaid = CASES[case]
+async def test_the_card_shows_the_state_and_offers_the_possible_actions(page: Page, case: str) -> None:
+    kinds, buttons, shown_words, hidden_words = CASES[case]
     await show(page, kinds)
     offered, text = await shown(page)
     assert offered == buttons
-    assert [words for words in said if words not in text] == []
-    assert [words for words in unsaid if words in text] == []
+    assert [words for words in shown_words if words not in text] == []
+    assert [words for words in hidden_words if words in text] == []
 
 
-async def test_emergency_credit_is_taken_with_one_press(page: Page) -> None:
+async def test_emergency_credit_is_selected_with_one_press(page: Page) -> None:
     await show(page, account(sensor__emergency_credit=known("available")))
     await page.get_by_role("button", name="Use emergency credit").click()
     pressed = {"entity_id": "button.flat_1_select_emergency_credit"}
     assert await page.evaluate("window.asked") == [["button.press", pressed]]
 
 
-async def test_a_voucher_that_is_mistyped_can_be_mended_and_tells_where_its_money_went(page: Page) -> None:
+async def test_a_mistyped_voucher_can_be_corrected_and_shows_how_its_amount_was_allocated(page: Page) -> None:
     await show(page, of_tenant(account()))
     await page.get_by_role("button", name="Enter voucher").click()
     dialog = page.get_by_role("dialog", name="Voucher for Flat 1")
@@ -210,7 +210,7 @@ GENERATE: Final = """async (devices) => {
 
 
 @pytest.mark.parametrize("devices", [["flat-1"], ["flat-1", "flat-2"], []])
-async def test_the_dashboard_lists_what_needs_attention_unless_one_card_says_it(
+async def test_the_dashboard_lists_what_needs_attention_unless_one_card_shows_it(
     page: Page, devices: list[str]
 ) -> None:
     cards = await page.evaluate(GENERATE, devices)

@@ -83,7 +83,7 @@ async def is_well(page: Page | Frame, width: int) -> None:
 
 
 @pytest.mark.parametrize("size, scheme", [(DESKTOP, "light"), (PHONE, "dark")], ids=["desk", "phone"])
-async def test_every_page_opens_by_a_click(
+async def test_every_page_opens_with_a_click(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium, size: ViewportSize, scheme: str
 ) -> None:
     page = await chromium.page(size, "dark" if scheme == "dark" else "light")
@@ -100,7 +100,7 @@ async def test_every_page_opens_by_a_click(
     await page.context.close()
 
 
-async def test_a_top_up_is_booked_by_clicks_and_stands_on_its_page(
+async def test_a_top_up_is_booked_by_clicks_and_listed_on_its_page(
     signed: Dashboard, bridge: BridgeProcess, api: BridgeApi, chromium: Chromium
 ) -> None:
     page = await chromium.page(DESKTOP)
@@ -123,7 +123,7 @@ async def test_a_top_up_is_booked_by_clicks_and_stands_on_its_page(
     await page.context.close()
 
 
-async def test_a_tenant_sees_the_own_unit_and_no_other(
+async def test_a_tenant_sees_their_own_unit_and_no_other(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
 ) -> None:
     page = await chromium.page(PHONE)
@@ -141,7 +141,7 @@ async def test_a_tenant_sees_the_own_unit_and_no_other(
     await page.context.close()
 
 
-async def test_the_keyboard_alone_leads_to_a_page(
+async def test_a_page_can_be_opened_with_the_keyboard_alone(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
 ) -> None:
     page = await chromium.page(DESKTOP)
@@ -159,7 +159,7 @@ async def test_the_keyboard_alone_leads_to_a_page(
     await page.context.close()
 
 
-async def test_what_has_the_keyboard_is_seen_to_have_it(
+async def test_the_keyboard_focus_is_visible(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
 ) -> None:
     page = await chromium.page(DESKTOP)
@@ -179,7 +179,7 @@ async def test_what_has_the_keyboard_is_seen_to_have_it(
     await page.context.close()
 
 
-async def test_a_dialog_keeps_the_keyboard_and_gives_it_back(
+async def test_a_dialog_traps_the_keyboard_focus_and_returns_it(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
 ) -> None:
     page = await chromium.page(DESKTOP)

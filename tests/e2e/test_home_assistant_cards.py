@@ -13,7 +13,7 @@ LANDLORDS = "/prepaid-units"
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-async def test_the_dashboard_shows_the_units_and_a_card_offers_to_top_up(
+async def test_the_dashboard_shows_the_units_and_a_card_offers_a_top_up(
     home: HomeAssistant, chromium: Chromium, size: ViewportSize
 ) -> None:
     page = await chromium.page(size, storage={"hassTokens": home.browser_tokens()})

@@ -60,9 +60,9 @@ class Pair:
 
     async def serving(self, which: int) -> float:
         """Wait until a bridge serves, and return how long that took in seconds."""
-        begun = time.monotonic()
+        started = time.monotonic()
         await until(f"bridge {which} serves", lambda: self.account(which), SOON_S)
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
     async def pay(self, enough: asyncio.Event) -> None:
         """Pay one rand after another to whichever bridge serves, repeating each until it is acknowledged."""
@@ -133,7 +133,7 @@ async def _on(server: postgresql_server.Server, mosquitto: Mosquitto, folder: Pa
 
 @pytest.mark.invariant(5)
 @pytest.mark.invariant(8)
-async def test_the_other_bridge_goes_on_and_nothing_is_lost_or_counted_twice(
+async def test_the_standby_takes_over_and_nothing_is_lost_or_counted_twice(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     async with two_bridges(mosquitto, tmp_path) as pair:
@@ -161,7 +161,7 @@ async def test_the_other_bridge_goes_on_and_nothing_is_lost_or_counted_twice(
 
 @pytest.mark.invariant(8)
 @pytest.mark.invariant(13)
-async def test_a_server_that_crashes_loses_nothing_and_the_bridge_goes_on(
+async def test_a_crash_of_the_server_loses_nothing_and_the_bridge_continues(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     async with two_bridges(mosquitto, tmp_path) as pair:
@@ -207,8 +207,8 @@ async def first_register(pair: Pair, which: int) -> int:
 
 async def lost_and_waiting(bridge: BridgeProcess) -> bool:
     """Return whether a bridge has noticed that it lost its lease, and waits."""
-    told = bridge.log.read_text()
-    return "is lost; nothing more is charged" in told and told.rstrip().count("Standing by") >= 2
+    log = bridge.log.read_text()
+    return "is lost; nothing more is charged" in log and log.rstrip().count("Standing by") >= 2
 
 
 async def switched_off(pair: Pair, which: int) -> None:

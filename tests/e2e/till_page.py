@@ -23,7 +23,7 @@ class TillPage:
 
     def __init__(self, port: int, bridge: str) -> None:
         self.url = f"http://{LOOPBACK}:{port}"
-        self.told_at: float | None = None
+        self.reported_at: float | None = None
         self.paid: list[str] = []
         self._port = port
         self._bridge = bridge
@@ -49,21 +49,21 @@ class TillPage:
     async def _pay(self, request: web.Request) -> web.Response:
         """Report the payment to the bridge and send the customer back, as a provider does."""
         order = request.query["order"]
-        said = {"payment": f"till-{order}", "amount": request.query["amount"], "currency": "ZAR"}
-        await self.tell("succeeded", order, **said)
+        payment = {"payment": f"till-{order}", "amount": request.query["amount"], "currency": "ZAR"}
+        await self.report("succeeded", order, **payment)
         self.paid.append(order)
         raise web.HTTPSeeOther(f"{self._bridge}/my/paid#{order}")
 
     async def _refuse(self, request: web.Request) -> web.Response:
         order = request.query["order"]
-        await self.tell("failed", order)
+        await self.report("failed", order)
         raise web.HTTPSeeOther(f"{self._bridge}/my/cancelled#{order}")
 
-    async def tell(self, kind: str, order: str, *, provider: str = "till", **more: str) -> int:
+    async def report(self, kind: str, order: str, *, provider: str = "till", **more: str) -> int:
         """Send a signed message; return the status of the bridge's response."""
         body = json.dumps({"id": f"{kind}-{order}", "type": kind, "order": order, **more}).encode()
         headers = {HEADER: sign(SECRET, body, int(time.time()))}
-        self.told_at = asyncio.get_running_loop().time()
+        self.reported_at = asyncio.get_running_loop().time()
         async with (
             ClientSession() as session,
             session.post(self._address(provider), data=body, headers=headers) as answer,

@@ -53,9 +53,9 @@ def _chosen(plan: Plan, text: str) -> tuple[Fault, ...]:
 
 def _run(plan: Plan, *, shrinks: bool) -> int:
     """Run one plan, and print how to reproduce a failure."""
-    begun = time.monotonic()
+    started = time.monotonic()
     outcome = simulate(plan)
-    print(_line(plan, outcome, time.monotonic() - begun), flush=True)
+    print(_line(plan, outcome, time.monotonic() - started), flush=True)
     if not outcome.problems:
         return 0
     for problem in outcome.problems:
@@ -67,7 +67,7 @@ def _run(plan: Plan, *, shrinks: bool) -> int:
 
 
 def _shrink(plan: Plan, outcome: Outcome) -> None:
-    few = shrink(plan, outcome.problems, tell=lambda line: print(line, flush=True))
+    few = shrink(plan, outcome.problems, report=lambda line: print(line, flush=True))
     print(f"{len(few)} of {len(plan.faults or plan.all_faults())} faults are enough:")
     for fault in few:
         print(fault)

@@ -22,16 +22,16 @@ from tests.simulation.model import FINE_PRICE, FINE_TAX, RAND, WH_PER_KWH, Truth
 from tests.simulation.street import CENT, RATING_W, House, Kind, Tariff
 
 BROKEN: Final = ("meter recloses", "meter disobeys")
-"""Contacts that do not do what they are told: nothing that is said bounds them."""
+"""Contacts that do not follow commands: no statement limits their use."""
 BROKEN_S: Final = 6 * HOUR_S
-"""How long it may take until the bridge has heard of what such a contact did."""
+"""How long it may take until the bridge has read what such a contact did."""
 MIXED: Final = ("repeats", "reorders", "meter repeats", "meter reorders")
-"""What brings messages after newer ones: what a device holds is then not what it said last."""
+"""Faults that reorder messages: the last message is then not the device's present state."""
 MIXED_S: Final = 180.0
 FLAT_PRICES: Final = {Tariff.FLAT: Decimal(200), Tariff.STANDING: Decimal(207)}
 """Cents per kWh, tax included."""
 TOLERANCE_WH: Final = 2
-"""Registers are told in steps."""
+"""Registers are reported in steps."""
 LATE_WH: Final = 100
 """By how much a device may cut later than credit ends at the cheapest price: a value that is less than 50 Wh
 later than need be is left, besides roundings and a second of load."""
@@ -48,7 +48,7 @@ class Away(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Statement:
     """What the bridge last stated of a unit, and what was true then."""
 
     exposure: AccountExposure
@@ -69,10 +69,10 @@ class Alone:
         self._clock = clock
         self._truths = truths
         self._away: set[Away] = set()
-        self._said: list[tuple[Truth, Said]] = []
+        self._statements: list[tuple[Truth, Statement]] = []
         self.faults: Sequence[Fault] = ()
         self.judged = 0
-        """How often a unit was held to what had been said of it."""
+        """How often the use of a unit was compared with a statement."""
         self.problems: list[str] = []
 
     def went(self, who: Away, parts: RunningBridge | None) -> None:
@@ -83,22 +83,22 @@ class Alone:
             for truth in self._truths:
                 account = engine.session.installation.accounts.get(truth.house.id)
                 if account is not None and truth.moves:
-                    said = account_exposure(engine.session.installation, account, now)
-                    self._said.append((truth, self._note(truth, account, said)))
+                    statement = account_exposure(engine.session.installation, account, now)
+                    self._statements.append((truth, self._note(truth, account, statement)))
         self._away.add(who)
 
     def came(self, who: Away) -> None:
         """Check what every unit used once nothing is away any more."""
         self._away.discard(who)
         if not self._away:
-            for truth, said in self._said:
-                self._judge(truth, said)
-            self._said.clear()
+            for truth, statement in self._statements:
+                self._judge(truth, statement)
+            self._statements.clear()
 
-    def _note(self, truth: Truth, account: Account, said: AccountExposure) -> Said:
+    def _note(self, truth: Truth, account: Account, statement: AccountExposure) -> Statement:
         meter, physics = account.meters[0], truth.house.meter.physics
-        return Said(
-            said,
+        return Statement(
+            statement,
             available_credit(account),
             meter.energy_wh or 0,
             min_register_wh(meter),
@@ -117,30 +117,30 @@ class Alone:
     def _now_ms(self, house: House) -> int:
         return max(self._clock.true(), house.meter.physics.now_ms)
 
-    def _judge(self, truth: Truth, said: Said) -> None:
+    def _judge(self, truth: Truth, statement: Statement) -> None:
         house, now = truth.house, self._now_ms(truth.house)
-        if self._hit(house, BROKEN, said.at_ms - BROKEN_S * 1000, now) or truth.moves != said.moves:
+        if self._hit(house, BROKEN, statement.at_ms - BROKEN_S * 1000, now) or truth.moves != statement.moves:
             return
-        if house.kind is Kind.NEVER_CUT and said.closed and not house.meter.physics.contact_closed:
+        if house.kind is Kind.NEVER_CUT and statement.closed and not house.meter.physics.contact_closed:
             self.problems.append(f"invariant 11: {house.id} is never cut, but its device opened by itself")
-        known = truth.moved_wh - TOLERANCE_WH <= said.known_wh <= said.true_wh + TOLERANCE_WH
-        mixed = self._hit(house, MIXED, said.at_ms - MIXED_S * 1000, said.at_ms)
-        if not said.exposure.limited or not known or mixed:
+        known = truth.moved_wh - TOLERANCE_WH <= statement.known_wh <= statement.true_wh + TOLERANCE_WH
+        mixed = self._hit(house, MIXED, statement.at_ms - MIXED_S * 1000, statement.at_ms)
+        if not statement.exposure.limited or not known or mixed:
             return
         self.judged += 1
-        self._judge_use(house, said, now)
+        self._judge_use(house, statement, now)
 
-    def _judge_use(self, house: House, said: Said, now: int) -> None:
+    def _judge_use(self, house: House, statement: Statement, now: int) -> None:
         """Compare the energy since the known register, or else since the statement, with the statement."""
-        exposure, tariff = said.exposure, house.tariff
-        begin = said.charged_wh
-        unheard = max(said.true_wh - said.known_wh, 0)
+        exposure, tariff = statement.exposure, house.tariff
+        begin = statement.charged_wh
+        unread = max(statement.true_wh - statement.known_wh, 0)
         if exposure.hourly_wh or not exposure.in_force:
-            begin += unheard
-        credit = max(said.credit - (cost(tariff, begin) - cost(tariff, said.charged_wh)), 0)
-        end = said.charged_wh + unheard + self._register_wh(house) - said.true_wh
+            begin += unread
+        credit = max(statement.credit - (cost(tariff, begin) - cost(tariff, statement.charged_wh)), 0)
+        end = statement.charged_wh + unread + self._register_wh(house) - statement.true_wh
         dearest = per_wh(tariff)[1]
-        hours = Decimal(now - said.at_ms) / 3_600_000
+        hours = Decimal(now - statement.at_ms) / 3_600_000
         most = exposure.once_amount + exposure.hourly_amount * hours + TOLERANCE_WH * dearest
         most_wh = exposure.once_wh + exposure.hourly_wh * hours + TOLERANCE_WH
         beyond = cost(tariff, end) - cost(tariff, begin) - credit
@@ -148,7 +148,7 @@ class Alone:
         if beyond > most or beyond_wh > most_wh:
             self.problems.append(
                 f"invariant 11: {house.id} used {beyond / RAND:.6f} or {beyond_wh:.0f} Wh beyond its credit"
-                f" in {hours:.2f} h alone, but at most {most / RAND:.6f} and {most_wh:.0f} Wh had been said"
+                f" in {hours:.2f} h alone, but at most {most / RAND:.6f} and {most_wh:.0f} Wh had been stated"
             )
 
     def _hit(self, house: House, kinds: Sequence[str], begin_ms: float, end_ms: float) -> bool:

@@ -146,7 +146,7 @@ def _does_not_wait_for(kind: ops.Statement) -> Patches:
     return (patch.object(Session, "commit", commit),)
 
 
-def _tells_once() -> Patches:
+def _sends_once() -> Patches:
     honest = relay.retry_at
 
     def retry_at(state: Relay) -> int | None:
@@ -159,8 +159,8 @@ def _believes_acknowledgements() -> Patches:
     honest = relay._proof
 
     def proof(state: Relay, seen: Observation, before: Position | None) -> Proof:
-        obeyed = state.reported is state.requested and state.reported_at >= state.sent_at
-        return Proof.CONFIRMED if obeyed else honest(state, seen, before)
+        confirmed = state.reported is state.requested and state.reported_at >= state.sent_at
+        return Proof.CONFIRMED if confirmed else honest(state, seen, before)
 
     return (patch.object(relay, "_proof", proof),)
 
@@ -312,9 +312,9 @@ BUGS: Sequence[Bug] = (
         days=0.3,
         faults=CRASHES_OF_PAYMENTS,
     ),
-    Bug("a payment that is told to have failed before is forgotten", 8, _late_failures_count, days=0.3),
+    Bug("a payment that was reported as failed before is forgotten", 8, _late_failures_count, days=0.3),
     Bug("a payment whose web hook is never sent is forgotten", 8, _asks_no_provider, seed=2, days=0.3),
-    Bug("a relay is told once and never again", 9, _tells_once, seed=2, days=0.4, faults=LOSS),
+    Bug("a relay command is sent once and never again", 9, _sends_once, seed=2, days=0.4, faults=LOSS),
     Bug(
         "an acknowledgement is taken for an open contact",
         9,

@@ -52,9 +52,7 @@ def command_is_decided(machine: Machine, meter_id: str, position: str) -> Iterat
             "SELECT position FROM outbox WHERE meter_id = ? ORDER BY revision DESC LIMIT 1", (meter_id,)
         ).fetchone()
     if newest is None or newest[0] != position:
-        yield (
-            f"invariant 10: {meter_id} was told to be {position}, but the newest decision on disk is {newest}"
-        )
+        yield (f"invariant 10: {meter_id} was sent {position}, but the newest decision on disk is {newest}")
 
 
 def relays(engine: Engine, truths: list[Truth]) -> Iterator[str]:

@@ -17,14 +17,14 @@ class CommandWatch:
     def see(self, topic: str, payload: bytes) -> None:
         """Check a message of the bridge."""
         house = next((self._houses[part] for part in topic.split("/")[:2] if part in self._houses), None)
-        position = None if house is None else told_position(house.meter.family, topic, payload)
+        position = None if house is None else commanded_position(house.meter.family, topic, payload)
         if house is None or position is None:
             return
         self.commands += 1
         self.problems += checks.command_is_decided(self._machine, house.meter_id, position)
 
 
-def told_position(family: str, topic: str, payload: bytes) -> str | None:
+def commanded_position(family: str, topic: str, payload: bytes) -> str | None:
     """Return the commanded position of a message, or None if it is not a switching command."""
     words: dict[str, tuple[bool, bytes, bytes]] = {
         "tasmota": (topic.upper().endswith("/POWER1"), b"ON", b"OFF"),

@@ -22,7 +22,7 @@ from tests.simulation.people import LANDLORD, RETRY_S
 JUMP_WH: Final = 5_000_000
 """More than any supply of the street can deliver in a simulation."""
 STRAGGLERS_S: Final = 1_500.0
-"""Wait for what the old meter said before it was taken out."""
+"""Wait for what the old meter reported before it was removed."""
 
 
 class Counters:
@@ -43,16 +43,20 @@ class Counters:
         if fault.kind == "counter replaced":
             await self._replace(truth, fault)
         elif fault.kind == "counter jump":
-            self._move(truth, lambda: truth.house.meter.raise_register(JUMP_WH), told=False)
+            self._move(truth, lambda: truth.house.meter.raise_register(JUMP_WH), with_marker=False)
         else:
-            told = fault.kind == "counter told" and truth.house.meter.family == "tasmota"
-            self._move(truth, lambda: truth.house.meter.reset_register(with_witness=told), told=told)
+            with_marker = fault.kind == "counter told" and truth.house.meter.family == "tasmota"
+            self._move(
+                truth,
+                lambda: truth.house.meter.reset_register(with_witness=with_marker),
+                with_marker=with_marker,
+            )
 
-    def _move(self, truth: Truth, move: Callable[[], None], *, told: bool) -> None:
-        before = truth.house.told_wh()
+    def _move(self, truth: Truth, move: Callable[[], None], *, with_marker: bool) -> None:
+        before = truth.house.reported_wh()
         stored = self._stored_wh(truth)
         move()
-        truth.moved(before, stored, told=told)
+        truth.moved(before, stored, with_marker=with_marker)
         self._devices.changed(truth.house)
 
     def _stored_wh(self, truth: Truth) -> int:
@@ -70,24 +74,24 @@ class Counters:
         devices.keep(house)
         await asyncio.sleep(STRAGGLERS_S)
         devices.drop(house)
-        before = house.told_wh()
+        before = house.reported_wh()
         house.meter.physics.register_uj = random.Random(fault.at_s).randrange(10**6) * MICROJOULES_PER_WH
         house.meter.physics.started_ms = house.meter.physics.now_ms
         house.meter.physics.restart()
         truth.replaced(before)
-        order = ReplacementOrder(_kwh(before), _kwh(house.told_wh()), "worn out")
-        await self._tell(truth, order, key=f"replacement-{fault.number}")
+        order = ReplacementOrder(_kwh(before), _kwh(house.reported_wh()), "worn out")
+        await self._submit(truth, order, key=f"replacement-{fault.number}")
         devices.unplugged.discard(house.id)
         devices.release(house)
         devices.restart(house)
 
-    async def _tell(self, truth: Truth, order: ReplacementOrder, *, key: str) -> None:
+    async def _submit(self, truth: Truth, order: ReplacementOrder, *, key: str) -> None:
         while True:
             parts = self._machine.parts
             try:
                 if parts is not None:
-                    told = parts.app.sites.replace_meter(LANDLORD, truth.house.meter_id, order, key=key)
-                    await self._machine.ask(told)
+                    operation = parts.app.sites.replace_meter(LANDLORD, truth.house.meter_id, order, key=key)
+                    await self._machine.ask(operation)
                     return
             except PowerLostError:
                 pass

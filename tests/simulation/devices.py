@@ -32,7 +32,7 @@ class Devices:
         """Messages of devices whose gateway keeps them while its uplink is away."""
         self.unplugged: set[str] = set()
         """Meters from which an electrician has taken all loads."""
-        broker.to_device = self._heard
+        broker.to_device = self._received
         broker.on_restart = self._greet_soon
 
     def start(self) -> None:
@@ -96,7 +96,7 @@ class Devices:
         self.step(house)
         self._plan(house)
 
-    def _heard(self, topic: str, payload: bytes) -> None:
+    def _received(self, topic: str, payload: bytes) -> None:
         for part in topic.split("/")[:2]:
             house = self._houses.get(part)
             if house is not None and house.meter.owns(topic):

@@ -37,7 +37,7 @@ class Crash(StrEnum):
     TORN = "torn"
     """While the log is written: some bytes of it are there."""
     UNTOLD = "untold"
-    """After it, before anybody was told: all of it is there."""
+    """After it, before anybody was notified: all of it is stored."""
 
 
 class CrashError(BaseException):
@@ -217,9 +217,9 @@ class SimulatedStore(ThreadWriter):
 
     @override
     def _finish(self, group: list[_Queued], failure: StorageError | None) -> None:
-        self._loop.call_soon(self._told, group, failure)
+        self._loop.call_soon(self._report_result, group, failure)
 
-    def _told(self, group: Sequence[_Queued], failure: StorageError | None) -> None:
+    def _report_result(self, group: Sequence[_Queued], failure: StorageError | None) -> None:
         _end_all(list(group), StorageError(DEAD) if self._disk.dead else failure)
 
     def _configure(self, connection: sqlite3.Connection, _record: object) -> None:

@@ -81,7 +81,7 @@ def recipes(meters: Sequence[str]) -> dict[str, Recipe]:
 def plan_faults(seed: int, days: float, meters: Sequence[str]) -> list[Fault]:
     """Return the faults of a seed by start time.
 
-    Each seed has its own selection of kinds (swarm testing: a missing fault lets others take effect), and each
+    Each seed has its own selection of kinds (swarm testing: without one fault others take effect), and each
     kind its own random source.
     """
     chance = random.Random(f"{seed}/faults")

@@ -23,7 +23,9 @@ BROKER: Final = MqttSettings(host="broker", client_id="bridge")
 
 def slowed(factor: float) -> Intervals:
     """Return the daemon's intervals, multiplied by ``factor`` because meters report less often here."""
-    return Intervals(**{each.name: getattr(Intervals(), each.name) * factor for each in fields(Intervals)})
+    return Intervals(
+        **{interval.name: getattr(Intervals(), interval.name) * factor for interval in fields(Intervals)}
+    )
 
 
 class PowerLostError(Exception):

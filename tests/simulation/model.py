@@ -1,7 +1,7 @@
 """The naive model: what each account must contain and where its relay must be.
 
-It knows nothing of readings, messages, intervals or transactions: only the money paid in, less the cost of the
-true energy.
+It knows nothing of readings, messages, intervals or transactions: only the money paid in, less the cost of
+the true energy.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Truth:
 
     house: House
     most_wh: int = 0
-    """With what the register tells now: the most that may be charged."""
+    """Plus the present register: the most that may be charged."""
     least_wh: int = 0
     """The least: a reset takes with it what was not on disk, and in quarantine nothing is charged."""
     undecided: bool = False
@@ -44,39 +44,39 @@ class Truth:
 
     def energy_wh(self) -> tuple[int, int]:
         """Return the least and the most energy that may be charged."""
-        told = self.house.told_wh()
-        return (self.least_wh if self.undecided else self.least_wh + told), self.most_wh + told
+        reported = self.house.reported_wh()
+        return (self.least_wh if self.undecided else self.least_wh + reported), self.most_wh + reported
 
     def begin(self) -> None:
         """Start charging here."""
-        self.most_wh = self.least_wh = -self.house.told_wh()
+        self.most_wh = self.least_wh = -self.house.reported_wh()
         self._note_move()
 
     def _note_move(self) -> None:
-        self.moves, self.moved_wh = self.moves + 1, self.house.told_wh()
+        self.moves, self.moved_wh = self.moves + 1, self.house.reported_wh()
 
-    def moved(self, before_wh: int, stored_wh: int, *, told: bool) -> None:
+    def moved(self, before_wh: int, stored_wh: int, *, with_marker: bool) -> None:
         """Record that the register moved from ``before_wh`` to its present value, with ``stored_wh`` charged.
 
-        ``told`` says that the device will tell that it began anew, and from zero.
+        ``with_marker``: the device reports that its counter was reset, and starts from zero.
         """
-        self.most_wh += before_wh - self.house.told_wh()
+        self.most_wh += before_wh - self.house.reported_wh()
         self.least_wh = min(stored_wh, self.least_wh + (0 if self.undecided else before_wh))
-        self.undecided = self.undecided or not told
+        self.undecided = self.undecided or not with_marker
         self._note_move()
 
     def replaced(self, before_wh: int) -> None:
         """Record that another counter continues where the old one, which was read to its end, stopped."""
-        self.most_wh += before_wh - self.house.told_wh()
+        self.most_wh += before_wh - self.house.reported_wh()
         if not self.undecided:
-            self.least_wh += before_wh - self.house.told_wh()
+            self.least_wh += before_wh - self.house.reported_wh()
         self._note_move()
 
     def decided(self) -> None:
         """Record that nothing is undecided any more: all energy from here on is charged."""
         if self.undecided:
             self.undecided = False
-            self.least_wh -= self.house.told_wh()
+            self.least_wh -= self.house.reported_wh()
 
     def balance(self, energy_wh: int, begin_ms: int, now_ms: int) -> int:
         """Return the balance that the account must have after this energy."""
@@ -101,9 +101,9 @@ def cost(tariff: Tariff, energy_wh: int) -> int:
         exact = FINE_PRICE * energy_wh
         return round(exact) + round(exact * FINE_TAX)
     total = below = 0
-    for upto, price in BLOCKS:
-        total += max(min(energy_wh, upto) - below, 0) * price // WH_PER_KWH
-        below = upto
+    for limit, price in BLOCKS:
+        total += max(min(energy_wh, limit) - below, 0) * price // WH_PER_KWH
+        below = limit
     return total
 
 

@@ -71,7 +71,7 @@ class Customer:
         self._chance = chance
         self._payments = 0
         self.vouchers: list[str] = []
-        """Codes that were bought; each was sold to somebody else as well, by a cheat."""
+        """Codes that were bought; a fraudster sold each to somebody else as well."""
         self.redeemed: dict[str, str] = {}
         """By the code of a voucher, under which key it became credit; all customers share it."""
         self.problems: list[str] = []
@@ -298,9 +298,9 @@ class Caretaker:
         register = parts.engine.session.installation.meters[truth.house.meter_id].register
         if register is None or not register.quarantined or register.doubt is None:
             return
-        if register.doubt.cause is Cause.FELL and truth.house.told_wh() >= register.watermark_wh:
+        if register.doubt.cause is Cause.FELL and truth.house.reported_wh() >= register.watermark_wh:
             return  # late messages, as the meter itself shows; the next ones explain it
-        # What a gateway kept and sent at once looks like a jump as well; whoever looks finds it on the meter.
+        # Messages that a gateway kept and sent at once look like a jump as well; the meter itself shows it.
         rose = "discard" if truth.undecided else "accept"
         decision = "new_epoch" if register.doubt.cause is Cause.FELL else rose
         await parts.app.meters.decide_quarantine(

@@ -15,7 +15,7 @@ def kind_of(problems: Sequence[str]) -> str:
     return problems[0].partition(":")[0] if problems else ""
 
 
-def shrink(plan: Plan, problems: Sequence[str], *, tell: Callable[[str], None]) -> tuple[Fault, ...]:
+def shrink(plan: Plan, problems: Sequence[str], *, report: Callable[[str], None]) -> tuple[Fault, ...]:
     """Return fewer faults of a failing plan with which the same kind of problem occurs."""
     wanted = kind_of(problems)
     faults = plan.all_faults() if plan.faults is None else list(plan.faults)
@@ -25,7 +25,7 @@ def shrink(plan: Plan, problems: Sequence[str], *, tell: Callable[[str], None]) 
         nonlocal runs
         runs += 1
         found = simulate(replace(plan, faults=tuple(some))).problems
-        tell(f"  {len(some):4} faults: {'fails' if found else 'passes'}")
+        report(f"  {len(some):4} faults: {'fails' if found else 'passes'}")
         return wanted in {problem.partition(":")[0] for problem in found}
 
     parts = 2

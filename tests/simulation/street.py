@@ -99,7 +99,7 @@ class House:
         """Return the meter's id at the bridge."""
         return f"{self.id}/main"
 
-    def told_wh(self) -> int:
+    def reported_wh(self) -> int:
         """Return the register as the meter reports it: in steps of 10 Wh, or as a 32-bit float."""
         wh = self.meter.physics.register_wh
         if isinstance(self.meter, TasmotaMeter):

@@ -74,14 +74,14 @@ def life(loop: BaseEventLoop, call_at: Callable[..., asyncio.Handle], seed: int)
 
 @pytest.mark.invariant(14)
 @pytest.mark.parametrize("seed", range(5))
-def test_calls_run_in_the_order_of_asyncio(seed: int) -> None:
+def test_calls_run_in_the_same_order_as_in_asyncio(seed: int) -> None:
     ours, asyncios = VirtualLoop(random.Random(0)), AsyncioLoop()
     ran = life(ours, ours.exactly_at, seed)
     assert ran == life(asyncios, asyncios.call_at, seed)
     assert len(ran) > CALLS / 6
 
 
-def test_a_simulation_that_waits_for_itself_says_so() -> None:
+def test_a_deadlock_of_the_simulation_is_reported() -> None:
     loop = VirtualLoop(random.Random(0))
     with pytest.raises(RuntimeError, match="waits for itself"):
         loop.run_until_complete(loop.create_future())

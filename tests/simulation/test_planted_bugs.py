@@ -29,5 +29,5 @@ def test_the_simulator_finds(bug: Bug) -> None:
     assert found(bug) != []
 
 
-def test_a_bug_is_planted_for_every_invariant() -> None:
+def test_a_bug_is_planted_for_every_promise() -> None:
     assert {bug.invariant for bug in BUGS} == set(range(1, 17))

@@ -144,8 +144,8 @@ class World:
             asyncio.create_task(self._check_now_and_then()),
             asyncio.create_task(self.landlord.work()),
         ]
-        living = [asyncio.create_task(each.use()) for each in self.customers]
-        living += [asyncio.create_task(each.pay()) for each in self.customers]
+        living = [asyncio.create_task(customer.use()) for customer in self.customers]
+        living += [asyncio.create_task(customer.pay()) for customer in self.customers]
         await self._days()
         if not self._enough():
             await self._heal(tasks)
@@ -262,7 +262,7 @@ class World:
         now_ms = engine.session.clock.now() if engine.session.clock.ahead_ms() else self.clock.true()
         self.problems += checks.accounts(engine, self.truths, self.begin_ms, now_ms)
         self.problems += checks.stored(self.machine, self.truths)
-        # After the books, since the bridge asks the till where somebody looks at an order.
+        # After the books, because viewing an order makes the bridge poll the till.
         await self.till.check()
         # Sets are the last to be asked: what is wrong already need not be priced.
         if not any(self._all_problems()):
@@ -302,7 +302,7 @@ class World:
 def simulate(plan: Plan) -> Outcome:
     loop = VirtualLoop(random.Random(f"{plan.seed}/loop"))
     errors: list[str] = []
-    loop.set_exception_handler(lambda _loop, context: errors.append(_told(context)))
+    loop.set_exception_handler(lambda _loop, context: errors.append(_error_text(context)))
     with (
         tempfile.TemporaryDirectory(prefix="prepaid-simulation-", dir=_memory()) as root,
         asyncio.Runner(loop_factory=lambda: loop) as runner,
@@ -323,7 +323,7 @@ async def _live(loop: VirtualLoop, plan: Plan, root: Path) -> Outcome:
     return await World(loop, plan, root).live()
 
 
-def _told(context: dict[str, object]) -> str:
+def _error_text(context: dict[str, object]) -> str:
     """Return the text of an error that nothing awaited."""
     error = context.get("exception")
     return f"{context.get('message')}: {type(error).__name__}: {error}"

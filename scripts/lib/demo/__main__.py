@@ -122,7 +122,7 @@ async def _check(stage: Stage, *, keep: bool) -> int:
     try:
         await browser.start()
         page = UnitPage(await browser.page(), stage.dashboard.url, cast.HOUSEHOLD)
-        await Story(_story_unit(stage, page), _seen).tell()
+        await Story(_story_unit(stage, page), _seen).run()
         await _books(stage)
     except NotObservedError as error:
         _missed(stage, error)
@@ -147,7 +147,7 @@ async def _books(stage: Stage) -> None:
 async def _live(stage: Stage) -> int:
     show_where(stage)
     try:
-        await Story(_story_unit(stage, None), _seen).tell()
+        await Story(_story_unit(stage, None), _seen).run()
     except NotObservedError as error:
         _missed(stage, error)
         return 1
@@ -179,8 +179,8 @@ def _seen(title: str, observed: str, seconds: float) -> None:
 
 def _missed(stage: Stage, error: NotObservedError) -> None:
     print(f"  MISSED          {error}", flush=True)
-    for name, tail in stage.logs:
-        print(f"\n--- end of the log of {name}\n{tail}", flush=True)
+    for name, last_lines in stage.logs:
+        print(f"\n--- end of the log of {name}\n{last_lines}", flush=True)
 
 
 if __name__ == "__main__":

@@ -89,5 +89,5 @@ class UnitPage:
 
     async def balance(self) -> Decimal | None:
         """Return the balance that the page shows."""
-        found = BALANCE.search(await self.text())
-        return Decimal(found[1].replace(",", "").replace("\u2212", "-")) if found else None
+        match = BALANCE.search(await self.text())
+        return Decimal(match[1].replace(",", "").replace("\u2212", "-")) if match else None

@@ -59,7 +59,7 @@ class Story:
     """Time from the response to the top-up until the relay is confirmed closed."""
     _answered: float = field(default=0.0, init=False)
 
-    async def tell(self) -> None:
+    async def run(self) -> None:
         """Run all steps; raise ``NotObservedError`` at the first one that is not observed."""
         steps: list[tuple[str, Step]] = [
             ("Meter publishes", self.meter_publishes),
@@ -90,13 +90,13 @@ class Story:
     async def balance_falls(self) -> str:
         """Observe the balance falling in the API, in Home Assistant and in the dashboard."""
         before = await self._account()
-        shown = await until("Home Assistant shows the balance", self._home_balance, SOON_S)
+        home_before = await until("Home Assistant shows the balance", self._home_balance, SOON_S)
         paged = await self._page_balance()
         self.unit.dial.watts = self.unit.heavy_watts
         after = await until("the balance falls", lambda: self._falls(before), SOON_S)
-        lower = await until("it falls in Home Assistant", lambda: self._home_falls(shown), SOON_S)
+        lower = await until("it falls in Home Assistant", lambda: self._home_falls(home_before), SOON_S)
         page = "" if paged is None else await self._page_falls(paged)
-        return f"{_money(before)} to {_money(after)}; Home Assistant {shown} to {lower}{page}"
+        return f"{_money(before)} to {_money(after)}; Home Assistant {home_before} to {lower}{page}"
 
     async def warned(self) -> str:
         """Observe the warning before the supply is cut."""

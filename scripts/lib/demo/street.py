@@ -50,14 +50,14 @@ class Street:
         self._servers: dict[int, ShellyServer] = {}
         through_broker = []
         for fitting in fittings:
-            meter = self._made(fitting)
+            meter = self._create_meter(fitting)
             if isinstance(meter, ShellyMeter) and fitting.own_server:
                 self._servers[server_ports[fitting.name]] = ShellyServer(meter, password=password)
             else:
                 through_broker.append(meter)
         self._fleet = Fleet(url, through_broker)
 
-    def _made(self, fitting: Fitting) -> SimulatedMeter:
+    def _create_meter(self, fitting: Fitting) -> SimulatedMeter:
         dial = self.dials[fitting.name] = Dial(fitting.watts)
         meter = self._meters[fitting.name] = simulated_meter(
             fitting.name,
