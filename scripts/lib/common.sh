@@ -1,4 +1,4 @@
-# Shared by every script: where the project is, how to speak, how to stop, how to wait for a neighbour.
+# Shared by every script: the project's root, messages, failure, help, and a lock between scripts.
 # shellcheck shell=bash
 
 PROJECT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

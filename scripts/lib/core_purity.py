@@ -33,13 +33,13 @@ def findings(tree: ast.AST) -> Iterator[Finding]:
 
 def main() -> int:
     """Print every finding as FILE:LINE and return the exit code."""
-    found = [
+    errors = [
         f"{path.relative_to(ROOT)}:{line}: the core {finding}"
         for path in sorted(CORE.rglob("*.py"))
         for line, finding in findings(ast.parse(path.read_text(encoding="utf-8")))
     ]
-    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
-    return 1 if found else 0
+    print(*errors, sep="\n", end="\n" if errors else "", file=sys.stderr)
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Tell whether the lock files are those of their inputs, without a network.
 
 `lock_inputs.py NAME` prints the digest of what requirements/NAME.txt is compiled from; scripts/lock writes it
-at the lock's head. `lock_inputs.py --check` compares them all, and looks for what must not stand in a lock.
+at the lock's head. `lock_inputs.py --check` compares them all, and reports what a lock must not contain.
 """
 
 import hashlib
@@ -31,27 +31,27 @@ def inputs_digest(name: str) -> str:
 
 
 def problems(name: str) -> list[str]:
-    """Return what is wrong with one lock, in words that say how to mend it."""
+    """Return what is wrong with one lock, each with the remedy."""
     lock = REQUIREMENTS / f"{name}.txt"
     if not lock.exists():
         return [f"requirements/{name}.txt is missing: run scripts/lock {name}"]
     content = lock.read_text(encoding="utf-8")
-    found = []
+    errors = []
     if f"# inputs: {inputs_digest(name)}\n" not in content:
-        found.append(f"requirements/{name}.txt is older than its inputs: run scripts/lock {name}")
+        errors.append(f"requirements/{name}.txt is older than its inputs: run scripts/lock {name}")
     if foreign := FOREIGN.search(content):
-        found.append(f"requirements/{name}.txt names a place to download from: {foreign[0]!r}")
-    return found
+        errors.append(f"requirements/{name}.txt names a place to download from: {foreign[0]!r}")
+    return errors
 
 
 def main() -> int:
-    """Run what the command line asks for and return the exit code."""
+    """Run the requested check and return the exit code."""
     if sys.argv[1:] != ["--check"]:
         print(inputs_digest(sys.argv[1]))
         return 0
-    found = [problem for name in LOCKS for problem in problems(name)]
-    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
-    return 1 if found else 0
+    errors = [problem for name in LOCKS for problem in problems(name)]
+    print(*errors, sep="\n", end="\n" if errors else "", file=sys.stderr)
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

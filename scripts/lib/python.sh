@@ -1,7 +1,7 @@
 # A Python of the series that an environment runs on. Source common.sh, system.sh and tools.sh first.
 # shellcheck shell=bash
 
-# Choose the series that the functions below are about: 3.14 for Home Assistant and the bridge, 3.13 for packages that
+# Choose the series that the functions below use: 3.14 for Home Assistant and the bridge, 3.13 for packages that
 # have no build for 3.14 yet.
 use_python_series() {
     PYTHON_SERIES=$1
@@ -20,7 +20,7 @@ use_python_series() {
     esac
 }
 
-# Put a suitable interpreter's path in PYTHON and say where it came from.
+# Put a suitable interpreter's path in PYTHON and print where it came from.
 # In this order: on PATH, installed by uv before, downloaded by uv, unpacked from a release of Debian.
 find_python() {
     local candidate
@@ -42,7 +42,7 @@ find_python() {
     fi
 }
 
-# Say whether a program is a Python that meets the requirement of the chosen series.
+# Succeed if a program is a Python that meets the requirement of the chosen series.
 is_suitable_python() {
     [ -x "$1" ] && "$1" -c '
 import re, ssl, sqlite3, sys, venv

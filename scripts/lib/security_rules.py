@@ -1,4 +1,4 @@
-"""Run bandit over all that is run, and fail for each finding that nobody has answered.
+"""Run bandit over everything that is run, and fail for each finding that is not justified.
 
 A finding is answered where its lines bear ruff's mark of the same rule (`noqa: S608` for B608, which ruff
 takes away where it is not needed), or bandit's own with the reason (`nosec B311 - why`) where ruff finds
@@ -19,18 +19,18 @@ def findings() -> list[dict[str, object]]:
     """Return what bandit finds."""
     bandit = str(Path(sys.executable).with_name("bandit"))
     command = [bandit, "--quiet", "--recursive", "--format", "json", "--configfile", "pyproject.toml"]
-    done = subprocess.run(  # nosec B603 - a linter of ours over our own folders
+    result = subprocess.run(  # nosec B603 - a linter of ours over our own folders
         [*command, *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    report = json.loads(done.stdout)
+    report = json.loads(result.stdout)
     if report["errors"]:
         sys.exit(f"bandit could not read {report['errors']}")
-    found: list[dict[str, object]] = report["results"]
-    return found
+    results: list[dict[str, object]] = report["results"]
+    return results
 
 
 def is_marked(finding: dict[str, object]) -> bool:
-    """Say whether a finding's lines bear ruff's mark of the same rule."""
+    """Return whether a finding's lines have ruff's mark of the same rule."""
     lines = (ROOT / str(finding["filename"])).read_text(encoding="utf-8").splitlines()
     numbers = finding["line_range"]
     assert isinstance(numbers, list)
@@ -39,12 +39,12 @@ def is_marked(finding: dict[str, object]) -> bool:
 
 
 def main() -> int:
-    """Tell of each finding that is not answered, and return the exit code."""
-    left = [each for each in findings() if not is_marked(each)]
-    for each in left:
-        place = f"{each['filename']}:{each['line_number']}: {each['test_id']}"
-        print(f"{place} {each['issue_text']}; mend it, or mark the line with why", file=sys.stderr)
-    return 1 if left else 0
+    """Print each finding without a justification, and return the exit code."""
+    unmarked = [finding for finding in findings() if not is_marked(finding)]
+    for finding in unmarked:
+        place = f"{finding['filename']}:{finding['line_number']}: {finding['test_id']}"
+        print(f"{place} {finding['issue_text']}; fix it, or mark the line with the reason", file=sys.stderr)
+    return 1 if unmarked else 0
 
 
 if __name__ == "__main__":

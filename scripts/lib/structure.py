@@ -41,7 +41,9 @@ def imports(known: Mapping[str, Path]) -> Graph:
 
     def of(name: str, path: Path) -> frozenset[str]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        return frozenset(each for node in ast.walk(tree) for each in named(node) if each in known) - {name}
+        return frozenset(target for node in ast.walk(tree) for target in named(node) if target in known) - {
+            name
+        }
 
     return {name: of(name, path) for name, path in known.items()}
 
@@ -50,12 +52,12 @@ def among_siblings(graph: Graph) -> Iterator[Graph]:
     """Yield for each package which of its children, with all that is in them, import each other."""
     packages = {name.rpartition(".")[0] for name in graph} - {""}
     for package in sorted(packages):
-        found: defaultdict[str, set[str]] = defaultdict(set)
+        children: defaultdict[str, set[str]] = defaultdict(set)
         for name, targets in graph.items():
             child = _child(package, name)
             if child:
-                found[child] |= {_child(package, target) for target in targets} - {"", child}
-        yield {child: frozenset(targets) for child, targets in found.items()}
+                children[child] |= {_child(package, target) for target in targets} - {"", child}
+        yield {child: frozenset(targets) for child, targets in children.items()}
 
 
 def _child(package: str, name: str) -> str:
@@ -69,7 +71,7 @@ def circles(graph: Graph) -> list[frozenset[str]]:
     order: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
-    found: list[frozenset[str]] = []
+    cycles: list[frozenset[str]] = []
 
     def visit(node: str) -> None:
         order[node] = low[node] = len(order)
@@ -82,13 +84,13 @@ def circles(graph: Graph) -> list[frozenset[str]]:
                 low[node] = min(low[node], order[target])
         if low[node] == order[node]:
             at = stack.index(node)
-            found.append(frozenset(stack[at:]))
+            cycles.append(frozenset(stack[at:]))
             del stack[at:]
 
     for node in graph:
         if node not in order:
             visit(node)
-    return sorted((each for each in found if len(each) > 1), key=len, reverse=True)
+    return sorted((cycle for cycle in cycles if len(cycle) > 1), key=len, reverse=True)
 
 
 def longest_chain(graph: Graph) -> int:
@@ -125,8 +127,8 @@ def figures(root: Path) -> Iterator[tuple[str, str]]:
     )
 
 
-def _counted(found: Iterable[frozenset[str]]) -> str:
-    sizes = [str(len(each)) for each in found]
+def _counted(cycles: Iterable[frozenset[str]]) -> str:
+    sizes = [str(len(cycle)) for cycle in cycles]
     return f"{len(sizes)} (of {', '.join(sizes)})" if sizes else "0"
 
 

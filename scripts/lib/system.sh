@@ -1,7 +1,7 @@
 # Programs that come from the machine's own package manager. Source common.sh first.
 # shellcheck shell=bash
 
-# Print the path of the first of the named programs that is there; servers may lie where only root's PATH leads.
+# Print the path of the first of the named programs that exists; servers may be in folders of root's PATH only.
 find_program() {
     local name path
     for name in "$@"; do

@@ -45,24 +45,24 @@ def sources(domain: str) -> list[Path]:
 
 def extracted(domain: str) -> Catalog:
     """Return the texts in the source of a domain."""
-    found = Catalog(charset="utf-8", fuzzy=False)
+    texts = Catalog(charset="utf-8", fuzzy=False)
     for file in sources(domain):
         place = (file.relative_to(ROOT).as_posix(), 0)
         for _, text, comments, context in extract_from_file(
             "python", file, keywords=DEFAULT_KEYWORDS, comment_tags=("Translators:",)
         ):
-            found.add(text, locations=[place], auto_comments=comments, context=context)
-    return found
+            texts.add(text, locations=[place], auto_comments=comments, context=context)
+    return texts
 
 
 def stored(domain: str, language: str) -> Catalog:
-    """Return a catalogue as it is stored; an empty one where there is none."""
+    """Return a catalogue as stored, or an empty one."""
     path = po_file(domain, language)
     return read_po(BytesIO(path.read_bytes() if path.exists() else _header(language)))
 
 
 def update(domain: str, language: str) -> int:
-    """Write a catalogue with the texts of the source, keeping what is translated; return how much is not."""
+    """Update a catalogue from the source, keeping translations; return how many are missing."""
     old, new, missing = stored(domain, language), read_po(BytesIO(_header(language))), 0
     for message in extracted(domain):
         if message.id:
@@ -87,12 +87,11 @@ def write(domain: str, language: str, catalog: Catalog) -> None:
 
 def texts_of(message: Message) -> tuple[str, ...]:
     """Return the translation of a message, a text for each plural form where it counts something."""
-    found = message.string or ""
-    return (found,) if isinstance(found, str) else tuple(found)
+    texts = message.string or ""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def _translation(catalog: Catalog, message: Message) -> tuple[str, ...]:
-    """Return the translation that a catalogue has of a message, nothing where it has none."""
     known = catalog.get(message.id if isinstance(message.id, str) else message.id[0], message.context)
     return texts_of(known) if known is not None and known.pluralizable == message.pluralizable else ()
 
@@ -102,15 +101,15 @@ def _header(language: str) -> bytes:
 
 
 def main() -> int:
-    """Bring every catalogue up to date and say what is left to translate."""
-    left = 0
+    """Update every catalogue and print what is left to translate."""
+    total = 0
     for domain in DOMAINS:
         for language in TRANSLATED:
             missing = update(domain, language)
-            left += missing
+            total += missing
             if missing:
                 print(f"{po_file(domain, language).relative_to(ROOT)}: {missing} texts to translate")
-    return 1 if left else 0
+    return 1 if total else 0
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Benchmarks: ratios within one run, printed with the machine; nothing here is asserted by the tests."""
+"""Benchmarks: ratios within one run, printed with the machine; no test asserts them."""

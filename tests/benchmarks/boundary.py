@@ -1,4 +1,4 @@
-"""The instant that a load is held across: the end of a quarter of an hour, of a local day, or of a month."""
+"""The boundary that a load crosses: the end of a quarter of an hour, of a local day, or of a month."""
 
 from enum import StrEnum
 import os
@@ -14,7 +14,7 @@ VARIABLE: Final = "PREPAID_BENCHMARK_BOUNDARY"
 
 
 class Boundary(StrEnum):
-    """What ends at the instant."""
+    """What ends at the boundary."""
 
     QUARTER = "quarter"
     MIDNIGHT = "midnight"
@@ -22,11 +22,10 @@ class Boundary(StrEnum):
 
     @property
     def text(self) -> str:
-        """Return it for people."""
         return {"quarter": "a quarter of an hour", "midnight": "a local day", "month": "a month"}[self]
 
     def next(self, at: int) -> int:
-        """Return the first such instant after another."""
+        """Return the first such boundary after an instant."""
         if self is Boundary.QUARTER:
             return next_slot(at)
         day = local_day(at, ZONE)
@@ -34,7 +33,7 @@ class Boundary(StrEnum):
 
 
 def chosen() -> Boundary:
-    """Return what was asked for, a quarter of an hour by default; raises ``SystemExit`` for anything else."""
+    """Return the requested boundary, by default a quarter of an hour; raise ``SystemExit`` if unknown."""
     name = os.environ.get(VARIABLE, Boundary.QUARTER)
     try:
         return Boundary(name)
@@ -43,5 +42,5 @@ def chosen() -> Boundary:
 
 
 def ahead_ms(instant: int, in_s: float) -> int:
-    """Return by how much a clock is to be ahead so that it shows an instant in so many seconds."""
+    """Return by how much a clock must be ahead to show ``instant`` in ``in_s`` seconds."""
     return instant - round(in_s * 1000) - time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""Draw what ``scripts/benchmark scale`` printed: ``python -m tests.benchmarks.cost_plot PRINTED SVG``."""
+"""Plot the output of ``scripts/benchmark scale``: ``python -m tests.benchmarks.cost_plot PRINTED SVG``."""
 
 from pathlib import Path
 import re
@@ -17,12 +17,12 @@ STYLE: Final = (
 
 
 def points(printed: str) -> list[tuple[int, float]]:
-    """Return intervals in the journal and microseconds a message, as they were printed."""
+    """Return pairs of segments in the journal and microseconds a message."""
     return [(int(many.replace(",", "")), float(cost)) for many, cost in _ROW.findall(printed)]
 
 
 def drawn(found: list[tuple[int, float]]) -> str:
-    """Return the points as SVG, its scale from zero so that flat looks flat."""
+    """Return the points as SVG, with a scale from zero so that flat looks flat."""
     most, highest = found[-1][0], 20 * (max(cost for _, cost in found) // 20 + 1)
     across, up = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     places = [(LEFT + across * x / most, TOP + up * (1 - y / highest)) for x, y in found]

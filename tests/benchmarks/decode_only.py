@@ -1,4 +1,4 @@
-"""The base line of the throughput benchmark: MQTT client, routing and decoding, and nothing after.
+"""The baseline of the throughput benchmark: MQTT client, routing and decoding only.
 
 Run as ``python -m tests.benchmarks.decode_only DATA BROKER_URL``. It subscribes to the meters of the
 installation in the folder ``DATA`` as the bridge does, until a signal ends it.
@@ -25,10 +25,9 @@ _LOGGER: Final = logging.getLogger("meter_bridge.decode_only")
 
 
 class DecodeOnly:
-    """A connection to the broker whose reports are only counted."""
+    """A connection to the broker that only counts reports."""
 
     def __init__(self, broker: MqttSettings, addresses: Iterable[str]) -> None:
-        """Prepare the connection; it begins with ``connection.start()``."""
         self.reports = 0
         self.connected = asyncio.Event()
         self.connection = MqttConnection(broker, build_drivers(addresses), self._count, self._changed)
@@ -42,7 +41,7 @@ class DecodeOnly:
 
 
 async def decode(data: Path, broker: MqttSettings) -> None:
-    """Receive and decode what the meters of an installation send, until a signal."""
+    """Receive and decode the messages of an installation's meters until a signal."""
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

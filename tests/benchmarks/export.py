@@ -1,7 +1,7 @@
-"""Export of a closed day beside running commits: how long it takes, and what the commits notice of it.
+"""Export of a closed day beside running commits: how long it takes, and how it delays the commits.
 
-A day of 10,000 meters is 960,000 segments. Beside the export a client commits a row at a time, each of them
-synced as a top-up is.
+A day of 10,000 meters is 960,000 segments. During the export a client commits one row at a time, each synced
+like a top-up.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ START: Final = 1_793_484_000_000
 
 
 def fill(database: Path) -> None:
-    """Write a day of segments, an entry for each quarter of an hour of a unit."""
+    """Write a day of segments, with one entry for each quarter of an hour of a unit."""
     writer = create_engine(f"sqlite:///{database}")  # as it is, so that no entries are needed
     with writer.begin() as connection:
         for slot in range(SLOTS):
@@ -41,7 +41,6 @@ def fill(database: Path) -> None:
 
 
 def _segment(meter: int, slot: int) -> dict[str, object]:
-    """Return a quarter of an hour of a unit."""
     name = f"unit-{meter:05d}"
     return {
         "entry_seq": slot * METERS + meter + 1,
@@ -66,33 +65,30 @@ def _segment(meter: int, slot: int) -> dict[str, object]:
 
 
 async def commits(store: ThreadWriter, over: asyncio.Event) -> list[float]:
-    """Commit until it is over; return how long each took, in ms."""
+    """Commit until ``over``; return the durations in ms."""
     took: list[float] = []
     while not over.is_set():
         work = Changeset()
         work.add(ops.UPSERT_WATERMARK, {"id": 1, "seq": len(took)})
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await store.commit(work)
-        took.append((time.perf_counter() - begun) * 1000)
+        took.append((time.perf_counter() - started) * 1000)
         await asyncio.sleep(PAUSE_S)
     return took
 
 
-def _tell(what: str, took: list[float]) -> None:
-    """Print the middle and the slow end of commits."""
+def _print_durations(what: str, took: list[float]) -> None:
     ordered = sorted(took)
     p50, p99 = (ordered[min(len(ordered) * share // 100, len(ordered) - 1)] for share in (50, 99))
     print(f"  {what}: {len(took)} commits, p50 {p50:.2f} ms, p99 {p99:.2f} ms", flush=True)
 
 
 def _children_cpu() -> float:
-    """Return the processor time of the processes that ended, in seconds."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 async def main() -> None:
-    """Measure commits alone, then beside an export."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         database = folder / "bridge.db"
@@ -101,13 +97,13 @@ async def main() -> None:
         store = ThreadWriter(open_writer(database), asyncio.get_running_loop())
         over = asyncio.Event()
         asyncio.get_running_loop().call_later(2, over.set)
-        _tell("alone", await commits(store, over))
+        _print_durations("alone", await commits(store, over))
         over.clear()
         beside = asyncio.create_task(commits(store, over))
         exporter = Exporter(database, folder / "export")
-        begun, cpu = time.perf_counter(), _children_cpu()
+        started, cpu = time.perf_counter(), _children_cpu()
         files = await exporter.run(0, METERS * SLOTS)
-        seconds, cpu = time.perf_counter() - begun, _children_cpu() - cpu
+        seconds, cpu = time.perf_counter() - started, _children_cpu() - cpu
         over.set()
         rows = sum(file.rows for file in files if file.kind == "segments")
         print(
@@ -115,5 +111,5 @@ async def main() -> None:
             f" {cpu:.2f} s of the child's processor time,"
             f" peak {(exporter.peak_bytes or 0) / 1e6:,.0f} MB"
         )
-        _tell(f"beside it (goal: p99 under {GOAL_P99_MS} ms)", await beside)
+        _print_durations(f"beside it (goal: p99 under {GOAL_P99_MS} ms)", await beside)
         store.close()

@@ -16,7 +16,7 @@ ROUNDS: Final = 10
 
 
 async def memory(meters: int, goal_mb: int) -> None:
-    """Print the resident memory after every meter was heard ten times, and of the export's child."""
+    """Print the resident memory after ten readings of every meter, and that of the export's child."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"
@@ -58,7 +58,7 @@ def lengthen(database: Path, rows: int) -> None:
 
 
 async def start(meters: int, rows: int) -> None:
-    """Print the time from starting the process to an API that answers."""
+    """Print the time from starting the process until the API responds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"
@@ -67,9 +67,9 @@ async def start(meters: int, rows: int) -> None:
         broker, port = await mosquitto(folder)
         times = []
         for _ in range(3):
-            begun = time.monotonic()
+            started = time.monotonic()
             process = await bridge(folder, data, port, settle=False)
-            times.append(time.monotonic() - begun)
+            times.append(time.monotonic() - started)
             await process.stop()
         await broker.stop()
     shown = ", ".join(f"{each:.2f}" for each in times)
@@ -77,7 +77,6 @@ async def start(meters: int, rows: int) -> None:
 
 
 async def main() -> None:
-    """Measure memory and start."""
     await memory(1_000, 120)
     await memory(10_000, 250)
     await start(10_000, LEDGER_ROWS)

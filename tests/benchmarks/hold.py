@@ -1,9 +1,9 @@
-"""Ten thousand meters at one reading every ten seconds: how late decisions are, and whether memory grows.
+"""Ten thousand meters with one reading every ten seconds: latency of decisions, and growth of memory.
 
-A minute by default, ten minutes with ``PREPAID_BENCHMARK_FULL=yes``. Beside the readings of all others, two
-meters a second use up their credit; measured is from the reading that ends it to the relay command on the
-wire. Their relays obey and say so. The bridge's clock is set so that a quarter of an hour ends soon after the
-begin, when all that was used falls due to be posted.
+A minute by default, ten minutes with ``PREPAID_BENCHMARK_FULL=yes``. While all others report, two meters a
+second use up their credit; the latency is from the reading that ends it to the relay command on the wire.
+Their relays respond and report it. The bridge's clock is set so that a quarter of an hour ends soon after the
+start, when everything used becomes due for posting.
 
 With ``PREPAID_BENCHMARK_BOUNDARY=midnight`` a local day ends then as well, so that standing charges are due
 besides; with ``month`` a billing period too.
@@ -64,20 +64,20 @@ type Looks = list[tuple[float, float, float]]
 
 @dataclass
 class Switches:
-    """The relays of the meters that run out, and when each was told to open."""
+    """The relays of the meters that run out of credit, and when each was commanded to open."""
 
     client: Client = field(default_factory=lambda: Client("benchmark"))
     sent: dict[str, float] = field(default_factory=dict)
     opened: dict[str, float] = field(default_factory=dict)
 
     async def connect(self, port: int) -> None:
-        """Listen for commands."""
-        self.client.on_message = self._told
+        """Subscribe to commands."""
+        self.client.on_message = self._on_command
         await self.client.connect("127.0.0.1", port)
         self.client.subscribe("cmnd/+/POWER1", qos=0)
 
-    def _told(self, _client: object, topic: str, payload: bytes, _qos: int, _properties: object) -> int:
-        """Open at the first command, and say so with a load that is gone."""
+    def _on_command(self, _client: object, topic: str, payload: bytes, _qos: int, _properties: object) -> int:
+        """Open at the first command, and report that without load."""
         meter = topic.split("/")[1]
         if payload == b"OFF" and meter not in self.opened:
             self.opened[meter] = time.monotonic()
@@ -87,15 +87,15 @@ class Switches:
         return 0
 
     async def deplete(self) -> None:
-        """Let one meter after the other use up its credit."""
-        begun = time.monotonic()
+        """Let one meter after another use up its credit."""
+        started = time.monotonic()
         for number in range(DEPLETING):
-            await asyncio.sleep(max(begun + number / DEPLETING_PER_S - time.monotonic(), 0))
+            await asyncio.sleep(max(started + number / DEPLETING_PER_S - time.monotonic(), 0))
             self.sent[f"m{number}"] = time.monotonic()
             self.client.publish(f"tele/m{number}/SENSOR", telemetry(START_WH + ENOUGH_WH), qos=0)
 
     def delays_ms(self, first: float = 0, last: float = math.inf) -> list[float]:
-        """Return how long each command took that was heard, of readings sent between two instants."""
+        """Return the delay of each command, for readings sent between two instants."""
         return [
             (at - self.sent[meter]) * 1000
             for meter, at in self.opened.items()
@@ -104,40 +104,39 @@ class Switches:
 
 
 async def memory(process: BridgeProcess, found: Looks) -> None:
-    """Note the resident memory and the processor time every second."""
-    begun = time.monotonic()
+    """Record resident memory and processor time every second."""
+    started = time.monotonic()
     while True:
-        found.append((time.monotonic() - begun, resident_mb(process), cpu_s(process)))
+        found.append((time.monotonic() - started, resident_mb(process), cpu_s(process)))
         await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def hold(process: BridgeProcess, port: int, switches: Switches) -> tuple[Looks, float]:
-    """Publish at the rate for as long as it is to be held; return memory, and the rate that was kept."""
+    """Publish at the rate for the duration; return the memory, and the rate that was achieved."""
     looks: Looks = []
     looking = asyncio.create_task(memory(process, looks))
-    others, begun = METERS - DEPLETING, time.monotonic()
+    others, started = METERS - DEPLETING, time.monotonic()
     rounds = round(HELD_S * RATE / others)
     await asyncio.gather(
         load(port, METERS, rounds, start=WARM_UP, rate=RATE, first=DEPLETING), switches.deplete()
     )
-    kept = (rounds * others + DEPLETING) / (time.monotonic() - begun)
+    kept = (rounds * others + DEPLETING) / (time.monotonic() - started)
     await asyncio.sleep(LAST_COMMANDS_S)
     looking.cancel()
     return looks, kept
 
 
 def p50_p99(delays: list[float]) -> str:
-    """Return what half of the delays and 99 of 100 stay under."""
+    """Return the median and the 99th percentile of the delays."""
     if len(delays) < 2:
-        return "too few to tell"
+        return "too few to say"
     cuts = quantiles(delays, n=100, method="inclusive")
     return f"p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms"
 
 
-def tell(
+def print_results(
     looks: Looks, kept: float, used_s: float, switches: Switches, instant: float, ended: Boundary
 ) -> None:
-    """Print what was found."""
     delays = switches.delays_ms()
     print(
         f"  {METERS:,} meters at {kept:,.0f} messages/s for {looks[-1][0]:.0f} s,"
@@ -164,12 +163,11 @@ def tell(
 
 
 def _used(looks: Looks, first: float, last: float) -> float:
-    """Return the processor time between two instants, in seconds."""
     used = [cpu for at, _, cpu in looks if first <= at <= last]
     return used[-1] - used[0] if used else 0.0
 
 
-def tell_standing(data: Path, instant: int) -> None:
+def print_standing_charges(data: Path, instant: int) -> None:
     """Print how many standing charges were booked since an instant, and how long that took."""
     with reading(location_of(data)) as reader, reader.connect() as connection:
         count, last = connection.execute(text(STANDING), {"instant": instant}).one()
@@ -178,7 +176,7 @@ def tell_standing(data: Path, instant: int) -> None:
 
 
 async def main() -> None:
-    """Hold the load and print decisions and memory."""
+    """Run the load and print decisions and memory."""
     ended = chosen()
     instant = ended.next(time.time_ns() // 1_000_000 + (INSTALLED_S + PREPARED_S) * 1000)
     earlier = ahead_ms(instant, INSTALLED_S + PREPARED_S)
@@ -203,5 +201,5 @@ async def main() -> None:
             await switches.client.disconnect()
             await process.stop()
             await broker.stop()
-        tell(looks, kept, used, switches, at_instant, ended)
-        tell_standing(data, instant)
+        print_results(looks, kept, used, switches, at_instant, ended)
+        print_standing_charges(data, instant)

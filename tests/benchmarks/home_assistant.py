@@ -14,7 +14,7 @@ from gmqtt import Client
 
 from scripts.lib.demo.bridge import BridgeProcess
 from scripts.lib.demo.homeassistant import HomeAssistant, entry_of
-from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.process import free_port
 from scripts.lib.demo.waiting import until
 from tests.benchmarks.installation import install
 from tests.benchmarks.parts import bridge, mosquitto
@@ -27,10 +27,9 @@ PER_SECOND: Final = 20
 
 
 class States:
-    """Notes when Home Assistant first shows a power."""
+    """Records when Home Assistant first shows a power."""
 
     def __init__(self) -> None:
-        """Start with nothing seen."""
         self.seen: dict[str, float] = {}
 
     async def listen(self, home: HomeAssistant) -> None:
@@ -55,7 +54,7 @@ class States:
 
 @asynccontextmanager
 async def at_home(folder: Path, process: BridgeProcess) -> AsyncIterator[HomeAssistant]:
-    """Offer a Home Assistant that shows the bridge's accounts."""
+    """Run a Home Assistant that shows the bridge's accounts."""
     home = HomeAssistant(PROJECT, folder / "home", free_port(), folder / "home.log")
     await home.start()
     try:
@@ -88,7 +87,7 @@ async def main() -> None:
 
 
 async def measure(home: HomeAssistant, port: int) -> list[float]:
-    """Return the delays in ms, each reading known by a power of its own."""
+    """Return the delays in ms; each reading is identified by its power."""
     states, client = States(), Client("benchmark")
     await client.connect("127.0.0.1", port)
     for meter in range(METERS):

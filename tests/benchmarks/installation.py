@@ -1,4 +1,4 @@
-"""An installation of many meters, made through the bridge's own site file."""
+"""An installation of many meters, created with the bridge's own site file."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def site_file(meters: int, opening: str) -> str:
 
 
 async def install(data: Path, meters: int, opening: str = "100000.00") -> None:
-    """Make an installation with that many meters in a data directory."""
+    """Create an installation with this many meters in a data folder."""
     text = site_file(meters, opening)
     async with offline(Settings(data=data)) as app:
         await app.sites.apply(OPERATOR, load(text), document=text, dry_run=False)

@@ -1,4 +1,4 @@
-"""An installation of many units as a dashboard finds it: exported files, a tail, and every table."""
+"""An installation of many units as the dashboard reads it: exported files, a tail, and every table."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ type Row = dict[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much there is."""
+    """The size of the installation."""
 
     units: int
     months: int
@@ -158,17 +158,15 @@ def _export(
 
 
 def _after(month: date) -> date:
-    """Return the first day of the month after."""
     return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def _quoted(path: Path) -> str:
-    """Return a path as SQL writes it; DuckDB takes no parameter there."""
+    """Return a path as an SQL literal, because DuckDB takes no parameter there."""
     return "'" + str(path).replace("'", "''") + "'"
 
 
 def _file_row(kind: str, name: str, now: int) -> dict[str, object]:
-    """Return the manifest's row of a file."""
     known: dict[str, object] = {"name": name, "kind": kind, "rows": 1, "retired_at": None}
     for column in tables.export_file.columns:
         if column.name not in known:
@@ -177,7 +175,6 @@ def _file_row(kind: str, name: str, now: int) -> dict[str, object]:
 
 
 def _add(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:
-    """Insert rows, many at a time."""
     for first in range(0, len(rows), 50_000):
         connection.execute(insert(table), rows[first : first + 50_000])
 
@@ -223,7 +220,7 @@ def _fill(connection: Connection, size: Size, now: int, today: date) -> None:
 
 
 def _foresight(connection: Connection, units: list[str], now: int, rng: random.Random) -> None:
-    """Add what is foretold of every supply: a point for each change of price of the coming weeks."""
+    """Add the forecast of every supply: a point for each price change of the coming weeks."""
     bands = intervals_text({days: PredictionInterval(PPM * 8 // 10, PPM * 13 // 10) for days in range(1, 15)})
     rows = []
     for unit in units:
@@ -239,7 +236,6 @@ def _foresight(connection: Connection, units: list[str], now: int, rng: random.R
 
 
 def _states(connection: Connection, units: list[str], now: int, rng: random.Random) -> None:
-    """Add balances, debts, supplies, relays and alerts."""
     balances: list[Row] = []
     statuses: list[Row] = []
     relays: list[Row] = []

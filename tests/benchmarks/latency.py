@@ -21,31 +21,29 @@ ENOUGH_WH: Final = 60_000
 
 
 class Watch:
-    """Publishes readings and notes when each meter is told to open."""
+    """Publishes readings and records when each meter is commanded to open."""
 
     def __init__(self) -> None:
-        """Start with nothing seen."""
         self.client = Client("benchmark")
-        self.client.on_message = self._heard
+        self.client.on_message = self._on_command
         self.opened: dict[str, float] = {}
         self.sent: dict[str, float] = {}
 
-    def _heard(self, _client: object, topic: str, payload: bytes, _qos: int, _properties: object) -> int:
+    def _on_command(self, _client: object, topic: str, payload: bytes, _qos: int, _properties: object) -> int:
         if payload.upper() == b"OFF":
             self.opened.setdefault(topic.split("/")[1], time.monotonic())
         return 0
 
     def read(self, meter: int, wh: int) -> None:
-        """Publish a reading."""
         self.client.publish(f"tele/m{meter}/SENSOR", telemetry(START_WH + wh), qos=0)
 
     async def paced(self, wh: dict[int, int]) -> None:
         """Publish one reading for each meter at the rate."""
-        begun = time.monotonic()
+        started = time.monotonic()
         for count, (meter, register) in enumerate(wh.items()):
             self.sent[f"m{meter}"] = time.monotonic()
             self.read(meter, register)
-            await asyncio.sleep(max(begun + (count + 1) / RATE - time.monotonic(), 0))
+            await asyncio.sleep(max(started + (count + 1) / RATE - time.monotonic(), 0))
 
 
 async def main() -> None:

@@ -2,7 +2,7 @@
 
 Every quarter hour of a meter is an entry with three postings, two lines and a segment, as
 ``engine/ledger/journal.py`` writes them. Some accounts have a whole month in the journal, all have the newest
-quarters. All interval rows stand in the exported files.
+quarters. All segment rows are in the exported files.
 """
 
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ _FILE: Final = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """How much there is."""
+    """The length of a history."""
 
     meters: int
     sampled: int
@@ -81,10 +81,9 @@ class History:
 
 
 class Journal:
-    """The journal of an installation, which grows a piece at a time."""
+    """The journal of an installation, which grows in steps."""
 
     def __init__(self, database: Path, history: History, now: int) -> None:
-        """Take an installation whose accounts have their opening credit alone, and let that be older."""
         self._database, self._history = database, history
         self._end = now // SLOT_MS * SLOT_MS
         self._sampled_quarters = history.days * DAY_QUARTERS
@@ -94,7 +93,7 @@ class Journal:
         self.intervals = 0
 
     def add_sample(self, quarters_kept: int) -> None:
-        """Post the month of the sampled accounts, but for the newest quarters, which all accounts have."""
+        """Post the month of the sampled accounts, except the newest quarters, which all accounts have."""
         with self._opened() as connection:
             for times in range(1, self._sampled_quarters - quarters_kept + 1):
                 self._quarter(connection, self._history.sampled, times)
@@ -108,7 +107,7 @@ class Journal:
             _settle(connection)
 
     def _quarter(self, connection: sqlite3.Connection, units: int, times: int) -> None:
-        """Post a quarter of an hour of the first units, for the nth time since it was opened."""
+        """Post a quarter of an hour of the first units, the nth time since the journal was opened."""
         self._done += 1
         at = self._end - (self._sampled_quarters - self._done) * SLOT_MS
         day = local_day(at - SLOT_MS, ZONE)
@@ -125,7 +124,6 @@ class Journal:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """Offer the database with its units, and let what was written be there at the end."""
         with closing(sqlite3.connect(self._database)) as connection:
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute("PRAGMA synchronous = OFF")
@@ -143,7 +141,7 @@ class Journal:
 
 
 def _age_openings(connection: sqlite3.Connection, at: int) -> None:
-    """Let every opening credit be of an instant before the history."""
+    """Move every opening credit to an instant before the history."""
     guard = connection.execute(
         "SELECT sql FROM sqlite_master WHERE name = 'journal_entry_no_update'"
     ).fetchone()[0]
@@ -153,7 +151,7 @@ def _age_openings(connection: sqlite3.Connection, at: int) -> None:
 
 
 def _settle(connection: sqlite3.Connection) -> None:
-    """Bring every balance to the fold of its postings, and say that what is posted is exported."""
+    """Set every balance to the sum of its postings, and mark everything posted as exported."""
     connection.execute(
         "INSERT INTO balance SELECT account_id, bucket, asset, sum(amount) FROM posting"
         " GROUP BY account_id, bucket, asset ON CONFLICT DO UPDATE SET amount = excluded.amount"
@@ -162,7 +160,7 @@ def _settle(connection: sqlite3.Connection) -> None:
 
 
 def write_files(data: Path, history: History, now: int, progress: Callable[[float], None]) -> int:
-    """Write the exported files of the whole history with their manifest; return the bytes that they take."""
+    """Write the exported files of the whole history with their manifest; return their size in bytes."""
     per_meter = history.rows // history.meters
     first_day = local_day(now - per_meter * SLOT_MS, ZONE)
     begin = int(datetime(first_day.year, first_day.month, first_day.day, tzinfo=ZONE).timestamp() * 1000)
@@ -204,5 +202,4 @@ def _months(begin: int, quarters: int) -> Iterator[tuple[str, int, int]]:
 
 
 def _month(at: int) -> str:
-    """Return the local month of an instant."""
     return datetime.fromtimestamp(at / 1000, UTC).astimezone(ZONE).strftime("%Y-%m")

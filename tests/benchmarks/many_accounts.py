@@ -1,4 +1,4 @@
-"""A thousand accounts on one entry of a real Home Assistant: how long set-up takes, what an update costs."""
+"""A thousand accounts in one entry of a real Home Assistant: the time of set-up, the cost of an update."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,9 +8,8 @@ import time
 from typing import Final
 
 from scripts.lib.demo.bridge import BridgeProcess
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import HomeAssistant, entry_of
-from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.homeassistant import HomeAssistant, ask, entry_of
+from scripts.lib.demo.process import free_port
 from scripts.lib.demo.waiting import until
 from tests.benchmarks.installation import install
 from tests.benchmarks.parts import bridge, cpu_s, load, mosquitto, quiet
@@ -26,7 +25,7 @@ ENTRIES: Final = "/api/config/config_entries/entry"
 
 @dataclass(frozen=True)
 class Measured:
-    """What one Home Assistant with a number of accounts took."""
+    """The figures of one Home Assistant with a number of accounts."""
 
     first_s: float
     first_cpu_s: float
@@ -37,7 +36,7 @@ class Measured:
 
 
 async def main() -> None:
-    """Measure few and many accounts and print them beside each other."""
+    """Measure few and many accounts and print both."""
     few, many = await measured(FEW), await measured(MANY)
     for accounts, found in ((FEW, few), (MANY, many)):
         print(
@@ -51,7 +50,7 @@ async def main() -> None:
 
 
 async def measured(accounts: int) -> Measured:
-    """Start broker, bridge and Home Assistant with that many accounts, and measure."""
+    """Start broker, bridge and Home Assistant with this many accounts, and measure."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         await asyncio.to_thread(asyncio.run, install(folder / "data", accounts))
@@ -93,13 +92,13 @@ async def _measured(home: HomeAssistant, process: BridgeProcess, port: int, acco
 
 
 async def _knows(home: HomeAssistant, entity: str) -> bool:
-    """Say whether an entity is registered, also where it is disabled."""
+    """Return whether an entity is registered, even if disabled."""
     asked = {"type": "config/entity_registry/get_entries", "entity_ids": [entity]}
     return (await ask(home, asked))[entity] is not None
 
 
 async def _cpu_of(home: HomeAssistant, seconds: float) -> float:
-    """Return the processor time that Home Assistant takes while nothing changes."""
+    """Return the processor time that Home Assistant uses while nothing changes."""
     cpu = cpu_s(home)
     await asyncio.sleep(seconds)
     return cpu_s(home) - cpu

@@ -1,6 +1,6 @@
-"""Pages of the dashboard over 10,000 meters: cold and warm at the server, ten people at once, and sizes.
+"""The dashboard's pages with 10,000 meters: cold and warm, ten people at once, and their sizes.
 
-A person here is a WebSocket that speaks Streamlit's messages, so that what a browser draws does not count.
+A person here is a WebSocket client for Streamlit's messages, so that a browser's rendering does not count.
 ``PREPAID_BENCHMARK_UNITS`` and ``PREPAID_BENCHMARK_MONTHS`` choose another size (10000 and 2).
 """
 
@@ -19,7 +19,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
 from scripts.lib.demo.landlord import Dashboard
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 from tests.benchmarks.landlord import FULL, Size, write_installation
 from tests.benchmarks.parts import resident_mb
 from tests.benchmarks.progress import bar
@@ -50,7 +50,7 @@ THINK_S: Final = (0.5, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A run of a page."""
+    """One run of a page."""
 
     page: str
     seconds: float
@@ -60,15 +60,14 @@ class Seen:
 
 
 class Person:
-    """Somebody at a dashboard."""
+    """A user of the dashboard."""
 
     def __init__(self, port: int) -> None:
-        """Take the port; ``open`` connects."""
         self._port = port
         self._socket: ClientConnection | None = None
 
     async def open(self) -> None:
-        """Connect as a browser does."""
+        """Connect like a browser."""
         self._socket = await connect(
             f"ws://{LOOPBACK}:{self._port}/_stcore/stream",
             subprotocols=["streamlit"],  # type: ignore[list-item]
@@ -77,52 +76,53 @@ class Person:
         )
 
     async def close(self) -> None:
-        """Leave."""
         if self._socket is not None:
             await self._socket.close()
 
     async def look_at(self, page: str, query: str = "") -> Seen:
-        """Ask for a page and wait until the server has run it."""
+        """Request a page and wait until the server has run it."""
         assert self._socket is not None
         asked = BackMsg()
         asked.rerun_script.page_name = "" if page == "today" else page
         asked.rerun_script.query_string = query
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await self._socket.send(asked.SerializeToString())
         largest, failed = 0, False
         while True:
             raw = await self._socket.recv(decode=False)
             largest = max(largest, len(raw))
-            told = ForwardMsg.FromString(raw)
-            kind = told.WhichOneof("type")
-            failed = failed or (kind == "delta" and told.delta.new_element.WhichOneof("type") == "exception")
+            message = ForwardMsg.FromString(raw)
+            kind = message.WhichOneof("type")
+            failed = failed or (
+                kind == "delta" and message.delta.new_element.WhichOneof("type") == "exception"
+            )
             if kind == "script_finished":
-                failed = failed or told.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY
-                return Seen(page, time.perf_counter() - begun, largest, failed)
+                failed = failed or message.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY
+                return Seen(page, time.perf_counter() - started, largest, failed)
 
 
 async def main() -> None:
-    """Build the installation, look at every page, and print what was seen."""
+    """Build the installation, load every page, and print the figures."""
     size = Size(
         units=int(os.environ.get("PREPAID_BENCHMARK_UNITS", UNITS)),
         months=int(os.environ.get("PREPAID_BENCHMARK_MONTHS", MONTHS)),
     )
     with tempfile.TemporaryDirectory(prefix="prepaid-pages-") as name:
         folder = Path(name)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await asyncio.to_thread(
             write_installation, folder, size, int(time.time() * 1000), lambda share: bar("  writing", share)
         )
         print(
             f"  {size.units:,} units, {size.months} months of quarter hours and a year of days,"
-            f" written in {time.perf_counter() - begun:.0f} s"
+            f" written in {time.perf_counter() - started:.0f} s"
         )
         await _alone(folder)
         await _together(folder)
 
 
 async def _alone(folder: Path) -> None:
-    """Look at each page in a server that has just begun, and twice again."""
+    """Load each page on a server that has just started, and twice again."""
     print("  page              cold s   warm s   largest message, KiB")
     seen: list[Seen] = []
     for page, query in PAGES.items():
@@ -145,7 +145,7 @@ async def _alone(folder: Path) -> None:
 
 
 def _mark(seconds: float, goal: float) -> str:
-    """Return a time, with a mark where it is beyond its goal."""
+    """Return a time, marked if it misses its goal."""
     return f"{seconds:6.2f}{'!' if seconds > goal else ' '}"
 
 
@@ -154,21 +154,18 @@ async def _together(folder: Path) -> None:
     server = await _started(folder, "together")
     try:
         port = int(server.url.rpartition(":")[2])
-        told = await asyncio.gather(*(_clicks(port, number) for number in range(PEOPLE)))
-        _tell_together(
-            f"{PEOPLE} people, {THINK_S[0]} to {THINK_S[1]} s at a page, in a server just begun", told
-        )
+        runs = await asyncio.gather(*(_clicks(port, number) for number in range(PEOPLE)))
+        _print_together(f"{PEOPLE} people, {THINK_S[0]} to {THINK_S[1]} s at a page, on a new server", runs)
         together = asyncio.Barrier(PEOPLE)
-        told = await asyncio.gather(*(_clicks(port, PEOPLE + each, together) for each in range(PEOPLE)))
-        _tell_together(f"{PEOPLE} people clicking at the same instant, again when all see theirs", told)
+        runs = await asyncio.gather(*(_clicks(port, PEOPLE + person, together) for person in range(PEOPLE)))
+        _print_together(f"{PEOPLE} people clicking at the same instant, again when all pages are shown", runs)
         print(f"  {resident_mb(server):.0f} MB resident")
     finally:
         await server.stop()
 
 
-def _tell_together(what: str, told: Sequence[Sequence[Seen]]) -> None:
-    """Print how long several people waited."""
-    seen = [run for runs in told for run in runs]
+def _print_together(what: str, pages: Sequence[Sequence[Seen]]) -> None:
+    seen = [run for runs in pages for run in runs]
     times = sorted(run.seconds for run in seen)
     middle, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
     print(f"  {what}, {len(seen)} pages:")
@@ -179,7 +176,7 @@ def _tell_together(what: str, told: Sequence[Sequence[Seen]]) -> None:
 
 
 async def _clicks(port: int, number: int, together: asyncio.Barrier | None = None) -> Sequence[Seen]:
-    """Click through all pages in an order of one's own, on one's own pace or when all others do."""
+    """Click through all pages in an individual order, at an individual pace or together with all others."""
     rng = random.Random(number)
     person = Person(port)
     await person.open()
@@ -197,7 +194,6 @@ async def _clicks(port: int, number: int, together: asyncio.Barrier | None = Non
 
 
 async def _started(folder: Path, name: str) -> Dashboard:
-    """Start a server of its own."""
     server = Dashboard(folder, free_port(), folder / f"{name}.log")
     await server.start()
     return server

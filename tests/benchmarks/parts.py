@@ -10,8 +10,7 @@ import sys
 from typing import Final
 
 from scripts.lib.demo.bridge import BridgeProcess
-from scripts.lib.demo.ports import LOOPBACK, free_port
-from scripts.lib.demo.process import OwnedProcess
+from scripts.lib.demo.process import LOOPBACK, OwnedProcess, free_port
 from scripts.lib.demo.waiting import until
 
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
@@ -29,7 +28,7 @@ persistence false
 
 
 def machine() -> str:
-    """Return what this machine is, for the head of every table."""
+    """Return a description of this machine, for the head of every table."""
     name = next(
         (
             line.partition(":")[2].strip()
@@ -42,7 +41,7 @@ def machine() -> str:
 
 
 async def mosquitto(folder: Path) -> tuple[OwnedProcess, int]:
-    """Start mosquitto on a free loopback port; raises where it is not installed."""
+    """Start mosquitto on a free loopback port; raise if it is not installed."""
     program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         raise FileNotFoundError("mosquitto is not installed; scripts/setup system brings it")
@@ -72,7 +71,7 @@ async def bridge(
     settle: bool = True,
     ahead_ms: int = 0,
 ) -> BridgeProcess:
-    """Start the bridge on an installation, its clock ahead; with ``settle``, wait until it listens, idle."""
+    """Start the bridge with its clock ahead; with ``settle``, wait until it listens and is idle."""
     log = folder / "bridge.log"
     environment = {"PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{broker_port}"}
     process = BridgeProcess(data, free_port(), log, environment)
@@ -84,15 +83,15 @@ async def bridge(
             str(ahead_ms),
             *process.command[3:],
         ]
-    begun = log.stat().st_size if log.exists() else 0
+    started = log.stat().st_size if log.exists() else 0
     await process.start()
     if settle:
-        await _listening(process, begun)
+        await _listening(process, started)
     return process
 
 
 async def base_line(folder: Path, data: Path, broker_port: int) -> OwnedProcess:
-    """Start a process that only decodes what an installation's meters send; wait until it listens, idle."""
+    """Start a process that only decodes the messages of an installation's meters; wait until it is idle."""
     log = folder / "decode-only.log"
     program = [sys.executable, "-m", "tests.benchmarks.decode_only"]
     broker = f"mqtt://{LOOPBACK}:{broker_port}"
@@ -102,18 +101,17 @@ async def base_line(folder: Path, data: Path, broker_port: int) -> OwnedProcess:
     return process
 
 
-async def _listening(process: OwnedProcess, begun: int) -> None:
-    """Wait until a process has subscribed, as its log says, and has nothing left to do."""
+async def _listening(process: OwnedProcess, started: int) -> None:
+    """Wait until the log of a process shows its subscription and it is idle."""
 
     async def subscribed() -> bool:
-        return process.log.exists() and b"connected to the broker" in process.log.read_bytes()[begun:]
+        return process.log.exists() and b"connected to the broker" in process.log.read_bytes()[started:]
 
     await process.until_ready(subscribed, 60)
     await quiet(process)
 
 
 def cpu_s(process: OwnedProcess) -> float:
-    """Return the processor time that a process has used."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
@@ -124,7 +122,7 @@ def resident_mb(process: OwnedProcess) -> float:
 
 
 async def quiet(process: OwnedProcess) -> None:
-    """Wait until a process has nothing left to do: it sleeps, and hardly ran for a while.
+    """Wait until a process is idle: it sleeps, and has hardly run for a while.
 
     On a busy machine a process may hardly run because others do; then it does not sleep.
     """
@@ -143,14 +141,14 @@ async def quiet(process: OwnedProcess) -> None:
 
 
 def _asleep(process: OwnedProcess) -> bool:
-    """Say whether a process waits for something rather than for a processor."""
+    """Return whether a process waits for something other than a processor."""
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 async def load(
     port: int, meters: int, rounds: int, start: int, rate: float | None = None, first: int = 0
 ) -> None:
-    """Publish ``rounds`` messages of every meter, beginning at a register of ``start`` Wh above the first.
+    """Publish ``rounds`` messages of every meter, from a register of ``start`` Wh above the first.
 
     With a rate in messages per second, ``first`` meters may be left out.
     """

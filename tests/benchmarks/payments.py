@@ -1,4 +1,4 @@
-"""Payments beside metering: 200 a minute, each ordered, told by a webhook and looked up."""
+"""Payments beside metering: 200 a minute, each ordered, reported by a webhook and queried."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ API: Final = "http://bridge/api/v1"
 
 @dataclass
 class Times:
-    """How long each request took, in milliseconds, and what went wrong."""
+    """The duration of each request in milliseconds, and what went wrong."""
 
     took: dict[str, list[float]] = field(default_factory=dict)
     failed: int = 0
@@ -46,25 +46,25 @@ class Times:
         body: bytes = b"",
         headers: dict[str, str] | None = None,
     ) -> dict[str, object]:
-        """Ask and note how long it took."""
-        begun = time.monotonic()
+        """Send a request and record its duration."""
+        started = time.monotonic()
         async with session.request(method, f"{API}/{path}", data=body, headers=headers) as answer:
             found: dict[str, object] = await answer.json()
-            self.took.setdefault(what, []).append((time.monotonic() - begun) * 1000)
+            self.took.setdefault(what, []).append((time.monotonic() - started) * 1000)
             self.failed += not answer.ok
             return found
 
 
 async def pay(session: ClientSession, times: Times, number: int) -> None:
-    """Pay once, as a customer, a provider and the customer's page do."""
+    """Pay once, like a customer, a provider and the customer's page."""
     account = f"u{number % METERS}"
     await times.ask(session, "page", "GET", f"accounts/{account}")
     await times.ask(session, "preview", "GET", f"accounts/{account}/top-up-preview?amount=50.00")
     order = json.dumps({"provider": "till", "amount": "50.00"}).encode()
     key = {"Idempotency-Key": f"k{number}"}
     made = await times.ask(session, "order", "POST", f"accounts/{account}/payments", order, key)
-    said = {"id": f"e{number}", "type": "succeeded", "order": made["id"], "payment": f"p{number}"}
-    body = json.dumps(said | {"amount": "50.00", "currency": "ZAR"}).encode()
+    event = {"id": f"e{number}", "type": "succeeded", "order": made["id"], "payment": f"p{number}"}
+    body = json.dumps(event | {"amount": "50.00", "currency": "ZAR"}).encode()
     header = {HEADER: sign(SECRET, body, int(time.time()))}
     await times.ask(session, "webhook", "POST", "payment-events/till", body, header)
     await times.ask(session, "webhook again", "POST", "payment-events/till", body, header)
@@ -74,7 +74,7 @@ async def pay(session: ClientSession, times: Times, number: int) -> None:
 
 
 async def main() -> None:
-    """Pay at the rate and print the percentiles, and whether every payment is in the books."""
+    """Pay at the rate; print the percentiles and whether every payment is booked."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"
@@ -85,7 +85,7 @@ async def main() -> None:
         broker, port = await mosquitto(folder)
         process = await bridge(folder, data, port)
         rounds = READINGS_PER_S * (MINUTES * 60 + 10) // METERS
-        arguments = [str(each) for each in (port, METERS, rounds, 0, READINGS_PER_S)]
+        arguments = [str(argument) for argument in (port, METERS, rounds, 0, READINGS_PER_S)]
         load = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.benchmarks.publisher", *arguments)
         )
@@ -108,10 +108,10 @@ async def main() -> None:
 
 async def _pay_at_rate(session: ClientSession, times: Times) -> int:
     """Pay at the rate; return how many payments are in the journal."""
-    begun = time.monotonic()
+    started = time.monotonic()
     async with asyncio.TaskGroup() as paying:
         for number in range(PER_MINUTE * MINUTES):
-            await asyncio.sleep(max(begun + number * 60 / PER_MINUTE - time.monotonic(), 0))
+            await asyncio.sleep(max(started + number * 60 / PER_MINUTE - time.monotonic(), 0))
             paying.create_task(pay(session, times, number))
     found = 0
     for account in range(METERS):

@@ -37,13 +37,12 @@ def timeline() -> Timeline:
 
 
 def year() -> tuple[int, int]:
-    """Return the first instant of the year and the first after it."""
+    """Return the first instant of the year and that of the next."""
     zone = version().zone
     return day_start(date(YEAR, 1, 1), zone), day_start(date(YEAR + 1, 1, 1), zone)
 
 
 def account(number: int) -> str:
-    """Return the id of a unit."""
     return f"unit-{number:05d}"
 
 
@@ -72,7 +71,7 @@ SEGMENTS: Final = "segments/month={:%Y-%m}/1-1-0.parquet"
 
 
 def drawn(unit: int, month: date) -> np.ndarray:
-    """Return the energy of a unit's quarter hours of a month: a base, an evening, and chance."""
+    """Return the energy of a unit's quarter hours in a month: a base load, an evening peak, and chance."""
     quarters = (next_month(month) - month).days * 96
     rng = np.random.default_rng((unit, month.month))
     hour = np.arange(quarters) // 4 % 24
@@ -81,7 +80,6 @@ def drawn(unit: int, month: date) -> np.ndarray:
 
 
 def _segments(units: range, month: date) -> pa.Table:
-    """Return the segments of some units in a month."""
     zone = version().zone
     start, end = day_start(month, zone), day_start(next_month(month), zone)
     starts = np.arange(start, end, SLOT_MS, dtype=np.int64)

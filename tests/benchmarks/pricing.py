@@ -1,7 +1,7 @@
 """Blocks x bands over a year of quarter hours: sets against PySAM and one pass of polars, exact to the unit.
 
-Each has two cores: sets and polars two threads, PySAM two processes of half of the meters; the clock counts
-from the first load that is read to the last bill.
+Each has two cores: sets and polars use two threads, PySAM two processes with half of the meters each; elapsed
+time is from the first load to the last bill.
 
 ``PREPAID_BENCHMARK_FULL=yes`` prices 10,000 meters, 350 million intervals; without it 500.
 """
@@ -38,25 +38,25 @@ GOAL_PYSAM: Final = 5
 GOAL_POLARS: Final = 2
 GOAL_MB: Final = 4_000
 
-type Told = Mapping[str, object]
+type Output = Mapping[str, object]
 
 
-def number(told: Told, name: str) -> float:
-    """Return a number that a program told."""
-    value = told[name]
+def number(output: Output, name: str) -> float:
+    """Return a figure from the output of a program."""
+    value = output[name]
     assert isinstance(value, int | float)
     return value
 
 
-def run(module: str, folder: Path, units: int) -> Told:
-    """Run a pricing program in a process of its own and return what it told."""
+def run(module: str, folder: Path, units: int) -> Output:
+    """Run a pricing program in a separate process and return its output."""
     done = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.{module}", str(folder), str(units)],
         check=True,
         stdout=subprocess.PIPE,
     )
-    told: Told = json.loads(done.stdout)
-    return told
+    output: Output = json.loads(done.stdout)
+    return output
 
 
 def loads(units: int) -> list[tuple[int, ...]]:
@@ -66,14 +66,14 @@ def loads(units: int) -> list[tuple[int, ...]]:
 
 
 def pysam(years: list[tuple[int, ...]]) -> tuple[float, float, list[list[float]]]:
-    """Return PySAM's intervals per second of processor time, those on the clock of two processes, bills."""
+    """Return PySAM's intervals per second of processor and of elapsed time (two processes), and the bills."""
     job: dict[str, object] = dict(
         pysam_job(Example(tariff(), Load("0", YEAR, 15, years[0]), Meaning.CHRONOLOGICAL))
     )
     half = len(years) // 2
     names = [str(unit) for unit in range(len(years))]
     shares = [names[:half], names[half:]]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     asked = [
         Question(
             Oracle.PYSAM, [job | {"load": name} for name in share], {name: years[int(name)] for name in share}
@@ -81,7 +81,7 @@ def pysam(years: list[tuple[int, ...]]) -> tuple[float, float, list[list[float]]
         for share in shares
     ]
     found = [answer for question in asked for answer in question.answers()]
-    clock = time.perf_counter() - begun
+    clock = time.perf_counter() - started
     for question in asked:
         question.__exit__()
     cpu = sum(float(answer["cpu_s"][0]) for answer in found)
@@ -89,9 +89,9 @@ def pysam(years: list[tuple[int, ...]]) -> tuple[float, float, list[list[float]]
     return len(years) * QUARTERS / cpu, len(years) * QUARTERS / clock, bills
 
 
-def disagreements(told: Told, bills: list[list[float]], years: list[tuple[int, ...]]) -> list[str]:
-    """Return where the sets differ from PySAM by more than rounding, or from the bridge at all."""
-    ours = told["first"]
+def disagreements(output: Output, bills: list[list[float]], years: list[tuple[int, ...]]) -> list[str]:
+    """Return differences of the sets from PySAM beyond rounding, and any from the bridge."""
+    ours = output["first"]
     assert isinstance(ours, dict)
     step = 10 ** -amount_digits(CURRENCY)
     found = []
@@ -110,7 +110,7 @@ def disagreements(told: Told, bills: list[list[float]], years: list[tuple[int, .
 
 
 def by_core(wh: tuple[int, ...]) -> tuple[PricedPeriod, ...]:
-    """Return the bills of a year as the bridge's rating comes to them."""
+    """Return the bills of a year according to the bridge's rating."""
     zone = timeline().versions[0].time_zone
     load = [LoadInterval(*each) for each in intervals(Load("year", YEAR, 15, wh), zone)]
     return price_load_profile(timeline(), load, TERMS)
@@ -125,14 +125,14 @@ def measure(units: int) -> None:
         size = sum(path.stat().st_size for path in paths) / 1e6
         print(f"  {units:,} meters, a year, {count:,} intervals, {len(paths)} month files, {size:,.0f} MB")
         sets = run("pricing_sets", folder, units)
-        _tell("sets", sets, count)
+        _print_speed("sets", sets, count)
         print(f"    peak {number(sets, 'peak_mb'):,.0f} MB (goal: under {GOAL_MB:,})", flush=True)
         against_pysam(sets, count)
         if units <= UNITS:
             against_polars(sets, run("pricing_polars", folder, units), count)
 
 
-def against_pysam(sets: Told, count: int) -> None:
+def against_pysam(sets: Output, count: int) -> None:
     """Print PySAM's speed, ours as a multiple of it, and whether both agree."""
     years = loads(BOTH)
     per_cpu, clock, bills = pysam(years)
@@ -144,13 +144,13 @@ def against_pysam(sets: Told, count: int) -> None:
     )
     print("          of it without reading its loads, sets read theirs from files", flush=True)
     wrong = disagreements(sets, bills, years)
-    said = "; ".join(wrong[:5]) or "yes"
-    print(f"    {BOTH} units agree with PySAM, {BY_CORE} with the bridge, to the unit: {said}", flush=True)
+    result = "; ".join(wrong[:5]) or "yes"
+    print(f"    {BOTH} units agree with PySAM, {BY_CORE} with the bridge, to the unit: {result}", flush=True)
 
 
-def against_polars(sets: Told, polars: Told, count: int) -> None:
-    """Print the speed of polars and ours as a multiple of it."""
-    _tell("polars, one pass", polars, count)
+def against_polars(sets: Output, polars: Output, count: int) -> None:
+    """Print the speed of polars, and ours as a multiple of it."""
+    _print_speed("polars, one pass", polars, count)
     clock, cpu = (number(polars, each) / number(sets, each) for each in ("seconds", "cpu"))
     same = "yes" if polars["total"] == sets["total"] else "no"
     print(f"    two cores each: sets {clock:.1f} x polars (goal: {GOAL_POLARS})")
@@ -158,9 +158,8 @@ def against_polars(sets: Told, polars: Told, count: int) -> None:
     print(f"    same total to the unit: {same}", flush=True)
 
 
-def _tell(what: str, told: Told, count: int) -> None:
-    """Print a program's speed."""
-    seconds, cpu = number(told, "seconds"), number(told, "cpu")
+def _print_speed(what: str, output: Output, count: int) -> None:
+    seconds, cpu = number(output, "seconds"), number(output, "cpu")
     print(
         f"  {what}: {seconds:.1f} s, {count / seconds:,.0f} intervals/s on the clock,"
         f" {count / cpu:,.0f} per second of processor time",
@@ -169,6 +168,6 @@ def _tell(what: str, told: Told, count: int) -> None:
 
 
 async def main() -> None:
-    """Measure in a thread, so that the loop stays free."""
+    """Measure in a thread, so that the event loop stays free."""
     full = os.environ.get("PREPAID_BENCHMARK_FULL", "") == "yes"
     await asyncio.to_thread(measure, FULL if full else UNITS)

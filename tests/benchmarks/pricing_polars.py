@@ -1,6 +1,6 @@
 """Prices a portfolio in one pass of polars: ``python -m tests.benchmarks.pricing_polars FOLDER UNITS``.
 
-One window over the intervals climbs the ladder, as one would write it first, in whole numbers.
+One window over the intervals fills the blocks, the obvious way to write it, in integers.
 """
 
 from itertools import pairwise
@@ -53,9 +53,9 @@ def lines(paths: list[Path], priced: TariffVersion) -> pl.DataFrame:
 
 
 def main() -> None:
-    """Price every month file and print seconds, peak of memory and the sum of all lines."""
+    """Price every month file and print seconds, peak memory and the sum of all lines."""
     folder = Path(sys.argv[1])
-    begun, cpu = time.perf_counter(), time.process_time()
+    started, cpu = time.perf_counter(), time.process_time()
     priced = version()
     total = 0
     for path in sorted(folder.glob(SEGMENTS.replace("{:%Y-%m}", "*"))):
@@ -65,7 +65,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "seconds": time.perf_counter() - begun,
+                "seconds": time.perf_counter() - started,
                 "cpu": time.process_time() - cpu,
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
                 "total": total,

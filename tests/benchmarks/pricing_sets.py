@@ -20,9 +20,9 @@ _MONTH = """
 
 
 def main() -> None:
-    """Price every month file and print seconds, peak of memory and the sum of all lines."""
+    """Price every month file and print seconds, peak memory and the sum of all lines."""
     folder, units = Path(sys.argv[1]), int(sys.argv[2])
-    begun, cpu = time.perf_counter(), time.process_time()
+    started, cpu = time.perf_counter(), time.process_time()
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": "3GB"})
     first, last = year()
     pricer = Pricer(connection, timeline(), dict.fromkeys(range(units), TERMS), first, last)
@@ -37,7 +37,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "seconds": time.perf_counter() - begun,
+                "seconds": time.perf_counter() - started,
                 "cpu": time.process_time() - cpu,
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
                 "total": sum(totals.values()),

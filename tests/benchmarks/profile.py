@@ -1,7 +1,7 @@
-"""Where the time of a message goes in the bridge: each stage by itself, in one process, without a network.
+"""Where the time of a message goes in the bridge: each stage separately, in one process, without a network.
 
-Charging is the difference between reading and charging message by message and reading alone, as the two
-follow each other a few microseconds apart and share the processor's caches.
+Charging is the difference between decoding and charging each message and decoding alone, because the two
+follow each other within microseconds and share the processor's caches.
 """
 
 import asyncio
@@ -32,49 +32,46 @@ STAGES: Final = (READ, BOTH, ROWS, STORE)
 
 
 class Held:
-    """A store that holds what is to be committed until it is asked for."""
+    """A store that keeps changes until they are requested."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
         self.works: list[Changeset] = []
 
     def commit(self, work: Changeset) -> asyncio.Future[None]:
-        """Hold a unit."""
+        """Keep a transaction."""
         self.works.append(work)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
 
     def check_disk_space(self) -> None:
-        """There is always room."""
+        pass
 
     def recover(self) -> None:
-        """Do nothing."""
+        pass
 
     def close(self) -> None:
-        """Do nothing."""
+        pass
 
 
 class Stopwatch:
     """Processor time of this thread, by stage."""
 
     def __init__(self) -> None:
-        """Start at zero."""
         self.spent: dict[str, int] = dict.fromkeys(STAGES, 0)
 
     @contextmanager
     def on(self, stage: str) -> Iterator[None]:
-        """Add what is done inside to a stage."""
-        begun = time.thread_time_ns()
+        """Add the time of the block to a stage."""
+        started = time.thread_time_ns()
         yield
-        self.spent[stage] += time.thread_time_ns() - begun
+        self.spent[stage] += time.thread_time_ns() - started
 
 
 class Stages:
-    """The stages of a bridge over one installation."""
+    """The stages of a bridge on one installation."""
 
     def __init__(self, data: Path, meters: int, watch: Stopwatch) -> None:
-        """Load the installation."""
         self._watch, self._meters, self._store = watch, meters, Held()
         database = data / "bridge.db"
         self._writer = open_writer(database)
@@ -87,7 +84,7 @@ class Stages:
         self.rows = 0
 
     async def hear(self, turn: int) -> None:
-        """Read one message of every meter, then read and charge them."""
+        """Decode one message of every meter, then decode and charge them."""
         payload, watch, decode, take = (
             telemetry(START_WH + turn),
             self._watch,
@@ -100,10 +97,10 @@ class Stages:
         with watch.on(BOTH):
             for topic in self._topics:
                 take(decode(topic, payload, retained=False))
-        await asyncio.sleep(0)  # what was committed at once tells its end
+        await asyncio.sleep(0)  # commits that are done at once report their result
 
     def keep(self) -> None:
-        """Store a row of every supply, and what waits besides."""
+        """Store a row of every supply, and whatever else is pending."""
         with self._watch.on(ROWS):
             self._engine.session.flush(everything=True)
         works, self._store.works = self._store.works, []
@@ -113,7 +110,7 @@ class Stages:
 
 
 async def measure(data: Path, meters: int) -> tuple[Stopwatch, int, int]:
-    """Return the time spent, and the numbers of messages and rows."""
+    """Return the time of each stage, and the numbers of messages and rows."""
     watch = Stopwatch()
     stages = Stages(data, meters, watch)
     for turn in range(WARM_UP):

@@ -1,4 +1,4 @@
-"""A bar that says how far a long run is."""
+"""A progress bar for a long run."""
 
 import sys
 
@@ -6,7 +6,7 @@ WIDTH = 40
 
 
 def bar(what: str, share: float) -> None:
-    """Draw the bar on standard error, over the one before; end the line when all is done."""
+    """Draw the bar on standard error over the previous one; end the line when all is done."""
     filled = round(share * WIDTH)
     end = "\n" if share >= 1 else ""
     print(

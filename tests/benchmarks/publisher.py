@@ -1,8 +1,8 @@
-"""A publisher of Tasmota telemetry that costs next to nothing: MQTT 3.1.1 packets written to a socket.
+"""A publisher of Tasmota telemetry at minimal cost: MQTT 3.1.1 packets written to a socket.
 
 Run as ``python -m tests.benchmarks.publisher PORT METERS ROUNDS START [RATE [FIRST]]``; each round is one
-message of every meter from the first, 1 Wh above the one before. It keeps the load apart from the
-clients that are measured.
+message of every meter from the first, 1 Wh above the one before. It separates the load from the clients that
+are measured.
 """
 
 import socket
@@ -38,7 +38,7 @@ def telemetry(wh: int) -> bytes:
 
 
 def publish(port: int, meters: int, rounds: int, start: int, rate: float | None, first: int) -> None:
-    """Publish everything, at a rate in messages per second or as fast as the broker takes it."""
+    """Publish everything, at a rate in messages per second or as fast as the broker accepts it."""
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.sendall(CONNECT)

@@ -1,4 +1,4 @@
-"""How many intervals the engine prices in a second of one core, beside other people's calculators."""
+"""How many intervals the engine prices per second on one core, compared with other calculators."""
 
 import asyncio
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ PRICES: Final = (("0.31", "0.19", "0.11"), ("0.38", "0.24", "0.14"), ("0.47", "0
 
 
 def tariff() -> Described:
-    """Return blocks x bands with other hours at weekends."""
+    """Return a tariff of blocks by bands with other hours at weekends."""
     return Described(
         prices=tuple(tuple(Decimal(each) for each in row) for row in PRICES),
         limits=(BLOCKS,) * 3,
@@ -38,7 +38,7 @@ def tariff() -> Described:
 
 
 def examples() -> Iterator[Example]:
-    """Yield one year of quarter hours, in each meaning."""
+    """Yield one year of quarter hours, for each meaning of blocks and bands."""
     rng = random.Random(1)
     wh = tuple(rng.randrange(20, 400) for _ in range(QUARTERS))
     for meaning in Meaning:
@@ -46,27 +46,27 @@ def examples() -> Iterator[Example]:
 
 
 def ours(example: Example, *, asked: bool = False) -> float:
-    """Return the intervals that the engine prices in a second of processor time, postings included.
+    """Return the intervals that the engine prices per second of processor time, including postings.
 
     With ``asked`` what has accrued is asked for after each, as by a bridge that decides on it.
     """
     found = []
     for _ in range(ROUNDS):
-        begun = time.process_time()
+        started = time.process_time()
         price(example, asked=asked)
-        found.append(time.process_time() - begun)
+        found.append(time.process_time() - started)
     return len(example.load.wh) / statistics.median(found)
 
 
 def theirs(oracle: Oracle, job: Job, loads: dict[str, tuple[int, ...]]) -> float:
-    """Return the intervals that another calculator prices in a second of processor time."""
+    """Return the intervals that another calculator prices per second of processor time."""
     with Question(oracle, [job] * ROUNDS, loads) as question:
         found = [float(answer["cpu_s"][0]) for answer in question.answers()]
     return len(loads[job["load"]]) / statistics.median(found)
 
 
 def measure() -> None:
-    """Print the table, medians of some rounds."""
+    """Print the table, with the medians of several rounds."""
     for example in examples():
         mine = ours(example)
         asked = ours(example, asked=True)
@@ -82,5 +82,5 @@ def measure() -> None:
 
 
 async def main() -> None:
-    """Measure in a thread, so that the loop stays free."""
+    """Measure in a thread, so that the event loop stays free."""
     await asyncio.to_thread(measure)

@@ -1,4 +1,4 @@
-"""A long history behind many meters: start, pages and statements, and what a message costs beside it.
+"""A long history of many meters: start, pages and statements, and the cost of a message.
 
 10,000 meters and 10 million interval rows, some minutes; with ``PREPAID_BENCHMARK_FULL=yes`` 100,000 meters
 and 100 million. The disk needs 2 GB, or 8. See ``long_history`` for what is written.
@@ -37,7 +37,7 @@ GOAL_P99_MS: Final = 100
 
 @dataclass(slots=True)
 class Costs:
-    """What was measured with a length of history."""
+    """The figures for one length of history."""
 
     intervals: int
     database_mb: float
@@ -49,14 +49,14 @@ async def main() -> None:
     """Measure costs as the history grows, then start, pages and statements with all of it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data, now, begun = folder / "data", int(time.time() * 1000), time.perf_counter()
+        data, now, started = folder / "data", int(time.time() * 1000), time.perf_counter()
         await asyncio.to_thread(asyncio.run, install(data, METERS))
-        print(f"  {METERS:,} meters installed in {time.perf_counter() - begun:.0f} s", flush=True)
-        begun = time.perf_counter()
+        print(f"  {METERS:,} meters installed in {time.perf_counter() - started:.0f} s", flush=True)
+        started = time.perf_counter()
         size = await asyncio.to_thread(write_files, data, HISTORY, now, lambda share: bar("  files", share))
         print(
             f"  {HISTORY.rows:,} interval rows in files of {size / 1e6:,.0f} MB,"
-            f" written in {time.perf_counter() - begun:.0f} s",
+            f" written in {time.perf_counter() - started:.0f} s",
             flush=True,
         )
         broker, port = await mosquitto(folder)
@@ -68,7 +68,7 @@ async def main() -> None:
 
 
 async def _grow(folder: Path, journal: Journal, port: int) -> None:
-    """Let the journal grow and print what a message and a top-up cost at each length of it."""
+    """Extend the journal and print the cost of a message and of a top-up at each length of it."""
     print("  intervals in the journal   database MB   processor a message, µs   a top-up, ms", flush=True)
     found = [await _costs(folder, journal, port, 0)]
     for stage in range(1, STAGES + 1):
@@ -86,7 +86,7 @@ async def _grow(folder: Path, journal: Journal, port: int) -> None:
 
 
 async def _costs(folder: Path, journal: Journal, port: int, stage: int) -> Costs:
-    """Measure messages of all meters and top-ups of some, in a bridge just started."""
+    """Measure messages of all meters and some top-ups, in a bridge that has just started."""
     process = await bridge(folder, folder / "data", port)
     try:
         start = stage * (ROUNDS + 1)
@@ -113,17 +113,16 @@ async def _costs(folder: Path, journal: Journal, port: int, stage: int) -> Costs
 
 
 async def _timed(ask: Callable[[int], Awaitable[object]], times: int) -> list[float]:
-    """Ask one after the other and return how long each took, in ms."""
+    """Send requests one after another and return their durations in ms."""
     took = []
     for n in range(times):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         await ask(n)
-        took.append((time.perf_counter() - begun) * 1000)
+        took.append((time.perf_counter() - started) * 1000)
     return took
 
 
 async def _look(folder: Path, port: int) -> None:
-    """Start the bridge on all of it, and look at pages and statements."""
     first, took = await _started(folder, port)
     await first.stop()
     process, again = await _started(folder, port)
@@ -137,15 +136,15 @@ async def _look(folder: Path, port: int) -> None:
 
 
 async def _started(folder: Path, port: int) -> tuple[BridgeProcess, float]:
-    """Start the bridge with nothing of its database in memory; return it, and the seconds until it serves."""
+    """Start the bridge with a cold cache; return it, and the seconds until it serves."""
     _forget(folder / "data/bridge.db")
-    begun = time.monotonic()
+    started = time.monotonic()
     process = await bridge(folder, folder / "data", port, settle=False)
-    return process, time.monotonic() - begun
+    return process, time.monotonic() - started
 
 
 async def _pages(folder: Path, process: BridgeProcess) -> None:
-    """Print how long pages and statements take, each of another account."""
+    """Print the durations of pages and statements, each of another account."""
     api = BridgeApi(process.url, await process.token("pages", "landlord"))
     every = random.Random(1).sample(range(METERS), PAGES)
     today = datetime.now(UTC).date()
@@ -179,7 +178,7 @@ async def _pages(folder: Path, process: BridgeProcess) -> None:
 
 
 def _forget(database: Path) -> None:
-    """Let the system drop what it keeps of a file in memory, as after the machine's start."""
+    """Drop a file from the system's cache, as after a reboot."""
     descriptor = os.open(database, os.O_RDONLY)
     try:
         os.fsync(descriptor)

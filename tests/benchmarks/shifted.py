@@ -1,4 +1,4 @@
-"""The bridge with its wall clock ahead, so that the end of a quarter of an hour comes when it is wanted.
+"""The bridge with its wall clock ahead, so that a boundary is reached when the benchmark needs it.
 
 Run as ``python -m tests.benchmarks.shifted AHEAD_MS ARGUMENT...`` with the arguments of ``meter-bridge``.
 """

@@ -1,4 +1,4 @@
-"""Processor time per message: all that the bridge does, against client, routing and decoding alone."""
+"""Processor time per message: the whole bridge, compared with client, routing and decoding alone."""
 
 import asyncio
 from pathlib import Path
@@ -20,14 +20,14 @@ async def measure(folder: Path, data: Path, meters: int, *, decode_only: bool) -
     broker, port = await mosquitto(folder)
     process = await (base_line if decode_only else bridge)(folder, data, port)
     try:
-        # Twice: a bridge that has just begun works out every account once more while it is first heard.
+        # Twice: a bridge that has just started evaluates every account again at its first reading.
         for begin in (0, WARM_UP):
             await load(port, meters, WARM_UP, start=begin)
             await quiet(process)
         rounds = MESSAGES // meters
-        before, begun = cpu_s(process), time.monotonic()
+        before, started = cpu_s(process), time.monotonic()
         await load(port, meters, rounds, start=2 * WARM_UP)
-        sent = time.monotonic() - begun
+        sent = time.monotonic() - started
         await quiet(process)
         used = cpu_s(process) - before
         return used / (rounds * meters) * 1e6, rounds * meters / max(sent, used), resident_mb(process)

@@ -1,4 +1,4 @@
-"""What-if over a portfolio: a year from the daily sums where the windows stay, a month where they change.
+"""What-if over a portfolio: a year from daily sums with the same windows, a month with other windows.
 
 ``PREPAID_BENCHMARK_FULL=yes`` asks of 10,000 meters; without it 500. The first time includes reading the
 installation; the second is what a person waits who changes a price and asks again.
@@ -75,7 +75,6 @@ def write(folder: Path, units: int) -> None:
 
 
 def _add_unit(house: House, name: str) -> None:
-    """Add a unit that was always there."""
     house.add(
         tables.account,
         id=name,
@@ -92,14 +91,13 @@ def _add_unit(house: House, name: str) -> None:
 
 
 def _file(kind: str, name: str, month: date) -> ExportFile:
-    """Return the manifest of a month's file."""
     last = next_month(month) - timedelta(days=1)
     days = {"first_day": month.isoformat(), "last_day": last.isoformat()}
     return ExportFile(name=name, kind=kind, first_seq=1, last_seq=1, rows=1, **days)
 
 
 def _rollup(folder: Path, units: int, month: date) -> ExportFile:
-    """Write the daily sums of a month: one row for each unit and stretch of a band."""
+    """Write the daily sums of a month: one row for each unit and interval in a band."""
     timeline, zone = Timeline((version(),)), version().zone
     at, end = day_start(month, zone), day_start(next_month(month), zone)
     parts: list[tuple[date, str, int, int]] = []
@@ -122,7 +120,6 @@ def _rollup(folder: Path, units: int, month: date) -> ExportFile:
 
 
 def _rows(units: range, parts: list[tuple[date, str, int, int]], month: date) -> pa.Table:
-    """Return the daily sums of some units."""
     rng, count = np.random.default_rng((units.start, month.month)), len(parts)
     hours = np.array([(until - at) // 3_600_000 for _, _, at, until in parts])
     wh = (rng.integers(100, 1_200, (len(units), count)) * hours).reshape(-1)
@@ -152,7 +149,7 @@ def _rows(units: range, parts: list[tuple[date, str, int, int]], month: date) ->
 
 
 def dearer(present: TariffVersion) -> TariffVersion:
-    """Return a price list with the same windows, other prices and other blocks."""
+    """Return a price list with the same windows, but other prices and blocks."""
     return replace(present, ladders=tuple(_dearer(each) for each in present.ladders))
 
 
@@ -176,13 +173,13 @@ def shifted(present: TariffVersion) -> TariffVersion:
 
 
 def measure(units: int) -> None:
-    """Print how long each question takes."""
+    """Print the duration of each question."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("PREPAID_BENCHMARK_FOLDER")) as name:
         folder = Path(name)
         write(folder, units)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         opened = Warehouse(read_snapshot(folder))
-        print(f"  {units:,} units; read in {time.perf_counter() - begun:.2f} s", flush=True)
+        print(f"  {units:,} units; read in {time.perf_counter() - started:.2f} s", flush=True)
         december = date(YEAR, 12, 31)
         _ask(opened, "a year, the same windows", dearer(version()), (date(YEAR, 1, 1), december), GOAL_YEAR_S)
         end = next_month(MONTH) - timedelta(days=1)
@@ -191,12 +188,11 @@ def measure(units: int) -> None:
 
 
 def _ask(opened: Warehouse, what: str, wanted: TariffVersion, days: tuple[date, date], goal: int) -> None:
-    """Ask twice and print how long each took."""
     question = WhatIfQuestion(timeline=Timeline((wanted,)), first=days[0], last=days[1])
     for time_of in ("first", "again"):
-        begun, cpu = time.perf_counter(), time.process_time()
+        started, cpu = time.perf_counter(), time.process_time()
         answer = what_if(opened, LANDLORD, question, lambda share: bar("  pricing", share))
-        seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
         print(
             f"  {what}, {time_of}: {seconds:.2f} s, {cpu:.1f} s of processor time"
             f" (goal: under {goal} s for {FULL:,}); {answer.more:,} pay more, {answer.less:,} less",
@@ -205,6 +201,6 @@ def _ask(opened: Warehouse, what: str, wanted: TariffVersion, days: tuple[date, 
 
 
 async def main() -> None:
-    """Measure in a thread, so that the loop stays free."""
+    """Measure in a thread, so that the event loop stays free."""
     full = os.environ.get("PREPAID_BENCHMARK_FULL", "") == "yes"
     await asyncio.to_thread(measure, FULL if full else UNITS)

@@ -1,4 +1,4 @@
-"""Processor time per message of one and of two bridges that share the sites, database included."""
+"""Processor time per message of one and of two bridges that share the sites, including the database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +15,7 @@ import psycopg
 
 from meter_bridge.storage.location import written
 from scripts.lib.demo.bridge import BridgeProcess
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 from scripts.lib.demo.waiting import until
 from tests import postgresql_server
 from tests.benchmarks.installation import HEAD, site_file
@@ -30,7 +30,7 @@ RATE: Final = 4_000.0
 RUNS: Final = 3
 SAMPLE_S: Final = 0.02
 CORES: Final = 6
-"""Fewer cores tell nothing of a speed-up: broker, database and load want some as well."""
+"""Fewer cores show no speed-up: broker, database and load need some as well."""
 DATABASE: Final = "workers"
 HOT_A_SECOND: Final = 5.0
 """Writes of one row a second from which on it is named: a shard marks each batch in a row of its own."""
@@ -50,7 +50,7 @@ _SAMPLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one measurement tells."""
+    """The figures of one measurement."""
 
     bridges_us: float
     database_us: float
@@ -64,7 +64,7 @@ class Figures:
 
     @property
     def together_us(self) -> float:
-        """Return the processor time of a message in µs."""
+        """Return the total processor time per message in µs."""
         return self.bridges_us + self.database_us
 
 
@@ -75,11 +75,11 @@ class Parts:
     server: postgresql_server.Server
     broker_port: int
     workers: Sequence[BridgeProcess]
-    told: int = 0
+    rounds_published: int = 0
     """Rounds published so far: registers only rise."""
 
     async def shared_by(self, count: int) -> None:
-        """Wait until that many workers own all shards, and have nothing left to do."""
+        """Wait until this many workers own all shards, and are idle."""
 
         async def look() -> bool:
             return await asyncio.to_thread(self._owners) == (SITES, count)
@@ -98,13 +98,12 @@ class Parts:
         return (0, 0) if row is None else (row[0], row[1])
 
     def _connect(self) -> psycopg.Connection:
-        """Connect beside the workers."""
         return psycopg.connect(
             host=str(self.server.folder), user=postgresql_server.USER, dbname=DATABASE, autocommit=True
         )
 
     def database_s(self) -> dict[int, float]:
-        """Return the processor time of each process of the server."""
+        """Return the processor time of each server process."""
         first = int((self.server.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
         found = {}
         for path in Path("/proc").glob("[0-9]*/stat"):
@@ -116,39 +115,39 @@ class Parts:
                 found[int(path.parent.name)] = (int(fields[11]) + int(fields[12])) / TICKS_PER_S
         return found
 
-    async def tell(self, rounds: int, rate: float | None = RATE) -> None:
-        """Let every meter tell some readings."""
-        await load(self.broker_port, METERS, rounds, self.told, rate)
-        self.told += rounds
+    async def publish(self, rounds: int, rate: float | None = RATE) -> None:
+        """Publish some readings of every meter."""
+        await load(self.broker_port, METERS, rounds, self.rounds_published, rate)
+        self.rounds_published += rounds
 
     async def measure(self, count: int) -> Figures:
-        """Measure that many workers under the same load."""
-        await self.tell(2)
+        """Measure this many workers under the same load."""
+        await self.publish(2)
         workers = self.workers[:count]
         for worker in workers:
             await quiet(worker)
         over = asyncio.Event()
         sampling = asyncio.create_task(asyncio.to_thread(self._sample, over))
-        written, begun = self._written(), time.monotonic()
+        written, started = self._written(), time.monotonic()
         before, database = sum(map(cpu_s, workers)), self.database_s()
-        await self.tell(ROUNDS)
+        await self.publish(ROUNDS)
         for worker in workers:
             await quiet(worker)
         bridges = sum(map(cpu_s, workers)) - before
         spent = sum(now - database.get(pid, 0.0) for pid, now in self.database_s().items())
         over.set()
-        took = time.monotonic() - begun
+        took = time.monotonic() - started
         (waiting, seen, rows), messages = await sampling, METERS * ROUNDS
         busiest = self._busiest(written, took)
         return Figures(bridges / messages * 1e6, spent / messages * 1e6, waiting, seen, busiest, rows)
 
     def _written(self) -> dict[str, tuple[int, int]]:
-        """Return how many updates each table had, and its rows."""
+        """Return the number of updates and rows of each table."""
         with self._connect() as connection:
             return {row[0]: (row[1], row[2]) for row in connection.execute(_WRITTEN)}
 
     def _busiest(self, before: dict[str, tuple[int, int]], took_s: float) -> list[tuple[str, float]]:
-        """Return the writes of a row a second in each table that was written."""
+        """Return the writes per row and second of each table that was written."""
         found = [
             (name, (updates - before.get(name, (0, 0))[0]) / max(rows, 1) / took_s)
             for name, (updates, rows) in self._written().items()
@@ -156,7 +155,7 @@ class Parts:
         return sorted((each for each in found if each[1] > 0), key=lambda each: -each[1])
 
     def _sample(self, over: asyncio.Event) -> tuple[int, int, frozenset[str]]:
-        """Look again and again who waits for a lock, and for whose."""
+        """Sample repeatedly who waits for a lock, and who holds it."""
         waiting = seen = 0
         rows: set[str] = set()
         with self._connect() as connection:
@@ -212,21 +211,21 @@ async def parts(folder: Path) -> AsyncIterator[Parts]:
 async def main() -> None:
     """Compare in pairs, one worker and two in turn."""
     with tempfile.TemporaryDirectory() as name:
-        async with parts(Path(name)) as found:
-            await found.shared_by(1)
-            await found.tell(3)
-            one, two = await _pairs(found)
+        async with parts(Path(name)) as setup:
+            await setup.shared_by(1)
+            await setup.publish(3)
+            one, two = await _pairs(setup)
             ratio = median(b.together_us / a.together_us for a, b in zip(one, two, strict=True))
-            waiting, seen = sum(each.waiting for each in two), sum(each.seen for each in two)
+            waiting, seen = sum(row.waiting for row in two), sum(row.seen for row in two)
             print(f"  median ratio {ratio:.2f} (goal: at most 1.15); with two workers", end=" ")
-            print(f"{waiting} of {seen} looks at a transaction found it waiting for a lock", end=" ")
+            print(f"{waiting} of {seen} samples found a transaction waiting for a lock", end=" ")
             print(f"({100 * waiting / max(seen, 1):.1f} %, goal: under 2 %)", flush=True)
             _print_rows(two)
-            await _speed_up(found)
+            await _speed_up(setup)
 
 
 def _print_rows(measured: Sequence[Figures]) -> None:
-    """Print the rows that are written most, and those for which transactions waited: hot ones, if any."""
+    """Print the rows that are written most, and those for which transactions waited, if any."""
     most: dict[str, float] = {}
     for figures in measured:
         for name, writes in figures.busiest:
@@ -245,13 +244,12 @@ def _print_rows(measured: Sequence[Figures]) -> None:
     )
 
 
-async def _pairs(found: Parts) -> tuple[list[Figures], list[Figures]]:
-    """Measure one worker and two, again and again."""
+async def _pairs(setup: Parts) -> tuple[list[Figures], list[Figures]]:
     measured: tuple[list[Figures], list[Figures]] = ([], [])
     for run in range(1, RUNS + 1):
         for count in (1, 2):
-            await _run_with(found, count)
-            figures = await found.measure(count)
+            await _run_with(setup, count)
+            figures = await setup.measure(count)
             measured[count - 1].append(figures)
             print(
                 f"  run {run}, {count} of 2 workers, {SITES} shards, {METERS} meters, {RATE:,.0f} messages/s:"
@@ -262,27 +260,26 @@ async def _pairs(found: Parts) -> tuple[list[Figures], list[Figures]]:
     return measured
 
 
-async def _run_with(found: Parts, count: int) -> None:
-    """Let one worker or two own all shards."""
-    second = found.workers[1]
+async def _run_with(setup: Parts, count: int) -> None:
+    second = setup.workers[1]
     if count == 1 and second.pid is not None:
         await second.stop()
     elif count > 1:
         await second.start()
-    await found.shared_by(count)
+    await setup.shared_by(count)
 
 
-async def _speed_up(found: Parts) -> None:
-    """Print how much faster two workers are, where there are cores enough to tell."""
+async def _speed_up(setup: Parts) -> None:
+    """Print how much faster two workers are, if there are enough cores."""
     if (os.cpu_count() or 1) < CORES:
         print(f"  the speed-up of two workers is not printed: it wants {CORES} cores", flush=True)
         return
     took = []
     for count in (2, 1):
-        await _run_with(found, count)
-        begun = time.monotonic()
-        await found.tell(ROUNDS * 5, rate=None)
-        for worker in found.workers[:count]:
+        await _run_with(setup, count)
+        started = time.monotonic()
+        await setup.publish(ROUNDS * 5, rate=None)
+        for worker in setup.workers[:count]:
             await quiet(worker)
-        took.append(time.monotonic() - begun)
+        took.append(time.monotonic() - started)
     print(f"  two workers take {took[1] / took[0]:.2f} times as many messages a second as one", flush=True)

@@ -92,7 +92,7 @@ EVIDENCE: Final = {
     "unique-config-entry": ["test_config_flow.py::test_the_same_bridge_is_not_set_up_twice"],
     "action-exceptions": [
         "test_services.py::test_an_unreachable_bridge_is_reported",
-        "test_services.py::test_a_tenant_gets_an_error_that_says_who_may_top_up",
+        "test_services.py::test_a_tenant_gets_an_error_that_names_who_may_top_up",
     ],
     "config-entry-unloading": [
         "test_init.py::test_unloading_leaves_no_task_and_no_socket",

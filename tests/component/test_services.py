@@ -78,7 +78,7 @@ async def test_an_unreachable_bridge_is_reported(
     assert error.value.translation_key == "cannot_connect"
 
 
-async def test_a_tenant_gets_an_error_that_says_who_may_top_up(
+async def test_a_tenant_gets_an_error_that_names_who_may_top_up(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
 ) -> None:
     bridge.role = Role.TENANT

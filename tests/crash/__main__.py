@@ -1,4 +1,4 @@
-"""The command line of the crash rounds; ``scripts/crash --help`` tells more."""
+"""The command line of the crash rounds; see ``scripts/crash --help``."""
 
 import argparse
 import asyncio
@@ -13,7 +13,6 @@ from tests.crash.rounds import run_rounds
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="scripts/crash")
     parser.add_argument("--rounds", type=int, default=100, help="how many (100)")
     parser.add_argument("--seed", type=int, help="of the instants that are drawn (a random one)")

@@ -46,13 +46,13 @@ async def main(folder: Path, first: int) -> None:
 
 
 def last_instant(folder: Path) -> int:
-    """Return the newest instant that the installation knows."""
+    """Return the newest instant stored in the installation."""
     with open_reader(folder / DATABASE_NAME).connect() as connection:
         return int(connection.exec_driver_sql("SELECT last_instant FROM installation").scalar_one())
 
 
 async def _read(intake: ReportHandler, engine: Engine) -> None:
-    """Take a reading of a true register that rises 100 Wh a minute, again and again."""
+    """Report a true register that rises 100 Wh a minute, again and again."""
     while True:
         register = engine.session.clock.now() // 600
         intake.handle([Report("tasmota:flat-1/1", register_wh=register - 2_980_000_000, power_mw=6_000_000)])
@@ -60,7 +60,7 @@ async def _read(intake: ReportHandler, engine: Engine) -> None:
 
 
 async def _book(app: Application, number: int) -> None:
-    """Book one top-up after the other and print each that was acknowledged."""
+    """Book one top-up after another and print each that was acknowledged."""
     while True:
         key = f"key-{number}"
         await app.accounts.top_up(LANDLORD, "flat-1", amount="1.00", method="cash", reference=None, key=key)
@@ -69,7 +69,7 @@ async def _book(app: Application, number: int) -> None:
 
 
 def begin(folder: Path, first: int) -> None:
-    """Let a process book and read, and tell how it ended."""
+    """Start a process that books and reads, and report how it ended."""
     child = os.fork()
     if child == 0:
         print(os.getpid(), flush=True)  # noqa: T201 - whom to kill

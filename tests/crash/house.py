@@ -14,7 +14,7 @@ from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.sqlite import connect_read_only
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import Mosquitto
-from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.process import free_port
 from scripts.lib.demo.street import Fitting, Street
 from scripts.lib.demo.waiting import until
 from tests.crash.proxy import Proxy
@@ -50,10 +50,9 @@ UNREACHABLE: Final = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class Payer:
-    """Pays one rand after the other, each under a key that it repeats until it is acknowledged."""
+    """Pays one rand after another, each with a key that it repeats until it is acknowledged."""
 
     def __init__(self, api: BridgeApi, account: str, pause_s: float) -> None:
-        """Take for whom to pay and how fast."""
         self._api = api
         self._account = account
         self._pause_s = pause_s
@@ -63,7 +62,7 @@ class Payer:
         self.enough = asyncio.Event()
 
     async def pay(self) -> None:
-        """Pay until it is enough."""
+        """Pay until stopped."""
         while not self.enough.is_set():
             key = f"{self._account}-{len(self.acknowledged)}"
             try:
@@ -78,14 +77,13 @@ class Payer:
 
 
 class Switcher:
-    """Holds supplies off and lets them go, without ever knowing whether it was heard."""
+    """Places and lifts holds without knowing whether the bridge received them."""
 
     def __init__(self, api: BridgeApi) -> None:
-        """Take whom to tell."""
         self._api = api
 
     async def switch(self, account: str, *, off: bool) -> None:
-        """Ask once."""
+        """Send one request."""
         try:
             async with asyncio.timeout(1.0):
                 await self._api.supply(account, "off" if off else "auto", "works" if off else None)
@@ -94,10 +92,9 @@ class Switcher:
 
 
 class CrashHouse:
-    """Everything that runs."""
+    """All processes of the house."""
 
     def __init__(self, folder: Path, pause_s: float) -> None:
-        """Choose ports and folders; nothing runs yet."""
         self.volume = Volume(folder / "disk")
         self.mosquitto = Mosquitto(folder / "mosquitto", free_port())
         self.proxy = Proxy(free_port(), self.mosquitto.port)
@@ -114,7 +111,7 @@ class CrashHouse:
         self._paying: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start everything and wait until every meter was read."""
+        """Start everything and wait until every meter has been read."""
         await self.mosquitto.start()
         await self.proxy.start()
         site = self._folder / "site.yaml"
@@ -130,7 +127,6 @@ class CrashHouse:
         self._paying = [asyncio.create_task(payer.pay()) for payer in self.payers.values()]
 
     async def stop(self) -> None:
-        """End everything."""
         for task in self._paying:
             task.cancel()
         await asyncio.gather(*self._paying, return_exceptions=True)
@@ -142,13 +138,13 @@ class CrashHouse:
         self.volume.remove()
 
     async def _first(self, account: str) -> int | None:
-        """Return the register from which on an account is charged."""
+        """Return the register value from which an account is charged."""
         meter = (await self.api.account(account)).meters[0]
         known = meter.register_wh is not None and meter.energy_wh is not None
         return meter.register_wh - meter.energy_wh if known else None  # type: ignore[operator]
 
     async def healthy(self) -> bool | None:
-        """Say whether the bridge serves, stores and hears its broker."""
+        """Return whether the bridge serves, stores and is connected to its broker."""
         try:
             status, _ = await self.api.health()
         except UNREACHABLE:
@@ -156,7 +152,7 @@ class CrashHouse:
         return True if status == "ok" else None
 
     async def down(self) -> bool | None:
-        """Say whether the bridge tells that it cannot store anything."""
+        """Return whether the bridge reports that it cannot store anything."""
         try:
             status, _ = await self.api.health()
         except UNREACHABLE:
@@ -168,9 +164,9 @@ class CrashHouse:
         return [len(payer.acknowledged) for payer in self.payers.values()]
 
     async def refuses_everybody(self) -> None:
-        """Wait until what was asked before has been answered, and what was asked since is refused.
+        """Wait until all earlier requests have been answered and a later one has been refused.
 
-        A payer asks one thing at a time, so what it asks after a refusal is the bridge's word of now.
+        A payer sends one request at a time, so its request after a refusal shows the bridge's present state.
         """
         before = {account: payer.refused for account, payer in self.payers.items()}
 
@@ -180,7 +176,7 @@ class CrashHouse:
         await until("every payer is refused", refused, SOON_S)
 
     async def relay_is_right(self, account: str) -> bool | None:
-        """Say whether a contact is where the decision wants it."""
+        """Return whether a contact is where the decision requires it."""
         try:
             view = await self.api.account(account)
         except UNREACHABLE:
@@ -189,7 +185,7 @@ class CrashHouse:
         return True if closed is (view.supply.state == "connected") else None
 
     def lost(self) -> list[str]:
-        """Return what was acknowledged and is not booked exactly once."""
+        """Return acknowledged top-ups that are not booked exactly once."""
         with closing(connect_read_only(self.bridge.data / DATABASE_NAME)) as connection:
             booked = dict(connection.execute(BOOKED).fetchall())
         return [
@@ -197,7 +193,7 @@ class CrashHouse:
         ]
 
     async def finish(self) -> None:
-        """Let everybody stop and everything come to rest."""
+        """Stop all customers and wait until nothing changes any more."""
         for payer in self.payers.values():
             payer.enough.set()
         await asyncio.gather(*self._paying)
@@ -206,7 +202,7 @@ class CrashHouse:
             await until(f"{account} is charged", partial(self._charged, account), SOON_S)
 
     async def _charged(self, account: str) -> bool | None:
-        """Say whether the energy charged is exactly what the register rose."""
+        """Return whether the energy charged equals the rise of the register."""
         meter = (await self.api.account(account)).meters[0]
         register = self.street.meter(UNITS[account].name).physics.register_wh
         if meter.family == "zigbee2mqtt":
@@ -214,21 +210,20 @@ class CrashHouse:
         return True if meter.energy_wh == register - self.began[account] else None
 
     async def wrong_balances(self) -> list[str]:
-        """Return accounts that do not hold what was paid less what was used."""
-        found = []
+        """Return accounts whose balance is not payments less charges."""
+        wrong = []
         for account, payer in self.payers.items():
             view = await self.api.account(account)
             used = Decimal(view.meters[0].energy_wh or 0) * PRICE / 1000
             expected = Decimal(100) + len(payer.acknowledged) - used
-            held = Decimal(view.available).scaleb(-view.amount_digits)
-            if held != expected:
-                found.append(f"{account} holds {held}, not {expected}")
-        return found
+            balance = Decimal(view.available).scaleb(-view.amount_digits)
+            if balance != expected:
+                wrong.append(f"{account} holds {balance}, not {expected}")
+        return wrong
 
 
 @asynccontextmanager
 async def crash_house(folder: Path, pause_s: float = 0.02) -> AsyncIterator[CrashHouse]:
-    """Run a house."""
     house = CrashHouse(folder, pause_s)
     try:
         await house.start()

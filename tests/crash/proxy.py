@@ -1,17 +1,17 @@
-"""A TCP proxy between the bridge and its broker, which does what networks do."""
+"""A TCP proxy between the bridge and its broker that imitates network faults."""
 
 import asyncio
 from contextlib import suppress
 from enum import StrEnum
 from typing import Final
 
-from scripts.lib.demo.ports import LOOPBACK
+from scripts.lib.demo.process import LOOPBACK
 
 CHUNK: Final = 65_536
 
 
 class Network(StrEnum):
-    """How the network is."""
+    """The state of the network."""
 
     FINE = "fine"
     DELAYED = "delayed"
@@ -23,10 +23,9 @@ class Network(StrEnum):
 
 
 class Proxy:
-    """Passes connections on to one port."""
+    """Forwards connections to one port."""
 
     def __init__(self, port: int, target: int) -> None:
-        """Take where it listens and whom it speaks to."""
         self.port = port
         self._target = target
         self._state = Network.FINE
@@ -38,11 +37,9 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen."""
         self._server = await asyncio.start_server(self._accept, LOOPBACK, self.port)
 
     async def stop(self) -> None:
-        """Close everything."""
         self.cut()
         for task in list(self._tasks):
             task.cancel()
@@ -52,14 +49,13 @@ class Proxy:
             await self._server.wait_closed()
 
     def become(self, state: Network, delay_s: float = 0.0) -> None:
-        """Change how the network is; connections that were half open are found to be gone."""
+        """Change the state of the network; connections that were half open turn out to be closed."""
         was, self._state, self._delay_s = self._state, state, delay_s
         (self._moving.clear if state is Network.STALLED else self._moving.set)()
         if was is Network.HALF_OPEN:
             self.cut()
 
     def cut(self) -> None:
-        """Reset every connection."""
         for writer in list(self._writers):
             writer.transport.abort()
 
@@ -83,7 +79,6 @@ class Proxy:
         beyond: asyncio.StreamReader,
         out: asyncio.StreamWriter,
     ) -> None:
-        """Pass on both ways until either side ends."""
         ways = [asyncio.create_task(self._pass(reader, out)), asyncio.create_task(self._pass(beyond, writer))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -91,12 +86,11 @@ class Proxy:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            for each in (writer, out):
-                each.transport.abort()
-                self._writers.discard(each)
+            for task in (writer, out):
+                task.transport.abort()
+                self._writers.discard(task)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on one way as the network is."""
         with suppress(OSError):
             while data := await reader.read(CHUNK):
                 await self._moving.wait()

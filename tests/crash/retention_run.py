@@ -1,4 +1,4 @@
-"""Kill -9 while old readings are exported, merged and let go of: every quarter hour is there, once."""
+"""Kill -9 while old readings are exported, merged and deleted: every quarter hour exists exactly once."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -28,11 +28,11 @@ from meter_bridge.storage.segment_archive import EXPORT_NAME, Archive
 from meter_bridge.storage.segment_files import ROLLUP, SEGMENTS
 from meter_bridge.storage.sqlite import connect_read_only
 from tests.crash.booking import last_instant
-from tests.crash.letting_go import COMPARING, EXPORTING, KEPT_DAYS, MERGING, STORED, done, register
+from tests.crash.deletion_child import COMPARING, EXPORTING, KEPT_DAYS, MERGING, STORED, done, register
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened
 from tests.exported import SEGMENT_SCHEMA
 
-CHILD: Final = Path(__file__).with_name("letting_go.py")
+CHILD: Final = Path(__file__).with_name("deletion_child.py")
 ROOT: Final = Path(__file__).parents[2]
 HISTORY_DAYS: Final = 20
 LETTING_GO: Final = STORED[ops.DELETE_SEGMENTS]
@@ -61,7 +61,7 @@ type Row = tuple[object, ...]
 
 
 async def set_up(folder: Path) -> None:
-    """Make an installation of two units with a long history, nothing of it exported."""
+    """Create an installation of two units with a long history that is not exported yet."""
     time = VirtualTime()
     async with opened(folder, time) as house:
         await apply(
@@ -77,13 +77,13 @@ async def set_up(folder: Path) -> None:
 
 @dataclass
 class Kept:
-    """What must not be lost: every quarter hour that the database ever held."""
+    """What must not be lost: every quarter hour that the database ever contained."""
 
     folder: Path
     rows: dict[Row, Row] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Raise ``AssertionError`` unless each quarter hour is where it should be, once."""
+        """Raise ``AssertionError`` unless each quarter hour exists exactly once, where it should be."""
         with closing(connect_read_only(self.folder / DATABASE_NAME)) as connection:
             query = f"SELECT {', '.join(SEGMENT_SCHEMA.names)} FROM segment"
             held = in_order(connection.execute(query).fetchall())
@@ -101,24 +101,23 @@ class Kept:
         assert verify(self.folder / DATABASE_NAME) == []
 
     def _files(self, connection: sqlite3.Connection, kind: str) -> list[pa.Table]:
-        """Return what the files in force of a kind hold."""
+        """Return the content of the files of a kind that are in force."""
         names = connection.execute(_FILES.format(kind)).fetchall()
         return [pq.ParquetFile(self.folder / EXPORT_NAME / name).read() for (name,) in names]
 
     def charged(self) -> list[int]:
-        """Return the energy and the money of all quarter hours."""
+        """Return energy and amount of all quarter hours."""
         wh, amount, tax = (SEGMENT_SCHEMA.names.index(name) for name in _MEASURED)
         rows = [tuple(int(str(row[place])) for place in (wh, amount, tax)) for row in self.rows.values()]
         return [sum(row[0] for row in rows), sum(row[1] + row[2] for row in rows)]
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
-    """Return quarter hours in the order in which they were booked, also those that are there twice."""
+    """Return quarter hours in the order in which they were booked, including duplicates."""
     return sorted(rows, key=lambda row: (entry_of(row), row[1]))
 
 
 def entry_of(row: Row) -> int:
-    """Return the journal entry of a quarter hour."""
     assert isinstance(row[0], int)
     return row[0]
 
@@ -130,37 +129,37 @@ def rows_of(table: pa.Table) -> Iterable[Row]:
 
 
 def sums_of(files: Sequence[pa.Table]) -> list[int]:
-    """Return the sums of what is measured."""
+    """Return the sums of all measured columns."""
     return [sum(sum(table[name].to_pylist()) for table in files) for name in _MEASURED]
 
 
 def number(connection: sqlite3.Connection, query: str) -> int:
-    """Return a number, 0 where there is none."""
+    """Return a number, or 0 if there is none."""
     ((found,),) = connection.execute(query).fetchall()
     return found or 0
 
 
 def run_and_kill(folder: Path, step: str, chance: random.Random) -> str:
-    """Start the child, kill it around a step, and return the last that it told."""
+    """Start the child, kill it around a step, and return the last step that it printed."""
     times = chance.randint(1, MANY_TIMES) if step.startswith(LETTING_GO) else 1
-    told: list[str] = []
+    last_step: list[str] = []
     command = [sys.executable, str(CHILD), str(folder)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
     ) as child:
         assert child.stdout is not None
         for line in child.stdout:
-            told.append(line.strip())
-            if told.count(step) == times or len(told) == MOST_STEPS:
+            last_step.append(line.strip())
+            if last_step.count(step) == times or len(last_step) == MOST_STEPS:
                 break
         time.sleep(chance.choice((0, chance.uniform(0, SOON_S))))  # the instant is what is drawn
         child.send_signal(signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL
-    return told[-1]
+    return last_step[-1]
 
 
 async def finish(kept: Kept) -> None:
-    """Let all go that is old: nothing older than the days kept is left, and all is answered as before."""
+    """Let all old readings be deleted: none above the age limit is left, and the history is unchanged."""
     time = VirtualTime(wall=last_instant(kept.folder), synchronised=True)
     async with opened(kept.folder, time) as house:
         archive = Archive(kept.folder / EXPORT_NAME)
@@ -180,14 +179,14 @@ async def finish(kept: Kept) -> None:
 
 
 async def _history(house: House, account_id: str) -> HistoryPage:
-    """Return all hours of an account, those of files as well."""
+    """Return all hours of an account, including those in files."""
     return await house.app.ledger.history(
         LANDLORD, after=0, upto=None, account_id=account_id, from_account=None
     )
 
 
-async def run_kills(folder: Path, seed: int, rounds: int, tell: Callable[[str], None]) -> Counter[str]:
-    """Kill so many lives of a bridge and raise ``AssertionError`` where a quarter hour is lost or double."""
+async def run_kills(folder: Path, seed: int, rounds: int, report: Callable[[str], None]) -> Counter[str]:
+    """Kill this many lives of a bridge; raise ``AssertionError`` if a quarter hour is lost or duplicated."""
     chance, killed = random.Random(seed), Counter[str]()
     await set_up(folder)
     kept = Kept(folder)
@@ -196,7 +195,7 @@ async def run_kills(folder: Path, seed: int, rounds: int, tell: Callable[[str], 
         step = run_and_kill(folder, STEPS[life % len(STEPS)], chance)
         killed[step] += 1
         kept.look()
-        tell(f"{life + 1:4}  {step:32} {len(kept.rows)} quarter hours, each there once")
+        report(f"{life + 1:4}  {step:32} {len(kept.rows)} quarter hours, each there once")
     await finish(kept)
-    tell(f"{len(kept.rows)} quarter hours after {rounds} kills: each is there once, the books are right")
+    report(f"{len(kept.rows)} quarter hours after {rounds} kills: each is there once, the books are right")
     return killed

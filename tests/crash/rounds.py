@@ -1,4 +1,4 @@
-"""Rounds of faults on real processes: each lets one thing fail, mends it, and looks what was lost."""
+"""Rounds of faults on real processes: each causes one fault, ends it, and checks what was lost."""
 
 import asyncio
 from collections import Counter
@@ -48,28 +48,28 @@ async def connection_cut(house: CrashHouse, chance: random.Random) -> None:
 
 
 async def connection_stalled(house: CrashHouse, chance: random.Random) -> None:
-    """Let nothing move in the network for a while."""
+    """Stop all traffic for a while."""
     house.proxy.become(Network.STALLED)
     await asyncio.sleep(chance.uniform(0.5, 3.0))
     house.proxy.become(Network.FINE)
 
 
 async def connection_delayed(house: CrashHouse, chance: random.Random) -> None:
-    """Let the network be slow."""
+    """Delay every packet."""
     house.proxy.become(Network.DELAYED, chance.uniform(0.05, 0.5))
     await asyncio.sleep(chance.uniform(0.5, 3.0))
     house.proxy.become(Network.FINE)
 
 
 async def connection_half_open(house: CrashHouse, chance: random.Random) -> None:
-    """Let connections seem to stand and carry nothing."""
+    """Keep connections open but drop all traffic."""
     house.proxy.become(Network.HALF_OPEN)
     await asyncio.sleep(chance.uniform(0.5, 3.0))
     house.proxy.become(Network.FINE)
 
 
 async def disk_full(house: CrashHouse, chance: random.Random) -> None:
-    """Fill the disk: the bridge says so for as long, acknowledges nothing, and goes on by itself."""
+    """Fill the disk: the bridge reports it, acknowledges nothing, and resumes by itself."""
     pid = house.bridge.pid
     assert pid is not None
     with house.volume.full(pid):
@@ -84,7 +84,7 @@ async def disk_full(house: CrashHouse, chance: random.Random) -> None:
 
 
 async def disk_read_only(house: CrashHouse, _chance: random.Random) -> None:
-    """Let the disk come up read-only after a power cut: the bridge refuses to start."""
+    """Make the disk read-only after a power cut: the bridge refuses to start."""
     await house.bridge.kill()
     with house.volume.read_only():
         try:
@@ -109,8 +109,8 @@ ROUNDS: Final[dict[str, Round]] = {
 }
 
 
-async def run_rounds(folder: Path, seed: int, rounds: int, tell: Callable[[str], None]) -> Counter[str]:
-    """Run so many rounds, each kind in its turn, and raise ``AssertionError`` where something was lost."""
+async def run_rounds(folder: Path, seed: int, rounds: int, report: Callable[[str], None]) -> Counter[str]:
+    """Run this many rounds, each kind in turn; raise ``AssertionError`` if anything was lost."""
     chance, done = random.Random(seed), Counter[str]()
     names = list(ROUNDS)
     async with crash_house(folder) as house:
@@ -118,32 +118,30 @@ async def run_rounds(folder: Path, seed: int, rounds: int, tell: Callable[[str],
             name = names[number % len(names)]
             await _one(house, chance, name)
             done[name] += 1
-            tell(f"{number + 1:4}  {name:22} {_paid(house)} top-ups acknowledged, none lost")
+            report(f"{number + 1:4}  {name:22} {_paid(house)} top-ups acknowledged, none lost")
         await house.finish()
         assert house.lost() == []
         assert await house.wrong_balances() == []
         await house.bridge.stop()
         assert await house.bridge.problems() == []
-        tell(
+        report(
             f"{_paid(house)} top-ups acknowledged in {rounds} rounds: each is there once, the books are right"
         )
     return done
 
 
 async def _one(house: CrashHouse, chance: random.Random, name: str) -> None:
-    """Let one thing fail while supplies are switched, mend it, and look."""
     account, off = chance.choice(list(UNITS)), chance.random() < 0.5
     switching = asyncio.create_task(house.switcher.switch(account, off=off))
     await ROUNDS[name](house, chance)
     await switching
     await until(f"the bridge is healthy again after '{name}'", house.healthy, SOON_S)
     assert house.lost() == []
-    for each in UNITS:
+    for unit in UNITS:
         await until(
-            f"the relay of {each} is right after '{name}'", partial(house.relay_is_right, each), SOON_S
+            f"the relay of {unit} is right after '{name}'", partial(house.relay_is_right, unit), SOON_S
         )
 
 
 def _paid(house: CrashHouse) -> int:
-    """Return how many top-ups were acknowledged."""
     return sum(house.paid())

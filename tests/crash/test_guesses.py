@@ -1,4 +1,4 @@
-"""Thousands of guesses at a real bridge that is killed three times meanwhile: five are heard of each kind."""
+"""Thousands of guesses at a real bridge that is killed three times: five of each kind are checked."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ import pytest
 
 from meter_bridge.payments.vouchers.code import with_check_digits
 from scripts.lib.demo.bridge import BridgeProcess
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 from tests.crash.house import SITE, UNREACHABLE
 from tests.example_budget import tries
 
@@ -25,26 +25,26 @@ PAGE = {"Prepaid-Page": "1"}
 
 @dataclass
 class Guesser:
-    """Tries page codes and vouchers, one wrong number after the other, as fast as it is answered."""
+    """Tries page codes and vouchers, one wrong number after another, as fast as they are answered."""
 
     url: str
     token: str
     numbers: count[int] = field(default_factory=count)
-    heard: Counter[tuple[str, int]] = field(default_factory=Counter)
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
 
-    async def guess(self, upto: int) -> None:
-        """Guess until so many were answered in all, or nobody answers any more."""
+    async def guess(self, limit: int) -> None:
+        """Guess until this many were answered in all, or nothing answers any more."""
         async with aiohttp.ClientSession(self.url) as session:
-            await asyncio.gather(*(self._one_by_one(session, upto) for _ in range(AT_ONCE)))
+            await asyncio.gather(*(self._one_by_one(session, limit) for _ in range(AT_ONCE)))
 
-    async def _one_by_one(self, session: aiohttp.ClientSession, upto: int) -> None:
-        while self.heard.total() < upto:
+    async def _one_by_one(self, session: aiohttp.ClientSession, limit: int) -> None:
+        while self.answers.total() < limit:
             number = next(self.numbers)
             try:
                 what, status = await (self._code if number % 2 else self._voucher)(session, number)
             except UNREACHABLE:
                 return
-            self.heard[what, status] += 1
+            self.answers[what, status] += 1
 
     async def _code(self, session: aiohttp.ClientSession, number: int) -> tuple[str, int]:
         body = {"number": "one", "code": f"{number:08d}"}
@@ -59,7 +59,7 @@ class Guesser:
 
 
 async def sign_in(url: str, code: str) -> int:
-    """Return how the right code is answered."""
+    """Return the response to the correct code."""
     async with (
         aiohttp.ClientSession(url) as session,
         session.post("/api/v1/page/sign-in", json={"number": "one", "code": code}, headers=PAGE) as answer,
@@ -69,7 +69,7 @@ async def sign_in(url: str, code: str) -> int:
 
 @pytest.mark.crash
 @pytest.mark.timeout(600)
-async def test_thousands_of_guesses_across_kills_hear_no_more_than_five_answers(tmp_path: Path) -> None:
+async def test_of_thousands_of_guesses_across_kills_no_more_than_five_are_checked(tmp_path: Path) -> None:
     environment = {"PREPAID_METER_BROKER": f"mqtt://{LOOPBACK}:{free_port()}"}
     bridge = BridgeProcess(tmp_path / "data", free_port(), tmp_path / "bridge.log", environment)
     site = tmp_path / "site.yaml"
@@ -81,18 +81,18 @@ async def test_thousands_of_guesses_across_kills_hear_no_more_than_five_answers(
         card = await bridge.run("access", "create", "one")
         for life in range(1, LIVES + 1):
             guessing = asyncio.create_task(guesser.guess(GUESSES * life // LIVES + 2 * AT_ONCE))
-            while guesser.heard.total() < GUESSES * life // LIVES:
+            while guesser.answers.total() < GUESSES * life // LIVES:
                 if guessing.done():
                     guessing = asyncio.create_task(guesser.guess(GUESSES * life // LIVES + 2 * AT_ONCE))
                 await asyncio.sleep(0.01)
             await bridge.kill()
             await guessing
             await bridge.start()
-        assert guesser.heard.total() >= GUESSES
+        assert guesser.answers.total() >= GUESSES
         refused = {"code": HTTPStatus.UNAUTHORIZED, "voucher": HTTPStatus.UNPROCESSABLE_ENTITY}
-        wrong = [guesser.heard.pop((what, status)) for what, status in refused.items()]
+        wrong = [guesser.answers.pop((what, status)) for what, status in refused.items()]
         assert max(wrong) <= HEARD, wrong
-        assert {status for _, status in guesser.heard} == {HTTPStatus.TOO_MANY_REQUESTS}, guesser.heard
+        assert {status for _, status in guesser.answers} == {HTTPStatus.TOO_MANY_REQUESTS}, guesser.answers
         assert await sign_in(bridge.url, card.splitlines()[1].split()[-2]) == HTTPStatus.TOO_MANY_REQUESTS
     finally:
         await bridge.stop()

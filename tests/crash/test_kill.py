@@ -1,4 +1,4 @@
-"""Kill -9 at random instants: every acknowledged top-up is there once, and the books are right."""
+"""Kill -9 at random instants: every acknowledged top-up is booked once, and the books are correct."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,14 +23,14 @@ ROOT = Path(__file__).parents[2]
 
 
 async def set_up(folder: Path) -> None:
-    """Make an installation with one unit that is charged by blocks, bands, day and tax."""
+    """Create an installation with one unit that is charged by blocks, bands, day and tax."""
     async with opened(folder, VirtualTime()) as house:
         await apply(house, BLOCKS.replace("tariff: blocks", "tariff: blocks\n        never cut: yes"))
 
 
 @contextmanager
 def parent(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start what the processes that book come from."""
+    """Start the parent of the processes that book."""
     command = [sys.executable, str(BOOKING), str(folder)]
     with subprocess.Popen(
         command,
@@ -45,7 +45,7 @@ def parent(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def run_and_kill(started: subprocess.Popen[str], first: int, after_s: float) -> list[str]:
-    """Begin a process, kill it after a while, and return the keys that it acknowledged."""
+    """Start a process, kill it after a while, and return the keys that it acknowledged."""
     assert started.stdin is not None
     assert started.stdout is not None
     print(first, file=started.stdin, flush=True)

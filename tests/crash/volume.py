@@ -19,10 +19,9 @@ FILLER: Final = "filler"
 
 
 class Volume:
-    """Where the bridge keeps its data."""
+    """The disk of the bridge's data."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the disk."""
         self.folder = folder
         folder.mkdir(parents=True)
         self._mounts = os.geteuid() == 0
@@ -30,13 +29,12 @@ class Volume:
             _run("mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m,mode=700", "tmpfs", str(folder))
 
     def remove(self) -> None:
-        """Take the disk out."""
         if self._mounts:
             _run("umount", "--lazy", str(self.folder))
 
     @contextmanager
     def full(self, pid: int) -> Iterator[None]:
-        """Have no room left for a process."""
+        """Leave no room on the disk for a process."""
         if self._mounts:
             self._fill()
             try:
@@ -64,7 +62,7 @@ class Volume:
 
     @contextmanager
     def read_only(self) -> Iterator[None]:
-        """Take nothing that is written."""
+        """Refuse all writes."""
         paths = [self.folder, *self.folder.glob("bridge.*")]
         if self._mounts:
             _run("mount", "-o", "remount,ro", str(self.folder))

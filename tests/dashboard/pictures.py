@@ -21,7 +21,7 @@ from dashboard.reports.portfolio import LAYOUT, build_portfolio
 from meter_bridge.printing.typesetter_child import layout_source
 from scripts.lib.demo.browser import PHONE, Chromium, picture
 from scripts.lib.demo.landlord import Dashboard
-from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.process import free_port
 from tests.dashboard.sample_house import DAY_MS, build, yesterday
 
 DESK: Final = ViewportSize(width=1440, height=900)

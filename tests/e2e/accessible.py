@@ -1,4 +1,4 @@
-"""What a page owes to those who do not see it, see it badly, or do not use a mouse (WCAG 2.2, level AA)."""
+"""Accessibility of a page for everyone who uses no mouse or sees little (WCAG 2.2, level AA)."""
 
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ CHECK: Final = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 
 
 async def barriers(page: Page) -> list[str]:
-    """Return what stands in somebody's way on a page as it is now."""
+    """Return the accessibility violations of the page in its present state."""
     found = await page.evaluate(CHECK, LEAST_TARGET_PX)
     assert isinstance(found, list)
     return [str(each) for each in found]

@@ -12,7 +12,7 @@ from scripts.lib.demo.browser import Chromium
 from scripts.lib.demo.homeassistant import HomeAssistant, entry_of
 from scripts.lib.demo.landlord import Dashboard
 from scripts.lib.demo.mosquitto import Mosquitto
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 from scripts.lib.demo.street import Street
 from scripts.lib.demo.waiting import until
 from tests.e2e.house import HOMES, SHELLY_PASSWORD, SHELLY_PASSWORD_VARIABLE, site_file
@@ -32,7 +32,7 @@ expect.set_options(timeout=SEEN_MS)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Run all tests of this folder on one loop; each worker of a shared suite starts parts of its own."""
+    """Run all tests of this folder on one loop; each worker of a parallel run starts its own parts."""
     for mark in MARKS:
         item.add_marker(mark, append=False)
 
@@ -42,13 +42,12 @@ session_fixture = pytest_asyncio.fixture(scope="session", loop_scope="session")
 
 @session_fixture
 async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of this session's parts."""
     return tmp_path_factory.mktemp("parts")
 
 
 @session_fixture
 async def mosquitto(folder: Path) -> AsyncIterator[Mosquitto]:
-    """Run a broker that wants passwords."""
+    """Run a broker that requires passwords."""
     broker = Mosquitto(folder / "mosquitto", free_port())
     await broker.start()
     yield broker
@@ -99,7 +98,7 @@ async def api(bridge: BridgeProcess) -> AsyncIterator[BridgeApi]:
 
 @session_fixture
 async def bare_home(folder: Path) -> AsyncIterator[HomeAssistant]:
-    """Run a Home Assistant with an owner, which knows no bridge yet."""
+    """Run a Home Assistant with an owner, without any bridge."""
     process = HomeAssistant(PROJECT, folder / "homeassistant", free_port(), folder / "homeassistant.log")
     try:
         await process.start()

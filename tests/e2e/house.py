@@ -1,4 +1,4 @@
-"""The house that the end-to-end tests are about: one unit for each family, and one that is left in peace."""
+"""The house of the end-to-end tests: one unit for each family, and one that no test touches."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Home:
 def home(
     account: str, family: str, meter: str, address: str, *, own_server: bool = False, credit: str = "0.16"
 ) -> Home:
-    """Return a unit whose meter is a little way into its life."""
+    """Return a unit whose meter has already counted a little."""
     fitting = Fitting(meter, family, REGISTER_WH, CALM_WATTS, interval_s=1.0, own_server=own_server)
     name = account.replace("-", " ").capitalize()
     return Home(account, name, fitting, address, account.replace("-", "_"), credit)

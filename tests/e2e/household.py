@@ -1,4 +1,4 @@
-"""The demo's cottage with a past of some days, and a Home Assistant that has never heard of it."""
+"""The demo's household with a history of some days, and a Home Assistant without the integration."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -16,7 +16,7 @@ from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.ha_folder import make_folder
 from scripts.lib.demo.homeassistant import HomeAssistant
 from scripts.lib.demo.mosquitto import Mosquitto
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 from scripts.lib.demo.street import Fitting, Street
 from tests.e2e.neighbours import FITTINGS, move_in
 
@@ -69,7 +69,7 @@ def automations() -> str:
 
 @asynccontextmanager
 async def household(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Household]:
-    """Write the past, start bridge, meter and Home Assistant; end all of it."""
+    """Create the history, start bridge, meter and Home Assistant; stop everything afterwards."""
     document = cast.site_document(f"{LOOPBACK}:1")
     environment = {"PREPAID_METER_BROKER": mosquitto.url("bridge"), "PREPAID_METER_ANNOUNCE": "yes"}
     bridge = BridgeProcess(folder / "bridge", free_port(), folder / "bridge.log", environment)
@@ -97,7 +97,7 @@ async def _past(data: Path, document: str) -> dict[str, int]:
 
 
 def _make_home(home: HomeAssistant) -> None:
-    """Let Home Assistant look for bridges, and have the automations from its first start on."""
+    """Enable discovery of bridges, and create the automations before the first start."""
     make_folder(home.folder, PROJECT, home.port)
     (home.folder / "automations.yaml").write_text(automations(), encoding="utf-8")
     with (home.folder / "configuration.yaml").open("a", encoding="utf-8") as configuration:

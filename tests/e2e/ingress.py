@@ -1,4 +1,4 @@
-"""A stand-in for Home Assistant's ingress: a page with the dashboard in a frame, behind a path of its own.
+"""A stand-in for Home Assistant's ingress: a page with the dashboard in a frame, below a path.
 
 As in ``hassio/ingress.py`` and the Supervisor: the path up to the token is stripped, Host is kept, and a
 message of more than 4 MiB (aiohttp's default) closes the connection.
@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 
 BASE: Final = "/api/hassio_ingress/e2e-token"
 HOP: Final = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length"})
@@ -25,7 +25,6 @@ class Ingress:
     """The proxy; ``url`` is Home Assistant's own page."""
 
     def __init__(self, behind: str) -> None:
-        """Take the dashboard's address."""
         self._behind = behind
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}/"
@@ -33,7 +32,6 @@ class Ingress:
         self._session: ClientSession | None = None
 
     async def start(self) -> None:
-        """Listen."""
         app = web.Application()
         app.router.add_get("/", self._panel)
         app.router.add_route("*", f"{BASE}/{{path:.*}}", self._forward)
@@ -43,18 +41,15 @@ class Ingress:
         await web.TCPSite(self._runner, LOOPBACK, self.port).start()
 
     async def stop(self) -> None:
-        """End."""
         if self._runner is not None:
             await self._runner.cleanup()
         if self._session is not None:
             await self._session.close()
 
     async def _panel(self, request: web.Request) -> web.Response:
-        """Return the page with the frame."""
         return web.Response(text=PANEL, content_type="text/html")
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
-        """Pass a request on."""
         assert self._session is not None
         target = f"{self._behind}/{request.match_info['path']}"
         if request.query_string:
@@ -73,7 +68,6 @@ class Ingress:
             return response
 
     async def _socket(self, request: web.Request, target: str) -> web.WebSocketResponse:
-        """Pass messages on, both ways."""
         assert self._session is not None
         offered = [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         here = web.WebSocketResponse(protocols=offered)
@@ -90,7 +84,6 @@ class Ingress:
 
 
 async def _pass(source: Socket, sink: Socket) -> None:
-    """Pass messages of one side on to the other until it ends."""
     async for message in source:
         if message.type is WSMsgType.BINARY:
             await sink.send_bytes(message.data)

@@ -1,4 +1,4 @@
-"""The integration's own lists, and what of them a Home Assistant has shown: nothing may be left out."""
+"""The integration's own lists, and what a Home Assistant has shown of them: nothing may be missing."""
 
 from collections.abc import Iterable
 import json
@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant
+from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, ask
 
 COMPONENT: Final = Path(__file__).parents[2] / "custom_components" / DOMAIN
 NOTHING: Final = frozenset({"unknown", "unavailable"})
@@ -18,13 +17,13 @@ type Kind = tuple[str, str]
 
 
 def listed(name: str) -> set[str]:
-    """Return what ``services``, ``triggers`` or ``conditions`` the integration lists."""
+    """Return the ``services``, ``triggers`` or ``conditions`` that the integration lists."""
     content = yaml.safe_load((COMPONENT / f"{name}.yaml").read_text(encoding="utf-8"))
     return {key for key in content if not key.startswith(".")}
 
 
 def kinds() -> set[Kind]:
-    """Return every kind of entity that the integration has a name for."""
+    """Return every kind of entity that has a name in the integration."""
     words = json.loads((COMPONENT / "translations" / "en.json").read_text(encoding="utf-8"))["entity"]
     return {(domain, key) for domain, keys in words.items() for key in keys}
 
@@ -33,12 +32,11 @@ class Shown:
     """The kinds of entities that have shown a value."""
 
     def __init__(self, home: HomeAssistant) -> None:
-        """Start with none."""
         self._home = home
         self.kinds: set[Kind] = set()
 
     async def look(self) -> None:
-        """Add those that show a value now."""
+        """Add the entities that have a value now."""
         kind_of = {each["entity_id"]: _kind(each) for each in await registered(self._home)}
         for state in await self._home.get("/api/states"):
             if state["entity_id"] in kind_of and state["state"] not in NOTHING:
@@ -46,12 +44,12 @@ class Shown:
 
     @property
     def missing(self) -> set[Kind]:
-        """Return those that have shown none so far."""
+        """Return the kinds that have not shown a value so far."""
         return kinds() - self.kinds
 
 
 async def registered(home: HomeAssistant) -> list[dict[str, Any]]:
-    """Return the integration's entities as Home Assistant's registry has them."""
+    """Return the integration's entities in Home Assistant's registry."""
     entities = await ask(home, {"type": "config/entity_registry/list"})
     return [each for each in entities if each["platform"] == DOMAIN]
 

@@ -1,4 +1,4 @@
-"""What the cottage lacks: three phases, several meters, emergency credit, a debt, limits, friendly hours."""
+"""What the household lacks: phases, several meters, emergency credit, debt, limits, friendly hours."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -54,7 +54,7 @@ def with_neighbours(document: str) -> str:
 
 
 async def move_in(bridge: BridgeProcess, document: str) -> None:
-    """Let the neighbours join an installation that is not running, one of them with a debt."""
+    """Add the neighbours to an installation that is not running, one of them with a debt."""
     path = bridge.data.parent / "neighbours.yaml"
     path.write_text(with_neighbours(document), encoding="utf-8")
     await bridge.run("apply", "--yes", str(path))

@@ -1,4 +1,4 @@
-"""A bridge that is killed at random instants, while meters run and people pay, loses and doubles nothing."""
+"""A bridge that is killed at random instants while meters report and people pay loses and doubles nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from meter_bridge.protocol.messages import AccountView, MeterView
 from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import Mosquitto
-from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.process import free_port
 from scripts.lib.demo.street import Fitting, Street
 from scripts.lib.demo.waiting import until
 
@@ -43,7 +43,7 @@ sites:
 
 
 class Payer:
-    """Pays one rand after the other, each with a key of its own that it repeats until it is acknowledged."""
+    """Pays one rand after another, each with a key that it repeats until it is acknowledged."""
 
     def __init__(self, api: BridgeApi, account: str) -> None:
         self._api = api
@@ -67,7 +67,7 @@ class Payer:
 
 @pytest.fixture
 def chance() -> random.Random:
-    """Return a source of instants; its seed is shown where a test fails."""
+    """Return a random source; its seed is printed if a test fails."""
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")  # noqa: T201 - shown where a test fails
     return random.Random(seed)
@@ -77,7 +77,7 @@ def chance() -> random.Random:
 async def killed_house(
     mosquitto: Mosquitto, folder: Path
 ) -> AsyncIterator[tuple[BridgeProcess, BridgeApi, Street]]:
-    """Run a bridge of its own with meters of its own on the session's broker."""
+    """Run a bridge and meters, which only this test uses, on the session's broker."""
     street = Street(mosquitto.url("meters"), UNITS.values(), server_ports={}, password="")
     environment = {"PREPAID_METER_BROKER": mosquitto.url("bridge")}
     bridge = BridgeProcess(folder / "data", free_port(), folder / "bridge.log", environment)
@@ -127,7 +127,7 @@ async def end_and_compare(
     paying: Sequence[asyncio.Task[None]],
     began: Mapping[str, int],
 ) -> None:
-    """End paying and using, and find each register charged, each top-up booked once and the books right."""
+    """Stop paying and using, and check that every register is charged and every top-up booked once."""
     for payer in payers:
         payer.enough.set()
     await asyncio.gather(*paying)
@@ -145,7 +145,7 @@ async def end_and_compare(
 
 
 async def first_register(api: BridgeApi, account: str) -> int:
-    """Return the register from which on an account is charged."""
+    """Return the register value from which the account is charged."""
 
     async def look() -> int | None:
         meter = (await api.account(account)).meters[0]
@@ -156,7 +156,7 @@ async def first_register(api: BridgeApi, account: str) -> int:
 
 
 async def charged(api: BridgeApi, street: Street, account: str, began: int) -> bool | None:
-    """Say whether the energy charged is exactly what the register rose since the start."""
+    """Return whether the energy charged equals the rise of the register since the start."""
     meter = (await api.account(account)).meters[0]
     physics = street.meter(UNITS[account].name).physics
     step = 10 if meter.family == "zigbee2mqtt" else 1
@@ -165,7 +165,7 @@ async def charged(api: BridgeApi, street: Street, account: str, began: int) -> b
 
 
 async def books_agree(api: BridgeApi, account: str, acknowledged: list[str]) -> None:
-    """Check that every acknowledged top-up is there once, and that the money fits the energy."""
+    """Check that every acknowledged top-up is booked once, and that money and energy match."""
     entries = await api.ledger(account)
     booked = [entry.key for entry in entries if entry.kind == "top_up"]
     assert sorted(map(str, booked)) == sorted(acknowledged)
@@ -178,7 +178,7 @@ async def books_agree(api: BridgeApi, account: str, acknowledged: list[str]) -> 
 
 @pytest.mark.crash
 @pytest.mark.invariant(9)
-async def test_relay_commands_are_taken_up_again(
+async def test_relay_commands_are_resumed(
     mosquitto: Mosquitto, tmp_path: Path, chance: random.Random
 ) -> None:
     async with killed_house(mosquitto, tmp_path) as (bridge, api, street):
@@ -204,7 +204,7 @@ async def test_relay_commands_are_taken_up_again(
 
 
 async def proven(api: BridgeApi, account: str, position: RelayPosition) -> MeterView | None:
-    """Return the meter once its relay is proven at a position."""
+    """Return the meter once its relay is confirmed at a position."""
     meter = (await api.account(account)).meters[0]
     relay = meter.relay
     done = relay is not None and relay.requested is position and relay.proof is RelayProof.CONFIRMED

@@ -1,4 +1,4 @@
-"""Without its broker the bridge serves what it knows, says so, and comes back by itself."""
+"""Without its broker the bridge serves what it knows, reports it, and recovers by itself."""
 
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.homeassistant import HomeAssistant
@@ -15,11 +15,11 @@ async def health_is(api: BridgeApi, wanted: str) -> tuple[str, ...] | None:
 
 
 async def alerts_are(api: BridgeApi, wanted: list[str]) -> bool | None:
-    """Health is said at once; the alert when it is stored."""
+    """Return True once these alerts are open; health changes at once, an alert once it is stored."""
     return [alert.kind.value for alert in await api.alerts() if alert.account_id is None] == wanted or None
 
 
-async def test_a_killed_broker_is_told_and_found_again(
+async def test_a_killed_broker_is_reported_and_reconnected(
     mosquitto: Mosquitto, bridge: BridgeProcess, api: BridgeApi, home: HomeAssistant, street: Street
 ) -> None:
     await until("the bridge is well", lambda: health_is(api, "ok"), SOON_S)

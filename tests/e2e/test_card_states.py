@@ -1,4 +1,4 @@
-"""The card in a real browser in every state of an account, with as much of Home Assistant as it asks for.
+"""The card in a real browser in every state of an account, with a stand-in for Home Assistant.
 
 That a real Home Assistant loads it and feeds it is shown in ``test_home_assistant_cards.py``, where not
 every state of an account can be had at once.
@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from scripts.lib.demo.browser import PHONE, Chromium
-from scripts.lib.demo.ports import LOOPBACK
+from scripts.lib.demo.process import LOOPBACK
 from tests.e2e.inventory import COMPONENT
 
 HERE: Final = Path(__file__).parent
@@ -27,12 +27,11 @@ type Kinds = dict[str, dict[str, Any]]
 
 
 def known(value: str, unit: str | None = None, **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """Return a state."""
     return {"state": value, "attributes": attributes | ({"unit_of_measurement": unit} if unit else {})}
 
 
 def account(**changed: dict[str, Any]) -> Kinds:
-    """Return what a landlord's token shows of an account that is well, but for what is changed."""
+    """Return what a landlord's token shows of an account without problems, with changes."""
     kinds = {
         "sensor.balance": known("20.00", "ZAR"),
         "sensor.units_left": known("8.0", "kWh"),
@@ -52,7 +51,7 @@ def account(**changed: dict[str, Any]) -> Kinds:
 
 
 def of_tenant(kinds: Kinds) -> Kinds:
-    """Return what a tenant's token shows of it."""
+    """Return what a tenant's token shows of the account."""
     return {kind: state for kind, state in kinds.items() if kind != "switch.supply"}
 
 
@@ -84,13 +83,13 @@ async def page(chromium: Chromium) -> AsyncIterator[Page]:
 
 
 async def show(page: Page, kinds: Mapping[str, object]) -> None:
-    """Show the card of an account and wait until its words are there."""
+    """Show the card of an account and wait until its text is there."""
     await page.evaluate("([kinds, actions]) => window.show(kinds, actions)", [kinds, ACTIONS])
     await expect(page.get_by_role("heading", name="Flat 1")).to_be_visible()
 
 
 async def shown(page: Page) -> tuple[set[str], str]:
-    """Return the buttons that can be seen of those that act, and all the text of the card."""
+    """Return the visible buttons that perform an action, and the text of the card."""
     names = ("Top up", "Enter voucher", "Reconnect", "Use emergency credit")
     buttons = {name for name in names if await page.get_by_role("button", name=name, exact=True).count()}
     return buttons, await page.locator("ha-card").inner_text()
@@ -163,23 +162,23 @@ CASES: Final = {
 
 
 @pytest.mark.parametrize("case", CASES)
-async def test_the_card_says_what_there_is_to_say_and_offers_what_can_be_done(page: Page, case: str) -> None:
-    kinds, buttons, said, unsaid = CASES[case]
+async def test_the_card_shows_the_state_and_offers_the_possible_actions(page: Page, case: str) -> None:
+    kinds, buttons, shown_words, hidden_words = CASES[case]
     await show(page, kinds)
     offered, text = await shown(page)
     assert offered == buttons
-    assert [words for words in said if words not in text] == []
-    assert [words for words in unsaid if words in text] == []
+    assert [words for words in shown_words if words not in text] == []
+    assert [words for words in hidden_words if words in text] == []
 
 
-async def test_emergency_credit_is_taken_with_one_press(page: Page) -> None:
+async def test_emergency_credit_is_selected_with_one_press(page: Page) -> None:
     await show(page, account(sensor__emergency_credit=known("available")))
     await page.get_by_role("button", name="Use emergency credit").click()
     pressed = {"entity_id": "button.flat_1_select_emergency_credit"}
     assert await page.evaluate("window.asked") == [["button.press", pressed]]
 
 
-async def test_a_voucher_that_is_mistyped_can_be_mended_and_tells_where_its_money_went(page: Page) -> None:
+async def test_a_mistyped_voucher_can_be_corrected_and_shows_how_its_amount_was_allocated(page: Page) -> None:
     await show(page, of_tenant(account()))
     await page.get_by_role("button", name="Enter voucher").click()
     dialog = page.get_by_role("dialog", name="Voucher for Flat 1")
@@ -211,7 +210,7 @@ GENERATE: Final = """async (devices) => {
 
 
 @pytest.mark.parametrize("devices", [["flat-1"], ["flat-1", "flat-2"], []])
-async def test_the_dashboard_lists_what_needs_attention_unless_one_card_says_it(
+async def test_the_dashboard_lists_what_needs_attention_unless_one_card_shows_it(
     page: Page, devices: list[str]
 ) -> None:
     cards = await page.evaluate(GENERATE, devices)

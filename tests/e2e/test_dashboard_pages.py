@@ -1,4 +1,4 @@
-"""A person clicks through every page in a real browser, on a desk and on a phone, while a bridge runs."""
+"""A person clicks through every page in a real browser, on a desktop and on a phone, while a bridge runs."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest_asyncio
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.browser import DESKTOP, PHONE, Chromium
 from scripts.lib.demo.landlord import Dashboard
-from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.process import free_port
 from tests.e2e.ingress import BASE, Ingress
 
 PAGES = {
@@ -42,7 +42,7 @@ FOCUSED = """() => {
 async def signed(
     tmp_path_factory: pytest.TempPathFactory, bridge: BridgeProcess, api: BridgeApi
 ) -> AsyncIterator[Dashboard]:
-    """Run a dashboard that wants people to sign in, over a bridge whose meters were all read."""
+    """Run a dashboard with sign-in, over a bridge whose meters have all reported."""
     del api
     folder: Path = tmp_path_factory.mktemp("signed")
     process = Dashboard(bridge.data, free_port(), folder / "dashboard.log", options=())
@@ -52,27 +52,26 @@ async def signed(
 
 
 async def sign_in(page: Page | Frame, token: str) -> None:
-    """Fill in the form."""
+    """Fill in and submit the form."""
     await page.get_by_label("Token").fill(token)
     await page.get_by_role("button", name="Sign in").click()
 
 
 async def open_menu(page: Page | Frame) -> None:
-    """Open the menu where a phone hides it."""
+    """Open the menu if it is collapsed, as on a phone."""
     opener = page.get_by_test_id("stExpandSidebarButton")
     if await opener.count() and await opener.is_visible():
         await opener.click()
 
 
 async def go_to(page: Page | Frame, name: str) -> None:
-    """Click a page of the menu and wait for its heading."""
     await open_menu(page)
     await page.get_by_role("link", name=name, exact=True).first.click()
     await expect(page.get_by_role("heading", level=1, name=PAGES[name])).to_be_visible(timeout=30_000)
 
 
 async def is_well(page: Page | Frame, width: int) -> None:
-    """Say that nothing failed, that nothing hangs over the side, and that charts say what they show."""
+    """Assert that nothing failed, that nothing overflows the width, and that charts are described."""
     await expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
     await expect(page.get_by_test_id("stException")).to_have_count(0)
     inside = await page.get_by_test_id("stMain").evaluate("each => each.scrollWidth")
@@ -84,7 +83,7 @@ async def is_well(page: Page | Frame, width: int) -> None:
 
 
 @pytest.mark.parametrize("size, scheme", [(DESKTOP, "light"), (PHONE, "dark")], ids=["desk", "phone"])
-async def test_every_page_opens_by_a_click(
+async def test_every_page_opens_with_a_click(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium, size: ViewportSize, scheme: str
 ) -> None:
     page = await chromium.page(size, "dark" if scheme == "dark" else "light")
@@ -101,7 +100,7 @@ async def test_every_page_opens_by_a_click(
     await page.context.close()
 
 
-async def test_a_top_up_is_booked_by_clicks_and_stands_on_its_page(
+async def test_a_top_up_is_booked_by_clicks_and_listed_on_its_page(
     signed: Dashboard, bridge: BridgeProcess, api: BridgeApi, chromium: Chromium
 ) -> None:
     page = await chromium.page(DESKTOP)
@@ -124,7 +123,7 @@ async def test_a_top_up_is_booked_by_clicks_and_stands_on_its_page(
     await page.context.close()
 
 
-async def test_a_tenant_sees_the_own_unit_and_no_other(
+async def test_a_tenant_sees_their_own_unit_and_no_other(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
 ) -> None:
     page = await chromium.page(PHONE)
@@ -142,7 +141,7 @@ async def test_a_tenant_sees_the_own_unit_and_no_other(
     await page.context.close()
 
 
-async def test_the_keyboard_alone_leads_to_a_page(
+async def test_a_page_can_be_opened_with_the_keyboard_alone(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
 ) -> None:
     page = await chromium.page(DESKTOP)
@@ -160,7 +159,7 @@ async def test_the_keyboard_alone_leads_to_a_page(
     await page.context.close()
 
 
-async def test_what_has_the_keyboard_is_seen_to_have_it(
+async def test_the_keyboard_focus_is_visible(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
 ) -> None:
     page = await chromium.page(DESKTOP)
@@ -180,7 +179,7 @@ async def test_what_has_the_keyboard_is_seen_to_have_it(
     await page.context.close()
 
 
-async def test_a_dialog_keeps_the_keyboard_and_gives_it_back(
+async def test_a_dialog_traps_the_keyboard_focus_and_returns_it(
     signed: Dashboard, bridge: BridgeProcess, chromium: Chromium
 ) -> None:
     page = await chromium.page(DESKTOP)

@@ -1,4 +1,4 @@
-"""The integration in a real Home Assistant: set-up, values, switch, top-up, a bridge that goes and comes."""
+"""The integration in a real Home Assistant: set-up, values, switch, top-up, a bridge that restarts."""
 
 from decimal import Decimal
 
@@ -6,9 +6,8 @@ import pytest
 
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.browser import Chromium
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, Json, RefusedError
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, Json, RefusedError, ask
+from scripts.lib.demo.process import LOOPBACK, free_port
 from scripts.lib.demo.street import Street
 from scripts.lib.demo.waiting import until
 
@@ -27,7 +26,7 @@ async def entry_of_bridge(home: HomeAssistant) -> Json:
     return entries[0]
 
 
-async def test_the_config_flow_says_what_is_wrong(bare_home: HomeAssistant, bridge: BridgeProcess) -> None:
+async def test_the_config_flow_reports_errors(bare_home: HomeAssistant, bridge: BridgeProcess) -> None:
     refused = await bare_home.add_bridge(bridge.port, "pmb_wrong_token")
     assert (refused["type"], refused["errors"]) == ("form", {"base": "invalid_auth"})
     gone = await bare_home.add_bridge(free_port(), "pmb_wrong_token")
@@ -42,7 +41,7 @@ async def test_a_bridge_is_added_once(home: HomeAssistant, bridge: BridgeProcess
     assert (await entry_of_bridge(home))["state"] == "loaded"
 
 
-async def test_entities_show_what_the_bridge_knows(
+async def test_entities_show_the_values_of_the_bridge(
     home: HomeAssistant, api: BridgeApi, street: Street
 ) -> None:
     street.dials["calm"].watts = 0
@@ -85,7 +84,7 @@ async def test_energy_can_be_used_in_the_energy_dashboard(home: HomeAssistant, a
     assert 0 <= charged - Decimal(energy["state"]) * 1000 < 50
 
 
-async def test_the_switch_holds_the_supply_off_and_releases_it(
+async def test_the_switch_holds_the_supply_off_and_lifts_the_hold(
     home: HomeAssistant, api: BridgeApi, street: Street
 ) -> None:
     physics = street.meter("calm").physics
@@ -102,7 +101,7 @@ async def true(condition: bool) -> bool | None:  # noqa: FBT001 - the condition 
     return condition or None
 
 
-async def test_a_top_up_answers_with_its_split(home: HomeAssistant, api: BridgeApi) -> None:
+async def test_a_top_up_returns_its_split(home: HomeAssistant, api: BridgeApi) -> None:
     data = {"entity_id": "sensor.calm_balance", "amount": "12.34", "method": "cash", "reference": "receipt 7"}
     answer = await home.action("prepaid_meter.top_up", data, answer=True)
     assert (answer["amount"], answer["currency"]) == ("12.34", "ZAR")
@@ -112,7 +111,7 @@ async def test_a_top_up_answers_with_its_split(home: HomeAssistant, api: BridgeA
     assert (newest.id, newest.reference) == (answer["id"], "receipt 7")
 
 
-async def test_a_top_up_of_nothing_is_refused(home: HomeAssistant) -> None:
+async def test_a_top_up_of_zero_is_refused(home: HomeAssistant) -> None:
     with pytest.raises(RefusedError) as caught:
         await home.action("prepaid_meter.top_up", {"entity_id": "sensor.calm_balance", "amount": "0"})
     assert caught.value.status == 400
@@ -127,7 +126,7 @@ async def reconfigured(home: HomeAssistant, bridge: BridgeProcess, token: str) -
 
 
 @pytest.mark.invariant(15)
-async def test_a_tenant_sees_the_own_account_and_creates_no_credit(
+async def test_a_tenant_sees_only_their_account_and_creates_no_credit(
     home: HomeAssistant, bridge: BridgeProcess, api: BridgeApi
 ) -> None:
     await reconfigured(home, bridge, await bridge.token("tenant", "tenant", "calm"))
@@ -147,7 +146,7 @@ async def test_a_tenant_sees_the_own_account_and_creates_no_credit(
 
 
 async def only_calm(home: HomeAssistant) -> bool | None:
-    """Say whether the reload is over: the states of before it are gone, the entry takes actions again."""
+    """Return True once a reload is over: old states are gone, and the entry accepts actions again."""
     others = await known(home, "sensor.zigbee_balance")
     return (others is None and await known(home, "sensor.calm_balance") and await loaded(home)) or None
 
@@ -161,7 +160,7 @@ async def known(home: HomeAssistant, entity: str) -> str | None:
     return None if state in {None, "unavailable", "unknown"} else state
 
 
-async def test_entities_leave_with_the_bridge_and_come_back_by_themselves(
+async def test_entities_are_unavailable_without_the_bridge_and_recover_by_themselves(
     home: HomeAssistant, bridge: BridgeProcess
 ) -> None:
     await until("a balance", lambda: known(home, "sensor.calm_balance"), SOON_S)
@@ -174,7 +173,7 @@ async def test_entities_leave_with_the_bridge_and_come_back_by_themselves(
     assert (await entry_of_bridge(home))["state"] == "loaded"
 
 
-async def test_home_assistant_has_nothing_to_complain_of(home: HomeAssistant) -> None:
+async def test_home_assistant_logs_no_problem(home: HomeAssistant) -> None:
     log = home.log.read_text(encoding="utf-8")
     ours = [
         line

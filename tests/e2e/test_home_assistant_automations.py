@@ -1,4 +1,4 @@
-"""Automations in a real Home Assistant: blueprints, triggers of what can be made to happen, voice."""
+"""Automations in a real Home Assistant: blueprints, triggers that a test can cause, voice."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from scripts.lib.demo.bridge import BridgeApi
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant
+from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, ask
 from scripts.lib.demo.waiting import until
 
 SOON_S = 40.0
@@ -23,7 +22,7 @@ async def device_of_calm(home: HomeAssistant) -> str:
 
 
 async def automate(home: HomeAssistant, alias: str, config: dict[str, Any]) -> str:
-    """Make an automation as the editor does; return its entity once it is on."""
+    """Create an automation as the editor does; return its entity once it is on."""
     await home.post(f"/api/config/automation/config/{alias}", {"alias": alias, **config})
     entity = f"automation.{alias}"
     await until(f"{entity} is on", lambda: has(home, entity, "on"), SOON_S)
@@ -39,12 +38,12 @@ async def ran(home: HomeAssistant, entity: str) -> str | None:
     return None if found is None else found["attributes"]["last_triggered"]
 
 
-async def ran_since(home: HomeAssistant, entity: str, told: str | None) -> bool | None:
-    return (await ran(home, entity)) != told or None
+async def ran_since(home: HomeAssistant, entity: str, runs_before: str | None) -> bool | None:
+    return (await ran(home, entity)) != runs_before or None
 
 
 async def use_blueprint(home: HomeAssistant, name: str, inputs: dict[str, Any]) -> str:
-    """Import a blueprint from its file and make an automation of it."""
+    """Import a blueprint from its file and create an automation from it."""
     path = f"{DOMAIN}/{name}.yaml"
     text = (BLUEPRINTS / f"{name}.yaml").read_text(encoding="utf-8")
     saving = {"type": "blueprint/save", "domain": "automation", "path": path, "yaml": text}
@@ -76,7 +75,7 @@ async def top_up(home: HomeAssistant) -> None:
 
 
 async def nothing(home: HomeAssistant) -> None:
-    """Leave everything as it is."""
+    """Change nothing."""
 
 
 HAPPENINGS: dict[str, tuple[Callable[[HomeAssistant], Awaitable[None]], ...]] = {
@@ -97,31 +96,31 @@ async def test_a_trigger_runs_an_automation(home: HomeAssistant, api: BridgeApi,
         trigger = {"trigger": f"{DOMAIN}.{name}", "target": TARGET}
         entity = await automate(home, name, {"triggers": [trigger], "actions": []})
         # On a busy machine the word of what the test before set right may still have been on its way.
-        told = await ran(home, entity)
+        runs_before = await ran(home, entity)
         await happen(home)
-        await until(f"{entity} ran", lambda: ran_since(home, entity, told), SOON_S)
+        await until(f"{entity} ran", lambda: ran_since(home, entity, runs_before), SOON_S)
     finally:
         await supply(home, "on")
         await credit_well(home)
 
 
-async def test_assist_answers_by_the_blueprint_without_a_language_model(home: HomeAssistant) -> None:
+async def test_assist_answers_with_the_blueprint_without_a_language_model(home: HomeAssistant) -> None:
     await use_blueprint(home, "answer_by_voice", {"account": await device_of_calm(home)})
     answer = await home.post(
         "/api/conversation/process", {"text": "how much electricity do we have left", "language": "en"}
     )
-    said = answer["response"]["speech"]["plain"]["speech"]
-    assert "ZAR left" in said
+    speech = answer["response"]["speech"]["plain"]["speech"]
+    assert "ZAR left" in speech
     asked = {"text": "how long will it last", "language": "en"}
-    said = (await home.post("/api/conversation/process", asked))["response"]["speech"]["plain"]["speech"]
-    assert "last" in said
+    speech = (await home.post("/api/conversation/process", asked))["response"]["speech"]["plain"]["speech"]
+    assert "last" in speech
 
 
 @pytest.mark.parametrize(
     "name",
     ["ask_family_to_top_up", "celebrate_top_up", "shed_loads", "warn_before_night_or_weekend", "warn_early"],
 )
-async def test_a_blueprint_makes_an_automation(home: HomeAssistant, name: str) -> None:
+async def test_a_blueprint_creates_an_automation(home: HomeAssistant, name: str) -> None:
     inputs: dict[str, Any] = {"account": await device_of_calm(home)}
     if name == "ask_family_to_top_up":
         inputs["phones"] = []

@@ -1,4 +1,4 @@
-"""Cards and dashboard in a real Home Assistant and a real browser, on a desk and in a hand."""
+"""Cards and dashboard in a real Home Assistant and a real browser, on a desktop and on a phone."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ LANDLORDS = "/prepaid-units"
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-async def test_the_dashboard_shows_the_units_and_a_card_offers_to_top_up(
+async def test_the_dashboard_shows_the_units_and_a_card_offers_a_top_up(
     home: HomeAssistant, chromium: Chromium, size: ViewportSize
 ) -> None:
     page = await chromium.page(size, storage={"hassTokens": home.browser_tokens()})
@@ -32,7 +32,6 @@ async def test_the_dashboard_shows_the_units_and_a_card_offers_to_top_up(
 
 
 async def _late(route: Route) -> None:
-    """Answer as a slow network does."""
     await asyncio.sleep(0.5)
     await route.continue_()
 

@@ -60,7 +60,7 @@ REJECTED = re.compile(rb"^prepaid_payloads_rejected_total\{.*\} ([0-9.]+)$", re.
 
 @asynccontextmanager
 async def stranger(mosquitto: Mosquitto) -> AsyncIterator[BrokerSession]:
-    """Return somebody else's connection to the broker."""
+    """Return another client's connection to the broker."""
     there = asyncio.Event()
     session = BrokerSession(
         parse_broker_url(mosquitto.url("meters")),
@@ -77,7 +77,7 @@ async def stranger(mosquitto: Mosquitto) -> AsyncIterator[BrokerSession]:
 
 
 async def sent(session: BrokerSession) -> None:
-    while session.waiting or session.in_flight:  # noqa: ASYNC110 - the session tells it in no other way
+    while session.waiting or session.in_flight:  # noqa: ASYNC110 - the session has no event for it
         await asyncio.sleep(0.01)
 
 
@@ -112,10 +112,10 @@ async def test_hostile_payloads_are_counted_and_charge_nothing(
     assert await bridge.problems() == []
 
 
-async def test_the_bridge_still_hears_its_meters_afterwards(api: BridgeApi) -> None:
-    seen = (await api.account("calm")).meters[0].last_seen or ""
+async def test_the_bridge_still_reads_its_meters_afterwards(api: BridgeApi) -> None:
+    meters_seen = (await api.account("calm")).meters[0].last_seen or ""
 
     async def fresh() -> bool | None:
-        return ((await api.account("calm")).meters[0].last_seen or "") > seen or None
+        return ((await api.account("calm")).meters[0].last_seen or "") > meters_seen or None
 
     await until("a fresh reading", fresh, SOON_S)

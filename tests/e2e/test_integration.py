@@ -1,4 +1,4 @@
-"""The integration from discovery to the Energy page: real bridge, real Home Assistant, six days of past."""
+"""The integration from discovery to the Energy page: real bridge and Home Assistant, six days of history."""
 
 import csv
 from datetime import UTC, datetime, timedelta
@@ -13,8 +13,7 @@ import pytest_asyncio
 
 from meter_bridge.protocol.messages import HistoryPage
 from scripts.lib.demo.browser import Chromium, picture
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, entry_of
+from scripts.lib.demo.homeassistant import DOMAIN, HomeAssistant, ask, entry_of
 from scripts.lib.demo.mosquitto import Mosquitto
 from scripts.lib.demo.waiting import NotObservedError, until
 from tests.e2e.household import BALANCE, OPTIONS, Household, household
@@ -22,8 +21,8 @@ from tests.e2e.inventory import Shown, kinds, kinds_of, listed, registered
 
 SOON_S = 60.0
 RELOADED_S = 120.0
-FORETOLD_S = 150.0
-"""The bridge foretells one account after the other, and never hurries with that."""
+FORECAST_S = 150.0
+"""The bridge forecasts one account after another, without hurry."""
 DRAWN_MS = 4_000
 """Home Assistant says in no way that its graphs are drawn."""
 FLOWS = "/api/config/config_entries/flow"
@@ -33,14 +32,14 @@ session_fixture = pytest_asyncio.fixture(scope="module", loop_scope="session")
 
 @session_fixture
 async def fresh(tmp_path_factory: Any, mosquitto: Mosquitto):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN401
-    """Run everything; nothing is set up in Home Assistant yet."""
+    """Run everything; Home Assistant has no integration yet."""
     async with household(tmp_path_factory.mktemp("cottage"), mosquitto) as running:
         yield running
 
 
 @session_fixture
 async def flow(fresh: Household) -> dict[str, Any]:
-    """Wait until Home Assistant discovers the bridge, confirm with a token, and return what was offered."""
+    """Wait for the discovery, confirm it with a token, and return the flow that was offered."""
     found = await until("the bridge is discovered", lambda: discovered(fresh), SOON_S)
     token = await fresh.bridge.token("Home Assistant", "landlord")
     entry_of(await fresh.home.post(f"{FLOWS}/{found['flow_id']}", {"token": token}))
@@ -50,13 +49,13 @@ async def flow(fresh: Household) -> dict[str, Any]:
 
 @session_fixture
 async def cottage(fresh: Household, flow: dict[str, Any]) -> Household:
-    """Return the household after it was set up."""
+    """Return the household after setting it up."""
     del flow
     return fresh
 
 
 async def discovered(fresh: Household) -> dict[str, Any] | None:
-    """Return the flow of this household's bridge; others may be announced by tests beside this one."""
+    """Return the discovery flow of this bridge; tests that run in parallel may announce others."""
     flows = await ask(fresh.home, {"type": "config_entries/flow/progress"})
     own = json.loads(await fresh.api.get("/api/v1/info"))["installation_id"]
     return next((flow for flow in flows if flow["context"].get("unique_id") == own), None)
@@ -72,7 +71,7 @@ async def number(home: HomeAssistant, entity: str) -> Decimal | None:
     return None if state in {None, "unknown", "unavailable"} else Decimal(str(state))
 
 
-async def every_kind_of_entity_is_there_also_those_that_are_disabled_at_first(cottage: Household) -> None:
+async def every_kind_of_entity_exists_including_those_disabled_by_default(cottage: Household) -> None:
     home = cottage.home
     await until("every kind is registered", lambda: all_registered(home), SOON_S)
     ours = await registered(home)
@@ -82,7 +81,7 @@ async def every_kind_of_entity_is_there_also_those_that_are_disabled_at_first(co
         if each["disabled_by"]:
             change = {"entity_id": each["entity_id"], "disabled_by": None}
             await ask(home, {"type": "config/entity_registry/update"} | change)
-    # Home Assistant itself loads the entry anew half a minute later; by hand it would be loaded twice.
+    # Home Assistant itself reloads the entry half a minute later; by hand it would be reloaded twice.
     assert len(of_cottage) > 35
     for entity in of_cottage:
         await until(f"{entity} is there", lambda: is_there(home, entity), RELOADED_S)  # noqa: B023
@@ -117,7 +116,7 @@ async def three_phases_show_power_voltage_current_and_power_factor(cottage: Hous
     assert 49 < (await number(home, "sensor.villa_frequency") or 0) < 51
 
 
-async def a_debt_is_owed_and_emergency_credit_is_lent_until_it_is_used_up(
+async def a_debt_is_shown_and_emergency_credit_is_used_until_exhausted(
     cottage: Household, shown: Shown
 ) -> None:
     home, bridge = cottage.home, cottage.bridge
@@ -141,17 +140,17 @@ async def a_debt_is_owed_and_emergency_credit_is_lent_until_it_is_used_up(
     await until("connected", lambda: shows(home, "sensor.lodge_supply_state", "connected"), SOON_S)
 
 
-async def a_protection_trips_is_told_and_is_reset(cottage: Household) -> None:
+async def a_protection_trips_is_reported_and_is_reset(cottage: Household) -> None:
     home = cottage.home
     cottage.street.dials["villa"].watts = 11_000
     await until("overload", lambda: shows(home, "sensor.villa_supply_reason", "protection"), SOON_S)
-    await until("an alert", lambda: an_alert_is_told(home), SOON_S)
+    await until("an alert", lambda: an_alert_is_reported(home), SOON_S)
     cottage.street.dials["villa"].watts = 1_200
     await press(home, "button.villa_reset_protection")
     await until("connected", lambda: shows(home, "sensor.villa_supply_state", "connected"), SOON_S)
 
 
-async def an_alert_is_told(home: HomeAssistant) -> bool:
+async def an_alert_is_reported(home: HomeAssistant) -> bool:
     alert = await home.entity("event.villa_alert")
     return alert is not None and alert["attributes"]["event_type"] is not None
 
@@ -169,7 +168,7 @@ async def thresholds_and_the_load_limit_are_set_by_their_numbers(cottage: Househ
     assert villa.load_limit_mw == 9_000_000
 
 
-async def friendly_hours_keep_the_supply_on_and_say_when_they_end(cottage: Household) -> None:
+async def friendly_hours_keep_the_supply_on_and_show_their_end(cottage: Household) -> None:
     home = cottage.home
     await until("friendly", lambda: shows(home, "sensor.farm_supply_reason", "friendly_hours"), SOON_S)
     cut_at = datetime.fromisoformat(str(await home.state("sensor.farm_supply_cut")))
@@ -177,7 +176,7 @@ async def friendly_hours_keep_the_supply_on_and_say_when_they_end(cottage: House
     assert await home.state("binary_sensor.farm_friendly_hours") == "on"
 
 
-async def every_condition_tells_true_from_false(cottage: Household) -> None:
+async def every_condition_distinguishes_true_from_false(cottage: Household) -> None:
     cases: dict[str, tuple[tuple[str, dict[str, Any], bool], ...]] = {
         "credit_is_below": (("villa", {"amount": 1_000}, True), ("villa", {"amount": 1}, False)),
         "in_friendly_hours": (("farm", {}, True), ("villa", {}, False)),
@@ -198,7 +197,7 @@ async def every_condition_tells_true_from_false(cottage: Household) -> None:
 
 
 async def holds(home: HomeAssistant, condition: str, account: str, options: dict[str, Any]) -> bool:
-    """Ask Home Assistant whether a condition holds now, as its editor does."""
+    """Have Home Assistant evaluate a condition, as its editor does."""
     config = {
         "condition": f"{DOMAIN}.{condition}",
         "target": {"entity_id": f"sensor.{account}_balance"},
@@ -220,7 +219,7 @@ async def is_there(home: HomeAssistant, entity: str) -> bool:
     return await home.state(entity) not in {None, "unavailable"}
 
 
-async def every_action_answers(cottage: Household, tmp_path: Path) -> None:
+async def every_action_responds(cottage: Household, tmp_path: Path) -> None:
     home = cottage.home
     asked: dict[str, dict[str, Any]] = {
         "top_up": {"amount": "120.00", "method": "card", "reference": "receipt 8"},
@@ -231,23 +230,23 @@ async def every_action_answers(cottage: Household, tmp_path: Path) -> None:
         "account_status": {},
     }
     assert asked.keys() == listed("services")
-    told = {
+    response = {
         name: await home.action(f"{DOMAIN}.{name}", {"entity_id": BALANCE} | data, answer=True)
         for name, data in asked.items()
     }
-    booked = told["top_up"]
+    booked = response["top_up"]
     assert (booked["amount"], booked["currency"], booked["supply"]) == ("120.00", "ZAR", "connected")
-    assert told["redeem_voucher"]["amount"] == "50.00"
-    assert told["set_thresholds"]["thresholds"] == ["2.50", "0.50"]
-    assert told["statement"]["currency"] == "ZAR"
-    assert Decimal(told["statement"]["closing"]) > 100
-    price = Decimal(told["tariff_now"]["price_per_kwh"])
+    assert response["redeem_voucher"]["amount"] == "50.00"
+    assert response["set_thresholds"]["thresholds"] == ["2.50", "0.50"]
+    assert response["statement"]["currency"] == "ZAR"
+    assert Decimal(response["statement"]["closing"]) > 100
+    price = Decimal(response["tariff_now"]["price_per_kwh"])
     assert price.quantize(Decimal("0.0001")) == Decimal("3.3551")
-    assert told["account_status"]["account"] == "Fern Cottage"
+    assert response["account_status"]["account"] == "Fern Cottage"
 
 
 async def voucher(cottage: Household, table: Path) -> str:
-    """Let the bridge make a voucher of 50 and return its code."""
+    """Create a voucher of 50 and return its code."""
     what = ("--count", "1", "--amount", "50.00", "--site", "cottage", "--csv", str(table))
     await cottage.bridge.run("voucher", "create", *what)
     with table.open(encoding="utf-8", newline="") as file:
@@ -269,7 +268,7 @@ async def set_thresholds(home: HomeAssistant, *thresholds: str) -> None:
 async def every_trigger_fires_its_automation_and_none_fired_before(cottage: Household) -> None:
     home = cottage.home
     assert OPTIONS.keys() == listed("triggers")
-    await until("a top-up is told", lambda: fired(home, "top_up_received"), SOON_S)
+    await until("the trigger of a top-up fires", lambda: fired(home, "top_up_received"), SOON_S)
     for name in OPTIONS.keys() - {"top_up_received"}:
         assert not await fired(home, name), name
 
@@ -281,7 +280,7 @@ async def every_trigger_fires_its_automation_and_none_fired_before(cottage: Hous
     await until("cut", lambda: fired(home, "supply_cut"), SOON_S)
     await home.action("switch.turn_on", {"entity_id": "switch.fern_cottage_supply"})
     await until("restored", lambda: fired(home, "supply_restored"), SOON_S)
-    await until("it is foretold", lambda: number(home, "sensor.fern_cottage_time_left"), FORETOLD_S)
+    await until("there is a forecast", lambda: number(home, "sensor.fern_cottage_time_left"), FORECAST_S)
     left = await number(home, BALANCE)
     assert left is not None
     await cottage.bridge.run("refund", "house", f"{left - 12:.2f}", "--reason", "to be nearly out of credit")
@@ -292,9 +291,9 @@ ENERGY, COST = "_house_energy", "_house_cost"
 
 
 async def booked(cottage: Household) -> tuple[Decimal, Decimal]:
-    """Return what the journal says was used and paid for, in kWh and rand."""
-    told = msgspec.json.decode(await cottage.api.get("/api/v1/history?account=house"), type=HistoryPage)
-    hours = told.accounts[0].hours
+    """Return what the journal has charged and credited, in kWh and rand."""
+    history = msgspec.json.decode(await cottage.api.get("/api/v1/history?account=house"), type=HistoryPage)
+    hours = history.accounts[0].hours
     return (
         Decimal(sum(hour.wh for hour in hours)).scaleb(-3),
         Decimal(sum(hour.amount for hour in hours)).scaleb(-6),
@@ -308,7 +307,7 @@ async def statistic_id(home: HomeAssistant, suffix: str) -> str | None:
 
 
 async def sums(home: HomeAssistant) -> list[list[float]]:
-    """Return the hours of energy and cost as Home Assistant has them, each with its running sum."""
+    """Return the hours of energy and cost in Home Assistant, each with its running sum."""
     ids = [await statistic_id(home, suffix) for suffix in (ENERGY, COST)]
     question = {
         "type": "recorder/statistics_during_period",
@@ -324,7 +323,7 @@ async def sums(home: HomeAssistant) -> list[list[float]]:
 
 
 async def agrees(cottage: Household) -> list[list[float]] | None:
-    """Return the statistics once their sums are the journal's, to the last Wh and cent."""
+    """Return the statistics once their sums equal those of the journal, to the last Wh and cent."""
     try:
         energy, cost = await sums(cottage.home)
     except NotObservedError:  # a recorder that has not started yet, or is ending, refuses every question
@@ -336,13 +335,13 @@ async def agrees(cottage: Household) -> list[list[float]] | None:
     return [energy, cost] if same else None
 
 
-async def the_past_is_in_the_statistics_to_the_last_watt_hour(cottage: Household) -> None:
+async def the_history_is_in_the_statistics_to_the_last_watt_hour(cottage: Household) -> None:
     energy, _cost = await until("six days are filled in", lambda: agrees(cottage), SOON_S)
     assert len(energy) > 130
     assert energy == sorted(energy)
 
 
-async def what_is_used_while_home_assistant_is_away_is_filled_in(cottage: Household) -> None:
+async def usage_while_home_assistant_is_away_is_filled_in(cottage: Household) -> None:
     before = (await sums(cottage.home))[0][-1]
     await cottage.home.stop()
     register = (await cottage.api.account("house")).meters[0].register_wh or 0
@@ -365,7 +364,7 @@ async def asked_for_a_token(cottage: Household) -> dict[str, Any] | None:
     return flow if flow and flow["context"]["source"] == "reauth" else None
 
 
-async def a_revoked_token_is_asked_for_and_a_new_one_mends_it_without_a_false_alarm(
+async def a_revoked_token_is_replaced_without_a_false_alarm(
     cottage: Household,
 ) -> None:
     home = cottage.home
@@ -415,19 +414,19 @@ async def test_the_integration_from_discovery_to_the_energy_page(
     cottage: Household, flow: dict[str, Any], chromium: Chromium, tmp_path: Path
 ) -> None:
     await the_bridge_is_discovered_and_confirmed_with_a_token_alone(flow)
-    await every_kind_of_entity_is_there_also_those_that_are_disabled_at_first(cottage)
+    await every_kind_of_entity_exists_including_those_disabled_by_default(cottage)
     shown = Shown(cottage.home)
     await three_phases_show_power_voltage_current_and_power_factor(cottage)
-    await friendly_hours_keep_the_supply_on_and_say_when_they_end(cottage)
-    await a_debt_is_owed_and_emergency_credit_is_lent_until_it_is_used_up(cottage, shown)
-    await a_protection_trips_is_told_and_is_reset(cottage)
+    await friendly_hours_keep_the_supply_on_and_show_their_end(cottage)
+    await a_debt_is_shown_and_emergency_credit_is_used_until_exhausted(cottage, shown)
+    await a_protection_trips_is_reported_and_is_reset(cottage)
     await thresholds_and_the_load_limit_are_set_by_their_numbers(cottage)
-    await every_action_answers(cottage, tmp_path)
+    await every_action_responds(cottage, tmp_path)
     await every_trigger_fires_its_automation_and_none_fired_before(cottage)
-    await every_condition_tells_true_from_false(cottage)
+    await every_condition_distinguishes_true_from_false(cottage)
     await shown.look()
     assert shown.missing == set()
-    await the_past_is_in_the_statistics_to_the_last_watt_hour(cottage)
-    await what_is_used_while_home_assistant_is_away_is_filled_in(cottage)
-    await a_revoked_token_is_asked_for_and_a_new_one_mends_it_without_a_false_alarm(cottage)
+    await the_history_is_in_the_statistics_to_the_last_watt_hour(cottage)
+    await usage_while_home_assistant_is_away_is_filled_in(cottage)
+    await a_revoked_token_is_replaced_without_a_false_alarm(cottage)
     await the_energy_page_shows_energy_and_cost(cottage, chromium)

@@ -1,4 +1,4 @@
-"""A bridge moves from SQLite to PostgreSQL under running meters and payers, and nothing is lost."""
+"""A bridge moves from SQLite to PostgreSQL while meters report and people pay, and nothing is lost."""
 
 import asyncio
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.e2e.test_bridge_killed import (
 @pytest.mark.postgresql
 @pytest.mark.invariant(5)
 @pytest.mark.invariant(8)
-async def test_an_installation_moves_while_meters_run_and_people_pay(
+async def test_an_installation_moves_while_meters_report_and_people_pay(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     server = postgresql_server.shared()

@@ -1,4 +1,4 @@
-"""A bridge with a secret in every setting, at its most talkative: none is in any log, answer or file."""
+"""A bridge with a secret in every setting, at its highest log level: none is in any log, response or file."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +18,7 @@ from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.http.authentication import PAGE_HEADER
 from scripts.lib.demo.bridge import CLI, BridgeProcess
 from scripts.lib.demo.mosquitto import PASSWORDS, Mosquitto
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 
 SITE: Final = """\
 name: Secret Street
@@ -47,7 +47,7 @@ FIXED_DATABASE: Final = f"postgresql://bridge:{CONFIGURED['database password']}@
 
 
 def files(gossip: str) -> dict[str, str]:
-    """Return the two files of secrets; ``gossip`` is a server that repeats all that it is told."""
+    """Return the two files with secrets; ``gossip`` is a server that repeats everything it receives."""
     host = gossip.removeprefix("http://")
     return {
         "payments.yaml": f"""\
@@ -78,14 +78,14 @@ people:
 
 
 async def repeat(request: web.Request) -> web.Response:
-    """Refuse, and repeat every header and the body, as a careless server does."""
-    told = {"headers": dict(request.headers), "body": await request.text(), "url": str(request.url)}
-    return web.json_response({"error": {"message": json.dumps(told), "type": "api_error"}}, status=400)
+    """Refuse the request and repeat its headers and body, like a careless server."""
+    response = {"headers": dict(request.headers), "body": await request.text(), "url": str(request.url)}
+    return web.json_response({"error": {"message": json.dumps(response), "type": "api_error"}}, status=400)
 
 
 @dataclass(slots=True)
-class Told:
-    """Everything that was said, and every secret that was handed out meanwhile."""
+class Recording:
+    """All output so far, and all secrets that were issued meanwhile."""
 
     bridge: BridgeProcess
     log: Path
@@ -100,7 +100,7 @@ class Told:
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> str:
-        """Send a request and keep the answer with its headers."""
+        """Send a request and record the response with its headers."""
         async with session.request(method, self.bridge.url + path, json=body, headers=headers) as answer:
             text = await answer.text()
             self.text += f"{answer.status} {dict(answer.headers)} {text}\n"
@@ -121,8 +121,8 @@ async def gossip() -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def told(tmp_path: Path, mosquitto: Mosquitto, gossip: str) -> AsyncIterator[Told]:
-    """Run a bridge whose every setting holds a secret."""
+async def recording(tmp_path: Path, mosquitto: Mosquitto, gossip: str) -> AsyncIterator[Recording]:
+    """Run a bridge whose every setting contains a secret."""
     data, log = tmp_path / "data", tmp_path / "bridge.log"
     data.mkdir(mode=0o700)
     for name, text in files(gossip).items():
@@ -139,33 +139,37 @@ async def told(tmp_path: Path, mosquitto: Mosquitto, gossip: str) -> AsyncIterat
     bridge = BridgeProcess(data, free_port(), log, environment)
     await bridge.start()
     await bridge.run("apply", str(tmp_path / "site.yaml"), "--yes")
-    yield Told(bridge, log, dict(CONFIGURED) | {"broker password": PASSWORDS["bridge"]})
+    yield Recording(bridge, log, dict(CONFIGURED) | {"broker password": PASSWORDS["bridge"]})
     await bridge.stop()
 
 
-async def use_everything(told: Told) -> None:
-    """Make, use and misuse every kind of secret that there is."""
-    owner = await told.bridge.token("owner", "landlord")
-    tenant = await told.bridge.token("tenant", "tenant", "flat-1")
-    told.secrets |= {"owner's token": owner, "tenant's token": tenant}
-    told.secrets |= {f"{name}'s secret": each.split("_")[2] for name, each in (("o", owner), ("t", tenant))}
+async def use_everything(recording: Recording) -> None:
+    """Create, use and misuse every kind of secret."""
+    owner = await recording.bridge.token("owner", "landlord")
+    tenant = await recording.bridge.token("tenant", "tenant", "flat-1")
+    recording.secrets |= {"owner's token": owner, "tenant's token": tenant}
+    recording.secrets |= {
+        f"{name}'s secret": token.split("_")[2] for name, token in (("o", owner), ("t", tenant))
+    }
     async with aiohttp.ClientSession() as session:
         as_owner = {"Authorization": f"Bearer {owner}"}
-        await enter(told, session, as_owner)
-        await pay(told, session, as_owner)
-        await misuse(told, session, owner)
+        await enter(recording, session, as_owner)
+        await pay(recording, session, as_owner)
+        await misuse(recording, session, owner)
         for role in (owner, tenant):
             for endpoint in ENDPOINTS:
                 if endpoint.method == "GET" and endpoint.path != "/api/v1/ws":
                     path = endpoint.path.replace("{id}", "flat-1").replace("{file}", "app.js")
-                    await told.ask(session, "GET", path, headers={"Authorization": f"Bearer {role}"})
+                    await recording.ask(session, "GET", path, headers={"Authorization": f"Bearer {role}"})
 
 
-async def enter(told: Told, session: aiohttp.ClientSession, as_owner: Mapping[str, str]) -> None:
-    """Make a code and a link, and come in with them, rightly and wrongly."""
-    async with session.post(f"{told.bridge.url}/api/v1/accounts/flat-1/access", headers=as_owner) as made:
+async def enter(recording: Recording, session: aiohttp.ClientSession, as_owner: Mapping[str, str]) -> None:
+    """Create a code and a link, and sign in with them, correctly and incorrectly."""
+    async with session.post(
+        f"{recording.bridge.url}/api/v1/accounts/flat-1/access", headers=as_owner
+    ) as made:
         access = await made.json()
-    told.secrets |= {"page code": access["code"], "page link": access["secret"]}
+    recording.secrets |= {"page code": access["code"], "page link": access["secret"]}
     for body in (
         {"number": "flat-1", "code": access["code"]},
         {"number": access["code"], "code": "WRONG"},
@@ -173,36 +177,38 @@ async def enter(told: Told, session: aiohttp.ClientSession, as_owner: Mapping[st
         {"link": access["secret"] + "x"},
     ):
         async with session.post(
-            f"{told.bridge.url}/api/v1/page/sign-in", json=body, headers={PAGE_HEADER: "1"}
+            f"{recording.bridge.url}/api/v1/page/sign-in", json=body, headers={PAGE_HEADER: "1"}
         ) as answer:
-            told.text += await answer.text()
+            recording.text += await answer.text()
             if answer.ok:
-                told.secrets["page session"] = answer.cookies["prepaid_session"].value
+                recording.secrets["page session"] = answer.cookies["prepaid_session"].value
 
 
-async def pay(told: Told, session: aiohttp.ClientSession, as_owner: Mapping[str, str]) -> None:
-    """Start payments, send signed and unsigned messages, make vouchers, send notices."""
+async def pay(recording: Recording, session: aiohttp.ClientSession, as_owner: Mapping[str, str]) -> None:
+    """Start payments, send signed and unsigned messages, create vouchers, send notices."""
     for provider in ("till", "card"):
         body = {"amount": "20.00", "provider": provider}
         headers = {**as_owner, "Idempotency-Key": provider}
-        await told.ask(session, "POST", "/api/v1/accounts/flat-1/payments", body, headers)
+        await recording.ask(session, "POST", "/api/v1/accounts/flat-1/payments", body, headers)
         wrong = {"Prepaid-Signature": f"t=1,v1={CONFIGURED['till secret']}", "Stripe-Signature": "t=1,v1=00"}
-        await told.ask(session, "POST", f"/api/v1/payment-events/{provider}", {"id": "x"}, wrong)
+        await recording.ask(session, "POST", f"/api/v1/payment-events/{provider}", {"id": "x"}, wrong)
     vouchers = {"amount": "20.00", "count": 1, "site": "street", "currency": "ZAR"}
-    async with session.post(f"{told.bridge.url}/api/v1/vouchers", json=vouchers, headers=as_owner) as made:
+    async with session.post(
+        f"{recording.bridge.url}/api/v1/vouchers", json=vouchers, headers=as_owner
+    ) as made:
         text = await made.text()
         assert made.status == 201, text
         code = json.loads(text)["vouchers"][0]["code"]
-    told.secrets |= {"voucher": code, "voucher's digits": code.replace(" ", "")}
+    recording.secrets |= {"voucher": code, "voucher's digits": code.replace(" ", "")}
     for text in (code, code[:-1] + ("1" if code[-1] != "1" else "2")):
         headers = {**as_owner, "Idempotency-Key": token_hex(8)}
-        await told.ask(session, "POST", "/api/v1/accounts/flat-1/vouchers", {"code": text}, headers)
-    await told.ask(session, "POST", "/api/v1/notices/test", {"person": "anna"}, as_owner)
-    await told.ask(session, "POST", "/api/v1/accounts/flat-1/notifications/test", None, as_owner)
+        await recording.ask(session, "POST", "/api/v1/accounts/flat-1/vouchers", {"code": text}, headers)
+    await recording.ask(session, "POST", "/api/v1/notices/test", {"person": "anna"}, as_owner)
+    await recording.ask(session, "POST", "/api/v1/accounts/flat-1/notifications/test", None, as_owner)
 
 
-async def misuse(told: Told, session: aiohttp.ClientSession, owner: str) -> None:
-    """Put a token where none belongs."""
+async def misuse(recording: Recording, session: aiohttp.ClientSession, owner: str) -> None:
+    """Send a token in every wrong place."""
     as_owner = {"Authorization": f"Bearer {owner}"}
     for method, path, body in (
         ("GET", f"/api/v1/accounts?token={owner}", None),
@@ -213,13 +219,13 @@ async def misuse(told: Told, session: aiohttp.ClientSession, owner: str) -> None
         ("POST", "/api/v1/accounts/flat-1/supply", {"action": owner}),
         ("DELETE", f"/api/v1/tokens/{owner}", None),
     ):
-        await told.ask(session, method, path, body, as_owner)
-    await told.ask(session, "GET", "/api/v1/me", headers={"Authorization": f"Bearer {owner}x"})
-    await told.ask(session, "GET", "/api/v1/me", headers={"Authorization": owner})
+        await recording.ask(session, method, path, body, as_owner)
+    await recording.ask(session, "GET", "/api/v1/me", headers={"Authorization": f"Bearer {owner}x"})
+    await recording.ask(session, "GET", "/api/v1/me", headers={"Authorization": owner})
 
 
-async def hear_of_failures(told: Told, mosquitto: Mosquitto) -> None:
-    """Let commands fail at the database and the broker."""
+async def cause_failures(recording: Recording, mosquitto: Mosquitto) -> None:
+    """Make commands fail at the database and the broker."""
     environment = {"PREPAID_METER_DATABASE": FIXED_DATABASE, "PREPAID_METER_LOG_LEVEL": "DEBUG"}
     wrong = CONFIGURED["wrong broker password"]
     for broker in (
@@ -227,7 +233,7 @@ async def hear_of_failures(told: Told, mosquitto: Mosquitto) -> None:
         f"mqtt://{wrong}@{LOOPBACK}/path",
         f"http://:{wrong}@x",
     ):
-        told.text += await failed("run", PREPAID_METER_BROKER=broker, **environment)
+        recording.text += await failed("run", PREPAID_METER_BROKER=broker, **environment)
     for command in (
         ("run",),
         ("accounts",),
@@ -235,11 +241,11 @@ async def hear_of_failures(told: Told, mosquitto: Mosquitto) -> None:
         ("backup", "never"),
         ("migrate", FIXED_DATABASE, "x"),
     ):
-        told.text += await failed(*command, **environment)
+        recording.text += await failed(*command, **environment)
 
 
 async def failed(*command: str, **environment: str) -> str:
-    """Return what a command says that cannot do what it is to do."""
+    """Return the output of a command that fails."""
     ours = {name: each for name, each in os.environ.items() if not name.startswith("PREPAID_")}
     process = await asyncio.create_subprocess_exec(
         *CLI,
@@ -249,25 +255,27 @@ async def failed(*command: str, **environment: str) -> str:
         stderr=asyncio.subprocess.STDOUT,
         env=ours | environment,
     )
-    said, _ = await process.communicate()
-    assert process.returncode, said.decode()
-    return said.decode()
+    output, _ = await process.communicate()
+    assert process.returncode, output.decode()
+    return output.decode()
 
 
-async def test_no_secret_is_in_any_log_answer_or_file(told: Told, mosquitto: Mosquitto) -> None:
-    await use_everything(told)
-    await hear_of_failures(told, mosquitto)
-    await told.bridge.stop()
-    said = {"log": told.log.read_text(), "answers": told.text}
-    for path in told.bridge.data.rglob("*"):
+async def test_no_secret_is_in_any_log_response_or_file(recording: Recording, mosquitto: Mosquitto) -> None:
+    await use_everything(recording)
+    await cause_failures(recording, mosquitto)
+    await recording.bridge.stop()
+    texts = {"log": recording.log.read_text(), "answers": recording.text}
+    for path in recording.bridge.data.rglob("*"):
         if path.is_file() and path.name not in ("payments.yaml", "notify.yaml", "secret.key"):
-            said[path.name] = path.read_bytes().decode("latin-1")
-    told.secrets = {name: secret for name, secret in told.secrets.items() if secret}
-    found = [f"{name} in {place}" for name, secret in told.secrets.items() for place in places(secret, said)]
-    assert found == []
+            texts[path.name] = path.read_bytes().decode("latin-1")
+    recording.secrets = {name: secret for name, secret in recording.secrets.items() if secret}
+    leaks = [
+        f"{name} in {place}" for name, secret in recording.secrets.items() for place in places(secret, texts)
+    ]
+    assert leaks == []
 
 
-def places(secret: str, said: Mapping[str, str]) -> list[str]:
-    """Return where a secret is, as it is or as an address writes it."""
+def places(secret: str, texts: Mapping[str, str]) -> list[str]:
+    """Return where a secret occurs, as it is or URL-encoded."""
     forms = {secret, quote(secret, safe=""), unquote(secret)}
-    return [place for place, text in said.items() if any(each in text for each in forms)]
+    return [place for place, text in texts.items() if any(part in text for part in forms)]

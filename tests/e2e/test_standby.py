@@ -1,4 +1,4 @@
-"""Two bridges on one PostgreSQL and one broker: one dies or stalls, the other goes on, nothing is lost."""
+"""Two bridges on one PostgreSQL and one broker: one dies or stalls, the other continues, nothing is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,8 +17,7 @@ from meter_bridge.protocol.messages import AccountView
 from meter_bridge.storage.location import written
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import Mosquitto
-from scripts.lib.demo.ports import free_port
-from scripts.lib.demo.process import OwnedProcess
+from scripts.lib.demo.process import OwnedProcess, free_port
 from scripts.lib.demo.street import Fitting, Street
 from scripts.lib.demo.waiting import until
 from tests import postgresql_server
@@ -44,7 +43,7 @@ sites:
 
 @dataclass
 class Pair:
-    """Two bridges of one installation, and the meter that both hear."""
+    """Two bridges of one installation, and their meter."""
 
     bridges: list[BridgeProcess]
     apis: list[BridgeApi]
@@ -53,7 +52,7 @@ class Pair:
     server: postgresql_server.Server
 
     async def account(self, which: int) -> AccountView | None:
-        """Return the account as one of the bridges tells it, None while it does not serve."""
+        """Return the account from one of the bridges, or None while it does not serve."""
         try:
             return await self.apis[which].account("one")
         except aiohttp.ClientError, OSError:
@@ -61,12 +60,12 @@ class Pair:
 
     async def serving(self, which: int) -> float:
         """Wait until a bridge serves, and return how long that took in seconds."""
-        begun = time.monotonic()
+        started = time.monotonic()
         await until(f"bridge {which} serves", lambda: self.account(which), SOON_S)
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
     async def pay(self, enough: asyncio.Event) -> None:
-        """Pay one rand after the other to whoever serves, each repeated until it is acknowledged."""
+        """Pay one rand after another to whichever bridge serves, repeating each until it is acknowledged."""
         while not enough.is_set():
             key = f"payment-{len(self.acknowledged)}"
             await until(f"{key} is acknowledged", lambda key=key: self._pay(key), SOON_S)  # type: ignore[misc]
@@ -96,7 +95,7 @@ class Pair:
 
 @asynccontextmanager
 async def two_bridges(mosquitto: Mosquitto, folder: Path) -> AsyncIterator[Pair]:
-    """Run the owner and the standby of one installation, with a meter of their own on a broker."""
+    """Run the owner and the standby of one installation, and a meter."""
     with postgresql_server.running(synchronous_commit="on", fsync="on") as server:
         async with _on(server, mosquitto, folder) as pair:
             yield pair
@@ -134,7 +133,7 @@ async def _on(server: postgresql_server.Server, mosquitto: Mosquitto, folder: Pa
 
 @pytest.mark.invariant(5)
 @pytest.mark.invariant(8)
-async def test_the_other_bridge_goes_on_and_nothing_is_lost_or_counted_twice(
+async def test_the_standby_takes_over_and_nothing_is_lost_or_counted_twice(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     async with two_bridges(mosquitto, tmp_path) as pair:
@@ -162,7 +161,7 @@ async def test_the_other_bridge_goes_on_and_nothing_is_lost_or_counted_twice(
 
 @pytest.mark.invariant(8)
 @pytest.mark.invariant(13)
-async def test_a_server_that_crashes_loses_nothing_and_the_bridge_goes_on(
+async def test_a_crash_of_the_server_loses_nothing_and_the_bridge_continues(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     async with two_bridges(mosquitto, tmp_path) as pair:
@@ -189,12 +188,12 @@ async def test_a_server_that_crashes_loses_nothing_and_the_bridge_goes_on(
 
 
 async def more_than(pair: Pair, paid: int) -> bool:
-    """Say whether a payment was acknowledged since."""
+    """Return whether another payment has been acknowledged since."""
     return len(pair.acknowledged) > paid
 
 
 async def first_register(pair: Pair, which: int) -> int:
-    """Return the register from which on the account is charged."""
+    """Return the register value from which the account is charged."""
 
     async def look() -> int | None:
         view = await pair.account(which)
@@ -207,13 +206,13 @@ async def first_register(pair: Pair, which: int) -> int:
 
 
 async def lost_and_waiting(bridge: BridgeProcess) -> bool:
-    """Say whether a bridge noticed that it owns nothing any more, and waits."""
-    told = bridge.log.read_text()
-    return "is lost; nothing more is charged" in told and told.rstrip().count("Standing by") >= 2
+    """Return whether a bridge has noticed that it lost its lease, and waits."""
+    log = bridge.log.read_text()
+    return "is lost; nothing more is charged" in log and log.rstrip().count("Standing by") >= 2
 
 
 async def switched_off(pair: Pair, which: int) -> None:
-    """Hold the supply off and see that the meter obeys the bridge that owns it."""
+    """Hold the supply off and check that the meter follows its owner."""
     await pair.apis[which].supply("one", "off", "the end of the test")
 
     async def open_contact() -> bool:
@@ -223,7 +222,7 @@ async def switched_off(pair: Pair, which: int) -> None:
 
 
 async def settled(pair: Pair, which: int, began: int) -> None:
-    """Wait until exactly the energy is charged that the register rose since the start."""
+    """Wait until the energy charged equals the rise of the register since the start."""
 
     async def charged() -> bool:
         view = await pair.account(which)
@@ -235,7 +234,7 @@ async def settled(pair: Pair, which: int, began: int) -> None:
 
 
 async def books_agree(pair: Pair, which: int) -> None:
-    """Check that every acknowledged payment is there once, and that the money fits the energy."""
+    """Check that every acknowledged payment is booked once, and that money and energy match."""
     entries = await pair.apis[which].ledger("one")
     booked = sorted(str(entry.key) for entry in entries if entry.kind == "top_up")
     assert booked == sorted(pair.acknowledged)

@@ -1,20 +1,19 @@
-"""The main job on real parts: used up, warned, cut, proven open, paid, restored; for each family."""
+"""The whole story on real parts for each family: used up, warned, cut, confirmed open, paid, restored."""
 
 import pytest
 
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
-from scripts.lib.demo.browser import Chromium
+from scripts.lib.demo.browser import Chromium, UnitPage
 from scripts.lib.demo.homeassistant import HomeAssistant
 from scripts.lib.demo.landlord import Dashboard
-from scripts.lib.demo.page import UnitPage
 from scripts.lib.demo.story import RESTORE_LIMIT_S, Story, Unit
 from scripts.lib.demo.street import Street
 from tests.e2e.house import CALM_WATTS, HOMES, STORIES
 
 
-def told(title: str, said: str, seconds: float) -> None:
-    """Leave a trace in pytest's captured output."""
-    print(f"{seconds:6.1f} s  {title}: {said}")  # noqa: T201 - shown where a test fails
+def print_step(title: str, observed: str, seconds: float) -> None:
+    """Print a step, which pytest shows if the test fails."""
+    print(f"{seconds:6.1f} s  {title}: {observed}")  # noqa: T201 - shown if the test fails
 
 
 @pytest.mark.parametrize("account", STORIES)
@@ -39,8 +38,8 @@ async def test_credit_runs_out_and_a_payment_brings_supply_back(
         top_up="5.00",
         depletes_s=60.0,
     )
-    story = Story(unit, told)
-    await story.tell()
+    story = Story(unit, print_step)
+    await story.run()
     unit.dial.watts = CALM_WATTS
     assert story.restored_s is not None
     assert story.restored_s <= RESTORE_LIMIT_S

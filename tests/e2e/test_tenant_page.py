@@ -1,4 +1,4 @@
-"""A tenant's whole way in a real browser at the size of a phone: dark, paid, and the lights are back."""
+"""A tenant's whole way on a phone in a real browser: cut off, paid, and power restored."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from meter_bridge.protocol.vocabulary import RelayProof, SupplyState
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.browser import PHONE, Chromium
 from scripts.lib.demo.mosquitto import Mosquitto
-from scripts.lib.demo.ports import free_port
+from scripts.lib.demo.process import free_port
 from scripts.lib.demo.street import Fitting, Street
 from scripts.lib.demo.waiting import until
 from tests.e2e.accessible import barriers
@@ -76,7 +76,7 @@ class Rooms:
     till: TillPage
 
     async def dark(self, room: str) -> None:
-        """Let a room use up its credit and wait until it is proven to be off."""
+        """Use up a room's credit and wait until its relay is confirmed open."""
         self.street.dials[room].watts = 12_000
 
         async def off() -> bool | None:
@@ -87,11 +87,11 @@ class Rooms:
         self.street.dials[room].watts = 180
 
     def open(self, room: str) -> bool:
-        """Say whether the meter's contact is open."""
+        """Return whether the meter's contact is open."""
         return not self.street.meter(room).physics.contact_closed
 
     async def lit(self, room: str) -> float:
-        """Wait until a room is proven to be supplied; return the loop's time then."""
+        """Wait until a room's relay is confirmed closed; return the loop's time then."""
 
         async def proven() -> bool | None:
             supply = (await self.api.account(room)).supply
@@ -140,7 +140,7 @@ async def rooms(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Rooms]:
 async def come_in(
     rooms: Rooms, chromium: Chromium, room: str, scheme: Literal["light", "dark"] = "light"
 ) -> Page:
-    """Make a card for a room, open the page on a phone and sign in with it."""
+    """Create a card for a room, open the page on a phone and sign in with it."""
     made = await rooms.bridge.run("access", "create", room)
     code = made.splitlines()[1].split()[-2]
     page = await chromium.page(PHONE, scheme)
@@ -155,13 +155,13 @@ async def come_in(
 
 
 async def picture(page: Page, name: str) -> None:
-    """Look whether anything stands in somebody's way, and keep a picture where they are wanted."""
+    """Check the page for barriers, and save a screenshot where requested."""
     assert await barriers(page) == [], name
     if PICTURES:
         await page.screenshot(path=f"{PICTURES}/tenant-{name}.png")
 
 
-async def test_a_tenant_in_the_dark_pays_and_the_lights_are_back_before_the_page_has_said_so(
+async def test_a_tenant_without_supply_pays_and_power_is_back_before_the_page_shows_it(
     rooms: Rooms, chromium: Chromium
 ) -> None:
     await rooms.dark("room-12")
@@ -179,8 +179,8 @@ async def test_a_tenant_in_the_dark_pays_and_the_lights_are_back_before_the_page
     await page.locator("#pay").click()
     await expect(page.locator("#paid")).to_contain_text("received", timeout=BUSY_MS)
     lit = await rooms.lit("room-12")
-    assert rooms.till.told_at is not None
-    assert lit - rooms.till.told_at <= WITHIN_S
+    assert rooms.till.reported_at is not None
+    assert lit - rooms.till.reported_at <= WITHIN_S
     await expect(page.locator("#power")).to_contain_text("Power is on", timeout=BUSY_MS)
     await picture(page, "paid")
     assert len(rooms.till.paid) == 1
@@ -227,7 +227,7 @@ async def test_the_same_with_a_voucher_in_the_dark_scheme(rooms: Rooms, chromium
     await picture(page, "settings-dark")
 
 
-async def test_a_refused_payment_says_so_and_a_supply_that_waits_is_switched_on_by_its_tenant(
+async def test_a_refused_payment_is_shown_and_an_armed_supply_is_switched_on_by_its_tenant(
     rooms: Rooms, chromium: Chromium
 ) -> None:
     await rooms.dark("room-14")
@@ -247,7 +247,7 @@ async def test_a_refused_payment_says_so_and_a_supply_that_waits_is_switched_on_
     order = next(each for each in payments if each["provider"] == "cash")
     await expect(page.locator(".reference")).to_have_text(order["reference"])
     paid = {"payment": "QK12345678", "amount": "30.00", "currency": "ZAR"}
-    assert await rooms.till.tell("succeeded", order["id"], provider="cash", **paid) == 200
+    assert await rooms.till.report("succeeded", order["id"], provider="cash", **paid) == 200
     await expect(page.locator("#paid")).to_contain_text("received", timeout=BUSY_MS)
     await page.get_by_role("link", name="To the start page").click()
     await expect(page.get_by_text("Ready to be switched on")).to_be_visible(timeout=BUSY_MS)
@@ -271,7 +271,7 @@ async def test_a_refused_payment_says_so_and_a_supply_that_waits_is_switched_on_
     await picture(page, "settings-sw")
 
 
-async def test_it_works_without_a_network_once_it_was_open(rooms: Rooms, chromium: Chromium) -> None:
+async def test_an_open_page_works_without_a_network(rooms: Rooms, chromium: Chromium) -> None:
     page = await come_in(rooms, chromium, "room-12")
     await page.evaluate("navigator.serviceWorker.ready")
     await page.reload()
@@ -284,7 +284,7 @@ async def test_it_works_without_a_network_once_it_was_open(rooms: Rooms, chromiu
     await expect(page.get_by_text("No connection")).not_to_be_visible(timeout=BUSY_MS)
 
 
-async def test_what_a_phone_loads_is_small(rooms: Rooms, chromium: Chromium) -> None:
+async def test_a_phone_loads_little(rooms: Rooms, chromium: Chromium) -> None:
     page = await chromium.page(PHONE)
     sizes: list[int] = []
 
@@ -297,7 +297,7 @@ async def test_what_a_phone_loads_is_small(rooms: Rooms, chromium: Chromium) -> 
     assert 0 < sum(sizes) < 45_000
 
 
-async def test_what_stands_in_somebody_s_way_is_found(chromium: Chromium) -> None:
+async def test_barriers_are_detected(chromium: Chromium) -> None:
     page = await chromium.page(PHONE)
     await page.set_content(
         """<html lang="en"><title>t</title><main><h1>Title</h1><input id="a"><p style="color: #999">pale</p>

@@ -25,8 +25,7 @@ from meter_bridge.storage.database import open_reader
 from meter_bridge.storage.location import written
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import PASSWORDS, Mosquitto
-from scripts.lib.demo.ports import free_port
-from scripts.lib.demo.process import OwnedProcess
+from scripts.lib.demo.process import OwnedProcess, free_port
 from scripts.lib.demo.street import Fitting, Street
 from scripts.lib.demo.waiting import until
 from tests import postgresql_server
@@ -37,7 +36,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.crash]
 START_WH = 50_000
 SOON_S = 90.0
 TOLD, TOLD_EVERY_S = 25, 3.0
-"""Payments of an account that a provider tells of, fewer than may be ordered in an hour, and their pause."""
+"""Payments of an account through the provider, fewer than may be ordered in an hour, and their interval."""
 SITES = ("north", "south", "west")
 SITE = """\
   {name}:
@@ -52,13 +51,13 @@ SITE = """\
 
 
 def site_file(*names: str) -> str:
-    """Return a site file of sites with one unit each, named alike."""
+    """Return a site file of sites with one unit each, of the same name."""
     return "name: Three houses\nsites:\n" + "".join(SITE.format(name=name) for name in names)
 
 
 @dataclass
 class Workers:
-    """The workers of one installation, and the meters that they share."""
+    """The bridges of one installation, and their meters."""
 
     processes: list[BridgeProcess]
     apis: list[BridgeApi]
@@ -80,18 +79,18 @@ class Workers:
         return found
 
     async def shared_by(self, *which: int) -> float:
-        """Wait until some workers own all shards, each of them one at least; return how long that took."""
-        begun, urls = time.monotonic(), {self.processes[n].url for n in which}
+        """Wait until these workers own all shards, each at least one; return how long that took."""
+        started, urls = time.monotonic(), {self.processes[n].url for n in which}
 
         async def look() -> bool:
             found = await asyncio.to_thread(self.owners)
             return len(found) == len(SITES) and set(found.values()) == urls
 
         await until(f"workers {which} own all", look, SOON_S)
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
     async def account(self, which: int, account_id: str) -> AccountView | None:
-        """Return an account as one of the workers tells it, None while it cannot."""
+        """Return an account from one of the workers, or None while it cannot answer."""
         try:
             async with asyncio.timeout(5):
                 return await self.apis[which].account(account_id)
@@ -99,7 +98,7 @@ class Workers:
             return None
 
     async def charged(self, which: int) -> None:
-        """Wait until a worker tells of every account just what its register rose since the start."""
+        """Wait until a worker shows for every account exactly the rise of its register since the start."""
         for name in SITES:
             await until(f"{name} is charged", lambda name=name: self._charged(which, name), SOON_S)  # type: ignore[misc]
 
@@ -115,22 +114,22 @@ class Workers:
     began: dict[str, int] = field(default_factory=dict)
 
     async def pay(self, name: str, enough: asyncio.Event) -> None:
-        """Pay one rand after the other to whichever worker answers, each until it is acknowledged.
+        """Pay one rand after another to whichever worker answers, repeating each until it is acknowledged.
 
-        Now and then it is a provider that tells of it, to one worker after the other.
+        Some payments are reported by a provider, to each worker in turn.
         """
-        keys, next_at, told = self.acknowledged[name], 0.0, 0
+        keys, next_at, by_provider = self.acknowledged[name], 0.0, 0
         while not enough.is_set():
             key = f"payment-{len(keys)}"
-            if time.monotonic() < next_at or told >= TOLD:
+            if time.monotonic() < next_at or by_provider >= TOLD:
                 await until(f"{key} of {name}", lambda key=key: self._pay(name, key), SOON_S)  # type: ignore[misc]
             else:
-                told, next_at = told + 1, time.monotonic() + TOLD_EVERY_S
-                key = await self._tell(name, f"{name}-{told}")
+                by_provider, next_at = by_provider + 1, time.monotonic() + TOLD_EVERY_S
+                key = await self._report_payment(name, f"{name}-{by_provider}")
             keys.append(key)
 
-    async def _tell(self, name: str, payment: str) -> str:
-        """Order, and let the provider tell each worker twice that it was paid; return the booking's key."""
+    async def _report_payment(self, name: str, payment: str) -> str:
+        """Order, and let the provider report the payment twice to each worker; return the booking's key."""
         asked, headers = {"provider": "till", "amount": "1.00"}, {"Idempotency-Key": payment}
 
         async def order() -> str | None:
@@ -141,14 +140,16 @@ class Workers:
                         return str(json.loads(answer)["id"])
             return None
 
-        said = {"id": payment, "type": "succeeded", "payment": payment, "amount": "1.00", "currency": "ZAR"}
-        body = json.dumps(said | {"order": await until(f"order of {payment}", order, SOON_S)}).encode()
+        event = {"id": payment, "type": "succeeded", "payment": payment, "amount": "1.00", "currency": "ZAR"}
+        body = json.dumps(event | {"order": await until(f"order of {payment}", order, SOON_S)}).encode()
 
-        async def heard() -> bool:
-            answers = await asyncio.gather(*(told_to(process.url, body) for process in self.processes * 2))
+        async def acknowledged() -> bool:
+            answers = await asyncio.gather(
+                *(send_webhook(process.url, body) for process in self.processes * 2)
+            )
             return any(answers)
 
-        await until(f"{payment} is heard", heard, SOON_S)
+        await until(f"{payment} is acknowledged", acknowledged, SOON_S)
         return f"till:{payment}"
 
     async def _pay(self, name: str, key: str) -> bool | None:
@@ -162,11 +163,11 @@ class Workers:
         return None
 
     async def paid_since(self, before: dict[str, int]) -> bool:
-        """Say whether a payment for every account was acknowledged since."""
+        """Return whether a payment for every account has been acknowledged since."""
         return all(len(self.acknowledged[name]) > count for name, count in before.items())
 
     async def books_agree(self, which: int) -> None:
-        """Check that every acknowledged payment is there once, and that the money fits the energy."""
+        """Check that every acknowledged payment is booked once, and that money and energy match."""
         api = self.apis[which]
         for name in SITES:
             entries = await answered(lambda name=name: api.ledger(name))  # type: ignore[misc]
@@ -178,8 +179,8 @@ class Workers:
             assert Decimal(view.available).scaleb(-view.amount_digits) == paid - used
 
 
-async def told_to(url: str, body: bytes) -> bool:
-    """Send a provider's message to a worker; say whether it was acknowledged."""
+async def send_webhook(url: str, body: bytes) -> bool:
+    """Send a provider's message to a worker; return whether it was acknowledged."""
     header = {HEADER: sign(SECRET, body, int(time.time()))}
     try:
         async with (
@@ -193,7 +194,7 @@ async def told_to(url: str, body: bytes) -> bool:
 
 
 async def answered[T](ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask until there is an answer: a shard that has just changed hands is not served for a moment."""
+    """Repeat a request until it is answered: a shard that was just taken over is not served for a moment."""
 
     async def once() -> T | None:
         try:
@@ -229,11 +230,11 @@ async def workers(mosquitto: Mosquitto, folder: Path, count: int) -> AsyncIterat
         street = Street(mosquitto.url("meters"), fittings, server_ports={}, password="")
         await street.start()
         apis = [BridgeApi(process.url, token) for process in processes]
-        found = Workers(processes, apis, street, server, folder)
+        cluster = Workers(processes, apis, street, server, folder)
         try:
             for process in processes:
                 await process.start()
-            yield found
+            yield cluster
         finally:
             for api in apis:
                 await api.close()
@@ -243,10 +244,10 @@ async def workers(mosquitto: Mosquitto, folder: Path, count: int) -> AsyncIterat
 
 
 @asynccontextmanager
-async def paying(found: Workers) -> AsyncIterator[None]:
-    """Let somebody pay for every account all the while."""
+async def paying_everywhere(cluster: Workers) -> AsyncIterator[None]:
+    """Pay for every account until the end of the block."""
     enough = asyncio.Event()
-    tasks = [asyncio.create_task(found.pay(name, enough)) for name in SITES]
+    tasks = [asyncio.create_task(cluster.pay(name, enough)) for name in SITES]
     try:
         yield
         enough.set()
@@ -261,43 +262,43 @@ async def paying(found: Workers) -> AsyncIterator[None]:
 async def test_workers_take_over_from_those_that_die_or_stall_and_nothing_is_lost_or_doubled(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    async with workers(mosquitto, tmp_path, 3) as found:
-        await found.shared_by(0, 1, 2)
-        await found.charged(0)
-        async with paying(found):
-            await found.processes[0].kill()
-            print(f"taken over {await found.shared_by(1, 2):.1f} s after kill -9")  # noqa: T201
-            frozen = found.processes[1].pid
+    async with workers(mosquitto, tmp_path, 3) as cluster:
+        await cluster.shared_by(0, 1, 2)
+        await cluster.charged(0)
+        async with paying_everywhere(cluster):
+            await cluster.processes[0].kill()
+            print(f"taken over {await cluster.shared_by(1, 2):.1f} s after kill -9")  # noqa: T201
+            frozen = cluster.processes[1].pid
             assert frozen is not None
             os.kill(frozen, signal.SIGSTOP)
-            print(f"taken over {await found.shared_by(2):.1f} s after a stall")  # noqa: T201
+            print(f"taken over {await cluster.shared_by(2):.1f} s after a stall")  # noqa: T201
             await until(
-                "the client id is taken over at the broker", await taken_over_at(found, mosquitto), SOON_S
+                "the client id is taken over at the broker", await taken_over_at(cluster, mosquitto), SOON_S
             )
             os.kill(frozen, signal.SIGCONT)
-            await OwnedProcess.start(found.processes[0])
-            print(f"shared anew {await found.shared_by(0, 1, 2):.1f} s after two came back")  # noqa: T201
-            await asyncio.to_thread(found.server.stop)
-            await asyncio.to_thread(found.server.start)
-            paid = {name: len(keys) for name, keys in found.acknowledged.items()}
-            await until("payments go on", lambda: found.paid_since(paid), SOON_S)
-        api = found.apis[1]
+            await OwnedProcess.start(cluster.processes[0])
+            print(f"redistributed {await cluster.shared_by(0, 1, 2):.1f} s after two came back")  # noqa: T201
+            await asyncio.to_thread(cluster.server.stop)
+            await asyncio.to_thread(cluster.server.start)
+            paid = {name: len(keys) for name, keys in cluster.acknowledged.items()}
+            await until("payments continue", lambda: cluster.paid_since(paid), SOON_S)
+        api = cluster.apis[1]
         for name in SITES:
             await answered(lambda name=name: api.supply(name, "off", "the end"))  # type: ignore[misc]
         for name in SITES:
-            await until(f"{name} is open", open_contact(found.street, name), SOON_S)
-        print(f"a stale command is undone {await undone(found, mosquitto, SITES[0]):.1f} s later")  # noqa: T201
-        await found.charged(0)
-        await found.books_agree(2)
-        for process in found.processes:
+            await until(f"{name} is open", open_contact(cluster.street, name), SOON_S)
+        print(f"a stale command is undone {await undone(cluster, mosquitto, SITES[0]):.1f} s later")  # noqa: T201
+        await cluster.charged(0)
+        await cluster.books_agree(2)
+        for process in cluster.processes:
             await process.stop()
-        assert await found.processes[0].problems() == []
+        assert await cluster.processes[0].problems() == []
 
 
-async def taken_over_at(found: Workers, mosquitto: Mosquitto) -> Callable[[], Awaitable[bool]]:
-    """Return what looks whether the broker ended a connection of a shard because its new owner came."""
-    told = await answered(lambda: found.apis[2].get("/api/v1/info"))
-    installation = json.loads(told)["installation_id"]
+async def taken_over_at(cluster: Workers, mosquitto: Mosquitto) -> Callable[[], Awaitable[bool]]:
+    """Return a check whether the broker disconnected a shard's client because a new owner connected."""
+    info = await answered(lambda: cluster.apis[2].get("/api/v1/info"))
+    installation = json.loads(info)["installation_id"]
     ids = [client_id_of(installation, n, PASSWORDS["bridge"]) for n in range(len(SITES))]
 
     async def look() -> bool:
@@ -307,9 +308,9 @@ async def taken_over_at(found: Workers, mosquitto: Mosquitto) -> Callable[[], Aw
     return look
 
 
-async def undone(found: Workers, mosquitto: Mosquitto, name: str) -> float:
+async def undone(cluster: Workers, mosquitto: Mosquitto, name: str) -> float:
     """Let a command of a former owner arrive late; return after how long the present owner has undone it."""
-    physics = found.street.meter(name).physics
+    physics = cluster.street.meter(name).physics
     before = physics.register_mwh
     former = asyncio.Event()
     session = BrokerSession(
@@ -326,14 +327,14 @@ async def undone(found: Workers, mosquitto: Mosquitto, name: str) -> float:
         return physics.register_mwh > before
 
     await until("the stale command closed the contact", used, SOON_S)
-    begun = time.monotonic()
-    await until(f"{name} is open again", open_contact(found.street, name), SOON_S)
+    started = time.monotonic()
+    await until(f"{name} is open again", open_contact(cluster.street, name), SOON_S)
     await session.stop()
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
 def open_contact(street: Street, name: str) -> Callable[[], Awaitable[bool]]:
-    """Return what looks whether a meter's contact is open."""
+    """Return a check whether a meter's contact is open."""
 
     async def look() -> bool:
         return not street.meter(name).physics.contact_closed

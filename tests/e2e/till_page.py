@@ -1,4 +1,4 @@
-"""A payment provider that tests run: a page with a button, which tells the bridge."""
+"""A payment provider of the tests: a page with a button, which reports the payment to the bridge."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import ClientSession, web
 
 from meter_bridge.payments.providers.signature import HEADER, sign
-from scripts.lib.demo.ports import LOOPBACK
+from scripts.lib.demo.process import LOOPBACK
 
 SECRET: Final = "the secret of a test provider"
 PAGE: Final = """<!doctype html><title>Test provider</title>
@@ -19,19 +19,17 @@ PAGE: Final = """<!doctype html><title>Test provider</title>
 
 
 class TillPage:
-    """A provider with a page of its own."""
+    """A provider with a payment page."""
 
     def __init__(self, port: int, bridge: str) -> None:
-        """Take where it listens and where the bridge is."""
         self.url = f"http://{LOOPBACK}:{port}"
-        self.told_at: float | None = None
+        self.reported_at: float | None = None
         self.paid: list[str] = []
         self._port = port
         self._bridge = bridge
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Serve the page."""
         app = web.Application()
         app.router.add_get("/pay", self._page)
         app.router.add_post("/pay", self._pay)
@@ -41,7 +39,6 @@ class TillPage:
         await web.TCPSite(self._runner, LOOPBACK, self._port).start()
 
     async def stop(self) -> None:
-        """End it."""
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -50,23 +47,23 @@ class TillPage:
         return web.Response(text=text, content_type="text/html")
 
     async def _pay(self, request: web.Request) -> web.Response:
-        """Tell the bridge that it was paid, as a provider does: beside sending the customer back."""
+        """Report the payment to the bridge and send the customer back, as a provider does."""
         order = request.query["order"]
-        said = {"payment": f"till-{order}", "amount": request.query["amount"], "currency": "ZAR"}
-        await self.tell("succeeded", order, **said)
+        payment = {"payment": f"till-{order}", "amount": request.query["amount"], "currency": "ZAR"}
+        await self.report("succeeded", order, **payment)
         self.paid.append(order)
         raise web.HTTPSeeOther(f"{self._bridge}/my/paid#{order}")
 
     async def _refuse(self, request: web.Request) -> web.Response:
         order = request.query["order"]
-        await self.tell("failed", order)
+        await self.report("failed", order)
         raise web.HTTPSeeOther(f"{self._bridge}/my/cancelled#{order}")
 
-    async def tell(self, kind: str, order: str, *, provider: str = "till", **more: str) -> int:
-        """Send a signed message; return how the bridge answered."""
+    async def report(self, kind: str, order: str, *, provider: str = "till", **more: str) -> int:
+        """Send a signed message; return the status of the bridge's response."""
         body = json.dumps({"id": f"{kind}-{order}", "type": kind, "order": order, **more}).encode()
         headers = {HEADER: sign(SECRET, body, int(time.time()))}
-        self.told_at = asyncio.get_running_loop().time()
+        self.reported_at = asyncio.get_running_loop().time()
         async with (
             ClientSession() as session,
             session.post(self._address(provider), data=body, headers=headers) as answer,

@@ -1,4 +1,4 @@
-"""The command line of the simulator; ``scripts/simulate --help`` and ``scripts/soak --help`` tell more."""
+"""The command line of the simulator; see ``scripts/simulate --help`` and ``scripts/soak --help``."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tests.simulation.world import Outcome, Plan, simulate
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what is asked for; the exit code is 1 where something was wrong."""
+    """Run what was requested; the exit code is 1 if anything was wrong."""
     asked = _parser().parse_args(arguments)
     if asked.soak:
         return _soak(asked)
@@ -44,7 +44,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _chosen(plan: Plan, text: str) -> tuple[Fault, ...]:
-    """Return the faults that are named by number and range."""
     wanted: set[int] = set()
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")
@@ -53,10 +52,10 @@ def _chosen(plan: Plan, text: str) -> tuple[Fault, ...]:
 
 
 def _run(plan: Plan, *, shrinks: bool) -> int:
-    """Run one plan, and tell how to see a failure again."""
-    begun = time.monotonic()
+    """Run one plan, and print how to reproduce a failure."""
+    started = time.monotonic()
     outcome = simulate(plan)
-    print(_line(plan, outcome, time.monotonic() - begun), flush=True)
+    print(_line(plan, outcome, time.monotonic() - started), flush=True)
     if not outcome.problems:
         return 0
     for problem in outcome.problems:
@@ -68,8 +67,7 @@ def _run(plan: Plan, *, shrinks: bool) -> int:
 
 
 def _shrink(plan: Plan, outcome: Outcome) -> None:
-    """Look for few faults that are enough, and tell them."""
-    few = shrink(plan, outcome.problems, tell=lambda line: print(line, flush=True))
+    few = shrink(plan, outcome.problems, report=lambda line: print(line, flush=True))
     print(f"{len(few)} of {len(plan.faults or plan.all_faults())} faults are enough:")
     for fault in few:
         print(fault)
@@ -77,7 +75,6 @@ def _shrink(plan: Plan, outcome: Outcome) -> None:
 
 
 def _line(plan: Plan, outcome: Outcome, seconds: float) -> str:
-    """Return how a simulation ended, in one line."""
     ending = f"{len(outcome.problems)} problems" if outcome.problems else "right"
     speed = plan.days * 86_400 / seconds
     return (
@@ -88,7 +85,6 @@ def _line(plan: Plan, outcome: Outcome, seconds: float) -> str:
 
 
 def _command(plan: Plan) -> str:
-    """Return the command that runs a plan again."""
     command = f"scripts/simulate --seed {plan.seed} --days {plan.days:g} --meters {plan.meters}"
     if plan.faults is None:
         return command
@@ -96,7 +92,7 @@ def _command(plan: Plan) -> str:
 
 
 def _soak(asked: argparse.Namespace) -> int:
-    """Run seeds of all lengths and sizes until one fails or somebody stops it."""
+    """Run seeds of all lengths and sizes until one fails or Ctrl+C."""
     seed = asked.first if asked.first is not None else random.SystemRandom().randrange(10**6, 10**9)
     while True:
         chance = random.Random(seed)

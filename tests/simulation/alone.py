@@ -1,7 +1,7 @@
-"""Units that nobody tells anything, since bridge or broker are away: what they use beyond credit.
+"""Units without bridge or broker: what they use beyond their credit.
 
-What the bridge said last is held against what flowed in truth until both are back. Only what it said is taken
-from it: the exposure, and the credit and the register that this is meant from.
+The bridge's last statement is compared with the energy that flowed until both are back. Nothing else is taken
+from the bridge: the exposure, and the credit and the register to which it refers.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ from tests.simulation.model import FINE_PRICE, FINE_TAX, RAND, WH_PER_KWH, Truth
 from tests.simulation.street import CENT, RATING_W, House, Kind, Tariff
 
 BROKEN: Final = ("meter recloses", "meter disobeys")
-"""Contacts that do not do what they are told: nothing that is said bounds them."""
+"""Contacts that do not follow commands: no statement limits their use."""
 BROKEN_S: Final = 6 * HOUR_S
-"""How long it may take until the bridge has heard of what such a contact did."""
+"""How long it may take until the bridge has read what such a contact did."""
 MIXED: Final = ("repeats", "reorders", "meter repeats", "meter reorders")
-"""What brings messages after newer ones: what a device holds is then not what it said last."""
+"""Faults that reorder messages: the last message is then not the device's present state."""
 MIXED_S: Final = 180.0
 FLAT_PRICES: Final = {Tariff.FLAT: Decimal(200), Tariff.STANDING: Decimal(207)}
 """Cents per kWh, tax included."""
 TOLERANCE_WH: Final = 2
-"""Registers are told in steps."""
+"""Registers are reported in steps."""
 LATE_WH: Final = 100
 """By how much a device may cut later than credit ends at the cheapest price: a value that is less than 50 Wh
 later than need be is left, besides roundings and a second of load."""
@@ -41,15 +41,15 @@ REWRITTEN_S: Final = 4_500.0
 
 
 class Away(StrEnum):
-    """Who is away."""
+    """Which of bridge and broker is away."""
 
     BRIDGE = "bridge"
     BROKER = "broker"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the bridge said of a unit last, and what was true by then."""
+class Statement:
+    """What the bridge last stated of a unit, and what was true then."""
 
     exposure: AccountExposure
     credit: int
@@ -63,43 +63,42 @@ class Said:
 
 
 class Alone:
-    """Notes what is said whenever bridge or broker go, and looks at what was used when they are back."""
+    """Records the statements when bridge or broker goes away, and compares them with the use afterwards."""
 
     def __init__(self, clock: WallClock, truths: Sequence[Truth]) -> None:
-        """Take the units; the faults of their contacts come when they are known."""
         self._clock = clock
         self._truths = truths
         self._away: set[Away] = set()
-        self._said: list[tuple[Truth, Said]] = []
+        self._statements: list[tuple[Truth, Statement]] = []
         self.faults: Sequence[Fault] = ()
         self.judged = 0
-        """How often a unit was held to what had been said of it."""
+        """How often the use of a unit was compared with a statement."""
         self.problems: list[str] = []
 
     def went(self, who: Away, parts: RunningBridge | None) -> None:
-        """Note what is said of every unit, unless the other one was away already."""
+        """Record what is stated of every unit, unless the other one was away already."""
         if not self._away and parts is not None:
             engine = parts.engine
             now = engine.session.clock.now()
             for truth in self._truths:
                 account = engine.session.installation.accounts.get(truth.house.id)
                 if account is not None and truth.moves:
-                    said = account_exposure(engine.session.installation, account, now)
-                    self._said.append((truth, self._note(truth, account, said)))
+                    statement = account_exposure(engine.session.installation, account, now)
+                    self._statements.append((truth, self._note(truth, account, statement)))
         self._away.add(who)
 
     def came(self, who: Away) -> None:
-        """Look at what every unit used once nobody is away any more."""
+        """Check what every unit used once nothing is away any more."""
         self._away.discard(who)
         if not self._away:
-            for truth, said in self._said:
-                self._judge(truth, said)
-            self._said.clear()
+            for truth, statement in self._statements:
+                self._judge(truth, statement)
+            self._statements.clear()
 
-    def _note(self, truth: Truth, account: Account, said: AccountExposure) -> Said:
+    def _note(self, truth: Truth, account: Account, statement: AccountExposure) -> Statement:
         meter, physics = account.meters[0], truth.house.meter.physics
-        return Said(
-            said,
+        return Statement(
+            statement,
             credit_now(account).balance,
             meter.energy_wh or 0,
             min_register_wh(meter),
@@ -110,7 +109,7 @@ class Alone:
         )
 
     def _register_wh(self, house: House) -> int:
-        """Return the true register of now, without letting the meter do anything."""
+        """Return the true register now, without advancing the meter."""
         physics = house.meter.physics
         passed = max(self._clock.true() - physics.now_ms, 0)
         return (physics.register_uj + physics.power_mw * passed) // MICROJOULES_PER_WH
@@ -118,31 +117,30 @@ class Alone:
     def _now_ms(self, house: House) -> int:
         return max(self._clock.true(), house.meter.physics.now_ms)
 
-    def _judge(self, truth: Truth, said: Said) -> None:
-        """Note what was used beyond what had been said."""
+    def _judge(self, truth: Truth, statement: Statement) -> None:
         house, now = truth.house, self._now_ms(truth.house)
-        if self._hit(house, BROKEN, said.at_ms - BROKEN_S * 1000, now) or truth.moves != said.moves:
+        if self._hit(house, BROKEN, statement.at_ms - BROKEN_S * 1000, now) or truth.moves != statement.moves:
             return
-        if house.kind is Kind.NEVER_CUT and said.closed and not house.meter.physics.contact_closed:
+        if house.kind is Kind.NEVER_CUT and statement.closed and not house.meter.physics.contact_closed:
             self.problems.append(f"invariant 11: {house.id} is never cut, but its device opened by itself")
-        known = truth.moved_wh - TOLERANCE_WH <= said.known_wh <= said.true_wh + TOLERANCE_WH
-        mixed = self._hit(house, MIXED, said.at_ms - MIXED_S * 1000, said.at_ms)
-        if not said.exposure.limited or not known or mixed:
+        known = truth.moved_wh - TOLERANCE_WH <= statement.known_wh <= statement.true_wh + TOLERANCE_WH
+        mixed = self._hit(house, MIXED, statement.at_ms - MIXED_S * 1000, statement.at_ms)
+        if not statement.exposure.limited or not known or mixed:
             return
         self.judged += 1
-        self._judge_use(house, said, now)
+        self._judge_use(house, statement, now)
 
-    def _judge_use(self, house: House, said: Said, now: int) -> None:
-        """Hold what flowed against what had been said: from the register known, or else from then on."""
-        exposure, tariff = said.exposure, house.tariff
-        begin = said.charged_wh
-        unheard = max(said.true_wh - said.known_wh, 0)
+    def _judge_use(self, house: House, statement: Statement, now: int) -> None:
+        """Compare the energy since the known register, or else since the statement, with the statement."""
+        exposure, tariff = statement.exposure, house.tariff
+        begin = statement.charged_wh
+        unread = max(statement.true_wh - statement.known_wh, 0)
         if exposure.hourly_wh or not exposure.in_force:
-            begin += unheard
-        credit = max(said.credit - (cost(tariff, begin) - cost(tariff, said.charged_wh)), 0)
-        end = said.charged_wh + unheard + self._register_wh(house) - said.true_wh
+            begin += unread
+        credit = max(statement.credit - (cost(tariff, begin) - cost(tariff, statement.charged_wh)), 0)
+        end = statement.charged_wh + unread + self._register_wh(house) - statement.true_wh
         dearest = per_wh(tariff)[1]
-        hours = Decimal(now - said.at_ms) / 3_600_000
+        hours = Decimal(now - statement.at_ms) / 3_600_000
         most = exposure.once_amount + exposure.hourly_amount * hours + TOLERANCE_WH * dearest
         most_wh = exposure.once_wh + exposure.hourly_wh * hours + TOLERANCE_WH
         beyond = cost(tariff, end) - cost(tariff, begin) - credit
@@ -150,11 +148,11 @@ class Alone:
         if beyond > most or beyond_wh > most_wh:
             self.problems.append(
                 f"invariant 11: {house.id} used {beyond / RAND:.6f} or {beyond_wh:.0f} Wh beyond its credit"
-                f" in {hours:.2f} h alone, but at most {most / RAND:.6f} and {most_wh:.0f} Wh had been said"
+                f" in {hours:.2f} h alone, but at most {most / RAND:.6f} and {most_wh:.0f} Wh had been stated"
             )
 
     def _hit(self, house: House, kinds: Sequence[str], begin_ms: float, end_ms: float) -> bool:
-        """Say whether a fault of some kinds was there in a time."""
+        """Return whether a fault of certain kinds occurred between two instants."""
         begin, end = ((ms - self._clock.start_ms) / 1000 for ms in (begin_ms, end_ms))
         return any(
             fault.kind in kinds
@@ -165,7 +163,7 @@ class Alone:
         )
 
     def leave(self, begin_ms: int) -> None:
-        """Let every device that is to cut by itself do so: not before its credit ends, and not late."""
+        """Let every device with a local cut-off open by itself: not before its credit ends, and not late."""
         now = self._clock.true()
         for truth in self._truths:
             house = truth.house
@@ -192,13 +190,13 @@ class Alone:
 
     @staticmethod
     def _use(house: House, wh: int) -> None:
-        """Let so much energy flow, if the contact stays closed."""
+        """Let energy flow while the contact stays closed."""
         house.meter.physics.load = ConstantLoad(RATING_W * 1000)
         house.meter.step(max(wh, 0) * 3_600_000 // RATING_W)
 
 
 def per_wh(tariff: Tariff) -> tuple[Decimal, Decimal]:
-    """Return what the cheapest and the dearest Wh cost."""
+    """Return the price of the cheapest and of the most expensive Wh."""
     if tariff is Tariff.FINE:
         price = FINE_PRICE * (1 + FINE_TAX)
         return price, price
@@ -209,7 +207,7 @@ def per_wh(tariff: Tariff) -> tuple[Decimal, Decimal]:
 
 
 def bought_wh(tariff: Tariff, energy_wh: int, credit: int) -> int:
-    """Return how much energy credit buys after so much."""
+    """Return how much energy credit buys after ``energy_wh``."""
     least, most = 0, int(max(credit, 0) / per_wh(tariff)[0]) + 1
     while least < most:
         middle = (least + most + 1) // 2

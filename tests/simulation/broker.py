@@ -21,14 +21,14 @@ REPEATED_S: Final = 60.0
 
 
 class Subscription(Protocol):
-    """What the bridge asks for."""
+    """A subscription of the bridge."""
 
     topic: str
 
 
 @dataclass(slots=True)
 class Weather:
-    """What happens to messages at present."""
+    """The present faults of the transport."""
 
     loss: float = 0.0
     repeats: float = 0.0
@@ -41,7 +41,7 @@ class Weather:
 
 @cache
 def matches(pattern: str, topic: str) -> bool:
-    """Say whether a topic filter means a topic (MQTT 5, 4.7)."""
+    """Return whether a topic filter matches a topic (MQTT 5, 4.7)."""
     wanted, found = pattern.split("/"), topic.split("/")
     for number, level in enumerate(wanted):
         if level == "#":
@@ -55,7 +55,6 @@ class Broker:
     """Carries messages between devices and the bridge's connection."""
 
     def __init__(self, loop: VirtualLoop, chance: random.Random) -> None:
-        """Start empty, with good weather."""
         self.loop = loop
         self.chance = chance
         self.weather = Weather()
@@ -77,7 +76,7 @@ class Broker:
         return SimulatedClient(self, settings, outgoing)
 
     def stop(self) -> None:
-        """Be killed: forget what was retained or queued and lose every connection."""
+        """Crash: lose everything retained or queued, and every connection."""
         self.on_stop()
         self.up = False
         self._retained.clear()
@@ -85,33 +84,29 @@ class Broker:
             client.lose()
 
     def start(self) -> None:
-        """Come back with nothing."""
+        """Restart empty."""
         self.up = True
         self.on_start()
         self.on_restart()
 
     def attach(self, client: SimulatedClient) -> None:
-        """Take a connection; one with the same client id loses its place."""
+        """Accept a connection; a client with the same id is disconnected."""
         self._clients.append(client)
 
     def detach(self, client: SimulatedClient) -> None:
-        """Forget a connection."""
         if client in self._clients:
             self._clients.remove(client)
 
     def lose_connections(self) -> None:
-        """Cut every connection of the bridge."""
         for client in list(self._clients):
             client.lose()
 
     def publish(self, messages: Sequence[Publish]) -> None:
-        """Take messages of a device."""
         for message in messages:
             if self.up and not self._lost():
                 self._take(message)
 
     def _take(self, message: Publish) -> None:
-        """Keep what is to be kept and pass the message on."""
         if message.retain:
             self._retained[message.topic] = message
         for client in self._clients:
@@ -119,13 +114,12 @@ class Broker:
                 client.queue(message.topic, message.payload, retained=False)
 
     def greet(self, client: SimulatedClient, pattern: str) -> None:
-        """Send what is retained for a fresh subscription."""
+        """Send retained messages for a new subscription."""
         for topic, message in self._retained.items():
             if matches(pattern, topic):
                 client.queue(topic, message.payload, retained=True)
 
     def from_bridge(self, message: Publish) -> None:
-        """Pass a message of the bridge on to its device."""
         self.on_command(message.topic, message.payload)
         for delay in self.fates():
             self.loop.exactly_at(self.loop.time() + delay, self._deliver, message)
@@ -135,7 +129,7 @@ class Broker:
             self.to_device(message.topic, message.payload)
 
     def fates(self) -> list[float]:
-        """Return when a message arrives: never, once, late, or twice."""
+        """Return the delays with which a message arrives: none, one, or two."""
         weather, chance = self.weather, self.chance
         if self._lost():
             return []
@@ -151,10 +145,9 @@ class Broker:
 
 
 class SimulatedClient:
-    """What the bridge takes for gmqtt's client."""
+    """Stands in for gmqtt's client."""
 
     def __init__(self, broker: Broker, settings: MqttSettings, outgoing: OutgoingQueue) -> None:
-        """Take the broker and the window of unacknowledged messages."""
         self.is_connected = False
         self.on_connect: Callable[[object, int, int, dict[str, list[int]]], None]
         self.on_message: Callable[[object, str | bytes, bytes, int, dict[str, object]], None]
@@ -170,7 +163,7 @@ class SimulatedClient:
         self._in_order_at = 0.0
 
     async def connect(self, host: str, port: int, ssl: object, keepalive: int) -> None:
-        """Connect, or fail as a socket does."""
+        """Connect, or fail like a socket."""
         await asyncio.sleep(self._broker.chance.random() * LATENCY_S)
         if not self._broker.up:
             raise ConnectionRefusedError(f"nothing listens at {host}:{port}")
@@ -179,18 +172,17 @@ class SimulatedClient:
         self.on_connect(self, 0, 0, {"receive_maximum": [RECEIVE_MAXIMUM]})
 
     async def disconnect(self) -> None:
-        """Leave."""
         self.is_connected = False
         self._broker.detach(self)
 
     def lose(self) -> None:
-        """Lose the connection without having asked for it."""
+        """Lose the connection unexpectedly."""
         self.is_connected = False
         self._broker.detach(self)
         self.on_disconnect(self, None)
 
     def subscribe(self, subscriptions: list[object]) -> int:
-        """Subscribe; the answer comes later, and what is retained after it."""
+        """Subscribe; the acknowledgement comes later, and retained messages after it."""
         asked = cast("list[Subscription]", subscriptions)
         self._mid += 1
         delay = self._broker.chance.random() * LATENCY_S
@@ -207,14 +199,13 @@ class SimulatedClient:
             self._broker.greet(self, each.topic)
 
     def wants(self, topic: str) -> bool:
-        """Say whether a topic was subscribed to."""
         wanted = self._wanted.get(topic)
         if wanted is None:
             wanted = self._wanted[topic] = any(matches(pattern, topic) for pattern in self._patterns)
         return wanted
 
     def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
-        """Send a message and have it acknowledged after a while."""
+        """Send a message, which is acknowledged after a while."""
         self._broker.from_bridge(Publish(topic, payload, qos, retain))
         if qos:
             self._mid += 1
@@ -227,7 +218,7 @@ class SimulatedClient:
             self._outgoing.remove_message_by_mid(mid)
 
     def queue(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """Let a message come to the bridge, in its turn unless the weather mixes them up."""
+        """Deliver a message to the bridge, in order unless the weather reorders."""
         weather = self._broker.weather
         for delay in self._broker.fates():
             if self._queued >= weather.queue:

@@ -1,4 +1,4 @@
-"""Bugs to plant into the bridge, each the breach of a rule, and the seed that is known to find it."""
+"""Bugs to plant into the bridge, each the breach of a promise, and the seed that is known to find it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,7 +57,7 @@ class Bug:
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Plant it for a while."""
+        """Plant the bug until the end of the block."""
         patches = self.patches()
         for each in patches:
             each.start()
@@ -135,7 +135,7 @@ def _acknowledges_first() -> Patches:
 
 
 def _does_not_wait_for(kind: ops.Statement) -> Patches:
-    """Return what answers before a transaction with such a row is on disk."""
+    """Return a patch that responds before a transaction with such a row is on disk."""
     honest = Session.commit
 
     async def commit(self: Session, unit: Transaction) -> None:
@@ -147,7 +147,7 @@ def _does_not_wait_for(kind: ops.Statement) -> Patches:
     return (patch.object(Session, "commit", commit),)
 
 
-def _tells_once() -> Patches:
+def _sends_once() -> Patches:
     honest = relay.retry_at
 
     def retry_at(state: Relay) -> int | None:
@@ -160,8 +160,8 @@ def _believes_acknowledgements() -> Patches:
     honest = relay._proof
 
     def proof(state: Relay, seen: Observation, before: RelayPosition | None) -> RelayProof:
-        obeyed = state.reported is state.requested and state.reported_at >= state.sent_at
-        return RelayProof.CONFIRMED if obeyed else honest(state, seen, before)
+        confirmed = state.reported is state.requested and state.reported_at >= state.sent_at
+        return RelayProof.CONFIRMED if confirmed else honest(state, seen, before)
 
     return (patch.object(relay, "_proof", proof),)
 
@@ -216,7 +216,7 @@ def _late_failures_count() -> Patches:
 
 def _asks_no_provider() -> Patches:
     async def tick(_self: ProviderPolling) -> None:
-        """Ask for nothing."""
+        pass
 
     return (patch.object(ProviderPolling, "tick", tick),)
 
@@ -248,7 +248,7 @@ def _protects_nobody() -> Patches:
 
 
 def _everywhere(kind: str) -> tuple[Fault, ...]:
-    """Return the fault of every meter of the street, all of the time."""
+    """Return the fault for every meter of the street, all the time."""
     return tuple(Fault(n, kind, HOUR_S, 30 * HOUR_S, f"house-{n}") for n in range(1, 6))
 
 
@@ -311,9 +311,9 @@ BUGS: Sequence[Bug] = (
         days=0.3,
         faults=CRASHES_OF_PAYMENTS,
     ),
-    Bug("a payment that is told to have failed before is forgotten", 8, _late_failures_count, days=0.3),
+    Bug("a payment that was reported as failed before is forgotten", 8, _late_failures_count, days=0.3),
     Bug("a payment whose web hook is never sent is forgotten", 8, _asks_no_provider, seed=2, days=0.3),
-    Bug("a relay is told once and never again", 9, _tells_once, seed=2, days=0.4, faults=LOSS),
+    Bug("a relay command is sent once and never again", 9, _sends_once, seed=2, days=0.4, faults=LOSS),
     Bug(
         "an acknowledgement is taken for an open contact",
         9,

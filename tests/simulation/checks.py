@@ -1,4 +1,4 @@
-"""What must be true at every instant, and what must come true once faults have stopped."""
+"""What must be true at every instant, and what must become true once faults have stopped."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,7 +33,7 @@ _BACKWARDS = (
 
 
 def stored(machine: Machine, truths: list[Truth]) -> Iterator[str]:
-    """Yield what is wrong with the books as they are on disk now."""
+    """Yield what is wrong with the books on disk now."""
     yield from verify(machine.disk.database)
     with closing(connect_read_only(machine.disk.database)) as connection:
         for account_id, seq, at, before in connection.execute(_BACKWARDS).fetchall():
@@ -46,19 +46,17 @@ def stored(machine: Machine, truths: list[Truth]) -> Iterator[str]:
 
 
 def command_is_decided(machine: Machine, meter_id: str, position: str) -> Iterator[str]:
-    """Yield where a relay command goes out whose decision is not on disk (invariant 10)."""
+    """Yield a problem if a relay command is sent whose decision is not on disk (promise 10)."""
     with closing(connect_read_only(machine.disk.database)) as connection:
         newest = connection.execute(
             "SELECT position FROM outbox WHERE meter_id = ? ORDER BY revision DESC LIMIT 1", (meter_id,)
         ).fetchone()
     if newest is None or newest[0] != position:
-        yield (
-            f"invariant 10: {meter_id} was told to be {position}, but the newest decision on disk is {newest}"
-        )
+        yield (f"invariant 10: {meter_id} was sent {position}, but the newest decision on disk is {newest}")
 
 
 def relays(engine: Engine, truths: list[Truth]) -> Iterator[str]:
-    """Yield relays that are not where their decision wants them (invariant 9)."""
+    """Yield relays that are not where their decision requires them (promise 9)."""
     for truth in truths:
         account = engine.session.installation.accounts[truth.house.id]
         wanted = account.state is SupplyState.CONNECTED
@@ -89,7 +87,7 @@ def accounts(engine: Engine, truths: list[Truth], begin_ms: int, now_ms: int) ->
 
 
 def _energy(account: Account, truth: Truth) -> Iterator[str]:
-    """Yield where the energy charged is not the energy that flowed (invariant 5)."""
+    """Yield a problem if the energy charged is not the energy that flowed (promise 5)."""
     charged = account.meters[0].energy_wh or 0
     least, most = truth.energy_wh()
     if not least - 1 <= charged <= most + 1:
@@ -98,7 +96,7 @@ def _energy(account: Account, truth: Truth) -> Iterator[str]:
 
 
 def priced(machine: Machine, truths: list[Truth]) -> Iterator[str]:
-    """Yield where the dashboard's price of what was charged is not what was charged (invariant 16)."""
+    """Yield a problem if the dashboard's price differs from what was charged (promise 16)."""
     found = audit(machine.disk.folder)
     if found.supplies != len(truths):
         yield f"invariant 16: {found.supplies} of {len(truths)} supplies were priced in sets"
@@ -112,12 +110,12 @@ def priced(machine: Machine, truths: list[Truth]) -> Iterator[str]:
 
 
 def _accrued(account: Account) -> int:
-    """Return what is used and not posted yet."""
+    """Return what has been used and not posted."""
     return sum(accrued_total(supply.rating, supply.timeline) for supply in account.supplies)
 
 
 def canonical_hash(machine: Machine) -> str:
-    """Return one digest of every account's postings, charges and top-ups, each account in its own order."""
+    """Return a digest of all postings, charges and top-ups, each account in its own order."""
     digest = hashlib.sha256()
     with closing(connect_read_only(machine.disk.database)) as connection:
         for (account_id,) in connection.execute("SELECT id FROM account ORDER BY id").fetchall():
@@ -127,7 +125,6 @@ def canonical_hash(machine: Machine) -> str:
 
 
 def _journal(connection: sqlite3.Connection, account_id: str) -> Iterator[list[object]]:
-    """Yield the entries of an account, each with its postings and segments."""
     for seq, *entry in connection.execute(_ENTRIES, (account_id,)).fetchall():
         postings = connection.execute(_POSTINGS, (seq,)).fetchall()
         segments = connection.execute(_SEGMENTS, (seq,)).fetchall()

@@ -1,4 +1,4 @@
-"""Watching what the bridge tells relays, at the instant in which it does."""
+"""Checks the commands to relays at the instant at which they are sent."""
 
 from copy import deepcopy
 
@@ -10,17 +10,16 @@ from tests.simulation.street import House
 
 
 class CommandWatch:
-    """Holds every relay command against what is on disk by then."""
+    """Compares every relay command with what is on disk at that instant."""
 
     def __init__(self, machine: Machine, houses: list[House]) -> None:
-        """Take the bridge and the meters that it may speak to."""
         self._machine = machine
         self._houses = {house.meter.name: house for house in houses}
         self.problems: list[str] = []
         self.commands = 0
 
     def see(self, topic: str, payload: bytes) -> None:
-        """Look at a message of the bridge."""
+        """Check a message of the bridge."""
         house = next((self._houses[part] for part in topic.split("/")[:2] if part in self._houses), None)
         position = None if house is None else commanded_position(house.meter, topic, payload)
         if house is None or position is None:

@@ -1,4 +1,4 @@
-"""What happens to counters: resets that devices tell or do not, jumps, and meters that are replaced."""
+"""Faults of counters: resets with and without a marker, jumps, and replaced meters."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,21 +22,20 @@ from tests.simulation.people import LANDLORD, RETRY_S
 JUMP_WH: Final = 5_000_000
 """More than any supply of the street can deliver in a simulation."""
 STRAGGLERS_S: Final = 1_500.0
-"""Wait for what the old meter said before it was taken out."""
+"""Wait for what the old meter reported before it was removed."""
 
 
 class Counters:
-    """Lets counters be lost, jump, and be replaced, and keeps what is true of them."""
+    """Resets, increases and replaces counters, and keeps the true figures."""
 
     def __init__(self, machine: Machine, devices: Devices, truths: list[Truth]) -> None:
-        """Take the meters and what is true of them."""
         self._machine = machine
         self._devices = devices
         self._truths = {truth.house.id: truth for truth in truths}
         self.problems: list[str] = []
 
     async def carry_out(self, fault: Fault) -> None:
-        """Let one thing happen to one counter."""
+        """Carry out one fault on one counter."""
         truth = self._truths[fault.target]
         if truth.house.id in self._devices.unplugged:
             return  # the old meter is on the electrician's table, read and done with
@@ -44,52 +43,55 @@ class Counters:
         if fault.kind == "counter replaced":
             await self._replace(truth, fault)
         elif fault.kind == "counter jump":
-            self._move(truth, lambda: truth.house.meter.raise_register(JUMP_WH), told=False)
+            self._move(truth, lambda: truth.house.meter.raise_register(JUMP_WH), with_marker=False)
         else:
-            told = fault.kind == "counter told" and truth.house.meter.family == "tasmota"
-            self._move(truth, lambda: truth.house.meter.reset_register(with_witness=told), told=told)
+            with_marker = fault.kind == "counter told" and truth.house.meter.family == "tasmota"
+            self._move(
+                truth,
+                lambda: truth.house.meter.reset_register(with_witness=with_marker),
+                with_marker=with_marker,
+            )
 
-    def _move(self, truth: Truth, move: Callable[[], None], *, told: bool) -> None:
-        before = truth.house.told_wh()
+    def _move(self, truth: Truth, move: Callable[[], None], *, with_marker: bool) -> None:
+        before = truth.house.reported_wh()
         stored = self._stored_wh(truth)
         move()
-        truth.moved(before, stored, told=told)
+        truth.moved(before, stored, with_marker=with_marker)
         self._devices.changed(truth.house)
 
     def _stored_wh(self, truth: Truth) -> int:
-        """Return what is on disk of the energy charged."""
+        """Return the energy charged according to the disk."""
         with closing(connect_read_only(self._machine.disk.database)) as connection:
             rows = connection.execute("SELECT document FROM supply_status").fetchall()
         charged = {meter_id: wh for (row,) in rows for meter_id, wh, _ in supply_document.stored_energy(row)}
         return charged.get(truth.house.meter_id, 0)
 
     async def _replace(self, truth: Truth, fault: Fault) -> None:
-        """Take a meter out, read it, put another in, and tell the bridge of it before it speaks."""
+        """Replace a meter and submit both readings before the new one reports."""
         house, devices = truth.house, self._devices
         devices.unplugged.add(house.id)
         devices.load(house, 0)
         devices.keep(house)
         await asyncio.sleep(STRAGGLERS_S)
         devices.drop(house)
-        before = house.told_wh()
+        before = house.reported_wh()
         house.meter.physics.register_uj = random.Random(fault.at_s).randrange(10**6) * MICROJOULES_PER_WH
         house.meter.physics.started_ms = house.meter.physics.now_ms
         house.meter.physics.restart()
         truth.replaced(before)
-        order = ReplacementRequest(_kwh(before), _kwh(house.told_wh()), "worn out")
-        await self._tell(truth, order, key=f"replacement-{fault.number}")
+        order = ReplacementRequest(_kwh(before), _kwh(house.reported_wh()), "worn out")
+        await self._submit(truth, order, key=f"replacement-{fault.number}")
         devices.unplugged.discard(house.id)
         devices.release(house)
         devices.restart(house)
 
-    async def _tell(self, truth: Truth, order: ReplacementRequest, *, key: str) -> None:
-        """Tell the bridge until it answers."""
+    async def _submit(self, truth: Truth, order: ReplacementRequest, *, key: str) -> None:
         while True:
             parts = self._machine.parts
             try:
                 if parts is not None:
-                    told = parts.app.sites.replace_meter(LANDLORD, truth.house.meter_id, order, key=key)
-                    await self._machine.ask(told)
+                    operation = parts.app.sites.replace_meter(LANDLORD, truth.house.meter_id, order, key=key)
+                    await self._machine.ask(operation)
                     return
             except PowerLostError:
                 pass

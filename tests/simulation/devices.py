@@ -20,10 +20,9 @@ LARGEST_LOAD_W: Final = 3_000
 
 
 class Devices:
-    """Lets every meter speak when its time has come, and hear what the bridge tells it."""
+    """Lets every meter report when it is due, and receive the bridge's messages."""
 
     def __init__(self, loop: VirtualLoop, broker: Broker, clock: WallClock, houses: list[House]) -> None:
-        """Connect the meters to the broker."""
         self._loop = loop
         self._broker = broker
         self._clock = clock
@@ -33,11 +32,10 @@ class Devices:
         """Messages of devices whose gateway keeps them while its uplink is away."""
         self.unplugged: set[str] = set()
         """Meters from which an electrician has taken all loads."""
-        broker.to_device = self._heard
+        broker.to_device = self._received
         broker.on_restart = self._greet_soon
 
     def start(self) -> None:
-        """Let every meter connect."""
         self._greet()
         for house in self._houses.values():
             self._plan(house)
@@ -46,7 +44,7 @@ class Devices:
         self._loop.exactly_at(self._loop.time() + GREETING_S, self._greet)
 
     def _greet(self) -> None:
-        """Let every meter, and the gateway, say who they are."""
+        """Announce every meter and the gateway."""
         zigbee = [each.meter for each in self._houses.values() if isinstance(each.meter, Zigbee2MqttMeter)]
         if zigbee:
             self._broker.publish(Zigbee2MqttMeter.gateway_greeting(zigbee))
@@ -55,7 +53,7 @@ class Devices:
             self._send(house, house.meter.come_online())
 
     def step(self, house: House) -> None:
-        """Let a meter live until now."""
+        """Advance a meter to now."""
         meter = house.meter
         self._send(house, meter.step(max(0, self._clock.true() - meter.physics.now_ms)))
 
@@ -68,26 +66,25 @@ class Devices:
             kept += messages[: MOST_KEPT - len(kept)]
 
     def keep(self, house: House) -> None:
-        """Keep what a meter says from now on; it hears nothing either."""
+        """Keep a meter's messages from now on; it receives nothing either."""
         self._kept.setdefault(house.id, [])
 
     def release(self, house: House) -> None:
-        """Send all that was kept, in its order and at once."""
+        """Send all kept messages in order and at once."""
         self._broker.publish(self._kept.pop(house.id, ()))
 
     def drop(self, house: House) -> None:
-        """Lose what was kept, and go on keeping."""
+        """Lose all kept messages, and continue to keep."""
         self._kept[house.id] = []
 
     def restart(self, house: House) -> None:
-        """Let a meter lose power for a moment."""
+        """Power-cycle a meter."""
         self.step(house)
         house.meter.physics.restart()
         self._send(house, house.meter.come_online())
         self._plan(house)
 
     def _plan(self, house: House) -> None:
-        """Wake a meter when it next does something by itself."""
         planned = self._planned.pop(house.meter.name, None)
         if planned is not None:
             planned.cancel()
@@ -99,7 +96,7 @@ class Devices:
         self.step(house)
         self._plan(house)
 
-    def _heard(self, topic: str, payload: bytes) -> None:
+    def _received(self, topic: str, payload: bytes) -> None:
         for part in topic.split("/")[:2]:
             house = self._houses.get(part)
             if house is not None and house.meter.owns(topic):
@@ -111,7 +108,7 @@ class Devices:
                 return
 
     def load(self, house: House, watts: int) -> None:
-        """Draw another power from now on, unless an electrician is at work."""
+        """Set the load, unless the meter is being replaced."""
         if house.id in self.unplugged:
             watts = 0
         self.step(house)
@@ -119,6 +116,6 @@ class Devices:
         self._plan(house)
 
     def changed(self, house: House) -> None:
-        """Take note of a fault that was switched on or off."""
+        """Apply a fault that was switched on or off."""
         self.step(house)
         self._plan(house)

@@ -1,8 +1,8 @@
-"""The bridge's disk: real SQLite files, with faults and crashes at the calls that write them.
+"""The bridge's disk: real SQLite files, with faults and crashes in the calls that write them.
 
-A crash copies the files as they are at that instant to where the next life of the bridge finds them, so
-what a clean shutdown would still do never happens. A torn crash keeps only some bytes of what the commit
-under way had changed in the write-ahead log.
+A crash copies the files as they are at that instant to the folder of the bridge's next life, so nothing that
+a clean shutdown would do happens. A torn crash keeps only some bytes of what the commit under way had changed
+in the write-ahead log.
 """
 
 import asyncio
@@ -30,25 +30,24 @@ NO_LIMIT: Final = 2**30
 
 
 class Crash(StrEnum):
-    """At which point of a commit the bridge dies."""
+    """The point of a commit at which the bridge dies."""
 
     STATEMENT = "statement"
     """At one of its statements: nothing of it is there."""
     TORN = "torn"
     """While the log is written: some bytes of it are there."""
     UNTOLD = "untold"
-    """After it, before anybody was told: all of it is there."""
+    """After it, before anybody was notified: all of it is stored."""
 
 
 class CrashError(BaseException):
-    """The process ends here; nothing in it may catch this."""
+    """The process dies here; nothing in it may catch this."""
 
 
 class Disk:
-    """Where the bridge keeps its data, and what is wrong with it."""
+    """The bridge's data folder, and its present faults."""
 
     def __init__(self, root: Path, chance: random.Random) -> None:
-        """Begin with an empty folder."""
         self._root = root
         self._chance = chance
         self._life = 0
@@ -69,12 +68,11 @@ class Disk:
 
     @property
     def failing(self) -> bool:
-        """Say whether a commit may fail now."""
+        """Return whether a commit may fail now."""
         return self.full or self.read_only or self.errors > 0
 
     @property
     def database(self) -> Path:
-        """Return the path of the database."""
         return self.folder / DATABASE_NAME
 
     def commit_s(self) -> float:
@@ -82,13 +80,13 @@ class Disk:
         return self._chance.random() * (COMMIT_S + self.slow_s)
 
     def heal(self) -> None:
-        """Have room and no faults again."""
+        """End all faults, including the lack of space."""
         self.full = self.read_only = False
         self.errors = self.slow_s = 0.0
         self.planned = None
 
     def crash(self, files: dict[str, bytes] | None = None) -> None:
-        """Die now; ``files`` are what is on disk in place of what the folder holds."""
+        """Die now; ``files`` are the content of the disk instead of that of the folder."""
         if self.dead:
             return
         self.dead = True
@@ -104,12 +102,12 @@ class Disk:
         self.on_crash()
 
     def revive(self) -> None:
-        """Let the next life of the bridge write."""
+        """Allow the next life of the bridge to write."""
         self.dead = False
         self.stores.clear()
 
     def before_statement(self) -> None:
-        """Fail as the disk would, or die."""
+        """Fail like the disk, or die."""
         if self.dead:
             raise sqlite3.OperationalError(DEAD)
         if self.planned is Crash.STATEMENT and self._chance.random() < 0.3:
@@ -126,10 +124,10 @@ class Disk:
         }
 
     def torn(self, before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, bytes]:
-        """Return what is on disk if power is lost in the middle of a commit.
+        """Return the content of the disk if power is lost in the middle of a commit.
 
-        The log is on disk, synced, before any of it is copied to the database: so either the log is torn
-        and the database as before, or the log is whole and the database torn.
+        The log is synced before any of it is copied to the database: so either the log is torn and the
+        database unchanged, or the log is complete and the database torn.
         """
         old, new = before[LOG_NAME], after[LOG_NAME]
         checkpointed = before[DATABASE_NAME] != after[DATABASE_NAME]
@@ -140,14 +138,14 @@ class Disk:
 
 
 def _cut(old: bytes, new: bytes, chance: random.Random) -> bytes:
-    """Return what is there when writing ``new`` over ``old`` stopped at some byte."""
+    """Return the content when writing ``new`` over ``old`` stopped at some byte."""
     first = _first_difference(old, new)
     at = chance.randint(first, max(first, len(new)))
     return new[:at] + old[at:]
 
 
 def _first_difference(old: bytes, new: bytes) -> int:
-    """Return where two files begin to differ; whole pages first."""
+    """Return where two files first differ, by whole pages first."""
     at = 0
     while old[at : at + PAGE] == new[at : at + PAGE] and at < len(new):
         at += PAGE
@@ -160,7 +158,6 @@ class SimulatedStore(ThreadWriter):
     """The bridge's writer in virtual time: its groups, its refusals, and a disk that fails."""
 
     def __init__(self, engine: SqlEngine, loop: asyncio.AbstractEventLoop, disk: Disk) -> None:
-        """Take the place of the thread."""
         self._engine = engine
         self._loop = loop
         self._disk = disk
@@ -187,13 +184,13 @@ class SimulatedStore(ThreadWriter):
         return done
 
     def _plan(self) -> None:
-        """Write what waits after a while, as the thread would."""
+        """Write pending transactions after a while, as the thread would."""
         if not self._writing:
             self._writing = True
             self._loop.call_later(self._disk.commit_s(), self._write)
 
     def _write(self) -> None:
-        """Commit a group; the bridge may die at it."""
+        """Commit a group; the bridge may die in it."""
         self._writing = False
         group, self._pending = self._pending[:LARGEST_GROUP], self._pending[LARGEST_GROUP:]
         if not group or self._disk.dead:
@@ -216,29 +213,28 @@ class SimulatedStore(ThreadWriter):
 
     @override
     def check_disk_space(self) -> None:
-        """Go on at once: how little room serves for a while is what shall be met."""
+        """Resume at once: the little space that suffices for a while is what the simulation tests."""
 
     @override
     def _finish(self, group: list[_Queued], failure: StorageError | None) -> None:
-        self._loop.call_soon(self._told, group, failure)
+        self._loop.call_soon(self._report_result, group, failure)
 
-    def _told(self, group: Sequence[_Queued], failure: StorageError | None) -> None:
-        """Tell how a group ended, unless the bridge died at it."""
+    def _report_result(self, group: Sequence[_Queued], failure: StorageError | None) -> None:
         _end_all(list(group), StorageError(DEAD) if self._disk.dead else failure)
 
     def _configure(self, connection: sqlite3.Connection, _record: object) -> None:
-        """Give a new connection the faults that are switched on."""
+        """Apply the active faults to a new connection."""
         self._set(connection)
 
     def _limit_pages(self) -> None:
-        """Give the connection in use the faults that are switched on."""
+        """Apply the active faults to the open connection."""
         if self._connection is not None:
             driver = self._connection.connection.driver_connection
             assert driver is not None
             self._set(driver)
 
     def _set(self, connection: sqlite3.Connection) -> None:
-        """Switch the faults of a connection, unless they are so already: SQLite then prepares all anew."""
+        """Set the faults of a connection if they differ: SQLite then prepares all statements again."""
         (pages,) = connection.execute("PRAGMA page_count").fetchone() if self._disk.full else (NO_LIMIT,)
         wanted = (connection, pages, self._disk.read_only)
         if wanted != self._set_to:
@@ -247,7 +243,7 @@ class SimulatedStore(ThreadWriter):
             self._set_to = wanted
 
     def die(self) -> None:
-        """Let nothing more reach the disk."""
+        """Write nothing any more."""
         pending, self._pending = self._pending, []
         _end_all(pending, StorageError(DEAD))
         with suppress(Exception):
@@ -256,6 +252,6 @@ class SimulatedStore(ThreadWriter):
 
     @override
     def close(self) -> None:
-        """Close as the bridge does at its end; a dead one has nothing left to write."""
+        """Close like the bridge; a dead one has nothing left to write."""
         self._closed = True
         self.die()

@@ -1,4 +1,4 @@
-"""Carrying out faults: each begins, stays for its time and ends."""
+"""Carries out faults: each starts, lasts for its time and ends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ PAYMENT_WAITS_S: Final = 12 * HOUR_S
 
 
 class Injector:
-    """Makes faults happen at their time."""
+    """Causes faults at their time."""
 
     def __init__(
         self,
@@ -35,7 +35,6 @@ class Injector:
         truths: list[Truth],
         till: Till,
     ) -> None:
-        """Take everything that can fail."""
         self.counters = Counters(machine, devices, truths)
         self._loop = loop
         self._broker = broker
@@ -48,7 +47,7 @@ class Injector:
         self._healed = asyncio.Event()
 
     async def carry_out(self, fault: Fault) -> None:
-        """Wait for a fault's time, let it happen and end it."""
+        """Wait for a fault's time, cause it and end it."""
         await self._while(fault.at_s - self._loop.time())
         if not self._healed.is_set():
             await self._way(fault)(fault)
@@ -60,7 +59,6 @@ class Injector:
                 await self._healed.wait()
 
     def _way(self, fault: Fault) -> Callable[[Fault], Awaitable[None]]:
-        """Return how a kind of fault happens."""
         if fault.kind.startswith("crash "):
             return self._crash
         if fault.kind.startswith("payment crash "):
@@ -139,7 +137,7 @@ class Injector:
             await self._machine.start()
 
     async def _crash(self, fault: Fault) -> None:
-        """Let the bridge die at its next commit, at some point of it."""
+        """Let the bridge die at some point of its next commit."""
         async with self._one_life:
             disk = self._machine.disk
             disk.planned = Crash(fault.kind.removeprefix("crash "))
@@ -153,7 +151,7 @@ class Injector:
                 await self._machine.start()
 
     async def _payment_crash(self, fault: Fault) -> None:
-        """Let the bridge die while it takes a message of the till."""
+        """Let the bridge die while it processes a message of the till."""
         knock = asyncio.ensure_future(self._till.knock())
         healed = asyncio.ensure_future(self._healed.wait())
         await asyncio.wait([knock, healed], timeout=PAYMENT_WAITS_S, return_when=asyncio.FIRST_COMPLETED)
@@ -173,7 +171,7 @@ class Injector:
 
     @staticmethod
     def _press_button(house: House) -> None:
-        """Mend a contact that only claims to be closed: nothing but a person in the dark can know of it."""
+        """Close a contact that only claims to be closed: only a person in the dark can know that."""
         if house.meter.physics.reported_closed:
             house.meter.physics.contact_closed = True
 
@@ -193,7 +191,6 @@ class Injector:
         self._devices.release(house)
 
     def heal(self) -> None:
-        """End every fault now."""
         self._healed.set()
         self._loop.busy_s = 0.0
         self._machine.disk.heal()

@@ -1,4 +1,4 @@
-"""The faults of a simulation: planned ahead from the seed, so that any of them can be left out again."""
+"""The faults of a simulation, planned from the seed in advance, so that any of them can be left out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ METER_FAULTS: Final = ("recloses", "disobeys", "deaf", "silent", "repeats", "reo
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong for a while."""
+    """One fault and its duration."""
 
     number: int
     kind: str
@@ -24,7 +24,6 @@ class Fault:
     strength: float = 0.0
 
     def __str__(self) -> str:
-        """Tell people what goes wrong when."""
         day, rest = divmod(self.at_s, 24 * HOUR_S)
         hours, minutes = divmod(rest / 60, 60)
         what = f"{self.kind} {self.target}".strip()
@@ -36,7 +35,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How often a kind of fault comes, how long it stays and how strong it is."""
+    """How often a kind of fault occurs, how long it lasts and how strong it is."""
 
     pause_h: float
     """Mean pause before the next one."""
@@ -46,7 +45,7 @@ class Recipe:
 
 
 def recipes(meters: Sequence[str]) -> dict[str, Recipe]:
-    """Return what may go wrong."""
+    """Return all possible faults."""
     common = {
         "loss": Recipe(8, (60, 4 * HOUR_S), (0.01, 0.3)),
         "repeats": Recipe(8, (60, 4 * HOUR_S), (0.01, 0.5)),
@@ -80,10 +79,10 @@ def recipes(meters: Sequence[str]) -> dict[str, Recipe]:
 
 
 def plan_faults(seed: int, days: float, meters: Sequence[str]) -> list[Fault]:
-    """Return the faults of a seed in the order of their begin.
+    """Return the faults of a seed by start time.
 
-    Each seed has its own selection of kinds (swarm testing: a fault that is away lets others show what they
-    do), and each kind its own randomness.
+    Each seed has its own selection of kinds (swarm testing: without one fault others take effect), and each
+    kind its own random source.
     """
     chance = random.Random(f"{seed}/faults")
     share = chance.choice([0.2, 0.5, 0.8])

@@ -22,7 +22,7 @@ MOST_KEPT: Final = 100
 
 
 class _Call[*Ts](asyncio.TimerHandle):
-    """A call that waits for its turn, without what asyncio keeps for its debug mode alone."""
+    """A scheduled call, without what asyncio keeps for its debug mode."""
 
     def __init__(
         self,
@@ -32,7 +32,6 @@ class _Call[*Ts](asyncio.TimerHandle):
         loop: VirtualLoop,
         context: Context | None,
     ) -> None:
-        """Keep what is to be called, and in which context."""
         self._when = when
         self._callback: Callable[[*Ts], object] | None = callback
         self._args = args
@@ -53,7 +52,7 @@ class _Call[*Ts](asyncio.TimerHandle):
 
 
 class _Due(float):
-    """When a call is due; the heap compares instants in C, and those that are equal as asyncio's does."""
+    """When a call is due; the heap compares instants in C, and equal ones as asyncio does."""
 
     __slots__ = ("call",)
     call: _Call[*tuple[Any, ...]]
@@ -72,7 +71,6 @@ class VirtualLoop(BaseEventLoop):
     _clock_resolution: float
 
     def __init__(self, chance: random.Random) -> None:
-        """Take the randomness that decides in which order things happen."""
         super().__init__()
         self._chance = chance
         self._now = 0.0
@@ -88,11 +86,10 @@ class VirtualLoop(BaseEventLoop):
 
     @property
     def now_ms(self) -> int:
-        """Return virtual time in milliseconds."""
         return round(self._now * 1000)
 
     def _run_once(self) -> None:
-        """Run round after round, until the loop is to stop; where nothing is ready, time jumps.
+        """Run round after round until stopped; if nothing is ready, time jumps.
 
         A round is what asyncio's is: timers that are due become ready, and what was ready when it began runs.
         """
@@ -118,7 +115,7 @@ class VirtualLoop(BaseEventLoop):
                 return
 
     def _forget_cancelled(self) -> None:
-        """Drop timers that were cancelled, since they are many."""
+        """Drop cancelled timers, of which there are many."""
         for due in self._timers:
             if due.call._cancelled:
                 due.call._scheduled = False
@@ -127,7 +124,6 @@ class VirtualLoop(BaseEventLoop):
         self.cancelled = 0
 
     def _jump(self) -> None:
-        """Let the time pass until the next timer."""
         if not self._timers:
             raise RuntimeError("nothing will ever happen any more: the simulation waits for itself")
         self._now += max(self._timers[0] - self._now, 0)
@@ -156,7 +152,7 @@ class VirtualLoop(BaseEventLoop):
     def exactly_at[*Ts](
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts
     ) -> asyncio.TimerHandle:
-        """Call something of the world around the bridge, which is never late."""
+        """Schedule a call of the world around the bridge, which is never late."""
         at = max(when, self._now)
         return self._planned(_Call(at, callback, args, self, None), at)
 
@@ -171,17 +167,17 @@ class VirtualLoop(BaseEventLoop):
     def run_in_executor[*Ts, T](
         self, executor: object, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
-        """Do the work of a thread at once, and tell its end after a while."""
+        """Do a thread's work at once, and deliver its result after a while."""
         future: asyncio.Future[T] = self.create_future()
         self.call_later(self._chance.random() * THREAD_S, _work, future, func, args)
         return future
 
     def _write_to_self(self) -> None:
-        """Nobody has to be woken: there is one thread."""
+        """Do nothing: there is only one thread to wake."""
 
 
 def _work[T](future: asyncio.Future[T], func: Callable[..., T], args: tuple[Any, ...]) -> None:
-    """Do the work and tell how it ended, unless nobody waits any more."""
+    """Do the work and deliver its result, unless nobody waits any more."""
     if future.done():
         return
     try:

@@ -22,12 +22,14 @@ BROKER: Final = MqttSettings(host="broker", client_id="bridge")
 
 
 def slowed(factor: float) -> Intervals:
-    """Return the daemon's own pauses, so many times longer, as the meters speak so much less often."""
-    return Intervals(**{each.name: getattr(Intervals(), each.name) * factor for each in fields(Intervals)})
+    """Return the daemon's intervals, multiplied by ``factor`` because meters report less often here."""
+    return Intervals(
+        **{interval.name: getattr(Intervals(), interval.name) * factor for interval in fields(Intervals)}
+    )
 
 
 class PowerLostError(Exception):
-    """The bridge was killed while it worked on a request: nobody knows whether it was done."""
+    """The bridge was killed while it processed a request, whose result is unknown."""
 
 
 @dataclass(slots=True)
@@ -41,15 +43,13 @@ class WallClock:
     synchronised: bool = True
 
     def true(self) -> int:
-        """Return true time in milliseconds."""
         return self.start_ms + self.loop.now_ms
 
     def wall(self) -> int:
-        """Return what the machine takes for the time."""
+        """Return the machine's wall clock."""
         return self.true() + self.off_ms
 
     def clocks(self) -> Clocks:
-        """Return the clocks as the bridge gets them."""
         return Clocks(self.wall, lambda: self.loop.now_ms, lambda: self.synchronised)
 
 
@@ -59,7 +59,6 @@ class Machine:
     def __init__(
         self, loop: VirtualLoop, broker: Broker, clock: WallClock, disk: Disk, pace: Intervals
     ) -> None:
-        """Take what the bridge is to find around it; nothing runs yet."""
         self._loop = loop
         self._broker = broker
         self.clock = clock
@@ -79,7 +78,6 @@ class Machine:
 
     @property
     def folder(self) -> Path:
-        """Return where the bridge keeps its data."""
         return self.disk.folder
 
     async def start(self) -> None:
@@ -111,11 +109,10 @@ class Machine:
             await self._died.wait()
 
     def _store(self, engine: SqlEngine, loop: asyncio.AbstractEventLoop) -> Store:
-        """Return the writer over the simulated disk."""
         return SimulatedStore(engine, loop, self.disk)
 
     def died(self) -> None:
-        """Note that the bridge is dead: nothing of it reaches disk or network any more."""
+        """Mark the bridge as dead: nothing of it reaches disk or network any more."""
         if self.parts is not None:
             self.on_death(self.parts)
         self.parts = None
@@ -123,11 +120,10 @@ class Machine:
         self._died.set()
 
     async def death(self) -> None:
-        """Wait until the bridge dies."""
         await self._died.wait()
 
     async def kill(self) -> None:
-        """Kill the bridge as kill -9 does, and clear away what is left of it in memory."""
+        """Kill the bridge as kill -9 does, and clear what is left of it in memory."""
         self.disk.crash()
         await self.buried()
 
@@ -141,7 +137,7 @@ class Machine:
         self.disk.revive()
 
     async def ask[T](self, request: Coroutine[object, object, T]) -> T:
-        """Let a request be answered; raise ``PowerLostError`` if the bridge dies meanwhile."""
+        """Send a request; raise ``PowerLostError`` if the bridge dies meanwhile."""
         asked = asyncio.ensure_future(request)
         died = asyncio.ensure_future(self._died.wait())
         try:

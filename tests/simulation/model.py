@@ -1,7 +1,7 @@
-"""The naive model: what each account must hold and where its relay must be.
+"""The naive model: what each account must contain and where its relay must be.
 
-It knows nothing of readings, messages, intervals or transactions: money that was paid in, less what the true
-energy cost that flowed.
+It knows nothing of readings, messages, intervals or transactions: only the money paid in, less the cost of
+the true energy.
 """
 
 from dataclasses import dataclass, field
@@ -24,11 +24,11 @@ FINE_TAX: Final = Decimal("0.077")
 
 @dataclass(slots=True)
 class Truth:
-    """What is true of one unit."""
+    """The true figures of one unit."""
 
     house: House
     most_wh: int = 0
-    """With what the register tells now: the most that may be charged."""
+    """Plus the present register: the most that may be charged."""
     least_wh: int = 0
     """The least: a reset takes with it what was not on disk, and in quarantine nothing is charged."""
     undecided: bool = False
@@ -44,47 +44,46 @@ class Truth:
 
     def energy_wh(self) -> tuple[int, int]:
         """Return the least and the most energy that may be charged."""
-        told = self.house.told_wh()
-        return (self.least_wh if self.undecided else self.least_wh + told), self.most_wh + told
+        reported = self.house.reported_wh()
+        return (self.least_wh if self.undecided else self.least_wh + reported), self.most_wh + reported
 
     def begin(self) -> None:
-        """Note that the bridge charges from here."""
-        self.most_wh = self.least_wh = -self.house.told_wh()
+        """Start charging here."""
+        self.most_wh = self.least_wh = -self.house.reported_wh()
         self._note_move()
 
     def _note_move(self) -> None:
-        """Note from where the register counts now."""
-        self.moves, self.moved_wh = self.moves + 1, self.house.told_wh()
+        self.moves, self.moved_wh = self.moves + 1, self.house.reported_wh()
 
-    def moved(self, before_wh: int, stored_wh: int, *, told: bool) -> None:
-        """Note that the register was moved from ``before_wh`` to what it is now, with ``stored_wh`` charged.
+    def moved(self, before_wh: int, stored_wh: int, *, with_marker: bool) -> None:
+        """Record that the register moved from ``before_wh`` to its present value, with ``stored_wh`` charged.
 
-        ``told`` says that the device will tell that it began anew, and from zero.
+        ``with_marker``: the device reports that its counter was reset, and starts from zero.
         """
-        self.most_wh += before_wh - self.house.told_wh()
+        self.most_wh += before_wh - self.house.reported_wh()
         self.least_wh = min(stored_wh, self.least_wh + (0 if self.undecided else before_wh))
-        self.undecided = self.undecided or not told
+        self.undecided = self.undecided or not with_marker
         self._note_move()
 
     def replaced(self, before_wh: int) -> None:
-        """Note that another counter goes on where the old one, which was read to its end, ended."""
-        self.most_wh += before_wh - self.house.told_wh()
+        """Record that another counter continues where the old one, which was read to its end, stopped."""
+        self.most_wh += before_wh - self.house.reported_wh()
         if not self.undecided:
-            self.least_wh += before_wh - self.house.told_wh()
+            self.least_wh += before_wh - self.house.reported_wh()
         self._note_move()
 
     def decided(self) -> None:
-        """Note that whatever was undecided is decided: all that flows from here is charged."""
+        """Record that nothing is undecided any more: all energy from here on is charged."""
         if self.undecided:
             self.undecided = False
-            self.least_wh -= self.house.told_wh()
+            self.least_wh -= self.house.reported_wh()
 
     def balance(self, energy_wh: int, begin_ms: int, now_ms: int) -> int:
-        """Return what the account must hold after so much energy."""
+        """Return the balance that the account must have after this energy."""
         return self.paid - cost(self.house.tariff, energy_wh) - standing(self.house.tariff, begin_ms, now_ms)
 
     def connected(self, balance: int) -> bool:
-        """Say whether the unit must have supply with such a balance."""
+        """Return whether the unit must be supplied with this balance."""
         if self.house.kind is Kind.NEVER_CUT:
             return True
         if self.held_off:
@@ -93,7 +92,7 @@ class Truth:
 
 
 def cost(tariff: Tariff, energy_wh: int) -> int:
-    """Return what energy of one month costs: each line is rounded once, half to even."""
+    """Return the cost of energy of one month: each line is rounded once, half to even."""
     if tariff is Tariff.FLAT:
         return energy_wh * 200 * CENT // WH_PER_KWH
     if tariff is Tariff.STANDING:
@@ -102,14 +101,14 @@ def cost(tariff: Tariff, energy_wh: int) -> int:
         exact = FINE_PRICE * energy_wh
         return round(exact) + round(exact * FINE_TAX)
     total = below = 0
-    for upto, price in BLOCKS:
-        total += max(min(energy_wh, upto) - below, 0) * price // WH_PER_KWH
-        below = upto
+    for limit, price in BLOCKS:
+        total += max(min(energy_wh, limit) - below, 0) * price // WH_PER_KWH
+        below = limit
     return total
 
 
 def standing(tariff: Tariff, begin_ms: int, now_ms: int) -> int:
-    """Return the standing charges of the local days that began since."""
+    """Return the standing charges of the local days that have begun since."""
     if tariff is not Tariff.STANDING:
         return 0
     days = (_day(now_ms) - _day(begin_ms)) // timedelta(days=1)
@@ -117,6 +116,6 @@ def standing(tariff: Tariff, begin_ms: int, now_ms: int) -> int:
 
 
 def _day(at_ms: int) -> datetime:
-    """Return the begin of a local day, without its zone."""
+    """Return the start of a local day, without its zone."""
     local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZONE)
     return local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)

@@ -1,4 +1,4 @@
-"""The people of the street: customers who pay and use, and somebody who looks after the installation."""
+"""The people of the street: customers who pay and use electricity, and staff of the installation."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -36,7 +36,6 @@ AGAIN: Final = 0.3
 
 
 def steps_of(amount: str) -> int:
-    """Return an amount of rand in steps."""
     whole, cents = amount.split(".")
     return (int(whole) * 100 + int(cents)) * CENT
 
@@ -44,7 +43,7 @@ def steps_of(amount: str) -> int:
 async def until_answered(
     machine: Machine, request: Callable[[Application], Coroutine[object, object, object]], problems: list[str]
 ) -> None:
-    """Ask until an answer is there; note a refusal that has no reason."""
+    """Repeat a request until it is answered; record a refusal without a reason."""
     while True:
         parts = machine.parts
         try:
@@ -61,12 +60,11 @@ async def until_answered(
 
 
 class Customer:
-    """Uses electricity, and pays now and then, until it is known to be booked."""
+    """Uses electricity, and pays now and then, until the payment is known to be booked."""
 
     def __init__(
         self, truth: Truth, machine: Machine, devices: Devices, till: Till, chance: random.Random
     ) -> None:
-        """Take the unit to live in."""
         self.truth = truth
         self._till = till
         self._machine = machine
@@ -74,7 +72,7 @@ class Customer:
         self._chance = chance
         self._payments = 0
         self.vouchers: list[str] = []
-        """Codes that were bought; each was sold to somebody else as well, by a cheat."""
+        """Codes that were bought; a fraudster sold each to somebody else as well."""
         self.redeemed: dict[str, str] = {}
         """By the code of a voucher, under which key it became credit; all customers share it."""
         self.problems: list[str] = []
@@ -84,18 +82,17 @@ class Customer:
 
     @property
     def house(self) -> House:
-        """Return the unit."""
         return self.truth.house
 
     async def use(self) -> None:
-        """Draw another power again and again."""
+        """Change the load again and again."""
         while self.using:
             watts = 0 if self._chance.random() < 0.2 else round(self._chance.random() ** 2 * LARGEST_LOAD_W)
             self._devices.load(self.house, watts)
             await asyncio.sleep(self._chance.uniform(*LOAD_PAUSE_S))
 
     async def pay(self) -> None:
-        """Top up again and again, the first time at the till and soon."""
+        """Top up again and again, the first time soon and at the till."""
         await asyncio.sleep(self._chance.uniform(0, FIRST_ORDER_S))
         await self._order(AMOUNTS[0])
         while self.using:
@@ -104,7 +101,6 @@ class Customer:
                 await self._pay_once()
 
     async def _pay_once(self) -> None:
-        """Pay in cash, with a voucher or at the till."""
         if self.vouchers and self._chance.random() < AGAIN:
             await self._redeem(self.vouchers.pop())
         elif self._chance.random() < AT_TILL:
@@ -113,7 +109,7 @@ class Customer:
             await self.top_up(self._chance.choice(AMOUNTS))
 
     async def _redeem(self, code: str) -> None:
-        """Type the code of a voucher until an answer is there; somebody else may have had it before."""
+        """Enter the code of a voucher until it is answered; another customer may have redeemed it before."""
         self._payments += 1
         key = f"{self.house.id}-{self._payments}"
         self.waiting += 1
@@ -128,7 +124,7 @@ class Customer:
             self.problems.append(f"invariant 4: a voucher was good under {key} and {self.redeemed[code]}")
 
     async def top_up(self, amount: str) -> None:
-        """Pay, and ask again under the same key until the answer is there."""
+        """Pay, repeating the request under the same key until it is answered."""
         self._payments += 1
         key = f"{self.house.id}-{self._payments}"
         self.waiting += 1
@@ -140,7 +136,7 @@ class Customer:
             await self._other_content(key, amount)
 
     async def _order(self, amount: str) -> None:
-        """Set out to pay at the till, and ask again under the same key until the order is there."""
+        """Start a payment at the till, repeating the request under the same key until it is answered."""
         self._payments += 1
         key, ids = f"order-{self._payments}", set[str]()
 
@@ -187,7 +183,7 @@ class Customer:
             self.truth.paid += steps_of(amount)
 
     async def _other_content(self, key: str, amount: str) -> None:
-        """Use a key for another amount, which must be refused (invariant 4)."""
+        """Use a key for another amount, which must be refused (promise 4)."""
         parts = self._machine.parts
         other = next(each for each in AMOUNTS if each != amount)
         if parts is None:
@@ -205,10 +201,9 @@ class Customer:
 
 
 class Landlord:
-    """Holds supplies off now and then, and lets them go again."""
+    """Holds supplies off now and then, and lifts the holds."""
 
     def __init__(self, truths: Sequence[Truth], machine: Machine, chance: random.Random) -> None:
-        """Take the units; nobody may switch off what is protected."""
         self._truths = [truth for truth in truths if truth.house.kind is not Kind.NEVER_CUT]
         self._machine = machine
         self._chance = chance
@@ -217,7 +212,6 @@ class Landlord:
         self._holds = 0
 
     async def work(self) -> None:
-        """Hold one unit after the other for a while."""
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / (HOLD_PAUSE_H * HOUR_S)))
             if self.working and self._truths:
@@ -239,7 +233,7 @@ class Landlord:
         truth.held_off = False
 
     async def _until_done(self, request: Callable[[Application], Coroutine[object, object, object]]) -> None:
-        """Ask until it is done; a hold that is not there any more was lifted before the answer was lost."""
+        """Repeat the request until done; a missing hold was lifted before the response was lost."""
         while True:
             parts = self._machine.parts
             try:
@@ -258,16 +252,15 @@ class Landlord:
 
 
 class Tenant:
-    """Looks at what belongs to others."""
+    """Tries to see the accounts of others."""
 
     def __init__(self, truths: Sequence[Truth], machine: Machine) -> None:
-        """Take the units."""
         self._ids = [truth.house.id for truth in truths]
         self._machine = machine
         self.problems: list[str] = []
 
     def pry(self) -> None:
-        """Try to see every account with the token of another (invariant 15)."""
+        """Try to see every account with the token of another (promise 15)."""
         parts = self._machine.parts
         if parts is None:
             return
@@ -279,10 +272,9 @@ class Tenant:
 
 
 class Caretaker:
-    """Looks at the bridge now and then: confirms its clock, decides quarantines, confirms armed supplies."""
+    """Looks after the bridge: confirms its clock, decides quarantines, confirms armed supplies."""
 
     def __init__(self, machine: Machine, truths: Sequence[Truth], now_s: Callable[[], float]) -> None:
-        """Take what to look after."""
         self._machine = machine
         self._truths = {truth.house.id: truth for truth in truths}
         self._now_s = now_s
@@ -294,7 +286,6 @@ class Caretaker:
             await self.look()
 
     async def look(self) -> None:
-        """Look once."""
         parts = self._machine.parts
         if parts is None:
             return
@@ -304,13 +295,13 @@ class Caretaker:
             return
 
     async def _decide(self, parts: RunningBridge, truth: Truth) -> None:
-        """Decide a register in quarantine, as somebody who looks at the meter would."""
+        """Decide on a register in quarantine, like somebody who looks at the meter."""
         register = parts.engine.session.installation.meters[truth.house.meter_id].register
         if register is None or not register.quarantined or register.doubt is None:
             return
-        if register.doubt.cause is Cause.FELL and truth.house.told_wh() >= register.watermark_wh:
+        if register.doubt.cause is Cause.FELL and truth.house.reported_wh() >= register.watermark_wh:
             return  # late messages, as the meter itself shows; the next ones explain it
-        # What a gateway kept and sent at once looks like a jump as well; whoever looks finds it on the meter.
+        # Messages that a gateway kept and sent at once look like a jump as well; the meter itself shows it.
         rose = "discard" if truth.undecided else "accept"
         decision = "new_epoch" if register.doubt.cause is Cause.FELL else rose
         await parts.app.meters.decide_quarantine(

@@ -1,4 +1,4 @@
-"""Finding few faults that are enough for what went wrong with many (delta debugging, Zeller 1999)."""
+"""Finds few faults that suffice for a failure that happened with many (delta debugging, Zeller 1999)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,12 +11,12 @@ MOST_RUNS: Final = 60
 
 
 def kind_of(problems: Sequence[str]) -> str:
-    """Return what tells one problem from another, without figures and names."""
+    """Return what distinguishes kinds of problems, without figures and names."""
     return problems[0].partition(":")[0] if problems else ""
 
 
-def shrink(plan: Plan, problems: Sequence[str], *, tell: Callable[[str], None]) -> tuple[Fault, ...]:
-    """Return fewer faults of a failing plan with which the same kind of problem happens."""
+def shrink(plan: Plan, problems: Sequence[str], *, report: Callable[[str], None]) -> tuple[Fault, ...]:
+    """Return fewer faults of a failing plan with which the same kind of problem occurs."""
     wanted = kind_of(problems)
     faults = plan.all_faults() if plan.faults is None else list(plan.faults)
     runs = 0
@@ -25,7 +25,7 @@ def shrink(plan: Plan, problems: Sequence[str], *, tell: Callable[[str], None]) 
         nonlocal runs
         runs += 1
         found = simulate(replace(plan, faults=tuple(some))).problems
-        tell(f"  {len(some):4} faults: {'fails' if found else 'passes'}")
+        report(f"  {len(some):4} faults: {'fails' if found else 'passes'}")
         return wanted in {problem.partition(":")[0] for problem in found}
 
     parts = 2

@@ -1,4 +1,4 @@
-"""The street that is simulated: its units, their tariffs and policies, and the site file that says so."""
+"""The simulated street: its units, their tariffs and policies, and their site file."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,7 +22,7 @@ CUTS: Final = "        without the bridge: local cut-off\n"
 
 
 class Tariff(StrEnum):
-    """Price lists whose cost does not depend on when energy was used, so that a naive model knows it."""
+    """Price lists whose cost does not depend on the time of use, so that a naive model can calculate it."""
 
     FLAT = "flat"
     BLOCKS = "blocks"
@@ -32,7 +32,7 @@ class Tariff(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is special about a unit."""
+    """The special features of a unit."""
 
     PLAIN = "plain"
     ARMED = "armed"
@@ -96,11 +96,11 @@ class House:
 
     @property
     def meter_id(self) -> str:
-        """Return the id by which the bridge knows the meter."""
+        """Return the meter's id at the bridge."""
         return f"{self.id}/main"
 
-    def told_wh(self) -> int:
-        """Return the register as the meter tells it: in steps of 10 Wh, or as a float of 32 bits."""
+    def reported_wh(self) -> int:
+        """Return the register as the meter reports it: in steps of 10 Wh, or as a 32-bit float."""
         wh = self.meter.physics.register_wh
         if isinstance(self.meter, TasmotaMeter):
             return int(Decimal(str(self.meter.total_kwh())) * 1000)
@@ -108,7 +108,7 @@ class House:
 
 
 def build_street(seed: int, meters: int, start_ms: int) -> list[House]:
-    """Return the houses of a seed; every family and tariff is among them where there are enough."""
+    """Return the houses of a seed, with every family and tariff if there are enough."""
     chance = random.Random(f"{seed}/street")
     kinds_of_meter = cycle(sorted(families()))
     tariffs, kinds = cycle(chance.sample(list(Tariff), len(Tariff))), cycle(Kind)
@@ -131,14 +131,13 @@ def build_street(seed: int, meters: int, start_ms: int) -> list[House]:
 
 
 def _let_cut(houses: list[House], chance: random.Random) -> None:
-    """Let the devices that can cut by themselves do so in some streets."""
+    """Give the devices of some streets a local cut-off, where they support one."""
     if chance.random() < CUTTING:
         for house in houses:
             house.cuts = house.meter.family == "tasmota"
 
 
 def site_file(houses: list[House]) -> str:
-    """Return the site file of a street."""
     return HEAD + "".join(
         f"      {house.id}:\n        tariff: {house.tariff}\n{POLICIES[house.kind]}"
         f"{CUTS if house.cuts else ''}"

@@ -1,4 +1,4 @@
-"""Virtual time runs calls in the order in which asyncio's own loop would."""
+"""Virtual time runs calls in the same order as asyncio's own loop."""
 
 import asyncio
 from asyncio.base_events import BaseEventLoop
@@ -16,21 +16,20 @@ MOST_WAITING = 250
 
 
 class Jump:
-    """In place of a selector of asyncio's own loop."""
+    """Stands in for a selector of asyncio's own loop."""
 
     time = 0.0
 
     def select(self, timeout: float) -> list[object]:
-        """Let the time pass that a real selector would wait."""
+        """Advance the time by what a real selector would wait."""
         self.time += timeout
         return []
 
 
 class AsyncioLoop(BaseEventLoop):
-    """What asyncio makes of the same time."""
+    """The reference: asyncio's own loop with the same time."""
 
     def __init__(self) -> None:
-        """Begin at zero."""
         super().__init__()
         self._selector = Jump()
 
@@ -39,11 +38,11 @@ class AsyncioLoop(BaseEventLoop):
         return self._selector.time
 
     def _process_events(self, _events: list[object]) -> None:
-        """Nothing comes from outside."""
+        pass
 
 
 def life(loop: BaseEventLoop, call_at: Callable[..., asyncio.Handle], seed: int) -> list[tuple[int, float]]:
-    """Return which calls ran when: they plan others, often for the same instant, and cancel some."""
+    """Return which calls ran when: they schedule others, often for the same instant, and cancel some."""
     chance = random.Random(seed)
     ran: list[tuple[int, float]] = []
     waiting: dict[int, asyncio.Handle] = {}
@@ -75,14 +74,14 @@ def life(loop: BaseEventLoop, call_at: Callable[..., asyncio.Handle], seed: int)
 
 @pytest.mark.invariant(14)
 @pytest.mark.parametrize("seed", range(5))
-def test_calls_run_in_the_order_of_asyncio(seed: int) -> None:
+def test_calls_run_in_the_same_order_as_in_asyncio(seed: int) -> None:
     ours, asyncios = VirtualLoop(random.Random(0)), AsyncioLoop()
     ran = life(ours, ours.exactly_at, seed)
     assert ran == life(asyncios, asyncios.call_at, seed)
     assert len(ran) > CALLS / 6
 
 
-def test_a_simulation_that_waits_for_itself_says_so() -> None:
+def test_a_deadlock_of_the_simulation_is_reported() -> None:
     loop = VirtualLoop(random.Random(0))
     with pytest.raises(RuntimeError, match="waits for itself"):
         loop.run_until_complete(loop.create_future())

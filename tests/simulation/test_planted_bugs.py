@@ -1,4 +1,4 @@
-"""The simulator finds what it is there to find: every bug that is planted, within a few seeds."""
+"""The simulator finds what it must find: every planted bug, within a few seeds."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SEEDS = 6
 
 
 def found(bug: Bug) -> list[str]:
-    """Return what the first seed finds that finds anything."""
+    """Return the problems of the first seed that finds any."""
     for seed in range(bug.seed, bug.seed + SEEDS):
         plan = Plan(seed=seed, days=bug.days, meters=bug.meters, faults=bug.faults, until_found=True)
         with bug.planted():
@@ -29,5 +29,5 @@ def test_the_simulator_finds(bug: Bug) -> None:
     assert found(bug) != []
 
 
-def test_a_bug_is_planted_for_every_invariant() -> None:
+def test_a_bug_is_planted_for_every_promise() -> None:
     assert {bug.invariant for bug in BUGS} == set(range(1, 17))

@@ -37,5 +37,5 @@ def test_the_same_seed_ends_in_the_same_books_whatever_the_process() -> None:
 
 
 @pytest.mark.invariant(14)
-def test_another_seed_ends_in_other_books() -> None:
+def test_another_seed_ends_in_different_books() -> None:
     assert simulate(Plan(seed=1, days=0.1)).hash != simulate(Plan(seed=2, days=0.1)).hash

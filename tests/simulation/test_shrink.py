@@ -1,4 +1,4 @@
-"""A failing life is told with few faults, and with the command that shows it again."""
+"""A failure is reduced to few faults, and printed with the command that reproduces it."""
 
 import pytest
 
@@ -11,18 +11,18 @@ GUILTY = {3, 17}
 
 
 def fails_with_both(plan: Plan) -> Outcome:
-    """Stand in for a simulation in which two faults together break something."""
+    """Stand in for a simulation that fails if two faults occur together."""
     numbers = {fault.number for fault in plan.faults or plan.all_faults()}
     return Outcome(problems=["invariant 5: something"] if numbers >= GUILTY else [])
 
 
-def test_only_the_faults_that_are_needed_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_necessary_faults_remain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shrinking, "simulate", fails_with_both)
-    few = shrink(Plan(seed=8), ["invariant 5: something"], tell=lambda _line: None)
+    few = shrink(Plan(seed=8), ["invariant 5: something"], report=lambda _line: None)
     assert {fault.number for fault in few} == GUILTY
 
 
-def test_a_failure_prints_the_command_that_shows_it_again(
+def test_a_failure_prints_the_command_that_reproduces_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shrinking, "simulate", fails_with_both)

@@ -1,4 +1,4 @@
-"""A provider of payments whose signed web hooks are lost, repeated, late and mixed up, or never sent."""
+"""A payment provider whose signed webhooks are lost, repeated, late, out of order, or never sent."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -27,7 +27,7 @@ from tests.simulation.model import Truth
 SECRET: Final = "a secret of the simulated till"
 CURRENCY: Final = "ZAR"
 LATE_S: Final = (0.0, 900.0)
-"""How long after it happened something is told first: so messages overtake each other."""
+"""Delay of the first report of an event, so that messages overtake each other."""
 RETRY_S: Final = (20.0, 300.0)
 LOST: Final = 0.2
 """Share of messages, and of answers to them, that get lost."""
@@ -51,20 +51,20 @@ providers:
 
 
 def write_providers(folder: Path) -> None:
-    """Write the file of providers beside the database, its owner's alone."""
+    """Write the file of providers beside the database, readable by its owner only."""
     path = folder / FILE_NAME
     path.write_text(FILE)
     path.chmod(0o600)
 
 
 def tenant_of(account_id: str) -> Actor:
-    """Return who pays for an account."""
+    """Return the tenant who pays for an account."""
     return Actor("tenant", Role.TENANT, frozenset(), frozenset({account_id}), token_id=account_id)
 
 
 @dataclass(slots=True, kw_only=True)
 class Sale:
-    """What is true of one order at the till."""
+    """The true state of one order at the till."""
 
     number: int
     truth: Truth
@@ -76,7 +76,7 @@ class Sale:
 
     @property
     def payment(self) -> str:
-        """Return what the till calls the payment."""
+        """Return the till's payment id."""
         return f"p{self.number}"
 
     @property
@@ -86,12 +86,12 @@ class Sale:
 
     @property
     def net(self) -> int:
-        """Return what the till has of it in the end."""
+        """Return what the till finally keeps of it."""
         return max(self.amount - sum(self.back.values()), 0) if self.paid else 0
 
     @property
     def states(self) -> set[str]:
-        """Return how the customer may be told that it stands."""
+        """Return the states that the customer may see."""
         if not self.paid:
             return {"open", "pending", "failed", "expired", "cancelled", "review"}
         if not self.net:
@@ -101,7 +101,7 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class AskedTill(WebhookProvider):
-    """The till as the bridge sees it: it can be asked as well, and does not always answer."""
+    """The till as seen by the bridge: it can also be polled, and does not always answer."""
 
     till: Till = field(kw_only=True, repr=False)
 
@@ -114,21 +114,20 @@ class AskedTill(WebhookProvider):
     @override
     async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
         await self.till.answers()
-        return self.till.told.get(handle, ())
+        return self.till.reported.get(handle, ())
 
 
 class Till:
-    """Takes money of customers and tells the bridge of it, until it has answered."""
+    """Takes customers' money and reports it to the bridge until that has answered."""
 
     def __init__(self, machine: Machine, chance: random.Random) -> None:
-        """Open for business."""
         self._machine = machine
         self._chance = chance
         self._numbers = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._knocked: asyncio.Future[None] | None = None
         self._askable: dict[str, bool] = {}
-        self.told: dict[str, list[ProviderEvent]] = {}
+        self.reported: dict[str, list[ProviderEvent]] = {}
         """By order, what the till says when it is asked."""
         self.sales: list[Sale] = []
         self.calm = False
@@ -138,34 +137,34 @@ class Till:
         self.problems: list[str] = []
 
     def serve(self, parts: RunningBridge) -> None:
-        """Be asked by a bridge that has just started."""
+        """Connect to a bridge that has just started."""
         known = cast("dict[str, Provider]", parts.app.payments.orders.file.providers)
         known["till"] = AskedTill(id="till", name="Mobile money", secrets=(SECRET,), till=self)
 
     async def answers(self) -> None:
-        """Be there after a moment, or not at all."""
+        """Respond after a moment, or fail."""
         await asyncio.sleep(self._chance.random())
         if not self.calm and self._chance.random() < DOWN:
             raise ProviderDownError("the till is closed for a moment")
 
     def may_be_asked(self, order_id: str) -> bool:
-        """Say whether the bridge may ask for an order: of others it hears by web hooks alone."""
+        """Return whether the bridge may poll an order; others are reported by webhook only."""
         return self._askable.setdefault(order_id, self._chance.random() < ASKED)
 
     async def knock(self) -> None:
-        """Wait until a message is about to come to the bridge."""
+        """Wait until a message is about to reach the bridge."""
         if self._knocked is None or self._knocked.done():
             self._knocked = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._knocked)
 
     async def order(self, app: Application, account_id: str, amount: str, key: str) -> str:
-        """Let a customer set out to pay; return the order."""
+        """Start a payment for a customer; return the order."""
         asked = PaymentOrder(provider="till", amount=amount)
         view, _ = await app.payments.start_payment(tenant_of(account_id), account_id, asked, key=key)
         return view.id
 
     def sell(self, truth: Truth, order_id: str, amount: int) -> None:
-        """Let an order be paid, or not, and let the bridge hear of it sooner or later."""
+        """Let an order be paid, or not, and report it to the bridge sooner or later."""
         self._numbers += 1
         sale = Sale(number=self._numbers, truth=truth, amount=amount, order_id=order_id)
         self.sales.append(sale)
@@ -175,49 +174,49 @@ class Till:
             self._take_money(sale)
 
     def _walk_away(self, sale: Sale) -> None:
-        """Let nothing be paid; the customer may tell the bridge otherwise, or pay another amount."""
+        """Leave an order unpaid; the customer may claim otherwise, or pay another amount."""
         if self._chance.random() < 0.5:
             self._start(self._cheat(sale))
         if self._chance.random() < 0.5:
-            self._tell(
+            self._report(
                 sale,
                 self._chance.choice(
                     [ProviderEventKind.FAILED, ProviderEventKind.EXPIRED, ProviderEventKind.CANCELLED]
                 ),
             )
         if self._chance.random() < 0.3:
-            self._tell(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount + 1_000_000)
+            self._report(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount + 1_000_000)
 
     def _take_money(self, sale: Sale) -> None:
-        """Let an order be paid; the money may go back, and come again."""
+        """Let an order be paid; the money may be returned, and paid again."""
         sale.paid = True
         chance, rest = self._chance.random, sale.amount
         if chance() < 0.3:
-            self._tell(sale, ProviderEventKind.FAILED)
+            self._report(sale, ProviderEventKind.FAILED)
         if chance() < 0.3:
-            self._tell(sale, ProviderEventKind.PENDING)
-        never_told = self.may_be_asked(sale.order_id) and chance() < 0.5
-        self._tell(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount, hooked=not never_told)
-        if never_told:
+            self._report(sale, ProviderEventKind.PENDING)
+        never_reported = self.may_be_asked(sale.order_id) and chance() < 0.5
+        self._report(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount, hooked=not never_reported)
+        if never_reported:
             sale.truth.paid += sale.net
             return
         if chance() < 0.2:
-            self._tell(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount)
+            self._report(sale, ProviderEventKind.SUCCEEDED, amount=sale.amount)
         for number, share in enumerate((0.5, 1)):
             if chance() < 0.25:
                 self._give_back(sale, f"r{sale.number}-{number}", round(rest * share / 10_000) * 10_000)
         sale.truth.paid += sale.net
 
     def _give_back(self, sale: Sale, reversal: str, amount: int) -> None:
-        """Let money go back to who paid, and perhaps come again."""
+        """Return money, which may be paid again."""
         kind = self._chance.choice([ProviderEventKind.REFUNDED, ProviderEventKind.CHARGED_BACK])
-        self._tell(sale, kind, amount=amount, reversal=reversal)
+        self._report(sale, kind, amount=amount, reversal=reversal)
         if self._chance.random() < 0.3:
-            self._tell(sale, ProviderEventKind.REINSTATED, reversal=reversal)
+            self._report(sale, ProviderEventKind.REINSTATED, reversal=reversal)
         else:
             sale.back[reversal] = amount
 
-    def _tell(
+    def _report(
         self,
         sale: Sale,
         kind: ProviderEventKind,
@@ -226,8 +225,8 @@ class Till:
         reversal: str | None = None,
         hooked: bool = True,
     ) -> None:
-        """Let the bridge hear of something: by asking, and by a web hook unless that is never sent."""
-        events = self.told.setdefault(sale.order_id, [])
+        """Report an event to the bridge: to a poll, and by webhook unless that is never sent."""
+        events = self.reported.setdefault(sale.order_id, [])
         payment = (
             None
             if kind
@@ -239,7 +238,7 @@ class Till:
             )
             else sale.payment
         )
-        told = ProviderEvent(
+        reported = ProviderEvent(
             event_id=f"e{sale.number}-{len(events)}",
             kind=kind,
             order_id=sale.order_id,
@@ -248,40 +247,40 @@ class Till:
             amount=amount,
             currency=None if amount is None else CURRENCY,
         )
-        events.append(told)
+        events.append(reported)
         if hooked:
             self.waiting += 1
-            self._start(self._until_heard(sale, told))
+            self._start(self._until_acknowledged(sale, reported))
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _until_heard(self, sale: Sale, told: ProviderEvent) -> None:
+    async def _until_acknowledged(self, sale: Sale, reported: ProviderEvent) -> None:
         """Send a message until it is answered, and perhaps once more."""
         await asyncio.sleep(self._chance.uniform(*LATE_S))
-        while await self._send(told) is None:  # noqa: ASYNC110 - each turn sends again
+        while await self._send(reported) is None:  # noqa: ASYNC110 - each turn sends again
             await asyncio.sleep(self._chance.uniform(*RETRY_S))
         self.waiting -= 1
-        if told.kind is ProviderEventKind.SUCCEEDED and sale.paid:
+        if reported.kind is ProviderEventKind.SUCCEEDED and sale.paid:
             sale.truth.keys[sale.key] = sale.amount
         await asyncio.sleep(self._chance.random() * DAY_S)
-        if self._chance.random() < 0.5 and await self._send(told):
-            self.problems.append(f"invariant 4: {told.event_id} was new although it was answered before")
+        if self._chance.random() < 0.5 and await self._send(reported):
+            self.problems.append(f"invariant 4: {reported.event_id} was new although it was answered before")
 
-    async def _send(self, told: ProviderEvent) -> int | None:
-        """Send a message once; return how many of its events were new, None if no answer comes."""
-        body, signed_s = _body(told), self._machine.clock.true() // 1000
+    async def _send(self, reported: ProviderEvent) -> int | None:
+        """Send a message once; return how many of its events were new, or None without a response."""
+        body, signed_s = _body(reported), self._machine.clock.true() // 1000
         if not self.calm and self._chance.random() < OLD:
             await asyncio.sleep(self._chance.random() * 2 * TOLERANCE_S)
         if not self.calm and self._chance.random() < LOST:
             return None
-        heard = await self._handed_over(body, sign(SECRET, body, signed_s), signed_s)
-        return None if not self.calm and self._chance.random() < LOST else heard
+        new_events = await self._handed_over(body, sign(SECRET, body, signed_s), signed_s)
+        return None if not self.calm and self._chance.random() < LOST else new_events
 
     async def _handed_over(self, body: bytes, signature: str, signed_s: int) -> int | None:
-        """Let the bridge take a message; None if it does not, and may later."""
+        """Let the bridge process a message; return None if it did not, so that it is repeated."""
         parts = self._machine.parts
         if parts is None:
             return None
@@ -289,7 +288,7 @@ class Till:
         if self._knocked is not None and not self._knocked.done():
             self._knocked.set_result(None)
         try:
-            heard = await self._machine.ask(parts.app.payments.hear("till", {HEADER: signature}, body))
+            result = await self._machine.ask(parts.app.payments.hear("till", {HEADER: signature}, body))
         except PowerLostError:
             return None
         except RequestRefused as refused:
@@ -299,11 +298,11 @@ class Till:
             return None
         if abs(age_s) > TOLERANCE_S + CLOCK_S:
             self.problems.append(f"a message was taken that had been signed {age_s} s before")
-        return heard.events
+        return result.events
 
     async def _cheat(self, sale: Sale) -> None:
-        """Tell that an order was paid without being the till."""
-        told = ProviderEvent(
+        """Claim as an impostor that an order was paid."""
+        reported = ProviderEvent(
             event_id=f"cheat-{sale.number}",
             kind=ProviderEventKind.SUCCEEDED,
             order_id=sale.order_id,
@@ -311,7 +310,7 @@ class Till:
             amount=sale.amount,
             currency=CURRENCY,
         )
-        parts, body, now_s = self._machine.parts, _body(told), self._machine.clock.true() // 1000
+        parts, body, now_s = self._machine.parts, _body(reported), self._machine.clock.true() // 1000
         if parts is None:
             return
         try:
@@ -322,7 +321,7 @@ class Till:
         self.problems.append(f"a message was taken that the till did not sign: {body.decode()}")
 
     async def check(self) -> None:
-        """Note orders of which customers are told what is not true."""
+        """Record orders whose customers are shown a wrong state."""
         parts = self._machine.parts
         if parts is None:
             return
@@ -330,23 +329,22 @@ class Till:
             actor, account_id = tenant_of(sale.truth.house.id), sale.truth.house.id
             view = await parts.app.payments.payment(actor, account_id, sale.order_id)
             if view.state.value not in sale.states:
-                self.problems.append(f"{sale.key} is told to be {view.state}, none of {sale.states}")
+                self.problems.append(f"{sale.key} is reported to be {view.state}, none of {sale.states}")
 
     def close(self) -> None:
-        """Tell nothing any more."""
         for task in self._tasks:
             task.cancel()
 
 
-def _body(told: ProviderEvent) -> bytes:
+def _body(reported: ProviderEvent) -> bytes:
     """Return a message as it is sent."""
-    said = {
-        "id": told.event_id,
-        "type": told.kind.value,
-        "order": told.order_id,
-        "payment": told.payment_id,
-        "reversal": told.reversal_id,
-        "amount": None if told.amount is None else format_amount(told.amount, CURRENCY).split()[-1],
-        "currency": told.currency,
+    fields = {
+        "id": reported.event_id,
+        "type": reported.kind.value,
+        "order": reported.order_id,
+        "payment": reported.payment_id,
+        "reversal": reported.reversal_id,
+        "amount": None if reported.amount is None else format_amount(reported.amount, CURRENCY).split()[-1],
+        "currency": reported.currency,
     }
-    return json.dumps({name: each for name, each in said.items() if each is not None}).encode()
+    return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()

@@ -1,4 +1,4 @@
-"""One simulation from its seed: a street lives for some days, faults stop, and everything has to be right."""
+"""One simulation from its seed: a street lives for some days, faults stop, and everything must come right."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ MEMORY: Final = Path("/dev/shm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is simulated."""
+    """The parameters of a simulation."""
 
     seed: int
     days: float = 2.0
@@ -54,13 +54,12 @@ class Plan:
     """Whether it ends at the first problem: then the books are checked every hour, not every six."""
 
     def all_faults(self) -> list[Fault]:
-        """Return every fault that the seed plans."""
         return plan_faults(self.seed, self.days, [f"house-{n}" for n in range(1, self.meters + 1)])
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How a simulation ended."""
+    """The result of a simulation."""
 
     problems: list[str] = field(default_factory=list)
     hash: str = ""
@@ -72,25 +71,23 @@ class Outcome:
 
 
 class Problems(logging.Handler):
-    """Takes every error of the bridge that it did not expect itself."""
+    """Collects every error of the bridge that it did not expect itself."""
 
     def __init__(self) -> None:
-        """Listen for errors alone."""
         super().__init__(logging.ERROR)
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep an error that came with an exception."""
+        """Keep an error with an exception."""
         if record.exc_info is not None and record.exc_info[1] is not None:
             error = record.exc_info[1]
             self.found.append(f"{record.getMessage()}: {type(error).__name__}: {error}")
 
 
 class World:
-    """Everything that one simulation consists of."""
+    """Everything in one simulation."""
 
     def __init__(self, loop: VirtualLoop, plan: Plan, root: Path) -> None:
-        """Build the street and what is around it."""
         self._plan = plan
         self._loop = loop
         self.clock = WallClock(loop, CREATED_AT)
@@ -123,16 +120,15 @@ class World:
         self.begin_ms = 0
 
     def _chance(self, name: str) -> random.Random:
-        """Return randomness that nothing else uses, so that nothing shifts when something is left out."""
+        """Return a random source of its own, so that leaving something out does not shift anything else."""
         return random.Random(f"{self._plan.seed}/{name}")
 
     def _started(self, parts: RunningBridge) -> None:
-        """Take note that a bridge has just started."""
         self.till.serve(parts)
         self.alone.came(Away.BRIDGE)
 
     async def live(self) -> Outcome:
-        """Live from the first start to the last check."""
+        """Run from the first start to the last check."""
         outcome = Outcome()
         try:
             await self._set_up()
@@ -148,8 +144,8 @@ class World:
             asyncio.create_task(self._check_now_and_then()),
             asyncio.create_task(self.landlord.work()),
         ]
-        living = [asyncio.create_task(each.use()) for each in self.customers]
-        living += [asyncio.create_task(each.pay()) for each in self.customers]
+        living = [asyncio.create_task(customer.use()) for customer in self.customers]
+        living += [asyncio.create_task(customer.pay()) for customer in self.customers]
         await self._days()
         if not self._enough():
             await self._heal(tasks)
@@ -168,17 +164,16 @@ class World:
         return outcome
 
     async def _days(self) -> None:
-        """Let the days pass, or as much of them as is enough."""
         end = self._loop.time() + self._plan.days * 24 * HOUR_S
         while (left := end - self._loop.time()) > 0 and not self._enough():  # noqa: ASYNC110 - only time passes
             await asyncio.sleep(min(left, HOUR_S) if self._plan.until_found else left)
 
     def _enough(self) -> bool:
-        """Say whether something was found and nothing more is wanted."""
+        """Return whether a problem was found and no more are wanted."""
         return self._plan.until_found and any(self._all_problems())
 
     async def _leave_alone(self, outcome: Outcome) -> None:
-        """Kill the bridge for good, and see what devices do by themselves that are to cut."""
+        """Kill the bridge for good, and check the devices with a local cut-off."""
         cutting = any(house.cuts for house in self.houses) and not outcome.problems
         if cutting:
             await asyncio.sleep(REWRITTEN_S)
@@ -189,7 +184,6 @@ class World:
             outcome.problems += self.alone.problems
 
     def _all_problems(self) -> Iterator[str]:
-        """Yield what anybody found wrong."""
         yield from self.problems
         yield from self.machine.problems
         yield from self.injector.counters.problems
@@ -202,7 +196,6 @@ class World:
             yield from customer.problems
 
     async def _set_up(self) -> None:
-        """Start the bridge, apply the site file, and wait until every meter has been read once."""
         await self.machine.start()
         assert self.machine.parts is not None, self.machine.problems
         text = site_file(self.houses)
@@ -217,7 +210,7 @@ class World:
         await self._sell_vouchers(self.machine.parts.app)
 
     async def _sell_vouchers(self, app: Application) -> None:
-        """Sell each voucher to two customers, who cannot both have it."""
+        """Sell each voucher to two customers, of whom only one can redeem it."""
         order = VoucherOrder(count=3 * len(self.customers), amount=VOUCHER)
         sold = await app.payments.vouchers.create(LANDLORD, order)
         redeemed: dict[str, str] = {}
@@ -228,7 +221,6 @@ class World:
                 customer.vouchers.append(voucher.code)
 
     async def _heal(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        """End all faults, and wait until the bridge runs."""
         self.injector.heal()
         await asyncio.wait(tasks, timeout=HOUR_S) if tasks else None
         self.injector.heal()
@@ -237,9 +229,9 @@ class World:
                 raise error
 
     async def _settle(self) -> None:
-        """Demand that everything comes right in time, first with loads on, then when nothing moves.
+        """Require that everything comes right in time, first with loads on, then without changes.
 
-        With a load everywhere, since what flows alone shows that a contact which claims to be open is not.
+        There is a load everywhere, because only energy shows that a contact that claims to be open is closed.
         """
         self.landlord.working, self.till.calm = False, True
         for customer in self.customers:
@@ -270,14 +262,14 @@ class World:
         now_ms = engine.session.clock.now() if engine.session.clock.ahead_ms() else self.clock.true()
         self.problems += checks.accounts(engine, self.truths, self.begin_ms, now_ms)
         self.problems += checks.stored(self.machine, self.truths)
-        # After the books, since the bridge asks the till where somebody looks at an order.
+        # After the books, because viewing an order makes the bridge poll the till.
         await self.till.check()
         # Sets are the last to be asked: what is wrong already need not be priced.
         if not any(self._all_problems()):
             self.problems += checks.priced(self.machine, self.truths)
 
     async def _decide_everything(self) -> None:
-        """Let the caretaker decide every quarantine, which takes three readings to begin."""
+        """Let the caretaker decide every quarantine, each of which takes three readings to begin."""
         for _ in range(2):
             await self.caretaker.look()
             await asyncio.sleep(SETTLING_S)
@@ -287,7 +279,7 @@ class World:
             truth.decided()
 
     def _engine(self) -> Engine | None:
-        """Return the engine, which has to be there and sound."""
+        """Return the engine, which must exist and be healthy."""
         parts = self.machine.parts
         if parts is None:
             self.problems.append("the bridge does not run although faults have stopped")
@@ -299,7 +291,7 @@ class World:
         return parts.engine
 
     async def _check_now_and_then(self) -> None:
-        """Look at the books on disk again and again."""
+        """Check the books on disk again and again."""
         while True:
             await asyncio.sleep(HOUR_S if self._plan.until_found else CHECK_EVERY_S)
             self.tenant.pry()
@@ -308,10 +300,9 @@ class World:
 
 
 def simulate(plan: Plan) -> Outcome:
-    """Run one simulation to its end."""
     loop = VirtualLoop(random.Random(f"{plan.seed}/loop"))
     errors: list[str] = []
-    loop.set_exception_handler(lambda _loop, context: errors.append(_told(context)))
+    loop.set_exception_handler(lambda _loop, context: errors.append(_error_text(context)))
     with (
         tempfile.TemporaryDirectory(prefix="prepaid-simulation-", dir=_memory()) as root,
         asyncio.Runner(loop_factory=lambda: loop) as runner,
@@ -332,12 +323,12 @@ async def _live(loop: VirtualLoop, plan: Plan, root: Path) -> Outcome:
     return await World(loop, plan, root).live()
 
 
-def _told(context: dict[str, object]) -> str:
-    """Return what an error was that nobody waited for."""
+def _error_text(context: dict[str, object]) -> str:
+    """Return the text of an error that nothing awaited."""
     error = context.get("exception")
     return f"{context.get('message')}: {type(error).__name__}: {error}"
 
 
 def _memory() -> Path | None:
-    """Return a folder in memory, where there is one."""
+    """Return a folder in memory, if there is one."""
     return MEMORY if MEMORY.is_dir() else None

@@ -1,4 +1,4 @@
-"""``scripts/demo``: a prepaid household and a landlord's house at work."""
+"""``scripts/demo``: a prepaid household and a landlord's house in operation."""
 
 import argparse
 import asyncio
@@ -15,9 +15,8 @@ import time
 from typing import Final
 
 from scripts.lib.demo import cast
-from scripts.lib.demo.browser import Chromium
+from scripts.lib.demo.browser import Chromium, UnitPage
 from scripts.lib.demo.narration import narrate, show_where
-from scripts.lib.demo.page import UnitPage
 from scripts.lib.demo.stage import CALM_WATTS, PROJECT, Ports, Stage, set_up
 from scripts.lib.demo.story import Story, Unit
 from scripts.lib.demo.waiting import NotObservedError
@@ -25,7 +24,7 @@ from scripts.lib.demo.waiting import NotObservedError
 FOLDER: Final = PROJECT / ".demo"
 TITLE_WIDTH: Final = 26
 DESCRIPTION: Final = """\
-Sets everything up and shows a prepaid household and a landlord's house at work: a bridge with its own MQTT
+Sets up and shows a prepaid household and a landlord's house in operation: a bridge with its own MQTT
 broker, simulated meters of three families, a real Home Assistant and the landlord's dashboard, all on this
 machine only.
 """
@@ -46,7 +45,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=DESCRIPTION)
     parser.add_argument(
-        "--check", action="store_true", help="tell the story once without a screen; 0 if every step was seen"
+        "--check",
+        action="store_true",
+        help="run the story once, unattended; exit code 0 only if every step was seen",
     )
     parser.add_argument("--keep", action="store_true", help="with --check: leave it running until Ctrl+C")
     ports = Ports()
@@ -57,24 +58,27 @@ def _arguments() -> argparse.Namespace:
         ("broker", ports.broker),
     ):
         parser.add_argument(
-            f"--{name}-port", type=int, default=port, metavar="N", help=f"default {port}; moved if taken"
+            f"--{name}-port",
+            type=int,
+            default=port,
+            metavar="N",
+            help=f"default {port}; another if it is in use",
         )
     return parser.parse_args()
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    """Set the stage and tell the story; a signal ends it in order."""
-    told = asyncio.create_task(_told(arguments))
+    task = asyncio.create_task(_demo(arguments))
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(name, told.cancel)
+        loop.add_signal_handler(name, task.cancel)
     with suppress(asyncio.CancelledError):
-        return await told
-    print("ended; nothing of it runs any more")
+        return await task
+    print("stopped; nothing is left running")
     return 0 if not arguments.check else 130
 
 
-async def _told(arguments: argparse.Namespace) -> int:
+async def _demo(arguments: argparse.Namespace) -> int:
     ports = Ports(
         arguments.bridge_port, arguments.home_assistant_port, arguments.dashboard_port, arguments.broker_port
     )
@@ -88,7 +92,7 @@ async def _told(arguments: argparse.Namespace) -> int:
 
 @asynccontextmanager
 async def _folder(*, temporary: bool) -> AsyncIterator[Path]:
-    """Offer an empty folder of our own; a check's folder is gone afterwards."""
+    """Yield an empty folder for the demo; that of a check is temporary."""
     if temporary:
         with tempfile.TemporaryDirectory(prefix="prepaid-demo-", ignore_cleanup_errors=True) as name:
             yield Path(name)
@@ -98,7 +102,9 @@ async def _folder(*, temporary: bool) -> AsyncIterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise NotObservedError(f"a demo runs already in {FOLDER}; stop it with Ctrl+C first") from error
+            raise NotObservedError(
+                f"a demo is already running in {FOLDER}; stop it with Ctrl+C first"
+            ) from error
         run = FOLDER / "run"
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir()
@@ -106,19 +112,17 @@ async def _folder(*, temporary: bool) -> AsyncIterator[Path]:
 
 
 def _log_to(folder: Path) -> None:
-    """Keep what the simulated meters log off the screen."""
     (folder / "logs").mkdir()
     logging.basicConfig(filename=folder / "logs" / "meters.log")
 
 
 async def _check(stage: Stage, *, keep: bool) -> int:
-    """Tell the story once with a browser; print the logs where a step is missed."""
     began = time.monotonic()
     browser = Chromium()
     try:
         await browser.start()
         page = UnitPage(await browser.page(), stage.dashboard.url, cast.HOUSEHOLD)
-        await Story(_household(stage, page), _seen).tell()
+        await Story(_story_unit(stage, page), _seen).run()
         await _books(stage)
     except NotObservedError as error:
         _missed(stage, error)
@@ -133,29 +137,27 @@ async def _check(stage: Stage, *, keep: bool) -> int:
 
 
 async def _books(stage: Stage) -> None:
-    """See that the books are right after all that."""
     began = time.monotonic()
     problems = await stage.bridge.problems()
     if problems:
-        raise NotObservedError(f"Books are right: {'; '.join(problems)}")
-    _seen("Books are right", "meter-bridge verify finds nothing", time.monotonic() - began)
+        raise NotObservedError(f"Books are correct: {'; '.join(problems)}")
+    _seen("Books are correct", "meter-bridge verify finds nothing", time.monotonic() - began)
 
 
 async def _live(stage: Stage) -> int:
-    """Show where to look, tell the story, then tell whatever happens until Ctrl+C."""
     show_where(stage)
     try:
-        await Story(_household(stage, None), _seen).tell()
+        await Story(_story_unit(stage, None), _seen).run()
     except NotObservedError as error:
         _missed(stage, error)
         return 1
     stage.street.dials["fern-cottage"].watts = CALM_WATTS
-    print("\nThe story is over; the houses live on. What happens from now on:")
+    print("\nThe story is over; the demo keeps running. What happens from now on:")
     await narrate(stage.api)
     return 0
 
 
-def _household(stage: Stage, page: UnitPage | None) -> Unit:
+def _story_unit(stage: Stage, page: UnitPage | None) -> Unit:
     return Unit(
         account_id=cast.HOUSEHOLD,
         entities="fern_cottage",
@@ -171,14 +173,14 @@ def _say(text: str) -> None:
     print(f"demo: {text}", flush=True)
 
 
-def _seen(title: str, said: str, seconds: float) -> None:
-    print(f"  seen  {seconds:6.1f} s  {title:<{TITLE_WIDTH}}  {said}", flush=True)
+def _seen(title: str, observed: str, seconds: float) -> None:
+    print(f"  seen  {seconds:6.1f} s  {title:<{TITLE_WIDTH}}  {observed}", flush=True)
 
 
 def _missed(stage: Stage, error: NotObservedError) -> None:
     print(f"  MISSED          {error}", flush=True)
-    for name, tail in stage.logs:
-        print(f"\n--- the end of the log of {name}\n{tail}", flush=True)
+    for name, last_lines in stage.logs:
+        print(f"\n--- end of the log of {name}\n{last_lines}", flush=True)
 
 
 if __name__ == "__main__":

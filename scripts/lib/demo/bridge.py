@@ -1,4 +1,4 @@
-"""The bridge as a process, and its API as a client sees it."""
+"""The bridge as a process, and a client of its API."""
 
 from collections.abc import Mapping, Sequence
 import json
@@ -19,19 +19,17 @@ from meter_bridge.protocol.messages import (
     SupplyView,
     TopUpResult,
 )
-from scripts.lib.demo.ports import LOOPBACK
-from scripts.lib.demo.process import OwnedProcess, output_of
+from scripts.lib.demo.process import LOOPBACK, OwnedProcess, output_of
 
 START_S: Final = 300.0
-"""Longest time until its API answers, with a hundred thousand meters on a busy machine."""
+"""Maximum time until its API responds, with a hundred thousand meters on a busy machine."""
 CLI: Final = (sys.executable, "-m", "meter_bridge.cli")
 
 
 class BridgeProcess(OwnedProcess):
-    """``meter-bridge run`` with a data folder of its own."""
+    """``meter-bridge run`` with its own data folder."""
 
     def __init__(self, data: Path, port: int, log: Path, environment: Mapping[str, str]) -> None:
-        """Take where it keeps its data, where it serves, and its settings."""
         self.data = data
         self.port = port
         command = [*CLI, "--data", str(data), "run", "--listen", f"{LOOPBACK}:{port}"]
@@ -39,11 +37,11 @@ class BridgeProcess(OwnedProcess):
 
     @property
     def url(self) -> str:
-        """Where its API is."""
+        """Root URL of the API."""
         return f"http://{LOOPBACK}:{self.port}"
 
     async def start(self) -> None:
-        """Start it and wait until its API answers."""
+        """Start it and wait until its API responds."""
         await super().start()
         await self.until_ready(self._answers, START_S)
 
@@ -51,26 +49,25 @@ class BridgeProcess(OwnedProcess):
         return await answers(f"{self.url}/api/v1/info")
 
     async def run(self, *arguments: str) -> str:
-        """Run another command on the same installation and return what it wrote."""
+        """Run another command on the same installation and return its output."""
         return await output_of([*CLI, "--data", str(self.data), *arguments], environment=self.environment)
 
     async def token(self, name: str, role: str, *accounts: str) -> str:
-        """Make a token; without accounts it sees every site."""
+        """Create a token and return it; without accounts it sees every site."""
         reach = [part for account in accounts for part in ("--account", account)] or ["--all-sites"]
-        made = await self.run("token", "create", "--name", name, "--role", role, *reach, "--json")
-        return str(json.loads(made)["token"])
+        output = await self.run("token", "create", "--name", name, "--role", role, *reach, "--json")
+        return str(json.loads(output)["token"])
 
     async def problems(self) -> Sequence[str]:
-        """Return what ``verify`` finds wrong with the books."""
-        found: Sequence[str] = json.loads(await self.run("verify", "--json"))["problems"]
-        return found
+        """Return the problems that ``verify`` finds in the books."""
+        problems: Sequence[str] = json.loads(await self.run("verify", "--json"))["problems"]
+        return problems
 
 
 class BridgeApi:
     """The bridge's API with one token."""
 
     def __init__(self, url: str, token: str) -> None:
-        """Take where it is and who asks; a session opens with the first question."""
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
         self._session: aiohttp.ClientSession | None = None
@@ -90,7 +87,7 @@ class BridgeApi:
         return msgspec.json.decode(answer, type=dict[str, tuple[AccountView, ...]])["accounts"]
 
     async def meters(self) -> Sequence[MeterView]:
-        """Return all meters, with those that nobody has assigned."""
+        """Return all meters, including those that are not assigned."""
         answer = await self.get("/api/v1/meters")
         return msgspec.json.decode(answer, type=dict[str, tuple[MeterView, ...]])["meters"]
 
@@ -100,7 +97,7 @@ class BridgeApi:
         return msgspec.json.decode(answer, type=dict[str, tuple[AlertView, ...]])["alerts"]
 
     async def ledger(self, account_id: str) -> Sequence[LedgerEntry]:
-        """Return the whole ledger of an account, newest first."""
+        """Return all ledger entries of an account, newest first."""
         entries: list[LedgerEntry] = []
         query = "limit=200"
         while True:
@@ -132,7 +129,7 @@ class BridgeApi:
         )
 
     async def get(self, path: str) -> bytes:
-        """Return an answer's body; raise for a refusal."""
+        """Return the decoded body of a response; raise for an error status."""
         async with self._open().get(path) as answer:
             answer.raise_for_status()
             return await answer.read()
@@ -140,7 +137,7 @@ class BridgeApi:
     async def post(
         self, path: str, body: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> bytes:
-        """Send a body and return the answer's; raise for a refusal."""
+        """Send a body and return that of the response; raise for an error status."""
         async with self._open().post(path, json=body, headers=headers) as answer:
             answer.raise_for_status()
             return await answer.read()
@@ -152,7 +149,7 @@ class BridgeApi:
 
 
 async def answers(url: str) -> bool:
-    """Say whether something answers a question with 200."""
+    """Return whether a GET request is answered with 200."""
     try:
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
             return answer.ok

@@ -1,7 +1,9 @@
 """A real Chromium, driven through playwright."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
+import re
 import shutil
 from typing import Final, Literal
 
@@ -27,20 +29,19 @@ class Chromium:
     """A headless browser; every page has a context of its own."""
 
     def __init__(self) -> None:
-        """Start nothing yet."""
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
 
     async def start(self) -> None:
         """Start the machine's own Chromium."""
-        program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+        program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
         if program is None:
             raise NotObservedError("there is no chromium on this machine; scripts/setup system installs it")
         self._playwright = await async_playwright().start()
         self._browser = await self._playwright.chromium.launch(executable_path=program, args=list(FLAGS))
 
     async def stop(self) -> None:
-        """End it."""
+        """Close the browser."""
         if self._browser is not None:
             await self._browser.close()
         if self._playwright is not None:
@@ -53,7 +54,7 @@ class Chromium:
         scheme: Literal["light", "dark"] = "light",
         storage: dict[str, str] | None = None,
     ) -> Page:
-        """Open an empty page whose sites find what ``storage`` says in their local storage."""
+        """Open an empty page; ``storage`` is put into the local storage of every site that it visits."""
         if self._browser is None:
             raise NotObservedError("the browser does not run")
         context = await self._browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
@@ -65,6 +66,28 @@ class Chromium:
 
 
 async def picture(page: Page, path: Path) -> None:
-    """Keep a picture of a page."""
+    """Save a screenshot of a page."""
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     await page.screenshot(path=path)
+
+
+BALANCE: Final = re.compile(r"Balance\s+[A-Z]{3}\s([\u2212-]?[\d,.]+)")
+
+
+class UnitPage:
+    """One unit in the dashboard."""
+
+    def __init__(self, page: Page, dashboard_url: str, account_id: str) -> None:
+        self.page = page
+        self._url = f"{dashboard_url}/unit?unit={account_id}"
+
+    async def text(self) -> str:
+        """Load the page and return its text once the figures are there."""
+        await self.page.goto(self._url)
+        await self.page.get_by_text("Power now").first.wait_for()
+        return await self.page.locator("body").inner_text()
+
+    async def balance(self) -> Decimal | None:
+        """Return the balance that the page shows."""
+        match = BALANCE.search(await self.text())
+        return Decimal(match[1].replace(",", "").replace("\u2212", "-")) if match else None

@@ -1,11 +1,11 @@
-"""The configuration folder of a Home Assistant that knows nothing but our integration."""
+"""The configuration folder of a Home Assistant with only our integration."""
 
 import json
 from pathlib import Path
 import shutil
 from typing import Final
 
-from scripts.lib.demo.ports import LOOPBACK
+from scripts.lib.demo.process import LOOPBACK
 
 COMPONENT: Final = Path("custom_components") / "prepaid_meter"
 CONFIGURATION: Final = """\
@@ -94,7 +94,7 @@ def make_folder(folder: Path, project: Path, port: int) -> None:
 
 
 def _http(port: int) -> dict[str, object]:
-    """Return the stored HTTP settings as Home Assistant keeps them once a user has confirmed them."""
+    """Return the HTTP settings as Home Assistant stores them after a user has confirmed them."""
     stable = {
         "server_host": [LOOPBACK],
         "server_port": port,

@@ -1,7 +1,6 @@
-"""Seeds a demo with the past: the engine itself is driven through weeks under a virtual clock.
+"""Creates the demo's history: the engine runs through several weeks under a virtual clock.
 
-Nothing is written around the engine, so the books that the demo starts with are books that ``meter-bridge
-verify`` accepts.
+Everything is written by the engine, so ``meter-bridge verify`` finds nothing wrong with these books.
 """
 
 import asyncio
@@ -39,13 +38,12 @@ from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.writer import execute
-from scripts.lib.demo.cast import HOUSEHOLD, RESIDENTS
-from scripts.lib.demo.routine import QUARTER_MS
+from scripts.lib.demo.cast import HOUSEHOLD, QUARTER_MS, RESIDENTS
 
 DAYS: Final = 40
 DAY_MS: Final = 86_400_000
 LANDING_MS: Final = 2 * DAY_MS
-"""How long before the present the household's use is steered to the balance at which the story begins."""
+"""How long before the present the household's use is steered to the balance with which the story begins."""
 FIRST_PAYMENT: Final = 150
 CHANCE_TO_PAY: Final = 0.3
 QUARTER_MINUTES: Final = 15
@@ -56,26 +54,25 @@ LANDLORD: Final = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
 
 @dataclass(slots=True)
 class VirtualTime:
-    """Clocks that the seeding moves."""
+    """Clocks that are set by hand."""
 
     now: int
 
     def clocks(self) -> Clocks:
-        """Return the clocks for an engine; a virtual clock is always right."""
+        """Return the engine's clocks; a virtual clock is always trusted."""
         return Clocks(lambda: self.now, lambda: self.now, lambda: True)
 
 
 class GatheringWriter:
-    """Commits units a day at a time: a past that failed is thrown away and needs no sync for each."""
+    """Commits a day of transactions at once: a failed run is discarded, so they need no sync each."""
 
     def __init__(self, engine: SqlEngine) -> None:
-        """Take the database."""
         self._engine = engine
         self._waiting: list[Changeset] = []
         self.gathering = False
 
     def commit(self, work: Changeset) -> asyncio.Future[None]:
-        """Keep a unit, or write it at once before gathering begins."""
+        """Keep a transaction, or write it at once before ``gathering`` begins."""
         self._waiting.append(work)
         if not self.gathering:
             self.store()
@@ -84,39 +81,39 @@ class GatheringWriter:
         return done
 
     def store(self) -> None:
-        """Write what was kept in one transaction."""
+        """Write the kept transactions in one database transaction."""
         works, self._waiting = self._waiting, []
         with self._engine.begin() as connection:
             execute(connection, works)
 
     def check_disk_space(self) -> None:
-        """Do nothing, as below."""
+        """Do nothing."""
 
     def recover(self) -> None:
-        """Do nothing: seeding does not go on after a failure."""
+        """Do nothing: a failed run is not continued."""
 
     def close(self) -> None:
         """Write the rest."""
         self.store()
 
 
-class Obedient:
-    """The devices of the past: they do what they are told, and nobody hears of it before the next reading."""
+class IdealDevices:
+    """The devices of the past: relays always switch, and reports come only with the next reading."""
 
     def switch(self, meter: Meter, position: RelayPosition) -> bool:
-        """Take a command."""
+        """Accept the command."""
         del meter, position
         return True
 
     def query(self, meter: Meter) -> bool:
-        """Answer with the next reading."""
+        """Accept the request: the next reading answers it."""
         del meter
         return True
 
     def cut_off(
         self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
     ) -> bool:
-        """Take what a device is to hold."""
+        """Accept the request: a local cut-off never triggers here."""
         del place, step, relay_address, limit_wh
         return True
 
@@ -133,7 +130,6 @@ class Past:
         until: int,
         landing: int,
     ) -> None:
-        """Take the bridge, its time, the present and the balance to land at, in the currency's amounts."""
         self.engine = engine
         self._store = store
         self._time = time
@@ -154,7 +150,7 @@ class Past:
         await self._app.sites.apply(LANDLORD, load(document), document=document, dry_run=False)
 
     async def live(self) -> dict[str, int]:
-        """Let the time until the present pass; return the registers by address."""
+        """Advance to the present; return the registers by meter address."""
         await self._pay(self._account(HOUSEHOLD), FIRST_PAYMENT)
         for account in self.engine.session.installation.accounts.values():
             if account.id != HOUSEHOLD and account.policy.payment_mode is PaymentMode.PREPAYMENT:
@@ -175,36 +171,34 @@ class Past:
         return self._registers
 
     def _close_days(self) -> None:
-        """Keep what each supply used on the day that is over: the forecast learns from it."""
-        unit = Transaction(self._time.now)
+        transaction = Transaction(self._time.now)
         for account in self.engine.session.installation.accounts.values():
             for supply in account.supplies:
-                close_day(supply, unit)
-        self.engine.session.submit(unit)
+                close_day(supply, transaction)
+        self.engine.session.submit(transaction)
 
     def _account(self, account_id: str) -> Account:
         return self.engine.session.installation.accounts[account_id]
 
     async def _quarter(self, end: int) -> None:
-        """Let everybody use electricity until an instant, hear their meters, and let some pay."""
         began, self._time.now = self._time.now, end
         await self.engine.run_due_accounts()
         for account in self.engine.session.installation.accounts.values():
             local = datetime.fromtimestamp(began / 1000, UTC).astimezone(ZoneInfo(account.site.time_zone))
-            self._hear(account, self._used(account, local, began))
+            self._report(account, self._used(account, local, began))
             await self.engine.run_deferred_postings(everything=True)
             self.engine.relays.tick()
             await self._maybe_pay(account, local)
 
     def _used(self, account: Account, local: datetime, began: int) -> int:
-        """Return the energy of a quarter hour; a cut unit uses none."""
+        """Return the energy of a quarter hour in Wh; a cut unit uses none."""
         natural = RESIDENTS[account.id].habit.quarter_wh(local, self._chance)
         if account.state is not SupplyState.CONNECTED:
             return 0
         return self._landing_wh(account, natural, began) if account.id == HOUSEHOLD else natural
 
     def _landing_wh(self, account: Account, natural: int, began: int) -> int:
-        """Return the energy that leads the household to the balance at which the story begins."""
+        """Return the energy that leads the household to the balance with which the story begins."""
         left = self._until - began
         if left > LANDING_MS:
             return natural
@@ -213,8 +207,7 @@ class Past:
             return spare
         return round(natural * min(2.0, spare / (RESIDENTS[account.id].habit.daily_wh * left / DAY_MS)))
 
-    def _hear(self, account: Account, used_wh: int) -> None:
-        """Report the meters of an account."""
+    def _report(self, account: Account, used_wh: int) -> None:
         closed = account.state is SupplyState.CONNECTED
         position = RelayPosition.CLOSED if closed else RelayPosition.OPEN
         for address, metered in RESIDENTS[account.id].meters.items():
@@ -225,7 +218,6 @@ class Past:
             self._intake.handle([report])
 
     async def _maybe_pay(self, account: Account, local: datetime) -> None:
-        """Let a customer pay whose credit runs low, at an hour at which people are awake."""
         habit = RESIDENTS[account.id].habit
         if account.id == HOUSEHOLD and self._lands_now():
             await self._pay(account, self._last_payment(account))
@@ -240,11 +232,10 @@ class Past:
             await self._pay(account, self._chance.choice(habit.pays))
 
     def _lands_now(self) -> bool:
-        """Say whether the last days begin with this quarter hour."""
         return 0 <= self._until - self._time.now - LANDING_MS < QUARTER_MS
 
     def _last_payment(self, account: Account) -> int:
-        """Return the whole amount that lasts for the last days."""
+        """Return the payment, in whole units, that lasts for the remaining days."""
         daily = RESIDENTS[account.id].habit.daily_wh
         missing_wh = daily * LANDING_MS // DAY_MS - _affordable(
             account, credit_now(account).balance, self._time.now
@@ -252,7 +243,6 @@ class Past:
         return max(10, missing_wh * 34 // 10_000)
 
     async def _pay(self, account: Account, amount: int) -> None:
-        """Book a payment."""
         self._payments += 1
         await self._app.accounts.top_up(
             LANDLORD,
@@ -265,24 +255,22 @@ class Past:
 
 
 def _affordable(account: Account, amount: int, at: int) -> int:
-    """Return the energy that an amount buys now."""
     supply = account.supplies[0]
     return wh_for_amount(supply.rating, supply.timeline.interval_at(at), max(0, amount)) or 0
 
 
 @asynccontextmanager
 async def _past(data: Path, until: int, landing: int) -> AsyncIterator[Past]:
-    """Open an engine on a new data folder, some weeks ago."""
     time = VirtualTime(until - DAYS * DAY_MS)  # whole quarter hours, the last one as well
     database = prepare(data, time.now)
     store = GatheringWriter(open_writer(database))
-    engine = Engine(open_reader(database), store, Obedient(), time.clocks())
+    engine = Engine(open_reader(database), store, IdealDevices(), time.clocks())
     yield Past(engine, build_application(engine, data), store, time, until, landing)
     store.close()
 
 
 async def seed(data: Path, document: str, *, until: int, landing: int) -> dict[str, int]:
-    """Make an installation with a past that ends at an instant; return the meters' registers by address."""
+    """Create an installation with a history that ends at ``until``; return the registers by meter address."""
     async with _past(data, until, landing) as past:
         await past.apply(document)
         registers = await past.live()

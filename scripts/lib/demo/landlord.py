@@ -6,8 +6,7 @@ import sys
 from typing import Final
 
 from scripts.lib.demo.bridge import answers
-from scripts.lib.demo.ports import LOOPBACK
-from scripts.lib.demo.process import OwnedProcess
+from scripts.lib.demo.process import LOOPBACK, OwnedProcess
 
 START_S: Final = 90.0
 
@@ -18,12 +17,11 @@ class Dashboard(OwnedProcess):
     def __init__(
         self, data: Path, port: int, log: Path, options: Sequence[str] = ("--without-sign-in",)
     ) -> None:
-        """Take the bridge's data folder, the port, and how people sign in: not at all unless told."""
         self.url = f"http://{LOOPBACK}:{port}"
         command = [sys.executable, "-m", "dashboard", "--data", str(data), "--port", str(port), *options]
         super().__init__("the dashboard", command, log)
 
     async def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it responds."""
         await super().start()
         await self.until_ready(lambda: answers(f"{self.url}/_stcore/health"), START_S)

@@ -1,4 +1,4 @@
-"""A real mosquitto as a process, with users, passwords and rights as a careful owner sets them."""
+"""A real mosquitto as a process, with users, passwords and access rights as a careful owner sets them."""
 
 from collections.abc import Mapping
 import os
@@ -8,8 +8,7 @@ import socket
 from typing import Final
 from urllib.parse import quote
 
-from scripts.lib.demo.ports import LOOPBACK
-from scripts.lib.demo.process import OwnedProcess, output_of
+from scripts.lib.demo.process import LOOPBACK, OwnedProcess, output_of
 from scripts.lib.demo.waiting import NotObservedError
 
 START_S: Final = 20.0
@@ -37,10 +36,9 @@ PASSWORDS: Final[Mapping[str, str]] = {"bridge": "b/r:i@dge 1", "meters": "meter
 
 
 class Mosquitto(OwnedProcess):
-    """A broker that admits the bridge to what it needs, and the meters to everything."""
+    """A broker that grants the bridge only what it needs, and the meters everything."""
 
     def __init__(self, folder: Path, port: int) -> None:
-        """Take where it keeps its files and where it listens."""
         self._files = folder
         self.port = port
         program = shutil.which("mosquitto", path=SERVERS)
@@ -51,18 +49,17 @@ class Mosquitto(OwnedProcess):
         )
 
     def url(self, user: str) -> str:
-        """Return the address with which a user connects."""
+        """Return the URL with which a user connects."""
         return f"mqtt://{user}:{quote(PASSWORDS[user], safe='')}@{LOOPBACK}:{self.port}"
 
     async def start(self) -> None:
-        """Start it and wait until it accepts."""
+        """Start it and wait until it accepts connections."""
         if not self._files.exists():
             await self._make()
         await super().start()
         await self.until_ready(self._accepts, START_S)
 
     async def _make(self) -> None:
-        """Write its files."""
         self._files.mkdir(parents=True)
         # Started by root it would otherwise become a user who may not read this folder.
         user = "user root" if os.geteuid() == 0 else ""

@@ -1,4 +1,4 @@
-"""What the demo tells: where to look, and what happens."""
+"""The demo's output: where to look, and what happens."""
 
 import asyncio
 from decimal import Decimal
@@ -10,7 +10,7 @@ from meter_bridge.protocol.messages import AccountView
 from scripts.lib.demo import cast
 from scripts.lib.demo.bridge import BridgeApi
 from scripts.lib.demo.homeassistant import PASSWORD, USER
-from scripts.lib.demo.ports import LOOPBACK
+from scripts.lib.demo.process import LOOPBACK
 from scripts.lib.demo.stage import Stage
 
 EVERY_S: Final = 1.0
@@ -19,14 +19,14 @@ type Known = dict[str, tuple[str, ...]]
 
 
 def show_where(stage: Stage) -> None:
-    """Print where to look, with whom to sign in, and how to end."""
+    """Print the addresses, how to sign in, and how to stop."""
     ports = stage.ports
     rows = (
-        ("Home Assistant", stage.home.url, f"user {USER}, password {PASSWORD} (of this demo only)"),
+        ("Home Assistant", stage.home.url, f"user {USER}, password {PASSWORD} (for this demo only)"),
         ("", f"{stage.home.url}/prepaid-demo/home", "the household's dashboard"),
         ("Dashboard", stage.dashboard.url, "the landlord's, without sign-in"),
         ("", f"{stage.dashboard.url}/unit?unit={cast.HOUSEHOLD}", "Fern Cottage, the household"),
-        ("Bridge", f"{stage.bridge.url}/api/v1/info", "its API; /health and /metrics beside it"),
+        ("Bridge", f"{stage.bridge.url}/api/v1/info", "its API; also /health and /metrics"),
         ("MQTT broker", f"mqtt://{LOOPBACK}:{ports.broker}", "part of the bridge; the meters publish here"),
         ("Logs", os.path.relpath(stage.folder / "logs"), ""),
     )
@@ -34,16 +34,16 @@ def show_where(stage: Stage) -> None:
     for name, where, what in rows:
         print(f"  {name:<16}{where:<46}{what}".rstrip())
     print(
-        "\n  Watch Fern Cottage: its balance falls, a warning comes, supply is cut, a top-up brings it back."
+        "\n  Watch Fern Cottage: its balance falls, a warning comes, the supply is cut, a top-up restores it."
         "\n  Top up yourself: Home Assistant, Developer tools, Actions, 'Prepaid Meter: Top up'; or"
         f"\n  .venvs/bridge/bin/meter-bridge --data {os.path.relpath(stage.bridge.data)} top-up house 20.00"
-        "\n  End it with Ctrl+C.\n",
+        "\n  Stop the demo with Ctrl+C.\n",
         flush=True,
     )
 
 
 async def narrate(api: BridgeApi) -> None:
-    """Tell every change of a supply, every alert and every top-up until cancelled."""
+    """Print every change of a supply, every alert and every top-up until cancelled."""
     known: Known = {account.id: _facts(account) for account in await api.accounts()}
     while True:
         await asyncio.sleep(EVERY_S)
@@ -56,7 +56,6 @@ async def narrate(api: BridgeApi) -> None:
 
 
 def _facts(account: AccountView) -> tuple[str, ...]:
-    """Return what is worth telling of an account."""
     facts = [f"supply {account.supply.state.value}, {account.supply.reason.value.replace('_', ' ')}"]
     facts += [alert.message for alert in account.alerts]
     if account.last_top_up is not None:

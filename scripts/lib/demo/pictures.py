@@ -1,4 +1,4 @@
-"""Pictures of the demo's Home Assistant: ``python -m scripts.lib.demo.pictures FOLDER``."""
+"""Screenshots of the demo's Home Assistant: ``python -m scripts.lib.demo.pictures FOLDER``."""
 
 import asyncio
 from pathlib import Path
@@ -9,12 +9,11 @@ from typing import Final, Literal
 from playwright.async_api import Page, ViewportSize
 
 from scripts.lib.demo.browser import DESKTOP, PHONE, Chromium, picture
-from scripts.lib.demo.ha_socket import ask
-from scripts.lib.demo.homeassistant import DOMAIN
+from scripts.lib.demo.homeassistant import DOMAIN, ask
 from scripts.lib.demo.stage import Ports, Stage, set_up
 
 LOADED_MS: Final = 4_000
-"""Home Assistant says in no way that its graphs are drawn."""
+"""Home Assistant does not report when its graphs are drawn."""
 SIZES: Final[tuple[tuple[str, ViewportSize], ...]] = (("desktop", DESKTOP), ("phone", PHONE))
 CARDS: Final[tuple[tuple[str, ViewportSize, Literal["light", "dark"], str | None], ...]] = (
     ("card-desktop", DESKTOP, "light", None),
@@ -25,7 +24,7 @@ SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 async def take(folder: Path) -> None:
-    """Start the demo, use a little electricity and take every picture."""
+    """Start the demo, use a little electricity and take every screenshot."""
     with tempfile.TemporaryDirectory(prefix="prepaid-pictures-") as name:
         async with set_up(Path(name), Ports(0, 0, 0, 0), print) as stage:
             await _prepare(stage)
@@ -39,7 +38,6 @@ async def take(folder: Path) -> None:
 
 
 async def _prepare(stage: Stage) -> None:
-    """Bring the household to an ordinary day."""
     await stage.api.top_up("house", "180.00")
     stage.street.dials["fern-cottage"].watts = 1_450.0
     await asyncio.sleep(20)  # something for the graphs to show
@@ -65,7 +63,6 @@ async def _all(stage: Stage, browser: Chromium, folder: Path) -> None:
 
 
 async def _cards(stage: Stage, browser: Chromium, folder: Path) -> None:
-    """Take the pictures of the documentation's page on the cards: opened from the list of units."""
     for name, viewport, scheme, button in CARDS:
         page = await browser.page(viewport, scheme, {"hassTokens": stage.home.browser_tokens()})
         await page.goto(f"{stage.home.url}/prepaid-units")

@@ -1,4 +1,4 @@
-"""A process that we own: started with a log, waited for by a condition, ended by its id."""
+"""A child process: started with a log file, awaited by a condition, stopped by its id."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 import shutil
 import signal
+import socket
 from typing import Final
 
 from meter_bridge.config.settings import PREFIX
@@ -17,7 +18,7 @@ TAIL_LINES: Final = 15
 
 
 class EndedError(NotObservedError):
-    """A process ended by itself before it was ready."""
+    """A process exited before it was ready."""
 
 
 class OwnedProcess:
@@ -32,7 +33,6 @@ class OwnedProcess:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> None:
-        """Take what to run; nothing runs before ``start``. The environment is added to ours."""
         self.name = name
         self.log = log
         self.command = list(command)
@@ -42,7 +42,7 @@ class OwnedProcess:
 
     @property
     def pid(self) -> int | None:
-        """Its id while it runs."""
+        """Process id while it runs."""
         return self._process.pid if self.running and self._process else None
 
     @property
@@ -60,27 +60,27 @@ class OwnedProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
-                env=_clean() | self.environment,
+                env=_clean_environment() | self.environment,
                 cwd=self._folder,
                 start_new_session=True,
             )
 
     async def until_ready(self, look: Callable[[], Awaitable[object]], within_s: float) -> None:
-        """Wait until it serves; raise where it ends or takes too long."""
+        """Wait until it serves; raise if it exits or takes too long."""
 
         async def ready() -> object:
             if not self.running:
-                raise EndedError(f"{self.name} ended before it was ready; see its log:\n{self.tail()}")
+                raise EndedError(f"{self.name} exited before it was ready; see its log:\n{self.tail()}")
             return await look()
 
         await until(f"{self.name} is ready", ready, within_s)
 
     async def stop(self) -> None:
-        """Ask it to end and wait; end it by force if it does not. Safe to call twice."""
+        """Ask it to exit, and kill it if it does not in time. Safe to call twice."""
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill it at once, like a power cut."""
         await self._end(signal.SIGKILL)
 
     async def _end(self, first: signal.Signals) -> None:
@@ -97,34 +97,50 @@ class OwnedProcess:
         self._process = None
 
     def tail(self, lines: int = TAIL_LINES) -> str:
-        """Return the end of its log."""
+        """Return the last lines of its log."""
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
 def _dying_with_us() -> Sequence[str]:
-    """Return what makes the kernel end a process when ours is gone, where there is such a thing."""
+    """Return a command prefix with which the kernel ends the child when we die, where there is one."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
-def _clean() -> dict[str, str]:
-    """Return our environment without settings of a bridge that the user runs."""
+def _clean_environment() -> dict[str, str]:
+    """Return our environment without the settings of a bridge that the user runs."""
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
 
 
 async def output_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
-    """Run a command to its end and return what it wrote; raise ``NotObservedError`` where it fails."""
+    """Run a command and return its output; raise ``NotObservedError`` if it fails."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_clean() | dict(environment or {}),
+        env=_clean_environment() | dict(environment or {}),
     )
-    written, complaint = await process.communicate()
+    output, errors = await process.communicate()
     if process.returncode:
-        said = (complaint or written).decode(errors="replace").strip()
-        raise NotObservedError(f"{' '.join(command[1:4])} ended with {process.returncode}: {said}")
-    return written.decode()
+        message = (errors or output).decode(errors="replace").strip()
+        raise NotObservedError(f"{' '.join(command[1:4])} exited with {process.returncode}: {message}")
+    return output.decode()
+
+
+LOOPBACK: Final = "127.0.0.1"
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return the preferred port, or any free one if it is in use."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("this machine has no free port")

@@ -1,4 +1,4 @@
-"""Everything that the demo starts, in order, and ends again."""
+"""Everything that the demo starts, and stops again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +12,7 @@ from scripts.lib.demo import cast, history
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.homeassistant import HomeAssistant, entry_of
 from scripts.lib.demo.landlord import Dashboard
-from scripts.lib.demo.ports import LOOPBACK, free_port
+from scripts.lib.demo.process import LOOPBACK, free_port
 from scripts.lib.demo.street import Fitting, Street
 
 PROJECT: Final = Path(__file__).resolve().parents[3]
@@ -26,7 +26,7 @@ CUT: Final = ("Flat 5", "shellyplugsg3-a8032ab10004", "shellyplugsg3-a8032ab1001
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the demo listens, on this machine only; the preferred ones are moved where they are taken."""
+    """The demo's ports, on this machine only; others are used if the preferred ones are in use."""
 
     bridge: int = 8126
     home_assistant: int = 8123
@@ -53,17 +53,17 @@ class Stage:
 
     @property
     def logs(self) -> tuple[tuple[str, str], ...]:
-        """Return the end of each log."""
-        return tuple((each.name, each.tail()) for each in (self.bridge, self.home, self.dashboard))
+        """Return the last lines of each log."""
+        return tuple((process.name, process.tail()) for process in (self.bridge, self.home, self.dashboard))
 
 
 @asynccontextmanager
 async def set_up(folder: Path, ports: Ports, say: Callable[[str], None]) -> AsyncIterator[Stage]:
-    """Start everything in an empty folder; end all of it when left, however that happens."""
+    """Start everything in an empty folder; stop all of it on exit, whatever happens."""
     async with AsyncExitStack() as stack:
         parts = _parts(folder, ports.free())
         shelly_port = free_port()
-        say("Home Assistant starts; meanwhile the past is written through the bridge's own engine")
+        say("starting Home Assistant; meanwhile the bridge's own engine creates the history")
         stack.push_async_callback(parts.home.stop)
         home = asyncio.create_task(parts.home.start())
         began = time.monotonic()
@@ -72,7 +72,7 @@ async def set_up(folder: Path, ports: Ports, say: Callable[[str], None]) -> Asyn
         say(f"{history.DAYS} days of readings, charges and top-ups are in the books ({_since(began)})")
         stack.push_async_callback(parts.bridge.stop)
         await parts.bridge.start()
-        say(f"the bridge serves, with a broker of its own ({_since(began)})")
+        say(f"the bridge is running, with its own broker ({_since(began)})")
         parts.street = _street(parts.ports, registers, shelly_port)
         stack.push_async_callback(parts.street.stop)
         await parts.street.start()
@@ -81,12 +81,11 @@ async def set_up(folder: Path, ports: Ports, say: Callable[[str], None]) -> Asyn
         parts.api = BridgeApi(parts.bridge.url, await parts.bridge.token("Demo", "landlord"))
         stack.push_async_callback(parts.api.close)
         await _connect(parts)
-        say(f"Home Assistant knows the bridge, the dashboard serves ({_since(began)})")
+        say(f"Home Assistant is connected to the bridge, the dashboard is running ({_since(began)})")
         yield parts
 
 
 def _parts(folder: Path, ports: Ports) -> Stage:
-    """Return the parts, none of which runs yet."""
     data, logs = folder / "bridge", folder / "logs"
     environment = {
         "PREPAID_METER_EMBEDDED_PORT": str(ports.broker),
@@ -106,14 +105,14 @@ def _parts(folder: Path, ports: Ports) -> Stage:
 
 
 async def _seed(data: Path, document: str) -> dict[str, int]:
-    """Write the past beside the event loop, which starts the other parts meanwhile."""
+    """Write the history in a thread while the event loop starts the other parts."""
     until = time.time_ns() // 1_000_000
     past = history.seed(data, document, until=until, landing=LANDING)
     return await asyncio.to_thread(asyncio.run, past)
 
 
 def _street(ports: Ports, registers: dict[str, int], shelly_port: int) -> Street:
-    """Return simulated meters that go on where the past ended."""
+    """Return simulated meters that continue where the history ends."""
     fittings = [
         Fitting(
             name=metered.name,
@@ -137,14 +136,12 @@ def _street(ports: Ports, registers: dict[str, int], shelly_port: int) -> Street
 
 
 def _watts(account_id: str) -> float:
-    """Return what a unit draws while nothing happens."""
     if account_id == cast.HOUSEHOLD:
         return CALM_WATTS
     return cast.RESIDENTS[account_id].habit.daily_wh / 24 * 1.4
 
 
 async def _connect(stage: Stage) -> None:
-    """Make Home Assistant's owner and connect it to the bridge, as a person would."""
     await stage.home.onboard()
     token = await stage.bridge.token("Home Assistant", "landlord")
     entry_of(await stage.home.add_bridge(stage.ports.bridge, token))

@@ -14,7 +14,7 @@ CONNECT_S: Final = 30.0
 
 @dataclass(slots=True)
 class Dial:
-    """A load that is turned up and down while the meter runs."""
+    """A load that can be changed while the meter runs."""
 
     watts: float
 
@@ -38,27 +38,25 @@ class Fitting:
 
 
 class Street:
-    """All simulated meters: one connection to the broker, and a server for each that has its own."""
+    """All simulated meters: one connection to the broker, and a server for each meter that has its own."""
 
     def __init__(
         self, url: str, fittings: Iterable[Fitting], *, server_ports: Mapping[str, int], password: str
     ) -> None:
-        """Take the broker and what to simulate; a meter with a server of its own listens at its port."""
         self.dials: dict[str, Dial] = {}
         self.server_ports = server_ports
         self._meters: dict[str, SimulatedMeter] = {}
         self._servers: dict[int, ShellyServer] = {}
         through_broker = []
         for fitting in fittings:
-            meter = self._made(fitting)
+            meter = self._create_meter(fitting)
             if isinstance(meter, ShellyMeter) and fitting.own_server:
                 self._servers[server_ports[fitting.name]] = ShellyServer(meter, password=password)
             else:
                 through_broker.append(meter)
         self._fleet = Fleet(url, through_broker)
 
-    def _made(self, fitting: Fitting) -> SimulatedMeter:
-        """Return a meter whose load hangs on a dial."""
+    def _create_meter(self, fitting: Fitting) -> SimulatedMeter:
         dial = self.dials[fitting.name] = Dial(fitting.watts)
         meter = self._meters[fitting.name] = simulated_meter(
             fitting.name,
@@ -77,13 +75,13 @@ class Street:
         return self._meters[name]
 
     async def start(self) -> None:
-        """Let the meters speak."""
+        """Connect the meters and start reporting."""
         for port, server in self._servers.items():
             await server.start(port)
         await self._fleet.start(CONNECT_S)
 
     async def stop(self) -> None:
-        """Let them say goodbye."""
+        """Disconnect the meters."""
         await self._fleet.stop()
         for server in self._servers.values():
             await server.stop()

@@ -1,4 +1,4 @@
-"""Waiting for a condition, never for luck."""
+"""Waiting for a condition instead of a fixed time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,18 +9,18 @@ PAUSE_S: Final = 0.1
 
 
 class NotObservedError(Exception):
-    """Something that was waited for did not happen in time."""
+    """An expected condition did not become true in time."""
 
 
 async def until[T](
     what: str, look: Callable[[], Awaitable[T | None]], within_s: float, *, pause_s: float = PAUSE_S
 ) -> T:
-    """Look again and again until something is there and return it; raise ``NotObservedError`` naming it."""
+    """Repeat ``look`` until it returns something; raise ``NotObservedError`` if it never does."""
     deadline = time.monotonic() + within_s
     while True:
-        found = await look()
-        if found is not None and found is not False:
-            return found
+        result = await look()
+        if result is not None and result is not False:
+            return result
         if time.monotonic() > deadline:
             raise NotObservedError(f"{what}: not observed within {within_s:.0f} s")
         await asyncio.sleep(pause_s)

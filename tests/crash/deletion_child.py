@@ -1,6 +1,6 @@
 """A child process whose bridge reads meters, exports, merges files and lets old readings go, all the time.
 
-Run as ``python letting_go.py FOLDER``; it prints each step as it begins, and what is stored once it is.
+Run as ``python deletion_child.py FOLDER``; it prints each step as it begins, and what is stored once it is.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tests.crash.booking import last_instant
 
 KEPT_DAYS = 5
 FEW_ENTRIES = 2
-"""Entries that are let go of in one transaction."""
+"""Entries that are deleted in one transaction."""
 FEW_FILES = 2
 """Files of the newest month that are merged."""
 EXPORT_EVERY_S = 1
@@ -45,39 +45,39 @@ STORED = {
     ops.UPSERT_WATERMARK: "storing an export",
     ops.UPSERT_EXPORT_FILE: "storing a merged file",
 }
-"""What is told of a unit of work by what is in it, the first that fits."""
+"""What is printed for a transaction by its content; the first match counts."""
 
 
 def register(instant: int) -> int:
-    """Return what every meter's register shows at an instant: 6 kW, always."""
+    """Return the register of every meter at an instant: always 6 kW."""
     return instant // 600 - 2_980_000_000
 
 
 def done(step: str) -> str:
-    """Return what is told once a step is stored."""
+    """Return what is printed once a step is stored."""
     return f"{step}: done"
 
 
-def _tell(step: str) -> None:
-    print(step, flush=True)  # noqa: T201 - whoever kills this process chooses by it
+def _print_step(step: str) -> None:
+    print(step, flush=True)  # noqa: T201 - the parent chooses by it when to kill
 
 
 class _Exporter(Exporter):
     @override
     async def run(self, after: int, upto: int) -> list[ExportFile]:
-        _tell(EXPORTING)
+        _print_step(EXPORTING)
         return await super().run(after, upto)
 
     @override
     async def merge(self, files: Sequence[ExportFile]) -> ExportFile:
-        _tell(MERGING)
+        _print_step(MERGING)
         return await super().merge(files)
 
 
 class _Archive(Archive):
     @override
     def sums(self, connection: Connection, first: int, last: int) -> Sums:
-        _tell(COMPARING)
+        _print_step(COMPARING)
         return super().sums(connection, first, last)
 
 
@@ -87,14 +87,14 @@ class _Writer(ThreadWriter):
         step = next((step for op, step in STORED.items() if op in work.rows), None)
         if step is None:
             return super().commit(work)
-        _tell(step)
+        _print_step(step)
         ended = super().commit(work)
-        ended.add_done_callback(lambda _: _tell(done(step)))
+        ended.add_done_callback(lambda _: _print_step(done(step)))
         return ended
 
 
 async def main(folder: Path) -> None:
-    """Live until killed."""
+    """Run until killed."""
     vars(retention)["DELETE_BATCH"] = FEW_ENTRIES
     vars(exporter)["MERGE_FROM"] = FEW_FILES
     database, export_dir = folder / DATABASE_NAME, folder / EXPORT_NAME
@@ -105,14 +105,13 @@ async def main(folder: Path) -> None:
     store = _Writer(open_writer(database), asyncio.get_running_loop())
     engine = Engine(open_reader(database), store, DeviceTransport(), clocks)
     build_application(engine, folder)
-    letting_go = retention.Retention(engine.session, _Archive(export_dir), KEPT_DAYS)
-    job = ("retention", LET_GO_EVERY_S, letting_go.tick)
+    deletion = retention.Retention(engine.session, _Archive(export_dir), KEPT_DAYS)
+    job = ("retention", LET_GO_EVERY_S, deletion.tick)
     Scheduler(engine, _Exporter(database, export_dir), EXPORT_EVERY_S, job).start()
     await _read(engine.intake, engine)
 
 
 async def _read(intake: ReportHandler, engine: Engine) -> None:
-    """Take readings of all meters, again and again."""
     while True:
         wh = register(engine.session.clock.now())
         addresses = engine.session.installation.by_energy_address
