@@ -15,7 +15,6 @@ class BridgeStatus:
     """Describes an engine, and confirms its clock."""
 
     def __init__(self, engine: Engine) -> None:
-        """Keep the engine."""
         self._engine = engine
         self._session = engine.session
 

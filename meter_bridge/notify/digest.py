@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, func, select
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.notify.templates import Figures, Money
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 

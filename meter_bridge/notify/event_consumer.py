@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import local_time
 from meter_bridge.engine.forecasting.stored_forecast import estimate_days_left
-from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -194,7 +194,7 @@ def notified_unit(
     zone, left = ZoneInfo(account.site.time_zone), estimate_days_left(account, now)
     facts = Facts(
         unit=account.name,
-        left=Money(available_credit(account), account.site.currency),
+        left=Money(credit_now(account).balance, account.site.currency),
         days=None if left is None else Decimal(left.tenths) / 10,
         when=None if account.cut_at is None else local_time(account.cut_at, zone),
         amount=amount,

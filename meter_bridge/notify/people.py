@@ -17,7 +17,7 @@ import msgspec
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.yaml_text import Document, read_yaml
 from meter_bridge.core.money import MoneyError, parse_decimal
-from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind, known_members
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.text.catalogue import LANGUAGES
 
@@ -54,7 +54,7 @@ FILE_NAME: Final = "notify.yaml"
 ADDRESS: Final = "{address}"
 SUPPLY_RESTORED: Final = "supply_restored"
 TOP_UP: Final = "top_up"
-TOPICS: Final = frozenset({*(kind.value for kind in AlertKind), SUPPLY_RESTORED, TOP_UP})
+TOPICS: Final = frozenset({*(kind.value for kind in known_members(AlertKind)), SUPPLY_RESTORED, TOP_UP})
 """What people can be notified of: every alert, restored supply, and payments."""
 STAFF_TOPICS: Final = TOPICS - {
     SUPPLY_RESTORED,

@@ -9,10 +9,9 @@ from decimal import Decimal
 from typing import Final
 
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.forecasting.stored_forecast import estimate_days_left
-from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -23,6 +22,7 @@ from meter_bridge.notify.people import People, Person
 from meter_bridge.notify.rules import CUSTOMER, Notice, due_at
 from meter_bridge.notify.templates import message
 from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 PAUSE_MS: Final = 10_000
@@ -132,7 +132,7 @@ def _crossings(
         slack = (
             account.policy.low_credit_hysteresis if below.get(_warning_id(recipient, account, topic)) else 0
         )
-        left = available_credit(account) + units_worth(account)
+        left = credit_now(account).balance + units_worth(account)
         yield topic, left <= _amount(who.low_credit, account.site.currency) + slack
     left_days = estimate_days_left(account, now)
     if who.days_left is not None and left_days is not None:

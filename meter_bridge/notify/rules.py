@@ -6,11 +6,11 @@ from datetime import time
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.notify.people import SUPPLY_RESTORED, TOP_UP, People, Person, QuietHours
 from meter_bridge.notify.templates import TEXTS, Facts, Message, message
-from meter_bridge.protocol.messages import Event, EventKind, SupplyState
+from meter_bridge.protocol.messages import Event, EventKind
 from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
 
 CUSTOMER: Final = "customer"
 CUSTOMER_TOPICS: Final = frozenset(TEXTS)

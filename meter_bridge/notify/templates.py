@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.alerts import alert_event_text
 from meter_bridge.text.catalogue import BRIDGE, Translator, translator
 from meter_bridge.text.formats import Formats, formats

@@ -14,7 +14,8 @@ from typing import Final, cast
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso, local_time
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKind, Fact
+from meter_bridge.core.supply.alerts import AlertFacts, Fact
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.catalogue import BRIDGE, ENGLISH, translator
 from meter_bridge.text.formats import formats
 from meter_bridge.text.marks import N_, Counted, ngettext

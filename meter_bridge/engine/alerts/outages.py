@@ -4,11 +4,12 @@ A meter that the mains feed goes silent when they fail, just as one whose link i
 reached and every meter of a site is silent, something that they share is gone: power or network there.
 """
 
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.engine.alerts.alerting import record_past_alert
 from meter_bridge.engine.state.model import Installation, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import AlertKind
 
 MIN_METERS: int = 2
 """With fewer meters at a site, the silence of one says nothing about the site."""

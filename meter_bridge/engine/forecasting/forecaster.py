@@ -28,7 +28,7 @@ from meter_bridge.core.forecast.prediction_interval import (
     backtest_errors,
     prediction_interval,
 )
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.forecasting.daily_use import close_day, completed_days, energy_on, is_read_on
@@ -41,6 +41,7 @@ from meter_bridge.engine.forecasting.stored_forecast import (
 from meter_bridge.engine.state.model import Account, Site, Supply
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 FORECAST_VALID_MS: Final = 6 * 3_600_000
@@ -71,7 +72,6 @@ class Forecaster:
     """Goes round the accounts of a session."""
 
     def __init__(self, session: Session) -> None:
-        """Keep the session."""
         self._session = session
         self._round: deque[str] = deque()
         self._round_at = -inf
@@ -113,7 +113,6 @@ class Forecaster:
             self._running = None
 
     def _process_account(self, account: Account) -> bool:
-        """Close days, keep alerts; begin work if a supply is to be foretold anew."""
         tx = Transaction(self._session.clock.now())
         if [supply for supply in account.supplies if close_day(supply, tx)]:
             self._update_anomaly_alerts(account, tx)
@@ -128,7 +127,6 @@ class Forecaster:
         return stale is not None
 
     def _forecast(self, supply: Supply, at: int) -> Iterator[None]:
-        """Look ahead, step by step, then store what was seen for those who only read."""
         yield from _make_forecast(supply, at)
         if supply.forecast is not None:
             tx = Transaction(self._session.clock.now())
@@ -136,7 +134,6 @@ class Forecaster:
             self._session.submit(tx)
 
     def _update_days_left_alert(self, account: Account, tx: Transaction) -> None:
-        """Open or close the alert of days left."""
         key = AlertKey(AlertKind.DAYS_LEFT, account.id)
         if not account.policy.days_left and key not in account.alerts:
             return
@@ -149,7 +146,6 @@ class Forecaster:
             set_alert(self._session.installation, account, tx, key, facts)
 
     def _update_anomaly_alerts(self, account: Account, tx: Transaction) -> None:
-        """Open or close the alerts of consumption, once a day."""
         for supply in account.supplies:
             uses = supply.history.uses if supply.history else ()
             wanted = {
@@ -167,7 +163,7 @@ class Forecaster:
                 set_alert(self._session.installation, account, tx, key, facts)
 
     def _update_unaccounted_alert(self, building: Account, tx: Transaction) -> None:
-        """Hold a building's newest days that are over against the sum of its units, once a day."""
+        """Compare a building's newest days that are over with the sum of its units, once a day."""
         key = AlertKey(AlertKind.ENERGY_UNACCOUNTED, building.id)
         others = [
             supply
@@ -194,7 +190,6 @@ class Forecaster:
         set_alert(self._session.installation, building, tx, key, facts)
 
     def _similar_facts(self, site: Site, supply: Supply, now: int) -> AlertFacts | None:
-        """Return the facts of a supply whose week stands out in its site."""
         key = (site.id, supply.commodity)
         known = self._comparisons.get(key)
         if known is None or now - known.made_at > COMPARISON_VALID_MS:
@@ -210,7 +205,6 @@ class Forecaster:
         }
 
     def _compare(self, site: Site, commodity: str, now: int) -> _SiteComparison:
-        """Hold the supplies of a commodity in a site against each other."""
         weeks = {
             supply.id: week
             for account in self._session.installation.accounts.values()
@@ -223,13 +217,11 @@ class Forecaster:
 
 
 def _idle_facts(uses: Uses) -> AlertFacts | None:
-    """Return the facts of a supply that uses nothing."""
     days = anomalies.idle_days(uses)
     return {"days": days} if days else None
 
 
 def _past_facts(uses: Uses, *, present: bool) -> AlertFacts | None:
-    """Return the facts of a supply whose week differs from the month before."""
     anomaly = anomalies.compare_with_own_past(uses, present=present)
     if anomaly is None:
         return None
@@ -242,7 +234,6 @@ def _past_facts(uses: Uses, *, present: bool) -> AlertFacts | None:
 
 
 def _needs_forecast(supply: Supply, now: int) -> bool:
-    """Return whether a supply is to be foretold anew."""
     if supply.account.policy.payment_mode is not PaymentMode.PREPAYMENT or supply.history is None:
         return False
     known = supply.forecast
@@ -255,7 +246,7 @@ def _needs_forecast(supply: Supply, now: int) -> bool:
 
 
 def _make_forecast(supply: Supply, at: int) -> Iterator[None]:
-    """Learn and look ahead, step by step; the result counts once it is whole."""
+    """Fit and project, step by step; the result counts once it is complete."""
     history, timeline, debts = supply.history, supply.timeline, debts_in_forecast(supply)
     assert history is not None
     model = fit(history)

@@ -31,7 +31,6 @@ class StoredPoints(Sequence[Point]):
     __slots__ = ("_half", "_numbers")
 
     def __init__(self, stored: bytes) -> None:
-        """Keep the numbers."""
         self._numbers = array("q")
         self._numbers.frombytes(stored)
         if _BIG_ENDIAN:
@@ -143,7 +142,6 @@ def has_forecast(account: Account) -> bool:
 
 
 def _supply_forecasts(account: Account) -> list[SupplyForecast]:
-    """Return what is foretold of every supply; none where that of one is not known."""
     known = [
         SupplyForecast(each.projection, each.intervals, supply.rating.units)
         for supply in account.supplies

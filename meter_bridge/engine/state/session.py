@@ -16,15 +16,15 @@ from typing import Final, Protocol
 from sqlalchemy import Connection, Engine as SqlEngine
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
-from meter_bridge.engine.state import supply_document
-from meter_bridge.engine.state.account_document import store_status
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
+from meter_bridge.engine.state import account_document, supply_document
 from meter_bridge.engine.state.clock import Clocks, EngineClock
 from meter_bridge.engine.state.events import log_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert, Supply
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import StorageError
@@ -139,6 +139,8 @@ class Session:
 
     feed: Publisher
     relays: RelayRequests
+    revoke_access: Callable[[Transaction, str], None]
+    """Takes an account from every tenant's token that sees it, as part of the transaction."""
 
     def __init__(
         self,
@@ -148,7 +150,6 @@ class Session:
         load: Load,
         shard: Shard = WHOLE,
     ) -> None:
-        """Load the state."""
         self.reader = reader
         self.shard = shard
         self.store = store
@@ -182,7 +183,6 @@ class Session:
         self._pending: set[asyncio.Future[None]] = set()
 
     def _read(self) -> tuple[Installation, int | None]:
-        """Read the whole state."""
         with self.reader.connect() as connection:
             stored = self._load(connection, self.shard)
         if stored is None:
@@ -216,20 +216,29 @@ class Session:
 
     async def commit(self, tx: Transaction) -> None:
         """Wait until a transaction is on disk; raises ``RequestRefused`` if it was not stored."""
-        done = self.submit(tx)
         try:
-            if done is not None:
-                await self.wait_for(done)
+            await self.persist(tx)
         except StorageError as error:
             raise storage_unavailable() from error
 
+    async def persist(self, tx: Transaction) -> None:
+        """Wait until a transaction is on disk; raises ``StorageError`` if it was not stored."""
+        done = self.submit(tx)
+        if done is not None:
+            await self.wait_for(done)
+
     def submit(self, tx: Transaction) -> asyncio.Future[None] | None:
-        """Hand a transaction over; its effects and events follow when it is on disk."""
+        """Hand a transaction over; its effects and events follow when it is on disk.
+
+        The next readings of every account that it touches take the full path.
+        """
+        for account in tx.touched:
+            _leave_fast_path(account)
         for supply in tx.supplies:
             tx.changeset.add(ops.UPSERT_SUPPLY_STATUS, supply_document.full_row(supply, tx.at))
             self._dirty.pop(supply, None)
         for account in tx.accounts:
-            store_status(account, tx)
+            tx.changeset.add(ops.UPSERT_ACCOUNT_STATUS, account_document.status_row(account))
         if not tx.changeset:
             for effect in tx.effects:
                 effect()
@@ -240,7 +249,6 @@ class Session:
         return done
 
     def _committed(self, tx: Transaction, done: asyncio.Future[None]) -> None:
-        """Publish the transaction's events and effects, or enter the failed state."""
         self._pending.discard(done)
         failure = done.exception()
         if failure is not None:
@@ -360,6 +368,13 @@ class Session:
     def bridge_alert_key(self, kind: AlertKind) -> AlertKey:
         """Return the key of an alert that belongs to no account but to this bridge."""
         return AlertKey(kind, detail=self.shard.mark)
+
+
+def _leave_fast_path(account: Account) -> None:
+    for meter in account.meters:
+        if meter.fast_path is not None:
+            meter.fast_path.flush()
+            meter.fast_path = None
 
 
 def storage_unavailable() -> RequestRefused:
