@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+import json
 from typing import Final
 
-from dashboard.text.translate import _
+from dashboard.text.translate import _, language
 from meter_bridge.devices.registry import families
+from meter_bridge.text.alerts import alert_text
 from meter_bridge.text.marks import N_
 
 
@@ -133,6 +135,11 @@ def reason_text(reason: str | None) -> str:
 def alert_label(kind: str) -> Label:
     """Return the word of an alert, also of a kind that is newer than this dashboard."""
     return ALERTS.get(kind) or Label(spelled(kind).capitalize(), "notifications", "amber")
+
+
+def alert_message(kind: str, facts: str) -> str:
+    """Return what an alert says, from its stored facts; nothing of a kind newer than this dashboard."""
+    return alert_text(kind, json.loads(facts), language()) if kind in ALERTS else ""
 
 
 def proof_label(proof: str) -> Label:

@@ -8,15 +8,15 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.alerts.alerting import set_alert, set_installation_alert
 from meter_bridge.engine.alerts.outages import record_outage, site_outages
 from meter_bridge.engine.ledger.journal import DeferredPostings, post_deferred
+from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.restore import stored_state
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import UNLIMITED, Account, Meter
 from meter_bridge.engine.state.session import Session
@@ -28,6 +28,7 @@ from meter_bridge.engine.supply.decision import EvaluationContext
 from meter_bridge.engine.supply.evaluation import evaluate, evaluate_account
 from meter_bridge.engine.supply.local_cutoff import CutOffs
 from meter_bridge.engine.supply.relays import Relays
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage.shards import WHOLE, Shard
 from meter_bridge.storage.writer import Store
 
@@ -73,14 +74,12 @@ class Engine:
         self._reevaluate_accounts()
 
     def _attach(self) -> None:
-        """Let every part begin with the state that was read again."""
         for part in (self.relays, self.cut_offs, self.deferred_postings, self.reports):
             part.attach()
         self._reevaluate_accounts()
         self.reports.adjust_to_clock(None)
 
     def _reevaluate_accounts(self) -> None:
-        """Let every account be evaluated, and its protections go on."""
         for account in self.session.installation.accounts.values():
             account.wake_at = 0
             protections.restore(account, self.session.clock.now())
@@ -114,10 +113,10 @@ class Engine:
         return True
 
     def _notify_subscribers(self) -> None:
-        """Let subscribers forget what was never stored, and keep the alerts of what happened meanwhile."""
+        """Let subscribers drop what was never stored, and record the alerts of what happened meanwhile."""
         session = self.session
-        for kind, message in session.installation_alerts.items():
-            set_installation_alert(session, kind, message)
+        for kind, facts in session.installation_alerts.items():
+            set_installation_alert(session, kind, facts)
         for account_id in session.installation.accounts:
             session.feed.mark_changed(account_id)
         session.feed.mark_alerts_changed()
@@ -152,7 +151,7 @@ class Engine:
                 await self._yield_to_messages()
 
     async def _yield_to_messages(self) -> None:
-        """Let messages have their turn, and the disk take most of what was handed over.
+        """Let messages have their turn, and the disk take most of what was submitted.
 
         Transactions are stored in their order, so that a decision that comes now goes out after all of them.
         """
@@ -177,7 +176,6 @@ class Engine:
                 await self._yield_to_messages()
 
     def _post_account(self, account: Account) -> None:
-        """Post what waits of an account, and look at what follows as after every posting."""
         session = self.session
         tx = Transaction(session.clock.now())
         with session.atomic():
@@ -186,6 +184,7 @@ class Engine:
                 self.relays.clear_tamper(meter, tx)
             evaluate_account(session, account, tx, EvaluationContext())
         session.submit(tx)
+        fast_path.activate(account, tx.at)
 
     def advance_protections(self) -> None:
         """Let time pass for the guards of every account; safety does not wait for a sure clock."""
@@ -197,13 +196,12 @@ class Engine:
             if account.next_protection_at <= now and protections.advance(account, now):
                 tx = Transaction(now)
                 with session.atomic():
-                    store_status(account, tx)
+                    tx.save_account(account)
                     evaluate(session, account, tx)
                 session.submit(tx)
 
     @property
     def _suspended(self) -> bool:
-        """Return whether nothing may be charged or decided by time now."""
         return not self.session.can_change or not self.session.clock.sure
 
     def check_clock(self) -> None:
@@ -229,15 +227,10 @@ class Engine:
         """
         session = self.session
         tx = Transaction(session.clock.now())
-        message = (
-            None
-            if session.clock.sure
-            else "The clock of the bridge jumped; charges by time and cuts wait until it is right"
-            " or confirmed"
-        )
-        set_alert(session.installation, None, tx, session.bridge_alert_key(AlertKind.CLOCK_WRONG), message)
+        key = session.bridge_alert_key(AlertKind.CLOCK_WRONG)
+        set_alert(session.installation, None, tx, key, None if session.clock.sure else {})
         for account in session.installation.accounts.values():
-            account.invalidate_fast_paths()
+            tx.touch(account)
             account.wake_at = 0
             protections.restore(account, tx.at)
         self.reports.adjust_to_clock(before_ms if self._clock_was_sure else None)
@@ -256,15 +249,13 @@ class Engine:
         self._update_site_outages(now)
 
     def _update_site_outages(self, now: int) -> None:
-        """Keep the alert of every site all of whose meters fell silent: a building, not a meter, is dark."""
+        """Update the alert of every site all of whose meters fell silent: the building is dark."""
         tx = Transaction(now)
         installation = self.session.installation
-        for site_id, message in site_outages(installation).items():
-            key = AlertKey(AlertKind.POWER_OUTAGE, detail=site_id)
-            set_alert(installation, None, tx, key, message)
+        for site_id, facts in site_outages(installation).items():
+            set_alert(installation, None, tx, AlertKey(AlertKind.POWER_OUTAGE, detail=site_id), facts)
         self.session.submit(tx)
 
 
 def _is_silent(meter: Meter, now: int) -> bool:
-    """Return whether a meter has been silent for too long."""
     return now - (meter.last_seen or 0) > meter.plan.offline_after_s * 1000

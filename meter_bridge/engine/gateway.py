@@ -21,7 +21,7 @@ from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.engine.state.model import CutOffSlot, Installation, Meter
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from meter_bridge.storage.shards import WHOLE, Shard
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -85,7 +85,6 @@ class Gateway:
         self._assign_links(installation)
 
     def _assign_links(self, installation: Installation) -> None:
-        """Start and end the links to meters with a host of their own."""
         wanted: dict[str, tuple[str, tuple[str, ...]]] = {}
         for meter in installation.meters.values():
             if meter.plan.host is not None:
@@ -100,7 +99,6 @@ class Gateway:
                 self._start_link(host, password_env, addresses)
 
     def _start_link(self, host: str, password_env: str, addresses: tuple[str, ...]) -> None:
-        """Start the link to one device."""
         password = os.environ.get(password_env) if password_env else None
         if password_env and password is None:
             _LOGGER.warning(
@@ -153,11 +151,9 @@ class Gateway:
         return self._publish(address, messages)
 
     def _link(self, meter: Meter) -> Link | None:
-        """Return the link of a meter with a host of its own."""
         return self._links.get(meter.plan.host) if meter.plan.host else None
 
     def _send_over(self, link: Link, sending: Coroutine[object, object, None]) -> bool:
-        """Send over a link; False while it is not connected."""
         if not link.connected:
             sending.close()
             return False
@@ -167,7 +163,6 @@ class Gateway:
         return True
 
     def _publish(self, address: str, messages: Callable[[Driver], Sequence[Publish]]) -> bool:
-        """Hand the messages for an address to the broker's connection."""
         connection = self.connection
         if connection is None or not connection.connected:
             return False
@@ -177,14 +172,12 @@ class Gateway:
 
 
 def _query_messages(address: str) -> Callable[[Driver], Sequence[Publish]]:
-    """Return what asks a driver for the messages of a query."""
     return lambda driver: driver.query(address)
 
 
 def _cut_off_of(
     link: LinkCutsLocally, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
 ) -> Coroutine[object, object, None]:
-    """Return what asks for, writes or withdraws a local cut-off over a link."""
     address, slot = place
     if step is CutOffRequest.ASK:
         return link.ask_cut_off(address, slot)
@@ -194,7 +187,6 @@ def _cut_off_of(
 
 
 def _addresses(meter: Meter) -> tuple[str, ...]:
-    """Return the addresses of a meter, each once."""
     both = (meter.plan.energy_address, meter.plan.relay_address)
     return tuple(dict.fromkeys(address for address in both if address is not None))
 

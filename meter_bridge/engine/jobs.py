@@ -56,7 +56,6 @@ class Scheduler:
         *further_jobs: Job,
         intervals: Intervals = Intervals(),
     ) -> None:
-        """Keep the engine and further jobs; nothing runs before ``start``."""
         self._intervals = intervals
         self._further_jobs = further_jobs
         self._engine = engine
@@ -99,44 +98,36 @@ class Scheduler:
         await self._engine.session.drain()
 
     async def _flush(self) -> None:
-        """Store what changed."""
         if self._engine.session.can_change:
             self._engine.session.flush()
 
     async def _post(self) -> None:
-        """Post what waits for its turn."""
         await self._engine.run_deferred_postings()
 
     async def _relays(self) -> None:
-        """Send relay commands that are due."""
         if self._engine.session.storage_error is None:
             self._engine.relays.tick()
 
     async def _cut_offs(self) -> None:
-        """Keep the values up at which devices cut by themselves."""
         if self._engine.session.can_change:
             self._engine.cut_offs.tick()
 
     async def _advance_protections(self) -> None:
-        """Let time pass for the guards, also while instants make so much due that it takes a while."""
+        """Advance the timers, also while other clock work takes a while."""
         self._engine.advance_protections()
 
     async def _clock(self) -> None:
-        """Do what instants make due."""
         self._engine.check_clock()
         await self._engine.run_due_accounts()
 
     async def _silence(self) -> None:
-        """Find silent meters."""
         self._engine.check_offline_meters()
 
     async def _poll_depletion(self) -> None:
-        """Ask meters more often whose credit ends soon."""
         if self._engine.session.can_change:
             self._depletion_polling.tick(self._engine.session.installation, self._engine.session.clock.now())
 
     async def _recover(self) -> None:
-        """Take up work again when storage does."""
         if self._engine.session.storage_error is not None:
             await self._engine.try_recover()
 
@@ -166,7 +157,7 @@ class Scheduler:
         await self._merge()
 
     async def _merge(self) -> None:
-        """Let many small exported files become one; those it replaces are kept for who still reads them."""
+        """Merge many small exported files into one; those it replaces are kept for who still reads them."""
         engine = self._engine
         manifest = {row["name"]: row for row in self._manifest()}
         chosen = files_to_merge([_export_file(row) for row in manifest.values()], self._unmerged_exports)
@@ -187,13 +178,11 @@ class Scheduler:
             await asyncio.shield(done)
 
     def _manifest(self) -> Sequence[RowMapping]:
-        """Return the exported files in force."""
         table = tables.export_file
         with self._engine.session.reader.connect() as connection:
             return connection.execute(select(table).where(table.c.retired_at.is_(None))).mappings().all()
 
     def _has_retired_segments(self) -> bool:
-        """Return whether retention let go of any segments."""
         with self._engine.session.reader.connect() as connection:
             return retired_upto(connection) > 0
 
@@ -224,6 +213,5 @@ class Scheduler:
 
 
 def _export_file(row: RowMapping) -> ExportFile:
-    """Return a file as the manifest has it."""
     names = (field.name for field in fields(ExportFile))
     return ExportFile(**{name: row[name] for name in names})

@@ -6,16 +6,14 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.state.session import Session
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState, known_members
 
 
 class EngineCollector:
     """Reads an engine's state as metrics."""
 
     def __init__(self, session: Session) -> None:
-        """Keep the session."""
         self._session = session
 
     def collect(self) -> Iterable[Metric]:
@@ -44,7 +42,6 @@ class EngineCollector:
         yield GaugeMetricFamily("prepaid_subscribers", "Open WebSockets", session.feed.subscribers)
 
     def _audit(self) -> Iterable[Metric]:
-        """Yield what the newest audit of the ledger found; nothing before the first."""
         found = self._session.last_audit
         yield CounterMetricFamily("prepaid_audit_failures", "Audits that failed", found.failures)
         if found.audited_upto is None:
@@ -59,26 +56,23 @@ class EngineCollector:
         )
 
     def _supplies(self) -> Metric:
-        """Return the number of supplies by state."""
         family = GaugeMetricFamily("prepaid_supplies", "Accounts by supply state", labels=["state"])
         accounts = self._session.installation.accounts.values()
-        for state in SupplyState:
+        for state in known_members(SupplyState):
             family.add_metric([state.value], sum(account.state is state for account in accounts))
         return family
 
     def _alerts(self) -> Metric:
-        """Return the number of open alerts by kind."""
         family = GaugeMetricFamily("prepaid_alerts", "Open alerts by kind", labels=["kind"])
         installation = self._session.installation
         books = [installation.alerts, self._session.unstored_alerts()]
         books += [account.alerts for account in installation.accounts.values()]
         counts = Counter(key.kind for book in books for key in book)
-        for kind in AlertKind:
+        for kind in known_members(AlertKind):
             family.add_metric([kind.value], counts[kind])
         return family
 
     def _rejections(self) -> Metric:
-        """Return the number of unreadable payloads by kind."""
         family = CounterMetricFamily(
             "prepaid_payloads_rejected", "Payloads that could not be read", labels=["kind"]
         )

@@ -1,15 +1,15 @@
 """Reading the whole state from the database, at the start and after a failed commit."""
 
 from collections.abc import Collection, Mapping
+import json
 
 from sqlalchemy import Connection, RowMapping, Table, func, or_, select
 
 from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff_version
 from meter_bridge.core.ledger.journal import DEBT
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.core.supply.decision import Reason, SupplyState
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.local_cutoff import CutOffState, SlotState, is_confirmed
-from meter_bridge.core.supply.relay import NO_LOAD_MW, Position, Proof, Relay
+from meter_bridge.core.supply.relay import NO_LOAD_MW, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
 from meter_bridge.engine.ledger.entries import top_up_view
@@ -33,6 +33,7 @@ from meter_bridge.engine.state.model import (
     terms_of,
 )
 from meter_bridge.engine.supply.relays import proven_open
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof, SupplyReason, SupplyState
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import WHOLE, Shard
 
@@ -88,14 +89,12 @@ def _sequences(connection: Connection, shard: Shard) -> Sequences:
 
 
 def _applied_here(connection: Connection, shard: Shard) -> int:
-    """Return the number of the site file that the shard's accounts are of."""
     own = select(tables.shard.c.applied).where(tables.shard.c.n == shard.n)
     applied = connection.execute(own).scalar()
     return newest_applied(connection) if applied is None else int(applied)
 
 
 def _load_accounts(connection: Connection, installation: Installation) -> None:
-    """Read sites and open accounts with their balances."""
     sites, account_table = tables.site, tables.account
     shard = installation.shard
     for row in connection.execute(select(sites).where(shard.has_site(sites.c.id))).mappings():
@@ -127,7 +126,6 @@ def _load_accounts(connection: Connection, installation: Installation) -> None:
 
 
 def _load_tenancies(connection: Connection, installation: Installation) -> None:
-    """Read each account's newest tenancy."""
     column, accounts = tables.tenancy.c, installation.accounts
     query = select(
         column.account_id, column.n, column.start_ms, column.first_seq, column.first_event, column.end_ms
@@ -153,7 +151,7 @@ def _load_balances(connection: Connection, installation: Installation) -> None:
 
 
 def _load_top_ups(connection: Connection, installation: Installation) -> None:
-    """Read each account's newest top-up, found for each by itself: the older ones are not looked at."""
+    """Read each account's newest top-up, one query each, so that older ones are not read."""
     entry, account = tables.journal_entry, tables.account
     own = select(func.max(entry.c.seq)).where(entry.c.kind == "top_up", entry.c.account_id == account.c.id)
     newest = select(own.correlate(account).scalar_subquery()).select_from(account)
@@ -168,12 +166,10 @@ def _load_top_ups(connection: Connection, installation: Installation) -> None:
 
 
 def _is_of_present_tenancy(tenancy: Tenancy, row: RowMapping) -> bool:
-    """Return whether an entry belongs to the present tenancy, or to the time since the last one ended."""
     return tenancy.includes_entry(row["seq"]) if tenancy.end is None else row["at"] > tenancy.end
 
 
 def _read_versions(connection: Connection) -> dict[str, list[TariffVersion]]:
-    """Return all versions in force or to come, per tariff, in order of their start."""
     query = select(tables.tariff_version).where(tables.tariff_version.c.withdrawn_at.is_(None))
     found: dict[str, list[TariffVersion]] = {}
     for row in connection.execute(query.order_by(tables.tariff_version.c.valid_from)).mappings():
@@ -182,7 +178,6 @@ def _read_versions(connection: Connection) -> dict[str, list[TariffVersion]]:
 
 
 def _load_supplies(connection: Connection, installation: Installation) -> None:
-    """Read the supplies with the tariffs that price them."""
     versions = _read_versions(connection)
     turns = _read_tariff_changes(connection, versions)
     timelines: dict[tuple[object, ...], Timeline] = {}
@@ -209,7 +204,6 @@ def _load_supplies(connection: Connection, installation: Installation) -> None:
 def _read_tariff_changes(
     connection: Connection, versions: Mapping[str, object]
 ) -> dict[str, tuple[tuple[int, str], ...]]:
-    """Return the tariffs of each supply that are there, with the instants from when they hold."""
     turns: dict[str, tuple[tuple[int, str], ...]] = {}
     column = tables.supply_tariff.c
     query = select(column.supply_id, column.valid_from, column.tariff_id).order_by(column.valid_from)
@@ -221,7 +215,6 @@ def _read_tariff_changes(
 
 
 def _load_meters(connection: Connection, installation: Installation) -> None:
-    """Read the assigned meters, then the newest state of their supplies."""
     supplies = {
         supply.id: supply for account in installation.accounts.values() for supply in account.supplies
     }
@@ -262,7 +255,6 @@ def _load_meters(connection: Connection, installation: Installation) -> None:
 
 
 def _load_statuses(connection: Connection, installation: Installation) -> None:
-    """Read supply decisions and relays."""
     _load_decisions(connection, installation.accounts)
     for row in connection.execute(select(tables.relay_status)).mappings():
         meter = installation.meters.get(row["meter_id"])
@@ -273,7 +265,6 @@ def _load_statuses(connection: Connection, installation: Installation) -> None:
 
 
 def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> None:
-    """Read the supply decisions in force."""
     column = tables.account_status.c
     query = select(
         column.account_id,
@@ -287,7 +278,7 @@ def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> 
     for account_id, state, reason, since, revision, low_level, found in connection.execute(query):
         account = accounts.get(account_id)
         if account is not None:
-            account.state, account.reason = SupplyState(state), Reason(reason)
+            account.state, account.reason = SupplyState(state), SupplyReason(reason)
             account.since, account.revision, account.low_level = since, revision, low_level
             restore_account(account, found)
 
@@ -295,16 +286,16 @@ def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> 
 def _restored_relay(row: RowMapping, power_mw: int | None) -> Relay:
     """Return a relay as stored; a command that was not proven is sent again.
 
-    Whether there was a load before it, which its going will prove, the newest stored power tells.
+    The newest stored power tells whether there was a load, whose going will prove the command.
     """
-    proof = Proof(row["proof"])
+    proof = RelayProof(row["proof"])
     requested_at = row["requested_at"] or 0
-    settled = proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+    settled = proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
     return Relay(
-        requested=Position(row["requested"]) if row["requested"] else None,
+        requested=RelayPosition(row["requested"]) if row["requested"] else None,
         requested_at=requested_at,
         revision=row["revision"],
-        reported=Position(row["reported"]) if row["reported"] else None,
+        reported=RelayPosition(row["reported"]) if row["reported"] else None,
         reported_at=row["reported_at"] or 0,
         proof=proof,
         load_before=None if settled or power_mw is None else abs(power_mw) > NO_LOAD_MW,
@@ -314,7 +305,6 @@ def _restored_relay(row: RowMapping, power_mw: int | None) -> Relay:
 
 
 def _load_cut_offs(connection: Connection, installation: Installation) -> None:
-    """Read what devices hold or are to hold; they are asked what they still do."""
     kept_by_devices = select(tables.cut_off).order_by(*tables.cut_off.primary_key)
     foreign = _foreign_addresses(connection, installation)
     for row in connection.execute(kept_by_devices).mappings():
@@ -332,7 +322,7 @@ def _load_cut_offs(connection: Connection, installation: Installation) -> None:
 
 
 def _foreign_addresses(connection: Connection, installation: Installation) -> Collection[str]:
-    """Return the addresses of devices that are another shard's; what nobody uses any more is the first's."""
+    """Return the addresses of other shards' devices; the first shard keeps those nobody uses any more."""
     shard, cut_off, meter = installation.shard, tables.cut_off, tables.meter
     every = set(connection.execute(select(cut_off.c.address)).scalars())
     used = set(
@@ -343,22 +333,20 @@ def _foreign_addresses(connection: Connection, installation: Installation) -> Co
 
 
 def _load_alerts(connection: Connection, installation: Installation) -> None:
-    """Read the open alerts."""
     alert = tables.alert
     still_open = select(alert).where(alert.c.closed_at.is_(None)).order_by(alert.c.opened_at, alert.c.id)
     for row in connection.execute(still_open).mappings():
         key = AlertKey(AlertKind(row["kind"]), row["account_id"], row["meter_id"], row["key"])
-        told = OpenAlert(row["id"], row["message"], row["opened_at"], row["acknowledged_at"])
+        opened = OpenAlert(row["id"], json.loads(row["facts"]), row["opened_at"], row["acknowledged_at"])
         if row["account_id"] is None:
             if row["key"] == installation.shard.mark or row["key"] in installation.sites:
-                installation.alerts[key] = told
+                installation.alerts[key] = opened
         elif row["account_id"] in installation.accounts:
-            installation.accounts[row["account_id"]].alerts[key] = told
+            installation.accounts[row["account_id"]].alerts[key] = opened
             _restore_alarm(installation, key)
 
 
 def _restore_alarm(installation: Installation, key: AlertKey) -> None:
-    """Tell a meter of the alarm that was open."""
     meter = installation.meters.get(key.meter_id or "")
     if meter is None:
         return

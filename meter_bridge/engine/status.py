@@ -8,13 +8,13 @@ from meter_bridge.engine.metrics import render
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Health
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, EventKind, ServerInfo
+from meter_bridge.text.alerts import alert_text
 
 
 class BridgeStatus:
     """Describes an engine, and confirms its clock."""
 
     def __init__(self, engine: Engine) -> None:
-        """Keep the engine."""
         self._engine = engine
         self._session = engine.session
 
@@ -33,7 +33,8 @@ class BridgeStatus:
         """Return the health of the bridge."""
         if self._session.storage_error is not None:
             return Health("down", (self._session.storage_error,))
-        reasons = tuple(alert.message for alert in self._session.installation.alerts.values())
+        alerts = self._session.installation.alerts
+        reasons = tuple(alert_text(key.kind, alert.facts) for key, alert in alerts.items())
         return Health("degraded" if reasons else "ok", reasons)
 
     def metrics(self) -> bytes:

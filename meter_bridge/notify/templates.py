@@ -1,12 +1,13 @@
 """Messages in the languages of those who read them: what happened, what is left, what to do."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind
+from meter_bridge.text.alerts import alert_event_text
 from meter_bridge.text.catalogue import BRIDGE, Translator, translator
 from meter_bridge.text.formats import Formats, formats
 from meter_bridge.text.marks import N_
@@ -94,7 +95,7 @@ TEXTS: Final[Mapping[str, str]] = {
         "No electricity has been used for days. If that is unexpected, have the meter checked."
     ),
 }
-"""What it means and what to do, by topic; topics without one are told in the alert's own words."""
+"""What it means and what to do, by topic; topics without one are alerts that say so themselves."""
 _COUNTS: Final[Mapping[str, str]] = {
     "off": N_("Units without power: {n}"),
     "low": N_("Units with low credit: {n}"),
@@ -121,11 +122,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a message tells besides its topic; None or empty where unknown."""
+    """What a message says besides its topic; None or empty where unknown."""
 
     unit: str = ""
-    message: str = ""
-    """The alert's own words."""
+    alert: Mapping[str, object] = field(default_factory=dict)
+    """Data of the alert's event."""
     left: Money | None = None
     days: Decimal | None = None
     when: datetime | None = None
@@ -136,7 +137,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A day summed up: what came in, and how many there are of each thing that needs somebody."""
+    """The figures of a day: payments, and the count of each thing that needs somebody."""
 
     top_ups: Sequence[Money]
     counts: Mapping[str, int]
@@ -158,7 +159,11 @@ def message(topic: str, language: str, facts: Facts) -> Message:
     """Return a message; what it does not know it leaves out."""
     words, written = _of(language)
     title = words.gettext(TITLES[topic]) if topic in TITLES else topic.replace("_", " ")
-    lines = list(_lines(topic, words, written, facts)) if topic in TEXTS else [facts.message]
+    lines = (
+        list(_lines(topic, words, written, facts))
+        if topic in TEXTS
+        else [alert_event_text(facts.alert, language)]
+    )
     if facts.link:
         lines.append(words.gettext("Top up: {link}", link=facts.link))
     return Message(
@@ -186,11 +191,11 @@ def channel_test_message(language: str, name: str) -> Message:
 
 
 def digest_message(language: str, name: str, figures: Figures) -> Message:
-    """Return a day summed up: a line for each figure that there is."""
+    """Return the day in brief: a line for each figure that there is."""
     words, written = _of(language)
     lines = []
     if figures.top_ups:
-        paid = ", ".join(written.money(*each) for each in figures.top_ups)
+        paid = ", ".join(written.money(*money) for money in figures.top_ups)
         lines.append(words.gettext("Top-ups since yesterday: {n}", n=paid))
     lines += [words.gettext(_COUNTS[key], n=written.whole(n)) for key, n in figures.counts.items()]
     if figures.quiet:
@@ -204,7 +209,6 @@ def _of(language: str) -> tuple[Translator, Formats]:
 
 
 def _lines(topic: str, words: Translator, written: Formats, facts: Facts) -> list[str]:
-    """Return what a topic means, and what is left."""
     values = {
         "when": "" if facts.when is None else written.moment(facts.when),
         "amount": "" if facts.amount is None else written.money(*facts.amount),

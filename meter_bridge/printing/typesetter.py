@@ -22,11 +22,10 @@ class Typesetter:
     """Typesets one document at a time."""
 
     def __init__(self) -> None:
-        """Nothing is being typeset."""
         self._lock = asyncio.Lock()
 
     async def typeset(self, document: bytes, layout: str) -> bytes:
-        """Return what is told, set by a layout within this package; raises ``TypesettingError``."""
+        """Return a document (JSON) as PDF, by a layout within this package; raises ``TypesettingError``."""
         async with self._lock:
             try:
                 async with asyncio.timeout(TIMEOUT_S):

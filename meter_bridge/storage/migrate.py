@@ -23,7 +23,7 @@ from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE, metadata
 
 FIRST: Final = "0014"
 """Oldest revision that can be upgraded, that of commit 515b651."""
-HEAD: Final = "0014"
+HEAD: Final = "0015"
 """Newest revision; a test compares it with the newest file."""
 ALONE: Final = 7_305_802_607
 """Key of the PostgreSQL advisory lock that lets only one process change the schema."""

@@ -1,61 +1,49 @@
 """The text of an alert, made where it is read: from the alert's kind and the facts that were stored with it.
 
 Facts are plain JSON. Their names say how they are written: ``…_amount`` in the ``currency`` of the facts,
-``…_wh``, ``…_mw`` and ``…_mv`` with their units, ``…_ms`` as an instant in their ``time_zone``, ``…_day``
-as a date, ``…_days`` with at most one decimal. ``case`` chooses among the texts of a kind; several cases with
-spaces between them are several sentences.
+``…_wh``, ``…_mw`` and ``…_mv`` with their units, ``…_ms`` as an instant in their ``time_zone``, else in UTC,
+``…_day`` as a date, ``…_days`` with at most one decimal. ``case`` chooses among the texts of a kind; several
+cases with spaces between them are several sentences. English has dates and instants as ISO 8601 does, and so
+needs no Babel.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.calendar import iso, local_time
+from meter_bridge.core.supply.alerts import AlertFacts, Fact
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.catalogue import BRIDGE, ENGLISH, translator
 from meter_bridge.text.formats import Formats, formats
 from meter_bridge.text.marks import N_, Counted, ngettext
 
-type Fact = str | int
 type Text = str | Counted
 
 _COUNTED: Final = "days"
 """The fact that chooses between singular and plural."""
-TEXTS: Final[Mapping[AlertKind, Mapping[str, Text]]] = {
-    AlertKind.LOW_CREDIT: {
-        "": N_("{name}: credit is low, {left_amount} left (warning at {threshold_amount})"),
-    },
-    AlertKind.DAYS_LEFT: {
-        "": ngettext(
-            "{name}: credit will last about {days} day (warning at {threshold_days})",
-            "{name}: credit will last about {days} days (warning at {threshold_days})",
-        ),
-    },
-    AlertKind.EMERGENCY_CREDIT_AVAILABLE: {
-        "": N_("{name}: emergency credit of {left_amount} is available"),
-    },
-    AlertKind.EMERGENCY_CREDIT_IN_USE: {
-        "": N_("{name}: emergency credit of {limit_amount} is in use"),
-    },
-    AlertKind.EMERGENCY_CREDIT_EXHAUSTED: {
-        "": N_("{name}: the emergency credit of {limit_amount} is used up"),
-    },
-    AlertKind.SUPPLY_CUT: {
-        "": N_("{name}: supply is cut, the credit is used up"),
-    },
+TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
+    AlertKind.LOW_CREDIT: N_("{name}: credit is low, {left_amount} left (warning at {threshold_amount})"),
+    AlertKind.DAYS_LEFT: ngettext(
+        "{name}: credit lasts about {days} day more (warning at {threshold_days} days)",
+        "{name}: credit lasts about {days} days more (warning at {threshold_days} days)",
+    ),
+    AlertKind.EMERGENCY_CREDIT_AVAILABLE: N_("{name}: emergency credit of {left_amount} may be selected"),
+    AlertKind.EMERGENCY_CREDIT_IN_USE: N_("{name}: emergency credit of {limit_amount} is in use"),
+    AlertKind.EMERGENCY_CREDIT_EXHAUSTED: N_("{name}: the emergency credit of {limit_amount} is used up"),
+    AlertKind.SUPPLY_CUT: N_("{name}: supply is cut, the credit is used up"),
     AlertKind.SUPPLY_ARMED: {
-        "": N_("{name}: the customer may switch the supply on again"),
+        "": N_("{name}: supply may be switched on again by the customer"),
         "load_limit": N_(
-            "{name}: more than {limit_mw} was used too often; switch something off, then switch the supply on"
+            "{name}: more than {limit_mw} was used too often; switch something off, then switch supply on"
             " again"
         ),
     },
     AlertKind.CUT_SOON: {
-        "": N_("{name}: the credit is used up; supply will be cut at {cut_ms} unless somebody tops up"),
-        "limited": N_(
-            "{name}: the credit is used up; supply will be limited at {cut_ms} unless somebody tops up"
-        ),
+        "": N_("{name}: the credit is used up; supply is cut at {cut_ms} unless somebody tops up"),
+        "limited": N_("{name}: the credit is used up; supply is limited at {cut_ms} unless somebody tops up"),
     },
     AlertKind.LOAD_LIMITED: {
         "": N_("{name}: the credit is used up, supply is limited to {limit_mw} until a top-up"),
@@ -72,17 +60,17 @@ TEXTS: Final[Mapping[AlertKind, Mapping[str, Text]]] = {
         "locked": N_("It stays off until the landlord or caretaker resets it."),
         "returns": N_("It comes back by itself once the fault has cleared."),
     },
-    AlertKind.METER_OFFLINE: {
-        "": N_("{name}: meter {meter} is offline; its consumption will be charged when it reports again"),
-    },
+    AlertKind.METER_OFFLINE: N_(
+        "{name}: meter {meter} is offline; its consumption will be charged when it reports again"
+    ),
     AlertKind.RELAY_DISOBEYS: {
-        "open": N_("{name}: the relay of {meter} did not open when it was told to"),
-        "closed": N_("{name}: the relay of {meter} did not close when it was told to"),
+        "open": N_("{name}: the relay of {meter} is not open although it was commanded to be"),
+        "closed": N_("{name}: the relay of {meter} is not closed although it was commanded to be"),
     },
     AlertKind.TAMPER: {
-        "": N_("{name}: {meter} measures consumption although its relay is open; check for a bypass"),
+        "": N_("{name}: {meter} counts energy although its relay is open; look for a bypass"),
         "reverse_energy": N_(
-            "{name}: energy flows back through {meter}, {returned_wh} in total; check for a meter connected"
+            "{name}: energy flows back through {meter}, {returned_wh} in all; look for a meter connected"
             " the wrong way round, or set 'returns energy: yes' in the site file"
         ),
     },
@@ -121,83 +109,72 @@ TEXTS: Final[Mapping[AlertKind, Mapping[str, Text]]] = {
             " withdraw its local cut-off until it confirms"
         ),
     },
-    AlertKind.OVER_VOLTAGE: {
-        "": N_("{name}: voltage at {meter} is above its limit, {voltage_mv}"),
-    },
-    AlertKind.UNDER_VOLTAGE: {
-        "": N_("{name}: voltage at {meter} is below its limit, {voltage_mv}"),
-    },
-    AlertKind.OVERLOAD: {
-        "": N_("{name}: load of {meter} is above its limit, {power_mw}"),
-    },
+    AlertKind.OVER_VOLTAGE: N_("{name}: voltage at {meter} is above its limit, {voltage_mv}"),
+    AlertKind.UNDER_VOLTAGE: N_("{name}: voltage at {meter} is below its limit, {voltage_mv}"),
+    AlertKind.OVERLOAD: N_("{name}: load of {meter} is above its limit, {power_mw}"),
     AlertKind.POWER_OUTAGE: {
         "": N_(
-            "{name}: no mains voltage at {meter}, and neither credit nor the bridge is the cause; check for"
-            " an outage or a blown fuse"
+            "{name}: no mains voltage at {meter}, and neither credit nor the bridge is the reason; look"
+            " for an outage or a blown fuse"
         ),
         "site": N_(
-            "{name}: all {meters} meters are offline although the MQTT broker is reachable, the last of them"
-            " since {since_ms}; power or network of the whole site has failed"
+            "{name}: all {meters} meters are silent although the MQTT broker is reachable, the last of"
+            " them since {since_ms}; the power or the network of the whole site has failed"
         ),
     },
-    AlertKind.BROKER_LOST: {
-        "": N_("The connection to the MQTT broker is lost; readings and commands are waiting"),
-    },
-    AlertKind.CLOCK_WRONG: {
-        "": N_("The bridge's clock jumped; charges by time and cuts wait until it is right or confirmed"),
-    },
+    AlertKind.BROKER_LOST: N_("The connection to the MQTT broker is lost; readings and commands wait"),
+    AlertKind.CLOCK_WRONG: N_(
+        "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"
+    ),
     AlertKind.STORAGE_FAILING: {
         "": N_(
-            "Nothing is charged or switched, and no top-up is accepted, since {since_ms}: {reason}. Check the"
-            " disk of the database; what is used meanwhile stays on the meters' registers"
+            "Nothing is charged or switched, and no top-up is taken, since {since_ms}: {reason}. Look at"
+            " the disk of the database; what is used meanwhile stays on the meters' registers"
         ),
         "past": N_(
-            "Nothing was charged or switched, and no top-up was accepted, from {since_ms} to {until_ms}:"
-            " {reason}. What was used is charged from the meters' registers; check the disk of the database"
-            " before it happens again"
+            "Nothing was charged or switched, and no top-up was taken, from {since_ms} to {until_ms}:"
+            " {reason}. What was used is charged from the meters' registers; look at the disk of the"
+            " database before it happens again"
         ),
     },
-    AlertKind.VOUCHER_GUESSING: {
-        "": N_("Many invalid voucher codes: one invalid code now locks an account for an hour"),
-    },
-    AlertKind.PAYMENT_WAITING: {
-        "": N_("A payment is waiting for a decision: 'meter-bridge payments waiting' shows it"),
-    },
+    AlertKind.VOUCHER_GUESSING: N_(
+        "Voucher codes are being guessed: one wrong code now locks an account for an hour"
+    ),
+    AlertKind.PAYMENT_WAITING: N_("A payment waits for a decision: 'meter-bridge payments waiting' shows it"),
     AlertKind.UNUSUAL_CONSUMPTION: {
         "past": N_("{name}: {now_wh} a day last week, {percent} % of the usual {usual_wh}"),
         "similar": N_("{name}: {now_wh} a day last week; the median of {units} units here is {usual_wh}"),
     },
-    AlertKind.NO_CONSUMPTION: {
-        "": ngettext(
-            "{name}: nothing was used for {days} day although the supply is on; vacant, or is the meter"
-            " bypassed?",
-            "{name}: nothing was used for {days} days although the supply is on; vacant, or is the meter"
-            " bypassed?",
-        ),
-    },
-    AlertKind.ENERGY_UNACCOUNTED: {
-        "": N_(
-            "{name}: {missing_wh} of {total_wh} in the last days ({percent} %) went through no unit's meter;"
-            " losses, a stopped meter, or an illegal connection"
-        ),
-    },
-    AlertKind.LEDGER_AUDIT: {
-        "": N_(
-            "{name}: from {first_day} until {end_day} the ledger charged {charged_amount}, but its price list"
-            " gives {priced_amount} for the same energy; keep a backup and report it"
-        ),
-    },
+    AlertKind.NO_CONSUMPTION: ngettext(
+        "{name}: nothing was used for {days} day although the supply is on; vacant, or is the meter"
+        " bypassed?",
+        "{name}: nothing was used for {days} days although the supply is on; vacant, or is the meter"
+        " bypassed?",
+    ),
+    AlertKind.ENERGY_UNACCOUNTED: N_(
+        "{name}: {missing_wh} of {total_wh} in the last days ({percent} %) went through no unit's meter;"
+        " losses, a stopped meter, or an illegal connection"
+    ),
+    AlertKind.LEDGER_AUDIT: N_(
+        "{name}: from {first_day} until {end_day} the ledger charged {charged_amount}, but its price list"
+        " gives {priced_amount} for the same energy; keep a backup and report it"
+    ),
 }
 
 
-def alert_text(kind: str, facts: Mapping[str, Fact], language: str = ENGLISH) -> str:
-    """Return what an alert says in a language; raises ``KeyError`` for a fact that is missing."""
+def alert_text(kind: str, facts: AlertFacts, language: str = ENGLISH) -> str:
+    """Return what an alert says in a language; raises ``KeyError`` for a fact that is missing.
+
+    An alert of a version that stored texts has its text as the one fact ``message``.
+    """
+    if "message" in facts:
+        return str(facts["message"])
     words = translator(BRIDGE, language)
-    written = formats(words.language, plain=True)
-    values = {name: _shown(name, fact, facts, written) for name, fact in facts.items()}
+    values = {name: _shown(name, fact, facts, words.language) for name, fact in facts.items()}
+    texts = TEXTS[AlertKind(kind)]
     sentences = []
     for case in str(facts.get("case", "")).split(" "):
-        text = TEXTS[AlertKind(kind)][case]
+        text = texts[case] if isinstance(texts, Mapping) else texts
         if isinstance(text, Counted):
             sentences.append(words.ngettext(text.one, text.many, Decimal(facts[_COUNTED]), **values))
         else:
@@ -205,29 +182,40 @@ def alert_text(kind: str, facts: Mapping[str, Fact], language: str = ENGLISH) ->
     return " ".join(sentences)
 
 
-def _shown(name: str, fact: Fact, facts: Mapping[str, Fact], written: Formats) -> str:
-    """Return a fact as it is read."""
-    ending = name.rpartition("_")[2]
+def alert_event_text(data: Mapping[str, object], language: str = ENGLISH) -> str:
+    """Return what the event of an alert says, from its data; an older one holds its text as ``message``."""
+    facts = cast("AlertFacts", data.get("facts", data))
+    return alert_text(str(data["kind"]), facts, language)
+
+
+def _shown(name: str, fact: Fact, facts: AlertFacts, language: str) -> str:
+    ending, written = name.rpartition("_")[2], formats(language, plain=True)
     if ending == "days":
         return written.number(Decimal(fact), 1)
     if ending == "day":
-        return written.day(date.fromisoformat(str(fact)))
-    return _measure(ending, fact, facts, written) if isinstance(fact, int) else fact
+        return str(fact) if language == ENGLISH else written.day(date.fromisoformat(str(fact)))
+    if isinstance(fact, str):
+        return fact
+    return _instant(fact, facts, language) if ending == "ms" else _measure(ending, fact, facts, written)
 
 
-def _measure(ending: str, fact: int, facts: Mapping[str, Fact], written: Formats) -> str:
-    """Return a whole number with its unit, if it has one."""
+def _measure(ending: str, fact: int, facts: AlertFacts, written: Formats) -> str:
     match ending:
         case "amount":
             return written.money(fact, str(facts["currency"]))
         case "wh":
-            return written.energy(fact)
+            return written.energy(fact, 3)
         case "mw":
-            return written.with_unit(written.whole(fact // 1000), "W")
+            return written.with_unit(str(fact // 1000), "W")
         case "mv":
-            return written.with_unit(written.whole(fact // 1000), "V")
-        case "ms":
-            zone = ZoneInfo(str(facts["time_zone"]))
-            return written.moment(datetime.fromtimestamp(fact / 1000, UTC).astimezone(zone))
+            return written.with_unit(str(fact // 1000), "V")
         case _:
             return written.whole(fact)
+
+
+def _instant(at: int, facts: AlertFacts, language: str) -> str:
+    zone = facts.get("time_zone")
+    if language == ENGLISH:
+        return iso(at) if zone is None else f"{local_time(at, ZoneInfo(str(zone))):%Y-%m-%d %H:%M}"
+    written = formats(language, plain=True)
+    return written.moment(local_time(at, ZoneInfo(str(zone or "UTC")))) + ("" if zone else " UTC")

@@ -37,7 +37,7 @@ from meter_bridge.protocol.answers import (
     ReadingResult,
     TrialSent,
 )
-from meter_bridge.protocol.messages import ErrorCode, HoldPosition, HoldView, Role, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, HoldView, Role, SupplyAction
 from meter_bridge.protocol.payments import PaymentHeard
 from meter_bridge.protocol.requests import (
     OperationRequest,
@@ -46,6 +46,7 @@ from meter_bridge.protocol.requests import (
     ReplacementRequest,
 )
 from meter_bridge.protocol.statements import EntryExplanation, Statement
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState
 from meter_bridge.runtime.application import Application
 from meter_bridge.tenant_page.service import TenantPage
 from meter_bridge.tenant_page.sign_in import CustomerSignIn
@@ -330,7 +331,7 @@ class _Supply(_Fake, SupplyService):
         self.bridge.touch("set_supply", actor, account_id)
         if action is not SupplyAction.OFF:
             return SUPPLY
-        state, why = messages.SupplyState.DISCONNECTED, messages.SupplyReason.LANDLORD_OFF
+        state, why = SupplyState.DISCONNECTED, SupplyReason.LANDLORD_OFF
         return replace(SUPPLY, state=state, reason=why, note=reason)
 
     @override

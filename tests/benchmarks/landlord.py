@@ -282,7 +282,7 @@ def _states(connection: Connection, units: list[str], now: int, rng: random.Rand
                 {
                     "id": f"{unit}-alert", "kind": ("meter_offline", "low_credit", "tamper")[number % 3],
                     "key": unit, "site_id": SITE, "account_id": unit, "meter_id": f"{unit}-meter",
-                    "message": "See the unit", "opened_at": now - DAY_MS, "acknowledged_at": None,
+                    "facts": '{"message":"See the unit"}', "opened_at": now - DAY_MS, "acknowledged_at": None,
                     "acknowledged_by": None, "closed_at": None,
                 }
             )  # fmt: skip

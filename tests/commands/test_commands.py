@@ -11,8 +11,9 @@ import pytest
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import ReadingOutcome
-from meter_bridge.protocol.messages import AlertKind, ErrorCode, QuarantineView
+from meter_bridge.protocol.messages import ErrorCode, QuarantineView
 from meter_bridge.protocol.requests import ReplacementRequest
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.api.factories import NOW, SECRET, alert
 from tests.api.fake_bridge import StandIn
 from tests.commands.conftest import Command

@@ -13,13 +13,11 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import HoldPosition
 from meter_bridge.devices.base.driver import Rejected, Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.state.session import AuditResult
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, RelayPosition
 from meter_bridge.storage.changeset import Changeset
 from tests.docs.promtool import RULES, UP, Scrape, promtool, question, scraped
 from tests.docs.test_watching import rules
@@ -73,7 +71,7 @@ async def storage_fails(watched: Watched, after: int) -> None:
 
 
 async def the_broker_is_lost(watched: Watched, after: int) -> None:
-    set_installation_alert(watched.flat.engine.session, AlertKind.BROKER_LOST, "away")
+    set_installation_alert(watched.flat.engine.session, AlertKind.BROKER_LOST, {})
     await watched.flat.tick(after)
 
 
@@ -122,7 +120,7 @@ async def the_disk_does_not_keep_up(watched: Watched, after: int) -> None:
     if engine.session.pending_transactions == 0:
         watched.faults.enter_context(pytest.MonkeyPatch.context()).setattr(engine.session, "store", Stalled())
         for count in range(120):
-            set_installation_alert(engine.session, AlertKind.LEDGER_AUDIT, None if count % 2 else "seen")
+            set_installation_alert(engine.session, AlertKind.PAYMENT_WAITING, None if count % 2 else {})
     watched.flat.time.forward(after)
     watched.flat.intake.handle([Report(watched.flat.meter.plan.energy_address, power_mw=60_000)])
 

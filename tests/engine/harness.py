@@ -5,34 +5,34 @@ The transport stands in for the way to the devices; tests/devices and tests/e2e 
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
 import sqlite3
 from typing import Protocol
+from unittest.mock import patch
 
 from sqlalchemy import event
 
 from meter_bridge.actor import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import parse_amount
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
-from meter_bridge.core.supply.relay import Proof
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
-from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
+from meter_bridge.protocol.messages import OperationResult, Role, SupplyAction, TopUpResult
 from meter_bridge.protocol.requests import OperationRequest
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof, SupplyState
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.writer import InlineWriter
+from meter_bridge.text.alerts import alert_text
 from tests.storage.template import CREATED_AT, ON_POSTGRESQL, existing_or_new
 
 LANDLORD = Actor("landlord", Role.LANDLORD, frozenset({"*"}))
@@ -182,7 +182,7 @@ class House:
         """Return the first account's supply state now."""
         return self.account.state
 
-    def proof(self) -> Proof:
+    def proof(self) -> RelayProof:
         """Return how far the first meter's relay is proven now."""
         return self.meter.relay.proof
 
@@ -194,6 +194,12 @@ class House:
     def alert_kinds(self) -> set[AlertKind]:
         """Return the kinds of the first account's open alerts."""
         return {key.kind for key in self.account.alerts}
+
+    def alert_texts(self, kind: AlertKind) -> list[str]:
+        """Return the texts of the first account's open alerts of a kind."""
+        return [
+            alert_text(kind, alert.facts) for key, alert in self.account.alerts.items() if key.kind is kind
+        ]
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Return the rows of a query, as another process sees them."""
@@ -416,13 +422,23 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
 
 @asynccontextmanager
 async def house(
-    data: Path, site: str = SITE, credit: str | None = "100.00", transport: Recorder | None = None
+    data: Path,
+    site: str = SITE,
+    credit: str | None = "100.00",
+    transport: Recorder | None = None,
+    *,
+    fast_path: bool = True,
 ) -> AsyncIterator[House]:
-    """Open a house with a site file applied and, unless None, credit on the first account."""
+    """Open a house with a site file applied and, unless None, credit on the first account.
+
+    Without ``fast_path`` every reading takes the full path.
+    """
+    way = nullcontext() if fast_path else patch("meter_bridge.engine.metering.fast_path.activate")
     async with opened(data, VirtualTime(), transport) as opened_house:
         await apply(opened_house, site)
         if credit is not None:
             await opened_house.top_up(credit, key="first")
             await opened_house.prove_closed()
         opened_house.transport.switched.clear()
-        yield opened_house
+        with way:
+            yield opened_house

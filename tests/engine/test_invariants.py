@@ -9,12 +9,12 @@ import tempfile
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import SupplyAction
 from meter_bridge.protocol.requests import ReplacementRequest
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyState
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
 from tests.example_budget import tries
 from tests.storage.template import location_of
@@ -105,7 +105,7 @@ class Flat(RuleBasedStateMachine):
 
     @rule(readings=st.integers(2, 12), seconds=st.integers(1, 90), wh=st.integers(0, 25))
     def use_energy_steadily(self, readings: int, seconds: int, wh: int) -> None:
-        """Hear readings one after the other, so that the fast lane is taken."""
+        """Hear readings one after the other, so that the fast path is taken."""
         for _ in range(readings):
             self.model.register += min(wh, RATING_W * seconds // 3_600)
             self.hear(self.model.register, after=seconds * 1_000)

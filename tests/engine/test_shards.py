@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import insert, select
 
 from meter_bridge.config.site_file import load
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
@@ -18,6 +17,7 @@ from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import PolicyRequest, Transfer
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.database import open_reader, open_writer, reading
@@ -217,12 +217,12 @@ async def test_a_transfer_to_another_shard_is_refused_with_the_way_out(divided: 
 
 async def test_an_alert_of_one_bridge_is_not_closed_by_the_other(divided: Street) -> None:
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
-        set_installation_alert(second.engine.session, AlertKind.BROKER_LOST, "gone")
+        set_installation_alert(second.engine.session, AlertKind.BROKER_LOST, {})
         set_installation_alert(first.engine.session, AlertKind.BROKER_LOST, None)
         first.engine.session.reload()
         second.engine.session.reload()
         assert first.engine.session.installation.alerts == {}
-        assert [alert.message for alert in second.engine.session.installation.alerts.values()] == ["gone"]
+        assert [key.kind for key in second.engine.session.installation.alerts] == [AlertKind.BROKER_LOST]
 
 
 async def test_a_token_that_one_owner_makes_or_revokes_the_other_learns_of(divided: Street) -> None:

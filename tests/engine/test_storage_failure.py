@@ -10,8 +10,6 @@ import pytest
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
@@ -24,6 +22,8 @@ from meter_bridge.protocol.messages import (
     SupplyAction,
     Update,
 )
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
+from meter_bridge.text.alerts import alert_event_text
 from tests.engine.harness import HOUR, LANDLORD, House, disk_full, read_only, refusing, zar
 
 pytestmark = pytest.mark.both_databases
@@ -129,7 +129,7 @@ async def test_energy_used_meanwhile_is_charged_afterwards(flat: House, fault: F
 
 
 async def test_what_the_broker_did_meanwhile_is_told_afterwards(flat: House) -> None:
-    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "the broker is away")
+    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, {})
     await flat.settle()
     with read_only(flat):
         await fail(flat)
@@ -224,7 +224,7 @@ async def test_the_time_of_a_failure_is_on_record_and_announced_once_it_is_over(
     (opened_event,) = [event for event in flat.events("alert_opened") if event["kind"] == "storage_failing"]
     (closed_event,) = [event for event in flat.events("alert_closed") if event["kind"] == "storage_failing"]
     assert opened_event["id"] == closed_event["id"]
-    assert f"from {iso(begun)} to {iso(begun + 2 * HOUR)}" in str(opened_event["message"])
+    assert f"from {iso(begun)} to {iso(begun + 2 * HOUR)}" in alert_event_text(opened_event)
     with fault(flat):
         await fail(flat)
     assert await flat.engine.try_recover()

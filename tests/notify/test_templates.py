@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.notify.people import TOPICS
 from meter_bridge.notify.rules import CUSTOMER_TOPICS
 from meter_bridge.notify.templates import (
@@ -18,11 +17,12 @@ from meter_bridge.notify.templates import (
     digest_message,
     message,
 )
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.catalogue import LANGUAGES
 
 FACTS = Facts(
     "Flat 1",
-    "Flat 1: in the bridge's words",
+    {"kind": "tamper", "message": "Flat 1: in the bridge's words"},
     Money(4_000_000, "ZAR"),
     Decimal("2.5"),
     datetime(2026, 11, 2, 18, 0),  # noqa: DTZ001 - by the clock of the place, as it is told
@@ -50,6 +50,14 @@ def test_a_message_of_low_credit_says_what_is_left_and_where_to_top_up(language:
     body = message(AlertKind.LOW_CREDIT, language, FACTS).body.replace(",", ".")
     assert "ZAR 4.00" in body or "4.00 ZAR" in body
     assert all(part in body for part in ("2.5", "https://x/"))
+
+
+def test_an_alert_without_a_message_for_customers_says_what_it_is_in_the_language_of_its_reader() -> None:
+    facts = {"name": "Flat 1", "meter": "main", "case": "open"}
+    alert = Facts("Flat 1", {"kind": "relay_disobeys", "facts": facts})
+    english, german = (message("relay_disobeys", language, alert) for language in ("en", "de"))
+    assert english.body == "Flat 1: the relay of main is not open although it was commanded to be"
+    assert german.body == "Flat 1: Das Relais von main hat auf Befehl nicht geöffnet"
 
 
 def test_one_day_is_not_several() -> None:

@@ -13,26 +13,30 @@ import sqlite3
 from typing import cast
 
 import pytest
-from sqlalchemy import Boolean, MetaData, Table, insert
+from sqlalchemy import Boolean, MetaData, Table, insert, text
 
+from meter_bridge.api.routes.websocket import encode as encode_event
 from meter_bridge.config.plan import MeterPlan
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.tariff.tariff import Timeline
 from meter_bridge.engine.maintenance.verify import verify
+from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.model import Account, Meter, Supply
 from meter_bridge.engine.state.supply_document import decode_into, encode, stored_energy
 from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.protocol.vocabulary import SupplyState
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.migrate import FIRST, HEAD, main, migrate, schema_of
-from tests.engine.harness import HOUR, House, VirtualTime, opened, zar
+from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, opened, zar
 from tests.storage.template import empty_location
 
 pytestmark = pytest.mark.both_databases
 
 DUMPS = sorted((Path(__file__).parent / "dumps").glob("schema_*.sql"))
 DOCUMENTS = (Path(__file__).parent / "dumps" / "supply_documents_515b651.jsonl").read_bytes().splitlines()
+UNDONE = {"0015": "ALTER TABLE alert RENAME COLUMN facts TO message"}
+"""What each revision changed, undone; the newest comes first."""
 BALANCE = 113_350_500
 """What the older bridge told last."""
 STOPPED_AT = 1_793_556_079_000
@@ -46,8 +50,18 @@ def restore(dump: Path, folder: Path) -> Location:
         connection.executescript(dump.read_text(encoding="utf-8"))
     if not isinstance(location, Path):
         main(location)
+        _downgrade(location, dump.stem.removeprefix("schema_"))
         _fill(file, location)
     return location
+
+
+def _downgrade(location: Location, schema: str) -> None:
+    """Bring the empty database of a server back to an older schema."""
+    with open_writer(location).begin() as connection:
+        for newer, statement in UNDONE.items():
+            if newer > schema:
+                connection.execute(text(statement))
+        connection.execute(text("UPDATE alembic_version SET version_num = :schema"), {"schema": schema})
 
 
 def _fill(file: Path, location: Location) -> None:
@@ -108,6 +122,19 @@ async def test_this_bridge_goes_on_where_the_older_one_stopped(dump: Path, tmp_p
         assert flat.meter.energy_wh == before + 400
         assert flat.available < BALANCE + zar("10.00")
         assert flat.problems() == []
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.stem)
+async def test_an_alert_and_its_events_keep_the_text_that_the_older_bridge_stored(
+    dump: Path, tmp_path: Path
+) -> None:
+    migrate(restore(dump, tmp_path))
+    async with opened(tmp_path, later()) as flat:
+        told = "Flat 1: supply is cut, the credit is used up"
+        stored = await flat.app.alerts.views(LANDLORD, only_open=False, limit=10)
+        assert told in [alert.message for alert in stored if alert.closed_at is not None]
+        events = [encode_event(event) for event in read_events(flat.engine.session.reader, 0, 6)]
+        assert sum(f'"message":"{told}"'.encode() in event for event in events) == 2
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -4,8 +4,9 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.text.alerts import TEXTS, Fact, alert_text
+from meter_bridge.core.supply.alerts import Fact
+from meter_bridge.protocol.vocabulary import AlertKind, known_members
+from meter_bridge.text.alerts import TEXTS, alert_event_text, alert_text
 from meter_bridge.text.catalogue import LANGUAGES
 
 FACTS: Final[dict[str, Fact]] = {
@@ -30,7 +31,9 @@ FACTS: Final[dict[str, Fact]] = {
     "first_day": "2026-10-01",
     "end_day": "2026-11-01",
 }
-EVERY: Final = [(kind, case) for kind in AlertKind for case in TEXTS[kind]]
+EVERY: Final = [
+    (kind, case) for kind, texts in TEXTS.items() for case in (texts if isinstance(texts, dict) else ("",))
+]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -48,15 +51,18 @@ def test_facts_are_written_by_what_their_names_say() -> None:
         "Flat 1: Das Guthaben ist niedrig, noch 4,00 ZAR (Warnung bei 4,00 ZAR)"
     )
     assert alert_text("cut_soon", FACTS) == (
-        "Flat 1: the credit is used up; supply will be cut at 1 Nov 2026, 18:00 unless somebody tops up"
+        "Flat 1: the credit is used up; supply is cut at 2026-11-01 18:00 unless somebody tops up"
     )
-    assert alert_text("overload", FACTS) == "Flat 1: load of meter-1 is above its limit, 3,500 W"
+    assert alert_text("cut_soon", FACTS, "de") == (
+        "Flat 1: Das Guthaben ist aufgebraucht; am 01.11.2026, 18:00 wird abgeschaltet, wenn niemand auflädt"
+    )
+    assert alert_text("overload", FACTS) == "Flat 1: load of meter-1 is above its limit, 3500 W"
     assert alert_text("over_voltage", FACTS) == "Flat 1: voltage at meter-1 is above its limit, 260 V"
 
 
 def test_one_day_is_one_day() -> None:
-    assert "about 1 day (" in alert_text("days_left", FACTS | {"days": "1.0"})
-    assert "about 1.5 days (" in alert_text("days_left", FACTS | {"days": "1.5"})
+    assert "about 1 day more (" in alert_text("days_left", FACTS | {"days": "1.0"})
+    assert "about 1.5 days more (" in alert_text("days_left", FACTS | {"days": "1.5"})
     assert "environ 1,5 jour (" in alert_text("days_left", FACTS | {"days": "1.5"}, "fr")
 
 
@@ -71,3 +77,25 @@ def test_several_cases_are_several_sentences() -> None:
 def test_a_fact_that_is_missing_is_an_error() -> None:
     with pytest.raises(KeyError):
         alert_text("low_credit", {"name": "Flat 1"})
+
+
+def test_an_instant_that_belongs_to_no_site_is_in_utc() -> None:
+    facts: dict[str, Fact] = {"since_ms": 1_793_548_800_000, "reason": "disk full"}
+    assert "since 2026-11-01T16:00:00.000Z: disk full" in alert_text("storage_failing", facts)
+    assert "01.11.2026, 16:00 UTC" in alert_text("storage_failing", facts, "de")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_alert_of_an_older_version_has_the_text_that_was_stored(language: str) -> None:
+    stored: dict[str, object] = {
+        "id": "alert-1",
+        "kind": "low_credit",
+        "message": "Flat 1: low",
+        "detail": "",
+    }
+    assert alert_text("low_credit", {"message": "Flat 1: low"}, language) == "Flat 1: low"
+    assert alert_event_text(stored, language) == "Flat 1: low"
+
+
+def test_every_kind_of_alert_has_a_text() -> None:
+    assert TEXTS.keys() == set(known_members(AlertKind))

@@ -71,7 +71,7 @@ class Doubt:
 
 @dataclass(slots=True)
 class Register:
-    """State of a meter's register; functions here return a new one, only the fast lane moves it on."""
+    """State of a meter's register; functions here return a new one, only the fast path moves it on."""
 
     epoch: int
     start_wh: int

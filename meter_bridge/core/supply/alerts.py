@@ -1,41 +1,10 @@
 """Alerts: conditions that open, may be acknowledged, and close by themselves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
-
-class AlertKind(StrEnum):
-    """Conditions that are watched."""
-
-    LOW_CREDIT = "low_credit"
-    EMERGENCY_CREDIT_AVAILABLE = "emergency_credit_available"
-    EMERGENCY_CREDIT_IN_USE = "emergency_credit_in_use"
-    EMERGENCY_CREDIT_EXHAUSTED = "emergency_credit_exhausted"
-    SUPPLY_CUT = "supply_cut"
-    SUPPLY_ARMED = "supply_armed"
-    CUT_SOON = "cut_soon"
-    LOAD_LIMITED = "load_limited"
-    PROTECTION_TRIPPED = "protection_tripped"
-    METER_OFFLINE = "meter_offline"
-    RELAY_DISOBEYS = "relay_disobeys"
-    TAMPER = "tamper"
-    REGISTER_QUARANTINED = "register_quarantined"
-    LOCAL_CUT_OFF = "local_cut_off"
-    OVER_VOLTAGE = "over_voltage"
-    UNDER_VOLTAGE = "under_voltage"
-    OVERLOAD = "overload"
-    POWER_OUTAGE = "power_outage"
-    BROKER_LOST = "broker_lost"
-    CLOCK_WRONG = "clock_wrong"
-    STORAGE_FAILING = "storage_failing"
-    VOUCHER_GUESSING = "voucher_guessing"
-    PAYMENT_WAITING = "payment_waiting"
-    DAYS_LEFT = "days_left"
-    UNUSUAL_CONSUMPTION = "unusual_consumption"
-    NO_CONSUMPTION = "no_consumption"
-    ENERGY_UNACCOUNTED = "energy_unaccounted"
-    LEDGER_AUDIT = "ledger_audit"
+from meter_bridge.protocol.vocabulary import AlertKind
 
 
 class AlertKey(NamedTuple):
@@ -45,6 +14,11 @@ class AlertKey(NamedTuple):
     account_id: str | None = None
     meter_id: str | None = None
     detail: str = ""
+
+
+type Fact = str | int
+type AlertFacts = Mapping[str, Fact]
+"""What an alert is about, without a word: ``text.alerts`` makes its text of them in the reader's language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +37,15 @@ class ElectricalLimits:
 
 @dataclass(frozen=True, slots=True)
 class AlertChanges:
-    """Alerts to open, with their messages, and to close."""
+    """Alerts to open, with their facts, and to close."""
 
-    opened: dict[AlertKey, str] = field(default_factory=dict)
+    opened: dict[AlertKey, AlertFacts] = field(default_factory=dict)
     closed: tuple[AlertKey, ...] = ()
 
 
-def alert_changes(present: frozenset[AlertKey], wanted: dict[AlertKey, str]) -> AlertChanges:
+def alert_changes(present: frozenset[AlertKey], wanted: Mapping[AlertKey, AlertFacts]) -> AlertChanges:
     """Return what opens and closes so that exactly the wanted alerts are open."""
-    opened = {key: message for key, message in wanted.items() if key not in present}
+    opened = {key: facts for key, facts in wanted.items() if key not in present}
     closed = tuple(sorted((key for key in present if key not in wanted), key=str))
     return AlertChanges(opened, closed)
 

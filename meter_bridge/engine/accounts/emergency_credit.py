@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final, override
 
-from meter_bridge.core.ledger.credit import EmergencyState, emergency_state
+from meter_bridge.core.ledger.credit import emergency_state
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.accounts.booking import AccountOperation, Booking
 from meter_bridge.engine.ledger.credit import credit_now
@@ -14,13 +14,14 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.vocabulary import EmergencyCreditState
 
 _SELECTED: Final = "is selected already"
 _REFUSAL_REASONS: Final = {
-    EmergencyState.UNSUPPORTED: "has none: its site file lends nothing",
-    EmergencyState.SELECTED: _SELECTED,
-    EmergencyState.IN_USE: _SELECTED,
-    EmergencyState.EXHAUSTED: "is used up",
+    EmergencyCreditState.UNSUPPORTED: "has none: its site file lends nothing",
+    EmergencyCreditState.SELECTED: _SELECTED,
+    EmergencyCreditState.IN_USE: _SELECTED,
+    EmergencyCreditState.EXHAUSTED: "is used up",
 }
 
 
@@ -44,7 +45,7 @@ class EmergencyCreditOperation(AccountOperation[requests.SelectEmergencyCredit])
                 remedy="move the next customer in",
             )
         state = emergency_state(account.policy.credit, credit_now(account))
-        if state is EmergencyState.AVAILABLE:
+        if state is EmergencyCreditState.AVAILABLE:
             return
         threshold = format_amount(account.policy.credit.emergency_threshold, account.site.currency)
         why = _REFUSAL_REASONS.get(state, f"may be selected once the credit is below {threshold}")

@@ -10,7 +10,6 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.core.rating.move_out import PrepaidCharge, prorate_final_period
 from meter_bridge.core.rating.rating import Rating
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.accounts.adjustments import receive_transfer
 from meter_bridge.engine.accounts.booking import (
     AccountOperation,
@@ -19,7 +18,7 @@ from meter_bridge.engine.accounts.booking import (
     require_charged,
     transfer_target,
 )
-from meter_bridge.engine.alerts.alerting import close_all
+from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.ledger.amounts import check_amount
 from meter_bridge.engine.ledger.journal import EntryDraft, book_charges, has_uncharged, post_accruals
@@ -32,6 +31,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, EventKind
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 _CUSTOMER_ALERTS: Final = (
@@ -251,8 +251,8 @@ def _clear_customer_data(
     account.debts = {}
     account.emergency_selected = False
     account.low_level = 0
-    for kind in _CUSTOMER_ALERTS:
-        close_all(session.installation, account, tx, kind, None)
+    for key in [key for key in account.alerts if key.kind in _CUSTOMER_ALERTS]:
+        set_alert(session.installation, account, tx, key, None)
     for supply in account.supplies:
         supply.days = []
         clear_daily_use(supply, tx)

@@ -7,7 +7,6 @@ from meter_bridge.core.calendar import DAY_MS, day_start, iso, local_day
 from meter_bridge.core.forecast.depletion import Depletion
 from meter_bridge.core.ledger.credit import (
     CreditState,
-    EmergencyState,
     emergency_left,
     emergency_state,
     headroom,
@@ -25,10 +24,10 @@ from meter_bridge.core.rating.rating import (
     price_per_kwh,
     wh_for_amount,
 )
-from meter_bridge.core.supply.decision import Reason, may_restore
+from meter_bridge.core.supply.decision import may_restore
 from meter_bridge.core.supply.friendly_hours import friendly_span
 from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
-from meter_bridge.engine.alerts import alerting
+from meter_bridge.engine.alerts.view import alert_view
 from meter_bridge.engine.forecasting.stored_forecast import account_depletion
 from meter_bridge.engine.ledger.credit import credit_now, top_up_question
 from meter_bridge.engine.ledger.entries import debt_view
@@ -41,13 +40,13 @@ from meter_bridge.protocol.messages import (
     AccountView,
     BlockView,
     DebtView,
-    EmergencyCreditState,
     EmergencyCreditView,
     FriendlyHoursView,
     OwedView,
     RunOutView,
     TariffNow,
 )
+from meter_bridge.protocol.vocabulary import EmergencyCreditState, SupplyReason
 
 
 def account_view(account: Account, at: int) -> AccountView:
@@ -82,7 +81,7 @@ def account_view(account: Account, at: int) -> AccountView:
         supply=supply_view(account),
         tariff=_tariff_view(supply, at) if supply else None,
         meters=tuple(meter_view(meter) for meter in account.meters),
-        alerts=tuple(alerting.alert_view(key, alert, account) for key, alert in account.alerts.items()),
+        alerts=tuple(alert_view(key, alert, account) for key, alert in account.alerts.items()),
         last_top_up=account.last_top_up,
         headroom=left,
         emergency_credit=_emergency_credit(account, credit),
@@ -130,12 +129,12 @@ def _friendly_hours(account: Account, at: int) -> FriendlyHoursView | None:
 def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditView | None:
     policy = account.policy.credit
     state = emergency_state(policy, credit)
-    if state is EmergencyState.UNSUPPORTED:
+    if state is EmergencyCreditState.UNSUPPORTED:
         return None
-    if account.tenancy.end is not None and state is EmergencyState.AVAILABLE:
-        state = EmergencyState.UNAVAILABLE  # nobody lives there who might select it
+    if account.tenancy.end is not None and state is EmergencyCreditState.AVAILABLE:
+        state = EmergencyCreditState.UNAVAILABLE  # nobody lives there who might select it
     return EmergencyCreditView(
-        state=EmergencyCreditState(state.value),
+        state=state,
         limit=policy.emergency_limit,
         left=emergency_left(policy, credit),
         threshold=policy.emergency_threshold,
@@ -143,7 +142,7 @@ def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditV
 
 
 def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | None:
-    if account.reason not in (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM):
+    if account.reason not in (SupplyReason.CREDIT_EXHAUSTED, SupplyReason.BELOW_RESTORE_MINIMUM):
         return None
     policy = account.policy
     least = top_up_question(account, credit, at).smallest_sufficient(

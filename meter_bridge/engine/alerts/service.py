@@ -3,23 +3,17 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import Engine, RowMapping, false, or_, select
+from sqlalchemy import Engine, false, or_, select
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.access.visibility import STAFF, Visibility
-from meter_bridge.engine.alerts import alerting
+from meter_bridge.engine.alerts.view import alert_view, stored_alert_view
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import (
-    AlertKind,
-    AlertView,
-    ErrorCode,
-    EventKind,
-)
+from meter_bridge.protocol.messages import AlertView, ErrorCode, EventKind
 from meter_bridge.storage import changeset as ops, tables
 
 
@@ -45,29 +39,13 @@ def read_alerts(
     if only_open:
         query = query.where(table.c.closed_at.is_(None))
     with reader.connect() as connection:
-        return [_alert_view(row) for row in connection.execute(query).mappings()]
-
-
-def _alert_view(row: RowMapping) -> AlertView:
-    """Return a stored alert as it goes over the wire."""
-    return AlertView(
-        id=row["id"],
-        kind=AlertKind(row["kind"]),
-        site_id=row["site_id"],
-        account_id=row["account_id"],
-        meter_id=row["meter_id"],
-        message=row["message"],
-        opened_at=iso(row["opened_at"]),
-        acknowledged_at=None if row["acknowledged_at"] is None else iso(row["acknowledged_at"]),
-        closed_at=None if row["closed_at"] is None else iso(row["closed_at"]),
-    )
+        return [stored_alert_view(row) for row in connection.execute(query).mappings()]
 
 
 class AlertService:
     """Lists an engine's alerts, and notes who has seen them."""
 
     def __init__(self, session: Session, visibility: Visibility) -> None:
-        """Keep the session, and who may see what."""
         self._session = session
         self._visibility = visibility
 
@@ -85,7 +63,7 @@ class AlertService:
             read_alerts, self._session.reader, seen, staff=staff, only_open=only_open, limit=limit
         )
         unstored = self._session.unstored_alerts().items() if staff else ()
-        return [*(alerting.alert_view(key, alert, None) for key, alert in unstored), *stored][:limit]
+        return [*(alert_view(key, alert, None) for key, alert in unstored), *stored][:limit]
 
     async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
         """Acknowledge an open alert; doing so again changes nothing."""
@@ -104,10 +82,9 @@ class AlertService:
                 data={"id": alert.id, "by": actor.name},
             )
             await self._session.commit(tx)
-        return alerting.alert_view(key, alert, account)
+        return alert_view(key, alert, account)
 
     def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
-        """Return an open alert that the actor may see; raises ``RequestRefused`` otherwise."""
         for key, alert, account in self._open_alerts(actor):
             if alert.id == alert_id:
                 return key, alert, account

@@ -8,11 +8,11 @@ from sqlalchemy import Connection, select
 
 from meter_bridge.core.calendar import day_end, day_start, local_day
 from meter_bridge.core.forecast.consumption_model import History
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.forecasting.stored_forecast import empty_forecast_row
 from meter_bridge.engine.ledger.journal import DAYS_KEPT
 from meter_bridge.engine.state.model import Installation, Supply
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import SupplyState
 from meter_bridge.storage import changeset as ops, tables
 
 KEPT_DAYS: Final = 180
@@ -66,12 +66,11 @@ def clear_daily_use(supply: Supply, tx: Transaction) -> None:
 
 
 def _all_read(supply: Supply, at: int) -> bool:
-    """Return whether every meter was read at an instant or later."""
     return all(meter.register is not None and meter.register.at >= at for meter in supply.meters)
 
 
 def _energy_of_day(supply: Supply, day: date) -> int | None:
-    """Return the energy of a local day in Wh; None where it is not whole: not read, not on, not yet there."""
+    """Return the energy of a local day in Wh; None where the day was not read or supplied throughout."""
     zone = supply.timeline.versions[0].zone
     start, end, account = day_start(day, zone), day_end(day, zone), supply.account
     began = max([account.opened_at, account.tenancy.start, *(meter.assigned_at for meter in supply.meters)])

@@ -12,7 +12,6 @@ from itertools import islice
 from math import inf
 from typing import Final
 
-from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.forecast import anomalies
 from meter_bridge.core.forecast.consumption_model import Uses, fit
 from meter_bridge.core.forecast.cost_projection import (
@@ -29,7 +28,7 @@ from meter_bridge.core.forecast.prediction_interval import (
     backtest_errors,
     prediction_interval,
 )
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.forecasting.daily_use import close_day, completed_days, energy_on, is_read_on
@@ -42,6 +41,7 @@ from meter_bridge.engine.forecasting.stored_forecast import (
 from meter_bridge.engine.state.model import Account, Site, Supply
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 FORECAST_VALID_MS: Final = 6 * 3_600_000
@@ -72,7 +72,6 @@ class Forecaster:
     """Goes round the accounts of a session."""
 
     def __init__(self, session: Session) -> None:
-        """Keep the session."""
         self._session = session
         self._round: deque[str] = deque()
         self._round_at = -inf
@@ -114,7 +113,6 @@ class Forecaster:
             self._running = None
 
     def _process_account(self, account: Account) -> bool:
-        """Close days, keep alerts; begin work if a supply is to be foretold anew."""
         tx = Transaction(self._session.clock.now())
         if [supply for supply in account.supplies if close_day(supply, tx)]:
             self._update_anomaly_alerts(account, tx)
@@ -129,7 +127,6 @@ class Forecaster:
         return stale is not None
 
     def _forecast(self, supply: Supply, at: int) -> Iterator[None]:
-        """Look ahead, step by step, then store what was seen for those who only read."""
         yield from _make_forecast(supply, at)
         if supply.forecast is not None:
             tx = Transaction(self._session.clock.now())
@@ -137,24 +134,22 @@ class Forecaster:
             self._session.submit(tx)
 
     def _update_days_left_alert(self, account: Account, tx: Transaction) -> None:
-        """Open or close the alert of days left."""
         key = AlertKey(AlertKind.DAYS_LEFT, account.id)
         if not account.policy.days_left and key not in account.alerts:
             return
         threshold, left = account.policy.days_left, estimate_days_left(account, tx.at)
         slack = _HYSTERESIS_TENTHS if key in account.alerts else 0
-        message = None
+        facts: AlertFacts | None = None
         if threshold and left is not None and left.tenths < threshold * 10 + slack:
-            message = f"{account.name}: credit lasts about {left.text} more (warning at {threshold} days)"
+            facts = {"days": left.number, "threshold_days": threshold}
         if left is not None or not threshold or has_forecast(account):
-            set_alert(self._session.installation, account, tx, key, message)
+            set_alert(self._session.installation, account, tx, key, facts)
 
     def _update_anomaly_alerts(self, account: Account, tx: Transaction) -> None:
-        """Open or close the alerts of consumption, once a day."""
         for supply in account.supplies:
             uses = supply.history.uses if supply.history else ()
             wanted = {
-                AlertKey(AlertKind.NO_CONSUMPTION, account.id, None, supply.id): _idle_message(account, uses),
+                AlertKey(AlertKind.NO_CONSUMPTION, account.id, None, supply.id): _idle_facts(uses),
                 AlertKey(AlertKind.UNUSUAL_CONSUMPTION, account.id, None, f"{PAST_DETAIL} {supply.id}"): None,
                 AlertKey(
                     AlertKind.UNUSUAL_CONSUMPTION, account.id, None, f"{SIMILAR_DETAIL} {supply.id}"
@@ -162,13 +157,13 @@ class Forecaster:
             }
             idle, past, similar = wanted
             if wanted[idle] is None:
-                wanted[past] = _past_message(account, uses, present=past in account.alerts)
-                wanted[similar] = self._similar_message(account.site, supply, tx.at)
-            for key, message in wanted.items():
-                set_alert(self._session.installation, account, tx, key, message)
+                wanted[past] = _past_facts(uses, present=past in account.alerts)
+                wanted[similar] = self._similar_facts(account.site, supply, tx.at)
+            for key, facts in wanted.items():
+                set_alert(self._session.installation, account, tx, key, facts)
 
     def _update_unaccounted_alert(self, building: Account, tx: Transaction) -> None:
-        """Hold a building's newest days that are over against the sum of its units, once a day."""
+        """Compare a building's newest days that are over with the sum of its units, once a day."""
         key = AlertKey(AlertKind.ENERGY_UNACCOUNTED, building.id)
         others = [
             supply
@@ -184,32 +179,32 @@ class Forecaster:
                     continue  # what a silent meter measured is not missing
                 sums[0] += energy_on(supply, day)
                 sums[1] += sum(energy_on(other, day) for other in alike)
-        found = anomalies.unaccounted_energy(*sums, present=key in building.alerts)
-        message = None
-        if found is not None:
-            message = (
-                f"{building.name}: {format_kwh(found.now_wh)} of {format_kwh(found.usual_wh)} in the last"
-                f" days ({found.percent} %) went through no unit's meter; losses, a meter that stands still,"
-                " or a tap"
-            )
-        set_alert(self._session.installation, building, tx, key, message)
+        missing = anomalies.unaccounted_energy(*sums, present=key in building.alerts)
+        facts = None
+        if missing is not None:
+            facts = {
+                "missing_wh": missing.now_wh,
+                "total_wh": missing.usual_wh,
+                "percent": missing.percent,
+            }
+        set_alert(self._session.installation, building, tx, key, facts)
 
-    def _similar_message(self, site: Site, supply: Supply, now: int) -> str | None:
-        """Return what to say of a supply whose week stands out in its site."""
+    def _similar_facts(self, site: Site, supply: Supply, now: int) -> AlertFacts | None:
         key = (site.id, supply.commodity)
         known = self._comparisons.get(key)
         if known is None or now - known.made_at > COMPARISON_VALID_MS:
             known = self._comparisons[key] = self._compare(site, supply.commodity, now)
-        found = known.anomalies.get(supply.id)
-        if found is None:
+        anomaly = known.anomalies.get(supply.id)
+        if anomaly is None:
             return None
-        return (
-            f"{supply.account.name}: {format_kwh(found.now_wh)} a day last week, where the middle one of"
-            f" {known.units} units here uses {format_kwh(found.usual_wh)}"
-        )
+        return {
+            "case": SIMILAR_DETAIL,
+            "now_wh": anomaly.now_wh,
+            "usual_wh": anomaly.usual_wh,
+            "units": known.units,
+        }
 
     def _compare(self, site: Site, commodity: str, now: int) -> _SiteComparison:
-        """Hold the supplies of a commodity in a site against each other."""
         weeks = {
             supply.id: week
             for account in self._session.installation.accounts.values()
@@ -221,29 +216,24 @@ class Forecaster:
         return _SiteComparison(now, len(weeks), anomalies.compare_with_similar(weeks))
 
 
-def _idle_message(account: Account, uses: Uses) -> str | None:
-    """Return what to say of a supply that uses nothing."""
+def _idle_facts(uses: Uses) -> AlertFacts | None:
     days = anomalies.idle_days(uses)
-    return (
-        f"{account.name}: nothing used for {days} days, though the supply is on; empty, or past the meter?"
-        if days
-        else None
-    )
+    return {"days": days} if days else None
 
 
-def _past_message(account: Account, uses: Uses, *, present: bool) -> str | None:
-    """Return what to say of a supply whose week differs from the month before."""
-    found = anomalies.compare_with_own_past(uses, present=present)
-    if found is None:
+def _past_facts(uses: Uses, *, present: bool) -> AlertFacts | None:
+    anomaly = anomalies.compare_with_own_past(uses, present=present)
+    if anomaly is None:
         return None
-    return (
-        f"{account.name}: {format_kwh(found.now_wh)} a day last week,"
-        f" {found.percent} % of the usual {format_kwh(found.usual_wh)}"
-    )
+    return {
+        "case": PAST_DETAIL,
+        "now_wh": anomaly.now_wh,
+        "usual_wh": anomaly.usual_wh,
+        "percent": anomaly.percent,
+    }
 
 
 def _needs_forecast(supply: Supply, now: int) -> bool:
-    """Return whether a supply is to be foretold anew."""
     if supply.account.policy.payment_mode is not PaymentMode.PREPAYMENT or supply.history is None:
         return False
     known = supply.forecast
@@ -256,7 +246,7 @@ def _needs_forecast(supply: Supply, now: int) -> bool:
 
 
 def _make_forecast(supply: Supply, at: int) -> Iterator[None]:
-    """Learn and look ahead, step by step; the result counts once it is whole."""
+    """Fit and project, step by step; the result counts once it is complete."""
     history, timeline, debts = supply.history, supply.timeline, debts_in_forecast(supply)
     assert history is not None
     model = fit(history)

@@ -31,7 +31,6 @@ class StoredPoints(Sequence[Point]):
     __slots__ = ("_half", "_numbers")
 
     def __init__(self, stored: bytes) -> None:
-        """Keep the numbers."""
         self._numbers = array("q")
         self._numbers.frombytes(stored)
         if _BIG_ENDIAN:
@@ -126,9 +125,9 @@ class DaysLeft:
     """Tenths of a day."""
 
     @property
-    def text(self) -> str:
-        """Return it for people."""
-        return f"{self.tenths // 10}.{self.tenths % 10} days"
+    def number(self) -> str:
+        """Return it in days, such as ``2.4``."""
+        return f"{self.tenths // 10}.{self.tenths % 10}"
 
 
 def debts_in_forecast(supply: Supply) -> tuple[Debt, ...]:
@@ -143,7 +142,6 @@ def has_forecast(account: Account) -> bool:
 
 
 def _supply_forecasts(account: Account) -> list[SupplyForecast]:
-    """Return what is foretold of every supply; none where that of one is not known."""
     known = [
         SupplyForecast(each.projection, each.intervals, supply.rating.units)
         for supply in account.supplies

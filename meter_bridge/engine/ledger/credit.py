@@ -12,8 +12,8 @@ from meter_bridge.core.ledger.credit import (
 )
 from meter_bridge.core.money import DIGITS_BELOW_MINOR, MAX_AMOUNT
 from meter_bridge.core.rating.period_to_date import accrued_total
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.state.model import Account
+from meter_bridge.protocol.vocabulary import SupplyState
 
 
 def posted_credit(account: Account) -> CreditState:

@@ -8,13 +8,13 @@ from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Collection, debt_collection, split_charge
 from meter_bridge.core.ledger.debt import Debt, due_debts, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
 from meter_bridge.engine.ledger.journal import EntryDraft, append_entry, post_deferred
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import SupplyState
 
 
 def collect_debts(installation: Installation, account: Account, tx: Transaction) -> None:

@@ -5,23 +5,22 @@ from typing import Final
 
 from meter_bridge.core.ledger.credit import (
     CreditState,
-    EmergencyState,
     emergency_left,
     emergency_state,
     selection_ends,
 )
-from meter_bridge.core.money import format_amount
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import AlertKind, EmergencyCreditState
 
 _ALERTS: Final = {
-    EmergencyState.AVAILABLE: AlertKind.EMERGENCY_CREDIT_AVAILABLE,
-    EmergencyState.IN_USE: AlertKind.EMERGENCY_CREDIT_IN_USE,
-    EmergencyState.EXHAUSTED: AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
+    EmergencyCreditState.AVAILABLE: AlertKind.EMERGENCY_CREDIT_AVAILABLE,
+    EmergencyCreditState.IN_USE: AlertKind.EMERGENCY_CREDIT_IN_USE,
+    EmergencyCreditState.EXHAUSTED: AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
 }
 
 
@@ -34,11 +33,12 @@ def update_emergency_credit(
         set_emergency_selected(installation, account, tx, selected=False)
         credit = replace(credit, selected=False)
     state = emergency_state(policy, credit)
-    nobody = account.tenancy.end is not None and state is EmergencyState.AVAILABLE
+    nobody = account.tenancy.end is not None and state is EmergencyCreditState.AVAILABLE
+    facts = {"left_amount": emergency_left(policy, credit), "limit_amount": policy.emergency_limit}
     for wanted, kind in _ALERTS.items():
         # There is nobody to lend to in an empty unit.
-        message = _message(account, credit, state) if state is wanted and not nobody else None
-        set_alert(installation, account, tx, AlertKey(kind, account.id), message)
+        opened = facts if state is wanted and not nobody else None
+        set_alert(installation, account, tx, AlertKey(kind, account.id), opened)
     return credit
 
 
@@ -55,13 +55,3 @@ def set_emergency_selected(
         account_id=account.id,
         data={"selected": selected, "limit": account.policy.credit.emergency_limit},
     )
-
-
-def _message(account: Account, credit: CreditState, state: EmergencyState) -> str:
-    currency, policy = account.site.currency, account.policy.credit
-    left = format_amount(emergency_left(policy, credit), currency)
-    limit = format_amount(policy.emergency_limit, currency)
-    return {
-        EmergencyState.AVAILABLE: f"{account.name}: emergency credit of {left} may be selected",
-        EmergencyState.IN_USE: f"{account.name}: emergency credit of {limit} is in use",
-    }.get(state, f"{account.name}: the emergency credit of {limit} is used up")

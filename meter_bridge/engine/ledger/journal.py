@@ -245,14 +245,6 @@ def post_deferred(installation: Installation, account: Account, tx: Transaction)
             continue
         charges = close_segments(supply.rating, supply.timeline, upto=due.at)
         book_charges(installation, supply, replace(tx, at=due.at, actor="bridge"), charges, due.readings)
-        _leave_posted_fast_paths(supply)
-
-
-def _leave_posted_fast_paths(supply: Supply) -> None:
-    for meter in supply.meters:
-        parts = supply.rating.open_segments.get(meter.id)
-        if meter.fast_path is not None and (not parts or parts[-1] is not meter.fast_path.segment):
-            meter.leave_fast_path()
 
 
 class DeferredPostings:
@@ -298,7 +290,6 @@ def post_accruals(installation: Installation, account: Account, tx: Transaction)
     post_deferred(installation, account, tx)
     for supply in account.supplies:
         book_charges(installation, supply, tx, close_segments(supply.rating, supply.timeline))
-    account.invalidate_fast_paths()
 
 
 def has_uncharged(account: Account, at: int) -> bool:

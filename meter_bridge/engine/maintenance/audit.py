@@ -17,13 +17,13 @@ import msgspec
 
 from meter_bridge.child_process import ChildError, run_module
 from meter_bridge.core.calendar import day_start, local_day
-from meter_bridge.core.money import format_amount
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.session import AuditResult, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.audit import AuditReport, Difference
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage.location import Location, written
 
 AUDIT_MODULE: Final = "dashboard.audit"
@@ -113,24 +113,23 @@ class Auditor:
                 difference.account_id,
                 None,
                 f"{difference.supply_id} {difference.period}",
-            ): _message(difference)
+            ): _facts(difference)
             for difference in report.differences
         }
         for account in installation.accounts.values():
-            mine = {key: message for key, message in wanted.items() if key.account_id == account.id}
-            for key in [key for key in account.alerts if key.kind is AlertKind.LEDGER_AUDIT]:
-                mine.setdefault(key, "")
-            for key, message in mine.items():
-                set_alert(installation, account, tx, key, message or None)
+            known = [key for key in account.alerts if key.kind is AlertKind.LEDGER_AUDIT]
+            due = [key for key in wanted if key.account_id == account.id]
+            for key in dict.fromkeys(due + known):
+                set_alert(installation, account, tx, key, wanted.get(key))
         self._session.submit(tx)
 
 
-def _message(difference: Difference) -> str:
-    charged, priced = (
-        format_amount(amount, difference.currency) for amount in (difference.charged, difference.priced)
-    )
+def _facts(difference: Difference) -> AlertFacts:
     first, end = period_bounds(difference.period)
-    return (
-        f"{difference.name}: from {first} until {end} the ledger charged {charged}, but its price list makes"
-        f" {priced} of the same energy; keep a backup and report it"
-    )
+    return {
+        "first_day": first.isoformat(),
+        "end_day": end.isoformat(),
+        "charged_amount": difference.charged,
+        "priced_amount": difference.priced,
+        "currency": difference.currency,
+    }

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from meter_bridge.core.energy import MS_PER_HOUR
-from meter_bridge.engine.state.model import FastPath, Installation, Meter
+from meter_bridge.engine.metering.fast_path import FastPath
+from meter_bridge.engine.state.model import Installation, Meter
 from meter_bridge.engine.state.transport import Transport
 
 DEPLETION_NEAR_MS: Final = 120_000
@@ -24,7 +24,6 @@ class DepletionPolling:
     """Remembers when each meter was asked."""
 
     def __init__(self, transport: Transport) -> None:
-        """Keep the way to the devices."""
         self._transport = transport
         self._polled_at: dict[str, int] = {}
         self._round: Iterator[Meter] = iter(())
@@ -37,8 +36,8 @@ class DepletionPolling:
         self._near_depletion = [
             meter
             for meter in looked_at
-            if meter.fast_path is not None
-            and _is_near_depletion(meter, meter.fast_path, now)
+            if isinstance(meter.fast_path, FastPath)
+            and meter.fast_path.depletes_by(now + DEPLETION_NEAR_MS)
             and installation.meters.get(meter.id) is meter
         ]
         for meter in self._near_depletion:
@@ -47,7 +46,7 @@ class DepletionPolling:
                 self._transport.query(meter)
 
     def _next_meters(self, installation: Installation) -> list[Meter]:
-        """Return the meters whose turn it is; a few thousand are all of them."""
+        """Return the meters whose turn it is; up to a few thousand, all of them."""
         at_once = max(METERS_PER_TICK, len(installation.meters) // TICKS_PER_ROUND)
         turn = list(islice(self._round, at_once))
         if len(turn) < at_once:
@@ -56,14 +55,4 @@ class DepletionPolling:
         return turn
 
     def _is_due(self, meter: Meter, now: int) -> bool:
-        """Return whether a meter was neither heard nor asked within the pause."""
         return now - max(self._polled_at.get(meter.id, 0), meter.last_seen or 0) >= POLL_INTERVAL_MS
-
-
-def _is_near_depletion(meter: Meter, fast_path: FastPath, now: int) -> bool:
-    """Return whether the credit ends within two minutes if the load stays as it is."""
-    if not meter.power_mw or meter.power_mw < 0:
-        return False
-    per_hour = meter.power_mw * fast_path.cost_per_wh // 1000
-    room = meter.supply.account.margin - (fast_path.wh - fast_path.flushed_wh) * fast_path.cost_per_wh
-    return room * MS_PER_HOUR <= per_hour * (DEPLETION_NEAR_MS + now - fast_path.at)

@@ -36,7 +36,6 @@ class Discovery:
     """Addresses heard of, bounded in number."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self._candidates: OrderedDict[str, MeterCandidate] = OrderedDict()
         self.elsewhere: frozenset[str] = frozenset()
         """Addresses that accounts of other shards use."""
@@ -61,7 +60,6 @@ class Discovery:
                 setattr(candidate, name, value)
 
     def _candidate(self, address: str) -> MeterCandidate:
-        """Return what is known of an address."""
         candidate = self._candidates.get(address)
         if candidate is None:
             candidate = self._candidates[address] = MeterCandidate(address, address.partition(":")[2])
@@ -89,7 +87,6 @@ class Discovery:
 
 
 def _view(candidate: MeterCandidate) -> MeterView:
-    """Return a candidate as it goes over the wire."""
     return MeterView(
         id=candidate.address,
         name=candidate.name,

@@ -19,7 +19,6 @@ class ReportHandler:
     def __init__(
         self, session: Session, readings: MeterReports, cut_offs: CutOffs, discovery: Discovery
     ) -> None:
-        """Keep where items go."""
         self._session = session
         self._readings = readings
         self._cut_offs = cut_offs
@@ -45,7 +44,6 @@ class ReportHandler:
             raise
 
     def _handle_notice(self, item: Item, at: int) -> None:
-        """Take what else a device or its gateway said."""
         session = self._session
         if isinstance(item, ReportedCutOff):
             if session.can_change:
@@ -58,7 +56,6 @@ class ReportHandler:
             self._count_rejected(item.kind)
 
     def _count_rejected(self, kind: str) -> None:
-        """Count an unreadable payload."""
         rejected = self._session.counts.rejected
         if kind in rejected or len(rejected) < MAX_KINDS:
             rejected[kind] = rejected.get(kind, 0) + 1

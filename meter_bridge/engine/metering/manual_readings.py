@@ -157,7 +157,6 @@ async def submit_reading(
 
 
 def _apply(readings: MeterReports, meter: Meter, tx: Transaction, told: ReportedReading) -> RegisterStep:
-    """Let a reading move the register, or begin it."""
     modulus = meter.plan.register_modulus_wh
     reading = RegisterReading(
         told.wh,
@@ -176,7 +175,6 @@ def _apply(readings: MeterReports, meter: Meter, tx: Transaction, told: Reported
 def _record(
     session: Session, meter: Meter, tx: Transaction, reading: ReportedReading, outcome: ReadingOutcome
 ) -> None:
-    """Tell who read what by hand, and keep it."""
     data = {
         "register_wh": reading.wh,
         "at": iso(reading.at),
@@ -189,7 +187,6 @@ def _record(
 
 
 def _outcome(before: Register | None, step: RegisterStep) -> ReadingOutcome:
-    """Return what became of a reading."""
     if before is None:
         return "first"
     if step.delta_wh:

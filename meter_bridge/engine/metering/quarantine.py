@@ -44,10 +44,7 @@ async def decide_quarantine(
 
 
 def _step_of_decision(meter: Meter, decision: str) -> RegisterStep:
-    """Return what a decision does to a meter's register.
-
-    Raises ``RequestRefused`` where there is none to take.
-    """
+    """Return what a decision does to a register; raises ``RequestRefused`` where there is none to take."""
     try:
         if meter.register is not None:
             return decide(meter.register, Decision(decision))

@@ -5,21 +5,28 @@ from typing import Final
 
 from meter_bridge.core.calendar import next_slot
 from meter_bridge.core.clock import reading_instant
-from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.rating.period_to_date import close_segments, has_closed_segments
-from meter_bridge.core.rating.rating import Charges, allocate
+from meter_bridge.core.rating.rating import allocate
 from meter_bridge.core.register import register as rules
-from meter_bridge.core.register.register import Cause, Register, RegisterReading, update_reverse_energy
+from meter_bridge.core.register.register import (
+    Cause,
+    Register,
+    RegisterReading,
+    update_reverse_energy,
+)
 from meter_bridge.core.supply import alerts as alert_rules
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.core.supply.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
+from meter_bridge.core.supply.relay import (
+    NO_LOAD_MW,
+    Observation,
+    Relay,
+)
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
-from meter_bridge.engine.state.model import Meter, Supply
+from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
@@ -27,6 +34,7 @@ from meter_bridge.engine.supply.decision import EvaluationContext
 from meter_bridge.engine.supply.evaluation import evaluate_account
 from meter_bridge.engine.supply.relays import Relays, reports_open
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof
 from meter_bridge.storage import changeset as ops
 
 RELAY_SETTLING_MS: Final = 30_000
@@ -40,7 +48,6 @@ class MeterReports:
     """Turns reports into state, charges and decisions."""
 
     def __init__(self, session: Session, relays: Relays, postings: DeferredPostings) -> None:
-        """Keep the session, the relays and what is to be posted."""
         self._session = session
         self.relays = relays
         self._submit = session.submit
@@ -65,13 +72,11 @@ class MeterReports:
                 return True
         switched = self.installation.by_relay_address.get(report.address)
         if switched:
-            position = None if report.relay is None else Position(report.relay.value)
             for switched_meter in switched:
-                self._handle_relay(switched_meter, position, report, at)
+                self._handle_relay(switched_meter, report.relay, report, at)
         return meter is not None or bool(switched)
 
     def _handle_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
-        """Take a report of the meter that counts the energy."""
         self._dirty.add(meter.supply)
         meter.update_values(report)
         if meter.online is not True or report.online is False:
@@ -91,7 +96,7 @@ class MeterReports:
             self._handle_relay(meter, None, report, at)
 
     def _handle_presence(self, meter: Meter, report: Report, at: int) -> None:
-        """Keep whether the meter is there; any fresh reading proves that it is."""
+        """Record whether the meter is online; any fresh reading proves that it is."""
         online = report.online if report.online is not None else not report.stale
         if online != meter.online:
             tx = Transaction(at)
@@ -100,31 +105,26 @@ class MeterReports:
             self.set_online(meter, tx, online=online)
 
     def _handle_boot(self, meter: Meter, boot: str, at: int) -> None:
-        """Keep the identity of the device's boot; another one than before means that it restarted."""
+        """Record the boot of the device; a different one than before means that it restarted."""
         before, meter.boot_id = meter.boot_id, boot
-        meter.leave_fast_path()
+        tx = Transaction(at)
+        tx.touch(meter.supply.account)
         if before is not None:
-            tx = Transaction(at)
             self.relays.resend(meter, tx)
-            self._submit(tx)
+        self._submit(tx)
 
     def set_online(self, meter: Meter, tx: Transaction, *, online: bool) -> None:
         """Keep whether a meter is there, with its alert."""
         meter.online = online
         account = meter.supply.account
         key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
-        message = (
-            f"{account.name}: meter {meter.id} is offline;"
-            " its consumption will be charged when it reports again"
-        )
-        set_alert(self.installation, account, tx, key, None if online else message)
+        set_alert(self.installation, account, tx, key, None if online else {})
         if tx.changeset:
             tx.save_supply(meter.supply)
         self._dirty.add(meter.supply)
         self._submit(tx)
 
     def _handle_register(self, meter: Meter, report: Report, register_wh: int, at: int) -> None:
-        """Charge what the register shows; the fast lane first."""
         measured = report.measured_at_ms
         when = at
         if measured is not None:
@@ -134,6 +134,7 @@ class MeterReports:
         if fast_path.try_next_slot(meter, register_wh, report.reset_marker, when, at):
             self._postings.defer(meter.supply, at)
             return
+        register, meter.fast_path = meter.register, None
         reading = RegisterReading(
             register_wh,
             when,
@@ -143,15 +144,14 @@ class MeterReports:
             meter.boot_id,
             self._clock.ahead_ms_at(when),
         )
-        if meter.register is None:
+        if register is None:
             self._store_first_reading(meter, rules.first_reading(reading))
             return
-        if _changes_nothing(meter, meter.register, reading, at):
-            meter.leave_fast_path()
-            meter.register.at = max(when, meter.register.at)
-            meter.register.ahead_ms = reading.ahead_ms
+        if _changes_nothing(meter, register, reading, at):
+            register.at = max(when, register.at)
+            register.ahead_ms = reading.ahead_ms
             return
-        self._advance(meter, meter.register, reading, at)
+        self._advance(meter, register, reading, at)
 
     def adjust_to_clock(self, before_ms: int | None) -> None:
         """Note on every register how far event time was ahead of the wall clock as it is set now."""
@@ -163,37 +163,31 @@ class MeterReports:
                 meter.register = rules.adjust_to_clock(meter.register, before_ms, after_ms)
 
     def _handle_reverse_energy(self, meter: Meter, returned_wh: int, at: int) -> None:
-        """Keep what flowed back, with its alert where nothing is expected to."""
         before = meter.reverse_energy
         if before is not None and before.wh == returned_wh and before.flowed_at is None:
             return
         meter.reverse_energy = update_reverse_energy(before, returned_wh, at)
-        if meter.fast_path is not None:
-            meter.fast_path.drop_template()
         if meter.reverse_energy.flowed_at is None and (before is None or before.flowed_at is None):
             return
         account = meter.supply.account
         alarming = meter.reverse_energy.flowed_at is not None and not meter.plan.returns_energy
-        message = (
-            f"{account.name}: energy flows back through {meter.id}, {format_kwh(returned_wh)} in all;"
-            " look for a meter connected the wrong way round, or say 'returns energy: yes' in the site file"
-        )
+        facts: AlertFacts = {"case": "reverse_energy", "returned_wh": returned_wh}
         key = AlertKey(AlertKind.TAMPER, account.id, meter.id, REVERSE_ENERGY_DETAIL)
         tx = Transaction(at)
-        set_alert(self.installation, account, tx, key, message if alarming else None)
+        set_alert(self.installation, account, tx, key, facts if alarming else None)
         if tx.changeset:
             tx.save_supply(meter.supply)
             self._submit(tx)
 
     def _store_first_reading(self, meter: Meter, register: Register) -> None:
-        """Store at once from where a meter is charged: its energy must not be nobody's after a crash."""
+        """Store at once from where a meter is charged, so that a crash loses no energy."""
         meter.register = register
         tx = Transaction(register.at)
         tx.save_supply(meter.supply)
         self._submit(tx)
 
     def _advance(self, meter: Meter, register: Register, reading: RegisterReading, at: int) -> None:
-        """Take a reading the full way: judge, allocate, post what closed, decide."""
+        """Take a reading the full path: judge, allocate, post what closed, decide."""
         tx = Transaction(max(at, register.at))
         self.apply_reading(meter, tx, register, reading)
         self.evaluate(meter, tx)
@@ -214,7 +208,6 @@ class MeterReports:
     def _record_counter_event(
         self, meter: Meter, tx: Transaction, before: Register, step: rules.RegisterStep
     ) -> None:
-        """Tell that the counter began anew, by itself or at its end."""
         after = step.register
         if after.epoch == before.epoch and after.turned_wh == before.turned_wh:
             return
@@ -233,10 +226,9 @@ class MeterReports:
     def charge_step(self, meter: Meter, tx: Transaction, step: rules.RegisterStep) -> None:
         """Put a step's energy on its lines and post what closed."""
         supply, register = meter.supply, meter.register
-        meter.leave_fast_path()
         post_deferred(self.installation, supply.account, tx)
         if register is not None and _is_moved(register, step.register):
-            self._post(supply, tx, close_segments(supply.rating, supply.timeline))
+            book_charges(self.installation, supply, tx, close_segments(supply.rating, supply.timeline))
         if step.delta_wh:
             allocate(
                 supply.rating,
@@ -256,24 +248,18 @@ class MeterReports:
         if may_defer(supply, tx.at):
             self._postings.defer(supply, tx.at)
         else:
-            self._post(supply, tx, close_segments(supply.rating, supply.timeline, upto=tx.at))
-
-    def _post(self, supply: Supply, tx: Transaction, charges: Charges) -> None:
-        """Post what a settlement charges; the next readings take the full way to new segments."""
-        book_charges(self.installation, supply, tx, charges)
-        for meter in supply.meters:
-            meter.leave_fast_path()
+            charges = close_segments(supply.rating, supply.timeline, upto=tx.at)
+            book_charges(self.installation, supply, tx, charges)
 
     def evaluate(self, meter: Meter, tx: Transaction) -> None:
-        """Decide what follows for the account, store it, and put the meter on its lane."""
-        evaluate_account(self._session, meter.supply.account, tx, EvaluationContext())
-        if meter.relay.requested is not Position.OPEN:
-            fast_path.activate(meter, tx.at)
+        """Decide what follows for the account, store it, and put its meters on the fast path."""
+        account = meter.supply.account
+        evaluate_account(self._session, account, tx, EvaluationContext())
         self._dirty.add(meter.supply)
         self._submit(tx)
+        fast_path.activate(account, tx.at)
 
     def _update_quarantine(self, meter: Meter, tx: Transaction) -> None:
-        """Open the quarantine of a register that contradicts itself; close it when it explains itself."""
         register = meter.register
         if register is None or register.quarantined == (meter.quarantine_id is not None):
             return
@@ -281,9 +267,12 @@ class MeterReports:
             doubt = register.doubt
             meter.quarantine_id = f"quarantine-{self.installation.sequences.event + 1}"
             self.store_quarantine(meter, tx, {"cause": doubt.cause, "register_wh": doubt.register_wh})
-            self._alert_quarantine(
-                meter, tx, _quarantine_message(meter, register, doubt.cause, doubt.register_wh)
-            )
+            facts = {
+                "case": "fell" if doubt.cause is Cause.FELL else "jumped",
+                "before_wh": register.watermark_wh,
+                "after_wh": doubt.register_wh,
+            }
+            self._alert_quarantine(meter, tx, facts)
         else:
             self.end_quarantine(
                 meter, tx, "explained", "bridge", "later readings agree with the register again"
@@ -315,56 +304,52 @@ class MeterReports:
         tx.changeset.add(ops.INSERT_QUARANTINE, row | what)
         tx.save_supply(meter.supply)
 
-    def _alert_quarantine(self, meter: Meter, tx: Transaction, message: str | None) -> None:
-        """Open or close the alert of a quarantined register."""
+    def _alert_quarantine(self, meter: Meter, tx: Transaction, facts: AlertFacts | None) -> None:
         account = meter.supply.account
         key = AlertKey(AlertKind.REGISTER_QUARANTINED, account.id, meter.id)
-        set_alert(self.installation, account, tx, key, message)
+        set_alert(self.installation, account, tx, key, facts)
 
     def _update_limit_alarms(self, meter: Meter, report: Report, at: int) -> None:
-        """Keep the alarms of voltage and load."""
         limits = meter.plan.limits
         moving = at - meter.proven_at < RELAY_SETTLING_MS
-        dark = moving or Position.OPEN in (meter.relay.reported, meter.relay.requested)
+        dark = moving or RelayPosition.OPEN in (meter.relay.reported, meter.relay.requested)
         alarm = alert_rules.voltage_alarm(limits, report.voltage_mv, meter.voltage_alarm, relay_open=dark)
         overloaded = alert_rules.overloaded(limits, report.power_mw, present=meter.overloaded)
         if alarm is meter.voltage_alarm and overloaded == meter.overloaded:
             return
         meter.voltage_alarm, meter.overloaded = alarm, overloaded
-        meter.leave_fast_path()
         tx = Transaction(at)
+        account = meter.supply.account
+        facts = {"power_mw": meter.power_mw or 0, "voltage_mv": meter.voltage_mv or 0}
+        tx.touch(account)
         for kind, wanted in (
             (AlertKind.OVER_VOLTAGE, alarm is AlertKind.OVER_VOLTAGE),
             (AlertKind.UNDER_VOLTAGE, alarm is AlertKind.UNDER_VOLTAGE),
             (AlertKind.POWER_OUTAGE, alarm is AlertKind.POWER_OUTAGE),
             (AlertKind.OVERLOAD, overloaded),
         ):
-            message = _limit_message(meter, kind) if wanted else None
-            account = meter.supply.account
-            set_alert(self.installation, account, tx, AlertKey(kind, account.id, meter.id), message)
+            key = AlertKey(kind, account.id, meter.id)
+            set_alert(self.installation, account, tx, key, facts if wanted else None)
         self._submit(tx)
 
     def _update_protections(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
-        """Let the guards see a report that is not old; decide at once where one trips or is reset."""
+        """Show the protection timers a report that is not old; decide at once where one trips or resets."""
         account = meter.supply.account
         seen = (
             protections.UpdateResult()
             if report.stale or report.buffered
             else protections.update(meter, report, at)
         )
+        tx = Transaction(at)
         if seen.alarm_began:
             self.relays.query(meter)
-            account.invalidate_fast_paths()
-        if not seen.changed:
-            return
-        tx = Transaction(at)
-        store_status(account, tx)
-        evaluate_account(self._session, account, tx, EvaluationContext(clock_sure))
-        account.invalidate_fast_paths()
+            tx.touch(account)
+        if seen.changed:
+            tx.save_account(account)
+            evaluate_account(self._session, account, tx, EvaluationContext(clock_sure))
         self._submit(tx)
 
-    def _handle_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
-        """Take what a report says of a meter's relay, or of the load that proves it."""
+    def _handle_relay(self, meter: Meter, position: RelayPosition | None, report: Report, at: int) -> None:
         load = report.power_mw if report.address == meter.plan.energy_address else None
         if _is_repetition(meter.relay, position, load):
             return
@@ -373,24 +358,23 @@ class MeterReports:
         self._submit(tx)
 
 
-def _is_repetition(relay: Relay, position: Position | None, load: int | None) -> bool:
-    """Say quickly whether a report only repeats what is known of a relay."""
+def _is_repetition(relay: Relay, position: RelayPosition | None, load: int | None) -> bool:
+    """Return quickly whether a report only repeats what is known of a relay."""
     if position is not None and position is not relay.reported:
         return False
     if relay.requested is None:
         return True
-    if relay.proof not in (Proof.CONFIRMED, Proof.NO_LOAD) or relay.attempts > 1:
+    if relay.proof not in (RelayProof.CONFIRMED, RelayProof.NO_LOAD) or relay.attempts > 1:
         return False
-    return relay.requested is Position.CLOSED or load is None or abs(load) <= NO_LOAD_MW
+    return relay.requested is RelayPosition.CLOSED or load is None or abs(load) <= NO_LOAD_MW
 
 
 def _is_moved(before: Register, after: Register) -> bool:
-    """Return whether the register goes on from another place, so that what was used until here ends here."""
+    """Return whether the register continues elsewhere, so that what was used so far ends here."""
     return (before.epoch, before.skipped_wh) != (after.epoch, after.skipped_wh)
 
 
 def _changes_nothing(meter: Meter, register: Register, reading: RegisterReading, at: int) -> bool:
-    """Return whether a reading changes nothing and closes nothing."""
     return (
         reading.wh == register.watermark_wh
         and register.doubt is None
@@ -408,27 +392,3 @@ def _nothing_open(meter: Meter) -> bool:
     return not parts or (
         supply.deferred_posting is not None and next_slot(parts[-1].start) <= supply.deferred_posting.at
     )
-
-
-def _quarantine_message(meter: Meter, register: Register, cause: Cause, register_wh: int) -> str:
-    """Return what happened and what a person can do."""
-    verb = "fell" if cause is Cause.FELL else "jumped"
-    return (
-        f"{meter.supply.account.name}: the register of {meter.id} {verb}"
-        f" from {format_kwh(register.watermark_wh)} to {format_kwh(register_wh)};"
-        " nothing is charged until somebody decides (accept, discard or new epoch)"
-    )
-
-
-def _limit_message(meter: Meter, kind: AlertKind) -> str:
-    """Return a message with the measured value."""
-    name = meter.supply.account.name
-    if kind is AlertKind.OVERLOAD:
-        return f"{name}: load of {meter.id} is above its limit, {(meter.power_mw or 0) // 1000} W"
-    if kind is AlertKind.POWER_OUTAGE:
-        return (
-            f"{name}: no mains voltage at {meter.id}, and neither credit nor the bridge is the reason;"
-            " look for an outage or a fuse"
-        )
-    side = "above" if kind is AlertKind.OVER_VOLTAGE else "below"
-    return f"{name}: voltage at {meter.id} is {side} its limit, {(meter.voltage_mv or 0) // 1000} V"

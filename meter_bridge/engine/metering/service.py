@@ -20,7 +20,6 @@ class MeterService:
     def __init__(
         self, session: Session, readings: MeterReports, visibility: Visibility, discovery: Discovery
     ) -> None:
-        """Keep the session, who takes readings, and who knows of meters that were only discovered."""
         self._discovery = discovery
         self._session = session
         self._readings = readings

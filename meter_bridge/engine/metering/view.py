@@ -1,18 +1,12 @@
 """How a meter looks from outside."""
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.relay import Relay
 from meter_bridge.devices.base.driver import Phase
 from meter_bridge.engine.state.model import Meter
-from meter_bridge.protocol.messages import (
-    MeterView,
-    PhaseView,
-    QuarantineView,
-    RelayPosition,
-    RelayProof,
-    RelayView,
-)
+from meter_bridge.protocol.messages import MeterView, PhaseView, QuarantineView, RelayView
+from meter_bridge.protocol.vocabulary import AlertKind, RelayProof
 
 
 def meter_view(meter: Meter) -> MeterView:
@@ -43,7 +37,6 @@ def meter_view(meter: Meter) -> MeterView:
 
 
 def _phase_view(phase: Phase) -> PhaseView:
-    """Return the newest values of one phase."""
     return PhaseView(
         power_mw=phase.power_mw,
         voltage_mv=phase.voltage_mv,
@@ -53,7 +46,6 @@ def _phase_view(phase: Phase) -> PhaseView:
 
 
 def _quarantine_view(meter: Meter) -> QuarantineView | None:
-    """Return why a meter's register is held back, or None if it is not."""
     if meter.quarantine_id is None or meter.register is None or meter.register.doubt is None:
         return None
     doubt, account = meter.register.doubt, meter.supply.account
@@ -64,12 +56,11 @@ def _quarantine_view(meter: Meter) -> QuarantineView | None:
 
 
 def _relay_view(relay: Relay) -> RelayView:
-    """Return the three states of a relay."""
     return RelayView(
-        requested=RelayPosition(relay.requested.value) if relay.requested else None,
+        requested=relay.requested,
         requested_at=iso(relay.requested_at) if relay.requested_at else None,
         revision=relay.revision,
-        reported=RelayPosition(relay.reported.value) if relay.reported else None,
+        reported=relay.reported,
         reported_at=iso(relay.reported_at) if relay.reported_at else None,
-        proof=RelayProof(relay.proof.value) if relay.requested else RelayProof.UNKNOWN,
+        proof=relay.proof if relay.requested else RelayProof.UNKNOWN,
     )

@@ -27,7 +27,7 @@ from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import EntryDraft, append_entry, post_accruals
 from meter_bridge.engine.metering.readings import MeterReports
-from meter_bridge.engine.state.account_document import store_status, tenancy_row
+from meter_bridge.engine.state.account_document import tenancy_row
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import (
     Account,
@@ -287,7 +287,7 @@ def _open_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> 
     sequences = context.installation.sequences
     account.tenancy = Tenancy(1, context.tx.at, sequences.entry + 1, sequences.event + 1)
     context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
-    store_status(account, context.tx)
+    context.tx.save_account(account)
     if plan.opening_credit:
         postings = opening_postings(site.currency, plan.opening_credit)
         detail = {"amount": plan.opening_credit, "split": {"balance": plan.opening_credit}}
@@ -374,7 +374,7 @@ def _close_accounts(context: _ApplyContext, kept: set[str]) -> None:
         for key in list(account.alerts):
             set_alert(context.installation, account, context.tx, key, None)
         account.low_level = 0
-        store_status(account, context.tx)
+        context.tx.save_account(account)
         context.tx.changeset.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": context.tx.at})
         record_event(
             context.installation,

@@ -7,7 +7,6 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.config.describe import show_policy
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
@@ -19,8 +18,13 @@ from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import AccountView, ErrorCode, EventKind
+from meter_bridge.protocol.messages import (
+    AccountView,
+    ErrorCode,
+    EventKind,
+)
 from meter_bridge.protocol.requests import PolicyRequest
+from meter_bridge.protocol.vocabulary import AlertKind
 
 MILLIWATTS_PER_WATT: Final = 1000
 

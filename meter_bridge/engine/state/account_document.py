@@ -9,8 +9,6 @@ from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.supply.decision import Hold
 from meter_bridge.core.supply.protection import ProtectionTimer
 from meter_bridge.engine.state.model import Account, ProtectionKey
-from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.storage import changeset as ops
 
 
 class _AccountDocument(msgspec.Struct, omit_defaults=True):
@@ -54,22 +52,19 @@ def restore_account(account: Account, document: str) -> None:
     account.protection_timers = dict(stored.guards)
 
 
-def store_status(account: Account, tx: Transaction) -> None:
-    """Add the account's decision in force to the unit."""
-    tx.changeset.add(
-        ops.UPSERT_ACCOUNT_STATUS,
-        {
-            "account_id": account.id,
-            "supply_state": account.state,
-            "reason": account.reason,
-            "since": account.since,
-            "hold": account.hold,
-            "note": account.note,
-            "revision": account.revision,
-            "low_credit_level": account.low_level,
-            "document": encode_account(account),
-        },
-    )
+def status_row(account: Account) -> dict[str, object]:
+    """Return an account's decision in force as a row."""
+    return {
+        "account_id": account.id,
+        "supply_state": account.state,
+        "reason": account.reason,
+        "since": account.since,
+        "hold": account.hold,
+        "note": account.note,
+        "revision": account.revision,
+        "low_credit_level": account.low_level,
+        "document": encode_account(account),
+    }
 
 
 def tenancy_row(account: Account) -> dict[str, object]:

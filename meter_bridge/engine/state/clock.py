@@ -26,7 +26,6 @@ def monotonic_ms() -> int:
 
 @cache
 def _c_library() -> ctypes.CDLL:
-    """Return the C library of this process."""
     return ctypes.CDLL(None, use_errno=True)
 
 
@@ -53,7 +52,6 @@ class EngineClock:
     """Event time of the bridge."""
 
     def __init__(self, clocks: Clocks, last_instant: int | None) -> None:
-        """Anchor event time at the start."""
         self._clocks = clocks
         self._monotonic = clocks.monotonic
         self._set_state(
@@ -61,7 +59,7 @@ class EngineClock:
         )
 
     def _set_state(self, state: rules.GuardedClock) -> None:
-        """Go on with another anchor; what every message asks for is kept at hand."""
+        """Go on from another anchor; what every message asks for is kept at hand."""
         self._state = state
         self._offset, self._caught_up_at = state.anchored_time(0), state.caught_up_at
         self.sure = state.sure

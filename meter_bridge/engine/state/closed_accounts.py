@@ -30,7 +30,6 @@ def closed_account(connection: Connection, account_id: str) -> Account | None:
 
 
 def _newest_tenancy(connection: Connection, account_id: str) -> Tenancy:
-    """Return the last tenancy of an account."""
     table = tables.tenancy
     query = select(table).where(table.c.account_id == account_id).order_by(table.c.n.desc()).limit(1)
     row = connection.execute(query).mappings().one()

@@ -15,6 +15,7 @@ from meter_bridge.protocol.messages import (
     EventKind,
 )
 from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.text.alerts import alert_event_text
 
 
 def entry_id(seq: int) -> str:
@@ -64,9 +65,9 @@ def log_event(event: Event) -> None:
     elif event.kind is EventKind.TOP_UP:
         _LOGGER.info("%s: top-up %s booked", event.account_id, data["id"])
     elif event.kind is EventKind.ALERT_OPENED:
-        _LOGGER.warning("Alert: %s", data["message"])
+        _LOGGER.warning("Alert: %s", alert_event_text(data))
     elif event.kind is EventKind.ALERT_CLOSED:
-        _LOGGER.info("Alert over: %s", data["message"])
+        _LOGGER.info("Alert over: %s", alert_event_text(data))
     elif event.kind is EventKind.CLOCK_CONFIRMED:
         _LOGGER.info("The clock, at %s, was confirmed by %s", data["wall"], data["by"])
     elif event.kind in (EventKind.ACCOUNT_ADDED, EventKind.ACCOUNT_REMOVED):

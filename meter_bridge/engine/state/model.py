@@ -5,7 +5,7 @@ The database holds the same, at most a second late; after a failed commit all of
 
 from dataclasses import dataclass, field, replace
 from sys import intern
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from meter_bridge.config.plan import MeterPlan
 from meter_bridge.core.calendar import day_end, local_day
@@ -13,16 +13,27 @@ from meter_bridge.core.forecast.consumption_model import History
 from meter_bridge.core.forecast.cost_projection import ForecastRun
 from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.ledger.journal import Bucket, debt_of
-from meter_bridge.core.rating.rating import BlockUsageKey, Line, OpenSegment, Rating, SupplyTerms
+from meter_bridge.core.rating.rating import (
+    Rating,
+    SupplyTerms,
+)
 from meter_bridge.core.register.register import Register, ReverseEnergy
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind, ElectricalLimits
-from meter_bridge.core.supply.decision import Hold, HoldPosition, Policy, Reason, SupplyState, effective_hold
+from meter_bridge.core.supply.alerts import (
+    AlertFacts,
+    AlertKey,
+)
+from meter_bridge.core.supply.decision import (
+    Hold,
+    Policy,
+    effective_hold,
+)
 from meter_bridge.core.supply.local_cutoff import CutOffState
-from meter_bridge.core.supply.protection import Protection, ProtectionTimer
+from meter_bridge.core.supply.protection import GuardedLimit, ProtectionTimer
 from meter_bridge.core.supply.relay import Relay
 from meter_bridge.core.tariff.tariff import Timeline
 from meter_bridge.devices.base.driver import Phase, Report
 from meter_bridge.protocol.messages import TopUpView
+from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, SupplyReason, SupplyState
 from meter_bridge.storage.shards import WHOLE, Shard
 
 UNLIMITED = 1 << 120
@@ -54,113 +65,14 @@ class DeferredPosting:
     """The newest reading then, by meter."""
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentTemplate:
-    """A supply's document with gaps for what a reading on the lane changes."""
-
-    text: str
-    lines: tuple[Line, ...]
-    """Lines that gain on the lane, in the order of their gaps."""
-    prices: tuple[tuple[Line, int, int], ...]
-    """Those of them that are charged, with the amount of one of their quantity as a fraction."""
-    other_charges: int
-    """What was used on other lines and is not yet posted, priced."""
-
-
-@dataclass(slots=True, eq=False)
-class FastPath:
-    """Where a meter's next energy goes as long as nothing but quantities can change.
-
-    What a reading needs is gathered here: with ten thousand meters each object more is one more that the
-    processor has to wait for. So the lane carries what it took in ``wh`` and ``at``, and hands it over to
-    register, segment and lines when somebody asks for one of them.
-    """
-
-    valid_until: int
-    """First instant at which the clock changes something."""
-    price_valid_until: int
-    """First instant at which it changes a price; before that at most a slot ends."""
-    supply: Supply
-    register: Register
-    segment: OpenSegment
-    line: Line
-    usage_key: BlockUsageKey
-    """Ladder that the energy climbs."""
-    block_usage: dict[BlockUsageKey, int]
-    """Energy on the ladders of the supply."""
-    taxes: tuple[tuple[Line, int], ...]
-    """Tax lines with the exact value that a Wh adds to each."""
-    cost_per_wh: int
-    """Exact value of a Wh, taxes included."""
-    always_possible_wh: int
-    """Rise that the meter's rating allows between any two readings."""
-    limits: ElectricalLimits
-    lowest_mv: int
-    """Voltages and power that no limit has to see."""
-    highest_mv: int
-    highest_mw: int
-    nothing_watched: bool
-    """No alarm and no guard waits for the next values."""
-    reports_only_energy: bool
-    """The same, and no other device switches the load."""
-    reset_marker: str | None
-    """What the device says as long as its register was not reset."""
-    wh: int
-    """Register of the newest reading."""
-    at: int
-    """Instant of the newest reading."""
-    energy_at: int
-    """Instant of the newest reading with energy."""
-    flushed_wh: int
-    """Register up to which everything was handed over."""
-    sole_meter: bool = False
-    """No other meter uses up the room of the account."""
-    limit_wh: int = 0
-    """Register from which something may have to be decided, where it is alone."""
-    unflushed: bool = False
-    """Not everything was handed over."""
-    times_stored: int = 0
-    """How often the supply was stored since the lane began."""
-    template: DocumentTemplate | None = None
-    """Its document with gaps for what changes on the lane, once that is worth its making."""
+class PendingReadings(Protocol):
+    """What a meter on its fast path has read and not yet added to its register and its supply's rating."""
 
     def flush(self) -> None:
-        """Add what the lane took to register, segment and lines."""
-        self.unflushed = False
-        self.register.at = self.at
-        rise = self.wh - self.flushed_wh
-        if rise == 0:
-            return
-        self.flushed_wh = self.register.watermark_wh = self.wh
-        self.supply.energy_to_next_block -= rise
-        self.supply.account.margin -= rise * self.cost_per_wh
-        self.segment.end, self.segment.wh = self.energy_at, self.segment.wh + rise
-        self.line.quantity += rise
-        for line, per_wh in self.taxes:
-            line.quantity += per_wh * rise
-        self.block_usage[self.usage_key] += rise
+        """Add it."""
 
-    def advance(self, wh: int, at: int) -> None:
-        """Go on to a reading so many Wh later and hand everything over."""
-        if wh:
-            self.wh, self.energy_at = self.wh + wh, at
-        self.at = at
-        self.flush()
-
-    def set_limit(self) -> None:
-        """Work out from which register on something may be decided, if no other meter uses up the margin."""
-        supply, account = self.supply, self.supply.account
-        self.sole_meter = len(account.supplies) == 1 and len(supply.meters) == 1
-        energy = supply.energy_to_next_block
-        if account.margin <= 0:
-            energy = 0
-        elif self.cost_per_wh > 0:
-            energy = min(energy, (account.margin - 1) // self.cost_per_wh + 1)
-        self.limit_wh = self.flushed_wh + energy
-
-    def drop_template(self) -> None:
-        """Let go of the kept document, as more changed than quantities."""
-        self.times_stored, self.template = 0, None
+    def status_row(self, now: int) -> tuple[object, ...] | None:
+        """Return the supply's row for storage if it is at hand."""
 
 
 @dataclass(slots=True)
@@ -168,7 +80,7 @@ class OpenAlert:
     """An open alert of an account or of the installation."""
 
     id: str
-    message: str
+    facts: AlertFacts
     opened_at: int
     acknowledged_at: int | None = None
 
@@ -177,7 +89,7 @@ class ProtectionKey(NamedTuple):
     """What tells the guards of an account apart."""
 
     meter_id: str
-    protection: Protection
+    protection: GuardedLimit
 
 
 @dataclass(slots=True)
@@ -214,7 +126,7 @@ class Meter:
     """When the relay's proof last changed."""
     relay_opened_at: int | None = None
     """When the relay proved open as it was told to; energy used before that was used lawfully."""
-    fast_path: FastPath | None = None
+    fast_path: PendingReadings | None = None
     voltage_alarm: AlertKind | None = None
     overloaded: bool = False
     tampered_at: int | None = None
@@ -227,14 +139,12 @@ class Meter:
     @property
     def register(self) -> Register | None:
         """Return the register with all that was read."""
-        if self.fast_path is not None and self.fast_path.unflushed:
+        if self.fast_path is not None:
             self.fast_path.flush()
         return self._register
 
     @register.setter
     def register(self, register: Register | None) -> None:
-        """Go on from another register."""
-        self.leave_fast_path()
         self._register = register
 
     def update_values(self, report: Report) -> None:
@@ -251,12 +161,6 @@ class Meter:
             self.power_factor_permille = report.power_factor_permille
         if report.phases:
             self.phases = report.phases
-
-    def leave_fast_path(self) -> None:
-        """Make the next reading take the full way."""
-        if self.fast_path is not None and self.fast_path.unflushed:
-            self.fast_path.flush()
-        self.fast_path = None
 
     @property
     def energy_wh(self) -> int | None:
@@ -276,8 +180,6 @@ class Supply:
     timeline: Timeline
     _rating: Rating = field(default_factory=Rating)
     meters: list[Meter] = field(default_factory=list)
-    energy_to_next_block: int = 0
-    """Energy until the next block, Wh."""
     standing_due: int = 0
     """Start of the next local day whose standing charge is due."""
     days: list[DayTotal] = field(default_factory=list)
@@ -295,15 +197,12 @@ class Supply:
     def rating(self) -> Rating:
         """Return the rating state with all that was read."""
         for meter in self.meters:
-            if meter.fast_path is not None and meter.fast_path.unflushed:
+            if meter.fast_path is not None:
                 meter.fast_path.flush()
         return self._rating
 
     @rating.setter
     def rating(self, rating: Rating) -> None:
-        """Go on from another rating state."""
-        for meter in self.meters:
-            meter.leave_fast_path()
         self._rating = rating
 
 
@@ -355,7 +254,7 @@ class Account:
     debts: dict[str, Debt] = field(default_factory=dict)
     supplies: list[Supply] = field(default_factory=list)
     state: SupplyState = SupplyState.CONNECTED
-    reason: Reason = Reason.IN_CREDIT
+    reason: SupplyReason = SupplyReason.IN_CREDIT
     since: int = 0
     cut_at: int | None = None
     """When the supply is cut or limited unless somebody pays, where that waits for an instant."""
@@ -405,12 +304,6 @@ class Account:
     def meters(self) -> list[Meter]:
         """Return the meters of all supplies."""
         return [meter for supply in self.supplies for meter in supply.meters]
-
-    def invalidate_fast_paths(self) -> None:
-        """Make every meter's next reading take the full way."""
-        for supply in self.supplies:
-            for meter in supply.meters:
-                meter.leave_fast_path()
 
 
 class CutOffSlot(NamedTuple):

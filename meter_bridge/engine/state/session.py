@@ -16,16 +16,15 @@ from typing import Final, Protocol
 from sqlalchemy import Connection, Engine as SqlEngine
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.engine.state import supply_document
-from meter_bridge.engine.state.account_document import store_status
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
+from meter_bridge.engine.state import account_document, supply_document
 from meter_bridge.engine.state.clock import Clocks, EngineClock
 from meter_bridge.engine.state.events import log_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert, Supply
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import StorageError
@@ -52,11 +51,7 @@ class StorageOutage:
         """Return the alert as long as there is a reason for it."""
         if self.since is None or reason is None:
             return None
-        message = (
-            f"Nothing is charged or switched, and no top-up is taken, since {iso(self.since)}: {reason}."
-            " Look at the disk of the database; what is used meanwhile stays on the meters' registers"
-        )
-        return OpenAlert(UNSTORED_ALERT_ID, message, self.since)
+        return OpenAlert(UNSTORED_ALERT_ID, {"since_ms": self.since, "reason": reason}, self.since)
 
     def end(self) -> None:
         """Note that the outage is on record; the next failure begins another."""
@@ -155,7 +150,6 @@ class Session:
         load: Load,
         shard: Shard = WHOLE,
     ) -> None:
-        """Load the state."""
         self.reader = reader
         self.shard = shard
         self.store = store
@@ -176,8 +170,8 @@ class Session:
         """Called when the state was read again."""
         self.on_meters_changed: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
-        self.installation_alerts: dict[AlertKind, str | None] = {}
-        """Newest message, or None, of alerts that belong to no account."""
+        self.installation_alerts: dict[AlertKind, AlertFacts | None] = {}
+        """Newest facts, or None, of alerts that belong to no account."""
         self.installation, last_instant = self._read()
         self.clock = EngineClock(clocks, last_instant)
         self.changed_supplies: set[Supply] = set()
@@ -189,7 +183,6 @@ class Session:
         self._pending: set[asyncio.Future[None]] = set()
 
     def _read(self) -> tuple[Installation, int | None]:
-        """Read the whole state."""
         with self.reader.connect() as connection:
             stored = self._load(connection, self.shard)
         if stored is None:
@@ -235,12 +228,17 @@ class Session:
             await self.wait_for(done)
 
     def submit(self, tx: Transaction) -> asyncio.Future[None] | None:
-        """Hand a transaction over; its effects and events follow when it is on disk."""
+        """Hand a transaction over; its effects and events follow when it is on disk.
+
+        The next readings of every account that it touches take the full path.
+        """
+        for account in tx.touched:
+            _leave_fast_path(account)
         for supply in tx.supplies:
             tx.changeset.add(ops.UPSERT_SUPPLY_STATUS, supply_document.full_row(supply, tx.at))
             self._dirty.pop(supply, None)
         for account in tx.accounts:
-            store_status(account, tx)
+            tx.changeset.add(ops.UPSERT_ACCOUNT_STATUS, account_document.status_row(account))
         if not tx.changeset:
             for effect in tx.effects:
                 effect()
@@ -251,7 +249,6 @@ class Session:
         return done
 
     def _committed(self, tx: Transaction, done: asyncio.Future[None]) -> None:
-        """Publish the transaction's events and effects, or enter the failed state."""
         self._pending.discard(done)
         failure = done.exception()
         if failure is not None:
@@ -371,6 +368,13 @@ class Session:
     def bridge_alert_key(self, kind: AlertKind) -> AlertKey:
         """Return the key of an alert that belongs to no account but to this bridge."""
         return AlertKey(kind, detail=self.shard.mark)
+
+
+def _leave_fast_path(account: Account) -> None:
+    for meter in account.meters:
+        if meter.fast_path is not None:
+            meter.fast_path.flush()
+            meter.fast_path = None
 
 
 def storage_unavailable() -> RequestRefused:

@@ -1,35 +1,23 @@
 """The stored form of a supply's state: compact JSON arrays, written for each touched supply once a second."""
 
-from dataclasses import replace
 from functools import lru_cache
 from sys import intern
 from typing import Final
 
 import msgspec
 
-from meter_bridge.core.money import divide_half_even
 from meter_bridge.core.rating.period_to_date import accrued_total
 from meter_bridge.core.rating.rating import (
     BlockUsageKey,
     Line,
     LineKey,
-    LineKind,
     Lot,
     OpenSegment,
     Rating,
     SupplyTerms,
-    unit_amount,
 )
 from meter_bridge.core.register.register import Doubt, Register, ReverseEnergy
-from meter_bridge.engine.state.model import (
-    DayTotal,
-    DeferredPosting,
-    DocumentTemplate,
-    FastPath,
-    Meter,
-    ReadingNote,
-    Supply,
-)
+from meter_bridge.engine.state.model import DayTotal, DeferredPosting, Meter, ReadingNote, Supply
 
 
 class _RegisterDocument(msgspec.Struct, array_like=True):
@@ -125,7 +113,6 @@ def encode(supply: Supply) -> bytes:
 
 
 def _encode_register(register: Register) -> _RegisterDocument:
-    """Return a register for storage."""
     return _RegisterDocument(
         register.epoch,
         register.start_wh,
@@ -143,7 +130,6 @@ def _encode_register(register: Register) -> _RegisterDocument:
 
 
 def _encode_meter(meter: Meter) -> _MeterDocument:
-    """Return a meter's state for storage."""
     return _MeterDocument(
         meter.id,
         None if meter.register is None else _encode_register(meter.register),
@@ -181,7 +167,6 @@ def rating_of(document: bytes, terms: SupplyTerms) -> Rating:
 
 
 def _rating(stored: _Document, terms: SupplyTerms) -> Rating:
-    """Return the rating state of a document."""
     rating = Rating(
         lines={_key(*row[:6]): Line(int(row[6]), int(row[7]), row[8]) for row in stored.lines},
         block_usage={_block_usage_key(period, ladder): wh for period, ladder, wh in stored.used},
@@ -199,18 +184,16 @@ def _rating(stored: _Document, terms: SupplyTerms) -> Rating:
 
 @lru_cache(_MAX_SHARED_KEYS)
 def _key(kind: str, period: str, version_id: str, block: int, band: str, base: str) -> LineKey:
-    """Return the one key of a line that all supplies have in common: a key each would fill the memory."""
+    """Return one key object for all supplies: one for each would fill the memory."""
     return LineKey(kind, period, version_id, block, band, base)
 
 
 @lru_cache(_MAX_SHARED_KEYS)
 def _block_usage_key(period: str, ladder: int) -> BlockUsageKey:
-    """Return the one rung that all supplies have in common."""
     return BlockUsageKey(period, ladder)
 
 
 def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
-    """Restore a meter's state."""
     meter.earlier_wh = row.earlier_wh
     meter.power_mw, meter.voltage_mv = row.power_mw, row.voltage_mv
     meter.current_ma, meter.frequency_mhz = row.current_ma, row.frequency_mhz
@@ -220,7 +203,6 @@ def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
 
 
 def _register(row: _MeterDocument) -> Register | None:
-    """Return a stored register."""
     return None if row.register is None else Register(*msgspec.structs.astuple(row.register))
 
 
@@ -245,42 +227,14 @@ def stored_open_wh(document: bytes) -> int:
     return sum(wh for *_, wh, _estimated in _DECODER.decode(document).open)
 
 
-TEMPLATE_AFTER: Final = 2
-"""Rows after which a form is made; a lane that ends before has no use for one."""
-_GAP: Final = "\x00"
-"""Stands for a gap until the text is made; JSON writes no such character as it is."""
-_TEXT_GAP: Final = "\x01"
-"""The same, for a gap within quotes."""
-
-
 def status_row(supply: Supply, now: int) -> tuple[object, ...]:
     """Return a supply's newest state as a row, in the order of the table's columns."""
-    meter = supply.meters[0] if len(supply.meters) == 1 else None
-    fast_path = None if meter is None else meter.fast_path
-    if meter is None or fast_path is None:
-        return _row(supply, now)
-    fast_path.flush()
-    fast_path.times_stored += 1
-    if fast_path.template is None:
-        if fast_path.times_stored <= TEMPLATE_AFTER:
-            return _row(supply, now)
-        fast_path.template = build_template(supply, meter, fast_path)
-    form = fast_path.template
-    energy = supply.earlier_wh + meter.earlier_wh + fast_path.register.charged_wh
-    charged = form.other_charges + _charged_on_template(form)
-    return supply.id, supply.account.id, now, charged, energy, meter.power_mw, render(form, meter, fast_path)
+    path = supply.meters[0].fast_path if supply.meters else None
+    return (path and path.status_row(now)) or full_row(supply, now)
 
 
 def full_row(supply: Supply, now: int) -> tuple[object, ...]:
-    """Return a supply's row after more than quantities changed; what was kept of its document is let go."""
-    for meter in supply.meters:
-        if meter.fast_path is not None:
-            meter.fast_path.drop_template()
-    return _row(supply, now)
-
-
-def _row(supply: Supply, now: int) -> tuple[object, ...]:
-    """Return a supply's state as a row, all of it worked out."""
+    """Return a supply's newest state as a row, all of it worked out."""
     energy, power = supply.earlier_wh, None
     for meter in supply.meters:
         energy += meter.energy_wh or 0
@@ -288,80 +242,3 @@ def _row(supply: Supply, now: int) -> tuple[object, ...]:
             power = meter.power_mw + (power or 0)
     charged = accrued_total(supply.rating, supply.timeline)
     return supply.id, supply.account.id, now, charged, energy, power, encode(supply)
-
-
-def build_template(supply: Supply, meter: Meter, fast_path: FastPath) -> DocumentTemplate:
-    """Return a supply's document with gaps for what changes on the lane of its only meter."""
-    gaining = [fast_path.line, *(line for line, _ in fast_path.taxes)]
-    found = [
-        (key, line)
-        for key, line in supply.rating.lines.items()
-        if any(line is gaining_line for gaining_line in gaining)
-    ]
-    prices = tuple(
-        (line, *unit_amount(supply.timeline.version(key.version_id), key))
-        for key, line in found
-        if key.kind != LineKind.INCLUDED_TAX
-    )
-    form = DocumentTemplate(_text(supply, meter, fast_path), tuple(line for _, line in found), prices, 0)
-    return replace(
-        form, other_charges=accrued_total(supply.rating, supply.timeline) - _charged_on_template(form)
-    )
-
-
-def _text(supply: Supply, meter: Meter, fast_path: FastPath) -> str:
-    """Return the document as a text to fill in, its gaps in the order of ``_values``."""
-    parts = msgspec.json.decode(encode(supply))
-    lines, used, segments, (stored, *_) = parts[:4]
-    gaining = [fast_path.line, *(line for line, _ in fast_path.taxes)]
-    for row, line in zip(lines, supply.rating.lines.values(), strict=True):
-        if any(line is gaining_line for gaining_line in gaining):
-            row[6] = _TEXT_GAP
-    next(row for row in used if tuple(row[:2]) == fast_path.usage_key)[2] = _GAP
-    newest = next(row for row in reversed(segments) if row[0] == meter.id)
-    newest[2] = newest[9] = _GAP
-    stored[1][2] = stored[1][3] = _GAP
-    stored[3:9] = [_GAP] * 6
-    text = msgspec.json.encode(parts).decode().replace("%", "%%")
-    return text.replace(_WRITTEN_GAP, "%s").replace(_WRITTEN_TEXT_GAP, '"%s"')
-
-
-_WRITTEN_GAP: Final = msgspec.json.encode(_GAP).decode()
-_WRITTEN_TEXT_GAP: Final = msgspec.json.encode(_TEXT_GAP).decode()
-
-
-def render(template: DocumentTemplate, meter: Meter, fast_path: FastPath) -> bytes:
-    """Return the document with the newest quantities and values."""
-    return (template.text % _values(template, meter, fast_path)).encode()
-
-
-def _values(template: DocumentTemplate, meter: Meter, fast_path: FastPath) -> tuple[object, ...]:
-    """Return what changes on a lane, in the order of the document."""
-    segment, power, voltage = fast_path.segment, meter.power_mw, meter.voltage_mv
-    current, frequency = meter.current_ma, meter.frequency_mhz
-    return (
-        *[line.quantity for line in template.lines],
-        fast_path.block_usage[fast_path.usage_key],
-        segment.end,
-        segment.wh,
-        fast_path.wh,
-        fast_path.at,
-        "null" if power is None else power,
-        "null" if voltage is None else voltage,
-        "null" if current is None else current,
-        "null" if frequency is None else frequency,
-        _JSON_WORDS[meter.online],
-        "null" if meter.last_seen is None else meter.last_seen,
-    )
-
-
-_JSON_WORDS: Final = {None: "null", True: "true", False: "false"}
-
-
-def _charged_on_template(template: DocumentTemplate) -> int:
-    """Return what was used on the lines of a form and is not yet posted, priced."""
-    total = 0
-    for line, numerator, denominator in template.prices:
-        if line.quantity != line.settled_quantity:
-            total += divide_half_even(numerator * line.quantity, denominator) - line.settled_amount
-    return total

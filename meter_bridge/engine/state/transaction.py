@@ -20,14 +20,23 @@ class Transaction:
     supplies: dict[Supply, None] = field(default_factory=dict)
     """Supplies whose state is stored with the unit, because its rows only make sense together with it."""
     accounts: dict[Account, None] = field(default_factory=dict)
+    """Accounts whose state is stored with it."""
+    touched: dict[Account, None] = field(default_factory=dict)
+    """Accounts of whose state anything changed, stored or not: their meters leave the fast path."""
+
+    def touch(self, account: Account) -> None:
+        """Note that an account's state changes; whatever decides how its readings are taken is part of it."""
+        self.touched[account] = None
 
     def save_supply(self, supply: Supply) -> None:
         """Store a supply's state in the same transaction: what a posting settled is settled there as well."""
         self.supplies[supply] = None
+        self.touch(supply.account)
 
     def save_account(self, account: Account) -> None:
-        """Store an account's state in the same transaction, as it is when the unit is handed over."""
+        """Store an account's state in the same transaction, as it is when that is submitted."""
         self.accounts[account] = None
+        self.touch(account)
 
     def after_commit(self, effect: Callable[[], None]) -> None:
         """Run an effect after the commit; it never runs if the commit fails (invariant 10)."""

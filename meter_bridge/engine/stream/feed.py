@@ -10,7 +10,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see
 from meter_bridge.engine.accounts.view import account_view
-from meter_bridge.engine.alerts.alerting import alert_view
+from meter_bridge.engine.alerts.view import alert_view
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.session import Session
@@ -52,7 +52,6 @@ class Feed:
     """All subscribers of the bridge."""
 
     def __init__(self, views: Views, read_events: ReadEvents) -> None:
-        """Keep how to look at the state and at past events."""
         self._views = views
         self._read_events = read_events
         self._subscriptions: set[Subscription] = set()
@@ -80,7 +79,7 @@ class Feed:
                     )
 
     def _end(self, subscription: Subscription, code: ErrorCode, message: str, remedy: str) -> None:
-        """End a subscription; what waits for it is dropped, so that nobody's memory grows for it."""
+        """End a subscription; what waits for it is dropped, so that its memory cannot grow."""
         subscription.ended = RequestRefused(code, message, remedy=remedy)
         subscription.events.clear()
         subscription.changed.set()
@@ -140,7 +139,6 @@ class Feed:
             self._subscriptions.discard(subscription)
 
     async def _next(self, subscription: Subscription) -> AsyncIterator[Event | Update]:
-        """Wait for something and yield it."""
         await subscription.changed.wait()
         subscription.changed.clear()
         while subscription.events:
@@ -153,7 +151,6 @@ class Feed:
             await asyncio.sleep(INTERVAL_S)
 
     def _update(self, subscription: Subscription) -> Update | None:
-        """Return the changed accounts that the subscriber may see, or None."""
         changed, subscription.accounts = subscription.accounts, set()
         removed, subscription.removed = subscription.removed, set()
         alerts, subscription.alerts_changed = subscription.alerts_changed, False
@@ -173,7 +170,6 @@ class Snapshots:
     """Views of the state for an actor."""
 
     def __init__(self, session: Session, discovery: Discovery) -> None:
-        """Keep the session and the meters that nobody has assigned."""
         self._session = session
         self._visibility = Visibility(session)
         self._discovery = discovery

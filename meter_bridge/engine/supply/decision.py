@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from meter_bridge.core.supply import decision as rules
-from meter_bridge.core.supply.decision import Decision, Reason, SupplyInputs, SupplyState
+from meter_bridge.core.supply.decision import Decision, SupplyInputs
 from meter_bridge.core.supply.friendly_hours import friendly_period
-from meter_bridge.core.supply.relay import Position, add_switching, switching_blocked_until
+from meter_bridge.core.supply.relay import add_switching, switching_blocked_until
 from meter_bridge.engine.ledger.journal import post_accruals
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.session import RelayRequests, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import alerts, protections
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyReason, SupplyState
 from meter_bridge.storage import changeset as ops
 
-_FRIENDLY: Final = (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE)
+_FRIENDLY: Final = (SupplyReason.FRIENDLY_HOURS, SupplyReason.FRIENDLY_GRACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,12 @@ def decide_supply(
     account.cut_at = decision.cut_at
     was = account.state
     changed = (decision.state, decision.reason) != (was, account.reason)
-    if changed:
-        account.invalidate_fast_paths()
     if changed or context.by_person or _relays_deviate(account, decision.state):
         _execute(installation, account, tx, session.relays, decision, note=context.note)
         if changed:
             _record_change(installation, account, tx, was)
     elif kept != (account.has_run_out, account.switchings):
-        store_status(account, tx)
+        tx.save_account(account)
     told_by = wall if is_by_wall_clock(decision) else tx.at
     alerts.update_alerts(installation, account, tx, decision, told_by)
     return decision
@@ -88,7 +86,7 @@ def change_instants(account: Account, decision: Decision) -> Iterator[int]:
     if decision.cut_at is None:
         return
     yield decision.cut_at
-    if decision.reason is Reason.FRIENDLY_HOURS:
+    if decision.reason is SupplyReason.FRIENDLY_HOURS:
         yield decision.cut_at - account.policy.friendly_hours.grace_ms
     warn = alerts.warning_at(account, decision)
     if warn is not None:
@@ -121,11 +119,11 @@ def _supply_inputs(
 
 
 def _relays_deviate(account: Account, state: SupplyState) -> bool:
-    """Return whether a relay was told otherwise, or never told, as with one that came after the cut."""
+    """Return whether a relay was commanded otherwise, or never, as one added after the cut."""
     relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
     if state is SupplyState.CONNECTED:
-        return any(relay.requested is Position.OPEN for relay in relays)
-    return any(relay.requested is not Position.OPEN for relay in relays)
+        return any(relay.requested is RelayPosition.OPEN for relay in relays)
+    return any(relay.requested is not RelayPosition.OPEN for relay in relays)
 
 
 def _execute(
@@ -137,7 +135,7 @@ def _execute(
     *,
     note: str | None,
 ) -> None:
-    """Take a decision: post what it was taken on, store it with its reason, ask the relays."""
+    """Post what the decision was taken on, store it with its reason, command the relays."""
     post_accruals(installation, account, tx)
     if (decision.state, decision.reason) != (account.state, account.reason):
         account.state, account.reason, account.since = decision.state, decision.reason, tx.at
@@ -157,11 +155,10 @@ def _execute(
             "revision": account.revision,
         },
     )
-    store_status(account, tx)
+    tx.save_account(account)
 
 
 def _record_change(installation: Installation, account: Account, tx: Transaction, was: SupplyState) -> None:
-    """Announce a decision, with the state that the supply was in."""
     record_event(
         installation,
         tx,

@@ -4,14 +4,8 @@ from typing import Final
 
 from meter_bridge.core.ledger.credit import headroom, state_change_levels, usable_credit
 from meter_bridge.core.ledger.debt import next_recovery
-from meter_bridge.core.money import format_amount
-from meter_bridge.core.rating.rating import (
-    BlockUsageKey,
-    block_at,
-    energy_to_next_block,
-)
 from meter_bridge.core.supply import decision as policy_rules
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.decision import Decision
 from meter_bridge.core.tariff.tariff import EXACT_SCALE
 from meter_bridge.engine.alerts.alerting import set_alert
@@ -20,8 +14,7 @@ from meter_bridge.engine.ledger.debt_recovery import collect_debts
 from meter_bridge.engine.ledger.emergency import update_emergency_credit
 from meter_bridge.engine.ledger.journal import charge_due_days
 from meter_bridge.engine.ledger.purchases import units_worth
-from meter_bridge.engine.state.account_document import store_status
-from meter_bridge.engine.state.model import UNLIMITED, Account, Installation, Supply
+from meter_bridge.engine.state.model import UNLIMITED, Account, Installation
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.decision import (
@@ -31,36 +24,19 @@ from meter_bridge.engine.supply.decision import (
     decide_supply,
     is_by_wall_clock,
 )
+from meter_bridge.protocol.vocabulary import AlertKind
 
 ROUNDING_MARGIN: Final = 16
-"""Amount steps kept back for the rounding of lines, so that a threshold is never passed inside the lane."""
+"""Amount steps kept back for the rounding of lines, so that a threshold is never passed on the fast path."""
 
 
-def compute_margins(account: Account, at: int) -> None:
-    """Work out how much may be used before a threshold, the end of credit or a block has to be looked at."""
+def _margin(account: Account) -> int:
+    """Return the exact value of what may be used before a threshold or the end of credit is reached."""
     posted = posted_credit(account)
     left = posted.balance - accrual(account)
     levels = (*account.policy.low_credit, *state_change_levels(account.policy.credit, posted))
     floors = [level for level in levels if level < left]
-    spendable = left - max(floors) - ROUNDING_MARGIN if floors else None
-    account.margin = UNLIMITED if spendable is None else max(spendable, 0) * EXACT_SCALE
-    for supply in account.supplies:
-        _compute_block_margin(supply, at)
-
-
-def _compute_block_margin(supply: Supply, at: int) -> None:
-    """Work out the energy until the next block, Wh; lanes in the block before end, and on another ladder."""
-    interval = supply.timeline.interval_at(at)
-    room, block = energy_to_next_block(supply.rating, interval), block_at(supply.rating, interval)
-    usage_key = BlockUsageKey(interval.block_period, interval.schedule)
-    supply.energy_to_next_block = UNLIMITED if room is None else room
-    for meter in supply.meters:
-        if meter.fast_path is None:
-            continue
-        if (meter.fast_path.segment.key.block, meter.fast_path.usage_key) != (block, usage_key):
-            meter.leave_fast_path()
-        else:
-            meter.fast_path.set_limit()
+    return max(left - max(floors) - ROUNDING_MARGIN, 0) * EXACT_SCALE if floors else UNLIMITED
 
 
 def evaluate(
@@ -72,10 +48,9 @@ def evaluate(
     by_person: bool = False,
     note: str | None = None,
 ) -> None:
-    """Evaluate an account as part of a transaction; its meters take the full way next."""
+    """Evaluate an account as part of a transaction."""
     context = EvaluationContext(session.clock.sure, confirmed, by_person, note)
     evaluate_account(session, account, tx, context)
-    account.invalidate_fast_paths()
     session.changed_supplies.update(account.supplies)
 
 
@@ -94,29 +69,26 @@ def evaluate_account(session: Session, account: Account, tx: Transaction, wishes
     rules = account.policy.credit
     left = CreditLeft(usable_credit(rules, credit) + worth, headroom=max(headroom(rules, credit), worth))
     decision = decide_supply(session, account, tx, wishes, left)
-    compute_margins(account, tx.at)
+    account.margin = _margin(account)
+    tx.touch(account)
     _set_wake_up(account, decision, tx.at, session.clock.to_wall_time(tx.at))
 
 
 def _update_low_credit_alerts(
     installation: Installation, account: Account, tx: Transaction, available: int
 ) -> None:
-    """Open and close the low-credit alerts."""
     level = policy_rules.low_credit_levels_passed(account.policy, available, account.low_level)
     if level == account.low_level:
         return
     account.low_level = level
-    currency = account.site.currency
     for index, threshold in enumerate(account.policy.low_credit):
         key = AlertKey(AlertKind.LOW_CREDIT, account.id, None, str(threshold))
-        left, limit = format_amount(available, currency), format_amount(threshold, currency)
-        message = f"{account.name}: credit is low, {left} left (warning at {limit})"
-        set_alert(installation, account, tx, key, message if index < level else None)
-    store_status(account, tx)
+        facts = {"left_amount": available, "threshold_amount": threshold}
+        set_alert(installation, account, tx, key, facts if index < level else None)
+    tx.save_account(account)
 
 
 def _set_wake_up(account: Account, decision: Decision, at: int, wall: int) -> None:
-    """Keep when time alone may next change a balance or a decision."""
     due = [supply.standing_due for supply in account.supplies]
     recovery = next_recovery(account.debts)
     if recovery is not None:

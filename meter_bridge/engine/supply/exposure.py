@@ -31,7 +31,7 @@ def account_exposure(installation: Installation, account: Account, now: int) -> 
 
 
 def _supply_exposure(installation: Installation, supply: Supply, now: int) -> Exposure:
-    """Return the exposure of one supply; what is proven cut already is none."""
+    """Return the exposure of a supply; what is proven cut already has none."""
     outlets = [
         MeterExposure(meter.plan.rating_w, _energy_to_cut_off(installation, meter))
         for meter in supply.meters
@@ -42,7 +42,6 @@ def _supply_exposure(installation: Installation, supply: Supply, now: int) -> Ex
 
 
 def _energy_to_cut_off(installation: Installation, meter: Meter) -> int | None:
-    """Return the energy until a meter's device cuts by itself, or None if it does not."""
     limit = _latest_cut_off(installation, meter)
     return None if limit is None else max(limit - min_register_wh(meter), 0)
 
@@ -57,6 +56,6 @@ def min_register_wh(meter: Meter) -> int:
 
 
 def _latest_cut_off(installation: Installation, meter: Meter) -> int | None:
-    """Return the register value at which a meter's device cuts at the latest, as it said itself."""
+    """Return the register at which a meter's device cuts at the latest, as the device confirmed."""
     kept = installation.cut_offs.get(slot_of(meter))
     return None if kept is None or not kept.answered else cutoff_rules.latest_cut_off_wh(kept.state)

@@ -12,11 +12,14 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from meter_bridge.core.calendar import DAY_MS
-from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply import local_cutoff as rules, relay as relay_rules
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.core.supply.decision import HoldPosition, PaymentMode, Policy, Reason
+from meter_bridge.core.supply.alerts import (
+    AlertFacts,
+    AlertKey,
+    Fact,
+)
+from meter_bridge.core.supply.decision import PaymentMode, Policy
 from meter_bridge.core.supply.friendly_hours import longest_friendly_period
 from meter_bridge.core.supply.local_cutoff import (
     VALID_DAYS,
@@ -25,7 +28,6 @@ from meter_bridge.core.supply.local_cutoff import (
     SlotState,
     WithoutBridge,
 )
-from meter_bridge.core.supply.relay import Position
 from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.devices.base.driver import ReportedCutOff
 from meter_bridge.devices.local_cutoff import unsupported_reason
@@ -34,6 +36,7 @@ from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.state.model import Account, CutOffSlot, DeviceCutOff, Meter, Supply
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, RelayPosition, SupplyReason
 from meter_bridge.storage import changeset as ops
 
 REFRESH_MS: Final = 60_000
@@ -49,7 +52,8 @@ MAX_CLOSING_WAIT_MS: Final = 5_000
 SLOTS: Final = (1, 2, 3)
 """Where a device may keep a value: its rule sets."""
 NO_VALUE: Final = "no_value"
-PROBLEMS: Final = (NO_VALUE, SlotState.FOREIGN.value, SlotState.UNABLE.value, "unconfirmed", "not_withdrawn")
+NOT_WITHDRAWN: Final = "not_withdrawn"
+PROBLEMS: Final = (NO_VALUE, SlotState.FOREIGN.value, SlotState.UNABLE.value, "unconfirmed", NOT_WITHDRAWN)
 
 
 class CutOffTransport(Protocol):
@@ -77,7 +81,6 @@ class CutOffs:
     def __init__(
         self, session: Session, transport: CutOffTransport, reassert: Callable[[Meter, Transaction], None]
     ) -> None:
-        """Keep the state and the way to the devices; ``demand`` asks a relay again for what it is to be."""
         self._session = session
         self._transport = transport
         self._now = session.clock.now
@@ -119,7 +122,7 @@ class CutOffs:
             self._check_opening(kept, now)
 
     def _refresh_if_due(self, cut_off_meter: _CutOffMeter, now: int, *, by_time: bool) -> bool:
-        """Work a value out anew where something changed that it rests on, or some time passed; say if so."""
+        """Work a value out again where something it rests on changed, or some time passed; return whether."""
         account, register = cut_off_meter.meter.supply.account, cut_off_meter.meter.register
         counter = None if register is None else (register.epoch, register.doubt)
         credit = (account.balance, account.emergency_used, account.emergency_selected)
@@ -132,7 +135,6 @@ class CutOffs:
         return True
 
     def _refresh(self, slot: CutOffSlot, meter: Meter, now: int) -> None:
-        """Work out the value of a meter's device."""
         device = self._installation.cut_offs.get(slot)
         limit = limit_wh(meter, now)
         if device is None and limit is not None:
@@ -161,7 +163,6 @@ class CutOffs:
             self._store(device, now)
 
     def _store(self, device: DeviceCutOff, now: int) -> None:
-        """Put a cut-off on disk."""
         tx = Transaction(now)
         cut_off = device.state
         tx.changeset.add(
@@ -181,7 +182,6 @@ class CutOffs:
         self._submit(tx)
 
     def _send_if_due(self, device: DeviceCutOff, now: int) -> None:
-        """Send what is due, once it is on disk that the device may hold it."""
         if now < device.state.due_at or not device.stored:
             return
         step = rules.next_request(device.state, now)
@@ -211,7 +211,7 @@ class CutOffs:
         self._send_if_due(device, at)
 
     def _remove(self, device: DeviceCutOff, at: int) -> None:
-        """Look no longer after a device that holds nothing of ours and belongs to nobody's cut-off."""
+        """Stop tracking a device with no cut-off set and none wanted."""
         del self._installation.cut_offs[device.slot]
         if device.meter is not None:
             device.meter.cut_offs.remove(device)
@@ -246,7 +246,7 @@ class CutOffs:
         return False
 
     def _refresh_if_cutting(self, device: DeviceCutOff, meter: Meter, now: int) -> None:
-        """Work a value out anew and tell the device at once, however long it was silent before."""
+        """Work a value out again and tell the device at once, however long it was silent."""
         if not device.unassigned:
             self._refresh(device.slot, meter, now)
         if not rules.is_confirmed(device.state):
@@ -254,11 +254,11 @@ class CutOffs:
             self._send_if_due(device, now)
 
     def _check_opening(self, device: DeviceCutOff, now: int) -> None:
-        """Ask a relay again that its device opened, where the decision is that it be closed."""
-        if device.meter is None or device.meter.relay.requested is not Position.CLOSED:
+        """Command a relay again that its device opened where the decision is that it be closed."""
+        if device.meter is None or device.meter.relay.requested is not RelayPosition.CLOSED:
             return
         meter, relay = device.meter, device.meter.relay
-        if relay.reported is not Position.OPEN:
+        if relay.reported is not RelayPosition.OPEN:
             if rules.is_confirmed(device.state) and now - device.state.reported_at > OPENING_ATTRIBUTED_MS:
                 device.may_open_from_wh = None
             return
@@ -274,14 +274,13 @@ class CutOffs:
             self._submit(tx)
 
     def _update_alert(self, meter: Meter, device: DeviceCutOff | None, limit: int | None, now: int) -> None:
-        """Keep the alert of a cut-off that is not as it is to be."""
         problem = _problem(meter, device, limit, now)
         account = meter.supply.account
         tx = Transaction(now)
         for code in PROBLEMS:
             key = AlertKey(AlertKind.LOCAL_CUT_OFF, account.id, meter.id, code)
-            message = _message(meter, device, code) if code == problem else None
-            set_alert(self._installation, account, tx, key, message)
+            facts = _facts(meter, device, code) if code == problem else None
+            set_alert(self._installation, account, tx, key, facts)
         self._submit(tx)
 
 
@@ -291,7 +290,6 @@ def slot_of(meter: Meter) -> CutOffSlot:
 
 
 def _cuts_locally(meter: Meter) -> bool:
-    """Return whether a meter's device is to cut by itself."""
     plan = meter.plan
     wanted = plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF
     return wanted and unsupported_reason(plan.energy_address, plan.relay_address) is None
@@ -316,13 +314,12 @@ def meters_to_withdraw(account: Account) -> tuple[str, ...]:
 
 
 def _is_withdrawn(device: DeviceCutOff) -> bool:
-    """Return whether a device confirmed that it holds nothing of ours."""
     return device.state.target_wh is None and rules.is_confirmed(device.state)
 
 
 def is_spared(account: Account) -> bool:
     """Return whether a device must not cut now, because the bridge itself would not without credit."""
-    return is_never_cut(account) or account.reason in (Reason.WEAR_LIMIT, Reason.CLOCK_UNSURE)
+    return is_never_cut(account) or account.reason in (SupplyReason.WEAR_LIMIT, SupplyReason.CLOCK_UNSURE)
 
 
 def max_register_wh(meter: Meter) -> int:
@@ -380,7 +377,6 @@ def longest_friendly_ms(policy: Policy, time_zone: str, start: int) -> int | Non
 
 
 def _problem(meter: Meter, device: DeviceCutOff | None, limit: int | None, now: int) -> str | None:
-    """Return what keeps a cut-off from being as it is to be."""
     if device is None or (limit is None and rules.is_confirmed(device.state)):
         free = limit is None and meter.register is not None and not is_spared(meter.supply.account)
         return NO_VALUE if free else None
@@ -390,26 +386,14 @@ def _problem(meter: Meter, device: DeviceCutOff | None, limit: int | None, now: 
     ):
         return device.state.slot_state.value
     if meter.id in meters_to_withdraw(meter.supply.account):
-        return "not_withdrawn"  # at once: until it is withdrawn, somebody who must not be cut may be
+        return NOT_WITHDRAWN  # at once: until it is withdrawn, somebody who must not be cut may be
     if device.unconfirmed_since and now - device.unconfirmed_since >= UNCONFIRMED_ALERT_MS:
-        return "not_withdrawn" if device.state.target_wh is None else "unconfirmed"
+        return NOT_WITHDRAWN if device.state.target_wh is None else "unconfirmed"
     return None
 
 
-def _message(meter: Meter, device: DeviceCutOff | None, code: str) -> str:
-    """Return what a person is told, and what they can do."""
-    name, slot = meter.supply.account.name, meter.plan.rule_slot
-    held = None if device is None else device.state.reported_wh
-    at = "" if held is None else f" at {format_kwh(held)}"
-    texts = {
-        NO_VALUE: f"{name}: {meter.id} has no local cut-off: energy is free, or friendly hours have no end,"
-        " so no register value is late enough",
-        "foreign": f"{name}: rule set {slot} of {meter.id} holds somebody else's rules, so its local cut-off"
-        " is not in force; empty it, or name another with 'rule slot'",
-        "unable": f"{name}: {meter.id} counts no total that a rule can watch, so its local cut-off is not in"
-        " force; write 'without the bridge: hold'",
-        "unconfirmed": f"{name}: {meter.id} does not confirm its local cut-off; it is asked again",
-        "not_withdrawn": f"{name}: {meter.id} may still open its own relay{at};"
-        " it is told not to until it confirms",
-    }
-    return texts[code]
+def _facts(meter: Meter, device: DeviceCutOff | None, code: str) -> AlertFacts:
+    facts: dict[str, Fact] = {"case": code, "slot": meter.plan.rule_slot}
+    if code == NOT_WITHDRAWN and device is not None and device.state.reported_wh is not None:
+        facts |= {"case": "not_withdrawn_at", "held_wh": device.state.reported_wh}
+    return facts

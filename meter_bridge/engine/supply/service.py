@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS, Hold, HoldPosition, SupplyState
+from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS, Hold
 from meter_bridge.engine.access.visibility import Visibility
-from meter_bridge.engine.state.account_document import store_status
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -15,9 +14,9 @@ from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.engine.supply.exposure import account_exposure
 from meter_bridge.engine.supply.view import hold_view, supply_view
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol import messages
 from meter_bridge.protocol.answers import AccountExposure
 from meter_bridge.protocol.messages import ErrorCode, EventKind, HoldView, SupplyAction, SupplyView
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyState
 
 _POSITIONS = {SupplyAction.OFF: HoldPosition.OFF, SupplyAction.ON: HoldPosition.ON}
 
@@ -26,7 +25,6 @@ class SupplyService:
     """Carries out what people ask of supplies, each as one unit with its event and its decision on record."""
 
     def __init__(self, session: Session, visibility: Visibility) -> None:
-        """Keep the session, and who may see what."""
         self._session = session
         self._visibility = visibility
 
@@ -62,23 +60,22 @@ class SupplyService:
         self,
         actor: Actor,
         account_id: str,
-        position: messages.HoldPosition,
+        position: HoldPosition,
         *,
         reason: str,
         hold_id: str | None,
     ) -> tuple[HoldView, bool]:
         """Place a hold; the flag says that one with this id and content stands already."""
         account = self._visibility.account(actor, account_id)
-        at = HoldPosition(position.value)
         standing = next((hold for hold in account.holds if hold.id == hold_id), None)
         if standing is not None:
-            if (standing.position, standing.reason) != (at, reason):
+            if (standing.position, standing.reason) != (position, reason):
                 raise _hold_id_taken(account, standing)
             return hold_view(standing), True
-        _check_may_hold(account, account.holds, at, "position")
+        _check_may_hold(account, account.holds, position, "position")
         tx = self._session.begin(actor)
         name = hold_id or f"hold-{self._session.installation.sequences.event + 1}"
-        hold = Hold(name, at, reason, actor.name, tx.at)
+        hold = Hold(name, position, reason, actor.name, tx.at)
         with self._session.atomic():
             self._add_hold(account, tx, hold)
             evaluate(self._session, account, tx, by_person=True)
@@ -109,7 +106,6 @@ class SupplyService:
     async def _switch_by_hand(
         self, actor: Actor, account: Account, position: HoldPosition, reason: str
     ) -> SupplyView:
-        """Place the one hold that switching by hand has, in place of an earlier one."""
         others = tuple(hold for hold in account.holds if hold.id != MANUAL_HOLD_ID)
         _check_may_hold(account, others, position, "action")
         tx = self._session.begin(actor)
@@ -120,7 +116,6 @@ class SupplyService:
         return await self._finish(account, tx)
 
     async def _confirm(self, actor: Actor, account: Account) -> SupplyView:
-        """Connect an armed supply, as its customer wants."""
         if account.state is not SupplyState.ARMED:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
@@ -168,13 +163,11 @@ class SupplyService:
         return await self._finish(account, tx)
 
     def _add_hold(self, account: Account, tx: Transaction, hold: Hold) -> None:
-        """Put a hold on a supply, with its event."""
         account.holds = (*account.holds, hold)
         what = {"id": hold.id, "position": hold.position.value, "reason": hold.reason}
         self._record_event(account, tx, EventKind.HOLD_PLACED, what)
 
     def _remove_hold(self, account: Account, tx: Transaction, hold: Hold, reason: str | None) -> None:
-        """Take a hold from a supply, with its event."""
         account.holds = tuple(each for each in account.holds if each.id != hold.id)
         what = {"id": hold.id, "position": hold.position.value, "reason": reason}
         self._record_event(account, tx, EventKind.HOLD_LIFTED, what)
@@ -182,7 +175,6 @@ class SupplyService:
     def _record_event(
         self, account: Account, tx: Transaction, kind: EventKind, data: Mapping[str, str | None]
     ) -> None:
-        """Add an event that says who did what."""
         record_event(
             self._session.installation,
             tx,
@@ -190,17 +182,15 @@ class SupplyService:
             account_id=account.id,
             data={**data, "by": tx.actor},
         )
-        store_status(account, tx)
+        tx.save_account(account)
 
     async def _finish(self, account: Account, tx: Transaction) -> SupplyView:
-        """Return the supply as it is after a unit, when that is on disk."""
         view = supply_view(account)
         await self._session.commit(tx)
         return view
 
 
 def _check_may_hold(account: Account, others: Sequence[Hold], position: HoldPosition, field: str) -> None:
-    """Refuse a hold that could not stand."""
     if position is HoldPosition.OFF and account.policy.never_cut:
         raise RequestRefused(
             ErrorCode.CONFLICT,

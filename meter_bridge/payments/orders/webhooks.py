@@ -16,7 +16,7 @@ from math import inf
 from typing import Final
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Session
@@ -28,13 +28,13 @@ from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import Provider, UnreadableError, WrongSignatureError
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.shards import Shard
 
 _LOGGER: Final = logging.getLogger(__name__)
 RECHECK_MS: Final = 300_000
 """So often a bridge alone looks at what waits for a person; of several, another may hear the decision."""
-WAITING_TEXT: Final = "A payment waits for a decision: 'meter-bridge payments waiting' shows it"
 
 
 class ProviderEventHandler:
@@ -165,7 +165,7 @@ class ProviderEventHandler:
             case = await self._booking_steps.read_case(subject)
         needs_review = bool(review_items(case)) and self.is_responsible_for(case)
         if needs_review:
-            set_installation_alert(self._session, AlertKind.PAYMENT_WAITING, WAITING_TEXT)
+            set_installation_alert(self._session, AlertKind.PAYMENT_WAITING, {})
         return needs_review
 
     def is_responsible_for(self, case: PaymentCase) -> bool:
@@ -212,9 +212,8 @@ class ProviderEventHandler:
             self._has_unsettled = self._has_unsettled or refused
         pause = 0 if self._seen_elsewhere else RECHECK_MS  # another bridge's books may change at any time
         self._next_check_at = self._session.clock.steady_ms() + pause if needs_review else inf
-        set_installation_alert(
-            self._session, AlertKind.PAYMENT_WAITING, WAITING_TEXT if needs_review or refused else None
-        )
+        facts: AlertFacts | None = {} if needs_review or refused else None
+        set_installation_alert(self._session, AlertKind.PAYMENT_WAITING, facts)
 
     async def _settle_all(self, subjects: Iterable[Subject]) -> tuple[bool, bool]:
         """Settle what is due; say whether some was refused for now, and whether some waits for a person."""

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.access import lockout_rules
 from meter_bridge.engine.access.keyed_lock import KeyedLock
 from meter_bridge.engine.access.lockout_rules import FailedAttempts
@@ -25,6 +24,7 @@ from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.code import Voucher, digits_of, has_valid_check_digits
 from meter_bridge.protocol.messages import ErrorCode, EventKind, TopUpResult
 from meter_bridge.protocol.payments import VoucherState
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops, tables
 
 METHOD: Final = "voucher"
@@ -240,8 +240,7 @@ class VoucherRedemption:
     def update_attack_alert(self) -> None:
         """Open or close the alert that tells of guessing over many accounts."""
         attacked = self._lockout.is_under_attack(self._session.clock.now())
-        message = "Voucher codes are being guessed: one wrong code now locks an account for an hour"
-        set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, message if attacked else None)
+        set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, {} if attacked else None)
 
     async def _record_refusal(self, actor: Actor, account: Account, data: dict[str, object]) -> None:
         """Keep a refused code on record, unless nothing can be stored."""

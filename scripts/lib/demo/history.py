@@ -20,7 +20,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating.rating import wh_for_amount
-from meter_bridge.core.supply.decision import PaymentMode, SupplyState
+from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
@@ -31,7 +31,8 @@ from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.protocol.messages import RelayPosition, Role
+from meter_bridge.protocol.messages import Role
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyState
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.runtime.bridge import prepare
 from meter_bridge.storage.changeset import Changeset

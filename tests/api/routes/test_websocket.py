@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+import json
 
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from meter_bridge.api.http import listener
 from meter_bridge.api.routes import websocket
 from meter_bridge.api.server import ApiServer, ListenSettings
-from meter_bridge.protocol.messages import Update
+from meter_bridge.protocol.messages import EventKind, Update
 from tests.api.factories import account, event
 from tests.api.fake_bridge import StandIn
 from tests.api.serving import Served, serving
@@ -69,6 +71,18 @@ async def test_with_since_the_missed_events_follow_the_snapshot(api: Served) -> 
         await socket.send_json(SUBSCRIBE | {"since": 1})
         assert (await socket.receive_json(timeout=SOON_S))["type"] == "snapshot"
         assert [(await socket.receive_json(timeout=SOON_S))["seq"] for _ in range(2)] == [2, 3]
+
+
+def test_the_event_of_an_alert_has_its_text_on_the_wire() -> None:
+    facts = {"name": "Flat 1", "currency": "ZAR", "left_amount": 4_000_000, "threshold_amount": 5_000_000}
+    data: dict[str, object] = {"id": "alert-1", "kind": "low_credit", "facts": facts, "detail": "5000000"}
+    sent = json.loads(websocket.encode(replace(event(1), kind=EventKind.ALERT_OPENED, data=data)))
+    assert sent["data"] == {
+        "id": "alert-1",
+        "kind": "low_credit",
+        "message": "Flat 1: credit is low, ZAR 4.00 left (warning at ZAR 5.00)",
+        "detail": "5000000",
+    }
 
 
 @pytest.mark.parametrize("version,code", [(0, "schema_too_old"), (2, "schema_too_new")])

@@ -4,18 +4,19 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.core.supply.alerts import (
+    AlertFacts,
     AlertKey,
-    AlertKind,
     ElectricalLimits,
     alert_changes,
     is_normal,
     overloaded,
     voltage_alarm,
 )
+from meter_bridge.protocol.vocabulary import AlertKind, known_members
 
 keys = st.builds(
     AlertKey,
-    st.sampled_from(AlertKind),
+    st.sampled_from(known_members(AlertKind)),
     st.none() | st.sampled_from("ab"),
     st.none() | st.sampled_from("mn"),
     st.sampled_from(["", "10"]),
@@ -23,15 +24,15 @@ keys = st.builds(
 OVER, UNDER, OUTAGE = AlertKind.OVER_VOLTAGE, AlertKind.UNDER_VOLTAGE, AlertKind.POWER_OUTAGE
 
 
-@given(st.frozensets(keys), st.dictionaries(keys, st.text(max_size=3)))
+@given(st.frozensets(keys), st.dictionaries(keys, st.fixed_dictionaries({"wh": st.integers()})))
 def test_exactly_the_wanted_alerts_are_open_afterwards_and_none_opens_twice(
-    present: frozenset[AlertKey], wanted: dict[AlertKey, str]
+    present: frozenset[AlertKey], wanted: dict[AlertKey, AlertFacts]
 ) -> None:
     changes = alert_changes(present, wanted)
     assert present.isdisjoint(changes.opened)
     assert present.issuperset(changes.closed)
     assert (present | set(changes.opened)) - set(changes.closed) == set(wanted)
-    assert all(wanted[key] == message for key, message in changes.opened.items())
+    assert all(wanted[key] == facts for key, facts in changes.opened.items())
     assert alert_changes(frozenset(wanted), wanted).opened == {}
 
 

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition
+from meter_bridge.text.alerts import alert_text
 from tests.engine.harness import HOUR, SITE, House, house, opened
 
 ADDRESS = "tasmota:flat-1/1"
@@ -54,8 +55,8 @@ async def test_a_building_all_of_whose_meters_are_silent_is_dark(tmp_path: Path)
         street.time.forward(OFFLINE_MS)
         street.engine.check_offline_meters()
         await street.settle()
-        assert key in street.engine.session.installation.alerts
-        assert "all 2 meters are silent" in street.engine.session.installation.alerts[key].message
+        facts = street.engine.session.installation.alerts[key].facts
+        assert "all 2 meters are silent" in alert_text(key.kind, facts)
         await street.report(Report(ADDRESS, 1_002), after=MINUTE)
         street.engine.check_offline_meters()
         assert key not in street.engine.session.installation.alerts
@@ -64,7 +65,7 @@ async def test_a_building_all_of_whose_meters_are_silent_is_dark(tmp_path: Path)
 async def test_silence_without_a_broker_tells_nothing_of_the_mains(tmp_path: Path) -> None:
     async with house(tmp_path, TWO) as street:
         await street.report(Report(ADDRESS, 1_000), Report("tasmota:flat-2/1", 1_000))
-        set_installation_alert(street.engine.session, AlertKind.BROKER_LOST, "the broker is gone")
+        set_installation_alert(street.engine.session, AlertKind.BROKER_LOST, {})
         street.time.forward(OFFLINE_MS)
         street.engine.check_offline_meters()
         assert (

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.forecasting.forecaster import MIN_ROUND_MS, Forecaster
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.requests import MoveIn, MoveOut
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, VirtualTime, apply, house, opened, operate, zar
 
 DAY = 24 * HOUR
@@ -95,7 +95,7 @@ async def test_days_left_opens_and_closes_its_alert(tmp_path: Path) -> None:
         assert AlertKind.DAYS_LEFT not in kinds(made)
         await live(made, 2)
         assert AlertKind.DAYS_LEFT in kinds(made)
-        message = next(alert.message for key, alert in made.account.alerts.items() if key.kind == "days_left")
+        (message,) = made.alert_texts(AlertKind.DAYS_LEFT)
         assert message.startswith("Flat 1: credit lasts about 2.")
         await made.top_up("100.00")
         await Forecaster(made.engine.session).run_all()

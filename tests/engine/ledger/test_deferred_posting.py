@@ -13,7 +13,7 @@ from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.ledger.journal import MAX_DEFER_MS, EntryDraft, append_entry
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from meter_bridge.storage.changeset import Changeset
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, house, opened, zar
 
@@ -135,7 +135,7 @@ async def everybody_reads(made: House, names: list[str], wh: int) -> None:
 
 
 async def before_the_end(made: House, units: int) -> list[str]:
-    """Bring every flat's meter on its lane within a quarter, and let the quarter end."""
+    """Bring every flat's meter on the fast path within a quarter, and let the quarter end."""
     names = [f"flat-{n}" for n in range(1, units + 1)]
     for account in made.engine.session.installation.accounts.values():
         await made.app.accounts.top_up(

@@ -4,17 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.maintenance.audit import Auditor
 from meter_bridge.engine.metrics import render
 from meter_bridge.protocol.audit import AuditReport
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.location import Location
 from tests.engine.harness import BLOCKS, HOUR, House, house
-
-
-def audits(made: House) -> list[str]:
-    return [alert.message for key, alert in made.account.alerts.items() if key.kind is AlertKind.LEDGER_AUDIT]
 
 
 def plant(made: House, change: int) -> None:
@@ -33,18 +29,18 @@ async def test_a_planted_difference_opens_an_alert_and_closes_when_it_is_gone(tm
             await made.tick(0)
         auditor = Auditor(made.engine.session, made.data, made.location)
         await auditor.audit()
-        assert audits(made) == []
+        assert made.alert_texts(AlertKind.LEDGER_AUDIT) == []
         assert b"prepaid_audit_differences 0.0" in render(made.engine.session)
         plant(made, 10_000)
         await auditor.audit()
         await made.settle()
-        (message,) = audits(made)
+        (message,) = made.alert_texts(AlertKind.LEDGER_AUDIT)
         assert "Flat 1: from 2026-11-01 until 2026-12-01 the ledger charged" in message
         assert b"prepaid_audit_differences 1.0" in render(made.engine.session)
         plant(made, -10_000)
         await auditor.audit()
         await made.settle()
-        assert audits(made) == []
+        assert made.alert_texts(AlertKind.LEDGER_AUDIT) == []
 
 
 async def test_it_is_made_once_a_night(tmp_path: Path) -> None:
@@ -72,6 +68,6 @@ async def test_an_audit_that_cannot_be_made_is_counted_and_raises_no_alert(
         await Auditor(made.engine.session, elsewhere, elsewhere / DATABASE_NAME).audit()
         assert "The ledger was not audited: the audit ended with status 1" in caplog.text
         assert "There is no bridge" in caplog.text
-        assert audits(made) == []
+        assert made.alert_texts(AlertKind.LEDGER_AUDIT) == []
         assert b"prepaid_audit_failures_total 1.0" in render(made.engine.session)
         assert b"prepaid_audit_differences" not in render(made.engine.session)

@@ -1,4 +1,4 @@
-"""The fast lane prices as the full way does, also where several meters climb one ladder."""
+"""The fast path charges and decides as the full path does, also where several meters share a block."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +7,11 @@ import random
 import pytest
 
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.state.model import FastPath
-from tests.engine.harness import BLOCKS, HOUR, House, house, zar
+from meter_bridge.engine.metering.fast_path import FastPath
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.protocol.vocabulary import RelayPosition
+from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, house, zar
 
 LADDER = BLOCKS.replace(
     'meters: [{address: "tasmota:flat-1/1", rating: 10 kW}]',
@@ -42,17 +45,15 @@ async def test_a_block_that_one_meter_fills_to_the_last_unit_ends_for_the_other_
 
 
 @pytest.mark.invariant(7)
-async def test_random_readings_of_two_meters_cost_the_same_on_the_lane_and_beside_it(tmp_path: Path) -> None:
+async def test_random_readings_of_two_meters_cost_the_same_on_both_paths(tmp_path: Path) -> None:
     costs = []
     for fast in (True, False):
         chance = random.Random(7)
         registers = {"a": 0, "b": 0}
-        async with house(tmp_path / str(fast), LADDER, credit="500.00") as made:
+        async with house(tmp_path / str(fast), LADDER, credit="500.00", fast_path=fast) as made:
             for _ in range(250):
                 meter = chance.choice("ab")
                 registers[meter] += chance.choice((0, 1, 5, 10, 20))
-                if not fast:
-                    made.account.invalidate_fast_paths()
                 await hear(made, meter, registers[meter], after=chance.choice((1_000, 20_000, 70_000)))
             costs.append((made.available, made.rows("SELECT seq, at FROM journal_entry") == []))
             assert made.problems() == []
@@ -70,7 +71,7 @@ async def test_a_warning_inside_a_run_of_readings_is_not_missed(tmp_path: Path) 
         assert made.account.low_level == 1
 
 
-async def test_no_energy_rides_a_lane_past_a_payment_that_ran_out(tmp_path: Path) -> None:
+async def test_the_fast_path_takes_no_energy_beyond_the_credit(tmp_path: Path) -> None:
     async with house(tmp_path, SIMPLE, credit="1.00") as made:
         for meter in "ab":
             await hear(made, meter, 0)
@@ -85,19 +86,19 @@ async def test_no_energy_rides_a_lane_past_a_payment_that_ran_out(tmp_path: Path
 SECOND = 1_000
 
 
-async def on_lane(house: House) -> FastPath:
-    """Bring the flat's meter on its lane and return it."""
+async def on_fast_path(house: House) -> FastPath:
+    """Bring the flat's meter on the fast path and return it."""
     await house.read(10_000, power_w=500)
     await house.read(10_010, after=60 * SECOND, power_w=500)
-    lane = house.meter.fast_path
-    assert lane is not None
-    assert lane.reports_only_energy
-    assert lane.sole_meter
-    return lane
+    path = house.meter.fast_path
+    assert isinstance(path, FastPath)
+    assert path.reports_only_energy
+    assert path.sole_meter
+    return path
 
 
-async def test_what_a_lane_carries_is_there_for_whoever_asks(flat: House) -> None:
-    lane, supply = await on_lane(flat), flat.account.supplies[0]
+async def test_whoever_asks_gets_what_the_fast_path_took(flat: House) -> None:
+    path, supply = await on_fast_path(flat), flat.account.supplies[0]
     open_wh = supply.rating.open_segments[flat.meter.id][-1].wh
     before = flat.available
     asked: tuple[Callable[[], int], ...] = (
@@ -107,16 +108,16 @@ async def test_what_a_lane_carries_is_there_for_whoever_asks(flat: House) -> Non
         lambda: round((before - flat.available) / zar("0.002")),
     )
     for ask in asked:
-        lane.flush()
-        known = lane.wh - 10_010
-        await flat.report(Report("tasmota:flat-1/1", register_wh=lane.wh + 5), after=SECOND)
-        assert flat.meter.fast_path is lane
-        assert lane.unflushed
+        path.flush()
+        known = path.wh - 10_010
+        await flat.report(Report("tasmota:flat-1/1", register_wh=path.wh + 5), after=SECOND)
+        assert flat.meter.fast_path is path
+        assert path.unflushed
         assert ask() == known + 5
 
 
-async def test_a_lane_ends_at_the_very_reading_that_has_to_be_decided(tmp_path: Path) -> None:
-    """Whether a lane hands over at once or as late as it can, the same is decided at the same readings."""
+async def test_the_fast_path_ends_at_the_very_reading_that_has_to_be_decided(tmp_path: Path) -> None:
+    """Whether it flushes at once or as late as it can, the same is decided at the same readings."""
     told = []
     for at_once in (True, False):
         chance, wh = random.Random(11), 0
@@ -144,11 +145,91 @@ async def test_a_lane_ends_at_the_very_reading_that_has_to_be_decided(tmp_path: 
     assert len(told[0][0]) > 1
 
 
-async def test_a_meter_taken_from_its_lane_keeps_what_was_read(flat: House) -> None:
-    lane = await on_lane(flat)
-    await flat.report(Report("tasmota:flat-1/1", register_wh=lane.wh + 5), after=SECOND)
-    assert lane.unflushed
-    flat.account.invalidate_fast_paths()
+async def test_a_transaction_ends_the_fast_path_and_keeps_what_was_read(flat: House) -> None:
+    path = await on_fast_path(flat)
+    await flat.report(Report("tasmota:flat-1/1", register_wh=path.wh + 5), after=SECOND)
+    assert path.unflushed
+    tx = Transaction(flat.time.wall)
+    tx.touch(flat.account)
+    flat.engine.session.submit(tx)
+    assert flat.meter.fast_path is None
     assert flat.meter.register is not None
-    assert flat.meter.register.watermark_wh == lane.wh
+    assert flat.meter.register.watermark_wh == path.wh
     assert flat.problems() == []
+
+
+EVERYTHING = (
+    "SELECT * FROM journal_entry ORDER BY seq",
+    "SELECT * FROM posting ORDER BY entry_seq, n",
+    "SELECT * FROM charge_line ORDER BY entry_seq, n",
+    "SELECT * FROM segment ORDER BY entry_seq, n",
+    "SELECT * FROM supply_decision ORDER BY seq",
+    "SELECT * FROM event ORDER BY seq",
+    "SELECT * FROM outbox ORDER BY meter_id, revision",
+    "SELECT * FROM supply_status ORDER BY supply_id",
+    "SELECT * FROM account_status ORDER BY account_id",
+    "SELECT * FROM balance ORDER BY account_id, bucket, asset",
+)
+WATCHED = """
+        low credit: [10.00, 3.00]
+        protect: {over voltage: {delay: 5 s, reset: automatic after 5 min, resets per hour: 1}}
+        emergency credit: {limit: 5.00, threshold: 2.00}
+"""
+
+
+async def live(made: House, chance: random.Random, meters: tuple[str, ...]) -> None:
+    """Let a random day pass: mostly readings, among them all that changes how readings are to be taken."""
+    registers = dict.fromkeys(meters, 0)
+    boots, markers = dict.fromkeys(meters, "boot-1"), dict.fromkeys(meters, "born-1")
+    for meter in meters:
+        await made.report(Report(meter, register_wh=0, boot_id="boot-1", reset_marker="born-1"))
+    for _ in range(400):
+        made.time.forward(chance.choice((1_000, 10_000, 10_000, 60_000, 400_000)))
+        meter = chance.choice(meters)
+        registers[meter] += chance.choice((0, 0, 1, 2, 9, 40))
+        event = chance.random()
+        if event < 0.02:
+            await made.top_up(chance.choice(("0.50", "2.00")))
+        elif event < 0.04:
+            action = chance.choice((SupplyAction.OFF, SupplyAction.ON, SupplyAction.AUTO))
+            await made.app.supply.switch(LANDLORD, made.account.id, action, reason="a test")
+        elif event < 0.06:
+            boots[meter] = f"boot-{chance.randrange(9)}"
+        elif event < 0.07:
+            markers[meter], registers[meter] = f"born-{chance.randrange(9)}", 0
+        elif event < 0.08:
+            registers[meter] += 90_000
+        elif event < 0.10:
+            await made.report(Report(meter, returned_wh=chance.randrange(200)), after=0)
+        elif event < 0.20:
+            await made.tick()
+        report = Report(
+            meter,
+            register_wh=registers[meter],
+            power_mw=chance.choice((None, 0, 700_000, 700_000, 3_500_000)),
+            voltage_mv=chance.choice((None, 230_000, 230_000, 230_000, 260_000)),
+            online=chance.choice((None, True, True, False)),
+            relay=chance.choice((None, None, RelayPosition.CLOSED, RelayPosition.OPEN)),
+            boot_id=chance.choice((None, None, boots[meter])),
+            reset_marker=chance.choice((None, markers[meter])),
+            stale=chance.random() < 0.02,
+            buffered=chance.random() < 0.02,
+        )
+        await made.report(report, after=0)
+    await made.tick()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("site", [BLOCKS, LADDER], ids=["one meter", "two meters"])
+async def test_a_random_day_leaves_the_same_on_both_paths(tmp_path: Path, site: str, seed: int) -> None:
+    """Compare everything stored, to the byte."""
+    results = []
+    watched = site.replace("        meters:", WATCHED.lstrip("\n") + "        meters:")
+    for fast in (True, False):
+        async with house(tmp_path / str(fast), watched, credit="8.00", fast_path=fast) as made:
+            meters = tuple(meter.plan.energy_address for meter in made.account.meters)
+            await live(made, random.Random(seed), meters)
+            results.append({query: made.rows(query) for query in EVERYTHING})
+            assert made.problems() == []
+    for query in EVERYTHING:
+        assert results[0][query] == results[1][query], query

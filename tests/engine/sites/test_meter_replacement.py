@@ -11,8 +11,9 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, MeterView, RelayPosition, Role
+from meter_bridge.protocol.messages import ErrorCode, MeterView, Role
 from meter_bridge.protocol.requests import ReplacementRequest
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.engine.harness import (
     HOUR,
     LANDLORD,

@@ -6,11 +6,10 @@ import pytest
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import Reason
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.protocol.messages import RelayPosition, Role
+from meter_bridge.protocol.messages import Role
 from meter_bridge.protocol.requests import MoveIn, MoveOut, ReplacementRequest
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, SupplyReason
 from tests.engine.harness import (
     BLOCKS,
     HOUR,
@@ -276,7 +275,7 @@ async def test_protections_trip(tmp_path: Path) -> None:
         for _ in range(240):
             await volts(made, HIGH)
             await made.tick(1_000)
-        assert made.account.reason is Reason.PROTECTION
+        assert made.account.reason is SupplyReason.PROTECTION
 
 
 async def test_silent_meters_and_disobeying_relays_are_told_of(flat: House) -> None:

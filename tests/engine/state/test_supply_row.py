@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from meter_bridge.devices.base.driver import Report
+from meter_bridge.engine.metering.fast_path import FastPath
 from meter_bridge.engine.state import supply_document
 from tests.engine.harness import BLOCKS, HOUR, House, house
 
@@ -17,26 +18,30 @@ def stored(made: House) -> bytes:
     return document
 
 
-async def on_lane(made: House) -> None:
+def template(made: House) -> object:
+    """Return the template of the meter's fast path, None without one."""
+    path = made.meter.fast_path
+    return path.template if isinstance(path, FastPath) else None
+
+
+async def on_fast_path(made: House) -> None:
     await made.read(10_000, power_w=500)
     await made.read(10_010, after=MINUTE, power_w=500)
     stored(made)
-    assert made.meter.fast_path is not None
-    assert made.meter.fast_path.template is not None
+    assert template(made) is not None
 
 
-async def test_readings_on_the_lane_fill_the_gaps_of_one_form(flat: House) -> None:
-    await on_lane(flat)
-    form = flat.meter.fast_path and flat.meter.fast_path.template
+async def test_readings_on_the_fast_path_fill_the_gaps_of_one_template(flat: House) -> None:
+    await on_fast_path(flat)
+    before_it = template(flat)
     before = stored(flat)
     await flat.read(10_020, after=MINUTE, power_w=700)
     assert stored(flat) != before
-    assert flat.meter.fast_path is not None
-    assert flat.meter.fast_path.template is form
+    assert template(flat) is before_it
 
 
 async def test_values_that_a_meter_ceases_or_begins_to_tell_are_stored(flat: House) -> None:
-    await on_lane(flat)
+    await on_fast_path(flat)
     flat.meter.power_mw = None
     for report in (
         Report(ADDRESS, voltage_mv=231_000, current_ma=2_000, frequency_mhz=50_010),
@@ -48,17 +53,17 @@ async def test_values_that_a_meter_ceases_or_begins_to_tell_are_stored(flat: Hou
     assert flat.meter.online is False
 
 
-async def test_energy_that_flows_back_lets_the_form_go(flat: House) -> None:
-    await on_lane(flat)
+async def test_energy_that_flows_back_ends_the_template(flat: House) -> None:
+    await on_fast_path(flat)
     flat.intake.handle([Report(ADDRESS, returned_wh=5)])
     await flat.settle()
     assert b"5" in stored(flat)
 
 
-async def test_a_form_ends_with_what_is_posted(flat: House) -> None:
-    await on_lane(flat)
+async def test_a_template_ends_with_what_is_posted(flat: House) -> None:
+    await on_fast_path(flat)
     await flat.top_up("10.00")
-    assert flat.meter.fast_path is None or flat.meter.fast_path.template is None
+    assert template(flat) is None
     await flat.read(10_030, after=MINUTE, power_w=500)
     assert flat.problems() == []
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.stream import feed as feed_module
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot, Update
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import LANDLORD, SITE, House, apply, read_only, zar
 
 BOTH = SITE + '      flat-2:\n        tariff: flat\n        meters: ["tasmota:flat-2/1"]\n'
@@ -125,7 +125,7 @@ async def test_a_tenant_does_not_hear_that_another_account_is_gone(flat: House) 
 @pytest.mark.invariant(15)
 async def test_a_tenant_sees_the_own_alerts_however_many_others_there_are(flat: House) -> None:
     await apply(flat, BOTH.replace("low credit: [5.00]", "low credit: [150.00]"))
-    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, "away")
+    set_installation_alert(flat.engine.session, AlertKind.BROKER_LOST, {})
     await flat.settle()
     alerts = await flat.app.alerts.views(TENANT, only_open=True, limit=1)
     assert [alert.account_id for alert in alerts] == ["flat-1"]

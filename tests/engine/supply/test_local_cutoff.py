@@ -13,8 +13,6 @@ from typing import override
 import pytest
 
 from meter_bridge.config.site_file import load
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.core.supply.local_cutoff import CutOffRequest, SlotState
 from meter_bridge.devices.base.driver import OutgoingMessage, Publish
 from meter_bridge.devices.simulators import simulated_meter
@@ -26,8 +24,9 @@ from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.local_cutoff import longest_friendly_ms
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, SupplyAction
 from meter_bridge.protocol.requests import ReplacementRequest
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, SupplyReason, SupplyState
 from tests.engine.harness import (
     HOUR,
     LANDLORD,
@@ -629,7 +628,7 @@ async def test_a_cut_that_waits_to_spare_the_contactor_is_not_done_by_the_device
     site = CUTS.replace("        without", "        credit switchings per day: 1\n        without")
     async with cutting(tmp_path, site) as (home, plug):
         await run(home, plug, 5_100, step_s=5)
-        assert home.account.reason is Reason.WEAR_LIMIT
+        assert home.account.reason is SupplyReason.WEAR_LIMIT
         assert plug.limit_wh is None
         moved = len(plug.switched)
         await run(home, plug, 300, step_s=5)
