@@ -34,7 +34,6 @@ anything.
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Return what the command line takes."""
     parser = argparse.ArgumentParser(
         prog="python -m dashboard",
         description="Show the landlord's dashboard of a prepaid-electricity bridge in the browser.",
@@ -98,7 +97,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _arguments() -> argparse.Namespace:
-    """Return the parsed command line."""
     parser = _parser()
     options = parser.parse_args()
     if options.data is None:
@@ -118,7 +116,6 @@ def _arguments() -> argparse.Namespace:
 
 
 def _is_loopback(address: str) -> bool:
-    """Return whether only this machine reaches an address."""
     try:
         return ip_address(address).is_loopback
     except ValueError:
@@ -133,7 +130,6 @@ def server_command(options: argparse.Namespace) -> list[str]:
 
 
 def _serve() -> None:
-    """Become the dashboard's server."""
     options = _arguments()
     environment = Settings(
         data=options.data.absolute(),

@@ -30,7 +30,3 @@ class Viewer:
     def sees_money(self) -> bool:
         """Return whether pages may show what was paid and owed, as the bridge's ledger routes have it."""
         return self.role is Role.LANDLORD
-
-    def may_see(self, account_id: str, site_id: str) -> bool:
-        """Return whether a unit is this person's to see."""
-        return self.every_site or site_id in self.sites or account_id in self.accounts

@@ -67,7 +67,6 @@ def main() -> None:
 
 
 def _foot(viewer: Viewer) -> None:
-    """Say who is signed in, and how to leave."""
     with st.container(key="foot", horizontal=True, vertical_alignment="center"):
         who = _("Signed in as {name}", name=viewer.name) if viewer.token else _(viewer.name)
         st.caption(who, width="content")

@@ -34,7 +34,6 @@ class RefusedError(BridgeError):
     remedy: str
 
     def __str__(self) -> str:
-        """Return what is wrong and the way out."""
         return f"{self.message} {self.remedy}".strip()
 
 
@@ -51,8 +50,6 @@ class Response:
 
 
 class _UnixConnection(HTTPConnection):
-    """HTTP over the Unix socket in the data folder."""
-
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("bridge", timeout=timeout)
         self._path = path
@@ -104,7 +101,6 @@ class BridgeClient:
         body: Mapping[str, object] | None = None,
         key: str | None = None,
     ) -> Response:
-        """Send one request and return its accepted answer."""
         headers = {} if self._as_operator else {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -127,7 +123,6 @@ class BridgeClient:
         return answer
 
     def _connection(self) -> HTTPConnection:
-        """Return a connection that is not open yet."""
         if self._url is None:
             return _UnixConnection(self._data / SOCKET_NAME, self._timeout)
         parts = urlsplit(self._url)
@@ -141,7 +136,6 @@ def bridge_client(dashboard_settings: Settings, timeout: float = TIMEOUT_S) -> B
 
 
 def _refusal(answer: Response) -> BridgeError:
-    """Return what the bridge said no with."""
     try:
         problem = answer.json()
     except ValueError:

@@ -8,12 +8,10 @@ import streamlit as st
 
 import dashboard.parts.reconciliation
 import dashboard.parts.unit_charts
-import dashboard.parts.week_charts
 import dashboard.parts.what_if  # noqa: F401
 
 # What pages import is imported before anybody asks for one, so that nobody waits for it.
-from dashboard.signin.gate import SignInMiddleware
-from dashboard.signin.routes import ROUTES
+from dashboard.signin.routes import ROUTES, SignInMiddleware
 
 app = st.App(Path(__file__).with_name("app.py"), routes=ROUTES, middleware=[Middleware(SignInMiddleware)])
 

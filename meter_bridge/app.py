@@ -45,7 +45,6 @@ async def _run(settings: Settings) -> None:
 
 
 async def _shard_count(settings: Settings, stop: asyncio.Event) -> int:
-    """Return among how many shards the sites are divided."""
     if isinstance(settings.location, Path):
         return 1
     from meter_bridge.storage.lease import prepare_server  # noqa: PLC0415 - its driver is not needed for SQLite
@@ -56,7 +55,6 @@ async def _shard_count(settings: Settings, stop: asyncio.Event) -> int:
 
 
 async def _run_worker(settings: Settings, count: int, stop: asyncio.Event) -> None:
-    """Work as one of several bridges until a signal."""
     from meter_bridge.cluster.worker import Worker  # noqa: PLC0415 - a bridge of its own does without
 
     _check_retention(settings, count)
@@ -83,14 +81,12 @@ def _check_retention(settings: Settings, count: int) -> None:
 
 
 async def _run_owner(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:
-    """Bring a broker along where none is named, and serve until a signal or until another bridge may own."""
     async with _broker(settings) as broker:
         await _serve(settings, broker, stop, ownership)
 
 
 @asynccontextmanager
 async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
-    """Offer the user's broker, or one brought along."""
     if settings.broker is not None:
         yield parse_broker_url(
             settings.broker, ca_file=None if settings.broker_ca is None else str(settings.broker_ca)
@@ -104,7 +100,6 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
 
 
 async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership) -> None:
-    """Serve the API over a running engine."""
     from meter_bridge.api.server import ApiServer, ListenSettings  # noqa: PLC0415 - a standby that waits does without
 
     host, port = settings.address

@@ -14,14 +14,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util.dt import utcnow
 
-from .client.protocol import (
-    AccountView,
-    AlertKind,
-    AlertView,
-    EmergencyCreditState,
-    MeterView,
-    RelayProof,
-)
+from .client.protocol import AccountView, AlertView, MeterView
+from .client.vocabulary import AlertKind, EmergencyCreditState, RelayProof
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import (
     AccountEntity,

@@ -21,7 +21,8 @@ import probatio
 
 from .accounts import async_target_accounts
 from .amounts import price
-from .client.protocol import AccountView, SupplyState
+from .client.protocol import AccountView
+from .client.vocabulary import SupplyState
 from .friendly_hours import in_friendly_hours
 
 CONF_AMOUNT: Final = "amount"

@@ -7,7 +7,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from . import issues
-from .client.protocol import AccountView, AlertKind, MeterView, Role
+from .client.protocol import AccountView, MeterView, Role
+from .client.vocabulary import AlertKind
 from .const import DOMAIN
 from .coordinator import PrepaidMeterConfigEntry
 

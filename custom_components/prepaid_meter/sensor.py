@@ -33,16 +33,13 @@ from .amounts import currency_digits, decimal_text, kilowatt_hours, money, price
 from .client.protocol import (
     AccountView,
     BlockView,
-    EmergencyCreditState,
     EmergencyCreditView,
     MeterView,
     PhaseView,
-    RelayProof,
-    SupplyReason,
-    SupplyState,
     TariffNow,
     TopUpView,
 )
+from .client.vocabulary import EmergencyCreditState, RelayProof, SupplyReason, SupplyState
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import (
     AccountEntity,

@@ -11,7 +11,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .client.protocol import AccountView, Role, SupplyAction, SupplyState, SupplyView
+from .client.protocol import AccountView, Role, SupplyAction, SupplyView
+from .client.vocabulary import SupplyState
 from .const import DOMAIN
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import AccountEntity, EntityAdder, EntityCandidate, account_unique_id

@@ -27,7 +27,8 @@ import probatio
 
 from .accounts import AccountRef, async_account_ids, async_device_id, async_loaded_bridges
 from .amounts import decimal_text, money, price
-from .client.protocol import AccountView, AlertKind, Event, EventKind, SupplyReason, SupplyState
+from .client.protocol import AccountView, Event, EventKind
+from .client.vocabulary import AlertKind, SupplyReason, SupplyState
 from .const import SIGNAL_ACCOUNTS, SIGNAL_EVENT
 from .coordinator import PrepaidMeterCoordinator, ReceivedEvent
 from .status import runs_out

@@ -1,1 +1,1 @@
-"""What changes something: asked of the bridge with the person's own token, after the person confirmed it."""
+"""What changes something: requested from the bridge with the person's own token, after confirmation."""

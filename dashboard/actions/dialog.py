@@ -7,8 +7,17 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from dashboard.access import Viewer
-from dashboard.actions.action import Action, begin, close, open_action
-from dashboard.actions.asking import ACTION_KINDS, DECISIONS, METHODS, ActionKind, method_name
+from dashboard.actions.action import (
+    ACTION_KINDS,
+    DECISIONS,
+    METHODS,
+    Action,
+    ActionKind,
+    begin,
+    close,
+    method_name,
+    open_action,
+)
 from dashboard.bridge import BridgeDownError, RefusedError, bridge_client
 from dashboard.data.cache import invalidate
 from dashboard.settings import settings
@@ -21,15 +30,13 @@ MAX_REASON: Final = 500
 MAX_REFERENCE: Final = 200
 
 
-def show_action_button(
-    viewer: Viewer, kind: str, make: Callable[[], Action], *, key: str, primary: bool = False
-) -> None:
+def show_action_button(viewer: Viewer, action: Action, *, key: str, primary: bool = False) -> None:
     """Show the button of an action to a person who may take it and has a token to take it with."""
-    what = ACTION_KINDS[kind]
-    if viewer.token is None or viewer.role not in what.roles:
+    kind = ACTION_KINDS[action.kind]
+    if viewer.token is None or viewer.role not in kind.roles:
         return
-    if st.button(_(what.title), key=key, type="primary" if primary else "secondary", width="content"):
-        begin(make())
+    if st.button(_(kind.title), key=key, type="primary" if primary else "secondary", width="content"):
+        begin(action)
 
 
 def show_open_action(viewer: Viewer) -> None:
@@ -45,7 +52,6 @@ def show_open_action(viewer: Viewer) -> None:
 
 
 def _show_step(viewer: Viewer, kind: ActionKind, action: Action) -> None:
-    """Show the step that the action has come to."""
     if action.result_lines:
         _show_result(action)
         return
@@ -57,7 +63,7 @@ def _show_step(viewer: Viewer, kind: ActionKind, action: Action) -> None:
 
 
 def _rerun() -> None:
-    """Show the next step, without running the page behind the dialog where that is not needed."""
+    """Show the next step; run the page behind the dialog only where that cannot be avoided."""
     try:
         st.rerun(scope="fragment")
     except StreamlitAPIException:
@@ -65,7 +71,6 @@ def _rerun() -> None:
 
 
 def _form(action: Action) -> None:
-    """Ask for what the action needs; nothing is sent from here."""
     fields = FORMS.get(action.kind)
     if fields is None:
         action.inputs = {}
@@ -79,7 +84,6 @@ def _form(action: Action) -> None:
 
 
 def _top_up_fields(action: Action) -> dict[str, str] | None:
-    """Ask for an amount, how it was paid and its receipt."""
     amount = st.text_input(
         _("Amount in {currency}", currency=action.currency), placeholder="100.00", max_chars=20
     ).strip()
@@ -99,7 +103,6 @@ def _top_up_fields(action: Action) -> dict[str, str] | None:
 
 
 def _reason_field(action: Action) -> dict[str, str] | None:
-    """Ask for a reason, which the customer is shown."""
     reason = st.text_input(
         _("Reason"),
         max_chars=MAX_REASON,
@@ -110,7 +113,6 @@ def _reason_field(action: Action) -> dict[str, str] | None:
 
 
 def _quarantine_fields(action: Action) -> dict[str, str] | None:
-    """Ask what the register means and why."""
     decision = st.radio(
         _("What happened to the register"), list(DECISIONS), format_func=lambda each: _(DECISIONS[each])
     )
@@ -127,7 +129,6 @@ FORMS: Final[Mapping[str, Callable[[Action], dict[str, str] | None]]] = {
 
 
 def _confirm(viewer: Viewer, kind: ActionKind, action: Action) -> None:
-    """Ask whether it is meant, and only then ask the bridge."""
     st.markdown(plain(_(kind.question).format(name=action.name, **_described_inputs(action))))
     with st.container(horizontal=True):
         sure = st.button(_(kind.button), type="primary", key=f"sure {action.key}")
@@ -142,7 +143,6 @@ def _confirm(viewer: Viewer, kind: ActionKind, action: Action) -> None:
 
 
 def _described_inputs(action: Action) -> dict[str, str]:
-    """Return what was filled in as people read it."""
     inputs = dict(action.inputs or {})
     if "amount" in inputs:
         inputs["amount"] = money(parse_amount(inputs["amount"], action.currency), action.currency)
@@ -153,7 +153,7 @@ def _described_inputs(action: Action) -> dict[str, str]:
 
 
 def _send(viewer: Viewer, kind: ActionKind, action: Action) -> None:
-    """Ask the bridge; the dialog stays, with the same key, where no answer came."""
+    """Ask the bridge; without an answer the dialog stays open with the same idempotency key."""
     try:
         with st.spinner(_("Contacting the bridge …")):
             action.result_lines = kind.send(bridge_client(settings()), viewer.token or "", action)
@@ -170,7 +170,6 @@ def _send(viewer: Viewer, kind: ActionKind, action: Action) -> None:
 
 
 def _show_result(action: Action) -> None:
-    """Show what came of it."""
     st.success("  \n".join(plain(line) for line in action.result_lines), icon=":material/check_circle:")
     if st.button(_("Close"), key=f"close {action.key}", type="primary"):
         close()

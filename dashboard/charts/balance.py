@@ -1,4 +1,4 @@
-"""Balance over time: posted steps, what was used since, top-ups and the thresholds of warnings."""
+"""Balance over time with its forecast and warning thresholds, and what moved it step by step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,22 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Palette, date_axis, layout
-from dashboard.queries.balance import BalancePoint
+from dashboard.charts.template import Chart, Palette, block_colours, date_axis, new_figure
+from dashboard.queries.balance import BalanceChange, BalancePoint, CreditBreakdown
 from dashboard.status.depletion import BalanceForecast
-from dashboard.text.formatting import at_place, main_units, moment, money, short_moment
-from dashboard.text.translate import _, figures, ngettext
+from dashboard.text.formatting import (
+    at_place,
+    kwh,
+    main_units,
+    moment,
+    money,
+    percent,
+    short_moment,
+    signed_money,
+)
+from dashboard.text.labels import spelled
+from dashboard.text.translate import _, figures, inside, ngettext
+from meter_bridge.text.marks import N_
 
 DAY_MS: Final = 24 * 3_600_000
 LETTER: Final = 7
@@ -36,7 +47,7 @@ class BalanceNow:
 
 def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, palette: Palette) -> Chart:
     """Return the balance of the last days."""
-    figure = go.Figure(layout=layout(palette))
+    figure = new_figure(palette)
     posted = [*steps, BalancePoint(at=now.at, kind="charge", balance_after=now.available)]
     _line(figure, posted, now, palette)
     _forecast(figure, now, palette)
@@ -53,7 +64,6 @@ def balance_over_time(steps: Sequence[BalancePoint], now: BalanceNow, palette: P
 
 
 def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, palette: Palette) -> None:
-    """Draw the balance, which falls with use and steps up with money, and mark its end."""
     figure.add_scatter(
         x=[now.local(step.at) for step in posted],
         y=[main_units(step.balance_after, now.currency) for step in posted],
@@ -74,7 +84,7 @@ def _line(figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, pa
 
 
 def _end(begin: int, now: BalanceNow) -> int:
-    """Return where the chart ends: a little after now, or where the balance is likely to end."""
+    """Return the end of the time axis: a little after now, or when the balance is likely to run out."""
     span = now.at - begin
     if now.forecast is None:
         return now.at + span // 60
@@ -87,7 +97,6 @@ def _end(begin: int, now: BalanceNow) -> int:
 
 
 def _forecast(figure: go.Figure, now: BalanceNow, palette: Palette) -> None:
-    """Draw how the balance is likely to go on, with the band in which it does four times out of five."""
     if now.forecast is None:
         return
     points = now.forecast.points
@@ -118,7 +127,6 @@ def _forecast(figure: go.Figure, now: BalanceNow, palette: Palette) -> None:
 
 
 def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow, palette: Palette) -> None:
-    """Mark where money came in."""
     figure.add_scatter(
         x=[now.local(step.at) for step in top_ups],
         y=[main_units(step.balance_after, now.currency) for step in top_ups],
@@ -132,10 +140,7 @@ def _top_ups(figure: go.Figure, top_ups: Sequence[BalancePoint], now: BalanceNow
 def _draw_levels(
     figure: go.Figure, posted: Sequence[BalancePoint], now: BalanceNow, palette: Palette
 ) -> None:
-    """Draw zero and the thresholds of low credit, each with its name.
-
-    All at once: Plotly's ``add_hline`` goes through the whole figure for each of them.
-    """
+    """Draw zero and the low-credit thresholds in one call: ``add_hline`` walks the whole figure each time."""
     highest = max(step.balance_after for step in posted)
     levels = [main_units(each, now.currency) for each in now.thresholds if each <= highest * 2]
     amber = {"color": palette.amber, "width": 1, "dash": "dot"}
@@ -147,13 +152,11 @@ def _draw_levels(
 
 
 def _level_line(level: float, line: Mapping[str, object]) -> dict[str, object]:
-    """Return a line across the chart."""
     place = {"xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": level, "y1": level}
     return {"type": "line", "line": line, **place}
 
 
 def _level_name(level: float, palette: Palette) -> dict[str, object]:
-    """Return the name of a threshold beside its line."""
     return {
         "text": _level(level),
         "font": {"color": palette.amber, "size": 11},
@@ -169,17 +172,14 @@ def _level_name(level: float, palette: Palette) -> dict[str, object]:
 
 
 def _level(level: float) -> str:
-    """Return what a threshold is called at its line."""
     return _("low {level}", level=figures().written(f"{level:,.10g}"))
 
 
 def _label(step: BalancePoint, now: BalanceNow) -> str:
-    """Return a balance with its instant."""
     return f"{money(step.balance_after, now.currency)}<br>{moment(step.at, now.time_zone)}"
 
 
 def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
-    """Return where the balance stands and its range."""
     balances = [step.balance_after for step in posted]
     count = sum(step.kind == "top_up" for step in posted)
     ups = ngettext("{number} top-up", "{number} top-ups", count) if count else _("no top-up")
@@ -194,7 +194,6 @@ def _summary(posted: Sequence[BalancePoint], now: BalanceNow) -> str:
 
 
 def _forecast_text(forecast: BalanceForecast, now: BalanceNow) -> str:
-    """Return when the balance is likely to be used up."""
     if forecast.depletion is None:
         return _("It lasts longer than can be forecast.")
     depletion = short_moment(forecast.depletion.at, now.time_zone)
@@ -205,4 +204,90 @@ def _forecast_text(forecast: BalanceForecast, now: BalanceNow) -> str:
         instant=depletion,
         early=short_moment(forecast.depletion.earliest_at, now.time_zone),
         late=short_moment(forecast.depletion.latest_at, now.time_zone),
+    )
+
+
+NAMES: Final = {
+    "top_up": N_("Top-ups"),
+    "opening": N_("Opening credit"),
+    "correction": N_("Corrections"),
+    "reversal": N_("Reversed"),
+    "refund": N_("Refunds"),
+    "transfer": N_("Transfers"),
+    "write_off": N_("Written off"),
+    "debt": N_("Debts"),
+    "debt_recovery": N_("Debt instalments"),
+    "standing": N_("Standing charge"),
+    "tax": N_("Tax"),
+    "elsewhere": N_("From emergency credit or to arrears"),
+    "accrued": N_("Used since the last posting"),
+    "consumption": N_("Energy"),
+}
+ROW: Final = 30
+
+
+def change_name(change: BalanceChange) -> str:
+    """Return what moved the balance."""
+    name = _(NAMES.get(change.kind, spelled(change.kind).capitalize()))
+    return f"{name}, {_('block {number}', number=change.block)}" if change.block is not None else name
+
+
+def waterfall(breakdown: CreditBreakdown, currency: str, palette: Palette) -> Chart:
+    """Return the steps from top to bottom, each beginning where the one before ended."""
+    figure = new_figure(palette)
+    blocks = [each.block for each in breakdown.changes if each.block is not None]
+    colours = block_colours(max(blocks, default=1), palette)
+    rows: list[tuple[str, int, int, str, str]] = []
+    rows.append((_("Balance before"), 0, breakdown.before, palette.muted, money(breakdown.before, currency)))
+    level = breakdown.before
+    for each in breakdown.changes:
+        rows.append(
+            (change_name(each), level, each.amount, _colour(each, colours, palette), _text(each, currency))
+        )
+        level += each.amount
+    rows.append((_("Left now"), 0, breakdown.now, palette.accent, money(breakdown.now, currency)))
+    figure.add_bar(
+        orientation="h",
+        y=[row[0] for row in rows],
+        base=[main_units(row[1], currency) for row in rows],
+        x=[main_units(row[2], currency) for row in rows],
+        marker={"color": [row[3] for row in rows], "line": {"width": 0}},
+        text=[row[4] for row in rows],
+        textposition="none",
+        hovertemplate="%{y}: %{text}<extra></extra>",
+    )
+    figure.add_vline(x=0, line={"color": palette.line, "width": 1})
+    figure.update_layout(height=ROW * len(rows) + 40, showlegend=False, hovermode="closest", bargap=0.35)
+    figure.update_yaxes(autorange="reversed", showgrid=False, nticks=len(rows) + 1, dtick=1)
+    figure.update_xaxes(showgrid=True, gridcolor=palette.line, nticks=6)
+    return Chart(figure, _waterfall_summary(breakdown, currency))
+
+
+def _colour(each: BalanceChange, blocks: Sequence[str], palette: Palette) -> str:
+    if each.block is not None:
+        return blocks[each.block - 1]
+    if each.amount > 0:
+        return palette.accent
+    return {"standing": palette.standing, "tax": palette.tax}.get(each.kind, palette.muted)
+
+
+def _text(each: BalanceChange, currency: str) -> str:
+    energy = f" ({kwh(each.wh)})" if each.wh else ""
+    return f"{signed_money(each.amount, currency)}{energy}"
+
+
+def _waterfall_summary(breakdown: CreditBreakdown, currency: str) -> str:
+    came = sum(each.amount for each in breakdown.changes if each.amount > 0)
+    went = [each for each in breakdown.changes if each.amount < 0]
+    spent = -sum(each.amount for each in went)
+    if not spent:
+        return _("Nothing was deducted in this period.")
+    most = min(went, key=lambda each: each.amount)
+    return _(
+        "{before} at the start plus {came} received, less {spent}; most of it: {name} ({share}).",
+        before=money(breakdown.before, currency),
+        came=money(came, currency),
+        spent=money(spent, currency),
+        name=inside(change_name(most)),
+        share=percent(-most.amount / spent),
     )

@@ -1,22 +1,30 @@
 """How the differences of a what-if are distributed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-import plotly.graph_objects as go
-
-from dashboard.charts.template import Chart, Palette, layout
-from dashboard.pricing.what_if import Bucket, WhatIfAnswer
+from dashboard.charts.template import Chart, Palette, new_figure
+from dashboard.pricing.what_if import WhatIfAnswer
 from dashboard.text.formatting import main_units, money, signed_money
 from dashboard.text.translate import _, ngettext
 
 BUCKETS: Final = 16
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """How many units' bills change by low < difference <= high."""
+
+    low: int
+    high: int
+    units: int
+
+
 def difference_bars(answer: WhatIfAnswer, palette: Palette) -> Chart:
     """Return how many units would pay how much more or less."""
     buckets = round_buckets(answer)
-    figure = go.Figure(layout=layout(palette))
+    figure = new_figure(palette)
     less = [each for each in buckets if each.high <= 0]
     more = [each for each in buckets if each.high > 0]
     for name, chosen, colour in ((_("Pay less"), less, palette.muted), (_("Pay more"), more, palette.accent)):
@@ -56,20 +64,18 @@ def round_buckets(answer: WhatIfAnswer) -> Sequence[Bucket]:
 
 
 def _round_width(least: int) -> int:
-    """Return one, two or five times a power of ten that is not below a width."""
+    """Return the smallest of 1, 2 or 5 times a power of ten that is not below a width."""
     power = int(10 ** (len(str(least)) - 1))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= least)
 
 
 def _label(bucket: Bucket, currency: str) -> str:
-    """Return a bucket in words."""
     units = ngettext("{number} unit", "{number} units", bucket.units)
     low, high = signed_money(bucket.low, currency), signed_money(bucket.high, currency)
     return _("{units} from {low} to {high}", units=units, low=low, high=high)
 
 
 def _summary(answer: WhatIfAnswer) -> str:
-    """Return how many pay more, less and the same, and the one in the middle."""
     if not answer.changes:
         return _("No unit to price.")
     same = len(answer.changes) - answer.more - answer.less

@@ -5,7 +5,16 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.charts.template import Chart, Palette, date_axis, layout
+from dashboard.charts.template import (
+    ENERGY,
+    Chart,
+    Palette,
+    add_bars,
+    add_marks,
+    date_axis,
+    layout,
+    new_figure,
+)
 from dashboard.queries.energy_balance import DayBalance, HourBalance, Member
 from dashboard.text.formatting import day as day_text, hour_of_day, kwh, percent
 from dashboard.text.translate import _
@@ -16,40 +25,21 @@ FLOW_HEIGHT: Final = 26
 
 def balance_by_day(days: Sequence[DayBalance], palette: Palette) -> Chart:
     """Return the units' sum and what is missing as a stack, with the building's meter as a line."""
-    figure = go.Figure(layout=layout(palette))
+    figure = new_figure(palette)
     dates = [each.day for each in days]
-    figure.add_bar(
-        name=_("All units"),
-        x=dates,
-        y=[each.units / 1000 for each in days],
-        customdata=[kwh(each.units) for each in days],
-        hovertemplate="%{customdata}",
-        marker={"color": palette.accent, "line": {"width": 0}},
-    )
-    figure.add_bar(
-        name=_("Missing"),
-        x=dates,
-        y=[max(each.missing or 0, 0) / 1000 for each in days],
-        customdata=[_("not known") if each.missing is None else kwh(each.missing) for each in days],
-        hovertemplate="%{customdata}",
-        marker={"color": palette.amber, "line": {"width": 0}},
-    )
+    add_bars(figure, _("All units"), dates, [each.units for each in days], ENERGY, palette.accent)
+    missing = [max(each.missing or 0, 0) for each in days]
+    texts = [_("not known") if each.missing is None else kwh(each.missing) for each in days]
+    add_bars(figure, _("Missing"), dates, missing, ENERGY, palette.amber, customdata=texts)
     known = [each for each in days if each.building is not None]
-    figure.add_scatter(
-        name=_("Building's meter"),
-        x=[each.day for each in known],
-        y=[(each.building or 0) / 1000 for each in known],
-        customdata=[kwh(each.building or 0) for each in known],
-        hovertemplate="%{customdata}",
-        mode="markers",
-        marker={"symbol": "line-ew", "size": 14, "line": {"width": 2, "color": palette.text}},
-    )
+    measured = [each.building or 0 for each in known]
+    name, known_dates = _("Building's meter"), [each.day for each in known]
+    add_marks(figure, name, known_dates, measured, ENERGY, size=14, line={"width": 2, "color": palette.text})
     date_axis(figure, len(days))
     return Chart(figure, _summary(known))
 
 
 def _summary(known: Sequence[DayBalance]) -> str:
-    """Return what is missing in all, and the worst day."""
     building = sum(each.building or 0 for each in known)
     if not building:
         return _("The building's meter measured nothing in this period.")
@@ -72,7 +62,7 @@ def _summary(known: Sequence[DayBalance]) -> str:
 
 def balance_by_hour(hours: Sequence[HourBalance], palette: Palette) -> Chart:
     """Return what is missing in each hour of the clock, in the mean."""
-    figure = go.Figure(layout=layout(palette))
+    figure = new_figure(palette)
     missing = [each.building - each.units for each in hours]
     figure.add_bar(
         x=[f"{each.hour:02}:00" for each in hours],

@@ -4,13 +4,14 @@ Blocks run through one scale whose lightness falls from cheap to dear, so that i
 colour blindness; bands keep their colours on every chart; green, amber and red stay with states.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import plotly.graph_objects as go
 
-from dashboard.text.formatting import axis_day, separators
+from dashboard.text.formatting import axis_day, kwh, main_units, money, separators
 from dashboard.text.labels import spelled
 from dashboard.text.translate import _
 
@@ -87,6 +88,67 @@ class Chart:
     summary: str
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How whole numbers are drawn, as a coordinate, and written."""
+
+    height: Callable[[int], float]
+    text: Callable[[int], str]
+
+
+ENERGY: Final = Measure(lambda watt_hours: watt_hours / 1000, kwh)
+
+
+def money_measure(currency: str) -> Measure:
+    """Return the measure of amounts in a currency."""
+    return Measure(partial(main_units, currency=currency), partial(money, currency=currency))
+
+
+def new_figure(palette: Palette) -> go.Figure:
+    """Return an empty figure in the common layout."""
+    return go.Figure(layout=layout(palette))
+
+
+def add_bars(
+    figure: go.Figure,
+    name: str | None,
+    x: Collection[object],
+    values: Collection[int],
+    measure: Measure,
+    colour: object,
+    **options: object,
+) -> None:
+    """Add bars without outlines that show their value when pointed at; ``options`` are Plotly's."""
+    shown = {"customdata": [measure.text(value) for value in values], "hovertemplate": "%{customdata}"}
+    figure.add_bar(
+        name=name,
+        x=list(x),
+        y=[measure.height(value) for value in values],
+        marker={"color": colour, "line": {"width": 0}},
+        **shown | options,
+    )
+
+
+def add_marks(
+    figure: go.Figure,
+    name: str,
+    x: Sequence[object],
+    values: Sequence[int],
+    measure: Measure,
+    **marker: object,
+) -> None:
+    """Add a short line across each bar's place, such as what to compare it with; ``marker`` is Plotly's."""
+    figure.add_scatter(
+        name=name,
+        x=x,
+        y=[measure.height(value) for value in values],
+        customdata=[measure.text(value) for value in values],
+        hovertemplate="%{customdata}",
+        mode="markers",
+        marker={"symbol": "line-ew"} | marker,
+    )
+
+
 def block_colours(count: int, palette: Palette) -> list[str]:
     """Return a colour for each block, the cheapest first, spread over the scale."""
     last = len(palette.blocks) - 1
@@ -106,7 +168,7 @@ def band_colours(bands: Sequence[str]) -> dict[str, str]:
 
 
 def band_order(bands: Sequence[str]) -> list[str]:
-    """Return bands from cheap to dear as far as their names tell, the others after them."""
+    """Return bands from cheap to dear as far as their names say, the others after them."""
     ranks = {name: rank for rank, names in enumerate(_BANDS.values()) for name in names}
     return sorted(bands, key=lambda band: (ranks.get(band.lower(), len(_BANDS)), band))
 

@@ -1,4 +1,4 @@
-"""Where pages get their data: snapshots shared by all sessions, seconds old while people click."""
+"""Snapshots shared by all sessions, seconds old while people click."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.data.scope import PORTFOLIO, Scope
 from dashboard.data.snapshot import SnapshotError, read_snapshot
+from dashboard.data.snapshot_sql import PORTFOLIO, Scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.settings import DATA_VARIABLE, settings
 
@@ -28,8 +28,6 @@ MAX_CACHED: Final = 24
 
 @dataclass(slots=True)
 class _CachedSnapshot:
-    """A snapshot with when it was read, and how long that took."""
-
     warehouse: Warehouse
     read_at: float
     read_seconds: float
@@ -66,7 +64,7 @@ class SnapshotCache:
             return self._read_and_store(key, None).warehouse
 
     def _fresh_seconds(self, found: _CachedSnapshot) -> float:
-        """Return for how many seconds nobody reads a snapshot anew."""
+        """Return for how many seconds a snapshot is served without reading another."""
         now = self.clock()
         lately = sum(
             each.read_seconds
@@ -77,12 +75,11 @@ class SnapshotCache:
         return max(FRESH_SECONDS, FRESH_TIMES * found.read_seconds, shared)
 
     def clear(self) -> None:
-        """Read anew at the next question, because something changed."""
+        """Drop all snapshots, because something changed."""
         with self._lock:
             self._snapshots.clear()
 
     def _refresh_in_background(self, key: tuple[Path, Scope], found: _CachedSnapshot) -> None:
-        """Read the next snapshot without letting anybody wait."""
         with self._lock:
             if found.is_refreshing:
                 return
@@ -90,14 +87,12 @@ class SnapshotCache:
         Thread(target=self._refresh, args=(key, found), name="renew snapshot", daemon=True).start()
 
     def _refresh(self, key: tuple[Path, Scope], found: _CachedSnapshot) -> None:
-        """Read the next snapshot and answer ahead there; keep the last where reading fails."""
         try:
             self._read_and_store(key, found.warehouse)
         except SnapshotError:
             found.is_refreshing = False
 
     def _read_and_store(self, key: tuple[Path, Scope], before: Warehouse | None) -> _CachedSnapshot:
-        """Read a snapshot and keep it."""
         begun = self.clock()
         opened = self.read(*key)
         if before is not None:
@@ -119,7 +114,6 @@ def data_dir() -> Path:
 
 @st.cache_resource(show_spinner=False)
 def _snapshot_cache() -> SnapshotCache:
-    """Return the keeper of this process."""
     database = settings().database
     return SnapshotCache(lambda folder, scope: Warehouse(read_snapshot(folder, scope, database)))
 
@@ -130,5 +124,5 @@ def warehouse(folder: Path, scope: Scope | None = None) -> Warehouse:
 
 
 def invalidate() -> None:
-    """Let every page read anew, because something was changed here."""
+    """Drop all snapshots, because something was changed from here."""
     _snapshot_cache().clear()

@@ -6,11 +6,26 @@ is read before the database; until there is one, what was exported before the si
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 
-from dashboard.data.seq_ranges import LAST, Range, shard_ranges
 from meter_bridge.engine.export.folder_manifest import FolderManifest
+from meter_bridge.storage.shards import RANGE
+
+LAST: Final = 1 << 62
+type Range = tuple[int, int]
+"""Numbers after the first one, up to the second."""
+
+
+def shard_ranges(shards: Sequence[int]) -> list[Range]:
+    """Return the ranges of shards, in their order; where there are none, the one of everything."""
+    return [(n * RANGE, (n + 1) * RANGE) for n in shards] or [(0, LAST)]
+
+
+def in_ranges(column: str, ranges: Iterable[Range]) -> str:
+    """Return the condition, in SQL, that a number is in any of some ranges."""
+    return f"({' OR '.join(f'{column} > {after} AND {column} <= {last}' for after, last in ranges)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,7 @@ def export_index(
     file_exists: Callable[[str], bool],
     booked_at: Callable[[int], int | None],
 ) -> ExportIndex:
-    """Return where segments are; ``here`` says whether a file is, ``booked_at`` when an entry was booked."""
+    """Return where segments are; ``file_exists`` and ``booked_at`` look into the folder and the journal."""
     shards = tables["shard"]["n"].to_pylist()
     listed = [(row["kind"], row["name"]) for row in tables["export_file"].to_pylist()]
     row = tables["exported"].to_pylist()[0]
@@ -43,7 +58,6 @@ def export_index(
 
 
 def _by_kind(files: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return names by kind."""
     found: dict[str, list[str]] = {}
     for kind, name in files:
         found.setdefault(kind, []).append(name)

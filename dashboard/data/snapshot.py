@@ -15,10 +15,8 @@ from typing import Final, cast
 
 import pyarrow as pa
 
-from dashboard.data.export_index import ExportIndex, export_index
-from dashboard.data.scope import PORTFOLIO, Scope
-from dashboard.data.seq_ranges import Range, in_ranges, shard_ranges
-from dashboard.data.snapshot_sql import AT, EVERYWHERE, NEWEST, OWN, QUERIES, SnapshotQuery
+from dashboard.data.export_index import ExportIndex, Range, export_index, in_ranges, shard_ranges
+from dashboard.data.snapshot_sql import AT, EVERYWHERE, NEWEST, OWN, PORTFOLIO, QUERIES, Scope, SnapshotQuery
 from meter_bridge.engine.export.folder_manifest import FolderManifest, read_manifest
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
 from meter_bridge.storage.location import DATABASE_NAME, Location, LocationError, location_of, shown
@@ -121,7 +119,6 @@ def _read(
 def _with_ranges(
     query: SnapshotQuery, conditions: Mapping[str, Callable[[], Sequence[Range]]]
 ) -> SnapshotQuery:
-    """Return a question that names the ranges which it marks: whole numbers of our own."""
     for mark, ranges in conditions.items():
         if mark in query.sql:
             column = "entry_seq" if mark == ":tail" else "+seq"
@@ -130,7 +127,7 @@ def _with_ranges(
 
 
 def _ranges_since(connection: Columns, instant: int, ranges: Iterable[Range]) -> list[Range]:
-    """Return of each range the part that was booked at an instant or later."""
+    """Return the part of each range that was booked at an instant or later."""
     return [(_first_seq_since(connection, instant - MARGIN_MS, each) - 1, each[1]) for each in ranges]
 
 
@@ -155,13 +152,11 @@ def _newest_seq(connection: Columns, each: Range) -> int:
 
 
 def _booked_at(connection: Columns, seq: int) -> int | None:
-    """Return when the first entry from a number on was booked, None where there is none."""
     found = _fetch(connection, AT, {"seq": seq})["at"].to_pylist()
     return found[0] if found else None
 
 
 def _watermark(connection: Columns, ranges: Sequence[Range], tail: Sequence[Range]) -> pa.Table:
-    """Return how many entries are in files and how many there are, as the numbers of their ranges tell."""
     newest = [_newest_seq(connection, each) for each in ranges]
     every = sum(last - begin for (begin, _), last in zip(ranges, newest, strict=True))
     waiting = sum(max(last - after, 0) for (after, _), last in zip(tail, newest, strict=True))
@@ -169,14 +164,13 @@ def _watermark(connection: Columns, ranges: Sequence[Range], tail: Sequence[Rang
 
 
 def _fetch(connection: Columns, query: SnapshotQuery, values: Mapping[str, str | int]) -> pa.Table:
-    """Return the answer to one statement."""
     parameters = tuple(values[name] for name in query.parameter_names)
     statement = query.sql if connection.on_sqlite else query.on_postgresql
     return _with_types(connection.table(statement, parameters), query)
 
 
 def _with_types(table: pa.Table, query: SnapshotQuery) -> pa.Table:
-    """Return an answer whose columns have their types even when no row tells SQLite so."""
+    """Cast the columns to their types, which SQLite does not know when the first rows are empty."""
     fields = [
         pa.field(name, pa.int64() if name in query.whole else pa.string())
         if name in query.whole or name not in query.other
@@ -187,7 +181,6 @@ def _with_types(table: pa.Table, query: SnapshotQuery) -> pa.Table:
 
 
 def _newest_instant(tables: Mapping[str, pa.Table]) -> int | None:
-    """Return the newest instant among the installation's and the supplies'."""
     instants = [
         *tables["installation"]["last_instant"].to_pylist(),
         *(tables["supply_status"]["at"].to_pylist() if "supply_status" in tables else ()),

@@ -60,6 +60,8 @@ _ACCOUNT: Final = """
            s.time_zone, s.currency, a.policy, a.opened_at
     FROM account a JOIN site s ON s.id = a.site_id WHERE a.closed_at IS NULL"""
 _BALANCE: Final = "SELECT account_id, asset, amount FROM balance WHERE bucket = 'balance'"
+_OWED: Final = "SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"
+_REVERSAL: Final = "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
 _HELD: Final = """
     SELECT account_id, bucket, asset, amount FROM balance
     WHERE bucket IN ('emergency_credit', 'units') AND amount <> 0"""
@@ -155,10 +157,7 @@ _UNIT: Final = {
     "foresight": SnapshotQuery(
         f"{_FORECAST} WHERE f.account_id = $1", ("account",), other=frozenset({"points"})
     ),
-    "owed": SnapshotQuery(
-        "SELECT account_id, bucket, asset, amount FROM balance WHERE account_id = $1 AND amount <> 0",
-        ("account",),
-    ),
+    "owed": SnapshotQuery(f"{_OWED} AND account_id = $1", ("account",)),
     "account_status": SnapshotQuery(f"{_STATUS} WHERE account_id = $1", ("account",)),
     "supply_status": SnapshotQuery(f"{_SUPPLY} WHERE account_id = $1", ("account",)),
     "supply_document": SnapshotQuery(
@@ -173,11 +172,7 @@ _UNIT: Final = {
     "top_up": SnapshotQuery(
         f"{_TOP_UP} AND j.account_id = $1 AND j.seq >= $2 ORDER BY j.seq DESC LIMIT 500", ("account", "first")
     ),
-    "reversal": SnapshotQuery(
-        """SELECT refers_to FROM journal_entry
-        WHERE kind = 'reversal' AND refers_to IS NOT NULL AND account_id = $1""",
-        ("account",),
-    ),
+    "reversal": SnapshotQuery(f"{_REVERSAL} AND account_id = $1", ("account",)),
     "tail": SnapshotQuery(f"{_SEGMENT} AND account_id = $1 AND entry_seq >= $2", ("account", "first")),
     "journal": SnapshotQuery(
         """SELECT seq, at, kind, balance_after FROM journal_entry
@@ -226,14 +221,12 @@ QUERIES: Final = {
         "top_up": SnapshotQuery(
             f"{_TOP_UP}{_SINCE} ORDER BY j.at DESC, j.seq DESC LIMIT {MAX_TOP_UPS}", ("since",)
         ),
-        "reversal": SnapshotQuery(
-            "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
-        ),
+        "reversal": SnapshotQuery(_REVERSAL),
     }
     | _TAIL,
     "debt": {
         "account": SnapshotQuery(_ACCOUNT),
-        "owed": SnapshotQuery("SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"),
+        "owed": SnapshotQuery(_OWED),
         "account_status": SnapshotQuery(_STATUS),
         "supply_status": SnapshotQuery(_SUPPLY),
         "debt_entry": SnapshotQuery(_DEBT_ENTRY),
@@ -244,10 +237,8 @@ QUERIES: Final = {
     | {
         "alert": SnapshotQuery(f"{_ALERT} WHERE {_OPEN} OR opened_at >= $1", ("since",)),
         "top_up": SnapshotQuery(f"{_TOP_UP}{_SINCE} ORDER BY j.seq DESC", ("since",)),
-        "reversal": SnapshotQuery(
-            "SELECT refers_to FROM journal_entry WHERE kind = 'reversal' AND refers_to IS NOT NULL"
-        ),
-        "owed": SnapshotQuery("SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"),
+        "reversal": SnapshotQuery(_REVERSAL),
+        "owed": SnapshotQuery(_OWED),
         "debt_entry": SnapshotQuery(_DEBT_ENTRY),
         "last_payment": SnapshotQuery(_LAST_PAYMENT),
     }
@@ -286,3 +277,24 @@ QUERIES: Final = {
     | _TAIL,
 }
 """Tables by kind of page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which tables a page needs; two pages with equal scopes share one snapshot."""
+
+    kind: str = "portfolio"
+    account_id: str = ""
+    """The unit; empty where the page is about all of them."""
+    own: bool = False
+    """Only what belongs to the present tenancy: what a customer may see."""
+    since: int = 0
+    """Milliseconds UTC; older top-ups and closed alerts are left out where a page reads them by time."""
+
+
+PORTFOLIO: Final = Scope()
+
+
+def unit_scope(account_id: str, *, own: bool = False) -> Scope:
+    """Return the scope of one unit with its history."""
+    return Scope(kind="unit", account_id=account_id, own=own)

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from dashboard.access import Viewer
 from dashboard.data.snapshot import NotReadableError, Snapshot
 from meter_bridge.storage import segment_columns
 
@@ -79,8 +80,6 @@ def _database(export_dir: Path) -> duckdb.DuckDBPyConnection:
 
 @dataclass(slots=True)
 class _CachedAnswer:
-    """An answer that is worked out once."""
-
     question: Callable[..., object]
     arguments: tuple[object, ...]
     lock: Lock = field(default_factory=Lock)
@@ -92,7 +91,6 @@ class Warehouse:
     """One snapshot, ready for queries; safe to share between sessions."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        """Register the snapshot's tables and files."""
         self.as_of = snapshot.as_of
         self._snapshot = snapshot
         self._lock = Lock()
@@ -120,7 +118,6 @@ class Warehouse:
             yield connection
 
     def _view(self, variable: str, files: tuple[str, ...], tail: str, both: str) -> None:
-        """Make the view over the tail and, where there are any, the files."""
         if not files:
             self._connection.execute(tail)
             return
@@ -137,6 +134,14 @@ class Warehouse:
             answer = self._connection.execute(query, dict(parameters))
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def visible_rows(self, viewer: Viewer, query: str, **values: object) -> list[dict[str, Any]]:
+        """Return the rows of a query over ``permitted(…)``: what this person may see."""
+        return self.rows(query, viewer.parameters() | values)
+
+    def records[T](self, kind: type[T], viewer: Viewer, query: str, **values: object) -> list[T]:
+        """Return the same as objects, whose fields are named as the columns."""
+        return [kind(**row) for row in self.visible_rows(viewer, query, **values)]
 
     def cached[**P, T](
         self, question: Callable[Concatenate[Warehouse, P], T], *arguments: P.args, **named: P.kwargs
@@ -164,7 +169,6 @@ def local_date(instant: int, time_zone: str) -> date:
 
 
 def _account_clock(snapshot: Snapshot) -> pa.Table:
-    """Return the local date of the snapshot and of its opening for each account."""
     now = snapshot.as_of or 0
     accounts = snapshot.tables["account"].select(["id", "time_zone", "opened_at"]).to_pylist()
     rows = [

@@ -107,7 +107,7 @@ def as_xlsx(sheet: Sheet) -> bytes:
 
 
 def _write(page: object, line: int, place: int, value: Value) -> None:
-    """Write a cell; a moment is written in its local time, which is what workbooks know."""
+    """Write a cell; a moment in local time, because workbooks know no time zones."""
     if value is None:
         return
     if isinstance(value, str):
@@ -133,7 +133,6 @@ def as_parquet(sheet: Sheet) -> bytes:
 
 
 def _arrow_value(value: Value) -> object:
-    """Return a value as Arrow takes it."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     return value.quantize(Decimal(1).scaleb(-DECIMALS)) if isinstance(value, Decimal) else value

@@ -6,10 +6,10 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.charts.waterfall import change_name, waterfall
+from dashboard.charts.balance import change_name, waterfall
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import draw, palette
-from dashboard.queries.credit_breakdown import BalanceChange, CreditBreakdown, credit_breakdown
+from dashboard.parts.page import choose_segment, draw, heading_row, palette
+from dashboard.queries.balance import BalanceChange, CreditBreakdown, credit_breakdown
 from dashboard.queries.units import Unit
 from dashboard.text.formatting import count, kwh, moment, money, signed_money
 from dashboard.text.markup import Cell, muted, table
@@ -22,19 +22,10 @@ PERIODS: Final = {N_("Since the last top-up"): None, N_("7 days"): 7, N_("30 day
 def show_credit_breakdown(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
     """Show what became of a unit's credit, drawn and as a table that adds up."""
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(_("Where the credit went"), anchor=False, width="content")
-            chosen = st.segmented_control(
-                _("Time shown"),
-                list(PERIODS),
-                default="Since the last top-up",
-                required=True,
-                format_func=_,
-                key="credit gone",
-                label_visibility="collapsed",
-            )
+        with heading_row(_("Where the credit went")):
+            chosen = choose_segment(_("Time shown"), list(PERIODS), "Since the last top-up", "credit gone")
         breakdown = opened.cached(
-            credit_breakdown, viewer, unit.id, PERIODS[chosen or "7 days"], unit.balance - unit.available
+            credit_breakdown, viewer, unit.id, PERIODS[chosen], unit.balance - unit.available
         )
         if breakdown is None or not breakdown.changes:
             st.caption(_("Nothing has changed the balance in this period."))
@@ -47,7 +38,6 @@ def show_credit_breakdown(opened: Warehouse, viewer: Viewer, unit: Unit) -> None
 
 
 def _table(breakdown: CreditBreakdown, currency: str) -> str:
-    """Return every step with its amount."""
     rows = [[Cell(_("Balance before")), Cell(money(breakdown.before, currency), number=True)]]
     rows += [
         [
@@ -63,7 +53,6 @@ def _table(breakdown: CreditBreakdown, currency: str) -> str:
 
 
 def _quantity(each: BalanceChange) -> str:
-    """Return the energy or the number of entries of a step."""
     if each.wh:
         return muted(kwh(each.wh))
     return muted(_("{number} entries", number=count(each.entries))) if each.entries > 1 else ""

@@ -25,7 +25,7 @@ MARGIN_DAYS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Some local days, told before the newest local day is known."""
+    """Some local days, by name: the newest local day need not be known yet."""
 
     name: str
     first: date | None = None

@@ -1,6 +1,6 @@
-"""A provider's statement, uploaded and held against the payments that are shown."""
+"""A provider's statement, uploaded and compared with the payments that are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import streamlit as st
@@ -8,12 +8,11 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.data.snapshot_sql import MAX_TOP_UPS
 from dashboard.data.warehouse import Warehouse
-from dashboard.exports.offer import show_downloads
-from dashboard.exports.reconciliation import reconciliation_table
+from dashboard.exports.tables import reconciliation_table
+from dashboard.parts.files import show_downloads
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.paged import show_paged
-from dashboard.queries.payments import Payment
-from dashboard.queries.takings import PaymentFilter, filtered_payments
+from dashboard.parts.page import show_paged
+from dashboard.queries.payments import Payment, PaymentFilter, filtered_payments
 from dashboard.reconciling.matching import MAX_DAYS_APART, MatchedPair, Reconciliation, reconcile
 from dashboard.reconciling.reading import (
     DATE_ORDERS,
@@ -70,7 +69,6 @@ def show_reconciliation(
 
 
 def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, StatementColumns]:
-    """Let the person correct which column is what."""
     guessed = guess_columns(cells)
     places = list(range(len(cells.headers)))
 
@@ -102,7 +100,6 @@ def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, StatementCol
 
 
 def _problems(read: ParsedStatement) -> None:
-    """Say what of the file is no payment or could not be read."""
     if read.problems:
         listed = "  \n".join(plain(each) for each in read.problems[:SHOWN_PROBLEMS])
         more = len(read.problems) - SHOWN_PROBLEMS
@@ -113,83 +110,66 @@ def _problems(read: ParsedStatement) -> None:
 
 
 def _show(found: Reconciliation, currency: str) -> None:
-    """Show sums, then what needs a person."""
     difference = found.statement_total - found.ledger_total
     open_ones = len(found.differ) + len(found.only_statement) + len(found.only_ledger)
     by_amount = sum(not pair.by_reference for pair in found.agree)
     show_figures(
         [
             Figure(
-                _("Agree"),
-                count(len(found.agree)),
-                None,
-                _("{number} by amount and day", number=count(by_amount)),
+                _("Agree"), count(len(found.agree)), _("{number} by amount and day", number=count(by_amount))
             ),
-            Figure(_("To check"), count(open_ones), None, _("lines and payments")),
-            Figure(_("Statement"), money(found.statement_total, currency), None, None),
-            Figure(_("Ledger"), money(found.ledger_total, currency), None, None),
-            Figure(_("Difference"), money(difference, currency), None, _("statement minus ledger")),
+            Figure(_("To check"), count(open_ones), _("lines and payments")),
+            Figure(_("Statement"), money(found.statement_total, currency)),
+            Figure(_("Ledger"), money(found.ledger_total, currency)),
+            Figure(_("Difference"), money(difference, currency), _("statement minus ledger")),
         ]
     )
     if not open_ones:
         st.success(_("Statement and ledger agree."), icon=":material/check_circle:")
-    _lines(found.only_statement, currency)
-    _pairs(found.differ, currency)
-    _payments(found.only_ledger)
+    title = _("On the statement, not booked")
+    headers = (N_("Reference"), N_("Day"), N_("Amount"))
+    _differences(title, found.only_statement, _line_row, headers, currency, "only statement")
+    headers = (N_("Unit"), N_("Statement"), N_("Ledger"))
+    _differences(_("Amounts differ"), found.differ, _pair_row, headers, currency, "amounts differ")
+    title, headers = _("Booked, not on the statement"), (N_("Unit"), N_("When"), N_("Amount"))
+    _differences(title, found.only_ledger, _payment_row, headers, currency, "only ledger")
     show_downloads("reconciliation", lambda: reconciliation_table(found, currency), _("All lines as a file"))
 
 
-def _lines(lines: Sequence[StatementLine], currency: str) -> None:
-    """Show what was paid to the provider and is not booked."""
-    if lines:
-        st.subheader(_("On the statement, not booked"), anchor=False)
-        show_paged(
-            lines,
-            lambda line: [
-                Cell(f"{plain_text(line.reference)}{muted(_('line {number}', number=line.number))}"),
-                Cell(day(line.day), number=True),
-                Cell(money(line.amount, currency), number=True),
-            ],
-            (N_("Reference"), N_("Day"), N_("Amount")),
-            key="only statement",
-            caption=_("On the statement, not booked"),
-        )
+def _line_row(line: StatementLine, currency: str) -> list[Cell]:
+    reference = muted(line.reference or _("no reference"))
+    return [
+        Cell(f"{reference}{muted(_('line {number}', number=line.number))}"),
+        Cell(day(line.day), number=True),
+        Cell(money(line.amount, currency), number=True),
+    ]
 
 
-def _pairs(pairs: Sequence[MatchedPair], currency: str) -> None:
-    """Show references whose amounts differ."""
-    if pairs:
-        st.subheader(_("Amounts differ"), anchor=False)
-        show_paged(
-            pairs,
-            lambda pair: [
-                Cell(f"{unit_link(pair.payment.account_id, pair.payment.name)}{muted(pair.line.reference)}"),
-                Cell(money(pair.line.amount, currency), number=True),
-                Cell(money(pair.payment.amount, currency), number=True),
-            ],
-            (N_("Unit"), N_("Statement"), N_("Ledger")),
-            key="amounts differ",
-            caption=_("Amounts differ"),
-        )
+def _pair_row(pair: MatchedPair, currency: str) -> list[Cell]:
+    return [
+        Cell(f"{unit_link(pair.payment.account_id, pair.payment.name)}{muted(pair.line.reference)}"),
+        Cell(money(pair.line.amount, currency), number=True),
+        Cell(money(pair.payment.amount, currency), number=True),
+    ]
 
 
-def _payments(payments: Sequence[Payment]) -> None:
-    """Show what is booked and not on the statement."""
-    if payments:
-        st.subheader(_("Booked, not on the statement"), anchor=False)
-        show_paged(
-            payments,
-            lambda payment: [
-                Cell(f"{unit_link(payment.account_id, payment.name)}{muted(payment.method_text)}"),
-                Cell(short_moment(payment.at, payment.time_zone), number=True),
-                Cell(money(payment.amount, payment.currency), number=True),
-            ],
-            (N_("Unit"), N_("When"), N_("Amount")),
-            key="only ledger",
-            caption=_("Booked, not on the statement"),
-        )
+def _payment_row(payment: Payment, _currency: str) -> list[Cell]:
+    return [
+        Cell(f"{unit_link(payment.account_id, payment.name)}{muted(payment.method_text)}"),
+        Cell(short_moment(payment.at, payment.time_zone), number=True),
+        Cell(money(payment.amount, payment.currency), number=True),
+    ]
 
 
-def plain_text(text: str) -> str:
-    """Return a text of the file as markup shows it."""
-    return muted(text) if text else muted(_("no reference"))
+def _differences[T](
+    title: str,
+    rows: Sequence[T],
+    row: Callable[[T, str], list[Cell]],
+    headers: Sequence[str],
+    currency: str,
+    key: str,
+) -> None:
+    """Show what needs a person under a heading, if there is anything."""
+    if rows:
+        st.subheader(title, anchor=False)
+        show_paged(rows, lambda each: row(each, currency), headers, key=key, caption=title)

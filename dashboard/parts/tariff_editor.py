@@ -1,4 +1,4 @@
-"""The tariff that a what-if is about: another one, this one with other figures, or one written anew."""
+"""The tariff of a what-if: another one, this one with other figures, or one written from scratch."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -6,9 +6,10 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard.charts.ladder import block_names
+from dashboard.charts.tariff import block_names
 from dashboard.charts.template import band_name
 from dashboard.data.warehouse import local_date
+from dashboard.parts.page import choose_segment
 from dashboard.pricing.edited import (
     EditError,
     TariffFigures,
@@ -54,15 +55,7 @@ MAX_TEXT: Final = 20_000
 
 def choose_tariff(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
     """Let the person say which tariff the load is to be priced by; None while it is not one yet."""
-    way = st.segmented_control(
-        _("Compare with"),
-        [EDIT, OTHER, TEXT],
-        default=EDIT,
-        required=True,
-        format_func=_,
-        key="what-if way",
-        label_visibility="collapsed",
-    )
+    way = choose_segment(_("Compare with"), [EDIT, OTHER, TEXT], EDIT, "what-if way")
     try:
         if way == OTHER:
             return _choose_version(present, version, every)
@@ -75,7 +68,6 @@ def choose_tariff(present: Tariff, version: TariffVersion, every: Sequence[Tarif
 
 
 def _choose_version(present: Tariff, version: TariffVersion, every: Sequence[Tariff]) -> Timeline | None:
-    """Let the person choose among the versions of all tariffs in the same currency."""
     known = {
         each.id: (tariff, each)
         for tariff in every
@@ -103,12 +95,11 @@ def version_name(tariff: Tariff, version: TariffVersion, present: Tariff | None 
 
 
 def _always_in_force(version: TariffVersion) -> TariffVersion:
-    """Return a version as if it had been in force from ever on."""
+    """Return a version as if it had always been in force."""
     return with_figures(version, figures_of(version))
 
 
 def _edit_figures(present: Tariff, version: TariffVersion) -> Timeline | None:
-    """Show the figures of the tariff to be changed."""
     before = figures_of(version)
     mark = f"{present.id} {version.id}"
     prices, limits = [], []
@@ -135,7 +126,6 @@ def _edit_figures(present: Tariff, version: TariffVersion) -> Timeline | None:
 def _ladder(
     version: TariffVersion, number: int, before: TariffFigures, mark: str
 ) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
-    """Show the prices of a ladder by block and band, and its limits, to be changed."""
     ladder = version.ladders[number]
     column_names = [band_name(band) or _("Price") for band in ladder.bands]
     if len(set(column_names)) < len(column_names):
@@ -162,7 +152,6 @@ def _ladder(
 
 
 def _fields(named: Sequence[tuple[str, str]], values: Sequence[str], mark: str) -> tuple[str, ...]:
-    """Show a field for each charge and tax."""
     if not named:
         return ()
     values_given = []
@@ -177,7 +166,6 @@ def _fields(named: Sequence[tuple[str, str]], values: Sequence[str], mark: str) 
 
 
 def _edit_text(version: TariffVersion) -> Timeline | None:
-    """Let the person write a tariff as a site file has it."""
     text = st.text_area(
         _("As in a site file, below a version's from:"),
         EXAMPLE,

@@ -8,18 +8,14 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.charts.balance import BalanceNow, balance_over_time
-from dashboard.charts.cost import cost_by_band, cost_by_block
-from dashboard.charts.energy import energy_per_day, energy_per_hour
-from dashboard.charts.heat import week_heat
-from dashboard.charts.month import month_accrual
+from dashboard.charts.consumption import energy_per_day, energy_per_hour, week_heat
+from dashboard.charts.cost import cost_per_day, month_accrual
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import draw, palette
+from dashboard.parts.page import card, choose_segment, draw, heading_row, palette
 from dashboard.queries.balance import balance_steps
-from dashboard.queries.daily import newest_day
-from dashboard.queries.hourly import hourly
-from dashboard.queries.profile import hourly_profile
+from dashboard.queries.consumption import Usage, bands, hourly, hourly_profile, usage
+from dashboard.queries.sums import newest_day
 from dashboard.queries.units import Unit
-from dashboard.queries.usage import Usage, bands, usage
 from dashboard.status.depletion import balance_forecast
 from dashboard.text.translate import _
 
@@ -52,8 +48,7 @@ def show_charts(
         _cost(used, names, unit.currency)
     with energy.container(border=True, height="stretch"):
         _energy(opened, viewer, unit, used, names)
-    with st.container(border=True):
-        st.subheader(_("When it is used, kWh per hour"), anchor=False)
+    with card(_("When it is used, kWh per hour")):
         draw(
             week_heat(opened.cached(hourly_profile, viewer, unit.id, max(days, MIN_PROFILE_DAYS)), palette()),
             "heat",
@@ -61,7 +56,6 @@ def show_charts(
 
 
 def _month(opened: Warehouse, viewer: Viewer, unit: Unit, names: Sequence[str], since: date | None) -> None:
-    """Show what the billing period has cost so far."""
     today = opened.cached(newest_day, viewer)
     if today is None:
         return
@@ -74,49 +68,21 @@ def _month(opened: Warehouse, viewer: Viewer, unit: Unit, names: Sequence[str], 
 
 
 def _stacked_by(title: str, key: str, names: Sequence[str]) -> bool:
-    """Show a heading with what its chart is stacked by, and return whether that is bands."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(title, anchor=False, width="content")
-        if not names:
-            return False
-        by = st.segmented_control(
-            _("Stacked by"),
-            ["Block", "Band"],
-            default="Block",
-            required=True,
-            format_func=_,
-            key=key,
-            label_visibility="collapsed",
-        )
-    return by == "Band"
+    """Show a heading with the choice of what its chart is stacked by; return whether that is bands."""
+    with heading_row(title):
+        return bool(names) and choose_segment(_("Stacked by"), ["Block", "Band"], "Block", key) == "Band"
 
 
 def _cost(used: Sequence[Usage], names: Sequence[str], currency: str) -> None:
-    """Show the cost per day by block, or by band."""
     by_band = _stacked_by(_("Cost per day, {currency}", currency=currency), "by", names)
-    draw(
-        cost_by_band(used, names, currency, palette())
-        if by_band
-        else cost_by_block(used, currency, palette()),
-        "cost",
-    )
+    draw(cost_per_day(used, names if by_band else None, currency, palette()), "cost")
 
 
 def _energy(
     opened: Warehouse, viewer: Viewer, unit: Unit, used: Sequence[Usage], names: Sequence[str]
 ) -> None:
-    """Show the energy per day, or per hour of the last days."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(_("Energy, kWh"), anchor=False, width="content")
-        per = st.segmented_control(
-            _("Shown by"),
-            ["Day", "Hour"],
-            default="Day",
-            required=True,
-            format_func=_,
-            key="energy by",
-            label_visibility="collapsed",
-        )
+    with heading_row(_("Energy, kWh")):
+        per = choose_segment(_("Shown by"), ["Day", "Hour"], "Day", "energy by")
     if per == "Hour":
         hours = opened.cached(hourly, viewer, unit.id, HOURS_OF_DAYS, unit.time_zone)
         draw(energy_per_hour(hours, names, palette()), "energy")
@@ -125,7 +91,6 @@ def _energy(
 
 
 def _balance(opened: Warehouse, viewer: Viewer, unit: Unit, thresholds: tuple[int, ...], days: int) -> None:
-    """Show the balance over time."""
     st.subheader(_("Balance, {currency}", currency=unit.currency), anchor=False)
     now = BalanceNow(
         at=opened.as_of or 0,

@@ -8,8 +8,8 @@ from dashboard.access import Viewer
 from dashboard.charts.template import band_name
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure
+from dashboard.queries.sums import WeekSums, charged_and_energy
 from dashboard.queries.units import Unit
-from dashboard.queries.week import WeekSums, charged_and_energy
 from dashboard.status.attention import UnitStatus
 from dashboard.status.current_price import CurrentPrice
 from dashboard.status.depletion import BEYOND_FORECAST
@@ -28,21 +28,20 @@ def unit_figures(
     charged, energy = opened.cached(charged_and_energy, viewer)
     week = charged.get(unit.currency, WeekSums(now=0, before=0))
     return [
-        Figure(_("Balance"), money(unit.available, unit.currency), None, _accrued(unit)),
-        Figure(_("Lasts"), days(status.days_left), None, depletion_text(status, opened.as_of or 0)),
+        Figure(_("Balance"), money(unit.available, unit.currency), _accrued(unit)),
+        Figure(_("Lasts"), days(status.days_left), depletion_text(status, opened.as_of or 0)),
         *(() if price is None else (_next_kwh(price, unit.currency),)),
-        Figure(_("Charged, 7 days"), money(week.now, unit.currency), None, kwh(energy.now)),
-        Figure(_("Power now"), power(unit.power_mw), None, _last_reading(unit, int(time.time() * 1000))),
+        Figure(_("Charged, 7 days"), money(week.now, unit.currency), kwh(energy.now)),
+        Figure(_("Power now"), power(unit.power_mw), _last_reading(unit, int(time.time() * 1000))),
     ]
 
 
 def _accrued(unit: Unit) -> str:
-    """Return what the balance consists of."""
     return _("{amount} not yet posted", amount=money(unit.accrued, unit.currency))
 
 
 def depletion_text(status: UnitStatus, now: int) -> str:
-    """Return until when credit lasts, with the band where there is one, or why that is not told."""
+    """Return until when credit lasts, with the interval where there is one, or why that is not known."""
     if status.unit.is_billed_later:
         return _("billed later, never cut")
     if status.days_left is None:
@@ -65,8 +64,7 @@ def depletion_text(status: UnitStatus, now: int) -> str:
 
 
 def _next_kwh(price: CurrentPrice, currency: str) -> Figure:
-    """Return what the next kWh costs, and where on the ladder that is."""
-    return Figure(_("Next kWh"), money(price.per_kwh, currency), None, tier_text(price))
+    return Figure(_("Next kWh"), money(price.per_kwh, currency), tier_text(price))
 
 
 def tier_text(price: CurrentPrice) -> str:
@@ -82,7 +80,7 @@ def tier_text(price: CurrentPrice) -> str:
 
 
 def _last_reading(unit: Unit, now: int) -> str:
-    """Return when the meter was last heard, by the clock on the wall: the bridge may be silent as well."""
+    """Return the age of the newest reading by the wall clock: the bridge may be silent as well."""
     if unit.read_at is None:
         return _("no reading yet")
     if now - unit.read_at < HOUR_MS:

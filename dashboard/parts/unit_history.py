@@ -7,22 +7,18 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.receipts import show_receipts
-from dashboard.queries.alerts import Command, commands
-from dashboard.queries.history import SupplyChange, UnitAlert, supply_changes, unit_alerts
-from dashboard.queries.payments import unit_payments
-from dashboard.queries.top_ups import TopUp, top_ups
+from dashboard.parts.files import show_receipts
+from dashboard.parts.page import card
+from dashboard.queries.alerts import Alert, Command, SupplyChange, commands, supply_changes, unit_alerts
+from dashboard.queries.payments import Payment, unit_payments
 from dashboard.queries.units import Unit
 from dashboard.text.formatting import count, money, short_moment
 from dashboard.text.labels import (
-    METHODS,
     POSITIONS,
     alert_label,
     alert_message,
     outcome_text,
     reason_text,
-    spelled,
-    split_label,
     supply_label,
 )
 from dashboard.text.markup import Cell, chip, muted, table
@@ -37,13 +33,12 @@ def show_history(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
     """Show payments beside alerts, supply decisions and relay commands."""
     left, right = st.columns(2)
     if viewer.role is not Role.CARETAKER:
-        with left.container(border=True, height="stretch"):
-            st.subheader(_("Top-ups"), anchor=False)
-            paid = opened.cached(top_ups, viewer, unit.id)
+        with card(_("Top-ups"), left):
+            paid = opened.cached(unit_payments, viewer, unit.id)
             _show_listing(_top_ups(paid, unit), _("No top-up yet."), _("top-ups"))
-            show_receipts(opened.cached(unit_payments, viewer, unit.id, RECEIPTS), viewer)
-    with right.container(border=True, height="stretch"):
-        st.subheader(_("Alerts"), anchor=False)
+            newest = sorted(paid, key=lambda each: (each.at, each.seq), reverse=True)
+            show_receipts(newest[:RECEIPTS], viewer)
+    with card(_("Alerts"), right):
         found = opened.cached(unit_alerts, viewer, unit.id)
         _show_listing(_alerts(found, unit), _("No alert so far."), _("alerts"))
         st.subheader(_("Supply"), anchor=False)
@@ -59,7 +54,6 @@ type Listing = tuple[tuple[str, ...], list[list[Cell]]]
 
 
 def _show_listing(listing: Listing, none: str, name: str) -> None:
-    """Show the newest rows, and the others on demand."""
     headers, rows = listing
     if not rows:
         st.caption(none)
@@ -70,12 +64,11 @@ def _show_listing(listing: Listing, none: str, name: str) -> None:
             st.html(table(headers, rows[SHOWN:], name))
 
 
-def _top_ups(paid: Sequence[TopUp], unit: Unit) -> Listing:
-    """Return the top-ups with where each went."""
+def _top_ups(paid: Sequence[Payment], unit: Unit) -> Listing:
     rows = [
         [
-            Cell(f"{short_moment(one.at, unit.time_zone)}{muted(_method_text(one))}"),
-            Cell(f"{money(one.amount, unit.currency)}{muted(_split(one, unit.currency))}", number=True),
+            Cell(f"{short_moment(one.at, unit.time_zone)}{muted(one.method_text)}"),
+            Cell(f"{money(one.amount, unit.currency)}{muted(one.split_text)}", number=True),
             Cell(money(one.balance_after, unit.currency), number=True),
         ]
         for one in paid
@@ -83,21 +76,7 @@ def _top_ups(paid: Sequence[TopUp], unit: Unit) -> Listing:
     return (_("When"), _("Paid"), _("Balance after")), rows
 
 
-def _method_text(one: TopUp) -> str:
-    """Return method and reference."""
-    method = _(METHODS.get(one.method or "", spelled(one.method or "").capitalize())) if one.method else ""
-    return " · ".join(part for part in (method, one.reference) if part)
-
-
-def _split(one: TopUp, currency: str) -> str:
-    """Return where the money went."""
-    if set(one.split) <= {"balance"}:
-        return _("all to balance")
-    return ", ".join(f"{money(part, currency)} {split_label(name)}" for name, part in one.split.items())
-
-
-def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:
-    """Return the alerts, open ones first."""
+def _alerts(alerts: Sequence[Alert], unit: Unit) -> Listing:
     rows = [
         [
             Cell(f"{chip(alert_label(one.kind))}{muted(alert_message(one.kind, one.facts))}"),
@@ -108,15 +87,13 @@ def _alerts(alerts: Sequence[UnitAlert], unit: Unit) -> Listing:
     return (_("Alert"), _("Since")), rows
 
 
-def _ended(one: UnitAlert, unit: Unit) -> str:
-    """Return whether an alert is still open, or when it closed."""
+def _ended(one: Alert, unit: Unit) -> str:
     if one.closed_at is None:
         return _("open")
     return _("closed {when}", when=short_moment(one.closed_at, unit.time_zone))
 
 
 def _supply(changes: Sequence[SupplyChange], unit: Unit) -> Listing:
-    """Return the supply decisions with their reasons."""
     rows = [
         [
             Cell(f"{chip(supply_label(one.state))}{muted(_reason_text(one))}"),
@@ -130,7 +107,6 @@ def _supply(changes: Sequence[SupplyChange], unit: Unit) -> Listing:
 
 
 def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
-    """Return relay commands with what became of them."""
     rows = [
         [
             Cell(f"{_(POSITIONS.get(one.position, one.position))}{muted(one.meter_name)}"),
@@ -145,6 +121,5 @@ def _commands(sent: Sequence[Command], unit: Unit) -> Listing:
 
 
 def _reason_text(one: SupplyChange) -> str:
-    """Return the reason of a decision with its note."""
     reason = reason_text(one.reason)
     return f"{reason}: {one.note}" if one.note else reason

@@ -7,7 +7,8 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from dashboard.queries.daily import costs_of
+from dashboard.parts.page import search_box, show_part
+from dashboard.queries.sums import costs_of
 from dashboard.status.attention import AttentionItem, UnitStatus, urgency
 from dashboard.text.formatting import ago, count, days, money, short_moment
 from dashboard.text.labels import alert_label, reason_text, supply_label
@@ -15,7 +16,6 @@ from dashboard.text.markup import Cell, chip, muted, sparkline, table, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
-PAGE_ROWS: Final = 50
 SPARK_DAYS: Final = 14
 DAY_MS: Final = 24 * 3_600_000
 ORDERS: Final[dict[str, Callable[[UnitStatus], tuple[object, ...]]]] = {
@@ -38,44 +38,30 @@ def show_unit_table(
         text = _("No unit matches. Clear the search or the filter to see all.")
         st.info(text, icon=":material/search_off:")
         return chosen
-    pages = -(-len(chosen) // PAGE_ROWS)
-    page = 1
-    below = st.container()
-    if pages > 1:
-        page = st.pagination(pages, key="page")
-    first = (page - 1) * PAGE_ROWS
-    shown = chosen[first : first + PAGE_ROWS]
-    costs = opened.cached(costs_of, viewer, tuple(one.unit.id for one in shown), SPARK_DAYS)
-    below.html(_table(shown, costs, opened.as_of or 0))
-    if pages > 1:
-        span = {"first": count(first + 1), "last": count(first + len(shown))}
-        st.caption(
-            _(
-                "{first} to {last} of {all}",
-                all=ngettext("{number} unit", "{number} units", len(chosen)),
-                **span,
-            )
-        )
+
+    def markup(shown: Sequence[UnitStatus]) -> str:
+        ids = tuple(status.unit.id for status in shown)
+        return _table(shown, opened.cached(costs_of, viewer, ids, SPARK_DAYS), opened.as_of or 0)
+
+    show_part(
+        len(chosen),
+        lambda first, many: chosen[first : first + many],
+        markup,
+        key="page",
+        all_text=ngettext("{number} unit", "{number} units", len(chosen)),
+    )
     return chosen
 
 
 def _chosen(standings: Sequence[UnitStatus], found: Sequence[AttentionItem]) -> list[UnitStatus]:
-    """Return the units that search and filter leave, in the order asked for."""
     search, order = st.columns([3, 2])
-    text = search.text_input(
-        _("Search"),
-        placeholder=_("Unit, customer or site"),
-        key="search",
-        bind="query-params",
-        type="search",
-    )
+    text = search_box(_("Unit, customer or site"), "search", search, bind="query-params")
     ordered = order.selectbox(_("Sort by"), list(ORDERS), format_func=_, key="sort", bind="query-params")
     wanted = _filtered(standings, found)
-    return sorted(matching(wanted, text or ""), key=ORDERS[ordered])
+    return sorted(matching(wanted, text), key=ORDERS[ordered])
 
 
 def _filtered(standings: Sequence[UnitStatus], found: Sequence[AttentionItem]) -> Sequence[UnitStatus]:
-    """Return the units of the cause that was picked, or all."""
     if not found:
         return standings
     labels = {each.cause.key: f"{each.cause.label.said} {count(len(each.statuses))}" for each in found}
@@ -96,13 +82,11 @@ def matching(statuses: Sequence[UnitStatus], text: str) -> list[UnitStatus]:
 
 
 def _search_text(status: UnitStatus) -> str:
-    """Return what a search looks through."""
     unit = status.unit
     return f"{unit.name} {unit.customer or ''} {unit.site_name} {unit.id}".casefold()
 
 
 def _table(statuses: Sequence[UnitStatus], costs: Mapping[str, Sequence[float]], now: int) -> str:
-    """Return the markup of a page of units."""
     names = ("Unit", "Supply", "Balance", "Days left", "14 days", "Alerts", "Last top-up")
     several = len({standing.unit.site_id for standing in statuses}) > 1
     rows = [
@@ -127,7 +111,6 @@ def _row(status: UnitStatus, costs: Sequence[float], now: int, *, several_sites:
 
 
 def _spark(costs: Sequence[float], currency: str) -> str:
-    """Return the cost of the last full days as a small chart."""
     if not costs:
         return ""
     mean = money(round(sum(costs) / len(costs)), currency)
@@ -135,13 +118,11 @@ def _spark(costs: Sequence[float], currency: str) -> str:
 
 
 def _reason(status: UnitStatus) -> str:
-    """Return why a supply is as it is, where that is not plain."""
     reason = status.unit.reason
     return "" if reason in {None, "in_credit"} else muted(reason_text(reason))
 
 
 def _days(status: UnitStatus) -> str:
-    """Return the days left, quietly where they are not known."""
     if status.unit.is_billed_later:
         return muted("–")
     left = days(status.days_left)
@@ -149,7 +130,6 @@ def _days(status: UnitStatus) -> str:
 
 
 def _top_up(status: UnitStatus, now: int) -> str:
-    """Return the last top-up with its time."""
     unit = status.unit
     if unit.top_up_at is None or unit.top_up_amount is None:
         return muted(_("none yet"))

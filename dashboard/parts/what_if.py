@@ -10,18 +10,17 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.charts.differences import difference_bars
 from dashboard.data.warehouse import Warehouse
-from dashboard.exports.offer import show_downloads
-from dashboard.exports.what_if import what_if_table
+from dashboard.exports.tables import what_if_table
+from dashboard.parts.files import show_downloads
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, palette
-from dashboard.parts.paged import show_paged
+from dashboard.parts.page import card, draw, palette, search_box, show_paged
 from dashboard.parts.period import choose_period
 from dashboard.parts.tariff_editor import choose_tariff
 from dashboard.parts.unit_table import matching
 from dashboard.pricing.pricer import PricingError
 from dashboard.pricing.what_if import UnitChange, WhatIfAnswer, WhatIfQuestion, what_if
 from dashboard.queries.tariffs import Tariff
-from dashboard.status.unit_status import unit_statuses
+from dashboard.status.attention import unit_statuses
 from dashboard.text.formatting import change, count, day, kwh, money, signed_money
 from dashboard.text.markup import Cell, plain, unit_link
 from dashboard.text.translate import _, ngettext
@@ -54,8 +53,7 @@ def show_what_if(
     today: date,
 ) -> None:
     """Ask for tariff, units and time; show the answer that was worked out last."""
-    with st.container(border=True):
-        st.subheader(_("Compare with another tariff"), anchor=False)
+    with card(_("Compare with another tariff")):
         st.caption(
             _(
                 "Prices the real load of the units again, by the bridge's own rules, exactly. What "
@@ -93,27 +91,20 @@ def _accounts(
     with_tariff: tuple[str, ...],
     column: st.delta_generator.DeltaGenerator,
 ) -> tuple[str, ...] | None:
-    """Return the units that are meant; None means all that the viewer sees."""
+    """Return the chosen units; None means all that the viewer may see."""
     if whom == OF_TARIFF:
         return with_tariff
     if whom == EVERY:
         return None
-    text = column.text_input(
-        _("Search"),
-        placeholder=_("Unit, customer or site"),
-        key="what-if search",
-        type="search",
-        max_chars=200,
-    )
-    if not (text or "").strip():
+    text = search_box(_("Unit, customer or site"), "what-if search", column, max_chars=200)
+    if not text.strip():
         return ()
-    found = matching(opened.cached(unit_statuses, viewer), text or "")
+    found = matching(opened.cached(unit_statuses, viewer), text)
     column.caption(ngettext("{number} unit", "{number} units", len(found)))
     return tuple(each.unit.id for each in found)
 
 
 def _compute(opened: Warehouse, viewer: Viewer, question: WhatIfQuestion, whom: str) -> None:
-    """Price the load, and keep the answer until another is worked out."""
     bar = st.progress(0.0, _("Calculating …"))
 
     def progress(share: float) -> None:
@@ -130,7 +121,6 @@ def _compute(opened: Warehouse, viewer: Viewer, question: WhatIfQuestion, whom: 
 
 
 def _show(result: WhatIfResult) -> None:
-    """Show revenue, distribution, and every unit."""
     answer = result.answer
     st.caption(
         _(
@@ -163,41 +153,32 @@ def _show(result: WhatIfResult) -> None:
 
 
 def _figures(answer: WhatIfAnswer) -> list[Figure]:
-    """Return revenue then and now, and who would notice."""
     difference = answer.new - answer.old
     mean = difference // len(answer.changes)
     most, least = answer.changes[0], answer.changes[-1]
     return [
-        Figure(_("Charged"), money(answer.old, answer.currency), None, _("as before")),
+        Figure(_("Charged"), money(answer.old, answer.currency), _("as before")),
         Figure(
             _("Would have been"),
             money(answer.new, answer.currency),
-            change(answer.new, answer.old),
             signed_money(difference, answer.currency),
+            change(answer.new, answer.old),
         ),
         Figure(
-            _("Pay more"),
-            count(answer.more),
-            None,
-            _largest_change(most.difference, answer.more, answer.currency),
+            _("Pay more"), count(answer.more), _largest_change(most.difference, answer.more, answer.currency)
         ),
         Figure(
-            _("Pay less"),
-            count(answer.less),
-            None,
-            _largest_change(least.difference, answer.less, answer.currency),
+            _("Pay less"), count(answer.less), _largest_change(least.difference, answer.less, answer.currency)
         ),
-        Figure(_("Per unit"), signed_money(mean, answer.currency), None, _("on average")),
+        Figure(_("Per unit"), signed_money(mean, answer.currency), _("on average")),
     ]
 
 
 def _largest_change(difference: int, units: int, currency: str) -> str:
-    """Return what the unit with the greatest difference would notice, if there is one."""
     return _("at most {amount}", amount=signed_money(difference, currency)) if units else _("nobody")
 
 
 def _row(each: UnitChange, currency: str) -> list[Cell]:
-    """Return a unit's cells."""
     share = change(each.new, each.old)
     return [
         Cell(unit_link(each.account_id, each.name)),

@@ -30,7 +30,7 @@ def amount_statements(book: TariffTables) -> Iterator[str]:
     """Yield what turns lines of energy into ``amount``, the amount of every line of every unit."""
     yield _PLAIN
     yield _DERIVED
-    if any(table.num_rows for table in (book.share_table(),)):
+    if book.share_table().num_rows:
         yield _SHARES
     if book.lifeline_table().num_rows:
         yield _LIFELINES

@@ -1,7 +1,7 @@
-"""The ledger held against the price list: the same energy, priced in sets, must differ by zero.
+"""The ledger compared with the price list: the same energy, priced in sets, must differ by zero.
 
 For each supply, everything that was charged in the billing period that is open and in the one before is
-added up, and the same energy is priced anew by the same price lists. What sets cannot price is named, never
+added up, and the same energy is priced again by the same price lists. What sets cannot price is named, never
 guessed.
 """
 
@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 
 from dashboard.access import Viewer
-from dashboard.data.scope import Scope
 from dashboard.data.snapshot import read_snapshot
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.pricing.pricer import Pricer, PricingError
 from dashboard.queries.tariffs import supply_tariffs
@@ -61,19 +61,16 @@ WAIVED: Final = "standing charges were waived"
 
 @dataclass(frozen=True, slots=True)
 class _AuditedSupply:
-    """A supply with what a tariff has to know of it."""
-
     supply_id: str
     account_id: str
     name: str
     currency: str
     first_seq: int
     terms: SupplyTerms
-    begun: int
 
 
 def audit(folder: Path, database: str | None = None, shard: int | None = None) -> AuditReport:
-    """Hold the ledger of a shard, or the whole one, against its price lists. Raises ``SnapshotError``."""
+    """Compare the ledger of a shard, or the whole one, with its price lists. Raises ``SnapshotError``."""
     opened = Warehouse(read_snapshot(folder, Scope(kind="audit"), database))
     upto = max(opened.as_of or 0, opened.rows(_LATEST, {})[0]["latest"])
     found = AuditReport(upto=upto)
@@ -89,24 +86,22 @@ def audit(folder: Path, database: str | None = None, shard: int | None = None) -
     return found
 
 
-def _audited_supply(row: Mapping[str, object], timeline: Timeline) -> _AuditedSupply:
-    policy = decode_policy(str(row["policy"]))
-    started = local_date(int(str(row["begun"])), timeline.versions[0].time_zone)
+def _audited_supply(row: Mapping[str, Any], timeline: Timeline) -> _AuditedSupply:
+    policy = decode_policy(row["policy"])
+    started = local_date(row["begun"], timeline.versions[0].time_zone)
     return _AuditedSupply(
-        str(row["supply_id"]),
-        str(row["account_id"]),
-        str(row["name"]),
-        str(row["currency"]),
-        int(str(row["first_seq"])),
+        row["supply_id"],
+        row["account_id"],
+        row["name"],
+        row["currency"],
+        row["first_seq"],
         SupplyTerms(started, policy.contracted_w, policy.free_units),
-        int(str(row["begun"])),
     )
 
 
 def _audit(
     opened: Warehouse, timeline: Timeline, units: Sequence[_AuditedSupply], found: AuditReport
 ) -> None:
-    """Audit the supplies of a timeline."""
     if timeline.versions[0].valid_from >= found.upto:
         return
     periods, since = _periods(timeline, found.upto)
@@ -128,7 +123,6 @@ def _pricer(
     terms: Mapping[int, SupplyTerms],
     span: tuple[int, int],
 ) -> tuple[Pricer | None, str]:
-    """Return a pricer of a timeline over a span, or why there can be none."""
     why = _obstacle(timeline, span[0])
     if why is not None:
         return None, why
@@ -139,7 +133,7 @@ def _pricer(
 
 
 def _periods(timeline: Timeline, upto: int) -> tuple[list[str], int]:
-    """Return the billing periods to be audited, and from when energy has to be known for them."""
+    """Return the billing periods to audit, and the instant from which their energy has to be known."""
     first = timeline.versions[0].valid_from
     version = timeline.at(upto - 1)
     day = local_day(upto - 1, version.zone)
@@ -152,7 +146,6 @@ def _periods(timeline: Timeline, upto: int) -> tuple[list[str], int]:
 
 
 def _obstacle(timeline: Timeline, since: int) -> str | None:
-    """Return why the ledger of a timeline cannot be audited."""
     ends = [*(version.valid_from for version in timeline.versions[1:]), None]
     for version, end in zip(timeline.versions, ends, strict=True):
         if version.basis is BlockBasis.PURCHASE_TIME and (end is None or end > since):
@@ -163,7 +156,6 @@ def _obstacle(timeline: Timeline, since: int) -> str | None:
 def _register_selection(
     pricer: Pricer, units: Sequence[_AuditedSupply], periods: Sequence[str], since: int, timeline: Timeline
 ) -> None:
-    """Tell SQL which supplies and periods are audited."""
     chosen = [[unit.supply_id for unit in units], list(range(len(units))), [unit.first_seq for unit in units]]
     pricer.register("chosen", pa.table(chosen, schema=_CHOSEN))
     spans = [period_bounds(period) for period in periods]
@@ -174,7 +166,7 @@ def _register_selection(
 
 
 def _unordered(connection: duckdb.DuckDBPyConnection, timeline: Timeline, since: int) -> frozenset[int]:
-    """Return the supplies whose meters climb a ladder in an order that is not on record."""
+    """Return the supplies whose meters climb one ladder in an order that is not on record."""
     versions = [each for each in timeline.versions if each.valid_from < since or len(timeline.versions) > 1]
     ordered = all(
         version.meaning is not BlockBandMeaning.POOLED_CHRONOLOGICAL
@@ -196,7 +188,6 @@ def _compare(
     unordered: frozenset[int],
     found: AuditReport,
 ) -> None:
-    """Compare what was charged with what was priced, period by period."""
     priced, standing = pricer.totals(), pricer.totals(LineKind.STANDING)
     rows = connection.execute(_CHARGED).fetchall()
     charged = {(unit, period): (amount, fixed) for unit, period, amount, fixed in rows}

@@ -52,7 +52,7 @@ class TariffTables:
 
     @property
     def blocks(self) -> int:
-        """Return the most blocks of any ladder that SQL has to tell apart."""
+        """Return the most blocks of any ladder that SQL has to distinguish."""
         return max((len(row) for row in self._ends.values()), default=0) + 1
 
     @property
@@ -82,7 +82,7 @@ class TariffTables:
 
     @cached_property
     def _ends(self) -> dict[tuple[int, int], tuple[int, ...]]:
-        """Return the limits of each step for each group; pro rata blocks are shared later."""
+        """Return the limits of each step for each group; pro rata blocks are divided later."""
         found: dict[tuple[int, int], tuple[int, ...]] = {}
         for number, step in enumerate(self.calendar.steps.things):
             version = self.versions[step.version]
@@ -307,14 +307,13 @@ class TariffTables:
 
 
 def _schema(small: str, large: str = "") -> pa.Schema:
-    """Return a schema of small and of large whole numbers."""
     return pa.schema(
         [(name, pa.int32()) for name in small.split()] + [(name, pa.int64()) for name in large.split()]
     )
 
 
 def _prices(version: TariffVersion, band: Band) -> Iterator[tuple[int, int]]:
-    """Yield the blocks of a band with their prices, as the lines of energy have them."""
+    """Yield the blocks of a band with their prices; ladders shared pro rata have none of their own."""
     if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
         yield NO_BLOCK, 0
         return

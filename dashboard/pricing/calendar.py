@@ -109,7 +109,6 @@ def _in_order(timeline: Timeline) -> list[TariffVersion]:
 def _extend(
     calendar: Calendar, numbers: dict[str, int], stretch: TariffInterval, start: int, end: int
 ) -> None:
-    """Add a stretch to the run before, or as a run of its own."""
     version = numbers[stretch.version.id]
     run = PricingInterval(
         start,
@@ -128,7 +127,6 @@ def _extend(
 
 
 def _label(run: PricingInterval) -> tuple[int, int, int, int, int]:
-    """Return what tells the lines of a run apart."""
     return run.period, run.rung, run.step, run.version, run.band
 
 
@@ -153,7 +151,7 @@ def slot_tables(calendar: Calendar) -> tuple[pa.Table, pa.Table]:
 
 
 def _demands(calendar: Calendar, slots: np.ndarray, runs: np.ndarray) -> np.ndarray:
-    """Return the demand interval of each quarter hour; asked one by one where there is a charge for it."""
+    """Return the demand interval of each quarter hour; worked out only where there is a demand charge."""
     if not any(_charges_demand(version) for version in calendar.versions):
         return np.full(len(slots), NO_DEMAND)
     versions = [calendar.versions[run.version] for run in calendar.runs]
@@ -162,7 +160,6 @@ def _demands(calendar: Calendar, slots: np.ndarray, runs: np.ndarray) -> np.ndar
 
 
 def _parts(calendar: Calendar, number: int, run: PricingInterval) -> Iterator[tuple[int, ...]]:
-    """Yield the quarter hours that lie only partly in a run, with that part."""
     for slot in dict.fromkeys((run.start // SLOT_MS, (run.end - 1) // SLOT_MS)):
         start, end = max(slot * SLOT_MS, run.start), min((slot + 1) * SLOT_MS, run.end)
         if end - start < SLOT_MS:
@@ -170,7 +167,6 @@ def _parts(calendar: Calendar, number: int, run: PricingInterval) -> Iterator[tu
 
 
 def _charges_demand(version: TariffVersion) -> bool:
-    """Return whether a version charges the greatest power."""
     return version.demand is not None and version.demand.of is DemandOf.MAXIMUM
 
 

@@ -6,7 +6,7 @@ ladder is a running sum over all rows, less what it was where the piece began, p
 before it.
 
 A way of one piece needs nothing but two running sums. A few ways of several are sorted (``quantities``), many
-are joined with their pieces. Only where two pieces of a way overlap in time does the order tell nothing.
+are joined with their pieces. Only where two pieces of a way overlap in time is the order of no use.
 """
 
 from itertools import pairwise
@@ -49,7 +49,6 @@ def add(book: TariffTables) -> str:
 
 
 def _inner(book: TariffTables) -> range:
-    """Return the blocks that end somewhere."""
     return range(book.blocks - 1)
 
 
@@ -79,7 +78,7 @@ COUNTS: Final = """
     SELECT count(*) FILTER (mixed) + (SELECT count(*) FROM unit_run SEMI JOIN piece USING (unit)),
            count(*) FILTER (below > 0)
     FROM piece"""
-"""How many pieces the order tells nothing of, and how many are not the first of their way."""
+"""How many pieces overlap another in time, and how many are not the first of their way."""
 _TO_SORT: Final = "INSERT INTO unit_run SELECT unit, run, sum(wh)::BIGINT FROM part{which} GROUP BY unit, run"
 _DIVIDED: Final = " WHERE unit IN (SELECT unit FROM piece WHERE below > 0)"
 SORT_ALL: Final = (_TO_SORT.format(which=""), "DELETE FROM part")

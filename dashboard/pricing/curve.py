@@ -56,7 +56,6 @@ def month_costs(version: TariffVersion, day: date, highest_wh: int) -> tuple[Cos
 
 
 def _even(uses: list[int], start: int, end: int) -> pa.Table:
-    """Return loads that are spread evenly over [start, end), one for each use."""
     starts = np.arange(start, end, SLOT_MS, dtype=np.int64)
     places = np.arange(len(starts) + 1, dtype=np.int64)
     energy = [np.diff(wh * places // len(starts)) for wh in uses]

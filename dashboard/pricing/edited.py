@@ -1,4 +1,4 @@
-"""A tariff as somebody would rather have it: with other figures, or written anew."""
+"""A tariff as somebody would rather have it: with other figures, or written from scratch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -64,12 +64,10 @@ def figures_of(version: TariffVersion) -> TariffFigures:
 
 
 def _exact(amount: int, currency: str, parts: int = 1) -> str:
-    """Return an amount divided by a power of ten with all its digits."""
     return _plain_number(to_decimal(amount, currency) / parts)
 
 
 def _plain_number(value: Decimal) -> str:
-    """Return a number without exponent and idle zeros."""
     return f"{value.normalize():f}"
 
 
@@ -100,7 +98,6 @@ def with_figures(version: TariffVersion, words: TariffFigures) -> TariffVersion:
 
 
 def _ladder(ladder: BlockSchedule, number: int, words: TariffFigures, currency: str) -> BlockSchedule:
-    """Return a ladder with other prices and limits."""
     rows = words.prices[number]
     prices = tuple(
         tuple(
@@ -118,7 +115,6 @@ def _ladder(ladder: BlockSchedule, number: int, words: TariffFigures, currency: 
 
 
 def _price(text: str, currency: str, place: str) -> int:
-    """Return a price per kWh as an amount per MWh."""
     try:
         exact = parse_decimal(text.strip()).scaleb(amount_digits(currency)) * KWH_PER_MWH
     except MoneyError as problem:
@@ -136,7 +132,6 @@ def _amount(text: str, currency: str, place: str) -> int:
 
 
 def _kwh(text: str, place: str) -> int:
-    """Return energy in Wh."""
     try:
         return parse_kwh(text.strip())
     except EnergyError as problem:
@@ -144,7 +139,6 @@ def _kwh(text: str, place: str) -> int:
 
 
 def _rate(text: str, place: str) -> int:
-    """Return per cent as parts per million."""
     try:
         exact = parse_decimal(text.strip()) * PPM_PER_PERCENT
     except MoneyError as problem:
@@ -155,7 +149,6 @@ def _rate(text: str, place: str) -> int:
 
 
 def _checked(version: TariffVersion) -> TariffVersion:
-    """Return a price list that could be applied."""
     try:
         check_tariff(version)
     except TariffError as problem:
@@ -198,5 +191,4 @@ def differences(before: TariffFigures, after: TariffFigures) -> Mapping[str, int
 
 
 def _flat(rows: tuple[tuple[tuple[str, ...], ...], ...]) -> list[str]:
-    """Return the texts of nested rows."""
     return [text for ladder in rows for row in ladder for text in row]

@@ -48,14 +48,12 @@ def fixed_charges(calendar: Calendar, terms: SupplyTerms) -> FixedCharges:
 
 
 def _begin(rating: Rating, timeline: Timeline, day: date) -> None:
-    """Charge what the beginning of a day makes due."""
     charge_day(
         rating, timeline, max(day_start(day, timeline.versions[0].zone), timeline.versions[0].valid_from)
     )
 
 
 def _close(rating: Rating, timeline: Timeline, at: int) -> None:
-    """Close the billing period that ends with the span."""
     version = timeline.at(at)
     day = local_day(at, version.zone)
     if day_start(day, version.zone) == at and version.billing_period.start_of(day) == day:

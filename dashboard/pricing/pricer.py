@@ -11,10 +11,52 @@ import pyarrow as pa
 from dashboard.pricing import amounts, climbing, quantities
 from dashboard.pricing.book import BASES, KINDS, TariffTables, build_tariff_tables, kind_number
 from dashboard.pricing.calendar import build_calendar, run_table, slot_tables, table
-from dashboard.pricing.support import unsupported_reason
-from meter_bridge.core.calendar import local_day
+from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.rating.rating import LineKey, LineKind, SupplyTerms
-from meter_bridge.core.tariff.tariff import Timeline
+from meter_bridge.core.tariff.periods import period_bounds
+from meter_bridge.core.tariff.tariff import DemandOf, TariffVersion, Timeline
+
+
+def unsupported_reason(timeline: Timeline, last: int) -> str | None:
+    """Return why a timeline cannot be priced set-based, or None where it can.
+
+    These are combinations that only a change of the tariff within a billing period makes, and each of them
+    changes a value to date; the core prices them, unit by unit.
+    """
+    versions = timeline.versions
+    if len({version.time_zone for version in versions}) > 1:
+        return "its versions are in different time zones"
+    if len(versions) == 1:
+        return None
+    if _open_period_changes(timeline, last):
+        return "it changes within the billing period that is not over"
+    return next((reason for reason, differs in _unsupported_changes(versions) if differs), None)
+
+
+def _unsupported_changes(versions: Sequence[TariffVersion]) -> Sequence[tuple[str, bool]]:
+    demands = {
+        each.demand.interval_min
+        for each in versions
+        if each.demand is not None and each.demand.of is DemandOf.MAXIMUM
+    }
+    some = any(each.has_period_to_date or each.history_periods or each.free_wh for each in versions)
+    return (
+        ("its versions bill on different days", len({each.billing_period for each in versions}) > 1 and some),
+        ("its versions take the demand of intervals of different length", len(demands) > 1),
+        ("its versions give different free units", len({each.free_wh for each in versions}) > 1),
+        (
+            "its versions know different shares of a first period",
+            len({each.prorate for each in versions}) > 1,
+        ),
+    )
+
+
+def _open_period_changes(timeline: Timeline, last: int) -> bool:
+    stretch = timeline.interval_at(last - 1)
+    start, end = (day_start(day, stretch.version.zone) for day in period_bounds(stretch.period))
+    changes = any(start < version.valid_from < last for version in timeline.versions)
+    return end > last and changes and timeline.has_period_to_date(stretch.period)
+
 
 LOAD: Final = pa.schema(
     [("unit", pa.int32()), ("start_ms", pa.int64()), ("end_ms", pa.int64()), ("wh", pa.int64())]
@@ -55,6 +97,7 @@ class Pricer:
     """One pricing on its way: loads are added part by part, then lines and totals are asked for.
 
     It keeps temporary tables in the connection, which therefore has to be its own (``Warehouse.cursor``).
+    Raises ``PricingError`` for a timeline or terms that only the core can price.
     """
 
     def __init__(
@@ -65,10 +108,6 @@ class Pricer:
         first: int,
         last: int,
     ) -> None:
-        """Prepare the tables of a timeline over [first, last) for units with their terms.
-
-        Raises ``PricingError`` for a timeline that only the core can price.
-        """
         why = unsupported_reason(timeline, last)
         if any(terms.ended is not None for terms in units.values()):
             why = why or "a customer moved out within the time"
@@ -85,7 +124,6 @@ class Pricer:
         self._added = 0
 
     def _make_tables(self, units: pa.Table) -> None:
-        """Make the tariff's tables known to the connection."""
         run = run_table(self.book.calendar)
         slot, cut = slot_tables(self.book.calendar)
         self._cuts = cut.num_rows > 0
@@ -154,7 +192,6 @@ class Pricer:
         self._connection.unregister("given_loads")
 
     def _sum_by_interval(self) -> None:
-        """Add up the energy of the loads by run."""
         self._added += 1
         self._connection.execute(quantities.ADD_RUNS)
         if self._cuts:
@@ -174,7 +211,6 @@ class Pricer:
             )
 
     def _compute_lines(self) -> None:
-        """Work out the lines and their amounts from what was added."""
         if self._ready:
             return
         climbed = self._ordered_energy_query() if self._in_order else ""
@@ -186,7 +222,6 @@ class Pricer:
         self._ready = True
 
     def _ordered_energy_query(self) -> str:
-        """Return the query of what lies in the order of time, and let the rest be sorted."""
         self._connection.execute(climbing.PIECES)
         mixed, divided = self._connection.execute(climbing.COUNTS).fetchone() or (0, 0)
         many = not mixed and divided > FEW_DIVIDED
@@ -196,7 +231,6 @@ class Pricer:
         return climbing.energy_by_block_query(self.book, divided=many)
 
     def _names(self, statement: str) -> dict[str, int]:
-        """Return the parameters that a statement asks for."""
         names = {kind: self.book.names.number(kind.value) for kind in (LineKind.DEMAND, LineKind.MINIMUM)}
         return {str(kind): number for kind, number in names.items() if f"${kind}" in statement}
 
@@ -206,7 +240,6 @@ class Pricer:
         return [self._charge(row) for row in self._connection.execute(_RESULT).fetchall()]
 
     def _charge(self, row: Sequence[int]) -> Charge:
-        """Return a line in the core's words."""
         unit, period, version, kind, block, name, base, quantity, amount = row
         key = LineKey(
             KINDS[kind],
@@ -239,10 +272,7 @@ class Pricer:
 def _effective_terms(
     units: Mapping[int, SupplyTerms], timeline: Timeline, first: int
 ) -> dict[int, SupplyTerms]:
-    """Return the terms of units, without the begin of those that were there in every period of the span.
-
-    So units with the same terms are one group, on whatever day each of them began.
-    """
+    """Drop the start of terms that began before every period of the span: equal terms form one group."""
     day = local_day(first, timeline.versions[0].zone)
     rules = [rule for version in timeline.versions for rule in (version.billing_period, version.block_period)]
     earliest = min(rule.start_of(day) for rule in rules) - timedelta(days=1)

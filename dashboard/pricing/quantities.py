@@ -71,7 +71,6 @@ def line_statements(book: TariffTables, *, summed: bool = False, climbed: str = 
 
 
 def _energy_by_block_query(book: TariffTables) -> str:
-    """Return the query of each line's energy with its blocks in columns ``b0`` to ``bN``."""
     sums = ", ".join(f"sum({_block(book, block)})::BIGINT AS b{block}" for block in range(book.blocks))
     return f"""
         SELECT p.unit, p.period, p.version, p.band, sum(p.free)::BIGINT AS free, {sums}
@@ -82,7 +81,6 @@ def _energy_by_block_query(book: TariffTables) -> str:
 
 
 def _block(book: TariffTables, block: int) -> str:
-    """Return the energy of a part that lies in a block."""
     if book.blocks == 1:
         return "p.charged"
     low = f"e.e{block - 1}" if block else "0"
@@ -95,10 +93,7 @@ def _block(book: TariffTables, block: int) -> str:
 
 
 def _positions(book: TariffTables) -> str:
-    """Return the query of each run's charged energy and how high it stands on its ladder then.
-
-    Free units come first: in their period, then in each run.
-    """
+    """Return the query of each run's charged energy and its position on the ladder after free units."""
     climb = "CASE WHEN free_climbs THEN wh ELSE charged END" if book.has_free_units else "charged"
     high = f"sum({climb}) OVER (PARTITION BY unit, rung ORDER BY run)" if book.blocks > 1 else "0"
     return f"""
@@ -106,7 +101,6 @@ def _positions(book: TariffTables) -> str:
 
 
 def _charged(book: TariffTables) -> str:
-    """Return the query of each run's energy, divided into free and charged."""
     if not book.has_free_units:
         return f"SELECT *, wh AS charged, 0 AS free FROM ({_RUNS})"  # noqa: S608
     return f"""

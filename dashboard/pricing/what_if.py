@@ -8,21 +8,103 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.pricing.energy import TimeSpan, add_days, add_segments, can_use_daily_sums
 from dashboard.pricing.pricer import Pricer
-from dashboard.queries.charged import ChargedUnit, charged_units
+from dashboard.queries.sums import ChargedUnit, charged_units
 from dashboard.queries.tariffs import supply_tariffs
 from meter_bridge.config.codec import decode_policy
-from meter_bridge.core.calendar import day_start
+from meter_bridge.core.calendar import day_start, local_day, next_month
 from meter_bridge.core.rating.rating import SupplyTerms
 from meter_bridge.core.rating.repricing import energy_needed_from
-from meter_bridge.core.tariff.tariff import Timeline
+from meter_bridge.core.tariff.tariff import DemandOf, Timeline
 
-BUCKETS: Final = 12
+_NUMBERS: Final = pa.schema([("account_id", pa.string()), ("unit", pa.int32())])
+# The days are the site's, which may be others than those of the tariff's zone: a day on each side is enough.
+_SEGMENTS: Final = """
+    SELECT c.unit, s.start_ms, s.end_ms, s.wh
+    FROM segment s JOIN chosen c ON c.account_id = s.account_id
+    WHERE s.wh > 0 AND s.local_day >= getvariable('first_day') AND s.local_day < getvariable('end_day')
+      AND s.start_ms >= getvariable('start_ms') AND s.start_ms < getvariable('stop_ms')"""
+
+
+# A part of a day lies in one band without a gap: where it begins says in which run all of it is.
+_PARTS: Final = """
+    SELECT c.unit, r.start_ms, r.start_ms AS end_ms, r.wh
+    FROM rollup r JOIN chosen c ON c.account_id = r.account_id
+    WHERE r.wh > 0 AND r.local_day >= getvariable('first_day') AND r.local_day < getvariable('end_day')
+      AND r.start_ms >= getvariable('start_ms') AND r.start_ms < getvariable('stop_ms')"""
+
+
+class TimeSpan(NamedTuple):
+    """The time [start, end), milliseconds UTC."""
+
+    start: int
+    end: int
+
+
+def can_use_daily_sums(wanted: Timeline, charged: Timeline) -> bool:
+    """Return whether daily sums by band, as ``charged`` divided days, are enough to price ``wanted``.
+
+    They are where no band of the wanted price lists begins or ends within a band of those that were charged,
+    no version begins within a day, and no greatest demand is asked for.
+    """
+    calendars = {version.calendar for version in charged.versions}
+    return all(
+        (version.calendar in calendars and len(calendars) == 1)
+        or (len(version.bands) == 1 and {each.time_zone for each in calendars} == {version.time_zone})
+        for version in wanted.versions
+    ) and all(
+        (version.demand is None or version.demand.of is not DemandOf.MAXIMUM)
+        and version.valid_from in (0, day_start(local_day(version.valid_from, version.zone), version.zone))
+        for version in wanted.versions
+    )
+
+
+def add_days(pricer: Pricer, numbers: Mapping[str, int], span: TimeSpan, zone: ZoneInfo) -> None:
+    """Add the daily sums of some accounts to a pricer; for those whose ``can_use_daily_sums``."""
+    chosen = pa.table({"account_id": list(numbers), "unit": list(numbers.values())}, schema=_NUMBERS)
+    pricer.register("chosen", chosen)
+    first, end = local_day(span.start, zone), local_day(span.end, zone) + timedelta(days=1)
+    pricer.set_variables(first_day=first, end_day=end, start_ms=span.start, stop_ms=span.end)
+    pricer.add(_PARTS, in_order=True)
+
+
+def add_segments(
+    pricer: Pricer,
+    numbers: Mapping[str, int],
+    span: TimeSpan,
+    zone: ZoneInfo,
+    progress: Callable[[float], None],
+) -> None:
+    """Add the segments of some accounts to a pricer, a month at a time."""
+    chosen = pa.table({"account_id": list(numbers), "unit": list(numbers.values())}, schema=_NUMBERS)
+    months = _months(span, zone)
+    pricer.register("chosen", chosen)
+    for done, (first, end) in enumerate(months, 1):
+        begin, stop = span
+        pricer.set_variables(first_day=first, end_day=end, start_ms=begin, stop_ms=stop)
+        pricer.add(_SEGMENTS)
+        progress(done / len(months))
+
+
+def _months(span: TimeSpan, zone: ZoneInfo) -> list[tuple[date, date]]:
+    """Return the parts of a span, each within a calendar month, as first day and first day after it."""
+    first = local_day(span.start, zone) - timedelta(days=1)
+    end = local_day(span.end, zone) + timedelta(days=2)
+    parts: list[tuple[date, date]] = []
+    while first < end:
+        following = min(next_month(first), end)
+        parts.append((first, following))
+        first = following
+    return parts
+
+
 type Progress = Callable[[float], None]
 """Told how far a pricing is, from 0 to 1."""
 
@@ -55,15 +137,6 @@ class UnitChange:
         return self.new - self.old
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
-    """How many units' bills change by low <= difference < high; the last bucket includes its end."""
-
-    low: int
-    high: int
-    units: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class WhatIfAnswer:
     """The units of one currency, old and new."""
@@ -94,21 +167,6 @@ class WhatIfAnswer:
         """Return how many units would pay less."""
         return sum(change.difference < 0 for change in self.changes)
 
-    def distribution(self, buckets: int = BUCKETS) -> tuple[Bucket, ...]:
-        """Return the differences in buckets of equal width."""
-        differences = [change.difference for change in self.changes]
-        if not differences:
-            return ()
-        low = min(differences)
-        width = max(-(-(max(differences) - low) // buckets), 1)
-        counts = [0] * buckets
-        for difference in differences:
-            counts[min((difference - low) // width, buckets - 1)] += 1
-        return tuple(
-            Bucket(low=low + place * width, high=low + (place + 1) * width, units=count)
-            for place, count in enumerate(counts)
-        )
-
 
 def what_if(
     opened: Warehouse, viewer: Viewer, question: WhatIfQuestion, progress: Progress | None = None
@@ -136,7 +194,6 @@ def _priced(
     units: Sequence[ChargedUnit],
     progress: Progress,
 ) -> Mapping[int, int]:
-    """Return what each unit would have been charged, by its place."""
     zone = question.timeline.versions[0].zone
     start, end = day_start(question.first, zone), day_start(question.last + timedelta(days=1), zone)
     version = question.timeline.at(start)
@@ -151,7 +208,7 @@ def _priced(
 
 
 def _by_day(opened: Warehouse, viewer: Viewer, timeline: Timeline) -> frozenset[str]:
-    """Return the accounts whose daily sums are enough, because the time windows stay."""
+    """Return the accounts that daily sums suffice for, because the time windows stay the same."""
     known: dict[int, bool] = {}
     stays: dict[str, bool] = {}
     for each in opened.cached(supply_tariffs, viewer):
@@ -164,8 +221,6 @@ def _by_day(opened: Warehouse, viewer: Viewer, timeline: Timeline) -> frozenset[
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """The energy of some units, from daily sums where those are enough."""
-
     opened: Warehouse
     timeline: Timeline
     units: Sequence[ChargedUnit]
@@ -191,7 +246,6 @@ class _Load:
 
 
 def _terms(unit: ChargedUnit, timeline: Timeline) -> SupplyTerms:
-    """Return what the tariff has to know of a unit and its customer."""
     policy = decode_policy(unit.policy)
     started = local_date(unit.since, timeline.versions[0].time_zone)
     return SupplyTerms(started, policy.contracted_w, policy.free_units)

@@ -1,4 +1,4 @@
-"""Tell who owes what, since when, and how it is being recovered."""
+"""Who owes what, since when, and how it is being recovered."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -104,31 +104,27 @@ class Debtor:
 
 
 class _DebtDocument(msgspec.Struct):
-    """What an account's stored document says of its debts."""
-
     debts: list[Debt] = []
 
 
 def debtors(warehouse: Warehouse, viewer: Viewer) -> list[Debtor]:
     """Return the units whose customers owe something, by site and name."""
     parts: dict[str, list[DebtPart]] = {}
-    for row in warehouse.rows(_AGES, viewer.parameters()):
+    for row in warehouse.visible_rows(viewer, _AGES):
         parts.setdefault(row.pop("account_id"), []).append(DebtPart(**row))
     return [
-        _debtor(row, tuple(parts.get(row["account_id"], ())))
-        for row in warehouse.rows(_OWED, viewer.parameters())
+        _debtor(row, tuple(parts.get(row["account_id"], ()))) for row in warehouse.visible_rows(viewer, _OWED)
     ]
 
 
 def recovered(warehouse: Warehouse, viewer: Viewer, days: int) -> dict[str, int]:
     """Return what payments and instalments brought back in the last days, by currency."""
     since = (warehouse.as_of or 0) - days * DAY_MS
-    rows = warehouse.rows(_RECOVERED, viewer.parameters() | {"since": since})
+    rows = warehouse.visible_rows(viewer, _RECOVERED, since=since)
     return {row["currency"]: row["amount"] for row in rows}
 
 
 def _debtor(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> Debtor:
-    """Return a unit with its plans."""
     document = str(row.pop("document"))
     return Debtor(**row, plans=_plans(document), parts=(*parts, *_debt_from_charges(row, parts)))
 
@@ -136,7 +132,7 @@ def _debtor(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> Debtor:
 def _debt_from_charges(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> list[DebtPart]:
     """Return what charges put into arrears or emergency credit, dated from the last payment.
 
-    Charges are the bulk of the journal; looking for these few among them would take longer than people wait.
+    Charges are the bulk of the journal; searching them for these few would take too long.
     """
     at = row["opened_at"] if row["paid_at"] is None else row["paid_at"]
     known = {bucket: sum(part.amount for part in parts if part.bucket == bucket) for bucket in BY_CHARGES}
@@ -150,3 +146,17 @@ def _plans(document: str) -> tuple[Debt, ...]:
         return tuple(msgspec.json.decode(document, type=_DebtDocument).debts)
     except msgspec.DecodeError:
         return ()
+
+
+_OWED_BY_UNIT: Final = """
+    SELECT -coalesce(sum(o.amount), 0)::BIGINT AS owed
+    FROM owed o JOIN account a ON a.id = o.account_id AND a.currency = o.asset
+    JOIN permitted($every, $sites, $accounts) p ON p.account_id = o.account_id
+    WHERE o.account_id = $account
+      AND (starts_with(o.bucket, 'debt:') OR o.bucket IN ('arrears', 'emergency_credit'))"""
+
+
+def owed_amount(warehouse: Warehouse, viewer: Viewer, account_id: str) -> int:
+    """Return what a unit's customer owes in its currency; zero or more."""
+    owed: int = warehouse.visible_rows(viewer, _OWED_BY_UNIT, account=account_id)[0]["owed"]
+    return owed

@@ -1,4 +1,4 @@
-"""Tell what a building's own meter measured against the sum of its units, by day, hour and unit."""
+"""What a building's own meter measured against the sum of its units, by day, hour and unit."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -27,9 +27,10 @@ _HOURS: Final = """
         SELECT DISTINCT local_day FROM rollup
         WHERE account_id = $building AND wh > 0 AND local_day BETWEEN $first AND $last)
     SELECT s.local_slot // 4 AS hour,
-           coalesce(sum(s.wh) FILTER (s.account_id = $building), 0)::BIGINT AS building,
-           coalesce(sum(s.wh) FILTER (s.account_id <> $building), 0)::BIGINT AS units,
-           (SELECT count(*) FROM measured) AS days
+           coalesce(sum(s.wh) FILTER (s.account_id = $building), 0)::BIGINT
+               / greatest((SELECT count(*) FROM measured), 1) AS building,
+           coalesce(sum(s.wh) FILTER (s.account_id <> $building), 0)::BIGINT
+               / greatest((SELECT count(*) FROM measured), 1) AS units
     FROM segment s JOIN account a ON a.id = s.account_id
     JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     WHERE a.site_id = $site AND s.wh > 0 AND s.local_day BETWEEN $first AND $last
@@ -73,7 +74,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayBalance:
-    """What the building's meter and all units measured on a day; None where the building's was not heard."""
+    """What the building's meter and all units measured on a day; None where the building's has no data."""
 
     day: date
     building: int | None
@@ -87,7 +88,7 @@ class DayBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourBalance:
-    """The same of an hour of the clock, Wh in the mean of the days on which the building's was heard."""
+    """The same of an hour of the clock, mean Wh of the days on which the building's has data."""
 
     hour: int
     building: float
@@ -111,40 +112,29 @@ class UsageDrop:
 
 def members(warehouse: Warehouse, viewer: Viewer, site_id: str, first: date, last: date) -> list[Member]:
     """Return the units of a site, those that used most first."""
-    parameters = viewer.parameters() | {"site": site_id, "first": first, "last": last}
-    return [Member(**row) for row in warehouse.rows(_SITE, parameters)]
+    return warehouse.records(Member, viewer, _SITE, site=site_id, first=first, last=last)
 
 
 def balance_days(
     warehouse: Warehouse, viewer: Viewer, site_id: str, building: str, first: date, last: date
 ) -> list[DayBalance]:
     """Return building against units for each local day with any energy."""
-    rows = warehouse.rows(_DAYS, _parameters(viewer, site_id, building, first, last))
-    return [DayBalance(**row) for row in rows]
+    return warehouse.records(
+        DayBalance, viewer, _DAYS, site=site_id, building=building, first=first, last=last
+    )
 
 
 def balance_hours(
     warehouse: Warehouse, viewer: Viewer, site_id: str, building: str, first: date, last: date
 ) -> list[HourBalance]:
     """Return building against units for each hour of the clock, in the mean of the days."""
-    rows = warehouse.rows(_HOURS, _parameters(viewer, site_id, building, first, last))
-    return [
-        HourBalance(
-            hour=row["hour"],
-            building=row["building"] / max(row["days"], 1),
-            units=row["units"] / max(row["days"], 1),
-        )
-        for row in rows
-    ]
+    return warehouse.records(
+        HourBalance, viewer, _HOURS, site=site_id, building=building, first=first, last=last
+    )
 
 
 def usage_drops(
     warehouse: Warehouse, viewer: Viewer, site_id: str, building: str, today: date
 ) -> list[UsageDrop]:
     """Return units worth a look: use below half of what is usual, or an open alert of tampering."""
-    parameters = viewer.parameters() | {"site": site_id, "building": building, "last": today}
-    return [UsageDrop(**row) for row in warehouse.rows(_USAGE_DROPS, parameters)]
-
-
-def _parameters(viewer: Viewer, site_id: str, building: str, first: date, last: date) -> dict[str, object]:
-    return viewer.parameters() | {"site": site_id, "building": building, "first": first, "last": last}
+    return warehouse.records(UsageDrop, viewer, _USAGE_DROPS, site=site_id, building=building, last=today)

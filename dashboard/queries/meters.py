@@ -1,4 +1,4 @@
-"""Tell which meters there are, when each was last heard, and whose register waits for a decision."""
+"""Which meters there are, when each reported last, and whose register waits for a decision."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -55,13 +55,13 @@ class Quarantine:
 
 
 def meters(warehouse: Warehouse, viewer: Viewer) -> list[Meter]:
-    """Return meters, those that are offline or were heard longest ago first."""
-    return [Meter(**row) for row in warehouse.rows(_METERS, viewer.parameters())]
+    """Return meters, those that are offline or reported longest ago first."""
+    return warehouse.records(Meter, viewer, _METERS)
 
 
 def quarantines(warehouse: Warehouse, viewer: Viewer) -> list[Quarantine]:
     """Return what waits for a decision, the oldest first."""
-    return [Quarantine(**row) for row in warehouse.rows(_QUARANTINES, viewer.parameters())]
+    return warehouse.records(Quarantine, viewer, _QUARANTINES)
 
 
 def export_progress(warehouse: Warehouse) -> tuple[int, int]:

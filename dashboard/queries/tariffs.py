@@ -1,4 +1,4 @@
-"""Tell which price lists there are, and which units are charged by them."""
+"""Which price lists there are, and which units are charged by them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -50,7 +50,7 @@ class SupplyTariff:
 def tariffs(warehouse: Warehouse, viewer: Viewer) -> list[Tariff]:
     """Return the tariffs of the viewer's sites and units, by site and name."""
     found: dict[str, Tariff] = {}
-    for row in warehouse.rows(_VERSIONS, viewer.parameters()):
+    for row in warehouse.visible_rows(viewer, _VERSIONS):
         before = found.get(row["tariff_id"])
         versions = (*(before.versions if before else ()), decode_tariff_version(row["document"]))
         found[row["tariff_id"]] = Tariff(
@@ -63,7 +63,7 @@ def supply_tariffs(warehouse: Warehouse, viewer: Viewer) -> list[SupplyTariff]:
     """Return by which price lists each supply is charged, one that changed its tariff by each in its time."""
     known = {tariff.id: tariff.versions for tariff in tariffs(warehouse, viewer)}
     turns: dict[tuple[str, str], list[tuple[int, str]]] = {}
-    for row in warehouse.rows(_TARIFF_CHANGES, viewer.parameters()):
+    for row in warehouse.visible_rows(viewer, _TARIFF_CHANGES):
         if row["tariff_id"] in known:
             turn = (row["valid_from"], row["tariff_id"])
             turns.setdefault((row["account_id"], row["supply_id"]), []).append(turn)

@@ -1,12 +1,45 @@
-"""Tell which units there are and how they stand."""
+"""Which units there are, how they stand, and the rules stored with them."""
 
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from typing import Any, Final, cast
 
+import msgspec
+
 from dashboard.access import Viewer
-from dashboard.data.policies import credit_rules, emergency_selected
 from dashboard.data.warehouse import Warehouse
-from meter_bridge.core.ledger.credit import CreditState, after_spending, split_charge
+from meter_bridge.config.codec import CodecError, decode_policy
+from meter_bridge.core.ledger.credit import CreditPolicy, CreditState, after_spending, split_charge
+from meter_bridge.core.supply.decision import Policy
+
+
+class _Document(msgspec.Struct):
+    emergency_selected: bool = False
+
+
+@lru_cache(maxsize=4096)
+def policy_of(text: str) -> Policy | None:
+    """Return a policy; None where it is of another version."""
+    try:
+        return decode_policy(text)
+    except CodecError:
+        return None
+
+
+def credit_rules(text: str) -> CreditPolicy:
+    """Return the rules of credit of a policy, or the plain ones where it is of another version."""
+    policy = policy_of(text)
+    return CreditPolicy() if policy is None else policy.credit
+
+
+def emergency_selected(document: str) -> bool:
+    """Return whether the customer selected emergency credit."""
+    try:
+        return msgspec.json.decode(document, type=_Document).emergency_selected
+    except msgspec.DecodeError:
+        return False
+
 
 _QUERY: Final = """
     WITH accrual AS (
@@ -86,7 +119,7 @@ class Unit:
 
 def units(warehouse: Warehouse, viewer: Viewer) -> list[Unit]:
     """Return the units that the viewer may see, by site and name."""
-    rows = warehouse.rows(_QUERY, viewer.parameters())
+    rows = warehouse.visible_rows(viewer, _QUERY)
     return [
         Unit(**{name: value for name, value in row.items() if name != "document"} | _document_fields(row))
         for row in rows
@@ -94,9 +127,44 @@ def units(warehouse: Warehouse, viewer: Viewer) -> list[Unit]:
 
 
 def _document_fields(row: dict[str, object]) -> dict[str, Any]:
-    """Return what is read out of columns; most units have an empty document."""
     document = str(row["document"])
     return {
         "alerts": tuple(cast("list[str]", row["alerts"])),
         "emergency_selected": document != "{}" and emergency_selected(document),
     }
+
+
+_NAMES: Final = """
+    SELECT a.id, a.name, a.customer, a.site_id, a.site_name, a.time_zone, a.currency
+    FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
+    ORDER BY a.site_name, a.name, a.id"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitName:
+    """A unit, its customer and site."""
+
+    id: str
+    name: str
+    customer: str
+    site_id: str
+    site_name: str
+    time_zone: str
+    currency: str
+
+
+def unit_names(warehouse: Warehouse, viewer: Viewer) -> list[UnitName]:
+    """Return the units that the viewer may see, by site and name."""
+    return warehouse.records(UnitName, viewer, _NAMES)
+
+
+_OPENED: Final = """
+    SELECT c.opened FROM account_clock c
+    JOIN permitted($every, $sites, $accounts) p ON p.account_id = c.account_id
+    WHERE c.account_id = $account"""
+
+
+def opening_day(warehouse: Warehouse, viewer: Viewer, account_id: str) -> date | None:
+    """Return the local day on which a unit was opened."""
+    rows = warehouse.visible_rows(viewer, _OPENED, account=account_id)
+    return rows[0]["opened"] if rows else None

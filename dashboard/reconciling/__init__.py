@@ -1,1 +1,1 @@
-"""A provider's statement held against the ledger's payments."""
+"""A provider's statement compared with the ledger's payments."""

@@ -68,7 +68,6 @@ type MatchResult = tuple[list[MatchedPair], list[StatementLine], list[Payment]]
 
 
 def _by_reference(lines: Sequence[StatementLine], payments: Sequence[Payment]) -> MatchResult:
-    """Return what goes together by reference, equal amounts before others."""
     known: dict[str, list[Payment]] = defaultdict(list)
     for payment in payments:
         for name in {comparable(payment.reference), comparable(payment.id)} - {""}:
@@ -99,7 +98,6 @@ def _by_reference(lines: Sequence[StatementLine], payments: Sequence[Payment]) -
 
 
 def _by_amount(lines: Sequence[StatementLine], payments: Sequence[Payment]) -> MatchResult:
-    """Return what goes together by amount, on the nearest day."""
     waiting: dict[int, list[Payment]] = defaultdict(list)
     for payment in payments:
         waiting[payment.amount].append(payment)
@@ -117,5 +115,4 @@ def _by_amount(lines: Sequence[StatementLine], payments: Sequence[Payment]) -> M
 
 
 def _days_apart(line: StatementLine, payment: Payment) -> int:
-    """Return how many days are between a line and a payment."""
     return abs((line.day - at_place(payment.at, payment.time_zone).date()).days)

@@ -96,7 +96,6 @@ def read_table(content: bytes) -> Table:
 
 
 def _decoded(content: bytes) -> str:
-    """Return the file's text."""
     for encoding in ENCODINGS:
         try:
             return content.decode(encoding)
@@ -116,7 +115,7 @@ def guess_columns(table: Table) -> StatementColumns:
 
 
 def _place(headers: Sequence[str], hints: Sequence[str]) -> int | None:
-    """Return the first column whose name has one of the hints, the best hint first."""
+    """Return the first column whose name contains a hint, the best hint first."""
     for hint in hints:
         for place, header in enumerate(headers):
             if hint in header.casefold():
@@ -125,7 +124,7 @@ def _place(headers: Sequence[str], hints: Sequence[str]) -> int | None:
 
 
 def _order(days: Sequence[str]) -> str:
-    """Return the order of a date's parts as the values tell it: only days exceed twelve."""
+    """Return the order of a date's parts: only days exceed twelve."""
     parts = [found for day in days if len(found := _NUMBERS.findall(day)) >= 3]  # noqa: PLR2004 - three parts
     if any(len(each[0]) == YEAR_LENGTH for each in parts):
         return "ymd"
@@ -183,7 +182,7 @@ def amount_of(text: str, currency: str) -> int:
 
 
 def _plain(digits: str, currency: str) -> str:
-    """Return digits with a point for decimals and no mark of thousands."""
+    """Return digits with a decimal point and without thousands separators."""
     marks = [each for each in digits if each in ".,"]
     if not marks:
         return digits

@@ -11,10 +11,10 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeClient, BridgeDownError
-from dashboard.data.scope import Scope
 from dashboard.data.snapshot import SnapshotError, read_snapshot
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.queries.places import UnitName, unit_names
+from dashboard.queries.units import UnitName, unit_names
 from dashboard.reports.months import MonthError, parse_month
 from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.reports.statements import FailedStatement, statements
@@ -50,7 +50,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Return what the command line takes."""
     parser = argparse.ArgumentParser(
         prog="python -m dashboard report",
         description="Write a month's statements and portfolio report as PDF.",
@@ -80,7 +79,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
-    """Write what is asked for."""
     since, database = int(time.time() * 1000) - 70 * DAY_MS, settings().database
     opened = Warehouse(read_snapshot(options.data, Scope(kind="report", since=since), database))
     viewer = Viewer(every_site=not options.site, sites=tuple(options.site))
@@ -103,12 +101,11 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _since(month: date) -> int:
-    """Return an instant before a month begins anywhere."""
+    """Return an instant before a month begins in any time zone."""
     return (month - date(1970, 1, 1)).days * DAY_MS - 2 * DAY_MS
 
 
 def _chosen(every: Sequence[UnitName], wanted: Sequence[str]) -> list[UnitName]:
-    """Return the units that are wanted; raise ``ReportError`` for one that is not there."""
     known = {place.id: place for place in every}
     missing = [unit for unit in wanted if unit not in known]
     if missing:
@@ -117,7 +114,6 @@ def _chosen(every: Sequence[UnitName], wanted: Sequence[str]) -> list[UnitName]:
 
 
 def _statements(options: argparse.Namespace, chosen: Sequence[UnitName], month: date) -> int:
-    """Write a statement for each unit, and return how many could not be."""
     bridge = BridgeClient(options.data, as_operator=True)
     failed = 0
     for result in statements(bridge, "", chosen, month, _progress_bar(options)):
@@ -131,7 +127,6 @@ def _statements(options: argparse.Namespace, chosen: Sequence[UnitName], month: 
 
 
 def _progress_bar(options: argparse.Namespace) -> Callable[[int, int], None]:
-    """Return what draws a progress bar where somebody watches."""
     if options.quiet or not sys.stderr.isatty():
         return lambda _done, _many: None
 
@@ -144,7 +139,7 @@ def _progress_bar(options: argparse.Namespace) -> Callable[[int, int], None]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
+    """Replace a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(content)
@@ -152,6 +147,5 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _print(options: argparse.Namespace, text: str) -> None:
-    """Say what was done."""
     if not options.quiet:
         print(text)  # noqa: T201

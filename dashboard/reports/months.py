@@ -1,6 +1,9 @@
 """Calendar months, as reports are made for them."""
 
 from datetime import date, timedelta
+from typing import Final
+
+MOST_MONTHS: Final = 24
 
 
 class MonthError(ValueError):
@@ -22,6 +25,14 @@ def parse_month(text: str, today: date) -> date:
 def previous_month(first: date) -> date:
     """Return the first day of the month before."""
     return (first - timedelta(days=1)).replace(day=1)
+
+
+def recent_months(today: date, since: date) -> list[date]:
+    """Return the first days of the months back to that of ``since``, newest first; at most two years."""
+    months = [today.replace(day=1)]
+    while months[-1] > since and len(months) < MOST_MONTHS:
+        months.append(previous_month(months[-1]))
+    return months
 
 
 def last_day(first: date) -> date:

@@ -2,16 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from dashboard.access import Viewer
-from dashboard.charts.ageing import AGES
+from dashboard.charts.money import AGES
 from dashboard.charts.template import band_name
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.debts import Debtor, debtors
-from dashboard.queries.month import (
+from dashboard.queries.payments import PaymentFilter, payment_sums
+from dashboard.queries.sums import (
     AlertCount,
     DaySums,
     LineSums,
@@ -21,63 +25,27 @@ from dashboard.queries.month import (
     line_sums,
     unit_sums,
 )
-from dashboard.queries.places import unit_names
-from dashboard.queries.takings import PaymentFilter, payment_sums
-from dashboard.queries.units import Unit, units
+from dashboard.queries.units import Unit, unit_names, units
 from dashboard.reports.months import last_day
-from dashboard.reports.typesetter import typeset
 from dashboard.text.formatting import count, day, kwh, moment, money
 from dashboard.text.labels import alert_label, spelled
 from dashboard.text.translate import _, inside, ngettext, on_paper
+from meter_bridge.printing.document import (
+    Bar,
+    BarChart,
+    BarPart,
+    Colour,
+    Figure,
+    Row,
+    Table,
+    part_height,
+    table,
+)
+from meter_bridge.printing.typesetter_child import typeset
 
 MAX_UNITS: Final = 400
 """A longer list is no paper any more; the file of the page *Units* has all."""
-WHOLE: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a table."""
-
-    cells: tuple[str, ...]
-    strong: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A table under its name; its first column is text, all others figures."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure with what it refers to."""
-
-    name: str
-    text: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class DayBars:
-    """The heights of a day, of 1000."""
-
-    label: str
-    heights: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Bars of every day."""
-
-    name: str
-    tallest: str
-    names: tuple[str, ...]
-    bars: tuple[DayBars, ...]
+LAYOUT: Final = Path(__file__).with_name("portfolio.typ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +53,7 @@ class CurrencySection:
     """A currency's figures and pictures."""
 
     figures: tuple[Figure, ...]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[BarChart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +66,13 @@ class Portfolio:
     about: str
     made: str
     currencies: tuple[CurrencySection, ...]
-    parts: tuple[Section, ...]
+    parts: tuple[Table, ...]
 
 
 def portfolio_pdf(opened: Warehouse, viewer: Viewer, month: date) -> bytes:
     """Return the report of a month as PDF."""
     with on_paper():
-        return typeset("portfolio.typ", asdict(build_portfolio(opened, viewer, month)))
+        return typeset(msgspec.json.encode(build_portfolio(opened, viewer, month)).decode(), LAYOUT)
 
 
 def build_portfolio(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio:
@@ -144,12 +112,10 @@ def build_portfolio(opened: Warehouse, viewer: Viewer, month: date) -> Portfolio
 
 
 def _subject(sites: Sequence[str]) -> str:
-    """Return what the report is about."""
     return sites[0] if len(sites) == 1 else ngettext("{number} site", "{number} sites", len(sites))
 
 
 def _as_of_text(opened: Warehouse, zone: str) -> str:
-    """Return as of when the figures are."""
     return _("Figures as of {instant}, {zone}", instant=moment(opened.as_of or 0, zone), zone=zone)
 
 
@@ -172,7 +138,6 @@ def _figures(
 
 
 def _mean_price(charged: int, used: int, currency: str) -> str:
-    """Return what a kWh came to."""
     return _("{price} a kWh", price=money(charged * 1000 // used, currency)) if used else ""
 
 
@@ -181,8 +146,7 @@ def _pictures(
     span: tuple[date, date],
     by_day: Sequence[DaySums],
     paid: Mapping[tuple[str, date], int],
-) -> tuple[Picture, ...]:
-    """Return money and energy by day."""
+) -> tuple[BarChart, ...]:
     days = [span[0] + timedelta(days=each) for each in range((span[1] - span[0]).days + 1)]
     found = {each.day: each for each in by_day if each.currency == currency}
     charged = [found[each].charged if each in found else 0 for each in days]
@@ -202,20 +166,26 @@ def _pictures(
 
 def _picture(
     name: str, days: Sequence[date], series: Mapping[str, Sequence[int]], value_text: Callable[[int], str]
-) -> Picture | None:
-    """Return bars side by side for each day, if there is anything to draw."""
+) -> BarChart | None:
     highest = max(max(values) for values in series.values())
     if highest <= 0:
         return None
     bars = tuple(
-        DayBars(str(each.day), tuple(max(values[place], 0) * WHOLE // highest for values in series.values()))
-        for place, each in enumerate(days)
+        Bar(
+            str(day.day),
+            tuple(
+                BarPart(colour, part_height(values[place], highest))
+                for colour, values in enumerate(series.values())
+            ),
+        )
+        for place, day in enumerate(days)
     )
-    return Picture(name, _("highest {amount}", amount=value_text(highest)), tuple(series), bars)
+    tallest = value_text(highest)
+    colours = tuple(Colour(title, colour) for colour, title in enumerate(series))
+    return BarChart(name, tallest, _("highest {amount}", amount=tallest), bars, colours)
 
 
-def _sites(by_unit: Sequence[UnitSums]) -> tuple[Section, ...]:
-    """Return the sums of each site, where there are several."""
+def _sites(by_unit: Sequence[UnitSums]) -> tuple[Table, ...]:
     names = sorted({(each.site_name, each.currency) for each in by_unit})
     if len(names) < 2:  # noqa: PLR2004 - one site is the whole
         return ()
@@ -234,11 +204,10 @@ def _sites(by_unit: Sequence[UnitSums]) -> tuple[Section, ...]:
             )
         )
     columns = (_("Site"), _("Units"), _("Energy"), _("Charged"), _("Paid in"))
-    return (Section(_("Sites"), columns, tuple(rows)),)
+    return (table(_("Sites"), columns, tuple(rows)),)
 
 
-def _lines(lines: Sequence[LineSums]) -> Section:
-    """Return what each line of each price list brought."""
+def _lines(lines: Sequence[LineSums]) -> Table:
     rows = [
         Row(
             (
@@ -252,19 +221,17 @@ def _lines(lines: Sequence[LineSums]) -> Section:
         for line in lines
     ]
     columns = (_("Price list and line"), _("Energy"), _("Before tax"), _("Tax"), _("Charged"))
-    return Section(_("Revenue by tariff"), columns, tuple(rows), "" if rows else _("Nothing was charged."))
+    return table(_("Revenue by tariff"), columns, tuple(rows), "" if rows else _("Nothing was charged."))
 
 
 def _line_name(line: LineSums) -> str:
-    """Return a line with its price list."""
     kind = _("Energy") if line.kind == "consumption" else _(spelled(line.kind).capitalize())
     block = "" if line.block is None else _("block {number}", number=line.block)
     band = "" if line.band is None else inside(band_name(line.band))
     return " · ".join(part for part in (line.version_id, kind, block, band) if part)
 
 
-def _debts(owing: Sequence[Debtor], now: int) -> Section:
-    """Return what is owed by age."""
+def _debts(owing: Sequence[Debtor], now: int) -> Table:
     rows = []
     for currency in sorted({each.currency for each in owing}):
         mine = [each.ages(now) for each in owing if each.currency == currency]
@@ -272,20 +239,19 @@ def _debts(owing: Sequence[Debtor], now: int) -> Section:
         cells = (currency, *(money(amount, currency) for amount in (*sums, sum(sums))))
         rows.append(Row(cells))
     columns = (_("Currency"), *(_(name) for name in AGES), _("Owed now"))
-    return Section(_("Age of what is owed"), columns, tuple(rows), "" if rows else _("Nobody owes anything."))
+    return table(_("Age of what is owed"), columns, tuple(rows), "" if rows else _("Nobody owes anything."))
 
 
-def _alerts(alerts: Sequence[AlertCount]) -> Section:
-    """Return how often which alert opened."""
+def _alerts(alerts: Sequence[AlertCount]) -> Table:
     rows = tuple(
         Row((alert_label(each.kind).said, count(each.many), count(each.still_open))) for each in alerts
     )
     columns = (_("Alert"), _("Opened"), _("Open still"))
-    return Section(_("Alerts"), columns, rows, "" if rows else _("No alert opened."))
+    return table(_("Alerts"), columns, rows, "" if rows else _("No alert opened."))
 
 
-def _units(by_unit: Sequence[UnitSums], known: Mapping[str, Unit]) -> Section:
-    """Return every unit; of very many those that were charged most."""
+def _units(by_unit: Sequence[UnitSums], known: Mapping[str, Unit]) -> Table:
+    """Return every unit; of more than ``MAX_UNITS`` those that were charged most."""
     shown = (
         sorted(by_unit, key=lambda each: -each.charged)[:MAX_UNITS] if len(by_unit) > MAX_UNITS else by_unit
     )
@@ -309,4 +275,4 @@ def _units(by_unit: Sequence[UnitSums], known: Mapping[str, Unit]) -> Section:
             all=count(len(by_unit)),
         )
     columns = (_("Unit"), _("Energy"), _("Charged"), _("Paid in"), _("Balance now"))
-    return Section(_("Units"), columns, rows, note)
+    return table(_("Units"), columns, rows, note)

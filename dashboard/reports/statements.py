@@ -11,7 +11,7 @@ import zipfile
 import msgspec
 
 from dashboard.bridge import BridgeClient, RefusedError
-from dashboard.queries.places import UnitName
+from dashboard.queries.units import UnitName
 from dashboard.settings import settings
 from meter_bridge.engine.statement.document import LAYOUT, printed_statement
 from meter_bridge.printing.typesetter_child import typeset

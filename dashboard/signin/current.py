@@ -1,4 +1,4 @@
-"""Who looks at this run of a page; asked anew at every run, so that what was revoked ends at once."""
+"""The viewer of a page; determined at every run, so that a revoked token ends access at once."""
 
 from collections.abc import Mapping
 from typing import Final, cast
@@ -40,7 +40,6 @@ def provider_claims() -> Mapping[str, object]:
 
 
 def _through_provider(current_settings: Settings) -> Viewer | None:
-    """Return the person whom the provider names, if the file of people knows them."""
     if current_settings.people is None:
         return None
     claims = provider_claims()

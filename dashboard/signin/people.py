@@ -1,7 +1,7 @@
 """Roles of people who sign in through OpenID Connect: a file maps e-mail or subject to role and reach."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 import tomllib
@@ -46,23 +46,14 @@ def viewer_of_claims(file: Path, claims: Mapping[str, object]) -> Viewer | None:
 
 
 def _with_token(person: Person) -> Viewer:
-    """Return the person with the token that actions go to the bridge with."""
     if person.token_file is None or not person.token_file.is_file():
         return person.viewer
-    held = person.viewer
-    return Viewer(
-        every_site=held.every_site,
-        sites=held.sites,
-        accounts=held.accounts,
-        role=held.role,
-        name=held.name,
-        token=person.token_file.read_text(encoding="utf-8").strip(),
-    )
+    return replace(person.viewer, token=person.token_file.read_text(encoding="utf-8").strip())
 
 
 @lru_cache(maxsize=4)
 def _people(file: Path, changed: int, size: int) -> tuple[Person, ...]:  # noqa: ARG001 - what the cache goes by
-    """Return the people of a file, read anew when it changed."""
+    """Return the people of a file; cached by its modification time and size."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -106,7 +97,6 @@ def _person(file: Path, number: int, entry: Mapping[str, object]) -> Person:
 
 
 def _ids(where: str, entry: Mapping[str, object], key: str) -> tuple[str, ...]:
-    """Return a list of ids."""
     listed = entry.get(key, [])
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
         raise PeopleError(f'{where}: {key} is a list of ids, such as ["flat-1"]')

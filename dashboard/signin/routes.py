@@ -1,4 +1,4 @@
-"""The page where a person signs in with a token, and the way out; it needs no script in the browser.
+"""Sign-in with a token before every page, and sign-out; without any script in the browser.
 
 Every address here is relative, so that it works behind a proxy that strips a base path, such as Home
 Assistant's ingress; so does the cookie, whose path is that of the page that set it.
@@ -11,9 +11,11 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from anyio import to_thread
-from starlette.requests import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.settings import settings
 from dashboard.signin.sessions import COOKIE, SESSIONS
@@ -71,7 +73,6 @@ async def sign_out(request: Request) -> Response:
 
 
 def _form(wanted: str, problem: str = "", status: int = 200) -> Response:
-    """Return the form, with what was wrong."""
     current_settings = settings()
     problem_html = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     other = ""
@@ -99,13 +100,12 @@ def _safe_target(wanted: str) -> str:
 
 
 def _same_origin(request: Request) -> bool:
-    """Return whether a request comes from this dashboard's own page."""
     origin = request.headers.get("origin")
     return origin in (None, "null") or urlsplit(origin or "").netloc == request.headers.get("host")
 
 
 def _is_https(request: Request) -> bool:
-    """Return whether the browser came over TLS, here or at the proxy before us."""
+    """Return whether the browser came over TLS, here or at a proxy in front."""
     return (request.headers.get("x-forwarded-proto") or request.url.scheme) == "https"
 
 
@@ -120,3 +120,67 @@ ROUTES: Final = (
     Route(f"/{SIGN_IN}", sign_in, methods=["POST"]),
     Route(f"/{SIGN_OUT}", sign_out, methods=["POST"]),
 )
+
+
+PROVIDER_COOKIE: Final = "_streamlit_user"
+PUBLIC_PATHS: Final = (
+    SIGN_IN,
+    SIGN_OUT,
+    SINGLE_SIGN_ON,
+    "_stcore",
+    "static",
+    "media",
+    "component",
+    "auth",
+    "oauth2callback",
+)
+"""First parts of addresses that need no session: pages hold no data before their WebSocket is known."""
+SECURITY_HEADERS: Final = {
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def frame_ancestors() -> str:
+    """Return who may show the dashboard in a frame.
+
+    ``'self'`` lets Home Assistant's ingress show it as a panel, because that is of the same origin.
+    """
+    return " ".join(("frame-ancestors 'self'", *settings().framed_by))
+
+
+class SignInMiddleware:
+    """ASGI middleware around the whole dashboard."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Redirect a stranger who opens a page to the sign-in form."""
+        if scope["type"] == "http" and _is_stranger(scope):
+            connection = HTTPConnection(scope)
+            target = sign_in_url(connection.url.path, connection.url.query)
+            await RedirectResponse(target, 303, {"Cache-Control": "no-store"})(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(
+                    SECURITY_HEADERS | {"Content-Security-Policy": frame_ancestors()}
+                )
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+
+def _is_stranger(scope: Scope) -> bool:
+    first = scope["path"].strip("/").partition("/")[0]
+    if (
+        scope["method"] != "GET"
+        or first in PUBLIC_PATHS
+        or "text/html" not in Headers(scope=scope).get("accept", "")
+    ):
+        return False
+    cookies = HTTPConnection(scope).cookies
+    through_provider = settings().people is not None and PROVIDER_COOKIE in cookies
+    return not (settings().without_sign_in or through_provider or SESSIONS.token(cookies.get(COOKIE)))

@@ -42,7 +42,7 @@ def viewer_of_token(current_settings: Settings, token: str) -> Viewer | None:
 def _viewer(
     token: str, role: Role, name: str, sites: tuple[str, ...] | None, accounts: tuple[str, ...]
 ) -> Viewer | None:
-    """Return a person with the reach of a token; ``sites`` is None for all."""
+    """Return a person with the scope of a token; ``sites`` is None for all."""
     if role not in PEOPLE:
         return None
     staff = role is not Role.TENANT
@@ -57,7 +57,7 @@ def _viewer(
 
 
 def _from_database(current_settings: Settings, token: str) -> Viewer | None:
-    """Return whom a token speaks for by the hashed tokens of the database, which is only read."""
+    """Authenticate by the hashed tokens of the database, which is only read."""
     token_id = token.split("_", 2)[1]
     try:
         with columns_of(locate(current_settings.data, current_settings.database)) as columns:

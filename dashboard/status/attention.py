@@ -1,11 +1,13 @@
-"""Which units need a person, and why; pure."""
+"""How each unit stands, which units need a person, and why."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dashboard.queries.units import Unit
-from dashboard.status.depletion import UNKNOWN_DURATION, CreditDuration
+from dashboard.access import Viewer
+from dashboard.data.warehouse import Warehouse
+from dashboard.queries.units import Unit, units
+from dashboard.status.depletion import UNKNOWN_DURATION, CreditDuration, credit_duration, forecasts
 from dashboard.text.labels import Label
 from meter_bridge.text.marks import N_
 
@@ -44,24 +46,23 @@ class AttentionItem:
 
 
 def _has(*kinds: str) -> Callable[[UnitStatus], bool]:
-    """Return a test for open alerts of these kinds."""
     wanted = frozenset(kinds)
     return lambda standing: not wanted.isdisjoint(standing.unit.alerts)
 
 
 def out_of_credit(status: UnitStatus) -> bool:
-    """Tell whether a unit has nothing left or was cut for it."""
+    """Return whether a unit has nothing left or was cut for it."""
     unit = status.unit
     return unit.reason == "credit_exhausted" or "supply_cut" in unit.alerts or _exhausted(unit)
 
 
 def _exhausted(unit: Unit) -> bool:
-    """Tell whether a charged unit has no credit; a new unit with nothing charged is not out of credit."""
+    """Return whether a charged unit has no credit; a new unit without charges is not out of credit."""
     return unit.available <= 0 and unit.read_at is not None and not unit.is_billed_later
 
 
 def runs_out_soon(status: UnitStatus) -> bool:
-    """Tell whether credit lasts only days, or fell below a threshold."""
+    """Return whether credit lasts only days, or fell below a threshold."""
     soon = status.days_left is not None and status.days_left < SOON_DAYS
     return not out_of_credit(status) and (soon or "low_credit" in status.unit.alerts)
 
@@ -83,7 +84,7 @@ CAUSES: Final = (
 
 
 def attention_items(statuses: Sequence[UnitStatus]) -> list[AttentionItem]:
-    """Return the causes that apply, the gravest first, each with its units, the shortest credit first."""
+    """Return the causes that apply, most severe first, each with its units, the shortest credit first."""
     ranked = sorted(statuses, key=_by_days_left)
     found = [AttentionItem(cause, tuple(filter(cause.applies, ranked))) for cause in CAUSES]
     return [concern for concern in found if concern.statuses]
@@ -96,5 +97,13 @@ def urgency(status: UnitStatus) -> tuple[int, bool, float, str]:
 
 
 def _by_days_left(status: UnitStatus) -> tuple[bool, float, str]:
-    """Return a key that sorts by days left, the unknown last, then by name."""
     return status.days_left is None, status.days_left or 0.0, status.unit.name
+
+
+def unit_statuses(opened: Warehouse, viewer: Viewer) -> list[UnitStatus]:
+    """Return the units that the viewer may see, each with its forecast."""
+    known, now = opened.cached(forecasts, viewer), opened.as_of or 0
+    return [
+        UnitStatus(unit, credit_duration(unit, known.get(unit.id, ()), now))
+        for unit in opened.cached(units, viewer)
+    ]

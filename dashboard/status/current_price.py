@@ -68,7 +68,6 @@ def rating_of_supply(warehouse: Warehouse, viewer: Viewer, supply: SupplyTariff)
 
 
 def _price(timeline: Timeline, rating: Rating, at: int) -> CurrentPrice:
-    """Return the price at an instant."""
     stretch = timeline.interval_at(at)
     version = stretch.version
     start = version.billing_period.start_of(local_day(at, version.zone))

@@ -1,7 +1,7 @@
-"""How long a unit's credit lasts, and how its balance is likely to go on: what the bridge foretold.
+"""How long a unit's credit lasts, and how its balance is likely to go on, by the bridge's forecast.
 
-The bridge stores what each supply will spend (docs/forecast.md). Here it is held against what is left now, by
-the same rules, so that lists, a unit's page, the API and Home Assistant all tell the same.
+The bridge stores what each supply will spend (docs/forecast.md). Here it is compared with what is left now,
+by the same rules, so that lists, a unit's page, the API and Home Assistant all agree.
 """
 
 from collections.abc import Sequence
@@ -9,18 +9,43 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboard.access import Viewer
-from dashboard.data.policies import policy_of
 from dashboard.data.warehouse import Warehouse
-from dashboard.queries.forecasts import forecasts
-from dashboard.queries.units import Unit, units
+from dashboard.queries.units import Unit, policy_of, units
 from meter_bridge.core.forecast.consumption_model import PPM
 from meter_bridge.core.forecast.depletion import Depletion, SupplyForecast, forecast_depletion
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply.decision import PaymentMode, Policy
+from meter_bridge.engine.forecasting.stored_forecast import supply_forecast_of
+
+# An account has a forecast only if all its supplies have one.
+_QUERY: Final = """
+    WITH bought AS (SELECT asset, sum(amount)::BIGINT AS wh FROM held WHERE bucket = 'units' GROUP BY asset)
+    SELECT s.account_id, f.points, f.bands, f.in_units, coalesce(b.wh, 0) AS units
+    FROM supply s JOIN permitted($every, $sites, $accounts) p ON p.account_id = s.account_id
+    LEFT JOIN foresight f ON f.supply_id = s.id
+    LEFT JOIN bought b ON b.asset = 'wh:' || s.id
+    ORDER BY s.account_id, s.id"""
+
+
+def forecasts(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[SupplyForecast, ...]]:
+    """Return the forecasts of each account; units that were bought count as of the newest posting."""
+    found: dict[str, list[SupplyForecast | None]] = {}
+    for row in warehouse.rows(_QUERY, viewer.parameters()):
+        forecast = (
+            supply_forecast_of(
+                row["points"], row["bands"], in_units=bool(row["in_units"]), units=row["units"]
+            )
+            if row["points"]
+            else None
+        )
+        found.setdefault(row["account_id"], []).append(forecast)
+    whole = {account: [each for each in every if each] for account, every in found.items()}
+    return {account: tuple(known) for account, known in whole.items() if len(known) == len(found[account])}
+
 
 DAY_MS: Final = 24 * 3_600_000
 BEYOND_FORECAST: Final = float("inf")
-"""Days of credit that lasts longer than is foretold."""
+"""Days of credit that lasts longer than the forecast reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +53,7 @@ class CreditDuration:
     """How long credit lasts."""
 
     days: float | None = None
-    """None while too little is known; ``BEYOND_FORECAST`` for longer than is foretold."""
+    """None while too little is known; ``BEYOND_FORECAST`` for longer than the forecast reaches."""
     depletion: Depletion | None = None
 
 
@@ -50,9 +75,9 @@ class BalanceForecast:
     """What is to be expected of a unit's balance."""
 
     points: tuple[ForecastPoint, ...]
-    """From now on, until nothing is left or no more is foretold."""
+    """From now on, until nothing is left or the forecast ends."""
     depletion: ForecastPoint | None
-    """When nothing is left; None where that is too far ahead to tell."""
+    """When nothing is left; None where that is beyond the forecast."""
     has_interval: bool
     """Enough is known of the past for a band."""
 
@@ -94,9 +119,9 @@ def balance_forecast(opened: Warehouse, viewer: Viewer, account_id: str) -> Bala
 def _forecast(
     known: Sequence[SupplyForecast], available: int, least: int, out: Depletion | None, now: int
 ) -> BalanceForecast:
-    """Return the balance at each coming midnight, and where nothing is left.
+    """Return the balance at each coming midnight, and when nothing is left.
 
-    At the least that is its own the balance stays while emergency credit bears what is used.
+    While emergency credit bears what is used, the balance stays at its own minimum.
     """
     floor = min(available, least)
     outlooks = [each.projection for each in known]
@@ -117,7 +142,6 @@ def _forecast(
 
 
 def _forecast_point(at: int, balance: int, now: int, out: Depletion | None) -> ForecastPoint:
-    """Return a balance with the instants between which it is likely to be reached."""
     if out is None or out.earliest is None or out.latest is None or out.at <= now:
         return ForecastPoint(at, balance, at, at)
     low, high = ((end - now) * PPM // (out.at - now) for end in (out.earliest, out.latest))

@@ -180,7 +180,6 @@ def axis_month() -> str:
 
 @cache
 def _figures_of_a_day(language: str, *, year: bool) -> str:
-    """Return a language's way to write a day in figures."""
     skeletons = Locale.parse(locale_of(language)).datetime_skeletons
     pattern = str(skeletons["yMd" if year else "Md"].pattern)
     return re.sub("d+|M+|y+", lambda part: _AXIS_PARTS[part[0]], pattern)

@@ -58,12 +58,10 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str, 
 
 
 def _head(text: str, number: bool) -> str:  # noqa: FBT001
-    """Return a header cell aligned as its column."""
     return f'<th scope="col"{" class=pm-number" if number else ""}>{escape(text)}</th>'
 
 
 def _row(headers: Sequence[str], row: Sequence[Cell]) -> str:
-    """Return the cells of a row, labelled for phones except the first."""
     cells = []
     for place, (header, cell) in enumerate(zip(headers, row, strict=True)):
         label = (

@@ -7,9 +7,8 @@ from decimal import Decimal
 from typing import Final
 
 from dashboard.settings import settings
-from meter_bridge.text.catalogue import DASHBOARD, ENGLISH, Translator, supported, translator
+from meter_bridge.text.catalogue import DASHBOARD, ENGLISH, Translator, printable, supported, translator
 from meter_bridge.text.formats import Formats, formats
-from meter_bridge.text.paper import printable
 
 _PAPER: Final[ContextVar[str | None]] = ContextVar("language of the paper that is being made", default=None)
 

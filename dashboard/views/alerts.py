@@ -7,15 +7,12 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.actions.action import Action
-from dashboard.actions.asking import ACTION_KINDS
+from dashboard.actions.action import ACTION_KINDS, Action
 from dashboard.actions.dialog import show_action_button
-from dashboard.data.scope import Scope
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.page import show_no_units, show_page, show_staleness
-from dashboard.parts.paged import show_paged
+from dashboard.parts.page import card, show_head, show_page, show_paged
 from dashboard.queries.alerts import Alert, Command, RelayState, alerts, commands, relays
-from dashboard.queries.places import unit_names
 from dashboard.text.formatting import ago, short_moment
 from dashboard.text.labels import (
     NEVER_ASKED,
@@ -27,7 +24,7 @@ from dashboard.text.labels import (
     reason_text,
     unique_labels,
 )
-from dashboard.text.markup import Cell, chip, muted, page_title, unit_link
+from dashboard.text.markup import Cell, chip, muted, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -44,28 +41,18 @@ def show() -> None:
 
 
 def _alerts(opened: Warehouse, viewer: Viewer) -> None:
-    """Show open alerts, then relays, then history."""
-    known = opened.cached(unit_names, viewer)
     every = opened.cached(alerts, viewer)
     now_open = [alert for alert in every if alert.closed_at is None]
-    st.html(
-        page_title(
-            _("Alerts and relays"), ngettext("{number} open alert", "{number} open alerts", len(now_open))
-        )
-    )
-    if not known:
-        show_no_units()
+    detail = ngettext("{number} open alert", "{number} open alerts", len(now_open))
+    if not show_head(opened, viewer, _("Alerts and relays"), detail):
         return
-    show_staleness(opened, known[0].time_zone)
     _open(now_open, viewer, opened.as_of or 0)
     _relays(opened.cached(relays, viewer))
     _history([alert for alert in every if alert.closed_at is not None], opened.cached(commands, viewer))
 
 
 def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
-    """Show what is wrong now, with a button to acknowledge each."""
-    with st.container(border=True):
-        st.subheader(_("Open alerts"), anchor=False)
+    with card(_("Open alerts")):
         if not now_open:
             st.caption(_("No alert is open."))
             return
@@ -90,7 +77,6 @@ def _open(now_open: Sequence[Alert], viewer: Viewer, now: int) -> None:
 
 
 def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
-    """Let the person acknowledge one of the alerts that are shown."""
     if not waiting or viewer.token is None or viewer.role not in ACTION_KINDS["acknowledge"].roles:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -105,16 +91,11 @@ def _acknowledge(waiting: Sequence[Alert], viewer: Viewer) -> None:
         )
         chosen = known.get(wanted or "")
         if chosen is not None:
-            show_action_button(
-                viewer,
-                "acknowledge",
-                lambda: Action("acknowledge", chosen.id, _alert_text(chosen)),
-                key="acknowledge",
-            )
+            action = Action("acknowledge", chosen.id, _alert_text(chosen))
+            show_action_button(viewer, action, key="acknowledge")
 
 
 def _alert_text(alert: Alert) -> str:
-    """Return an alert in a few words."""
     return " · ".join(part for part in (alert_label(alert.kind).said, alert.name or alert.site_name) if part)
 
 
@@ -132,14 +113,11 @@ def _open_row(alert: Alert, now: int) -> list[Cell]:
 
 
 def _where(alert: Alert) -> str:
-    """Return the unit of an alert, or that it is about more than one."""
     return unit_link(alert.account_id, alert.name) if alert.name else muted(_("whole site"))
 
 
 def _relays(every: Sequence[RelayState]) -> None:
-    """Show where relays are asked to be, say that they are, and are proven to be."""
-    with st.container(border=True):
-        st.subheader(_("Relays"), anchor=False)
+    with card(_("Relays")):
         if not every:
             st.caption(_("No relay has been switched yet."))
             return
@@ -159,7 +137,6 @@ def _relays(every: Sequence[RelayState]) -> None:
 
 
 def _relay_row(relay: RelayState) -> list[Cell]:
-    """Return a relay with its three states."""
     return [
         Cell(f"{unit_link(relay.account_id, relay.name)}{muted(relay.meter_name)}"),
         Cell(
@@ -174,44 +151,35 @@ def _relay_row(relay: RelayState) -> list[Cell]:
 
 
 def _position(position: str, at: int | None, zone: str) -> str:
-    """Return a position with when it was asked for or said."""
     text = _(POSITIONS.get(position, "not known"))
     return text + (muted(short_moment(at, zone)) if at is not None else "")
 
 
 def _history(closed: Sequence[Alert], sent: Sequence[Command]) -> None:
-    """Show what was wrong and what relays were asked for."""
     left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
-        st.subheader(_("Closed alerts, 90 days"), anchor=False)
-        if closed:
-            show_paged(
-                closed,
-                _closed_row,
-                (N_("Alert"), N_("Unit"), N_("Open")),
-                key="closed",
-                caption=_("Closed alerts"),
-                many=12,
-            )
-        else:
-            st.caption(_("None."))
-    with right.container(border=True, height="stretch"):
-        st.subheader(_("Relay commands, 90 days"), anchor=False)
-        if sent:
-            show_paged(
-                sent,
-                _command_row,
-                (N_("Unit"), N_("Command"), N_("When")),
-                key="commands",
-                caption=_("Relay commands"),
-                many=12,
-            )
-        else:
-            st.caption(_("None."))
+    with card(_("Closed alerts, 90 days"), left):
+        show_paged(
+            closed,
+            _closed_row,
+            (N_("Alert"), N_("Unit"), N_("Open")),
+            key="closed",
+            caption=_("Closed alerts"),
+            many=12,
+            none=_("None."),
+        )
+    with card(_("Relay commands, 90 days"), right):
+        show_paged(
+            sent,
+            _command_row,
+            (N_("Unit"), N_("Command"), N_("When")),
+            key="commands",
+            caption=_("Relay commands"),
+            many=12,
+            none=_("None."),
+        )
 
 
 def _closed_row(alert: Alert) -> list[Cell]:
-    """Return an alert that is over."""
     until = short_moment(alert.closed_at or 0, alert.time_zone)
     return [
         Cell(chip(alert_label(alert.kind))),
@@ -224,7 +192,6 @@ def _closed_row(alert: Alert) -> list[Cell]:
 
 
 def _command_row(command: Command) -> list[Cell]:
-    """Return a command with its reason and what became of it."""
     return [
         Cell(unit_link(command.account_id, command.name)),
         Cell(f"{_(POSITIONS.get(command.position, command.position))}{muted(reason_text(command.reason))}"),

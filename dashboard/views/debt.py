@@ -6,18 +6,24 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.charts.ageing import AGES, ageing
-from dashboard.data.scope import Scope
+from dashboard.charts.money import AGES, ageing
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.exports.debts import debts_table
-from dashboard.exports.offer import show_downloads
+from dashboard.exports.tables import debts_table
+from dashboard.parts.files import show_downloads
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, palette, show_no_units, show_page, show_staleness
-from dashboard.parts.paged import show_paged
+from dashboard.parts.page import (
+    card,
+    draw,
+    heading_row,
+    palette,
+    show_head,
+    show_page,
+    show_paged,
+)
 from dashboard.queries.debts import Debtor, debtors, recovered
-from dashboard.queries.places import unit_names
 from dashboard.text.formatting import ago, count, day, money, percent
-from dashboard.text.markup import Cell, muted, page_title, unit_link
+from dashboard.text.markup import Cell, muted, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.core.ledger.debt import PPM, Debt
 from meter_bridge.text.marks import N_
@@ -38,16 +44,10 @@ def show() -> None:
 
 
 def _debt(opened: Warehouse, viewer: Viewer) -> None:
-    """Show sums and ages, then every debtor, then what is out as emergency credit."""
-    known = opened.cached(unit_names, viewer)
     owing = opened.cached(debtors, viewer)
-    st.html(
-        page_title(_("Debt and arrears"), ngettext("{number} unit owes", "{number} units owe", len(owing)))
-    )
-    if not known:
-        show_no_units()
+    detail = ngettext("{number} unit owes", "{number} units owe", len(owing))
+    if not show_head(opened, viewer, _("Debt and arrears"), detail):
         return
-    show_staleness(opened, known[0].time_zone)
     if not owing:
         st.success(_("Nobody owes anything."), icon=":material/check_circle:")
         return
@@ -56,8 +56,7 @@ def _debt(opened: Warehouse, viewer: Viewer) -> None:
     for currency in sorted({each.currency for each in owing}):
         mine = [each for each in owing if each.currency == currency]
         show_figures(_figures(mine, currency, back))
-        with st.container(border=True):
-            st.subheader(_("Age of what is owed, {currency}", currency=currency), anchor=False)
+        with card(_("Age of what is owed, {currency}", currency=currency)):
             draw(ageing(_ages(mine, now), currency, palette()), f"ageing {currency}")
     _debtors(owing, now)
     _plans([each for each in owing if each.plans and each.debt], now)
@@ -65,33 +64,27 @@ def _debt(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _figures(owing: Sequence[Debtor], currency: str, back: Mapping[str, int]) -> list[Figure]:
-    """Return what is owed by kind, and what came back."""
     sums = {
         name: sum(getattr(each, name) for each in owing)
         for name in ("debt", "arrears", "emergency", "overdrawn")
     }
     people = ngettext("{number} unit", "{number} units", len(owing))
     return [
-        Figure(_("Owed"), money(sum(sums.values()), currency), None, people),
-        Figure(_("Debts"), money(sums["debt"], currency), None, _("on a plan")),
-        Figure(_("Arrears"), money(sums["arrears"], currency), None, _("charges made without credit")),
-        Figure(
-            _("Emergency credit"), money(sums["emergency"], currency), None, _("repaid first by a top-up")
-        ),
-        Figure(_("Recovered"), money(back.get(currency, 0), currency), None, _("in the last 30 days")),
+        Figure(_("Owed"), money(sum(sums.values()), currency), people),
+        Figure(_("Debts"), money(sums["debt"], currency), _("on a plan")),
+        Figure(_("Arrears"), money(sums["arrears"], currency), _("charges made without credit")),
+        Figure(_("Emergency credit"), money(sums["emergency"], currency), _("repaid first by a top-up")),
+        Figure(_("Recovered"), money(back.get(currency, 0), currency), _("in the last 30 days")),
     ]
 
 
 def _ages(owing: Sequence[Debtor], now: int) -> list[int]:
-    """Return what is owed by age."""
     return [sum(column) for column in zip(*(each.ages(now) for each in owing), strict=True)]
 
 
 def _debtors(owing: Sequence[Debtor], now: int) -> None:
-    """Show every debtor, in the order that is chosen."""
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(_("Debtors"), anchor=False, width="content")
+        with heading_row(_("Debtors")):
             order = st.selectbox(
                 _("Sort by"),
                 list(ORDERS),
@@ -112,7 +105,6 @@ def _debtors(owing: Sequence[Debtor], now: int) -> None:
 
 
 def _debtor(each: Debtor, now: int) -> list[Cell]:
-    """Return a debtor's cells."""
     who = " · ".join(part for part in (each.customer, each.site_name) if part)
     paid = muted(_("never")) if each.paid_at is None else ago(each.paid_at, now)
     return [
@@ -127,7 +119,6 @@ def _debtor(each: Debtor, now: int) -> list[Cell]:
 
 
 def _kinds(each: Debtor) -> str:
-    """Return what the sum consists of."""
     kinds = {
         "debt": each.debt,
         "arrears": each.arrears,
@@ -139,13 +130,8 @@ def _kinds(each: Debtor) -> str:
 
 
 def _plans(owing: Sequence[Debtor], now: int) -> None:
-    """Show by which plan each debt comes back, and when it is likely to be over."""
-    with st.container(border=True):
-        st.subheader(_("Recovery plans"), anchor=False)
+    with card(_("Recovery plans")):
         rows = [(each, plan) for each in owing for plan in each.plans if _left(each, plan)]
-        if not rows:
-            st.caption(_("No debt is on a plan."))
-            return
         show_paged(
             rows,
             lambda row: _plan(*row, now),
@@ -153,6 +139,7 @@ def _plans(owing: Sequence[Debtor], now: int) -> None:
             key="plans",
             caption=_("Recovery plans"),
             many=20,
+            none=_("No debt is on a plan."),
         )
 
 
@@ -161,7 +148,6 @@ def _left(each: Debtor, plan: Debt) -> int:
 
 
 def _plan(each: Debtor, plan: Debt, now: int) -> list[Cell]:
-    """Return the cells of a debt's plan."""
     left = _left(each, plan)
     return [
         Cell(f"{unit_link(each.account_id, each.name)}{muted(plan.description)}"),
@@ -172,7 +158,6 @@ def _plan(each: Debtor, plan: Debt, now: int) -> list[Cell]:
 
 
 def _recovery_text(each: Debtor, plan: Debt) -> str:
-    """Return how a debt comes back."""
     ways = []
     if plan.rate:
         ways.append(f"{money(plan.rate, each.currency)} {_(EVERY[str(plan.every)])}")
@@ -185,7 +170,7 @@ def _recovery_text(each: Debtor, plan: Debt) -> str:
 
 
 def _paid_off_text(each: Debtor, plan: Debt, left: int, now: int) -> str:
-    """Return after how many instalments a debt is over, out of instalments alone."""
+    """Return after how many instalments a debt is paid off, top-ups not counted."""
     if not plan.rate:
         return muted(_("with top-ups"))
     many = -(-left // plan.rate)
@@ -196,9 +181,7 @@ def _paid_off_text(each: Debtor, plan: Debt, left: int, now: int) -> str:
 
 
 def _emergency(owing: Sequence[Debtor], now: int) -> None:
-    """Show what is out as emergency credit."""
-    with st.container(border=True):
-        st.subheader(_("Outstanding emergency credit"), anchor=False)
+    with card(_("Outstanding emergency credit")):
         if not owing:
             st.caption(_("None outstanding."))
             return

@@ -11,10 +11,16 @@ from dashboard.access import Viewer
 from dashboard.charts.energy_balance import balance_by_day, balance_by_hour, energy_flow
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, palette, show_next_step, show_no_units, show_page, show_staleness
-from dashboard.parts.paged import show_paged
+from dashboard.parts.page import (
+    card,
+    draw,
+    palette,
+    show_head,
+    show_next_step,
+    show_page,
+    show_paged,
+)
 from dashboard.parts.period import choose_period
-from dashboard.queries.daily import newest_day
 from dashboard.queries.energy_balance import (
     DayBalance,
     Member,
@@ -24,10 +30,11 @@ from dashboard.queries.energy_balance import (
     members,
     usage_drops,
 )
-from dashboard.queries.places import UnitName, unit_names
+from dashboard.queries.sums import newest_day
+from dashboard.queries.units import UnitName
 from dashboard.text.formatting import day, kwh, money, percent
 from dashboard.text.labels import alert_label, supply_label, unique_labels
-from dashboard.text.markup import Cell, chip, muted, page_title, unit_link
+from dashboard.text.markup import Cell, chip, muted, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -48,14 +55,11 @@ def show() -> None:
 
 
 def _balance(opened: Warehouse, viewer: Viewer) -> None:
-    """Show the balance of the site and time that are chosen."""
-    st.html(page_title(_("Energy balance"), _("the building's meter against the sum of its units")))
-    known = opened.cached(unit_names, viewer)
+    detail = _("the building's meter against the sum of its units")
+    known = show_head(opened, viewer, _("Energy balance"), detail)
     today = opened.cached(newest_day, viewer)
     if not known or today is None:
-        show_no_units()
         return
-    show_staleness(opened, known[0].time_zone)
     first_column, second_column, third_column = st.columns(3)
     with first_column:
         site = _choose_site(known)
@@ -70,24 +74,20 @@ def _balance(opened: Warehouse, viewer: Viewer) -> None:
     units = [each for each in every if each.account_id != building.account_id]
     days = opened.cached(balance_days, viewer, site.site_id, building.account_id, first, last)
     _figures(days, units, site.currency)
-    with st.container(border=True):
-        st.subheader(_("Day by day, kWh"), anchor=False)
+    with card(_("Day by day, kWh")):
         draw(balance_by_day(days, palette()), "balance by day")
     left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
-        st.subheader(_("When it is missing, kWh per hour"), anchor=False)
+    with card(_("When it is missing, kWh per hour"), left):
         begin = first if len(units) < MANY_UNITS else max(first, last - WEEK)
         st.caption(_("Average of the days since {day}.", day=day(begin)))
         hours = opened.cached(balance_hours, viewer, site.site_id, building.account_id, begin, last)
         draw(balance_by_hour(hours, palette()), "balance by hour")
-    with right.container(border=True, height="stretch"):
-        st.subheader(_("Where it goes"), anchor=False)
+    with card(_("Where it goes"), right):
         draw(energy_flow(building.wh or 0, units, palette()), "energy flow")
     _show_usage_drops(opened.cached(usage_drops, viewer, site.site_id, building.account_id, today))
 
 
 def _choose_site(known: Sequence[UnitName]) -> UnitName:
-    """Let the person choose a site, if there are several."""
     sites = {place.site_id: place for place in known}
     labels = unique_labels(sites, lambda each: sites[each].site_name)
     chosen = st.selectbox(
@@ -97,7 +97,7 @@ def _choose_site(known: Sequence[UnitName]) -> UnitName:
 
 
 def _choose_building(every: Sequence[Member], site_id: str) -> Member | None:
-    """Let the person choose the building's meter; what measures about as much as all others is proposed."""
+    """Ask for the building's meter; propose the one that measures about as much as all others."""
     known = {each.account_id: each for each in every}
     labels = unique_labels(known, lambda each: known[each].name)
     likely = likely_building(every)
@@ -129,13 +129,11 @@ def likely_building(every: Sequence[Member]) -> str | None:
 
 
 def _is_billed_later(each: Member) -> bool:
-    """Return whether a unit is never cut for want of credit."""
     policy = json.loads(each.policy)
     return isinstance(policy, dict) and policy.get("payment_mode") == "credit"
 
 
 def _figures(days: Sequence[DayBalance], units: Sequence[Member], currency: str) -> None:
-    """Show building, units and what is missing, in energy and money."""
     known = [each for each in days if each.building is not None]
     building, measured = sum(each.building or 0 for each in known), sum(each.units for each in known)
     missing = building - measured
@@ -148,36 +146,25 @@ def _figures(days: Sequence[DayBalance], units: Sequence[Member], currency: str)
             Figure(
                 _("Building"),
                 kwh(building),
-                None,
                 ngettext("{number} day without data", "{number} days without data", silent)
                 if silent
                 else _("data for every day"),
             ),
-            Figure(_("All units"), kwh(measured), None, _("on the same days")),
-            Figure(_("Missing"), kwh(missing), None, _("{share} of the building", share=share)),
-            Figure(
-                _("Worth"),
-                money(price, currency),
-                None,
-                _("at the units' average price per kWh"),
-            ),
+            Figure(_("All units"), kwh(measured), _("on the same days")),
+            Figure(_("Missing"), kwh(missing), _("{share} of the building", share=share)),
+            Figure(_("Worth"), money(price, currency), _("at the units' average price per kWh")),
         ]
     )
 
 
 def _show_usage_drops(found: Sequence[UsageDrop]) -> None:
-    """Show units that use far less than usual; a holiday looks the same as a bypass."""
-    with st.container(border=True):
-        st.subheader(_("Units to check"), anchor=False)
+    with card(_("Units to check")):
         st.caption(
             _(
                 "Meters that report tampering, and units that used less than half of their usual energy in"
                 " the last seven days. This accuses nobody: a holiday looks the same."
             )
         )
-        if not found:
-            st.caption(_("None."))
-            return
         show_paged(
             found,
             _row,
@@ -185,11 +172,11 @@ def _show_usage_drops(found: Sequence[UsageDrop]) -> None:
             key="units to check",
             caption=_("Units to check"),
             many=20,
+            none=_("None."),
         )
 
 
 def _row(each: UsageDrop) -> list[Cell]:
-    """Return a unit's cells."""
     less = "" if not each.usual else muted(_("{share} of usual", share=percent(each.now / each.usual)))
     marks = chip(alert_label("tamper")) if each.tamper else ""
     return [

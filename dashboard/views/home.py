@@ -7,20 +7,27 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import show_action_button
-from dashboard.charts.cost import cost_by_block
-from dashboard.data.scope import unit_scope
+from dashboard.charts.cost import cost_per_day
+from dashboard.data.snapshot_sql import unit_scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.credit_breakdown import show_credit_breakdown
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, palette, show_no_such_unit, show_page, show_signed_out, show_staleness
+from dashboard.parts.page import (
+    card,
+    draw,
+    palette,
+    show_no_such_unit,
+    show_page,
+    show_signed_out,
+    show_staleness,
+)
 from dashboard.parts.unit_figures import depletion_text, tier_text
-from dashboard.queries.owed import owed_amount
+from dashboard.queries.consumption import usage
+from dashboard.queries.debts import owed_amount
 from dashboard.queries.units import Unit
-from dashboard.queries.usage import usage
 from dashboard.signin.current import current_viewer
-from dashboard.status.attention import UnitStatus
+from dashboard.status.attention import UnitStatus, unit_statuses
 from dashboard.status.current_price import CurrentPrice, current_price
-from dashboard.status.unit_status import unit_statuses
 from dashboard.text.formatting import days, kwh, money
 from dashboard.text.labels import reason_text, supply_label
 from dashboard.text.markup import chip, page_title
@@ -45,7 +52,6 @@ def show() -> None:
 
 
 def _home(opened: Warehouse, viewer: Viewer) -> None:
-    """Show what a household wants to know."""
     status = next(iter(opened.cached(unit_statuses, viewer)), None)
     if status is None:
         show_no_such_unit()
@@ -62,7 +68,6 @@ def _home(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _left(status: UnitStatus, now: int) -> None:
-    """Show what is left, large."""
     unit, why = status.unit, depletion_text(status, now)
     lasts = _("Lasts about {days}: {why}", days=days(status.days_left), why=why)
     if unit.is_billed_later or not status.days_left or status.days_left < 0:
@@ -77,16 +82,10 @@ def _left(status: UnitStatus, now: int) -> None:
 
 
 def _next_steps(viewer: Viewer, unit: Unit) -> None:
-    """Say what the household can do now, where there is something."""
     if unit.supply_state == "armed":
         st.warning(_("Your supply is ready. Switch it on when it is safe."), icon=":material/touch_app:")
-        show_action_button(
-            viewer,
-            "confirm",
-            lambda: Action("confirm", unit.id, unit.name, unit.currency),
-            key="confirm",
-            primary=True,
-        )
+        action = Action("confirm", unit.id, unit.name, unit.currency)
+        show_action_button(viewer, action, key="confirm", primary=True)
     elif unit.supply_state == "disconnected":
         st.error(
             _(
@@ -99,40 +98,33 @@ def _next_steps(viewer: Viewer, unit: Unit) -> None:
         st.info(
             _("You can use emergency credit; your next top-up repays it first."), icon=":material/add_card:"
         )
-        show_action_button(
-            viewer,
-            "emergency",
-            lambda: Action("emergency", unit.id, unit.name, unit.currency),
-            key="emergency",
-        )
+        action = Action("emergency", unit.id, unit.name, unit.currency)
+        show_action_button(viewer, action, key="emergency")
 
 
 def _now(opened: Warehouse, viewer: Viewer, unit: Unit, price: CurrentPrice | None) -> None:
-    """Show today, the price of the next kWh and what is owed."""
     used = opened.cached(usage, viewer, unit.id, 1)
     today = sum(one.amount + one.tax for one in used) + unit.accrued
     figures = [
-        Figure(_("Today so far"), money(today, unit.currency), None, kwh(sum(one.wh for one in used))),
+        Figure(_("Today so far"), money(today, unit.currency), kwh(sum(one.wh for one in used))),
     ]
     if price is not None:
-        figures.append(Figure(_("Next kWh"), money(price.per_kwh, unit.currency), None, tier_text(price)))
+        figures.append(Figure(_("Next kWh"), money(price.per_kwh, unit.currency), tier_text(price)))
     owed = opened.cached(owed_amount, viewer, unit.id)
     if owed:
         figures.append(
-            Figure(_("You owe"), money(owed, unit.currency), None, _("deducted from top-ups or over time"))
+            Figure(_("You owe"), money(owed, unit.currency), _("deducted from top-ups or over time"))
         )
     show_figures(figures)
 
 
 def _recent_use(opened: Warehouse, viewer: Viewer, unit: Unit) -> None:
-    """Show the last two weeks."""
     used = opened.cached(usage, viewer, unit.id, DAYS)
     if not used:
         st.info(_("No charges yet; they appear with the first readings."), icon=":material/hourglass_empty:")
         return
-    with st.container(border=True):
-        st.subheader(_("The last 14 days, {currency}", currency=unit.currency), anchor=False)
-        draw(cost_by_block(used, unit.currency, palette()), "lately")
+    with card(_("The last 14 days, {currency}", currency=unit.currency)):
+        draw(cost_per_day(used, None, unit.currency, palette()), "lately")
 
 
 show()

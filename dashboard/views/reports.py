@@ -10,20 +10,18 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeDownError, bridge_client
-from dashboard.data.scope import Scope
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.parts.made_file import save_button
-from dashboard.parts.page import show_no_units, show_page, show_staleness
-from dashboard.parts.statements import months
-from dashboard.queries.daily import newest_day
-from dashboard.queries.places import UnitName, unit_names
-from dashboard.reports.months import previous_month
+from dashboard.parts.files import PDF_MEDIA, save_button
+from dashboard.parts.page import show_head, show_page
+from dashboard.queries.sums import newest_day
+from dashboard.queries.units import UnitName
+from dashboard.reports.months import previous_month, recent_months
 from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.reports.statements import FailedStatement, StatementPdf, statements, zip_statements
-from dashboard.reports.typesetter import MEDIA
 from dashboard.settings import settings
 from dashboard.text.formatting import count, month
-from dashboard.text.markup import page_title, plain
+from dashboard.text.markup import plain
 from dashboard.text.translate import _, ngettext
 
 DAY_MS: Final = 24 * 3_600_000
@@ -40,7 +38,6 @@ def show() -> None:
 
 
 def _scope() -> Scope:
-    """Return what the report of the chosen month needs; the month before unless another is chosen."""
     today = local_date(int(time.time() * 1000), "UTC")
     chosen = st.session_state.get(MONTH)
     first = chosen if isinstance(chosen, date) else previous_month(today.replace(day=1))
@@ -48,15 +45,11 @@ def _scope() -> Scope:
 
 
 def _reports(opened: Warehouse, viewer: Viewer) -> None:
-    """Let the person choose a month, and hand its papers over."""
-    known = opened.cached(unit_names, viewer)
+    known = show_head(opened, viewer, _("Reports"), _("a month on paper"))
     today = opened.cached(newest_day, viewer)
-    st.html(page_title(_("Reports"), _("a month on paper")))
     if not known or today is None:
-        show_no_units()
         return
-    show_staleness(opened, known[0].time_zone)
-    listed = months(today, date(today.year - 2, today.month, 1))
+    listed = recent_months(today, date(today.year - 2, today.month, 1))
     chosen = st.selectbox(
         _("Month"),
         listed,
@@ -79,20 +72,18 @@ def _reports(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _portfolio(opened: Warehouse, viewer: Viewer, chosen: date) -> None:
-    """Offer the report of the whole portfolio."""
     st.subheader(_("Portfolio report"), anchor=False)
     st.caption(_("Payments, charges and energy by day, site, price list and unit; debt and its age; alerts."))
     save_button(
         _("Report as PDF"),
         partial(portfolio_pdf, opened, viewer, chosen),
         f"portfolio-{chosen:%Y-%m}.pdf",
-        MEDIA,
+        PDF_MEDIA,
         key="save portfolio",
     )
 
 
 def _statements(viewer: Viewer, known: Sequence[UnitName], chosen: date) -> None:
-    """Make the statements of some units, with a progress bar."""
     st.subheader(_("Statements"), anchor=False)
     if viewer.token is None:
         st.caption(_("Sign in with a token to create statements; they come from the bridge itself."))
@@ -123,7 +114,6 @@ def _statements(viewer: Viewer, known: Sequence[UnitName], chosen: date) -> None
 
 
 def _matching(known: Sequence[UnitName], text: str) -> list[UnitName]:
-    """Return the units in whose name, customer, site or id every word is found."""
     words = text.casefold().split()
     return [
         place
@@ -135,7 +125,6 @@ def _matching(known: Sequence[UnitName], text: str) -> list[UnitName]:
 
 
 def _make(viewer: Viewer, wanted: Sequence[UnitName], chosen: date) -> None:
-    """Ask the bridge for each statement and keep the archive for the download."""
     st.session_state.pop(READY, None)
     bar = st.progress(0.0, _("The statements are being created …"))
 
@@ -162,7 +151,6 @@ def _make(viewer: Viewer, wanted: Sequence[UnitName], chosen: date) -> None:
 
 
 def _show_archive(chosen: date) -> None:
-    """Offer the archive that was made last for this month."""
     ready = st.session_state.get(READY)
     if ready is None or ready[0] != chosen:
         return

@@ -1,7 +1,6 @@
 """How the bridge and its meters are: health, what waits for a decision, meters by family, the data shown."""
 
 from collections.abc import Sequence
-from functools import partial
 from html import escape
 import time
 from typing import Final
@@ -12,17 +11,24 @@ from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import show_action_button
 from dashboard.data.cache import data_dir
-from dashboard.data.scope import Scope
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import STALE_MS, show_no_units, show_page, show_staleness
-from dashboard.parts.paged import show_paged
+from dashboard.parts.page import (
+    STALE_MS,
+    card,
+    show_alerts,
+    show_no_units,
+    show_page,
+    show_paged,
+    show_staleness,
+)
+from dashboard.queries.alerts import site_alerts
 from dashboard.queries.meters import Meter, Quarantine, export_progress, meters, quarantines
-from dashboard.queries.places import unit_names
-from dashboard.queries.site_alerts import site_alerts
+from dashboard.queries.units import unit_names
 from dashboard.text.formatting import ago, count, kwh, moment, short_moment
-from dashboard.text.labels import CAUSES, Label, alert_label, alert_message, family_name
-from dashboard.text.markup import Cell, chip, muted, page_title, plain, unit_link
+from dashboard.text.labels import CAUSES, Label, family_name
+from dashboard.text.markup import Cell, chip, muted, page_title, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -48,17 +54,13 @@ def show() -> None:
 
 
 def _system(opened: Warehouse, viewer: Viewer) -> None:
-    """Show health first, then what waits, then every meter."""
     known = opened.cached(unit_names, viewer)
     zone = known[0].time_zone if known else "UTC"
     st.html(page_title(_("System"), _("the bridge, its meters, and the data shown here")))
     show_staleness(opened, zone)
     every, waiting = opened.cached(meters, viewer), opened.cached(quarantines, viewer)
     _health(opened, zone, every, waiting)
-    for alert in opened.cached(site_alerts, viewer):
-        word = alert_label(alert.kind)
-        text = plain(alert_message(alert.kind, alert.facts))
-        st.error(f"**{word.said}.** {text}", icon=f":material/{word.icon}:")
+    show_alerts(opened.cached(site_alerts, viewer))
     if waiting:
         _quarantines(waiting, viewer)
     if not known:
@@ -69,7 +71,6 @@ def _system(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _health(opened: Warehouse, zone: str, every: Sequence[Meter], waiting: Sequence[Quarantine]) -> None:
-    """Show the bridge's state in figures."""
     now = int(time.time() * 1000)
     silent = opened.as_of is None or now - opened.as_of > STALE_MS
     newest = _("no data yet") if opened.as_of is None else moment(opened.as_of, zone)
@@ -77,23 +78,18 @@ def _health(opened: Warehouse, zone: str, every: Sequence[Meter], waiting: Seque
     done, last = opened.cached(export_progress)
     show_figures(
         [
-            Figure(_("Bridge"), _("Not responding") if silent else _("Running"), None, newest),
-            Figure(_("Meters"), count(len(every)), None, _("{number} offline", number=count(offline))),
-            Figure(_("To decide"), count(len(waiting)), None, _("registers in quarantine")),
+            Figure(_("Bridge"), _("Not responding") if silent else _("Running"), newest),
+            Figure(_("Meters"), count(len(every)), _("{number} offline", number=count(offline))),
+            Figure(_("To decide"), count(len(waiting)), _("registers in quarantine")),
             Figure(
-                _("Journal"),
-                count(last),
-                None,
-                _("{number} entries not yet exported", number=count(last - done)),
+                _("Journal"), count(last), _("{number} entries not yet exported", number=count(last - done))
             ),
         ]
     )
 
 
 def _quarantines(waiting: Sequence[Quarantine], viewer: Viewer) -> None:
-    """Show registers that wait for a decision, with what each decision would mean."""
-    with st.container(border=True):
-        st.subheader(_("Registers to decide"), anchor=False)
+    with card(_("Registers to decide")):
         st.caption(_("None of these readings is charged before somebody decides what happened."))
         shown = show_paged(
             waiting,
@@ -105,18 +101,13 @@ def _quarantines(waiting: Sequence[Quarantine], viewer: Viewer) -> None:
         )
         for one in shown:
             with st.container(horizontal=True, vertical_alignment="center"):
-                show_action_button(viewer, "quarantine", partial(_decision, one), key=f"decide {one.id}")
+                action = Action("quarantine", one.meter_id, f"{one.unit}, {one.meter_name}")
+                show_action_button(viewer, action, key=f"decide {one.id}")
                 if viewer.token is not None:
                     st.caption(f"{one.unit} · {one.meter_name}")
 
 
-def _decision(one: Quarantine) -> Action:
-    """Return the decision about a register."""
-    return Action("quarantine", one.meter_id, f"{one.unit}, {one.meter_name}")
-
-
 def _quarantine_row(one: Quarantine) -> list[Cell]:
-    """Return a register that waits."""
     return [
         Cell(f"{unit_link(one.account_id, one.unit)}{muted(one.meter_name)}"),
         Cell(_(CAUSES.get(one.cause, one.cause))),
@@ -127,9 +118,7 @@ def _quarantine_row(one: Quarantine) -> list[Cell]:
 
 
 def _meters(every: Sequence[Meter], now: int) -> None:
-    """Show meters by family, those that are silent first."""
-    with st.container(border=True):
-        st.subheader(_("Meters"), anchor=False)
+    with card(_("Meters")):
         if not every:
             st.caption(_("No meter is assigned to a unit yet; `meter-bridge meters` lists the meters found."))
             return
@@ -164,7 +153,6 @@ def _meter_row(meter: Meter, now: int) -> list[Cell]:
 
 
 def _about(opened: Warehouse, zone: str) -> None:
-    """Say how figures are meant and where they come from."""
     with st.expander(_("How to read the figures")):
         st.markdown(_(ABOUT))
     newest = _("no data yet") if opened.as_of is None else f"{moment(opened.as_of, zone)} ({zone})"

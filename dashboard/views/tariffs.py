@@ -8,20 +8,17 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.charts.cost_curve import cost_curve
-from dashboard.charts.ladder import block_prices, price_with_tax
-from dashboard.charts.load_duration import load_duration_curve, use_against_blocks
-from dashboard.charts.tariff_year import build_tariff_year, tariff_year
+from dashboard.charts.consumption import load_duration_curve, use_against_blocks
+from dashboard.charts.tariff import block_prices, build_tariff_year, cost_curve, price_with_tax, tariff_year
 from dashboard.data.warehouse import Warehouse, local_date
-from dashboard.parts.page import draw, palette, show_next_step, show_no_units, show_page, show_staleness
+from dashboard.parts.page import card, draw, palette, show_next_step, show_no_units, show_page, show_staleness
 from dashboard.parts.tariff_editor import version_name
 from dashboard.parts.what_if import show_what_if
 from dashboard.pricing.curve import highest_use, month_costs
-from dashboard.queries.daily import newest_day
-from dashboard.queries.load_duration import load_duration
-from dashboard.queries.period_use import used_by_unit
-from dashboard.queries.places import unit_names
+from dashboard.queries.consumption import load_duration
+from dashboard.queries.sums import newest_day, used_by_unit
 from dashboard.queries.tariffs import Tariff, supply_tariffs, tariffs
+from dashboard.queries.units import unit_names
 from dashboard.text.formatting import day, price
 from dashboard.text.labels import unique_labels
 from dashboard.text.markup import Cell, muted, page_title, table
@@ -46,7 +43,6 @@ def show() -> None:
 
 
 def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
-    """Show the tariff that is chosen, then what-if."""
     st.html(page_title(_("Tariffs"), _("what a kWh costs when, and what another tariff would change")))
     known = opened.cached(unit_names, viewer)
     every = opened.cached(tariffs, viewer)
@@ -70,7 +66,6 @@ def _tariffs(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _units_by_tariff(opened: Warehouse, viewer: Viewer) -> dict[str, tuple[str, ...]]:
-    """Return the units that each tariff is in force for now."""
     found: dict[str, list[str]] = {}
     for each in opened.cached(supply_tariffs, viewer):
         listed = found.setdefault(each.tariff_id, [])
@@ -82,7 +77,6 @@ def _units_by_tariff(opened: Warehouse, viewer: Viewer) -> dict[str, tuple[str, 
 def _choose(
     every: Sequence[Tariff], units: Mapping[str, tuple[str, ...]], sites: Mapping[str, str]
 ) -> Tariff:
-    """Let the person choose a tariff, the one with most units first."""
     ranked = sorted(every, key=lambda each: (-len(units.get(each.id, ())), each.name))
     known = {each.id: each for each in ranked}
     if len(known) == 1:
@@ -100,7 +94,6 @@ def _choose(
 
 
 def _label(tariff: Tariff, units: Sequence[str], sites: Mapping[str, str]) -> str:
-    """Return a tariff with how many units have it, and its site where there are several."""
     where = sites.get(tariff.site_id) if len(sites) > 1 else None
     return " · ".join(
         part for part in (tariff.name, where, ngettext("{number} unit", "{number} units", len(units))) if part
@@ -108,7 +101,6 @@ def _label(tariff: Tariff, units: Sequence[str], sites: Mapping[str, str]) -> st
 
 
 def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
-    """Let the person choose a version, the one in force first."""
     known = {each.id: each for each in tariff.versions}
     begun = [each for each in tariff.versions if each.valid_from <= now]
     present = (begun or list(tariff.versions))[-1 if begun else 0]
@@ -126,14 +118,13 @@ def _choose_version(tariff: Tariff, now: int) -> TariffVersion:
 
 
 def _about(name: str, version: TariffVersion, units: Sequence[str]) -> None:
-    """Show what else the tariff says."""
     terms = [(_("Tariff"), name), *_charges(version, units)]
     rows = [[Cell(muted(term)), Cell(escape(words))] for term, words in terms]
     st.html(table((_("Term"), _("Value")), rows, _("Terms of the tariff")))
 
 
 def _charges(version: TariffVersion, units: Sequence[str]) -> list[tuple[str, str]]:
-    """Return name and value of what is not a price; the terms are in the words of the site file."""
+    """Return name and value of all terms but the prices, in the words of the site file."""
     started = local_date(version.valid_from, version.time_zone)
     since = day(started) if started > date(1971, 1, 1) else _("from the start")
     head = [(_("Units"), ngettext("{number} unit", "{number} units", len(units))), (_("In force"), since)]
@@ -142,11 +133,9 @@ def _charges(version: TariffVersion, units: Sequence[str]) -> list[tuple[str, st
 
 
 def _year(version: TariffVersion, today: date) -> None:
-    """Show the year as a calendar."""
     if len(version.bands) == 1:
         return
-    with st.container(border=True):
-        st.subheader(_("The year by hours, {year}", year=today.year), anchor=False)
+    with card(_("The year by hours, {year}", year=today.year)):
         prices = {
             band.name: price(price_with_tax(version, 0, band.name), version.currency)
             for band in version.bands
@@ -157,13 +146,10 @@ def _year(version: TariffVersion, today: date) -> None:
 def _prices(
     opened: Warehouse, viewer: Viewer, version: TariffVersion, units: tuple[str, ...], today: date
 ) -> None:
-    """Show the ladder beside what a month costs."""
     left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
-        st.subheader(_("Price of a kWh, {currency}", currency=version.currency), anchor=False)
+    with card(_("Price of a kWh, {currency}", currency=version.currency), left):
         draw(block_prices(version, palette()), "ladder")
-    with right.container(border=True, height="stretch"):
-        st.subheader(_("Cost of a month, {currency}", currency=version.currency), anchor=False)
+    with card(_("Cost of a month, {currency}", currency=version.currency), right):
         first, after = _last_period(version, today, PeriodUnit.MONTH)
         used = opened.cached(used_by_unit, viewer, first, after, units)
         highest = highest_use(version, used[0][1] if used else 0)
@@ -173,12 +159,12 @@ def _prices(
 
 
 def _rounded(wh: int) -> int:
-    """Return a use in steps of 50 kWh, so that the same curve serves while the month goes on."""
+    """Round up to 50 kWh, so that the cached curve serves while the month goes on."""
     return -(-wh // 50_000) * 50_000
 
 
 def _last_period(version: TariffVersion, today: date, least: PeriodUnit) -> tuple[date, date]:
-    """Return the last full period after which blocks begin anew; a month where ``least`` says so."""
+    """Return the last full billing period, or block period where ``least`` is not a month."""
     rule = version.billing_period if least is PeriodUnit.MONTH else version.block_period
     after = rule.start_of(today)
     return rule.start_of(after - timedelta(days=1)), after
@@ -187,21 +173,18 @@ def _last_period(version: TariffVersion, today: date, least: PeriodUnit) -> tupl
 def _load(
     opened: Warehouse, viewer: Viewer, version: TariffVersion, units: tuple[str, ...], today: date
 ) -> None:
-    """Show how far up the ladder units get, and how long which load lasts."""
     if not units:
         st.caption(_("No unit has this tariff now."))
         return
     left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
-        st.subheader(_("Use against blocks, kWh"), anchor=False)
+    with card(_("Use against blocks, kWh"), left):
         first, after = _last_period(version, today, version.block_period.unit)
         used = [wh for _, wh in opened.cached(used_by_unit, viewer, first, after, units)]
         chart = use_against_blocks(used, version.ladders[0].limits, palette())
         st.caption(_("Units from the one that uses most, {first} to {last}.",
                        first=day(first), last=day(after - timedelta(days=1))))  # fmt: skip
         draw(chart, "use against blocks")
-    with right.container(border=True, height="stretch"):
-        st.subheader(_("Load duration, kW"), anchor=False)
+    with card(_("Load duration, kW"), right):
         days = LOAD_DAYS if len(units) < MANY_UNITS else WEEK
         begin = today - timedelta(days=days)
         st.caption(_("All its units together, the last {days} full days.", days=days))

@@ -1,6 +1,7 @@
-"""The morning page: what needs attention, what came in and went out, what just happened."""
+"""The first page: what needs attention, what came in and went out, what just happened."""
 
 from collections.abc import Sequence
+from html import escape
 import time
 from typing import Final
 
@@ -8,18 +9,57 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from dashboard.parts.key_figures import show_key_figures
-from dashboard.parts.needs_attention import show_attention
-from dashboard.parts.page import show_no_units, show_page, show_staleness
-from dashboard.parts.week_charts import show_weeks
+from dashboard.parts.key_figures import show_key_figures, show_weeks
+from dashboard.parts.page import card, show_alerts, show_no_units, show_page, show_staleness
+from dashboard.queries.alerts import site_alerts
 from dashboard.queries.payments import Payment, newest_payments
-from dashboard.queries.site_alerts import SiteAlert, site_alerts
-from dashboard.status.attention import AttentionItem, UnitStatus, attention_items
-from dashboard.status.unit_status import unit_statuses
-from dashboard.text.formatting import moment, money, short_moment
-from dashboard.text.labels import alert_label, alert_message
-from dashboard.text.markup import Cell, muted, page_title, plain, table, unit_link
+from dashboard.status.attention import AttentionItem, UnitStatus, attention_items, unit_statuses
+from dashboard.text.formatting import ago, count, days, moment, money, short_moment
+from dashboard.text.labels import Label
+from dashboard.text.markup import Cell, chip, link, muted, page_title, table, unit_link
 from dashboard.text.translate import _, ngettext
+from meter_bridge.text.marks import N_
+
+SHOWN_UNITS: Final = 4
+ALL_WELL: Final = Label(N_("All well"), "check_circle", "green")
+
+
+def show_attention(found: Sequence[AttentionItem], now: int) -> None:
+    """Show a card for each cause, or that there is none."""
+    if not found:
+        text = escape(_("Nothing needs your attention."))
+        st.html(f'<div class="pm-calm">{chip(ALL_WELL)}<span>{text}</span></div>')
+        return
+    st.html(f'<div class="pm-cards">{"".join(_card(concern, now) for concern in found)}</div>')
+
+
+def _card(concern: AttentionItem, now: int) -> str:
+    listed = concern.statuses[:SHOWN_UNITS]
+    rest = len(concern.statuses) - len(listed)
+    items = "".join(
+        f"<li>{unit_link(standing.unit.id, standing.unit.name)}"
+        f"<span>{_figure(concern.cause.key, standing, now)}</span></li>"
+        for standing in listed
+    )
+    more = f"<li>{link('units', _('and {number} more', number=count(rest)))}</li>" if rest else ""
+    many = f'<span class="pm-count">{count(len(concern.statuses))}</span>'
+    header = f"<header>{chip(concern.cause.label)}{many}</header>"
+    return f'<section class="pm-card">{header}<ul>{items}{more}</ul></section>'
+
+
+def _figure(cause: str, status: UnitStatus, now: int) -> str:
+    unit = status.unit
+    if cause == "out":
+        return money(unit.available, unit.currency)
+    if cause == "soon":
+        left = days(status.days_left)
+        return left if status.days_left is not None else money(unit.available, unit.currency)
+    if cause == "offline" and unit.read_at is not None:
+        return muted(_("last seen {when}", when=ago(unit.read_at, now)))
+    if cause == "armed":
+        return money(unit.available, unit.currency)
+    return muted(unit.customer or unit.site_name)
+
 
 NEWEST: Final = 6
 
@@ -30,14 +70,13 @@ def show() -> None:
 
 
 def _today(opened: Warehouse, viewer: Viewer) -> None:
-    """Show how everything stands that the viewer may see."""
     statuses = opened.cached(unit_statuses, viewer)
     _title(opened, statuses)
     if not statuses:
         show_no_units()
         return
     show_staleness(opened, statuses[0].unit.time_zone)
-    _installation(opened.cached(site_alerts, viewer))
+    show_alerts(opened.cached(site_alerts, viewer))
     show_attention(opened.cached(_concerns, viewer), int(time.time() * 1000))
     show_key_figures(opened, viewer, statuses)
     show_weeks(opened, viewer)
@@ -46,12 +85,10 @@ def _today(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _concerns(opened: Warehouse, viewer: Viewer) -> list[AttentionItem]:
-    """Return what needs a person."""
     return attention_items(opened.cached(unit_statuses, viewer))
 
 
 def _title(opened: Warehouse, statuses: Sequence[UnitStatus]) -> None:
-    """Show what the page is about and as of when."""
     sites = {standing.unit.site_id: standing.unit for standing in statuses}
     zones = {site.time_zone for site in sites.values()}
     name = next(iter(sites.values())).site_name if len(sites) == 1 else _("Today")
@@ -65,18 +102,8 @@ def _title(opened: Warehouse, statuses: Sequence[UnitStatus]) -> None:
     st.html(page_title(name, " · ".join(known)))
 
 
-def _installation(alerts: Sequence[SiteAlert]) -> None:
-    """Show what is wrong with a site or the bridge itself."""
-    for alert in alerts:
-        word = alert_label(alert.kind)
-        text = plain(alert_message(alert.kind, alert.facts))
-        st.error(f"**{word.said}.** {text}", icon=f":material/{word.icon}:")
-
-
 def _payments(payments: Sequence[Payment]) -> None:
-    """Show what came in last."""
-    with st.container(border=True):
-        st.subheader(_("Latest payments"), anchor=False)
+    with card(_("Latest payments")):
         if not payments:
             st.caption(_("No payment in the last 14 days."))
             return

@@ -1,4 +1,4 @@
-"""What was paid: by day, method and unit, with receipts and files; held against providers' statements."""
+"""What was paid: by day, method and unit, with receipts and files; reconciled with providers' statements."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -8,31 +8,36 @@ from typing import Final
 import streamlit as st
 
 from dashboard.access import Viewer
-from dashboard.charts.takings import payments_per_day
-from dashboard.data.scope import Scope
-from dashboard.data.snapshot_sql import MAX_TOP_UPS
+from dashboard.charts.money import payments_per_day
+from dashboard.data.snapshot_sql import MAX_TOP_UPS, Scope
 from dashboard.data.warehouse import Warehouse
-from dashboard.exports.offer import show_downloads
-from dashboard.exports.payments import payments_table
+from dashboard.exports.tables import payments_table
+from dashboard.parts.files import show_downloads, show_receipts
 from dashboard.parts.key_figures import Figure, show_figures
-from dashboard.parts.page import draw, palette, show_no_units, show_page, show_staleness
+from dashboard.parts.page import (
+    card,
+    draw,
+    palette,
+    search_box,
+    show_head,
+    show_page,
+    show_part,
+)
 from dashboard.parts.period import choose_period, chosen_period
-from dashboard.parts.receipts import show_receipts
 from dashboard.parts.reconciliation import show_reconciliation
-from dashboard.queries.daily import newest_day
-from dashboard.queries.payments import Payment, method_label
-from dashboard.queries.places import unit_names
-from dashboard.queries.takings import (
+from dashboard.queries.payments import (
+    Payment,
     PaymentFilter,
     PaymentSum,
     filtered_payments,
+    method_label,
     methods,
     paying_units,
     payment_sums,
 )
+from dashboard.queries.sums import newest_day
 from dashboard.text.formatting import count, money, short_moment
-from dashboard.text.labels import split_label
-from dashboard.text.markup import Cell, muted, page_title, table, unit_link
+from dashboard.text.markup import Cell, muted, table, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
@@ -46,14 +51,10 @@ def show() -> None:
 
 
 def _top_ups(opened: Warehouse, viewer: Viewer) -> None:
-    """Show history and reconciliation."""
-    known = opened.cached(unit_names, viewer)
+    known = show_head(opened, viewer, _("Top-ups"), _("what was paid, by whom and how"))
     today = opened.cached(newest_day, viewer)
-    st.html(page_title(_("Top-ups"), _("what was paid, by whom and how")))
     if not known or today is None:
-        show_no_units()
         return
-    show_staleness(opened, known[0].time_zone)
     wanted = _filter(opened, viewer, today)
     taken = opened.cached(payment_sums, viewer, wanted)
     history, reconciliation = st.tabs([_("History"), _("Reconciliation")])
@@ -64,18 +65,10 @@ def _top_ups(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _filter(opened: Warehouse, viewer: Viewer, today: date) -> PaymentFilter:
-    """Return which payments the filters leave."""
     time_shown, search, ways = st.columns([1, 2, 2])
     with time_shown:
         first, last = choose_period().between(today)
-    text = search.text_input(
-        _("Search"),
-        placeholder=_("Unit, customer or reference"),
-        key="search",
-        bind="query-params",
-        type="search",
-        max_chars=200,
-    )
+    text = search_box(_("Unit, customer or reference"), "search", search, bind="query-params", max_chars=200)
     chosen = ways.pills(
         _("Method"),
         opened.cached(methods, viewer),
@@ -83,12 +76,11 @@ def _filter(opened: Warehouse, viewer: Viewer, today: date) -> PaymentFilter:
         format_func=lambda each: method_label(each) or _("Other"),
         key="methods",
     )
-    words = tuple((text or "").casefold().split())
+    words = tuple(text.casefold().split())
     return PaymentFilter(first=first, last=last, methods=tuple(chosen or ()), words=words)
 
 
 def _history(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, taken: Sequence[PaymentSum]) -> None:
-    """Show sums, days and payments."""
     if not taken:
         st.info(
             _("No payment in this period. Choose another period, or clear search and method."),
@@ -97,8 +89,7 @@ def _history(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, taken: Se
         return
     show_figures(_figures(taken, opened.cached(paying_units, viewer, wanted)))
     for currency in sorted({one.currency for one in taken}):
-        with st.container(border=True):
-            st.subheader(_("Paid in, {currency}", currency=currency), anchor=False)
+        with card(_("Paid in, {currency}", currency=currency)):
             mine = [one for one in taken if one.currency == currency]
             draw(
                 payments_per_day(mine, wanted.first, wanted.last, currency, palette()), f"takings {currency}"
@@ -107,9 +98,17 @@ def _history(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, taken: Se
         st.warning(
             _("Only the newest {number} payments are shown: choose fewer days.", number=count(MAX_TOP_UPS))
         )
-    with st.container(border=True):
-        st.subheader(_("Payments"), anchor=False)
-        show_receipts(_listed(opened, viewer, wanted, sum(one.payments for one in taken)), viewer)
+    with card(_("Payments")):
+        shown = show_part(
+            sum(one.payments for one in taken),
+            lambda first, many: opened.cached(filtered_payments, viewer, wanted, many, first),
+            lambda part: table(
+                [_(header) for header in HEADERS], [_row(each) for each in part], _("Payments"), wide=True
+            ),
+            key="payments page",
+            many=PAGE_ROWS,
+        )
+        show_receipts(shown, viewer)
         show_downloads(
             f"top-ups-{wanted.first}-{wanted.last}",
             lambda: payments_table(filtered_payments(opened, viewer, wanted, MAX_TOP_UPS)),
@@ -118,7 +117,6 @@ def _history(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, taken: Se
 
 
 def _figures(taken: Sequence[PaymentSum], units: Mapping[str, int]) -> list[Figure]:
-    """Return what came in, once for each currency."""
     figures = []
     for currency in sorted(units):
         mine = [one for one in taken if one.currency == currency]
@@ -129,53 +127,28 @@ def _figures(taken: Sequence[PaymentSum], units: Mapping[str, int]) -> list[Figu
             Figure(
                 _("Paid in"),
                 money(total, currency),
-                None,
                 f"{ngettext('{number} payment', '{number} payments', many)} {of}",
             ),
-            Figure(_("Per payment"), money(total // many, currency), None, _("on average")),
+            Figure(_("Per payment"), money(total // many, currency), _("on average")),
             Figure(
                 _("Reversed"),
                 money(back, currency),
-                None,
                 _("of payments in this period") if back else _("nothing"),
             ),
         ]
     return figures
 
 
-def _listed(opened: Warehouse, viewer: Viewer, wanted: PaymentFilter, many: int) -> Sequence[Payment]:
-    """Show the page of payments that is asked for."""
-    pages = -(-many // PAGE_ROWS)
-    below = st.container()
-    page = st.pagination(pages, key="payments page") if pages > 1 else 1
-    first = (page - 1) * PAGE_ROWS
-    shown = opened.cached(filtered_payments, viewer, wanted, PAGE_ROWS, first)
-    rows = [_row(payment) for payment in shown]
-    below.html(table([_(header) for header in HEADERS], rows, _("Payments"), wide=True))
-    if pages > 1:
-        span = {"first": count(first + 1), "last": count(first + len(shown)), "all": count(many)}
-        st.caption(_("{first} to {last} of {all}", **span))
-    return shown
-
-
 def _row(payment: Payment) -> list[Cell]:
-    """Return a payment's cells."""
     who = " · ".join(part for part in (payment.customer, payment.site_name) if part)
     back = muted(_("reversed")) if payment.taken_back else ""
     return [
         Cell(f"{unit_link(payment.account_id, payment.name)}{muted(who)}"),
         Cell(f"{muted(payment.method_text) if payment.method_text else ''}{back}"),
-        Cell(f"{money(payment.amount, payment.currency)}{muted(_split(payment))}", number=True),
+        Cell(f"{money(payment.amount, payment.currency)}{muted(payment.split_text)}", number=True),
         Cell(money(payment.balance_after, payment.currency), number=True),
         Cell(short_moment(payment.at, payment.time_zone), number=True),
     ]
-
-
-def _split(payment: Payment) -> str:
-    """Return where the money went."""
-    if {part for part, _ in payment.split} <= {"balance"}:
-        return _("all to balance")
-    return ", ".join(f"{money(part, payment.currency)} {split_label(name)}" for name, part in payment.split)
 
 
 show()

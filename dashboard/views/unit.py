@@ -7,23 +7,28 @@ import streamlit as st
 from dashboard.access import Viewer
 from dashboard.actions.action import Action
 from dashboard.actions.dialog import show_action_button
-from dashboard.data.scope import unit_scope
+from dashboard.data.snapshot_sql import unit_scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.credit_breakdown import show_credit_breakdown
+from dashboard.parts.files import show_statements
 from dashboard.parts.key_figures import show_figures
-from dashboard.parts.page import show_no_such_unit, show_no_units, show_page, show_staleness
-from dashboard.parts.statements import show_statements
+from dashboard.parts.page import (
+    choose_segment,
+    search_box,
+    show_no_such_unit,
+    show_no_units,
+    show_page,
+    show_staleness,
+)
 from dashboard.parts.unit_charts import show_charts
 from dashboard.parts.unit_figures import thresholds, unit_figures
 from dashboard.parts.unit_history import show_history
 from dashboard.parts.unit_table import matching
-from dashboard.queries.daily import newest_day
-from dashboard.queries.opening import opening_day
-from dashboard.queries.units import Unit, units
+from dashboard.queries.sums import newest_day
+from dashboard.queries.units import Unit, opening_day, units
 from dashboard.signin.current import current_viewer
-from dashboard.status.attention import UnitStatus
+from dashboard.status.attention import UnitStatus, unit_statuses
 from dashboard.status.current_price import current_price
-from dashboard.status.unit_status import unit_statuses
 from dashboard.text.labels import alert_label, reason_text, supply_label
 from dashboard.text.markup import chip, page_title, unit_link
 from dashboard.text.translate import _
@@ -48,15 +53,12 @@ def show() -> None:
 
 
 def _choose(opened: Warehouse, viewer: Viewer) -> None:
-    """List the units to choose from."""
     st.html(page_title(_("Unit"), _("choose one to see its balance, cost and history")))
     every = [UnitStatus(unit) for unit in opened.cached(units, viewer)]
     if not every:
         show_no_units()
         return
-    hint = _("Unit, customer or site")
-    text = st.text_input(_("Search"), placeholder=hint, type="search", key="choose")
-    found = matching(every, text or "")
+    found = matching(every, search_box(_("Unit, customer or site"), "choose"))
     links = "".join(
         f"<li>{unit_link(unit.id, unit.name)}<span>{chip(supply_label(unit.supply_state))}</span></li>"
         for unit in (one.unit for one in found[:LISTED_UNITS])
@@ -68,7 +70,6 @@ def _choose(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _unit(opened: Warehouse, viewer: Viewer) -> None:
-    """Show the unit that the snapshot is of, if the viewer may see it."""
     status = next(iter(opened.cached(unit_statuses, viewer)), None)
     if status is None:
         show_no_such_unit()
@@ -81,15 +82,7 @@ def _unit(opened: Warehouse, viewer: Viewer) -> None:
     show_figures(unit_figures(opened, viewer, status, price))
     if viewer.role is not Role.CARETAKER:
         show_credit_breakdown(opened, viewer, unit)
-    chosen = st.segmented_control(
-        _("Time shown"),
-        list(RANGES),
-        default=30,
-        required=True,
-        format_func=lambda days: _(RANGES[days]),
-        key="days",
-        label_visibility="collapsed",
-    )
+    chosen = choose_segment(_("Time shown"), list(RANGES), 30, "days", lambda days: _(RANGES[days]))
     since = None if price is None else price.since
     show_charts(opened, viewer, unit, thresholds(unit), chosen or 30, since)
     show_history(opened, viewer, unit)
@@ -98,7 +91,6 @@ def _unit(opened: Warehouse, viewer: Viewer) -> None:
 
 
 def _header(status: UnitStatus) -> None:
-    """Show who and where the unit is and how its supply stands."""
     unit = status.unit
     chips = chip(supply_label(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")
     alerts = "".join(chip(alert_label(kind)) for kind in unit.alerts)
@@ -107,22 +99,20 @@ def _header(status: UnitStatus) -> None:
 
 
 def _actions(viewer: Viewer, unit: Unit) -> None:
-    """Show what the person may do with the unit."""
     if viewer.token is None or not viewer.is_staff:
         return
     with st.container(horizontal=True, key="actions"):
-        show_action_button(viewer, "top_up", lambda: _action("top_up", unit), key="top up", primary=True)
+        show_action_button(viewer, _action("top_up", unit), key="top up", primary=True)
         if unit.hold:
-            show_action_button(viewer, "restore", lambda: _action("restore", unit), key="restore")
+            show_action_button(viewer, _action("restore", unit), key="restore")
         else:
-            show_action_button(viewer, "hold", lambda: _action("hold", unit), key="hold")
-            show_action_button(viewer, "keep_on", lambda: _action("keep_on", unit), key="keep on")
+            show_action_button(viewer, _action("hold", unit), key="hold")
+            show_action_button(viewer, _action("keep_on", unit), key="keep on")
         if unit.supply_state == "armed":
-            show_action_button(viewer, "confirm", lambda: _action("confirm", unit), key="confirm")
+            show_action_button(viewer, _action("confirm", unit), key="confirm")
 
 
 def _action(kind: str, unit: Unit) -> Action:
-    """Return an action about a unit."""
     return Action(kind, unit.id, unit.name, unit.currency)
 
 

@@ -4,12 +4,11 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
-from dashboard.exports.offer import show_downloads
-from dashboard.exports.units import units_table
+from dashboard.exports.tables import units_table
+from dashboard.parts.files import show_downloads
 from dashboard.parts.page import show_no_units, show_page, show_staleness
 from dashboard.parts.unit_table import show_unit_table
-from dashboard.status.attention import attention_items
-from dashboard.status.unit_status import unit_statuses
+from dashboard.status.attention import attention_items, unit_statuses
 from dashboard.text.markup import page_title
 from dashboard.text.translate import _, ngettext
 
@@ -20,7 +19,6 @@ def show() -> None:
 
 
 def _units(opened: Warehouse, viewer: Viewer) -> None:
-    """Show the units that the viewer may see."""
     statuses = opened.cached(unit_statuses, viewer)
     st.html(
         page_title(_("Units"), ngettext("{number} unit", "{number} units", len(statuses)) if statuses else "")

@@ -5,12 +5,11 @@ from typing import Final
 
 from aiohttp import web
 
-from meter_bridge.api.http.authentication import THROTTLE
-from meter_bridge.api.http.endpoint import APPLICATION, BODY_BYTES, Endpoint, register
+from meter_bridge.api.http.authentication import SHARED_SECRET, THROTTLE, accept_forwarded
+from meter_bridge.api.http.connection import add_security_headers
+from meter_bridge.api.http.endpoint import APPLICATION, BODY_BYTES, endpoints_of, register
 from meter_bridge.api.http.errors import error_middleware
-from meter_bridge.api.http.headers import ORIGINS, add_security_headers
 from meter_bridge.api.http.listener import SOCKETS, OpenSockets
-from meter_bridge.api.http.peers import SHARED_SECRET, accept_forwarded
 from meter_bridge.api.routes import (
     accounts,
     alerts,
@@ -40,30 +39,33 @@ from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.runtime.application import Application
 from meter_bridge.tenant_page.files import PageFiles
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    *health.ENDPOINTS,
-    *metrics.ENDPOINTS,
-    *info.ENDPOINTS,
-    *accounts.ENDPOINTS,
-    *statements.ENDPOINTS,
-    *history.ENDPOINTS,
-    *policy.ENDPOINTS,
-    *top_ups.ENDPOINTS,
-    *vouchers.ENDPOINTS,
-    *payments.ENDPOINTS,
-    *tenant_page.ENDPOINTS,
-    *notices.ENDPOINTS,
-    *operations.ENDPOINTS,
-    *supply.ENDPOINTS,
-    *meters.ENDPOINTS,
-    *exposure.ENDPOINTS,
-    *alerts.ENDPOINTS,
-    *clock.ENDPOINTS,
-    *tokens.ENDPOINTS,
-    *site.ENDPOINTS,
-    *websocket.ENDPOINTS,
-    *openapi.ENDPOINTS,
+ENDPOINTS: Final = tuple(
+    endpoints_of(
+        health,
+        metrics,
+        info,
+        accounts,
+        statements,
+        history,
+        policy,
+        top_ups,
+        vouchers,
+        payments,
+        tenant_page,
+        notices,
+        operations,
+        supply,
+        meters,
+        exposure,
+        alerts,
+        clock,
+        tokens,
+        site,
+        websocket,
+        openapi,
+    )
 )
+"""In the order of the OpenAPI document."""
 
 
 def build_app(
@@ -83,7 +85,7 @@ def build_app(
     )
     sockets = OpenSockets()
     app[APPLICATION] = application
-    app[ORIGINS] = frozenset(origins)
+    app[websocket.ORIGINS] = frozenset(origins)
     app[SHARED_SECRET] = shared_secret
     app[SOCKETS] = sockets
     app[statements.TYPESETTER] = Typesetter()

@@ -13,8 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from meter_bridge.api.app import build_app
-from meter_bridge.api.http.access_log import LOGGER, NO_LOG, AccessLogger
-from meter_bridge.api.http.connection import Connection
+from meter_bridge.api.http.connection import LOGGER, NO_LOG, AccessLogger, Connection
 from meter_bridge.api.http.listener import ConnectionLimit, bind, is_loopback, listen, remove
 from meter_bridge.protocol.messages import ServerInfo
 from meter_bridge.runtime.application import Application
@@ -146,7 +145,6 @@ class ApiServer:
 
 
 async def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
-    """Return every address of a host with its family, in the order in which they were found."""
     found = await asyncio.get_running_loop().getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
@@ -154,7 +152,6 @@ async def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]
 
 
 def _connection_factory(runner: web.AppRunner, *, logged: bool) -> Callable[[], Connection]:
-    """Return what makes a connection for each client."""
     server = runner.server
     assert server is not None
     loop = asyncio.get_running_loop()

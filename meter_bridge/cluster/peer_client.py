@@ -6,13 +6,13 @@ from typing import Final
 from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, DummyCookieJar, web
 from yarl import URL
 
-from meter_bridge.api.http.authentication import is_unix_socket
-from meter_bridge.api.http.peers import (
+from meter_bridge.api.http.authentication import (
     OPERATOR_HEADER,
     PROOF_HEADER,
     SCHEME_HEADER,
     SENDER_HEADER,
     SHARD_HEADER,
+    is_unix_socket,
 )
 from meter_bridge.cluster.registry import Member
 from meter_bridge.errors import RequestRefused

@@ -10,11 +10,10 @@ from urllib.parse import unquote, urlencode
 
 from aiohttp import ClientError, ClientWebSocketResponse, WSServerHandshakeError, web
 
-from meter_bridge.api.http.authentication import SESSION_COOKIE
+from meter_bridge.api.http.authentication import SESSION_COOKIE, SHARD_HEADER
+from meter_bridge.api.http.connection import add_security_headers
 from meter_bridge.api.http.endpoint import BODY_BYTES, SITE_FILE_BYTES, read_body
 from meter_bridge.api.http.errors import error_middleware
-from meter_bridge.api.http.headers import add_security_headers
-from meter_bridge.api.http.peers import SHARD_HEADER
 from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.cluster import response_merge, routes
 from meter_bridge.cluster.directory import ShardDirectory, ShardTimes
@@ -26,8 +25,8 @@ from meter_bridge.cluster.stream_merge import serve_merged_stream
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ServerInfo
-from meter_bridge.tenant_page.access import code_digest, link_digest
 from meter_bridge.tenant_page.files import INDEX, PageFiles, file_response
+from meter_bridge.tenant_page.sign_in import code_digest, link_digest
 
 _OK: Final = 200
 _UNAVAILABLE: Final = 503

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, asks
-from meter_bridge.commands.command import JSON, Command, action, argument
+from meter_bridge.commands.command import JSON, action, argument, group
 from meter_bridge.commands.output import Output, Table, print_note, refuse_existing, write_pdf
 from meter_bridge.protocol.answers import Accounts
 from meter_bridge.protocol.payments import AccessView
@@ -65,43 +65,37 @@ async def _revoke(arguments: Namespace, client: BridgeClient) -> Output:
 
 
 COMMANDS: Final = {
-    "access": Command(
+    "access": group(
+        EPILOG,
         None,
-        epilog=EPILOG,
-        actions={
-            "create": action(
-                "create access codes and links",
-                asks(_create, check=_refuse_existing_pdf),
-                argument("accounts", metavar="ACCOUNT", nargs="+", help="account id, such as flat-1"),
-                argument("--pdf", type=Path, metavar="FILE", help="write printable cards, ten to a page"),
-                argument(
-                    "--language",
-                    default=ENGLISH,
-                    choices=LANGUAGES,
-                    metavar="CODE",
-                    help="language of the cards",
-                ),
-                JSON,
+        create=action(
+            "create access codes and links",
+            asks(_create, check=_refuse_existing_pdf),
+            argument("accounts", metavar="ACCOUNT", nargs="+", help="account id, such as flat-1"),
+            argument("--pdf", type=Path, metavar="FILE", help="write printable cards, ten to a page"),
+            argument(
+                "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the cards"
             ),
-            "labels": action(
-                "print QR code labels for meter cabinets",
-                asks(_print_labels, check=_refuse_existing_pdf),
-                argument("accounts", metavar="ACCOUNT", nargs="*", help="account ids (default: all)"),
-                argument("--page", required=True, metavar="URL", help="public address of the tenant page"),
-                argument("--pdf", required=True, type=Path, metavar="FILE", help="file to write"),
-                argument(
-                    "--language",
-                    default=ENGLISH,
-                    choices=LANGUAGES,
-                    metavar="CODE",
-                    help="language of the labels",
-                ),
+            JSON,
+        ),
+        labels=action(
+            "print QR code labels for meter cabinets",
+            asks(_print_labels, check=_refuse_existing_pdf),
+            argument("accounts", metavar="ACCOUNT", nargs="*", help="account ids (default: all)"),
+            argument("--page", required=True, metavar="URL", help="public address of the tenant page"),
+            argument("--pdf", required=True, type=Path, metavar="FILE", help="file to write"),
+            argument(
+                "--language",
+                default=ENGLISH,
+                choices=LANGUAGES,
+                metavar="CODE",
+                help="language of the labels",
             ),
-            "revoke": action(
-                "revoke access on all devices",
-                asks(_revoke),
-                argument("accounts", metavar="ACCOUNT", nargs="+", help="account id, such as flat-1"),
-            ),
-        },
+        ),
+        revoke=action(
+            "revoke access on all devices",
+            asks(_revoke),
+            argument("accounts", metavar="ACCOUNT", nargs="+", help="account id, such as flat-1"),
+        ),
     )
 }

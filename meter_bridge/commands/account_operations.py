@@ -55,7 +55,6 @@ def _operation(
 async def _carry_out(
     client: BridgeClient, arguments: Namespace, path: str, done: str, body: Mapping[str, object]
 ) -> Output:
-    """Request an operation, and return the account's new position."""
     account = await client.get(AccountView, "accounts", arguments.account)
     result = await post_once(
         client,
@@ -89,7 +88,6 @@ def _lines(account: AccountView, result: OperationResult, done: str) -> list[str
 
 
 def _settlement(detail: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Return the final settlement, line by line."""
     parts = [
         ("unused units", detail["units"]),
         ("emergency credit used", -detail["emergency_credit"]),
@@ -276,9 +274,7 @@ examples:
         ),
         argument("--to", metavar="ACCOUNT", help="account that receives a transfer"),
         argument(
-            "--unread",
-            action="store_true",
-            help="settle on the latest readings even if a meter is offline",
+            "--unread", action="store_true", help="settle on the latest readings even if a meter is offline"
         ),
     ),
     "move-in": _operation(

@@ -4,7 +4,7 @@ from argparse import SUPPRESS, Namespace
 from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, asks
-from meter_bridge.commands.command import JSON, JSON_OF_ACTION, Command, action, argument
+from meter_bridge.commands.command import JSON, JSON_OF_ACTION, action, argument, group
 from meter_bridge.commands.output import NOT_KNOWN, SECOND, Output, Table, plain
 from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.protocol.messages import AlertView
@@ -53,23 +53,21 @@ async def _acknowledge(arguments: Namespace, client: BridgeClient) -> Output:
 
 
 COMMANDS: Final = {
-    "alerts": Command(
-        asks(_list),
-        (JSON,),
+    "alerts": group(
         EPILOG,
-        {
-            "list": action(
-                "list alerts, newest first",
-                asks(_list),
-                argument("--all", action="store_true", default=SUPPRESS, help="include closed alerts"),
-                JSON_OF_ACTION,
-            ),
-            "acknowledge": action(
-                "acknowledge an alert",
-                asks(_acknowledge),
-                argument("alert", metavar="ALERT", help="alert id, such as alert-12"),
-                JSON_OF_ACTION,
-            ),
-        },
+        asks(_list),
+        JSON,
+        list=action(
+            "list alerts, newest first",
+            asks(_list),
+            argument("--all", action="store_true", default=SUPPRESS, help="include closed alerts"),
+            JSON_OF_ACTION,
+        ),
+        acknowledge=action(
+            "acknowledge an alert",
+            asks(_acknowledge),
+            argument("alert", metavar="ALERT", help="alert id, such as alert-12"),
+            JSON_OF_ACTION,
+        ),
     )
 }

@@ -5,12 +5,12 @@ from typing import Final
 
 from meter_bridge.api.http.listener import SOCKET_NAME, is_listening
 from meter_bridge.commands.client import BridgeClient, asks
-from meter_bridge.commands.command import JSON, JSON_OF_ACTION, Command, action
+from meter_bridge.commands.command import JSON, JSON_OF_ACTION, action, group
 from meter_bridge.commands.installation import settings_of
 from meter_bridge.commands.output import Output, plain
 from meter_bridge.commands.parser import UNREACHABLE, CommandError
 from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts, ClockConfirmed
-from meter_bridge.protocol.messages import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind
 
 EPILOG: Final = """\
 If the machine's clock jumps, time-based charges and disconnections are suspended until the clock agrees
@@ -49,18 +49,13 @@ async def _confirm(_arguments: Namespace, client: BridgeClient) -> Output:
 
 
 _SHOWING: Final = asks(_show, check=_require_running_bridge)
+_CONFIRMING: Final = asks(_confirm, check=_require_running_bridge)
 COMMANDS: Final = {
-    "clock": Command(
-        _SHOWING,
-        (JSON,),
+    "clock": group(
         EPILOG,
-        {
-            "show": action("show whether the bridge trusts its clock", _SHOWING, JSON_OF_ACTION),
-            "confirm": action(
-                "confirm that the machine's clock is correct now",
-                asks(_confirm, check=_require_running_bridge),
-                JSON_OF_ACTION,
-            ),
-        },
+        _SHOWING,
+        JSON,
+        show=action("show whether the bridge trusts its clock", _SHOWING, JSON_OF_ACTION),
+        confirm=action("confirm that the machine's clock is correct now", _CONFIRMING, JSON_OF_ACTION),
     )
 }

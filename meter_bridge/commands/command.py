@@ -93,6 +93,11 @@ class Command:
                 add_data_folder(inner)
 
 
+def group(epilog: str, run: Run | None, /, *arguments: Addable, **actions: Command) -> Command:
+    """Return a command with actions; ``run`` is what it does without one, None where one must be chosen."""
+    return Command(run, arguments, epilog, actions)
+
+
 def action(summary: str, run: Run, *arguments: Addable, epilog: str | None = None) -> Command:
     """Return an action of a command."""
     return Command(run, arguments, epilog, summary=summary)

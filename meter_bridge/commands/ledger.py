@@ -66,7 +66,6 @@ async def _explain(arguments: Namespace, client: BridgeClient) -> Output:
 
 
 def _parts(account: AccountView, found: EntryExplanation) -> Iterable[str]:
-    """Yield the tables that explain an entry."""
     zone = ZoneInfo(account.time_zone)
     yield _heading(account, found, zone)
     if found.entry.lines:
@@ -125,7 +124,6 @@ def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]
 
 
 def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
-    """Return the parts that were charged, each with its share."""
     currency = account.currency
     rows = []
     for each in found.segments:

@@ -150,7 +150,6 @@ def _spans(rows: Sequence[tuple[int, list[str]]], zone: ZoneInfo) -> list[tuple[
 
 
 def _check_after(line: int, cell: str, start: int, before: int | None) -> None:
-    """Check that an interval begins at or after the end of the one before."""
     if before is not None and start < before:
         raise LoadError(
             line,

@@ -12,10 +12,10 @@ from meter_bridge.commands.command import (
     KEY,
     METER,
     Argument,
-    Command,
     action,
     argument,
     given,
+    group,
 )
 from meter_bridge.commands.output import MINUTE, NOT_KNOWN, Output, Table, plain
 from meter_bridge.core.energy import format_kwh
@@ -155,61 +155,53 @@ _LISTING: Final = lists(
     "There are no meters yet; 'meter-bridge apply' adds those of a site file.",
 )
 COMMANDS: Final = {
-    "meters": Command(
-        _LISTING,
-        (JSON,),
+    "meters": group(
         METERS_EPILOG,
-        {
-            "list": action("list meters, including unassigned ones", _LISTING, JSON_OF_ACTION),
-            "read": action(
-                "submit a reading",
-                asks(_read),
-                METER,
-                argument(
-                    "register", metavar="KWH", help="register as displayed by the meter, such as 12345.6"
-                ),
-                _at("time of the reading"),
-                JSON_OF_ACTION,
-                epilog=EXAMPLES,
+        _LISTING,
+        JSON,
+        list=action("list meters, including unassigned ones", _LISTING, JSON_OF_ACTION),
+        read=action(
+            "submit a reading",
+            asks(_read),
+            METER,
+            argument("register", metavar="KWH", help="register as displayed by the meter, such as 12345.6"),
+            _at("time of the reading"),
+            JSON_OF_ACTION,
+            epilog=EXAMPLES,
+        ),
+        replace=action(
+            "record a meter replacement",
+            asks(_replace),
+            METER,
+            argument("--closing", metavar="KWH", required=True, help="closing register of the old meter"),
+            argument("--opening", metavar="KWH", required=True, help="opening register of the new meter"),
+            argument("--reason", metavar="TEXT", required=True, help="reason, kept permanently"),
+            argument("--address", help="address of the new device, if it differs"),
+            argument("--relay", metavar="ADDRESS", help="address of its relay, if it is a separate device"),
+            _at("time of the replacement"),
+            argument(
+                "--confirmed",
+                action="store_true",
+                help="accept a closing reading that was rejected as implausible",
             ),
-            "replace": action(
-                "record a meter replacement",
-                asks(_replace),
-                METER,
-                argument("--closing", metavar="KWH", required=True, help="closing register of the old meter"),
-                argument("--opening", metavar="KWH", required=True, help="opening register of the new meter"),
-                argument("--reason", metavar="TEXT", required=True, help="reason, kept permanently"),
-                argument("--address", help="address of the new device, if it differs"),
-                argument(
-                    "--relay", metavar="ADDRESS", help="address of its relay, if it is a separate device"
-                ),
-                _at("time of the replacement"),
-                argument(
-                    "--confirmed",
-                    action="store_true",
-                    help="accept a closing reading that was rejected as implausible",
-                ),
-                KEY,
-                JSON_OF_ACTION,
-                epilog=EXAMPLES,
-            ),
-        },
+            KEY,
+            JSON_OF_ACTION,
+            epilog=EXAMPLES,
+        ),
     ),
-    "quarantine": Command(
+    "quarantine": group(
+        QUARANTINE_EPILOG,
         None,
-        epilog=QUARANTINE_EPILOG,
-        actions={
-            "list": action("list quarantined registers", asks(_list_quarantined), JSON),
-            **{
-                name: action(
-                    meaning,
-                    asks(partial(_decide, name)),
-                    METER,
-                    argument("--reason", metavar="TEXT", required=True, help="reason, kept permanently"),
-                    JSON,
-                )
-                for name, (meaning, _) in DECISIONS.items()
-            },
+        list=action("list quarantined registers", asks(_list_quarantined), JSON),
+        **{
+            name: action(
+                meaning,
+                asks(partial(_decide, name)),
+                METER,
+                argument("--reason", metavar="TEXT", required=True, help="reason, kept permanently"),
+                JSON,
+            )
+            for name, (meaning, _) in DECISIONS.items()
         },
     ),
 }

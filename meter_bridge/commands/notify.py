@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, asks
-from meter_bridge.commands.command import JSON, Command, action, argument
+from meter_bridge.commands.command import JSON, action, argument, group
 from meter_bridge.commands.installation import settings_of
 from meter_bridge.commands.output import Output, Table, print_line
 from meter_bridge.commands.parser import CommandError
@@ -65,22 +65,20 @@ def _check(arguments: Namespace) -> int:
 
 
 COMMANDS: Final = {
-    "notify": Command(
+    "notify": group(
+        EPILOG,
         None,
-        epilog=EPILOG,
-        actions={
-            "list": action(
-                "list recent notifications and their delivery status",
-                asks(_list),
-                argument("--limit", type=int, default=50, help="maximum number to list (default: 50)"),
-                JSON,
-            ),
-            "test": action(
-                "send a test message to a person in notify.yaml",
-                asks(_test),
-                argument("person", metavar="PERSON", help="person id, such as anna"),
-            ),
-            "check": action("validate notify.yaml", _check),
-        },
+        list=action(
+            "list recent notifications and their delivery status",
+            asks(_list),
+            argument("--limit", type=int, default=50, help="maximum number to list (default: 50)"),
+            JSON,
+        ),
+        test=action(
+            "send a test message to a person in notify.yaml",
+            asks(_test),
+            argument("person", metavar="PERSON", help="person id, such as anna"),
+        ),
+        check=action("validate notify.yaml", _check),
     )
 }

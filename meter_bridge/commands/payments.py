@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, asks, lists
-from meter_bridge.commands.command import ACCOUNT, JSON, Command, action, argument, given
+from meter_bridge.commands.command import ACCOUNT, JSON, action, argument, given, group
 from meter_bridge.commands.output import MINUTE, NOT_KNOWN, Output, Table, plain
 from meter_bridge.commands.parser import CommandError
 from meter_bridge.core.money import format_amount
@@ -129,67 +129,63 @@ PROVIDER: Final = argument("provider", metavar="PROVIDER", help="as shown by 'pa
 PAYMENT: Final = argument("payment", metavar="PAYMENT", help="as shown by 'payments waiting'")
 REASON: Final = argument("--reason", required=True, metavar="TEXT", help="reason, kept on record")
 COMMANDS: Final = {
-    "payments": Command(
+    "payments": group(
+        EPILOG,
         None,
-        epilog=EPILOG,
-        actions={
-            "list": action(
-                "list an account's payments",
-                lists(
-                    PaymentList,
-                    "accounts/{account}/payments",
-                    lambda answer: answer.payments,
-                    PAYMENTS,
-                    "{account} has no provider payments.",
-                ),
-                ACCOUNT,
-                JSON,
+        list=action(
+            "list an account's payments",
+            lists(
+                PaymentList,
+                "accounts/{account}/payments",
+                lambda answer: answer.payments,
+                PAYMENTS,
+                "{account} has no provider payments.",
             ),
-            "waiting": action(
-                "list payments awaiting review",
-                lists(
-                    WaitingPayments,
-                    "payments/waiting",
-                    lambda answer: answer.waiting,
-                    WAITING,
-                    "No payments await review.",
-                ),
-                JSON,
+            ACCOUNT,
+            JSON,
+        ),
+        waiting=action(
+            "list payments awaiting review",
+            lists(
+                WaitingPayments,
+                "payments/waiting",
+                lambda answer: answer.waiting,
+                WAITING,
+                "No payments await review.",
             ),
-            "credit": action(
-                "credit a payment",
-                asks(partial(_decide, "credit")),
-                PROVIDER,
-                PAYMENT,
-                argument("--account", metavar="ID", help="account to credit (default: that of the order)"),
-                REASON,
+            JSON,
+        ),
+        credit=action(
+            "credit a payment",
+            asks(partial(_decide, "credit")),
+            PROVIDER,
+            PAYMENT,
+            argument("--account", metavar="ID", help="account to credit (default: that of the order)"),
+            REASON,
+        ),
+        dismiss=action(
+            "record that a payment was returned",
+            asks(partial(_decide, "dismiss")),
+            PROVIDER,
+            PAYMENT,
+            REASON,
+        ),
+        reconcile=action(
+            "compare a provider's statement with the ledger",
+            _reconcile,
+            argument("provider", metavar="PROVIDER", help="provider id in payments.yaml"),
+            argument("file", metavar="FILE", type=Path, help="statement as CSV"),
+            argument(
+                "--column",
+                action="append",
+                default=[],
+                metavar="WHAT=NAME",
+                help="name of the column for payment, amount, currency or date",
             ),
-            "dismiss": action(
-                "record that a payment was returned",
-                asks(partial(_decide, "dismiss")),
-                PROVIDER,
-                PAYMENT,
-                REASON,
-            ),
-            "reconcile": action(
-                "compare a provider's statement with the ledger",
-                _reconcile,
-                argument("provider", metavar="PROVIDER", help="provider id in payments.yaml"),
-                argument("file", metavar="FILE", type=Path, help="statement as CSV"),
-                argument(
-                    "--column",
-                    action="append",
-                    default=[],
-                    metavar="WHAT=NAME",
-                    help="name of the column for payment, amount, currency or date",
-                ),
-                argument("--currency", metavar="CODE", help="currency, if there is no such column"),
-                argument(
-                    "--from", dest="first", metavar="DAY", help="first day (default: first in the file)"
-                ),
-                argument("--to", dest="last", metavar="DAY", help="last day (default: last in the file)"),
-                JSON,
-            ),
-        },
+            argument("--currency", metavar="CODE", help="currency, if there is no such column"),
+            argument("--from", dest="first", metavar="DAY", help="first day (default: first in the file)"),
+            argument("--to", dest="last", metavar="DAY", help="last day (default: last in the file)"),
+            JSON,
+        ),
     )
 }

@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, asks, lists
-from meter_bridge.commands.command import ACCOUNT, JSON, Command, action, argument, given
+from meter_bridge.commands.command import ACCOUNT, JSON, Command, action, argument, given, group
 from meter_bridge.commands.output import Output, Table, plain
 from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.protocol.answers import Holds
@@ -93,44 +93,42 @@ COMMANDS: Final = {
         ),
         SUPPLY_EPILOG,
     ),
-    "hold": Command(
+    "hold": group(
+        HOLD_EPILOG,
         None,
-        epilog=HOLD_EPILOG,
-        actions={
-            "add": action(
-                "place a hold on a supply",
-                asks(_add_hold),
-                ACCOUNT,
-                argument("position", choices=("off", "on"), help="position in which to hold the supply"),
-                argument("--reason", metavar="TEXT", required=True, help="reason, shown to the customer"),
-                argument(
-                    "--id",
-                    metavar="ID",
-                    help="your own id; repeating it does not place a second hold (default: generated)",
-                ),
-                JSON,
-                epilog=HOLD_EXAMPLES,
+        add=action(
+            "place a hold on a supply",
+            asks(_add_hold),
+            ACCOUNT,
+            argument("position", choices=("off", "on"), help="position in which to hold the supply"),
+            argument("--reason", metavar="TEXT", required=True, help="reason, shown to the customer"),
+            argument(
+                "--id",
+                metavar="ID",
+                help="your own id; repeating it does not place a second hold (default: generated)",
             ),
-            "list": action(
-                "list the holds on a supply",
-                lists(
-                    Holds,
-                    "accounts/{account}/holds",
-                    lambda answer: answer.holds,
-                    HOLDS,
-                    "{account}: there are no holds.",
-                ),
-                ACCOUNT,
-                JSON,
+            JSON,
+            epilog=HOLD_EXAMPLES,
+        ),
+        list=action(
+            "list the holds on a supply",
+            lists(
+                Holds,
+                "accounts/{account}/holds",
+                lambda answer: answer.holds,
+                HOLDS,
+                "{account}: there are no holds.",
             ),
-            "lift": action(
-                "lift a hold",
-                asks(_lift_hold),
-                ACCOUNT,
-                argument("id", metavar="ID", help="hold id, as shown by 'hold list'"),
-                argument("--reason", metavar="TEXT", help="reason, kept on record"),
-                JSON,
-            ),
-        },
+            ACCOUNT,
+            JSON,
+        ),
+        lift=action(
+            "lift a hold",
+            asks(_lift_hold),
+            ACCOUNT,
+            argument("id", metavar="ID", help="hold id, as shown by 'hold list'"),
+            argument("--reason", metavar="TEXT", help="reason, kept on record"),
+            JSON,
+        ),
     ),
 }

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.commands import tariff_price, tariff_show
 from meter_bridge.commands.check import SITE_FILE, read, tariffs_of
-from meter_bridge.commands.command import Command, action, argument
+from meter_bridge.commands.command import action, argument, group
 from meter_bridge.commands.load_file import FORMS, PAYMENT_FORM, read_load, read_payments
 from meter_bridge.commands.output import Output, plain, print_line
 from meter_bridge.commands.parser import USAGE, CommandError
@@ -54,7 +54,6 @@ class TariffOfSite:
 
 
 def _tariffs(path: Path, tariff_id: str | None) -> list[TariffOfSite]:
-    """Return the tariffs of a file, or the one that is named."""
     sites = tariffs_of(path, read(path))
     found = [TariffOfSite(site, tariff) for site in sites for tariff in site.tariffs]
     if tariff_id is None:
@@ -128,7 +127,6 @@ def _price_sale(
     load: tuple[LoadInterval, ...],
     terms: SupplyTerms,
 ) -> None:
-    """Price a load whose units were bought by payments."""
     currency = tariff.site.currency
     if not any(version.basis is BlockBasis.PURCHASE_TIME for version in timeline.versions):
         message = f"tariff {tariff.plan.id} does not sell units, so --payments does not apply"
@@ -145,7 +143,6 @@ def _price_sale(
 
 
 def _terms(arguments: Namespace, plan: TariffPlan) -> SupplyTerms:
-    """Return what the tariff has to know of the unit."""
     demands = [version.demand for version in plan.versions if version.demand is not None]
     if arguments.contracted_load is None and any(each.of is DemandOf.CONTRACTED for each in demands):
         raise CommandError(
@@ -169,7 +166,6 @@ def _history(written: str | None) -> tuple[int, ...]:
 
 
 def _check_in_force(plan: TariffPlan, load: tuple[LoadInterval, ...], zone: ZoneInfo) -> None:
-    """Refuse a load that begins before there is a price."""
     first, start = plan.versions[0].valid_from, load[0].start
     if start < first:
         begins, valid = (
@@ -181,44 +177,42 @@ def _check_in_force(plan: TariffPlan, load: tuple[LoadInterval, ...], zone: Zone
 
 TARIFF: Final = argument("tariff", metavar="TARIFF", help="id of a tariff in the file")
 COMMANDS: Final = {
-    "tariff": Command(
+    "tariff": group(
+        EPILOG,
         None,
-        epilog=EPILOG,
-        actions={
-            "check": action(
-                "validate the tariffs of a file",
-                _check,
-                SITE_FILE,
-                argument("tariff", metavar="TARIFF", nargs="?", help="id of a tariff in the file"),
+        check=action(
+            "validate the tariffs of a file",
+            _check,
+            SITE_FILE,
+            argument("tariff", metavar="TARIFF", nargs="?", help="id of a tariff in the file"),
+        ),
+        show=action(
+            "show a tariff: calendar, daily bands, prices and charges",
+            _show,
+            SITE_FILE,
+            TARIFF,
+            argument("--year", type=int, metavar="YEAR", help="year to show (default: current year)"),
+        ),
+        price=action(
+            "price a load profile, line by line",
+            _price,
+            SITE_FILE,
+            TARIFF,
+            argument("load", type=Path, metavar="LOAD", help="load profile"),
+            argument(
+                "--contracted-load", metavar="POWER", help="contracted load of the unit, such as '2 kW'"
             ),
-            "show": action(
-                "show a tariff: calendar, daily bands, prices and charges",
-                _show,
-                SITE_FILE,
-                TARIFF,
-                argument("--year", type=int, metavar="YEAR", help="year to show (default: current year)"),
+            argument("--free-units", action="store_true", help="the customer is eligible for free units"),
+            argument(
+                "--history", metavar="KWH,...", help="consumption of earlier months in kWh, oldest first"
             ),
-            "price": action(
-                "price a load profile, line by line",
-                _price,
-                SITE_FILE,
-                TARIFF,
-                argument("load", type=Path, metavar="LOAD", help="load profile"),
-                argument(
-                    "--contracted-load", metavar="POWER", help="contracted load of the unit, such as '2 kW'"
-                ),
-                argument("--free-units", action="store_true", help="the customer is eligible for free units"),
-                argument(
-                    "--history", metavar="KWH,...", help="consumption of earlier months in kWh, oldest first"
-                ),
-                argument(
-                    "--payments",
-                    type=Path,
-                    metavar="FILE",
-                    help=f"payments that buy units, in columns {PAYMENT_FORM}",
-                ),
-                argument("--json", action="store_true", help="print JSON with exact amounts"),
+            argument(
+                "--payments",
+                type=Path,
+                metavar="FILE",
+                help=f"payments that buy units, in columns {PAYMENT_FORM}",
             ),
-        },
+            argument("--json", action="store_true", help="print JSON with exact amounts"),
+        ),
     )
 }

@@ -35,7 +35,6 @@ def as_text(timeline: Timeline, currency: str, periods: Sequence[PricedPeriod]) 
 
 
 def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
-    """Return one billing period: its lines, their sum, and what the prices contain."""
     first, after = period_bounds(priced.period)
     title = f"{first} to {after - timedelta(days=1)}: {format_kwh(priced.wh)}"
     several = len({line.key.version_id for line in priced.lines}) > 1
@@ -72,7 +71,6 @@ def _is_shown(line: PricedLine, currency: str) -> bool:
 
 
 def _name(timeline: Timeline, line: PricedLine, *, several: bool) -> str:
-    """Return what a line is for, and by which version where there are several."""
     name = _plain_name(timeline, line)
     return f"{name} ({line.key.version_id.partition('@')[2]})" if several else name
 

@@ -114,14 +114,12 @@ def _head(plan: TariffPlan, version: TariffVersion) -> str:
 
 
 def _holidays(calendar: BandCalendar) -> str:
-    """Return whose holidays count, what they are like, and until when they are known."""
     like = "days of their own" if calendar.holiday_as == HOLIDAY else f"like {WEEKDAYS[calendar.holiday_as]}"
     last = calendar.holidays[-1]
     return f"Public holidays are {like}; known until {last}."
 
 
 def _kinds(calendar: BandCalendar, days: Iterator[date]) -> list[Kind]:
-    """Return the kinds of day in the order in which they first come."""
     found: dict[Runs, list[date]] = {}
     for day in days:
         found.setdefault(calendar.runs(day), []).append(day)
@@ -144,7 +142,6 @@ def _year(kinds: Sequence[Kind], year: int, *, colour: bool) -> str:
 
 
 def _kind(calendar: BandCalendar, letter: str, kind: Kind, marks: dict[str, str]) -> str:
-    """Return a kind of day: which days are so, its bands over 24 hours, and when each begins."""
     count = len(kind.days)
     cells = "".join(marks[_band_at(kind.runs, minute)] for minute in range(0, 24 * 60, CELL_MIN))
     times = ", ".join(f"{show_clock(minute)} {band}" for minute, band in kind.runs)
@@ -189,14 +186,12 @@ def _marks(version: TariffVersion, *, colour: bool) -> dict[str, str]:
 
 
 def _paint(text: str, index: int, *, colour: bool) -> str:
-    """Return a text in one of the colours, on a terminal."""
     if not colour or index < 0:
         return text
     return f"\x1b[{_COLOURS[index % len(_COLOURS)]}m{text}\x1b[0m"
 
 
 def _prices(version: TariffVersion, marks: dict[str, str]) -> str:
-    """Return the price of every block of every band, with and without tax."""
     head = ["", "BAND", "BLOCK", "PER KWH", "WITH TAXES"]
     rows: list[tuple[str, ...]] = []
     for band in version.bands:
@@ -223,7 +218,6 @@ def _prices(version: TariffVersion, marks: dict[str, str]) -> str:
 
 
 def _aligned(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return names and what is said of them, in two columns."""
     width = max(len(name) for name, _ in pairs) + 2
     return "\n".join(
         "\n".join(

@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, asks, lists
-from meter_bridge.commands.command import JSON, Command, action, argument, given
+from meter_bridge.commands.command import JSON, action, argument, given, group
 from meter_bridge.commands.output import DAY, Output, Table, plain, print_note
 from meter_bridge.protocol.answers import NewToken, Tokens, TokenView
 
@@ -57,52 +57,48 @@ async def _revoke(arguments: Namespace, client: BridgeClient) -> Output:
 
 
 COMMANDS: Final = {
-    "token": Command(
+    "token": group(
+        EPILOG,
         None,
-        epilog=EPILOG,
-        actions={
-            "create": action(
-                "create a token; it is shown only once",
-                asks(_create, create=True),
-                argument("--name", required=True, help="who or what will use the token"),
-                argument("--role", required=True, choices=("landlord", "caretaker", "tenant", "device")),
-                argument(
-                    "--site",
-                    action="append",
-                    default=[],
-                    metavar="ID",
-                    help="site that it can access; repeatable",
-                ),
-                argument(
-                    "--all-sites", action="store_true", help="access to all sites, including future ones"
-                ),
-                argument(
-                    "--account",
-                    action="append",
-                    default=[],
-                    metavar="ID",
-                    help="account of a tenant or device; repeatable",
-                ),
-                argument("--days", type=int, help="days until it expires (default: never)"),
-                JSON,
-                epilog=EXAMPLES,
+        create=action(
+            "create a token; it is shown only once",
+            asks(_create, create=True),
+            argument("--name", required=True, help="who or what will use the token"),
+            argument("--role", required=True, choices=("landlord", "caretaker", "tenant", "device")),
+            argument(
+                "--site",
+                action="append",
+                default=[],
+                metavar="ID",
+                help="site that it can access; repeatable",
             ),
-            "list": action(
-                "list tokens without their secrets",
-                lists(
-                    Tokens,
-                    "tokens",
-                    lambda answer: answer.tokens,
-                    TABLE,
-                    "There are no tokens yet; 'meter-bridge token create' creates one.",
-                ),
-                JSON,
+            argument("--all-sites", action="store_true", help="access to all sites, including future ones"),
+            argument(
+                "--account",
+                action="append",
+                default=[],
+                metavar="ID",
+                help="account of a tenant or device; repeatable",
             ),
-            "revoke": action(
-                "revoke a token immediately",
-                asks(_revoke),
-                argument("id", metavar="ID", help="token id, as shown by 'token list'"),
+            argument("--days", type=int, help="days until it expires (default: never)"),
+            JSON,
+            epilog=EXAMPLES,
+        ),
+        list=action(
+            "list tokens without their secrets",
+            lists(
+                Tokens,
+                "tokens",
+                lambda answer: answer.tokens,
+                TABLE,
+                "There are no tokens yet; 'meter-bridge token create' creates one.",
             ),
-        },
+            JSON,
+        ),
+        revoke=action(
+            "revoke a token immediately",
+            asks(_revoke),
+            argument("id", metavar="ID", help="token id, as shown by 'token list'"),
+        ),
     )
 }

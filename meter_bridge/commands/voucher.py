@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, asks, lists, post_once
-from meter_bridge.commands.command import ACCOUNT, JSON, KEY, Command, action, argument, given
+from meter_bridge.commands.command import ACCOUNT, JSON, KEY, action, argument, given, group
 from meter_bridge.commands.output import (
     DAY,
     Output,
@@ -151,58 +151,52 @@ async def _redeem(arguments: Namespace, client: BridgeClient) -> Output:
 
 SERIAL_HELP: Final = "serial number, as printed on the voucher"
 COMMANDS: Final = {
-    "voucher": Command(
+    "voucher": group(
+        EPILOG,
         None,
-        epilog=EPILOG,
-        actions={
-            "create": action(
-                "create vouchers; codes are shown only once",
-                asks(_create, check=_refuse_existing_files),
-                argument("--count", type=int, required=True, help="number of vouchers, at most 5000"),
-                argument("--amount", required=True, help="value of each voucher, such as 50.00"),
-                argument("--site", metavar="ID", help="site where they are valid (default: all sites)"),
-                argument("--currency", metavar="CODE", help="required if sites use several currencies"),
-                argument("--days", type=int, help="days of validity (default: unlimited)"),
-                argument("--needs-sale", action="store_true", help="valid only after being marked as sold"),
-                argument("--note", default="", metavar="TEXT", help="purpose"),
-                argument("--csv", type=Path, metavar="FILE", help="write codes as CSV"),
-                argument("--pdf", type=Path, metavar="FILE", help="write printable vouchers, ten to a page"),
-                argument("--link", metavar="URL", help="address of the tenant page for printed QR codes"),
-                argument(
-                    "--language",
-                    default=ENGLISH,
-                    choices=LANGUAGES,
-                    metavar="CODE",
-                    help="language of the PDF",
-                ),
-                epilog=EXAMPLES,
+        create=action(
+            "create vouchers; codes are shown only once",
+            asks(_create, check=_refuse_existing_files),
+            argument("--count", type=int, required=True, help="number of vouchers, at most 5000"),
+            argument("--amount", required=True, help="value of each voucher, such as 50.00"),
+            argument("--site", metavar="ID", help="site where they are valid (default: all sites)"),
+            argument("--currency", metavar="CODE", help="required if sites use several currencies"),
+            argument("--days", type=int, help="days of validity (default: unlimited)"),
+            argument("--needs-sale", action="store_true", help="valid only after being marked as sold"),
+            argument("--note", default="", metavar="TEXT", help="purpose"),
+            argument("--csv", type=Path, metavar="FILE", help="write codes as CSV"),
+            argument("--pdf", type=Path, metavar="FILE", help="write printable vouchers, ten to a page"),
+            argument("--link", metavar="URL", help="address of the tenant page for printed QR codes"),
+            argument(
+                "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the PDF"
             ),
-            "list": action(
-                "list batches, or the vouchers in a batch",
-                _list,
-                argument("batch", metavar="BATCH", nargs="?", help="batch id, as shown by 'voucher list'"),
-                JSON,
-            ),
-            "sell": action(
-                "mark vouchers as sold",
-                asks(_sell),
-                argument("serials", metavar="SERIAL", nargs="+", help=SERIAL_HELP),
-                argument("--to", required=True, metavar="TEXT", help="buyer or receipt"),
-            ),
-            "block": action(
-                "void vouchers",
-                asks(_block, check=_require_vouchers),
-                argument("serials", metavar="SERIAL", nargs="*", help=SERIAL_HELP),
-                argument("--batch", metavar="ID", help="void all unused vouchers in a batch"),
-                argument("--reason", required=True, metavar="TEXT", help="reason, kept on record"),
-            ),
-            "redeem": action(
-                "redeem a voucher for credit",
-                asks(_redeem),
-                ACCOUNT,
-                argument("code", metavar="CODE", help="the 20-digit code"),
-                KEY,
-            ),
-        },
+            epilog=EXAMPLES,
+        ),
+        list=action(
+            "list batches, or the vouchers in a batch",
+            _list,
+            argument("batch", metavar="BATCH", nargs="?", help="batch id, as shown by 'voucher list'"),
+            JSON,
+        ),
+        sell=action(
+            "mark vouchers as sold",
+            asks(_sell),
+            argument("serials", metavar="SERIAL", nargs="+", help=SERIAL_HELP),
+            argument("--to", required=True, metavar="TEXT", help="buyer or receipt"),
+        ),
+        block=action(
+            "void vouchers",
+            asks(_block, check=_require_vouchers),
+            argument("serials", metavar="SERIAL", nargs="*", help=SERIAL_HELP),
+            argument("--batch", metavar="ID", help="void all unused vouchers in a batch"),
+            argument("--reason", required=True, metavar="TEXT", help="reason, kept on record"),
+        ),
+        redeem=action(
+            "redeem a voucher for credit",
+            asks(_redeem),
+            ACCOUNT,
+            argument("code", metavar="CODE", help="the 20-digit code"),
+            KEY,
+        ),
     )
 }

@@ -42,7 +42,7 @@ _TARIFF_VERSION: Final = msgspec.json.Decoder(TariffVersion)
 _POLICY: Final = msgspec.json.Decoder(Policy)
 _METER_SETTINGS: Final = msgspec.json.Decoder(MeterSettings)
 _DISTINCT: Final = 4_096
-"""Documents whose object is kept and shared: most units of a house have the same."""
+"""Documents whose object is cached and shared: most units of a house have the same."""
 
 
 def encode(value: InstallationPlan | TariffVersion | Policy) -> str:
@@ -86,12 +86,12 @@ def decode_meter(
 
 @lru_cache(_DISTINCT)
 def _meter_settings(document: str) -> Mapping[str, Any]:
-    kept = _decode(_METER_SETTINGS, document, "meter settings")
-    return {kept_field.name: getattr(kept, kept_field.name) for kept_field in fields(kept)}
+    settings = _decode(_METER_SETTINGS, document, "meter settings")
+    return {entry.name: getattr(settings, entry.name) for entry in fields(settings)}
 
 
-def _decode[T](decoder: msgspec.json.Decoder[T], document: str, what: str) -> T:
+def _decode[T](decoder: msgspec.json.Decoder[T], document: str, name: str) -> T:
     try:
         return decoder.decode(document)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise CodecError(f"stored {what} cannot be read: {error}") from error
+        raise CodecError(f"stored {name} cannot be read: {error}") from error

@@ -75,11 +75,11 @@ def keep_holidays(before: InstallationPlan | None, after: InstallationPlan) -> I
     old = before or InstallationPlan("", ())
     known = {version.id: version for tariff in tariffs(old) for version in tariff.plan.versions}
 
-    def kept(tariff: TariffPlan) -> TariffPlan:
+    def with_known_days(tariff: TariffPlan) -> TariffPlan:
         versions = (_kept(version, known.get(version.id)) for version in tariff.versions)
         return replace(tariff, versions=tuple(versions))
 
-    sites = (replace(site, tariffs=tuple(map(kept, site.tariffs))) for site in after.sites)
+    sites = (replace(site, tariffs=tuple(map(with_known_days, site.tariffs))) for site in after.sites)
     return replace(after, sites=tuple(sites))
 
 
@@ -154,17 +154,17 @@ def _compare_versions(
         _refuse_fixed(findings, version, fixed, "be withdrawn")
 
 
-def _note_version(findings: Findings, action: Action, version: TariffVersion, what: str = "") -> None:
+def _note_version(findings: Findings, action: Action, version: TariffVersion, details: str = "") -> None:
     verb = {Action.ADD: "added", Action.CHANGE: "changed", Action.REMOVE: "withdrawn"}[action]
     start = show_instant(version.valid_from, version.time_zone)
-    text = f"tariff {version.tariff_id}: version from {start} {verb}{': ' if what else ''}{what}"
+    text = f"tariff {version.tariff_id}: version from {start} {verb}{': ' if details else ''}{details}"
     findings.changes.append(Change(action, Subject.TARIFF_VERSION, version.id, text))
 
 
-def _refuse_fixed(findings: Findings, version: TariffVersion, fixed: set[str], what: str) -> None:
+def _refuse_fixed(findings: Findings, version: TariffVersion, fixed: set[str], verb: str) -> None:
     if version.id in fixed:
         remedy = "restore it; for other prices add a version that starts later"
-        begun = f"has begun and cannot {what}"
+        begun = f"has begun and cannot {verb}"
         _refuse_version(findings, RefusalCode.VERSION_BEGUN, version, begun, remedy)
 
 

@@ -56,18 +56,17 @@ class Node:
         others: bool = False,
     ) -> P | None:
         """Return the part that stands here, or None after reporting all that is wrong with it."""
-        try:
-            return read_part(model, self.data, currency, inherited=inherited, others=others)
-        except InvalidValueError as error:
-            self._report_all(error)
-            return None
+        return self.checked(
+            lambda data, _=None, /: read_part(model, data, currency, inherited=inherited, others=others)
+        )
 
     def checked[T](self, read: Reader[T]) -> T | None:
         """Return the value that stands here, or None after reporting what is wrong with it."""
         try:
             return read(self.data)
         except InvalidValueError as error:
-            self._report_all(error)
+            for mistake in error.mistakes:
+                self.at(*mistake.path)._report(mistake)  # noqa: SLF001 - another place of the same document
             return None
 
     def value[T](self, read: Reader[T]) -> T | None:
@@ -105,10 +104,6 @@ class Node:
         value = shorten(written) if isinstance(written, str) else ""
         place = self.document.place(self.path, key=key)
         self._add(SiteProblem(*place, name_of(self.path), value, message, remedy, code))
-
-    def _report_all(self, error: InvalidValueError) -> None:
-        for mistake in error.mistakes:
-            self.at(*mistake.path)._report(mistake)  # noqa: SLF001 - another place of the same document
 
     def _report(self, mistake: Mistake) -> None:
         """Report a mistake: a missing key where its part begins, and a secret without repeating it."""

@@ -6,7 +6,7 @@ documentation come from it.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any, Final, cast, overload
+from typing import Any, Final, cast, dataclass_transform, overload
 
 from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode, invalid, shorten, suggest
 from meter_bridge.config.scalars import Reader, text
@@ -19,25 +19,38 @@ SECRET_KEYS: Final = frozenset({"password", "secret", "token"})
 _AS_LIST: Final = "write its items in [ ], or each on a line that begins with a dash"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+@dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of the file as it was read."""
+    """A part of the file as it was read; its subclasses are dataclasses too.
+
+    A key without a default has that of the field of its name in one of the plan's ``models``.
+    """
 
     written: frozenset[str] = frozenset()
     """Keys that the file has here, or in the part from which this one inherits."""
+
+    def __init_subclass__(cls, models: tuple[type, ...] = ()) -> None:
+        planned = {entry.name: entry for model in models for entry in fields(model)}
+        for name, entry in vars(cls).items():
+            if isinstance(entry, Field) and entry.default is MISSING and not entry.metadata["example"]:
+                make = planned[name].default_factory
+                entry.default = planned[name].default if make is MISSING else make()
+        dataclass(frozen=True, kw_only=True)(cls)
 
 
 _KEYS: Final[dict[type[Part], Mapping[str, Field[Any]]]] = {}
 
 
 @overload
-def key[T](read: Reader[T], *, example: str, name: str = "") -> T: ...
+def key[T](read: Reader[T], *, example: str = "", name: str = "") -> T: ...
 @overload
 def key[T, D](read: Reader[T], *, default: D, name: str = "") -> T | D: ...
 def key(read: Reader[object], *, default: Any = MISSING, name: str = "", example: str = "") -> Any:
-    """Declare a key of a part: its reader and its default, or what to add where it is missing and has none.
+    """Declare a key of a part: its reader, and its default unless that is the plan's.
 
-    It is named like the field, with spaces, unless ``name`` says otherwise.
+    It is named like the field, with spaces, unless ``name`` says otherwise. One that has an ``example``, for
+    the message where it is missing, is required.
     """
     return field(default=default, metadata={"read": read, "name": name, "example": example})
 
@@ -86,6 +99,13 @@ def read_part[P: Part](
     return model(written=names | (inherited.written if inherited else frozenset()), **values)
 
 
+def into[T](model: type[T], part: Part, **derived: object) -> T:
+    """Return an object of the plan: what is derived, and all other fields as the part has them."""
+    declared = fields(cast("Any", model))
+    as_written = {entry.name: getattr(part, entry.name) for entry in declared if entry.name not in derived}
+    return model(**as_written, **derived)
+
+
 def narrowed[P: Part](model: type[P], part: P) -> P:
     """Return what a part says under the keys of a part that it extends."""
     keys = keys_of(model)
@@ -123,9 +143,14 @@ def part_as[P: Part, T](model: type[P], convert: Callable[[P], T]) -> Reader[T]:
     return lambda value, currency=None, /: convert(read_part(model, value, currency))
 
 
+def part_into[T](part_model: type[Part], model: type[T]) -> Reader[T]:
+    """Return a reader of a part that has the fields of an object of the plan."""
+    return part_as(part_model, lambda written: into(model, written))
+
+
 def part[P: Part](model: type[P]) -> Reader[P]:
     """Return a reader of a part within a part."""
-    return lambda value, currency=None, /: read_part(model, value, currency)
+    return part_as(model, lambda written: written)
 
 
 def mapping(value: object) -> dict[str, object]:

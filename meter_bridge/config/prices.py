@@ -1,11 +1,11 @@
-"""From written blocks and prices to the ladders and the lifeline of a tariff."""
+"""From written blocks, prices and taxes to the ladders, the lifeline and the taxes of a tariff."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from meter_bridge.config.node import Node
 from meter_bridge.config.problems import suggest
-from meter_bridge.config.tariff_parts import BlockSetPart, Prices, TaxPart, VersionPart
+from meter_bridge.config.tariff_parts import Prices, TaxPart, VersionPart
 from meter_bridge.config.tariff_words import TAX_BASES
 from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockSchedule, Lifeline, Tax, TaxBase, TaxKind
 
@@ -29,20 +29,16 @@ def check_ladders(node: Node, part: VersionPart) -> None:
 
 def _check_sets(node: Node, part: VersionPart, names: Sequence[str]) -> None:
     seen: set[str] = set()
-    for place, group in _placed(node.at("blocks"), part):
+    for index, group in enumerate(part.blocks):
+        place = node.at("blocks", index) if group.bands else node.at("blocks")
         _check_rising(place.at("up to") if group.bands else place, group.up_to)
-        for index, band in enumerate(group.bands):
-            at = place.at("bands", index)
+        for position, band in enumerate(group.bands):
+            at = place.at("bands", position)
             if band not in names:
                 at.report(f"there is no band {band!r}", suggest(band, names))
             elif band in seen:
                 at.report(f"band {band!r} has blocks twice", "name it in one of them only")
             seen.add(band)
-
-
-def _placed(node: Node, part: VersionPart) -> Iterator[tuple[Node, BlockSetPart]]:
-    for index, group in enumerate(part.blocks):
-        yield node.at(index) if group.bands else node, group
 
 
 def _check_rising(node: Node, limits: Sequence[int]) -> None:
@@ -53,9 +49,9 @@ def _check_rising(node: Node, limits: Sequence[int]) -> None:
             at.report(message, "write the limits in rising order, above zero")
 
 
-def _report_ladder(node: Node, given: int, blocks: int) -> None:
+def _report_ladder(node: Node, prices: int, blocks: int) -> None:
     message = (
-        f"{given} {'price' if given == 1 else 'prices'} for {blocks} {'block' if blocks == 1 else 'blocks'}"
+        f"{prices} {'price' if prices == 1 else 'prices'} for {blocks} {'block' if blocks == 1 else 'blocks'}"
     )
     remedy = f"write {blocks}, one for each block and the last for all above" if blocks > 1 else "write one"
     node.report(message, remedy)
@@ -89,7 +85,7 @@ def ladders(part: VersionPart) -> tuple[BlockSchedule, ...]:
 def _groups(part: VersionPart) -> tuple[tuple[str, ...], ...]:
     """Return which bands climb a ladder together, in the order of the bands."""
     names = tuple(band.name for band in part.bands)
-    if part.blocks_apply is BlockBandMeaning.LADDER_PER_BAND:
+    if part.meaning is BlockBandMeaning.LADDER_PER_BAND:
         return tuple((name,) for name in names)
     sets = [group.bands or names for group in part.blocks] or [names]
     grouped = {name: tuple(band for band in names if band in group) for group in sets for name in group}

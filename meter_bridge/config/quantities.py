@@ -112,17 +112,18 @@ def volts(value: str) -> int:
 @reader
 def load(value: str) -> int:
     """Read a power; returns mW."""
-    milliwatts = _scaled(value, {"W": 1000, "kW": 1_000_000}, "12 kW")
-    if milliwatts > MAX_RATING_W * 1000:
-        raise invalid(f"{value!r} is more than any unit can be supplied with", "write at most 10000 kW")
-    return milliwatts
+    return _power(value, 1000, "12 kW")
 
 
 @reader
 def watts(value: str) -> int:
     """Read a power; returns whole W."""
-    power = _scaled(value, {"W": 1, "kW": 1000}, "2 kW")
-    if power > MAX_RATING_W:
+    return _power(value, 1, "2 kW")
+
+
+def _power(value: str, steps_per_watt: int, example: str) -> int:
+    power = _scaled(value, {"W": steps_per_watt, "kW": 1000 * steps_per_watt}, example)
+    if power > MAX_RATING_W * steps_per_watt:
         raise invalid(f"{value!r} is more than any unit can be supplied with", "write at most 10000 kW")
     return power
 

@@ -1,6 +1,7 @@
 """Readers of single values: the file's text in, a value of the right type out, or ``InvalidValueError``."""
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 import re
 from typing import Final, Protocol
 
@@ -69,6 +70,11 @@ def choice[T](values: Mapping[str, T]) -> Reader[T]:
         return values[word]
 
     return reader(parse)
+
+
+def words[E: StrEnum](kinds: type[E]) -> Reader[E]:
+    """Return a reader of the values of an enumeration."""
+    return choice({kind.value: kind for kind in kinds})
 
 
 flag: Final = choice({"yes": True, "no": False, "true": True, "false": False})

@@ -72,22 +72,19 @@ def _place(node: Node) -> Place | None:
 def _site(node: Node, units: _Units) -> SitePlan | None:
     head, place = node.part(SitePart), _place(node)
     tariffs = _tariffs(node, place)
-    accounts = _units(node.at("units"), _context(node, tariffs), units)
+    context = _context(node, tariffs)
+    read = [(unit, read_unit(unit, context)) for unit in node.at("units").children()]
+    valid = [(unit, account) for unit, account in read if account is not None]
+    units.extend(valid)
     if head is None or place is None:
         return None
+    accounts = tuple(account for _, account in valid)
     return SitePlan(node.name, head.name or node.name, place.time_zone, place.currency, tariffs, accounts)
 
 
 def _tariffs(node: Node, place: Place | None) -> tuple[TariffPlan, ...]:
     tariffs = [read_tariff(tariff, place) for tariff in node.at("tariffs").children()]
     return tuple(tariff for tariff in tariffs if tariff is not None)
-
-
-def _units(node: Node, site: SiteContext, units: _Units) -> tuple[AccountPlan, ...]:
-    read = [(unit, read_unit(unit, site)) for unit in node.children()]
-    valid = [(unit, account) for unit, account in read if account is not None]
-    units.extend(valid)
-    return tuple(account for _, account in valid)
 
 
 def _context(node: Node, read: tuple[TariffPlan, ...]) -> SiteContext:
@@ -99,14 +96,14 @@ def _context(node: Node, read: tuple[TariffPlan, ...]) -> SiteContext:
         voltage_mv=node.at("voltage").value(quantities.volts) or DEFAULT_VOLTAGE_MV,
         tariff_ids=frozenset(tariffs if isinstance(tariffs, dict) else ()),
         holidays=holidays.value(site_holidays) if holidays.data is not None else (),
-        contracted=frozenset(tariff.id for tariff in read if _charges_contracted(tariff)),
+        contracted=frozenset(
+            tariff.id
+            for tariff in read
+            for version in tariff.versions
+            if version.demand is not None and version.demand.of is DemandOf.CONTRACTED
+        ),
         defaults=defaults.part(DefaultsPart, currency) if isinstance(defaults.data, dict) else DefaultsPart(),
     )
-
-
-def _charges_contracted(tariff: TariffPlan) -> bool:
-    demands = (version.demand for version in tariff.versions)
-    return any(demand is not None and demand.of is DemandOf.CONTRACTED for demand in demands)
 
 
 def _check_ids(sites: Node, kind: str) -> None:

@@ -1,12 +1,11 @@
 """Parts of a site file besides tariffs, with all of their keys: installation, site, unit and meter.
 
-A new key is declared here, goes into the plan in ``units.py`` or ``meters.py``, is shown by ``describe.py``
-or ``diff_meters.py``, and is explained in ``docs/site-file.md``. A test fails where one of the last two is
-forgotten.
+A key is declared here, under the name that its value has in the plan unless ``units.py`` derives that, and
+shown by ``describe.py`` or ``diff.py``. ``docs/site-file.md`` explains it. A test fails where one of the last
+two is forgotten.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -18,16 +17,17 @@ from meter_bridge.config.parts import (
     list_of,
     part,
     part_as,
+    part_into,
     read_part,
     separate_list,
     separate_mapping,
 )
-from meter_bridge.config.plan import DEFAULT_RULE_SLOT
+from meter_bridge.config.plan import MeterPlan
 from meter_bridge.config.problems import invalid
 from meter_bridge.config.quantities import Rating, amount_text, duration_ms, whole
-from meter_bridge.config.scalars import choice, flag, optional, reader, text
+from meter_bridge.config.scalars import choice, flag, optional, reader, text, words
 from meter_bridge.core.calendar import MINUTES_PER_DAY
-from meter_bridge.core.ledger.credit import Collection
+from meter_bridge.core.ledger.credit import Collection, CreditPolicy
 from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import PaymentMode, Policy, RestoreMode
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
@@ -37,15 +37,11 @@ from meter_bridge.core.tariff.bands import EVERY_DAY, Window
 
 MAIN: Final = "main"
 """Id of a unit's meter that names none."""
-OFFLINE_AFTER_S: Final = 900
 MOST_DAYS_LEFT: Final = 30
 RULE_SLOTS: Final = (1, 2, 3)
 """Places in a device where its local cut-off may be kept."""
 LOAD_RULE: Final = ProtectionRule(delay_ms=30_000, reset_after_ms=120_000)
 """How a load limit behaves where nothing else is written."""
-_POLICY: Final = Policy()
-_RULE: Final = ProtectionRule()
-_LIMITS: Final = ElectricalLimits()
 
 
 def _either[T](
@@ -80,10 +76,9 @@ exhausted_action: Final = _either(
     "write cut, or load limit 500 W",
 )
 """Reads what follows when credit is used up: a load limit in mW, or None for a cut."""
-collection: Final = choice({rule.value: rule for rule in Collection})
+collection: Final = words(Collection)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPart(Part):
     """A span of local time on some days."""
 
@@ -99,47 +94,39 @@ def window(written: WindowPart, seasons: frozenset[str] = frozenset()) -> Window
     return Window(written.days, written.start, written.end % MINUTES_PER_DAY, seasons)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RulePart(Part):
+class RulePart(Part, models=(ProtectionRule,)):
     """When a protection trips and how it resets."""
 
-    delay: int = key(optional(duration_ms, none=0), default=_RULE.delay_ms)
-    reset: int | None = key(protection_reset, default=_RULE.reset_after_ms)
-    resets_per_hour: int = key(whole(0, MAX_RESETS), default=_RULE.resets_per_hour)
+    delay_ms: int = key(optional(duration_ms, none=0), name="delay")
+    reset_after_ms: int | None = key(protection_reset, name="reset")
+    resets_per_hour: int = key(whole(0, MAX_RESETS))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRulePart(Part):
     """How long a load above its limit is tolerated, and how often supply comes back."""
 
-    delay: int = key(optional(duration_ms, none=0), default=LOAD_RULE.delay_ms)
-    reconnect_after: int | None = key(duration_ms, default=LOAD_RULE.reset_after_ms)
-    attempts_per_hour: int = key(whole(0, MAX_RESETS), default=LOAD_RULE.resets_per_hour)
+    delay_ms: int = key(optional(duration_ms, none=0), name="delay", default=LOAD_RULE.delay_ms)
+    reset_after_ms: int | None = key(duration_ms, name="reconnect after", default=LOAD_RULE.reset_after_ms)
+    resets_per_hour: int = key(
+        whole(0, MAX_RESETS), name="attempts per hour", default=LOAD_RULE.resets_per_hour
+    )
 
 
-protection_rule: Final = part_as(
-    RulePart, lambda part: ProtectionRule(part.delay, part.reset, part.resets_per_hour)
-)
-load_rule: Final = part_as(
-    LoadRulePart, lambda part: ProtectionRule(part.delay, part.reconnect_after, part.attempts_per_hour)
-)
+protection_rule: Final = part_into(RulePart, ProtectionRule)
+load_rule: Final = part_into(LoadRulePart, ProtectionRule)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProtectPart(Part):
+class ProtectPart(Part, models=(Protections,)):
     """The protections of a supply."""
 
-    over_voltage: ProtectionRule | None = key(protection_rule, default=None)
-    under_voltage: ProtectionRule | None = key(protection_rule, default=None)
-    overload: ProtectionRule | None = key(protection_rule, default=None)
+    over_voltage: ProtectionRule | None = key(protection_rule)
+    under_voltage: ProtectionRule | None = key(protection_rule)
+    overload: ProtectionRule | None = key(protection_rule)
 
 
-protections: Final = part_as(
-    ProtectPart, lambda part: Protections(part.over_voltage, part.under_voltage, part.overload)
-)
+read_protections: Final = part_into(ProtectPart, Protections)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyPart(Part):
     """How much emergency credit there is, and below which balance it may be selected."""
 
@@ -147,18 +134,16 @@ class EmergencyPart(Part):
     threshold: int = key(amount_text, example="threshold: 2.00")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsPart(Part):
+class LimitsPart(Part, models=(ElectricalLimits,)):
     """When to raise an electrical alert; the voltages that are not written follow from the site's."""
 
     over_voltage: int | None = key(optional(quantities.volts), default=None)
     under_voltage: int | None = key(optional(quantities.volts), default=None)
-    overload: int | None = key(optional(quantities.load), default=None)
-    voltage_hysteresis: int = key(quantities.volts, default=_LIMITS.voltage_hysteresis_mv)
-    overload_hysteresis: int = key(quantities.whole_percent, default=_LIMITS.overload_hysteresis_percent)
+    overload_mw: int | None = key(optional(quantities.load), name="overload")
+    voltage_hysteresis_mv: int = key(quantities.volts, name="voltage hysteresis")
+    overload_hysteresis_percent: int = key(quantities.whole_percent, name="overload hysteresis")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteHolidaysPart(Part):
     """Whose public holidays count at a site."""
 
@@ -174,7 +159,6 @@ def site_holidays(value: object, currency: str | None = None, /) -> tuple[date, 
     return holidays.resolve(written.country, written.region)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InstallationPart(Part):
     """The file as a whole."""
 
@@ -182,7 +166,6 @@ class InstallationPart(Part):
     sites: object = key(separate_mapping, example="sites:, and below it the id of each property")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PricedSitePart(Part):
     """What the tariffs of a site need of it."""
 
@@ -192,7 +175,6 @@ class PricedSitePart(Part):
     tariffs: object = key(separate_mapping, example="tariffs:, and below it the id of each tariff")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SitePart(PricedSitePart):
     """A site; its tariffs, defaults and units are read one by one."""
 
@@ -202,59 +184,54 @@ class SitePart(PricedSitePart):
     units: object = key(separate_mapping, example="units:, and below it the id of each unit")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterDefaultsPart(Part):
+class MeterDefaultsPart(Part, models=(MeterPlan,)):
     """What a meter may also take from its unit or site."""
 
     rating: Rating | None = key(quantities.rating, default=None)
-    offline_after: int = key(quantities.duration, default=OFFLINE_AFTER_S)
+    offline_after_s: int = key(quantities.duration, name="offline after")
     limits: LimitsPart = key(part(LimitsPart), default=LimitsPart())
-    without_the_bridge: WithoutBridge = key(
-        choice({show_without_bridge(policy): policy for policy in WithoutBridge}), default=WithoutBridge.HOLD
+    without_bridge: WithoutBridge = key(
+        choice({show_without_bridge(policy): policy for policy in WithoutBridge}), name="without the bridge"
     )
-    rule_slot: int = key(choice({str(slot): slot for slot in RULE_SLOTS}), default=DEFAULT_RULE_SLOT)
+    rule_slot: int = key(choice({str(slot): slot for slot in RULE_SLOTS}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefaultsPart(MeterDefaultsPart):
+class DefaultsPart(MeterDefaultsPart, models=(Policy, CreditPolicy)):
     """What a unit may also take from its site; times in ms."""
 
     tariff: str | None = key(scalars.identifier, default=None)
-    payment_mode: PaymentMode = key(
-        choice({mode.value: mode for mode in PaymentMode}), default=_POLICY.payment_mode
-    )
-    restore: RestoreMode = key(choice({mode.value: mode for mode in RestoreMode}), default=_POLICY.restore)
-    never_cut: bool = key(flag, default=_POLICY.never_cut)
-    building_meter: bool = key(flag, default=_POLICY.building_meter)
-    minimum_to_restore: int = key(amount_text, default=_POLICY.minimum_to_restore)
-    low_credit: tuple[int, ...] = key(list_of(amount_text), default=_POLICY.low_credit)
-    low_credit_hysteresis: int = key(amount_text, default=_POLICY.low_credit_hysteresis)
-    days_left: int = key(optional(whole(1, MOST_DAYS_LEFT), none=0), default=_POLICY.days_left)
+    payment_mode: PaymentMode = key(words(PaymentMode))
+    restore: RestoreMode = key(words(RestoreMode))
+    never_cut: bool = key(flag)
+    building_meter: bool = key(flag)
+    minimum_to_restore: int = key(amount_text)
+    low_credit: tuple[int, ...] = key(list_of(amount_text))
+    low_credit_hysteresis: int = key(amount_text)
+    days_left: int = key(optional(whole(1, MOST_DAYS_LEFT), none=0))
     friendly_hours: tuple[Window, ...] = key(list_of(part_as(WindowPart, window)), default=())
     friendly_dates: tuple[date, ...] = key(list_of(times.day), default=())
     grace: int = key(optional(duration_ms, none=0), default=0)
-    warning_before_cut: int = key(optional(duration_ms, none=0), default=_POLICY.warning_ms)
+    warning_ms: int = key(optional(duration_ms, none=0), name="warning before cut")
     when_exhausted: int | None = key(exhausted_action, default=None)
     load_limit: ProtectionRule = key(load_rule, default=LOAD_RULE)
     power_limit: int | None = key(optional(quantities.load), default=None)
-    credit_switchings_per_day: int | None = key(
-        optional(whole(1, MAX_SWITCHINGS)), default=_POLICY.switchings_per_day
-    )
-    protect: Protections = key(protections, default=_POLICY.protections)
-    contracted_load: int = key(quantities.watts, default=_POLICY.contracted_w)
-    free_units: bool = key(flag, default=_POLICY.free_units)
+    switchings_per_day: int | None = key(optional(whole(1, MAX_SWITCHINGS)), name="credit switchings per day")
+    protections: Protections = key(read_protections, name="protect")
+    contracted_w: int = key(quantities.watts, name="contracted load")
+    free_units: bool = key(flag)
     minimum_top_up: int = key(amount_text, name="minimum top-up", default=0)
-    maximum_top_up: int | None = key(optional(amount_text), name="maximum top-up", default=None)
-    maximum_balance: int | None = key(optional(amount_text), default=None)
+    top_up_maximum: int | None = key(optional(amount_text), name="maximum top-up")
+    maximum_balance: int | None = key(optional(amount_text))
     overdraft: int = key(amount_text, default=0)
     emergency_credit: EmergencyPart | None = key(optional(part(EmergencyPart)), default=None)
-    debt_while_in_emergency_credit: Collection = key(collection, default=Collection.COLLECT)
-    debt_while_disconnected: Collection = key(collection, default=Collection.COLLECT)
-    standing_charge_while_in_emergency_credit: Collection = key(collection, default=Collection.COLLECT)
-    standing_charge_while_disconnected: Collection = key(collection, default=Collection.COLLECT)
+    debt_in_emergency: Collection = key(collection, name="debt while in emergency credit")
+    debt_disconnected: Collection = key(collection, name="debt while disconnected")
+    standing_in_emergency: Collection = key(
+        words(Collection), name="standing charge while in emergency credit"
+    )
+    standing_disconnected: Collection = key(collection, name="standing charge while disconnected")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitPart(DefaultsPart):
     """A unit; its meters are read one by one."""
 
@@ -264,15 +241,14 @@ class UnitPart(DefaultsPart):
     meters: object = key(separate_list, example="meters: [tasmota:kitchen/1]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterPart(MeterDefaultsPart):
+class MeterPart(MeterDefaultsPart, models=(MeterPlan,)):
     """A meter."""
 
     id: str = key(scalars.identifier, default=MAIN)
     name: str | None = key(text, default=None)
-    address: str = key(scalars.address, example="address: tasmota:kitchen/1")
+    energy_address: str = key(scalars.address, name="address", example="address: tasmota:kitchen/1")
     relay: str | None = key(optional(scalars.address), default=None)
-    host: str | None = key(scalars.host, default=None)
-    password_variable: str | None = key(scalars.variable, default=None)
-    register_wraps_at: int | None = key(quantities.modulus, default=None)
-    returns_energy: bool = key(flag, default=False)
+    host: str | None = key(scalars.host)
+    password_env: str | None = key(scalars.variable, name="password variable")
+    register_modulus_wh: int | None = key(quantities.modulus, name="register wraps at")
+    returns_energy: bool = key(flag)

@@ -1,7 +1,6 @@
 """Parts of a tariff in a site file, with all of their keys."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final
 
@@ -19,7 +18,7 @@ from meter_bridge.config.parts import (
 )
 from meter_bridge.config.problems import InvalidValueError, invalid
 from meter_bridge.config.quantities import amount_text, kwh, not_negative
-from meter_bridge.config.scalars import Reader, choice, flag, reader, text
+from meter_bridge.config.scalars import Reader, choice, flag, reader, text, words
 from meter_bridge.config.site_parts import WindowPart, window
 from meter_bridge.config.tariff_words import BlockReset
 from meter_bridge.config.times import Start
@@ -30,6 +29,7 @@ from meter_bridge.core.tariff.tariff import (
     BlockBasis,
     DemandCharge,
     StandingCharge,
+    TariffVersion,
     TaxKind,
 )
 
@@ -46,14 +46,12 @@ type Prices = Mapping[str, tuple[int, ...]]
 """Prices per kWh of each band, one for each block."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BandWindowPart(WindowPart):
     """A span of local time on some days of some seasons."""
 
     season: tuple[str, ...] = key(one_or_more(text), default=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SeasonSpanPart(Part):
     """Days of every year, from the first to the last."""
 
@@ -61,7 +59,6 @@ class SeasonSpanPart(Part):
     last: int = key(times.day_of_year, name="to", example="to: 09-30")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSetPart(Part):
     """Limits of the blocks of some bands, in Wh; of all bands where none is named."""
 
@@ -75,7 +72,6 @@ def _country(value: str) -> str:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HolidaysPart(Part):
     """Which days are public holidays, and what they are like."""
 
@@ -109,50 +105,40 @@ def version_holidays(value: object, currency: str | None = None, /) -> HolidaysP
     return read_part(HolidaysPart, value, currency).checked()
 
 
-def _or_rest[T](read: Reader[T], message: str, remedy: str) -> Reader[tuple[T, ...] | None]:
-    """Return a reader of a list that is not empty, or of the word ``rest`` as None."""
+def _named[T, U](
+    read: Reader[T], make: Callable[..., U], empty: tuple[str, str], none: tuple[str, str]
+) -> Reader[tuple[U, ...]]:
+    """Return a reader of lists by name, or of the word ``rest``; with what to say of no items, or no name."""
 
-    def read_items(value: object, currency: str | None = None, /) -> tuple[T, ...] | None:
-        if value == REST:
-            return None
-        items = list_of(read)(value, currency)
-        if not items:
-            raise invalid(message, remedy)
+    def read_list(value: object, currency: str | None = None, /) -> tuple[T, ...] | None:
+        items = None if value == REST else list_of(read)(value, currency)
+        if items == ():
+            raise invalid(*empty)
         return items
 
-    return read_items
+    def read_named(value: object, currency: str | None = None, /) -> tuple[U, ...]:
+        named = by_name(read_list)(value, currency)
+        if not named:
+            raise invalid(*none)
+        return tuple(make(name, items or (), rest=items is None) for name, items in named.items())
+
+    return read_named
 
 
-_BANDS: Final = by_name(
-    _or_rest(
-        part_as(BandWindowPart, lambda part: window(part, frozenset(part.season))),
-        "has no hours",
-        "write its windows, or the word rest",
-    )
+read_bands: Final = _named(
+    part_as(BandWindowPart, lambda part: window(part, frozenset(part.season))),
+    Band,
+    ("has no hours", "write its windows, or the word rest"),
+    ("has no band", "name a band, or leave bands out for one price at all times"),
 )
-_SEASONS: Final = by_name(
-    _or_rest(
-        part_as(SeasonSpanPart, lambda part: (part.first, part.last)),
-        "has no days",
-        "write its first and last day, or the word rest",
-    )
+"""Reads time-of-use bands: by name, their windows or the word ``rest``."""
+read_seasons: Final = _named(
+    part_as(SeasonSpanPart, lambda part: (part.first, part.last)),
+    Season,
+    ("has no days", "write its first and last day, or the word rest"),
+    ("has no season", "name a season, or leave seasons out for the same all year"),
 )
-
-
-def read_bands(value: object, currency: str | None = None, /) -> tuple[Band, ...]:
-    """Read time-of-use bands: by name, their windows or the word ``rest``."""
-    named = _BANDS(value, currency)
-    if not named:
-        raise invalid("has no band", "name a band, or leave bands out for one price at all times")
-    return tuple(Band(name, windows or (), rest=windows is None) for name, windows in named.items())
-
-
-def read_seasons(value: object, currency: str | None = None, /) -> tuple[Season, ...]:
-    """Read seasons: by name, their first and last days or the word ``rest``."""
-    named = _SEASONS(value, currency)
-    if not named:
-        raise invalid("has no season", "name a season, or leave seasons out for the same all year")
-    return tuple(Season(name, spans or (), rest=spans is None) for name, spans in named.items())
+"""Reads seasons: by name, their first and last days or the word ``rest``."""
 
 
 def read_blocks(value: object, currency: str | None = None, /) -> tuple[BlockSetPart, ...]:
@@ -162,15 +148,13 @@ def read_blocks(value: object, currency: str | None = None, /) -> tuple[BlockSet
     return (BlockSetPart(bands=(), up_to=list_of(kwh)(value, currency)),)
 
 
-def _prices(of_band: Reader[tuple[int, ...]]) -> Reader[Prices]:
-    def read_prices(value: object, currency: str | None = None, /) -> Prices:
-        return (
-            by_name(of_band)(value, currency)
-            if isinstance(value, dict)
-            else {ONE_BAND: of_band(value, currency)}
-        )
+def _one_or_named[T](name: str, read: Reader[T]) -> Reader[Mapping[str, T]]:
+    """Return a reader of one value, which gets a name, or of several by name."""
 
-    return read_prices
+    def read_either(value: object, currency: str | None = None, /) -> Mapping[str, T]:
+        return by_name(read)(value, currency) if isinstance(value, dict) else {name: read(value, currency)}
+
+    return read_either
 
 
 def _one_price(value: object, currency: str | None = None, /) -> tuple[int, ...]:
@@ -183,10 +167,8 @@ def _block_prices(value: object, currency: str | None = None, /) -> tuple[int, .
 
 def standing_charges(value: object, currency: str | None = None, /) -> tuple[StandingCharge, ...]:
     """Read a standing charge, or several by their names."""
-    read = tariff_words.standing_charge
-    if not isinstance(value, dict):
-        return (StandingCharge(ONE_CHARGE, *read(value, currency)),)
-    return tuple(StandingCharge(name, *charge) for name, charge in by_name(read)(value, currency).items())
+    charges = _one_or_named(ONE_CHARGE, tariff_words.standing_charge)(value, currency)
+    return tuple(StandingCharge(name, *charge) for name, charge in charges.items())
 
 
 def read_load_profile(value: object, currency: str | None = None, /) -> LoadProfile:
@@ -231,57 +213,51 @@ def _weight(value: str) -> int:
     return int(scaled)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LifelinePart(Part):
     """Cheaper prices for a billing period that stays within a limit, in Wh."""
 
     up_to: int = key(kwh, example="up to: with the limit of the block")
-    prices: Prices = key(_prices(_one_price), example="prices: 2.50")
+    prices: Prices = key(_one_or_named(ONE_BAND, _one_price), example="prices: 2.50")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TaxPart(Part):
     """A tax, levy or rebate; its rate in parts per million."""
 
     name: str = key(text, example="name: VAT")
-    kind: TaxKind = key(choice({kind.value: kind for kind in TaxKind}), default=TaxKind.TAX)
+    kind: TaxKind = key(words(TaxKind), default=TaxKind.TAX)
     percent: int = key(quantities.percent_ppm, default=0)
     per_kwh: int = key(amount_text, name="per kWh", default=0)
     applies_to: tuple[str, ...] | None = key(list_of(text), default=None)
     included_in_prices: bool = key(flag, default=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionPart(Part):
+class VersionPart(Part, models=(TariffVersion,)):
     """A version of a tariff."""
 
     start: Start = key(times.start, name="from", example="from: with a date, or a time of day")
-    source: str = key(tariff_words.source, default="")
+    source: str = key(tariff_words.source)
     holidays: HolidaysPart | None = key(version_holidays, default=None)
     seasons: tuple[Season, ...] = key(read_seasons, default=())
     bands: tuple[Band, ...] = key(read_bands, default=(Band(ONE_BAND, (), rest=True),))
     blocks: tuple[BlockSetPart, ...] = key(read_blocks, default=())
-    blocks_apply: BlockBandMeaning = key(
-        choice(tariff_words.BLOCKS_APPLY), default=BlockBandMeaning.POOLED_CHRONOLOGICAL
-    )
+    meaning: BlockBandMeaning = key(choice(tariff_words.BLOCKS_APPLY), name="blocks apply")
     blocks_reset: BlockReset | None = key(tariff_words.blocks_reset, default=None)
-    block_by: int = key(tariff_words.block_by, default=0)
-    sold_as: BlockBasis = key(tariff_words.sold_as, default=BlockBasis.CONSUMPTION_TIME)
-    prices: Prices = key(_prices(_block_prices), example="prices: 2.50")
+    history_periods: int = key(tariff_words.block_by, name="block by")
+    basis: BlockBasis = key(tariff_words.sold_as, name="sold as")
+    prices: Prices = key(_one_or_named(ONE_BAND, _block_prices), example="prices: 2.50")
     lifeline: LifelinePart | None = key(part(LifelinePart), default=None)
-    free_units: int = key(kwh, default=0)
-    free_units_count_in_blocks: bool = key(flag, default=True)
-    standing_charge: tuple[StandingCharge, ...] = key(standing_charges, default=())
-    demand_charge: DemandCharge | None = key(tariff_words.demand_charge, default=None)
-    minimum_charge: int = key(tariff_words.per_month, default=0)
+    free_wh: int = key(kwh, name="free units")
+    free_climbs: bool = key(flag, name="free units count in blocks")
+    standing: tuple[StandingCharge, ...] = key(standing_charges, name="standing charge")
+    demand: DemandCharge | None = key(tariff_words.demand_charge, name="demand charge")
+    minimum: int = key(tariff_words.per_month, name="minimum charge")
     billing_day: int = key(tariff_words.billing_day, default=1)
-    pro_rata_first_period: bool = key(flag, default=False)
-    pro_rata_last_period: bool = key(flag, default=False)
-    load_profile: LoadProfile | None = key(read_load_profile, default=None)
+    prorate: bool = key(flag, name="pro rata first period")
+    prorate_last: bool = key(flag, name="pro rata last period")
+    profile: LoadProfile | None = key(read_load_profile, name="load profile")
     taxes: tuple[TaxPart, ...] = key(list_of(part(TaxPart)), default=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TariffPart(Part):
     """A tariff; its versions are read one by one."""
 

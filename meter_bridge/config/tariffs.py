@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.config import holidays
 from meter_bridge.config.node import Node
+from meter_bridge.config.parts import into
 from meter_bridge.config.plan import TariffPlan
 from meter_bridge.config.prices import check_ladders, ladders, lifeline, taxes
 from meter_bridge.config.problems import ProblemCode, suggest
 from meter_bridge.config.tariff_parts import TariffPart, VersionPart
 from meter_bridge.config.times import HOLIDAYS, Start
-from meter_bridge.config.yaml_text import Data
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.tariff.bands import HOLIDAY, BandCalendar
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
@@ -64,29 +64,19 @@ def _read_version(node: Node, tariff_id: str, place: Place | None) -> TariffVers
     if place is None or len(node.problems) != problems:
         return None
     billing = PeriodRule(PeriodUnit.MONTH, part.billing_day)
-    version = TariffVersion(
+    version = into(
+        TariffVersion,
+        part,
         id=f"{tariff_id}@{part.start}",
         tariff_id=tariff_id,
         valid_from=_valid_from(node.at("from"), part.start, place),
         currency=place.currency,
         calendar=_calendar(part, place),
         ladders=ladders(part),
-        meaning=part.blocks_apply,
-        basis=part.sold_as,
         block_period=_block_period(part, billing),
         billing_period=billing,
-        history_periods=part.block_by,
-        prorate=part.pro_rata_first_period,
-        prorate_last=part.pro_rata_last_period,
-        standing=part.standing_charge,
-        demand=part.demand_charge,
-        minimum=part.minimum_charge,
-        free_wh=part.free_units,
-        free_climbs=part.free_units_count_in_blocks,
         lifeline=lifeline(node.at("lifeline"), part),
         taxes=taxes(node.at("taxes"), part.taxes),
-        source=part.source,
-        profile=part.load_profile,
     )
     return _checked(node, version) if len(node.problems) == problems else None
 
@@ -154,18 +144,14 @@ def _check_holidays(node: Node, part: VersionPart) -> None:
     for band in part.bands:
         for index in range(len(band.windows)):
             days = node.at("bands", band.name, index, "days")
-            if not _names_holidays(days.data):
+            written = days.data if isinstance(days.data, list) else [days.data]
+            if not any(HOLIDAYS in part for part in written if isinstance(part, str)):
                 continue
             if rule is None:
                 days.report("nothing says which days are holidays", "add holidays: {country: ZA}")
             else:
                 remedy = "remove like: from holidays:, or holidays from these days"
                 days.report("holidays are treated like another day here", remedy)
-
-
-def _names_holidays(days: Data | None) -> bool:
-    written = days if isinstance(days, list) else [days]
-    return any(HOLIDAYS in part for part in written if isinstance(part, str))
 
 
 def _check_blocks(node: Node, part: VersionPart) -> None:
@@ -175,15 +161,15 @@ def _check_blocks(node: Node, part: VersionPart) -> None:
     if "free units count in blocks" in part.written and "free units" not in part.written:
         remedy = "add free units:, or remove this key"
         node.at("free units count in blocks").report("there are no free units", remedy, key=True)
-    if part.blocks_apply is BlockBandMeaning.POOLED_PRO_RATA:
+    if part.meaning is BlockBandMeaning.POOLED_PRO_RATA:
         billing = PeriodRule(PeriodUnit.MONTH, part.billing_day)
         if _block_period(part, billing) != billing:
             message = "blocks in proportion start with the bill, so that both have the same energy"
             node.at("blocks reset").report(message, "remove it, or change blocks apply:")
-        if part.block_by:
+        if part.history_periods:
             message = "one block for all units cannot be shared in proportion"
             node.at("block by").report(message, "remove it, or change blocks apply:")
-    if part.sold_as is BlockBasis.PURCHASE_TIME:
+    if part.basis is BlockBasis.PURCHASE_TIME:
         _check_units_bought(node, part)
 
 
@@ -192,7 +178,7 @@ def _check_units_bought(node: Node, part: VersionPart) -> None:
     if len(part.bands) > 1:
         message = "units are bought before anyone knows in which band they will be used"
         node.at("sold as").report(message, "write sold as: energy used, or leave bands out")
-    for key, value in {"lifeline": part.lifeline, "block by": part.block_by}.items():
+    for key, value in {"lifeline": part.lifeline, "block by": part.history_periods}.items():
         if value:
             message = f"units that are bought keep their price, so {key!r} cannot change it later"
             node.at(key).report(message, f"remove {key}:, or write sold as: energy used", key=True)
@@ -203,7 +189,8 @@ def _checked(node: Node, version: TariffVersion) -> TariffVersion | None:
         check_tariff(version)
     except TariffError as error:
         message, _, remedy = str(error).partition("; ")
-        key, code = _key_and_code(message)
+        matches = (about for words, about in _KEYS_OF_MESSAGES.items() if words in message)
+        key, code = next(matches, ("bands", ProblemCode.WRONG_VALUE))
         _nearest(node, key).report(message, remedy or "correct the tariff", code=code)
         return None
     return version
@@ -211,11 +198,6 @@ def _checked(node: Node, version: TariffVersion) -> TariffVersion | None:
 
 def _nearest(node: Node, key: str) -> Node:
     return node if node.at(key).data is None else node.at(key)
-
-
-def _key_and_code(message: str) -> tuple[str, ProblemCode]:
-    matches = (about for words, about in _KEYS_OF_MESSAGES.items() if words in message)
-    return next(matches, ("bands", ProblemCode.WRONG_VALUE))
 
 
 _KEYS_OF_MESSAGES: Final = {

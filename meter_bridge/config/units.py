@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from meter_bridge.config.node import Node
-from meter_bridge.config.parts import narrowed, read_part
+from meter_bridge.config.parts import into, narrowed, read_part
 from meter_bridge.config.plan import DEFAULT_RATING_W, AccountPlan, MeterPlan, SupplyPlan
 from meter_bridge.config.problems import suggest
 from meter_bridge.config.scalars import address
@@ -25,7 +25,7 @@ from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import LoadLimit, PaymentMode, Policy
 from meter_bridge.core.supply.friendly_hours import MAX_GRACE_MS, FriendlyHours
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.core.supply.protection import Protection
+from meter_bridge.core.supply.protection import GuardedLimit
 from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, Window
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.local_cutoff import unsupported_reason
@@ -38,120 +38,6 @@ _CANNOT_CLOSE: Final = (
     "its firmware notices a lost broker, not a lost bridge, and would override a hold or protection"
 )
 """Why no family closes by itself: firmware can wait for the loss of its broker, and for nothing else."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnitContext:
-    """What a meter takes from its unit and site."""
-
-    unit_id: str
-    unit_name: str
-    voltage_mv: int
-    inherited: MeterDefaultsPart
-    """What applies where the meter says nothing itself: the unit's keys, and the defaults beneath."""
-
-
-def read_meter(node: Node, unit: UnitContext) -> MeterPlan | None:
-    """Return the meter at a place, or None after reporting what is wrong."""
-    part = _part(node, unit)
-    if part is None or not _check_device(node, part):
-        return None
-    relay = part.relay if "relay" in part.written else part.address
-    limits = _limits(node, part.limits, unit)
-    if not _check_without_bridge(node, part.without_the_bridge, part.address, relay) or limits is None:
-        return None
-    # Amperes count at the highest voltage that a healthy supply has.
-    highest = unit.voltage_mv * (100 + TOLERANCE_PERCENT) // 100
-    return MeterPlan(
-        id=f"{unit.unit_id}/{part.id}",
-        name=part.name or (unit.unit_name if part.id == MAIN else f"{unit.unit_name} {part.id}"),
-        energy_address=part.address,
-        relay_address=relay,
-        rating_w=part.rating.at_voltage(highest) if part.rating else DEFAULT_RATING_W,
-        limits=limits,
-        host=part.host,
-        password_env=part.password_variable,
-        offline_after_s=part.offline_after,
-        register_modulus_wh=part.register_wraps_at,
-        returns_energy=part.returns_energy,
-        without_bridge=part.without_the_bridge,
-        rule_slot=part.rule_slot,
-    )
-
-
-def _part(node: Node, unit: UnitContext) -> MeterPart | None:
-    written = node.data
-    if not isinstance(written, str):
-        return node.part(MeterPart, inherited=unit.inherited)
-    if node.checked(address) is None:
-        return None
-    return read_part(MeterPart, {"address": written}, inherited=unit.inherited)
-
-
-def _check_device(node: Node, part: MeterPart) -> bool:
-    problems = len(node.problems)
-    family = parse_address(part.address).family
-    direct = {"host", "password variable"} & part.written
-    if direct and families()[family].link is None:
-        key = min(direct)
-        others = " and ".join(each.name for each in families().values() if each.link is not None)
-        message = f"a {family} meter is reached through the broker"
-        node.at(key).report(message, f"remove {key}:; only {others} meters have it", key=True)
-    if part.password_variable is not None and part.host is None:
-        message = "a password is only used with a host"
-        node.at("password variable").report(message, "add host: 192.168.1.20", key=True)
-    if "relay" not in part.written and not has_relay(part.address):
-        at = node if isinstance(node.data, str) else node.at("address")
-        message = f"{part.address!r} only measures"
-        at.report(message, "add relay: with the address that switches it, or relay: none")
-    return len(node.problems) == problems
-
-
-def has_relay(text: str) -> bool:
-    """Return whether the channel of an address may be a relay, as its family names them."""
-    parsed = parse_address(text)
-    return families()[parsed.family].has_relay(parsed.channel)
-
-
-def _check_without_bridge(node: Node, policy: WithoutBridge, energy: str, relay: str | None) -> bool:
-    if policy is WithoutBridge.HOLD:
-        return True
-    cannot = unsupported_reason(energy, relay)
-    reason = cannot
-    if policy is WithoutBridge.CLOSE:
-        family = parse_address(relay or energy).family
-        reason = f"a {family} relay cannot be told to close when the bridge is lost: {_CANNOT_CLOSE}"
-    if reason is None:
-        return True
-    key = "without the bridge"
-    remedy = f"write {key}: {'hold' if cannot else 'hold or local cut-off'} for this meter"
-    _written(node, key).report(f"{reason} ({energy})", remedy)
-    return False
-
-
-def _written(node: Node, key: str) -> Node:
-    """Return where a key of a meter is written: in the meter, its unit or the defaults; else the meter."""
-    places = node.at(key), node.above(2).at(key), node.above(4).at("defaults", key)
-    return next((at for at in places if at.data is not None), node)
-
-
-def _limits(node: Node, part: LimitsPart, unit: UnitContext) -> ElectricalLimits | None:
-    normal, spread = unit.voltage_mv, unit.voltage_mv * TOLERANCE_PERCENT // 100
-    limits = ElectricalLimits(
-        over_voltage_mv=part.over_voltage if "over voltage" in part.written else normal + spread,
-        under_voltage_mv=part.under_voltage if "under voltage" in part.written else normal - spread,
-        overload_mw=part.overload,
-        voltage_hysteresis_mv=part.voltage_hysteresis,
-        overload_hysteresis_percent=part.overload_hysteresis,
-    )
-    # There has to be a voltage at which neither alert is open.
-    low, high = limits.under_voltage_mv, limits.over_voltage_mv
-    if low is None or high is None or high - low > 2 * limits.voltage_hysteresis_mv:
-        return limits
-    message = f"under voltage {low // 1000} V and over voltage {high // 1000} V leave no room between them"
-    remedy = "move them apart by more than twice the voltage hysteresis"
-    _written(node, "limits").report(message, remedy, key=True)
-    return None
 
 
 ELECTRICITY = "electricity"
@@ -193,7 +79,7 @@ def read_unit(node: Node, site: SiteContext) -> AccountPlan | None:
     part = node.part(UnitPart, site.currency, inherited=site.defaults)
     name = (part and part.name) or node.name
     inherited = narrowed(MeterDefaultsPart, part or site.defaults or MeterDefaultsPart())
-    meters = _meters(node, UnitContext(node.name, name, site.voltage_mv, inherited))
+    meters = _meters(node, name, site.voltage_mv, inherited)
     if part is None:
         return None
     unit = _Unit(node, site, part)
@@ -204,19 +90,6 @@ def read_unit(node: Node, site: SiteContext) -> AccountPlan | None:
         return None
     supply = SupplyPlan(f"{node.name}/{ELECTRICITY}", ELECTRICITY, tariff_id, meters)
     return AccountPlan(node.name, name, part.customer, policy, (supply,), part.opening_credit)
-
-
-def _meters(node: Node, context: UnitContext) -> tuple[MeterPlan, ...]:
-    items = node.at("meters").items()
-    meters = [read_meter(item, context) for item in items]
-    seen: set[str] = set()
-    for item, meter in zip(items, meters, strict=True):
-        if meter is not None and meter.id in seen:
-            name = meter.id.rpartition("/")[2]
-            message = f"two meters of {context.unit_id} have the id {name!r}"
-            item.report(message, "give each of them its own id, such as id: geyser")
-        seen.add(meter.id if meter else "")
-    return tuple(meter for meter in meters if meter is not None) if all(meters) else ()
 
 
 def _tariff_id(unit: _Unit) -> str | None:
@@ -236,25 +109,14 @@ def _policy(unit: _Unit) -> Policy | None:
     if unit.site.currency is None:
         return None
     problems, part = len(unit.node.problems), unit.part
-    policy = Policy(
-        payment_mode=part.payment_mode,
-        restore=part.restore,
-        never_cut=part.never_cut,
-        minimum_to_restore=part.minimum_to_restore,
+    policy = into(
+        Policy,
+        part,
         low_credit=_low_credit(unit),
-        low_credit_hysteresis=part.low_credit_hysteresis,
         friendly_hours=_friendly_hours(unit),
-        warning_ms=part.warning_before_cut,
         load_limit=_load_limit(part.when_exhausted, part),
         power_limit=_load_limit(part.power_limit, part),
-        building_meter=part.building_meter,
-        days_left=part.days_left,
-        switchings_per_day=part.credit_switchings_per_day,
-        protections=part.protect,
-        contracted_w=part.contracted_load,
-        free_units=part.free_units,
         top_up_minimum=max(1, part.minimum_top_up),
-        top_up_maximum=part.maximum_top_up,
         credit=_credit(part),
     )
     _check_limits(unit)
@@ -303,6 +165,17 @@ def _load_limit(limit_mw: int | None, part: UnitPart) -> LoadLimit | None:
     return None if limit_mw is None else LoadLimit(limit_mw, part.load_limit)
 
 
+def _credit(part: UnitPart) -> CreditPolicy:
+    emergency = part.emergency_credit
+    return into(
+        CreditPolicy,
+        part,
+        disablement_threshold=-part.overdraft,
+        emergency_limit=emergency.limit if emergency else 0,
+        emergency_threshold=emergency.threshold if emergency else 0,
+    )
+
+
 def _check_limits(unit: _Unit) -> None:
     exhausted_mw, always_mw = unit.part.when_exhausted, unit.part.power_limit
     own = unit.node.at("load limit")
@@ -313,20 +186,6 @@ def _check_limits(unit: _Unit) -> None:
     if exhausted_mw is not None and always_mw is not None and exhausted_mw > always_mw:
         message = "the load limit without credit is above the power limit"
         unit.at("when exhausted").report(message, "lower it, or raise power limit:")
-
-
-def _credit(part: UnitPart) -> CreditPolicy:
-    emergency = part.emergency_credit
-    return CreditPolicy(
-        disablement_threshold=-part.overdraft,
-        emergency_limit=emergency.limit if emergency else 0,
-        emergency_threshold=emergency.threshold if emergency else 0,
-        debt_in_emergency=part.debt_while_in_emergency_credit,
-        debt_disconnected=part.debt_while_disconnected,
-        standing_in_emergency=part.standing_charge_while_in_emergency_credit,
-        standing_disconnected=part.standing_charge_while_disconnected,
-        maximum_balance=part.maximum_balance,
-    )
 
 
 def _check_credit(unit: _Unit, credit: CreditPolicy) -> None:
@@ -371,14 +230,123 @@ def _check_protections(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan])
         at.report(message, "name a relay, or write protect: {}", key=True)
     for meter in meters:
         limits = {
-            Protection.OVER_VOLTAGE: meter.limits.over_voltage_mv,
-            Protection.UNDER_VOLTAGE: meter.limits.under_voltage_mv,
-            Protection.OVERLOAD: meter.limits.overload_mw,
+            GuardedLimit.OVER_VOLTAGE: meter.limits.over_voltage_mv,
+            GuardedLimit.UNDER_VOLTAGE: meter.limits.under_voltage_mv,
+            GuardedLimit.OVERLOAD: meter.limits.overload_mw,
         }
         for protection in rules:
             if limits[protection] is None:
                 key = protection.replace("_", " ")
                 message = f"{meter.id} has no limit for {key} to protect against"
-                example = "10 kW" if protection is Protection.OVERLOAD else "250 V"
+                example = "10 kW" if protection is GuardedLimit.OVERLOAD else "250 V"
                 at.report(message, f"add limits: {{{key}: {example}}}", key=True)
     return len(unit.node.problems) == problems
+
+
+def _meters(node: Node, name: str, voltage_mv: int, inherited: MeterDefaultsPart) -> tuple[MeterPlan, ...]:
+    items = node.at("meters").items()
+    meters = [_read_meter(item, name, voltage_mv, inherited) for item in items]
+    seen: set[str] = set()
+    for item, meter in zip(items, meters, strict=True):
+        if meter is not None and meter.id in seen:
+            message = f"two meters of {node.name} have the id {meter.id.rpartition('/')[2]!r}"
+            item.report(message, "give each of them its own id, such as id: geyser")
+        seen.add(meter.id if meter else "")
+    return tuple(meter for meter in meters if meter is not None) if all(meters) else ()
+
+
+def _read_meter(
+    node: Node, unit_name: str, voltage_mv: int, inherited: MeterDefaultsPart
+) -> MeterPlan | None:
+    part = _part(node, inherited)
+    if part is None or not _check_device(node, part):
+        return None
+    relay = part.relay if "relay" in part.written else part.energy_address
+    limits = _limits(node, part.limits, voltage_mv)
+    if not _check_without_bridge(node, part.without_bridge, part.energy_address, relay) or limits is None:
+        return None
+    # Amperes count at the highest voltage that a healthy supply has.
+    highest = voltage_mv * (100 + TOLERANCE_PERCENT) // 100
+    return into(
+        MeterPlan,
+        part,
+        id=f"{node.above(2).name}/{part.id}",
+        name=part.name or (unit_name if part.id == MAIN else f"{unit_name} {part.id}"),
+        relay_address=relay,
+        rating_w=part.rating.at_voltage(highest) if part.rating else DEFAULT_RATING_W,
+        limits=limits,
+    )
+
+
+def _part(node: Node, inherited: MeterDefaultsPart) -> MeterPart | None:
+    written = node.data
+    if not isinstance(written, str):
+        return node.part(MeterPart, inherited=inherited)
+    if node.checked(address) is None:
+        return None
+    return read_part(MeterPart, {"address": written}, inherited=inherited)
+
+
+def _check_device(node: Node, part: MeterPart) -> bool:
+    problems = len(node.problems)
+    family = parse_address(part.energy_address).family
+    direct = {"host", "password variable"} & part.written
+    if direct and families()[family].link is None:
+        key = min(direct)
+        others = " and ".join(other.name for other in families().values() if other.link is not None)
+        message = f"a {family} meter is reached through the broker"
+        node.at(key).report(message, f"remove {key}:; only {others} meters have it", key=True)
+    if part.password_env is not None and part.host is None:
+        message = "a password is only used with a host"
+        node.at("password variable").report(message, "add host: 192.168.1.20", key=True)
+    if "relay" not in part.written and not has_relay(part.energy_address):
+        at = node if isinstance(node.data, str) else node.at("address")
+        message = f"{part.energy_address!r} only measures"
+        at.report(message, "add relay: with the address that switches it, or relay: none")
+    return len(node.problems) == problems
+
+
+def has_relay(text: str) -> bool:
+    """Return whether the channel of an address may be a relay, as its family names them."""
+    parsed = parse_address(text)
+    return families()[parsed.family].has_relay(parsed.channel)
+
+
+def _check_without_bridge(node: Node, policy: WithoutBridge, energy: str, relay: str | None) -> bool:
+    if policy is WithoutBridge.HOLD:
+        return True
+    cannot = unsupported_reason(energy, relay)
+    reason = cannot
+    if policy is WithoutBridge.CLOSE:
+        family = parse_address(relay or energy).family
+        reason = f"a {family} relay cannot be told to close when the bridge is lost: {_CANNOT_CLOSE}"
+    if reason is None:
+        return True
+    key = "without the bridge"
+    remedy = f"write {key}: {'hold' if cannot else 'hold or local cut-off'} for this meter"
+    _written(node, key).report(f"{reason} ({energy})", remedy)
+    return False
+
+
+def _limits(node: Node, part: LimitsPart, voltage_mv: int) -> ElectricalLimits | None:
+    spread = voltage_mv * TOLERANCE_PERCENT // 100
+    limits = into(
+        ElectricalLimits,
+        part,
+        over_voltage_mv=part.over_voltage if "over voltage" in part.written else voltage_mv + spread,
+        under_voltage_mv=part.under_voltage if "under voltage" in part.written else voltage_mv - spread,
+    )
+    # There has to be a voltage at which neither alert is open.
+    low, high = limits.under_voltage_mv, limits.over_voltage_mv
+    if low is None or high is None or high - low > 2 * limits.voltage_hysteresis_mv:
+        return limits
+    message = f"under voltage {low // 1000} V and over voltage {high // 1000} V leave no room between them"
+    remedy = "move them apart by more than twice the voltage hysteresis"
+    _written(node, "limits").report(message, remedy, key=True)
+    return None
+
+
+def _written(node: Node, key: str) -> Node:
+    """Return where a key of a meter is written: in the meter, its unit or the defaults; else the meter."""
+    places = node.at(key), node.above(2).at(key), node.above(4).at("defaults", key)
+    return next((at for at in places if at.data is not None), node)

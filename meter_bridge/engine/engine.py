@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.alerts.alerting import set_alert, set_installation_alert
 from meter_bridge.engine.alerts.outages import record_outage, site_outages
 from meter_bridge.engine.ledger.journal import DeferredPostings, post_deferred
@@ -27,6 +27,7 @@ from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.evaluation import EvaluationContext, evaluate, evaluate_account
 from meter_bridge.engine.supply.local_cutoff import CutOffs
 from meter_bridge.engine.supply.relays import Relays
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage.shards import WHOLE, Shard
 from meter_bridge.storage.writer import Store
 

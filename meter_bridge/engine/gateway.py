@@ -21,7 +21,7 @@ from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.engine.state.model import CutOffSlot, Installation, Meter
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from meter_bridge.storage.shards import WHOLE, Shard
 
 _LOGGER: Final = logging.getLogger(__name__)

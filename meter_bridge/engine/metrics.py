@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.state.session import Session
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState, known_members
 
 
 class EngineCollector:
@@ -59,7 +58,7 @@ class EngineCollector:
     def _supplies(self) -> Metric:
         family = GaugeMetricFamily("prepaid_supplies", "Accounts by supply state", labels=["state"])
         accounts = self._session.installation.accounts.values()
-        for state in SupplyState:
+        for state in known_members(SupplyState):
             family.add_metric([state.value], sum(account.state is state for account in accounts))
         return family
 
@@ -69,7 +68,7 @@ class EngineCollector:
         books = [installation.alerts, self._session.unstored_alerts()]
         books += [account.alerts for account in installation.accounts.values()]
         counts = Counter(key.kind for book in books for key in book)
-        for kind in AlertKind:
+        for kind in known_members(AlertKind):
             family.add_metric([kind.value], counts[kind])
         return family
 

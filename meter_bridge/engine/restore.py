@@ -7,10 +7,9 @@ from sqlalchemy import Connection, RowMapping, Table, func, or_, select
 
 from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff_version
 from meter_bridge.core.ledger.journal import DEBT
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.core.supply.decision import Reason, SupplyState
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.local_cutoff import CutOffState, SlotState, is_confirmed
-from meter_bridge.core.supply.relay import NO_LOAD_MW, Position, Proof, Relay
+from meter_bridge.core.supply.relay import NO_LOAD_MW, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
 from meter_bridge.engine.ledger.entries import top_up_view
@@ -34,6 +33,7 @@ from meter_bridge.engine.state.model import (
     terms_of,
 )
 from meter_bridge.engine.supply.relays import proven_open
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof, SupplyReason, SupplyState
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import WHOLE, Shard
 
@@ -278,7 +278,7 @@ def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> 
     for account_id, state, reason, since, revision, low_level, found in connection.execute(query):
         account = accounts.get(account_id)
         if account is not None:
-            account.state, account.reason = SupplyState(state), Reason(reason)
+            account.state, account.reason = SupplyState(state), SupplyReason(reason)
             account.since, account.revision, account.low_level = since, revision, low_level
             restore_account(account, found)
 
@@ -288,14 +288,14 @@ def _restored_relay(row: RowMapping, power_mw: int | None) -> Relay:
 
     The newest stored power tells whether there was a load, whose going will prove the command.
     """
-    proof = Proof(row["proof"])
+    proof = RelayProof(row["proof"])
     requested_at = row["requested_at"] or 0
-    settled = proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+    settled = proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
     return Relay(
-        requested=Position(row["requested"]) if row["requested"] else None,
+        requested=RelayPosition(row["requested"]) if row["requested"] else None,
         requested_at=requested_at,
         revision=row["revision"],
-        reported=Position(row["reported"]) if row["reported"] else None,
+        reported=RelayPosition(row["reported"]) if row["reported"] else None,
         reported_at=row["reported_at"] or 0,
         proof=proof,
         load_before=None if settled or power_mw is None else abs(power_mw) > NO_LOAD_MW,

@@ -1,8 +1,8 @@
-"""Taking notices to people: each attempt is on record before it is made, each answer right after.
+"""Delivering notices: each attempt is on record before it is made, each answer right after.
 
 A bridge that is killed between the two does not know whether the message arrived, and nobody can be asked.
-What may harm when it is not heard (``REMINDED``) is sent again and says so; a web hook gets the same key
-again; all else is not told twice, and stays on record as uncertain.
+What may do harm if it is missed (``REMINDED``) is sent again and says so; a web hook gets the same key again;
+everything else is not sent twice, and stays on record as uncertain.
 """
 
 import asyncio
@@ -44,7 +44,6 @@ class AppriseSender:
     """Sends on threads of its own, so that a slow mail server never keeps a meter waiting."""
 
     def __init__(self) -> None:
-        """Start no thread before there is something to send."""
         self._threads = ThreadPoolExecutor(MAX_THREADS, "notify")
 
     async def send(self, channel: str, message: Message, key: str) -> bool:
@@ -69,8 +68,7 @@ def supports_key(channel: str) -> bool:
 
 
 def _send(channel: str, message: Message, key: str) -> bool:
-    """Send a message and wait for the answer."""
-    import apprise  # noqa: PLC0415 - it takes memory, which an installation that tells nobody does not need
+    import apprise  # noqa: PLC0415 - it takes memory, which an installation that notifies nobody does not need
 
     sending = apprise.Apprise()
     if not sending.add(_with_key(channel, key) if supports_key(channel) else channel):
@@ -87,7 +85,7 @@ MAX_IN_FLIGHT: Final = 20
 _LOGGER: Final = logging.getLogger(__name__)
 
 type Channels = tuple[tuple[str, str], ...]
-"""Name and address of each."""
+"""Name and address of each channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,6 @@ class NoticeDelivery:
     """Sends what is due."""
 
     def __init__(self, session: Session, people: People, sender: Sender) -> None:
-        """Keep who can be reached how."""
         self._session = session
         self._people = people
         self._sender = sender
@@ -154,13 +151,12 @@ class NoticeDelivery:
             _LOGGER.error("Notice %s could not be handled: %s", notice.id, type(task.exception()).__name__)
 
     async def _deliver(self, notice: PendingNotice) -> None:
-        """Send a notice through every channel that has not taken it yet."""
         channels, language = await self.channels_of(notice)
         if not channels:
             await self._save_outcome(notice, "unreachable", ChannelStates(notice.sent, notice.uncertain))
             return
         known = self._channel_states(notice)
-        left = tuple(each for each in channels if not self._is_done(notice, known, each))
+        left = tuple(channel for channel in channels if not self._is_done(notice, known, channel))
         attempts, now = notice.attempts + 1, self._session.clock.believed_wall()
         again = next_attempt_at(attempts, now)
         await self._save_attempt(
@@ -168,7 +164,7 @@ class NoticeDelivery:
         )
         known = await self._send(left, notice, known, language)
         self._unsaved[notice.id] = known
-        if all(self._is_done(notice, known, each) for each in channels):
+        if all(self._is_done(notice, known, channel) for channel in channels):
             outcome = "sent" if all(name in known.sent for name, _ in channels) else "uncertain"
             await self._save_outcome(notice, outcome, known)
         elif again is None:
@@ -183,7 +179,7 @@ class NoticeDelivery:
         return self._unsaved.get(notice.id, stored)
 
     def _is_done(self, notice: PendingNotice, known: ChannelStates, channel: tuple[str, str]) -> bool:
-        """Return whether a channel took a notice, or may have and is not told again."""
+        """Return whether a channel took a notice, or may have and is not sent it again."""
         name, address = channel
         again = notice.topic in REMINDED or supports_key(address)
         return name in known.sent or (name in known.uncertain and not again)
@@ -191,7 +187,6 @@ class NoticeDelivery:
     async def _send(
         self, left: Channels, notice: PendingNotice, known: ChannelStates, language: str
     ) -> ChannelStates:
-        """Return what is known of the channels once those that are left have answered."""
         outgoing, key = Message(notice.title, notice.body), f"{self._session.installation.id} {notice.id}"
         answers = await asyncio.gather(
             *(
@@ -212,7 +207,7 @@ class NoticeDelivery:
         return ChannelStates(known.sent | taken, known.uncertain - taken)
 
     async def channels_of(self, notice: PendingNotice) -> tuple[Channels, str]:
-        """Return the ways to whom a notice is for, and the language; who moved out is not told any more."""
+        """Return the channels and the language of a notice's recipient; none of a customer who moved out."""
         people = self._people
         if notice.recipient != CUSTOMER:
             person = people.staff.get(notice.recipient)
@@ -220,9 +215,7 @@ class NoticeDelivery:
         account = self._session.installation.accounts.get(notice.account_id or "")
         if account is None or account.tenancy.n != notice.tenancy or account.tenancy.end is not None:
             return (), ""
-        key = (account.id, account.tenancy.n)
-        found = await asyncio.to_thread(queries.read_contacts, self._session.reader, (key,))
-        contact = found.get(key)
+        contact = await queries.read_contact(self._session, account)
         if contact is None:
             return (), ""
         return people.customer_channels(contact.email, contact.phone), contact.language or people.language
@@ -236,7 +229,6 @@ class NoticeDelivery:
         await self._store(ops.TRY_NOTICE, row | known.row(sending))
 
     async def _save_outcome(self, notice: PendingNotice, outcome: str, known: ChannelStates) -> None:
-        """Put on record what became of a notice."""
         ended = {"new_ended_at": self._session.clock.believed_wall(), "new_outcome": outcome}
         await self._store(ops.END_NOTICE, {"row_id": notice.id, **ended, **known.row(())})
 

@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, func, select
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.notify.templates import Figures, Money
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 
@@ -18,7 +17,7 @@ _LOW = (AlertKind.LOW_CREDIT, AlertKind.DAYS_LEFT)
 
 @dataclass(frozen=True, slots=True)
 class DigestUnit:
-    """What a digest wants to know of a unit."""
+    """What a digest needs to know of a unit."""
 
     id: str
     site_id: str
@@ -31,26 +30,22 @@ class DigestUnit:
 def digest_figures(
     accounts: Sequence[DigestUnit], paid: Iterable[tuple[str, int]], uncertain: int = 0
 ) -> Figures:
-    """Return what there is to say of some accounts; ``paid`` are accounts and amounts of the last day.
+    """Return the figures of some accounts; ``paid`` are accounts and amounts of the last day.
 
-    ``uncertain`` is of how many messages it is not known whether they arrived.
+    ``uncertain`` is the number of messages that may not have arrived.
     """
+    alerts = [alert for account in accounts for alert in account.alerts]
     counts = {
         "off": sum(not account.connected for account in accounts),
-        "low": sum(_has_alert(account, _LOW) for account in accounts),
-        "offline": sum(kind is AlertKind.METER_OFFLINE for each in accounts for kind, _ in each.alerts),
-        "open": sum(not acknowledged for each in accounts for _, acknowledged in each.alerts),
+        "low": sum(any(kind in _LOW for kind, _ in account.alerts) for account in accounts),
+        "offline": sum(kind is AlertKind.METER_OFFLINE for kind, _ in alerts),
+        "open": sum(not acknowledged for _, acknowledged in alerts),
         "uncertain": uncertain,
     }
     return Figures(_by_currency(accounts, paid), {key: count for key, count in counts.items() if count})
 
 
-def _has_alert(account: DigestUnit, kinds: tuple[AlertKind, ...]) -> bool:
-    return any(kind in kinds for kind, _ in account.alerts)
-
-
 def _by_currency(accounts: Sequence[DigestUnit], paid: Iterable[tuple[str, int]]) -> list[Money]:
-    """Return what came in, a sum for each currency."""
     currencies = {account.id: account.currency for account in accounts}
     totals: dict[str, int] = {}
     for account_id, amount in paid:

@@ -1,8 +1,8 @@
-"""The file of people to tell: ``notify.yaml`` beside the database, its owner's alone."""
+"""The file of people to notify: ``notify.yaml`` beside the database, its owner's alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 import re
@@ -10,23 +10,52 @@ import stat
 from types import MappingProxyType
 from typing import Annotated, Final
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.yaml_text import Document, read_yaml
 from meter_bridge.core.money import MoneyError, parse_decimal
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.notify.quiet_hours import QuietHours
+from meter_bridge.protocol.vocabulary import AlertKind, known_members
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.text.catalogue import LANGUAGES
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Local times of day between which nobody is disturbed; they may cross midnight."""
+
+    begin: time
+    end: time
+
+    def earliest_delivery(self, at: int, zone: ZoneInfo) -> int:
+        """Return when a message of an instant (ms) may go out: then, or at the end of the quiet hours.
+
+        An end that the clocks skip or repeat in spring or autumn is taken as its zone's rules have it.
+        """
+        local = datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
+        now = local.time()
+        if self.begin <= self.end:
+            if not self.begin <= now < self.end:
+                return at
+            day = local.date()
+        elif now >= self.begin:
+            day = local.date() + timedelta(days=1)
+        elif now < self.end:
+            day = local.date()
+        else:
+            return at
+        ended = datetime.combine(day, self.end, zone)
+        return max(at, int(ended.timestamp() * 1000))
+
 
 FILE_NAME: Final = "notify.yaml"
 ADDRESS: Final = "{address}"
 SUPPLY_RESTORED: Final = "supply_restored"
 TOP_UP: Final = "top_up"
-TOPICS: Final = frozenset({*(kind.value for kind in AlertKind), SUPPLY_RESTORED, TOP_UP})
-"""What people can be told of: every alert, supply that is back, and payments."""
+TOPICS: Final = frozenset({*(kind.value for kind in known_members(AlertKind)), SUPPLY_RESTORED, TOP_UP})
+"""What people can be notified of: every alert, restored supply, and payments."""
 STAFF_TOPICS: Final = TOPICS - {
     SUPPLY_RESTORED,
     TOP_UP,
@@ -37,7 +66,7 @@ STAFF_TOPICS: Final = TOPICS - {
     AlertKind.CUT_SOON,
     AlertKind.SUPPLY_ARMED,
 }
-"""What staff hear of unless they choose: what needs a person, not what customers are told themselves."""
+"""What staff are notified of unless they choose: what needs a person, not what customers see to."""
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _MAX_ENTRIES: Final = 20
@@ -75,15 +104,15 @@ class Person:
     """Addresses as apprise takes them; they hold passwords and go into no log."""
     language: str = "en"
     sites: frozenset[str] = frozenset()
-    """Sites of which they hear; empty for all."""
+    """Sites they are notified of; empty for all."""
     about: frozenset[str] = STAFF_TOPICS
     quiet: QuietHours | None = None
     digest: time | None = None
     """Local time of day at which the day is summed up."""
     low_credit: Decimal | None = None
-    """Credit, in whatever currency, at which they hear of a unit; None as its policy has it, if at all."""
+    """Credit, in whatever currency, at which they are notified of a unit; None as its policy has it."""
     days_left: int | None = None
-    """Days that credit lasts below which they hear of a unit; likewise."""
+    """Days of credit below which they are notified of a unit; likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +128,7 @@ class People:
     staff: Mapping[str, Person] = field(default_factory=lambda: MappingProxyType({}))
 
     def customer_channels(self, email: str, phone: str) -> tuple[tuple[str, str], ...]:
-        """Return the ways to a customer: the name of each, and its address for apprise."""
+        """Return the channels of a customer: the name of each, and its address for apprise."""
         wanted = (("email", self.email, email), ("phone", self.phone, phone))
         return tuple(
             (name, channel.replace(ADDRESS, quote(address, safe="")))
@@ -109,7 +138,7 @@ class People:
 
 
 def load_people(data: Path) -> People:
-    """Return whom an installation tells, nobody without a file; raises ``NotifyFileError``."""
+    """Return whom an installation notifies, nobody without a file; raises ``NotifyFileError``."""
     path = data / FILE_NAME
     try:
         if not path.exists():
@@ -149,7 +178,7 @@ class _Reader:
             self._language(("customers", "language"), customers.get("language", "en")),
             self._customers(customers, "email"),
             self._customers(customers, "phone"),
-            {each: self._person(each) for each in listed},
+            {person_id: self._person(person_id) for person_id in listed},
         )
 
     def _person(self, person_id: str) -> Person:
@@ -195,7 +224,7 @@ class _Reader:
 
     def _check_channel(self, place: tuple[str | int, ...], channel: str) -> None:
         """Refuse what apprise cannot use; the value is a secret and is not repeated."""
-        # Imported here because it takes memory, which an installation that tells nobody does not need.
+        # Imported here because it takes memory, which an installation that notifies nobody does not need.
         import apprise  # noqa: PLC0415
 
         if not apprise.Apprise().add(channel):
@@ -234,7 +263,6 @@ class _Reader:
         return int(text)
 
     def _error_at(self, place: tuple[str | int, ...], what: str, remedy: str) -> NotifyFileError:
-        """Return the error that names a place."""
         line, _ = self.document.place(place, key=isinstance(self.document.get(place), dict))
         name = ".".join(map(str, place))
         return NotifyFileError(f"{self.path}, line {line}{', ' + name if name else ''}: {what}; {remedy}")

@@ -1,6 +1,6 @@
-"""Thresholds that people chose: each is told once when credit falls below the own, until it rises again.
+"""Thresholds that people chose: one notice when credit falls below it, the next only after it rose again.
 
-An account that is below when it is first looked at is not told of: who chose the threshold has just seen it.
+An account that is below when it is first looked at causes none: whoever chose the threshold has just seen it.
 """
 
 import asyncio
@@ -9,10 +9,9 @@ from decimal import Decimal
 from typing import Final
 
 from meter_bridge.core.money import amount_digits
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.forecasting.stored_forecast import estimate_days_left
-from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -22,6 +21,7 @@ from meter_bridge.notify.event_consumer import notice_row, notified_unit
 from meter_bridge.notify.people import People, Person
 from meter_bridge.notify.rules import CUSTOMER, Notice, WarningContext, threshold_notice
 from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 PAUSE_MS: Final = 10_000
@@ -33,21 +33,20 @@ type Recipient = tuple[str, Person | NotificationSettings]
 
 
 class PersonalThresholds:
-    """Looks at the accounts for which somebody chose a threshold."""
+    """Watches the accounts for which somebody chose a threshold."""
 
     def __init__(self, session: Session, people: People, link: str | None) -> None:
-        """Keep whom to tell; nothing is read before the first look."""
         self._session = session
         self._people = people
         self._link = link or ""
-        self._staff = [each for each in people.staff.values() if _has_threshold(each)]
+        self._staff = [person for person in people.staff.values() if _has_threshold(person)]
         self._below: dict[str, bool] | None = None
         self._contacts: Mapping[tuple[str, int], NotificationSettings] = {}
         self._newest = (0, 0)
         self._next_at = 0
 
     async def tick(self) -> None:
-        """Tell who is to be told, at most every ten seconds."""
+        """Make the notices that are due, at most every ten seconds."""
         session = self._session
         now, steady = session.clock.now(), session.clock.steady_ms()
         if not session.can_change or steady < self._next_at:
@@ -71,14 +70,13 @@ class PersonalThresholds:
             await self._store(new_notices, changed, now)
 
     async def _read(self) -> dict[str, bool]:
-        """Return what is below, and bring the contacts up to date."""
         reader = self._session.reader
         if self._below is None:
             self._below = await asyncio.to_thread(queries.threshold_states, reader)
         newest = await asyncio.to_thread(queries.contacts_version, reader)
         if newest != self._newest:
-            found = await asyncio.to_thread(queries.all_contacts, reader)
-            self._contacts = {key: each for key, each in found.items() if _has_threshold(each)}
+            contacts = await asyncio.to_thread(queries.read_contacts, reader)
+            self._contacts = {key: contact for key, contact in contacts.items() if _has_threshold(contact)}
             self._newest = newest
         return self._below
 
@@ -94,7 +92,6 @@ class PersonalThresholds:
             yield CUSTOMER, contact
 
     async def _store(self, new_notices: list[Notice], changed: Mapping[str, bool], now: int) -> None:
-        """Store the notices and what they are about as one unit."""
         tx, made_at = Transaction(now), self._session.clock.believed_wall()
         tx.changeset.extend(ops.INSERT_NOTICE, [notice_row(notice, made_at) for notice in new_notices])
         rows = [{"id": key, "below": is_low, "since": now} for key, is_low in changed.items()]
@@ -115,13 +112,12 @@ def _warning_id(recipient: str, account: Account, topic: str) -> str:
 def _crossings(
     account: Account, who: Person | NotificationSettings, now: int, recipient: str, below: Mapping[str, bool]
 ) -> Iterator[tuple[str, bool]]:
-    """Yield of each threshold that somebody chose whether the account is below it, with hysteresis."""
     if who.low_credit is not None:
         topic = AlertKind.LOW_CREDIT.value
         slack = (
             account.policy.low_credit_hysteresis if below.get(_warning_id(recipient, account, topic)) else 0
         )
-        left = available_credit(account) + units_worth(account)
+        left = credit_now(account).balance + units_worth(account)
         yield topic, left <= _amount(who.low_credit, account.site.currency) + slack
     left_days = estimate_days_left(account, now)
     if who.days_left is not None and left_days is not None:

@@ -1,5 +1,6 @@
-"""Reading notices, contacts and the mark from the database, beside the writer."""
+"""Reading notices, contacts and the consumer's position from the database."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import json
@@ -10,6 +11,8 @@ from sqlalchemy import Engine, RowMapping, func, select, union_all
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.clock import WALL_CLOCK_TOLERANCE_MS
+from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.session import Session
 from meter_bridge.protocol.answers import NoticeView
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.protocol.payments import NotificationSettings
@@ -22,7 +25,7 @@ _PENDING_COLUMNS: Final = ("sent", "sending", "uncertain")
 
 @dataclass(frozen=True, slots=True)
 class ConsumerPosition:
-    """How far the events were gone through, and the day of each person's last digest."""
+    """The newest event that was consumed, and the day of each person's last digest."""
 
     event_seq: int
     digests: Mapping[str, str]
@@ -52,7 +55,7 @@ class PendingNotice:
 
 
 def read_position(reader: Engine, shard: Shard) -> ConsumerPosition | None:
-    """Return the mark of a shard, None where nothing of it was ever told."""
+    """Return the position of a shard, None where it never consumed an event."""
     table = tables.notice_mark
     with reader.connect() as connection:
         row = connection.execute(select(table).where(table.c.id == position_id(shard))).mappings().first()
@@ -60,26 +63,32 @@ def read_position(reader: Engine, shard: Shard) -> ConsumerPosition | None:
 
 
 def position_id(shard: Shard) -> int:
-    """Return the key of the mark of a shard."""
+    """Return the key of a shard's position."""
     return shard.n + 1
 
 
 def read_contacts(
-    reader: Engine, tenancies: Iterable[tuple[str, int]]
+    reader: Engine, tenancies: Iterable[tuple[str, int]] | None = None
 ) -> dict[tuple[str, int], NotificationSettings]:
-    """Return how the customers of some accounts want to be told; those who never said are missing."""
-    wanted = dict.fromkeys(tenancies)
-    if not wanted:
-        return {}
+    """Return how customers want to be notified, by account and tenancy: some or (None) all who said so."""
     table = tables.contact
-    query = select(table).where(table.c.account_id.in_({account_id for account_id, _ in wanted}))
+    query = select(table.c.account_id, table.c.tenancy, table.c.document)
+    if tenancies is not None:
+        tenancies = set(tenancies)
+        query = query.where(table.c.account_id.in_({account_id for account_id, _ in tenancies}))
     with reader.connect() as connection:
-        rows = connection.execute(query).mappings().all()
+        rows = connection.execute(query).all()
     return {
-        key: msgspec.json.decode(row["document"], type=NotificationSettings)
-        for row in rows
-        if (key := (row["account_id"], row["tenancy"])) in wanted
+        (account_id, tenancy): msgspec.json.decode(document, type=NotificationSettings)
+        for account_id, tenancy, document in rows
+        if tenancies is None or (account_id, tenancy) in tenancies
     }
+
+
+async def read_contact(session: Session, account: Account) -> NotificationSettings | None:
+    """Return how the present customer of an account wants to be notified, None where nobody said."""
+    key = (account.id, account.tenancy.n)
+    return (await asyncio.to_thread(read_contacts, session.reader, (key,))).get(key)
 
 
 def read_pending(reader: Engine, shard: Shard, now: int, most: int) -> list[PendingNotice]:
@@ -131,7 +140,7 @@ def read_notices(reader: Engine, account_ids: frozenset[str] | None, most: int) 
 
 
 def sent_between(reader: Engine, since: int, now: int) -> frozenset[tuple[str, str, str | None]]:
-    """Return of what was told whom about which account between two instants of the wall clock."""
+    """Return recipient, topic and account of the notices made between two instants of the wall clock."""
     columns = (_NOTICE.c.recipient, _NOTICE.c.topic, _NOTICE.c.account_id)
     with reader.connect() as connection:
         rows = connection.execute(select(*columns).where(_NOTICE.c.made_at > since, _NOTICE.c.made_at <= now))
@@ -139,7 +148,7 @@ def sent_between(reader: Engine, since: int, now: int) -> frozenset[tuple[str, s
 
 
 def open_alerts(reader: Engine, ids: Iterable[str]) -> frozenset[str]:
-    """Return which of some alerts and warnings of somebody's own are open."""
+    """Return which of some alerts and warnings of personal thresholds are open."""
     alert, own, wanted = tables.alert.c, tables.own_warning.c, set(ids)
     if not wanted:
         return frozenset()
@@ -152,30 +161,22 @@ def open_alerts(reader: Engine, ids: Iterable[str]) -> frozenset[str]:
 
 
 def threshold_states(reader: Engine) -> dict[str, bool]:
-    """Return of each chosen threshold whether its account is below it."""
+    """Return for each personal threshold whether its account is below it."""
     table = tables.own_warning
     with reader.connect() as connection:
         return {row[0]: row[1] for row in connection.execute(select(table.c.id, table.c.below))}
 
 
 def contacts_version(reader: Engine) -> tuple[int, int]:
-    """Return how many contacts there are and the newest change: another answer means to read them again."""
+    """Return the number of contacts and the newest change; they are read again when it differs."""
     table = tables.contact
     with reader.connect() as connection:
         row = connection.execute(select(func.count(), func.coalesce(func.max(table.c.at), 0))).one()
     return row[0], row[1]
 
 
-def all_contacts(reader: Engine) -> dict[tuple[str, int], NotificationSettings]:
-    """Return how every customer who ever said wants to be told, by account and tenancy."""
-    table = tables.contact
-    with reader.connect() as connection:
-        rows = connection.execute(select(table.c.account_id, table.c.tenancy, table.c.document)).all()
-    return {(row[0], row[1]): msgspec.json.decode(row[2], type=NotificationSettings) for row in rows}
-
-
 def uncertain_since(reader: Engine, since: int) -> int:
-    """Return of how many messages since an instant it is not known whether they arrived."""
+    """Return the number of messages since an instant that may not have arrived."""
     query = select(func.count()).where(_NOTICE.c.outcome == "uncertain", _NOTICE.c.ended_at >= since)
     with reader.connect() as connection:
         return connection.execute(query).scalar_one()

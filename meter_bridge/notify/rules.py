@@ -1,4 +1,4 @@
-"""From what happened to whom it is told: pure, one notice for each person and event."""
+"""Who is notified of an event: pure rules, one notice for each person and event."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -6,37 +6,15 @@ from datetime import time
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.notify.people import SUPPLY_RESTORED, TOP_UP, People, Person
-from meter_bridge.notify.quiet_hours import QuietHours
-from meter_bridge.notify.templates import Facts, Message, message
-from meter_bridge.protocol.messages import Event, EventKind, SupplyState
+from meter_bridge.notify.people import SUPPLY_RESTORED, TOP_UP, People, Person, QuietHours
+from meter_bridge.notify.templates import TEXTS, Facts, Message, message
+from meter_bridge.protocol.messages import Event, EventKind
 from meter_bridge.protocol.payments import NotificationSettings
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
 
 CUSTOMER: Final = "customer"
-CUSTOMER_TOPICS: Final = frozenset(
-    {
-        SUPPLY_RESTORED,
-        TOP_UP,
-        AlertKind.LOW_CREDIT,
-        AlertKind.DAYS_LEFT,
-        AlertKind.EMERGENCY_CREDIT_AVAILABLE,
-        AlertKind.EMERGENCY_CREDIT_IN_USE,
-        AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
-        AlertKind.CUT_SOON,
-        AlertKind.SUPPLY_CUT,
-        AlertKind.SUPPLY_ARMED,
-        AlertKind.LOAD_LIMITED,
-        AlertKind.PROTECTION_TRIPPED,
-        AlertKind.OVER_VOLTAGE,
-        AlertKind.UNDER_VOLTAGE,
-        AlertKind.OVERLOAD,
-        AlertKind.POWER_OUTAGE,
-        AlertKind.UNUSUAL_CONSUMPTION,
-        AlertKind.NO_CONSUMPTION,
-    }
-)
-"""What customers hear of: what they can do something about, and what they wait for."""
+CUSTOMER_TOPICS: Final = frozenset(TEXTS)
+"""What customers are notified of: what they can act on, and what they wait for."""
 URGENT: Final = frozenset(
     {
         AlertKind.CUT_SOON,
@@ -51,10 +29,10 @@ URGENT: Final = frozenset(
         TOP_UP,
     }
 )
-"""What does not wait for the end of quiet hours: danger, darkness, and answers to what somebody just did."""
+"""What does not wait for the end of quiet hours: danger, no power, and answers to what somebody just did."""
 REMINDED: Final = frozenset({AlertKind.CUT_SOON, AlertKind.SUPPLY_CUT, AlertKind.PROTECTION_TRIPPED})
-"""What is told again where nobody knows whether it was heard: darkness that nobody was told of harms more
-than a message that comes twice. All else is then not told a second time."""
+"""What is sent again where nobody knows whether it arrived: an unannounced cut does more harm than a message
+that comes twice. Everything else is then not sent a second time."""
 FLAPPING: Final = frozenset(
     {
         AlertKind.RELAY_DISOBEYS,
@@ -67,7 +45,7 @@ FLAPPING: Final = frozenset(
         AlertKind.BROKER_LOST,
     }
 )
-"""What may come and go many times an hour; people are told of it once in that time."""
+"""What may come and go many times an hour; it is sent once in that time."""
 _WITH_LINK: Final = frozenset(
     {
         AlertKind.LOW_CREDIT,
@@ -93,7 +71,7 @@ class NotifiedUnit:
     zone: ZoneInfo
     facts: Facts
     contact: NotificationSettings | None = None
-    """How its customer wants to be told; None where nobody lives there, or nobody said."""
+    """How its customer wants to be notified; None where nobody lives there, or nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +92,22 @@ class Notice:
 
     @property
     def id(self) -> str:
-        """Return what a person is told once: the event and whom it is told."""
+        """Return what makes the notice unique: the event and its recipient."""
         return self.key or f"{self.event_seq}:{self.recipient}"
 
 
 class WarningContext(NamedTuple):
-    """What else a warning of somebody's own needs: when it is, and the language of who chose none."""
+    """What else the warning of a personal threshold needs: its instant, and the default language."""
 
     at: int
     """By the wall clock, which may go back: only with ``seq`` it is unlike every other."""
     seq: int
-    """Newest event then: it tells whose bridge sends it where several share the sites."""
+    """Newest event then: it decides which bridge sends the notice where several share the sites."""
     language: str
 
 
 def topic_of(event: Event) -> str | None:
-    """Return what an event is told as, or None where nobody is told of it."""
+    """Return the topic of an event, or None where nobody is notified of it."""
     if event.kind is EventKind.ALERT_OPENED:
         return str(event.data.get("kind"))
     if event.kind is EventKind.TOP_UP:
@@ -144,60 +122,41 @@ def topic_of(event: Event) -> str | None:
 def notices_for(
     event: Event, unit: NotifiedUnit | None, people: People, at: int, zone: ZoneInfo
 ) -> Iterator[Notice]:
-    """Yield whom an event is told; ``zone`` is that of staff where the event belongs to no unit."""
+    """Yield the notices of an event; ``zone`` is that of staff where it belongs to no unit."""
     topic = topic_of(event)
     if topic is None:
         return
-    own_zone = zone if unit is None else unit.zone
-    alert = str(event.data["id"]) if event.kind is EventKind.ALERT_OPENED and "id" in event.data else None
     facts = replace(Facts() if unit is None else unit.facts, alert=event.data)
+    alert = str(event.data["id"]) if event.kind is EventKind.ALERT_OPENED and "id" in event.data else None
+    own_zone = zone if unit is None else unit.zone
+
+    def notice(recipient: str, language: str, quiet: QuietHours | None, *, with_link: bool) -> Notice:
+        text = message(topic, language, facts if with_link else replace(facts, link=""))
+        due = _due_at(topic, quiet, at, own_zone)
+        account_id, tenancy = (None, None) if unit is None else (unit.account_id, unit.tenancy)
+        return Notice(event.seq, recipient, topic, text, due, account_id, tenancy, alert)
+
     for person in people.staff.values():
         if topic in person.about and concerns(person, unit) and not has_personal_threshold(topic, person):
-            text = message(topic, person.language, replace(facts, link=""))
-            due = _due_at(topic, person.quiet, at, own_zone)
-            yield _notice(event, unit, person.id, topic, text, due, alert)
+            yield notice(person.id, person.language, person.quiet, with_link=False)
     if unit is not None and unit.contact is not None and _customer_wants(topic, unit.contact):
         language = unit.contact.language or people.language
-        shown = facts if topic in _WITH_LINK else replace(facts, link="")
-        due = _due_at(topic, _quiet_of(unit.contact), at, own_zone)
-        yield _notice(event, unit, CUSTOMER, topic, message(topic, language, shown), due, alert)
-
-
-def _notice(
-    event: Event,
-    unit: NotifiedUnit | None,
-    recipient: str,
-    topic: str,
-    text: Message,
-    due: int,
-    alert: str | None,
-) -> Notice:
-    return Notice(
-        event.seq,
-        recipient,
-        topic,
-        text,
-        due,
-        None if unit is None else unit.account_id,
-        None if unit is None else unit.tenancy,
-        alert,
-    )
+        yield notice(CUSTOMER, language, _quiet_of(unit.contact), with_link=topic in _WITH_LINK)
 
 
 def concerns(person: Person, unit: NotifiedUnit | None) -> bool:
-    """Return whether a person hears of a unit; what belongs to no unit is for all."""
+    """Return whether a person is notified of a unit; what belongs to no unit is for all."""
     return unit is None or not person.sites or unit.site_id in person.sites
 
 
 def _customer_wants(topic: str, contact: NotificationSettings) -> bool:
-    """Return whether a customer who can be reached wants to hear of a topic."""
     if topic not in CUSTOMER_TOPICS or not (contact.email or contact.phone):
         return False
     return not has_personal_threshold(topic, contact)
 
 
 def has_personal_threshold(topic: str, who: Person | NotificationSettings) -> bool:
-    """Return whether somebody chose a threshold, so that the landlord's is not told beside it."""
+    """Return whether somebody chose a threshold, in place of which the landlord's causes no notice."""
     own = {AlertKind.LOW_CREDIT.value: who.low_credit, AlertKind.DAYS_LEFT.value: who.days_left}
     return own.get(topic) is not None
 
@@ -210,7 +169,7 @@ def threshold_notice(
     who: Person | NotificationSettings,
     own: WarningContext,
 ) -> Notice:
-    """Return what somebody is told when an account falls below the threshold that they chose."""
+    """Return the notice that an account fell below the threshold that somebody chose."""
     quiet = who.quiet if isinstance(who, Person) else _quiet_of(who)
     facts = unit.facts if recipient == CUSTOMER else replace(unit.facts, link="")
     text = message(topic, who.language or own.language, facts)
@@ -226,7 +185,6 @@ def _quiet_of(contact: NotificationSettings) -> QuietHours | None:
 
 
 def _due_at(topic: str, quiet: QuietHours | None, at: int, zone: ZoneInfo) -> int:
-    """Return when a notice may go out."""
     return at if quiet is None or topic in URGENT else quiet.earliest_delivery(at, zone)
 
 

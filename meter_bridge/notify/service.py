@@ -61,8 +61,8 @@ class Notices:
         seen = frozenset(account.id for account in accounts if actor.sees(account.id, account.site.id))
         everything = EVERYTHING in actor.sites
         reader, most = self._session.reader, min(limit, _MOST)
-        found = await asyncio.to_thread(queries.read_notices, reader, None if everything else seen, most)
-        return NoticeList(notices=found)
+        shown = await asyncio.to_thread(queries.read_notices, reader, None if everything else seen, most)
+        return NoticeList(notices=shown)
 
     async def try_person(self, person_id: str) -> TrialSent:
         """Send a test message to somebody of the staff."""
@@ -81,8 +81,7 @@ class Notices:
     async def try_customer(self, actor: Actor, account_id: str) -> TrialSent:
         """Send a test message to the customer of an account, as the own settings have it."""
         account = self._account(actor, account_id)
-        key = (account.id, account.tenancy.n)
-        contact = (await asyncio.to_thread(queries.read_contacts, self._session.reader, (key,))).get(key)
+        contact = await queries.read_contact(self._session, account)
         people = self._people
         channels = () if contact is None else people.customer_channels(contact.email, contact.phone)
         if contact is None or not channels:

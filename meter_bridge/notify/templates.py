@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meter_bridge.core.supply.alerts import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.alerts import alert_event_text
 from meter_bridge.text.catalogue import BRIDGE, Translator, translator
 from meter_bridge.text.formats import Formats, formats
@@ -122,7 +122,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a message tells besides its topic; None or empty where unknown."""
+    """What a message says besides its topic; None or empty where unknown."""
 
     unit: str = ""
     alert: Mapping[str, object] = field(default_factory=dict)
@@ -137,7 +137,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A day summed up: what came in, and how many there are of each thing that needs somebody."""
+    """The figures of a day: payments, and the count of each thing that needs somebody."""
 
     top_ups: Sequence[Money]
     counts: Mapping[str, int]
@@ -191,11 +191,11 @@ def channel_test_message(language: str, name: str) -> Message:
 
 
 def digest_message(language: str, name: str, figures: Figures) -> Message:
-    """Return a day summed up: a line for each figure that there is."""
+    """Return the day in brief: a line for each figure that there is."""
     words, written = _of(language)
     lines = []
     if figures.top_ups:
-        paid = ", ".join(written.money(*each) for each in figures.top_ups)
+        paid = ", ".join(written.money(*money) for money in figures.top_ups)
         lines.append(words.gettext("Top-ups since yesterday: {n}", n=paid))
     lines += [words.gettext(_COUNTS[key], n=written.whole(n)) for key, n in figures.counts.items()]
     if figures.quiet:
@@ -209,7 +209,6 @@ def _of(language: str) -> tuple[Translator, Formats]:
 
 
 def _lines(topic: str, words: Translator, written: Formats, facts: Facts) -> list[str]:
-    """Return what a topic means, and what is left."""
     values = {
         "when": "" if facts.when is None else written.moment(facts.when),
         "amount": "" if facts.amount is None else written.money(*facts.amount),

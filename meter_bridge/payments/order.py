@@ -8,8 +8,10 @@ a value that is a function of the set of events.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
+from meter_bridge.protocol.payments import PaymentState
 
 
 class BookingStep(StrEnum):
@@ -20,22 +22,6 @@ class BookingStep(StrEnum):
     REINSTATE = "give_back"
     DISMISS = "dismiss"
     """A person said that a payment is not to be credited: it was returned to who paid."""
-
-
-class OrderState(StrEnum):
-    """State of an order, as people are told it."""
-
-    OPEN = "open"
-    PENDING = "pending"
-    PAID = "paid"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    REVIEW = "review"
-    """Money came that a person has to look at."""
-    PARTLY_REFUNDED = "partly_refunded"
-    REFUNDED = "refunded"
-    CHARGED_BACK = "charged_back"
 
 
 class ReviewReason(StrEnum):
@@ -259,35 +245,37 @@ def review_items(case: PaymentCase) -> list[ReviewItem]:
     return found
 
 
+UNDECIDED_STATES: Final = frozenset({PaymentState.OPEN, PaymentState.PENDING, PaymentState.FAILED})
+"""States in which an order may still be paid."""
 _STATES = {
-    ProviderEventKind.PENDING: OrderState.PENDING,
-    ProviderEventKind.FAILED: OrderState.FAILED,
-    ProviderEventKind.EXPIRED: OrderState.EXPIRED,
-    ProviderEventKind.CANCELLED: OrderState.CANCELLED,
+    ProviderEventKind.PENDING: PaymentState.PENDING,
+    ProviderEventKind.FAILED: PaymentState.FAILED,
+    ProviderEventKind.EXPIRED: PaymentState.EXPIRED,
+    ProviderEventKind.CANCELLED: PaymentState.CANCELLED,
 }
 
 
-def order_state(case: PaymentCase) -> OrderState:
+def order_state(case: PaymentCase) -> PaymentState:
     """Return the state of an order; what was told late never undoes what was paid."""
     if review_items(case):
-        return OrderState.REVIEW
+        return PaymentState.REVIEW
     if case.credited:
         return _state_after_payment(case)
     if next_step(case) is not None:
-        return OrderState.PENDING
+        return PaymentState.PENDING
     for each in reversed(case.events):
         if each.kind in _STATES:
             return _STATES[each.kind]
-    return OrderState.OPEN
+    return PaymentState.OPEN
 
 
-def _state_after_payment(case: PaymentCase) -> OrderState:
+def _state_after_payment(case: PaymentCase) -> PaymentState:
     paid = sum(each.amount for each in case.credited.values())
     net = sum(each.amount for each in case.bookings)
     if net == paid:
-        return OrderState.PAID
+        return PaymentState.PAID
     live = case.keys_of(BookingStep.REVERSE) - case.keys_of(BookingStep.REINSTATE)
     kinds = {told.kind for reversal_id, (told, _) in case.reversals().items() if reversal_id in live}
     if ProviderEventKind.CHARGED_BACK in kinds:
-        return OrderState.CHARGED_BACK
-    return OrderState.PARTLY_REFUNDED if net else OrderState.REFUNDED
+        return PaymentState.CHARGED_BACK
+    return PaymentState.PARTLY_REFUNDED if net else PaymentState.REFUNDED

@@ -11,10 +11,9 @@ from meter_bridge.engine.statement.labels import local_time_text
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerEntry
 from meter_bridge.protocol.payments import Receipt
-from meter_bridge.text.catalogue import BRIDGE, translator
+from meter_bridge.text.catalogue import BRIDGE, printable, translator
 from meter_bridge.text.formats import formats
 from meter_bridge.text.marks import N_
-from meter_bridge.text.paper import printable
 
 LAYOUT: Final = "payments/receipt.typ"
 _DESCRIPTIONS: Final = "Top-up, "

@@ -5,8 +5,9 @@ document at a time.
 """
 
 import asyncio
-import sys
 from typing import Final
+
+from meter_bridge.child_process import ChildError, run_module
 
 CHILD: Final = "meter_bridge.printing.typesetter_child"
 TIMEOUT_S: Final = 60
@@ -21,35 +22,18 @@ class Typesetter:
     """Typesets one document at a time."""
 
     def __init__(self) -> None:
-        """Nothing is being typeset."""
         self._lock = asyncio.Lock()
 
     async def typeset(self, document: bytes, layout: str) -> bytes:
-        """Return what is told, set by a layout within this package; raises ``TypesettingError``."""
+        """Return a document (JSON) as PDF, by a layout within this package; raises ``TypesettingError``."""
         async with self._lock:
-            return await _run_child(document, layout)
-
-
-async def _run_child(source: bytes, layout: str) -> bytes:
-    """Return what the child makes of a document."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", CHILD, layout),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            document, complaint = await process.communicate(source)
-    except TimeoutError as error:
-        msg = f"typesetting took longer than {TIMEOUT_S} s"
-        raise TypesettingError(msg) from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0 or not document.startswith(b"%PDF-"):
-        output = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-        msg = f"typesetting ended with status {process.returncode}: {output or 'no message'}"
-        raise TypesettingError(msg)
-    return document
+            try:
+                async with asyncio.timeout(TIMEOUT_S):
+                    typeset = await run_module(CHILD, layout, stdin=document)
+            except TimeoutError as error:
+                raise TypesettingError(f"typesetting took longer than {TIMEOUT_S} s") from error
+            except ChildError as error:
+                raise TypesettingError(f"typesetting {error}") from error
+        if not typeset.startswith(b"%PDF-"):
+            raise TypesettingError("typesetting made no PDF")
+        return typeset

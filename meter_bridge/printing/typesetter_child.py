@@ -1,6 +1,6 @@
 """Child process that typesets: JSON on standard input, PDF on standard output.
 
-Its one argument is the layout, by its path within this package.
+Its one argument is the layout, by its path within the package ``meter_bridge``.
 """
 
 import os
@@ -11,12 +11,18 @@ from typing import Final
 import typst
 
 PACKAGE: Final = Path(__file__).parents[1]
+PRELUDE: Final = Path(__file__).with_name("document.typ")
 NICENESS: Final = 10
 
 
-def typeset(data: str, layout: str) -> bytes:
-    """Return the PDF of what is told; the layout may read nothing but itself."""
-    document = typst.compile((PACKAGE / layout).read_bytes(), sys_inputs={"told": data}, format="pdf")
+def layout_source(layout: str | Path) -> bytes:
+    """Return a layout of this package, or at an absolute path, with what all layouts begin with."""
+    return PRELUDE.read_bytes() + (PACKAGE / layout).read_bytes()
+
+
+def typeset(data: str, layout: str | Path) -> bytes:
+    """Return the PDF of a document as JSON; the layout can read no file and no text as markup."""
+    document = typst.compile(layout_source(layout), sys_inputs={"told": data}, format="pdf")
     assert isinstance(document, bytes)
     return document
 

@@ -55,7 +55,7 @@ def build_application(engine: Engine, data: Path) -> Application:
     providers, key = load_providers(data), load_key(data)
     return Application(
         status=BridgeStatus(engine),
-        accounts=AccountService(session, visibility, operations, tokens.remove_account_from_tenants),
+        accounts=AccountService(session, visibility, operations),
         ledger=LedgerQueries(session, visibility),
         supply=SupplyService(session, visibility),
         meters=MeterService(session, engine.reports, visibility, engine.discovery),

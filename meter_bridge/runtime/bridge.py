@@ -19,7 +19,6 @@ from typing import Final
 from sqlalchemy import Engine as SqlEngine, select
 
 from meter_bridge.config.settings import Settings
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Item, ReportSink
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
@@ -35,7 +34,7 @@ from meter_bridge.engine.maintenance.audit import CHECK_S as AUDIT_S, Auditor
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, wall_ms
 from meter_bridge.engine.state.model import CutOffSlot, Meter
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.changeset import Changeset
@@ -58,37 +57,13 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 _HASH_COST: Final = 2**14
 """Of scrypt: some 50 ms and 16 MB, once at the start."""
-
-
 _ID_BYTES: Final = 16
 
 
-class NoDevices:
-    """The transport of a command without a running bridge: relays wait for the bridge."""
-
-    def switch(self, meter: Meter, position: RelayPosition) -> bool:
-        """Hand nothing over; the outbox keeps the command."""
-        del meter, position
-        return False
-
-    def query(self, meter: Meter) -> bool:
-        """Ask nobody."""
-        del meter
-        return False
-
-    def cut_off(
-        self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
-    ) -> bool:
-        """Tell nobody; what devices are to hold is kept."""
-        del place, step, relay_address, limit_wh
-        return False
-
-
-class LateTransport:
-    """A transport that is named after the engine that uses it."""
+class DeviceTransport:
+    """The way to the devices once there is a gateway; without one, relays wait for a running bridge."""
 
     def __init__(self) -> None:
-        """Start without a way to the devices."""
         self.gateway: Gateway | None = None
 
     def switch(self, meter: Meter, position: RelayPosition) -> bool:
@@ -108,7 +83,7 @@ class LateTransport:
 
 
 def prepare(data: Path, now: int | None = None, ownership: Ownership | None = None) -> Location:
-    """Make the data directory and its database ready and tell where it is; raises ``StorageError``."""
+    """Create or upgrade the data folder's database, and return its location; raises ``StorageError``."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     ownership = ownership or Ownership(location_of(data))
     database = ownership.location
@@ -135,7 +110,7 @@ async def offline(settings: Settings) -> AsyncIterator[Application]:
         store = InlineWriter(ownership.writer())
         with reading(database) as reader:
             _check_shards(reader, 1)
-            engine = Engine(reader, store, NoDevices(), Clocks())
+            engine = Engine(reader, store, DeviceTransport(), Clocks())
             try:
                 await engine.run_due_accounts()
                 yield build_application(engine, settings.data)
@@ -193,7 +168,7 @@ async def running(
     ownership = ownership or Ownership(settings.location)
     database = prepare(settings.data, None, ownership)
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
-    transport = LateTransport()
+    transport = DeviceTransport()
     reader = open_reader(database, kept=True)
     with _disposed_on_failure(reader), ownership.suspend_watchdog(), _collection_paused():
         _check_shards(reader, shard.count)
@@ -239,7 +214,6 @@ async def running(
 
 @contextmanager
 def _disposed_on_failure(reader: SqlEngine) -> Iterator[None]:
-    """Close the connections of a reader that nobody will use."""
     try:
         yield
     except BaseException:

@@ -32,13 +32,14 @@ def temporary(folder: Path, name: str) -> Iterator[Path]:
 
 def publish(file: Path, destination: Path) -> int:
     """Rename a file to its destination in the same folder, durably; return its size in bytes."""
-    _sync(file)
+    sync(file)
     _name(file, destination)
-    _sync(destination.parent)
+    sync(destination.parent)
     return destination.stat().st_size
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -71,16 +71,19 @@ class _Reading:
         self._hints = hints
 
     def batches(self, query: str, values: Sequence[Value] = ()) -> Iterator[pa.RecordBatch]:
-        with closing(self._connection.cursor()) as cursor:
-            cursor.adbc_statement.set_options(**self._hints)
-            cursor.execute(query, tuple(values) or None)
+        with self._cursor(query, values) as cursor:
             yield from cursor.fetch_record_batch()
 
     def table(self, query: str, values: Sequence[Value] = ()) -> pa.Table:
+        with self._cursor(query, values) as cursor:
+            return cast("pa.Table", cursor.fetch_arrow_table())
+
+    @contextmanager
+    def _cursor(self, query: str, values: Sequence[Value]) -> Iterator[dbapi.Cursor]:
         with closing(self._connection.cursor()) as cursor:
             cursor.adbc_statement.set_options(**self._hints)
             cursor.execute(query, tuple(values) or None)
-            return cast("pa.Table", cursor.fetch_arrow_table())
+            yield cursor
 
 
 def _uri(url: URL) -> str:

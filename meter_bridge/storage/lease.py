@@ -132,8 +132,7 @@ class Leases:
         if self._scalar(_IS_FREE, {"name": name}) is False:
             return None  # does not wait for a commit of the owner
         self._scalar(_END_STALLED, {"name": name, "stall": STALL_MS})
-        given: _Values = {"name": name, "holder": holder, "term": term_ms}
-        token = self._scalar(_TAKE, given)
+        token = self._scalar(_TAKE, {"name": name, "holder": holder, "term": term_ms})
         return None if token is None else Grant(name, token)
 
     def renew(self, grant: Grant, term_ms: int = TERM_MS) -> bool:
@@ -154,12 +153,12 @@ class Leases:
         """Close the connection."""
         self._engine.dispose()
 
-    def _scalar(self, statement: TextClause, given: _Values) -> int | None:
+    def _scalar(self, statement: TextClause, values: _Values) -> int | None:
         """Execute a statement in a separate transaction; raises ``StorageError`` if that fails."""
         try:
             with self._engine.begin() as connection:
-                found = connection.execute(statement, given)
-                return found.scalar() if found.returns_rows else None
+                result = connection.execute(statement, values)
+                return result.scalar() if result.returns_rows else None
         except SQLAlchemyError as error:
             raise StorageError(f"{self._where} does not answer: {reason(error)}") from error
 

@@ -34,7 +34,7 @@ class LocationError(ValueError):
 
 
 def location_of(data: Path, address: str | None = None) -> Location:
-    """Return the location of an installation's database: an address if given, else in the data folder."""
+    """Return the location of an installation's database: its address, or a file in the data folder."""
     return data / DATABASE_NAME if address is None else parse_location(address)
 
 
@@ -48,7 +48,10 @@ def parse_location(text: str) -> Location:
     if not separator:
         return Path(text).expanduser()
     if scheme == "sqlite":
-        return _file(text, rest)
+        if not rest.startswith("/") or rest == "/":
+            raise LocationError(text, "names no file", "write three slashes and the file: sqlite:///FILE")
+        # As SQLAlchemy reads it: three slashes for a path from here, four for one from the root.
+        return Path(rest[1:]).expanduser()
     if scheme not in SCHEMES:
         raise LocationError(
             shown(text), "is not the address of a database", f"write {EXAMPLE} or sqlite:///FILE"
@@ -75,13 +78,6 @@ def written(location: Location) -> str:
     return location.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def _file(text: str, rest: str) -> Path:
-    if not rest.startswith("/") or rest == "/":
-        raise LocationError(text, "names no file", "write three slashes and the file: sqlite:///FILE")
-    # As SQLAlchemy reads it: three slashes for a path from here, four for one from the root.
-    return Path(rest[1:]).expanduser()
-
-
 def _server(text: str) -> URL:
     from sqlalchemy import make_url  # noqa: PLC0415 - only where a server is named
 
@@ -92,8 +88,7 @@ def _server(text: str) -> URL:
     name = parts.path.removeprefix("/")
     if not name or "/" in name:
         raise LocationError(shown(text), "names no database", f"end it with one name, as in {EXAMPLE}")
-    given = parse_qsl(parts.query, keep_blank_values=True)
-    for option, _ in given:
+    for option, _ in parse_qsl(parts.query, keep_blank_values=True):
         if option not in OPTIONS:
             remedy = "leave it out; known are " + ", ".join(sorted(OPTIONS))
             raise LocationError(shown(text), f"has the unknown option {option!r}", remedy)

@@ -49,8 +49,8 @@ class Archive:
 
     def sums(self, connection: Connection, first: int, last: int) -> Sums:
         """Return the sums of the files for entries ``first`` to ``last``; raises ``ArchiveError``."""
-        found = cast("Iterable[list[list[object]]]", self._ask(connection, first, last, None))
-        return {tuple(key): cast("tuple[int, ...]", tuple(values)) for key, values in found}
+        answer = cast("Iterable[list[list[object]]]", self._ask(connection, first, last, None))
+        return {tuple(key): cast("tuple[int, ...]", tuple(values)) for key, values in answer}
 
     def _ask(self, connection: Connection, first: int, last: int, account: str | None) -> object:
         files = list(_files(connection, first, last))
@@ -107,7 +107,7 @@ def sums_in_database(connection: Connection, first: int, last: int) -> Sums:
 def complete_segments(
     connection: Connection, archive: Archive | None, account_id: str, first: int, last: int
 ) -> Iterator[Connection]:
-    """Offer a connection on which an account's entries ``first`` to ``last`` have all their segments.
+    """Provide a connection on which an account's entries ``first`` to ``last`` have all their segments.
 
     It is the given one where the database has them. Raises ``RequestRefused`` where exported files are
     needed and cannot be read, or do not hold what was charged.
@@ -159,9 +159,9 @@ def _check(
     charged = int(connection.execute(query).scalar_one())
     charges = set(connection.execute(select(entry.c.seq).where(*of_charges)).scalars())
     own = [row for row in old if row["entry_seq"] in charges]
-    held = sum(cast("int", row[name]) for row in own for name in ("amount", "tax"))
-    if held != charged:
-        raise ArchiveError(f"they hold charges of {held}, but the journal's lines {charged}")
+    exported = sum(cast("int", row[name]) for row in own for name in ("amount", "tax"))
+    if exported != charged:
+        raise ArchiveError(f"they hold charges of {exported}, but the journal's lines {charged}")
 
 
 def _entries(account_id: str, first: int, last: int) -> tuple[ColumnElement[bool], ...]:
@@ -177,8 +177,8 @@ def _in_memory(
     entry, segment = tables.journal_entry, tables.segment
     own = _entries(account_id, *span)
     entries = connection.execute(select(entry).where(*own)).mappings().all()
-    kept = select(segment).select_from(segment.join(entry, entry.c.seq == segment.c.entry_seq)).where(*own)
-    live = connection.execute(kept).mappings().all()
+    newer = select(segment).select_from(segment.join(entry, entry.c.seq == segment.c.entry_seq)).where(*own)
+    live = connection.execute(newer).mappings().all()
     memory = create_engine("sqlite://", poolclass=StaticPool)
     try:
         with memory.connect() as whole:

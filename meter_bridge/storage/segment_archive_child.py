@@ -35,12 +35,12 @@ def _tables(query: SegmentQuery, columns: list[str] | None) -> Iterable[pa.Table
 
 def rows(query: SegmentQuery) -> list[dict[str, object]]:
     """Return the segments of an account as the database had them; registers are not exported."""
-    found = []
+    segments = []
     for table in _tables(query, None):
         for row in table.to_pylist():
             row["local_day"] = row["local_day"].isoformat()
-            found.append(row | {"register_wh": None})
-    return sorted(found, key=lambda row: (row["entry_seq"], row["n"]))
+            segments.append(row | {"register_wh": None})
+    return sorted(segments, key=lambda row: (row["entry_seq"], row["n"]))
 
 
 def sums(query: SegmentQuery) -> list[list[list[object]]]:
@@ -49,13 +49,13 @@ def sums(query: SegmentQuery) -> list[list[list[object]]]:
     if not parts:
         return []
     grouped = pa.concat_tables(parts).group_by(list(COMPARED), use_threads=False)
-    found = grouped.aggregate([([], "count_all"), *((name, "sum") for name in MEASURED)])
+    totals = grouped.aggregate([([], "count_all"), *((name, "sum") for name in MEASURED)])
     return [
         [
             [row["local_day"].isoformat(), *(row[name] for name in COMPARED[1:])],
             [row["count_all"], *(row[f"{name}_sum"] for name in MEASURED)],
         ]
-        for row in found.to_pylist()
+        for row in totals.to_pylist()
     ]
 
 
@@ -64,11 +64,11 @@ def main() -> int:
     query: SegmentQuery = json.loads(sys.stdin.read())
     pa.set_cpu_count(1)
     try:
-        found = sums(query) if query["account"] is None else rows(query)
+        answer = sums(query) if query["account"] is None else rows(query)
     except (OSError, pa.ArrowException) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return FAILED
-    print(json.dumps(found))  # noqa: T201
+    print(json.dumps(answer))  # noqa: T201
     return OVER
 
 

@@ -97,14 +97,14 @@ def placed(connection: Connection, sizes: Mapping[str, int]) -> dict[str, int]:
     known = dict(connection.execute(select(table.c.site_id, table.c.shard)).tuples().all())
     present = set(connection.execute(select(tables.site.c.id)).scalars())
     load = dict.fromkeys(range(count_of(connection)), 0)
-    found: dict[str, int] = {}
+    shard_by_site: dict[str, int] = {}
     for site_id in sizes.keys() & present:
-        found[site_id] = known.get(site_id, 0)
-        load[found[site_id]] += sizes[site_id]
+        shard_by_site[site_id] = known.get(site_id, 0)
+        load[shard_by_site[site_id]] += sizes[site_id]
     for site_id in sorted(sizes.keys() - present, key=lambda site_id: (-sizes[site_id], site_id)):
-        found[site_id] = min(load, key=lambda n: (load[n], n))
-        load[found[site_id]] += sizes[site_id]
-    return found
+        shard_by_site[site_id] = min(load, key=lambda n: (load[n], n))
+        load[shard_by_site[site_id]] += sizes[site_id]
+    return shard_by_site
 
 
 def divide(connection: Connection, count: int) -> None:
@@ -127,7 +127,9 @@ def divide(connection: Connection, count: int) -> None:
         target = min(range(shard, count), key=lambda n: (load[n], n))
         load[target] += size
         if target != shard:
-            _place(connection, site_id, target)
+            placed_at = tables.site_shard
+            connection.execute(delete(placed_at).where(placed_at.c.site_id == site_id))
+            connection.execute(insert(placed_at), [{"site_id": site_id, "shard": target}])
 
 
 def _join(connection: Connection) -> None:
@@ -159,16 +161,10 @@ def _sites(connection: Connection) -> list[tuple[str, int, int]]:
     return list(connection.execute(grouped).tuples())
 
 
-def _place(connection: Connection, site_id: str, shard: int) -> None:
-    table = tables.site_shard
-    connection.execute(delete(table).where(table.c.site_id == site_id))
-    connection.execute(insert(table), [{"site_id": site_id, "shard": shard}])
-
-
 def shares(connection: Connection) -> list[tuple[int, int, int]]:
     """Return each shard with its numbers of sites and accounts."""
-    found = dict.fromkeys(range(count_of(connection)), (0, 0))
+    sizes = dict.fromkeys(range(count_of(connection)), (0, 0))
     for _, shard, size in _sites(connection):
-        sites, accounts = found[shard]
-        found[shard] = (sites + 1, accounts + size)
-    return [(n, *numbers) for n, numbers in found.items()]
+        sites, accounts = sizes[shard]
+        sizes[shard] = (sites + 1, accounts + size)
+    return [(n, *numbers) for n, numbers in sizes.items()]

@@ -166,9 +166,8 @@ foresight = _table(
     Column("points", LargeBinary, nullable=False),
     Column("bands", Text, nullable=False),
 )
-"""What a supply will spend, as it was foretold last: ``points`` as in ``engine.foresight_rows``, empty where
-too little is known; ``bands`` is JSON, by the horizon in days. For those who only read: after a start the
-bridge looks ahead anew."""
+"""Newest forecast of what a supply will spend: ``points`` as in ``engine.foresight_rows``, empty where too
+little is known; ``bands`` is JSON, by horizon in days. For readers only: a new bridge forecasts again."""
 
 account_status = _table(
     "account_status",
@@ -182,8 +181,8 @@ account_status = _table(
     Column("low_credit_level", Integer, nullable=False),
     Column("document", Text, nullable=False),
 )
-"""Supply decision in force and the landlord's hold (``off``, ``on`` or none); ``document`` is JSON: what the
-decision rests on besides."""
+"""Supply decision in force and the landlord's hold (``off``, ``on`` or none); ``document`` is JSON: the
+decision's other inputs."""
 
 relay_status = _table(
     "relay_status",
@@ -220,8 +219,8 @@ cut_off = _table(
     _instant("held_at"),
     _instant("written_at"),
 )
-"""Local cut-offs by the device that keeps them, which may belong to no meter any more: what it is to hold and
-what it said that it holds. A row is there before anything is written to the device."""
+"""Wanted and reported local cut-offs by device, which may belong to no meter any more. A row is there before
+anything is written to the device."""
 
 _REFERS: Final = text("refers_to IS NOT NULL")
 journal_entry = _table(
@@ -294,7 +293,7 @@ segment = _compact("segment", *map(_segment_column, segment_columns.SEGMENT))
 in the site's time zone, ``local_slot`` the quarter of the local day by the wall clock (0 to 95), ``block``
 counts from 1. ``amount`` is before tax. Sums of segments equal the journal's charges to the last unit.
 ``register_wh`` is what the meter's register showed at the end, linear between two readings; null where that
-is not known. ``estimated`` tells that some of the energy was spread over an hour or more without a reading.
+is not known. ``estimated``: some of the energy was spread over an hour or more without a reading.
 """
 
 balance = _compact(
@@ -359,7 +358,7 @@ register_record = _table(
     Column("actor", Text, nullable=False),
     Column("reason", Text),
 )
-"""What somebody told of a register: ``kind`` is ``register_read`` or ``meter_replaced``.
+"""Manual readings and replaced meters: ``kind`` is ``register_read`` or ``meter_replaced``.
 
 Of a replacement ``register_wh`` is the closing reading of the old counter, ``opening_wh`` of the new one.
 """
@@ -530,7 +529,7 @@ payment_event = _table(
     Column("detail", Text, nullable=False),
     Index("uq_payment_event_provider_event", "provider", "event_id", unique=True),
 )
-"""What providers told, in the order in which it was heard; each event once, and for ever."""
+"""Events of payment providers in order of arrival; each event once, and for ever."""
 
 _DECIDED: Final = text("step IN ('credit', 'dismiss')")
 payment_booking = _compact(
@@ -610,7 +609,7 @@ contact = _table(
     Column("document", Text, nullable=False),
     _instant("at"),
 )
-"""How a customer wants to be told of things, as JSON: language, addresses, quiet hours."""
+"""A customer's preferences for notices, as JSON: language, addresses, quiet hours."""
 
 wrong_secret = _table(
     "wrong_secret",
@@ -619,9 +618,9 @@ wrong_secret = _table(
     _instant("expires_at"),
     Index("ix_wrong_secret_expires_at", "expires_at"),
 )
-"""Wrong codes and vouchers of a while, as JSON, by what is guarded and a keyed hash of who tried them.
+"""Recent wrong codes and vouchers, as JSON, by where they were tried and a keyed hash of who tried them.
 
-So that a restart frees nobody who guesses. Rows that have expired are deleted with the next wrong secret.
+So a restart resets no lock-out. Rows that have expired are deleted with the next wrong secret.
 """
 
 notice = _table(

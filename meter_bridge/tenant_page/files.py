@@ -35,7 +35,7 @@ _LANGUAGE_OF: Final[Mapping[str, str]] = MappingProxyType(
     {f"words.{language}.json": language for language in LANGUAGES}
 )
 """Files that are made of a catalogue."""
-MEDIA_TYPES: Final = frozenset(each.partition(";")[0] for each in _MEDIA.values())
+MEDIA_TYPES: Final = frozenset(media.partition(";")[0] for media in _MEDIA.values())
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " manifest-src 'self'; worker-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -56,11 +56,10 @@ class PageFiles:
     """Every file of the page in memory, its texts once somebody reads them; nothing else can be asked for."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        """Read the folder."""
         self._files = {
-            each.name: _file(each.suffix, each.read_bytes())
-            for each in sorted(folder.iterdir())
-            if each.suffix in _MEDIA
+            path.name: _file(path.suffix, path.read_bytes())
+            for path in sorted(folder.iterdir())
+            if path.suffix in _MEDIA
         }
 
     async def load(self, name: str) -> PageFile:

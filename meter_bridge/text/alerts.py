@@ -14,7 +14,8 @@ from typing import Final, cast
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso, local_time
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKind, Fact
+from meter_bridge.core.supply.alerts import AlertFacts, Fact
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.catalogue import BRIDGE, ENGLISH, translator
 from meter_bridge.text.formats import Formats, formats
 from meter_bridge.text.marks import N_, Counted, ngettext
@@ -23,28 +24,16 @@ type Text = str | Counted
 
 _COUNTED: Final = "days"
 """The fact that chooses between singular and plural."""
-TEXTS: Final[Mapping[AlertKind, Mapping[str, Text]]] = {
-    AlertKind.LOW_CREDIT: {
-        "": N_("{name}: credit is low, {left_amount} left (warning at {threshold_amount})"),
-    },
-    AlertKind.DAYS_LEFT: {
-        "": ngettext(
-            "{name}: credit lasts about {days} day more (warning at {threshold_days} days)",
-            "{name}: credit lasts about {days} days more (warning at {threshold_days} days)",
-        ),
-    },
-    AlertKind.EMERGENCY_CREDIT_AVAILABLE: {
-        "": N_("{name}: emergency credit of {left_amount} may be selected"),
-    },
-    AlertKind.EMERGENCY_CREDIT_IN_USE: {
-        "": N_("{name}: emergency credit of {limit_amount} is in use"),
-    },
-    AlertKind.EMERGENCY_CREDIT_EXHAUSTED: {
-        "": N_("{name}: the emergency credit of {limit_amount} is used up"),
-    },
-    AlertKind.SUPPLY_CUT: {
-        "": N_("{name}: supply is cut, the credit is used up"),
-    },
+TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
+    AlertKind.LOW_CREDIT: N_("{name}: credit is low, {left_amount} left (warning at {threshold_amount})"),
+    AlertKind.DAYS_LEFT: ngettext(
+        "{name}: credit lasts about {days} day more (warning at {threshold_days} days)",
+        "{name}: credit lasts about {days} days more (warning at {threshold_days} days)",
+    ),
+    AlertKind.EMERGENCY_CREDIT_AVAILABLE: N_("{name}: emergency credit of {left_amount} may be selected"),
+    AlertKind.EMERGENCY_CREDIT_IN_USE: N_("{name}: emergency credit of {limit_amount} is in use"),
+    AlertKind.EMERGENCY_CREDIT_EXHAUSTED: N_("{name}: the emergency credit of {limit_amount} is used up"),
+    AlertKind.SUPPLY_CUT: N_("{name}: supply is cut, the credit is used up"),
     AlertKind.SUPPLY_ARMED: {
         "": N_("{name}: supply may be switched on again by the customer"),
         "load_limit": N_(
@@ -71,9 +60,9 @@ TEXTS: Final[Mapping[AlertKind, Mapping[str, Text]]] = {
         "locked": N_("It stays off until the landlord or caretaker resets it."),
         "returns": N_("It comes back by itself once the fault has cleared."),
     },
-    AlertKind.METER_OFFLINE: {
-        "": N_("{name}: meter {meter} is offline; its consumption will be charged when it reports again"),
-    },
+    AlertKind.METER_OFFLINE: N_(
+        "{name}: meter {meter} is offline; its consumption will be charged when it reports again"
+    ),
     AlertKind.RELAY_DISOBEYS: {
         "open": N_("{name}: the relay of {meter} is not open although it was commanded to be"),
         "closed": N_("{name}: the relay of {meter} is not closed although it was commanded to be"),
@@ -120,15 +109,9 @@ TEXTS: Final[Mapping[AlertKind, Mapping[str, Text]]] = {
             " withdraw its local cut-off until it confirms"
         ),
     },
-    AlertKind.OVER_VOLTAGE: {
-        "": N_("{name}: voltage at {meter} is above its limit, {voltage_mv}"),
-    },
-    AlertKind.UNDER_VOLTAGE: {
-        "": N_("{name}: voltage at {meter} is below its limit, {voltage_mv}"),
-    },
-    AlertKind.OVERLOAD: {
-        "": N_("{name}: load of {meter} is above its limit, {power_mw}"),
-    },
+    AlertKind.OVER_VOLTAGE: N_("{name}: voltage at {meter} is above its limit, {voltage_mv}"),
+    AlertKind.UNDER_VOLTAGE: N_("{name}: voltage at {meter} is below its limit, {voltage_mv}"),
+    AlertKind.OVERLOAD: N_("{name}: load of {meter} is above its limit, {power_mw}"),
     AlertKind.POWER_OUTAGE: {
         "": N_(
             "{name}: no mains voltage at {meter}, and neither credit nor the bridge is the reason; look"
@@ -139,14 +122,10 @@ TEXTS: Final[Mapping[AlertKind, Mapping[str, Text]]] = {
             " them since {since_ms}; the power or the network of the whole site has failed"
         ),
     },
-    AlertKind.BROKER_LOST: {
-        "": N_("The connection to the MQTT broker is lost; readings and commands wait"),
-    },
-    AlertKind.CLOCK_WRONG: {
-        "": N_(
-            "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"
-        ),
-    },
+    AlertKind.BROKER_LOST: N_("The connection to the MQTT broker is lost; readings and commands wait"),
+    AlertKind.CLOCK_WRONG: N_(
+        "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"
+    ),
     AlertKind.STORAGE_FAILING: {
         "": N_(
             "Nothing is charged or switched, and no top-up is taken, since {since_ms}: {reason}. Look at"
@@ -158,36 +137,28 @@ TEXTS: Final[Mapping[AlertKind, Mapping[str, Text]]] = {
             " database before it happens again"
         ),
     },
-    AlertKind.VOUCHER_GUESSING: {
-        "": N_("Voucher codes are being guessed: one wrong code now locks an account for an hour"),
-    },
-    AlertKind.PAYMENT_WAITING: {
-        "": N_("A payment waits for a decision: 'meter-bridge payments waiting' shows it"),
-    },
+    AlertKind.VOUCHER_GUESSING: N_(
+        "Voucher codes are being guessed: one wrong code now locks an account for an hour"
+    ),
+    AlertKind.PAYMENT_WAITING: N_("A payment waits for a decision: 'meter-bridge payments waiting' shows it"),
     AlertKind.UNUSUAL_CONSUMPTION: {
         "past": N_("{name}: {now_wh} a day last week, {percent} % of the usual {usual_wh}"),
         "similar": N_("{name}: {now_wh} a day last week; the median of {units} units here is {usual_wh}"),
     },
-    AlertKind.NO_CONSUMPTION: {
-        "": ngettext(
-            "{name}: nothing was used for {days} day although the supply is on; vacant, or is the meter"
-            " bypassed?",
-            "{name}: nothing was used for {days} days although the supply is on; vacant, or is the meter"
-            " bypassed?",
-        ),
-    },
-    AlertKind.ENERGY_UNACCOUNTED: {
-        "": N_(
-            "{name}: {missing_wh} of {total_wh} in the last days ({percent} %) went through no unit's meter;"
-            " losses, a stopped meter, or an illegal connection"
-        ),
-    },
-    AlertKind.LEDGER_AUDIT: {
-        "": N_(
-            "{name}: from {first_day} until {end_day} the ledger charged {charged_amount}, but its price list"
-            " gives {priced_amount} for the same energy; keep a backup and report it"
-        ),
-    },
+    AlertKind.NO_CONSUMPTION: ngettext(
+        "{name}: nothing was used for {days} day although the supply is on; vacant, or is the meter"
+        " bypassed?",
+        "{name}: nothing was used for {days} days although the supply is on; vacant, or is the meter"
+        " bypassed?",
+    ),
+    AlertKind.ENERGY_UNACCOUNTED: N_(
+        "{name}: {missing_wh} of {total_wh} in the last days ({percent} %) went through no unit's meter;"
+        " losses, a stopped meter, or an illegal connection"
+    ),
+    AlertKind.LEDGER_AUDIT: N_(
+        "{name}: from {first_day} until {end_day} the ledger charged {charged_amount}, but its price list"
+        " gives {priced_amount} for the same energy; keep a backup and report it"
+    ),
 }
 
 
@@ -200,9 +171,10 @@ def alert_text(kind: str, facts: AlertFacts, language: str = ENGLISH) -> str:
         return str(facts["message"])
     words = translator(BRIDGE, language)
     values = {name: _shown(name, fact, facts, words.language) for name, fact in facts.items()}
+    texts = TEXTS[AlertKind(kind)]
     sentences = []
     for case in str(facts.get("case", "")).split(" "):
-        text = TEXTS[AlertKind(kind)][case]
+        text = texts[case] if isinstance(texts, Mapping) else texts
         if isinstance(text, Counted):
             sentences.append(words.ngettext(text.one, text.many, Decimal(facts[_COUNTED]), **values))
         else:

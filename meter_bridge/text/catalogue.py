@@ -9,6 +9,7 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
+import re
 from types import MappingProxyType
 from typing import Final
 
@@ -46,7 +47,6 @@ class Translator:
     """The texts of one surface in one language."""
 
     def __init__(self, language: str, catalogue: NullTranslations) -> None:
-        """Keep where to look texts up."""
         self.language = language
         self._catalogue = catalogue
 
@@ -60,13 +60,13 @@ class Translator:
 
     def ngettext(self, one: str, many: str, number: int | Decimal, /, **values: object) -> str:
         """Return a text that counts something; ``{number}`` is the number unless given among the values."""
-        found = self._catalogue.ngettext(one, many, self._whole(number))
-        return _filled(found, {"number": number} | values)
+        text = self._catalogue.ngettext(one, many, self._whole(number))
+        return _filled(text, {"number": number} | values)
 
     def plurals(self, key: str, one: str, many: str) -> tuple[str, str]:
         """Return the singular and the plural of a key's text, for where the number is not yet known."""
-        found = self._catalogue.npgettext
-        return found(key, one, many, _ONE), found(key, one, many, _MANY)
+        lookup = self._catalogue.npgettext
+        return lookup(key, one, many, _ONE), lookup(key, one, many, _MANY)
 
     def _whole(self, number: int | Decimal) -> int:
         """Return a whole number that takes the same plural form."""
@@ -95,7 +95,6 @@ def po_file(domain: str, language: str) -> Path:
 
 
 def _compiled(path: Path) -> GNUTranslations:
-    """Return the translations of a ``.po`` file."""
     from babel.messages.mofile import write_mo  # noqa: PLC0415 - as above
     from babel.messages.pofile import read_po  # noqa: PLC0415 - as above
 
@@ -126,3 +125,22 @@ class _Bracketed(NullTranslations):
     def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
         del context
         return self.ngettext(msgid1, msgid2, n)
+
+
+CHINESE: Final = "zh"
+_CHINESE_FONTS: Final = re.compile(
+    r"\b(CJK|Source Han|WenQuanYi|SimSun|SimHei|YaHei|PingFang|Heiti|Songti|FandolSong|Droid Sans Fallback)\b"
+)
+
+
+def printable(language: str) -> str:
+    """Return a language that can be printed: the one wanted, or English."""
+    known = supported(language)
+    return ENGLISH if known == CHINESE and not _has_chinese() else known
+
+
+@cache
+def _has_chinese() -> bool:
+    from typst import Fonts  # noqa: PLC0415 - typesetting is seldom needed where this module is
+
+    return any(_CHINESE_FONTS.search(name) for name in Fonts().families())

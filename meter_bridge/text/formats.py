@@ -152,7 +152,6 @@ def _marks(name: str) -> tuple[str, str]:
 
 
 def _currency_leads(name: str) -> bool:
-    """Return whether a currency stands before its amount."""
     return str(_locale(name).currency_formats["standard"].pattern).startswith("¤")
 
 

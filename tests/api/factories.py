@@ -7,7 +7,6 @@ from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.protocol.answers import AccountExposure
 from meter_bridge.protocol.messages import (
     AccountView,
-    AlertKind,
     AlertView,
     ChargeLine,
     Event,
@@ -15,11 +14,8 @@ from meter_bridge.protocol.messages import (
     LedgerEntry,
     MeterView,
     OwedView,
-    RelayProof,
     Role,
     ServerInfo,
-    SupplyReason,
-    SupplyState,
     SupplyView,
     TenancyView,
 )
@@ -35,6 +31,7 @@ from meter_bridge.protocol.statements import (
     Statement,
     StatementEntry,
 )
+from meter_bridge.protocol.vocabulary import AlertKind, RelayProof, SupplyReason, SupplyState
 
 NOW: Final = "2026-03-01T10:00:00.000Z"
 INFO: Final = ServerInfo(

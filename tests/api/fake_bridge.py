@@ -18,8 +18,6 @@ from meter_bridge.engine.access.tokens import TokenInfo, TokenService
 from meter_bridge.engine.accounts.service import AccountService, LedgerQueries
 from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.metering.service import MeterService
-from meter_bridge.engine.sites.device_change import ReplacementOrder
-from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.engine.sites.service import SiteFileService
 from meter_bridge.engine.state.session import Health
 from meter_bridge.engine.status import BridgeStatus
@@ -39,10 +37,16 @@ from meter_bridge.protocol.answers import (
     ReadingResult,
     TrialSent,
 )
-from meter_bridge.protocol.messages import ErrorCode, HoldPosition, HoldView, Role, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, HoldView, Role, SupplyAction
 from meter_bridge.protocol.payments import PaymentHeard
-from meter_bridge.protocol.requests import OperationRequest, PaymentDecision
+from meter_bridge.protocol.requests import (
+    OperationRequest,
+    PaymentDecision,
+    PolicyRequest,
+    ReplacementRequest,
+)
 from meter_bridge.protocol.statements import EntryExplanation, Statement
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState
 from meter_bridge.runtime.application import Application
 from meter_bridge.tenant_page.service import TenantPage
 from meter_bridge.tenant_page.sign_in import CustomerSignIn
@@ -91,7 +95,7 @@ class StandIn:
     )
     queue_size: int = 100
     outcome: ReadingOutcome = "charged"
-    replaced: dict[tuple[str, str], ReplacementOrder] = field(default_factory=dict)
+    replaced: dict[tuple[str, str], ReplacementRequest] = field(default_factory=dict)
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is otherwise with the meter of an account."""
     alert_list: list[messages.AlertView] = field(
@@ -327,7 +331,7 @@ class _Supply(_Fake, SupplyService):
         self.bridge.touch("set_supply", actor, account_id)
         if action is not SupplyAction.OFF:
             return SUPPLY
-        state, why = messages.SupplyState.DISCONNECTED, messages.SupplyReason.LANDLORD_OFF
+        state, why = SupplyState.DISCONNECTED, SupplyReason.LANDLORD_OFF
         return replace(SUPPLY, state=state, reason=why, note=reason)
 
     @override
@@ -398,7 +402,7 @@ class _Meters(_Fake, MeterService):
 class _Sites(_Fake, SiteFileService):
     @override
     async def replace_meter(
-        self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
+        self, actor: Actor, meter_id: str, order: ReplacementRequest, *, key: str
     ) -> tuple[messages.MeterView, bool]:
         self.bridge.asked("replace_meter")
         account_id = self.bridge.seen(actor, meter_id.removesuffix("-meter"))
@@ -412,7 +416,7 @@ class _Sites(_Fake, SiteFileService):
         return meter(meter_id, account_id), seen_before
 
     @override
-    async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> messages.AccountView:
+    async def set_policy(self, actor: Actor, account_id: str, change: PolicyRequest) -> messages.AccountView:
         self.bridge.asked(f"policy {change.low_credit} {change.load_limit_w}")
         self.bridge.touch("policy", actor, account_id)
         return self.bridge.application().accounts.view(actor, account_id)

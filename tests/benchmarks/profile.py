@@ -15,7 +15,7 @@ from typing import Final
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.state.clock import Clocks
-from meter_bridge.runtime.bridge import NoDevices
+from meter_bridge.runtime.bridge import DeviceTransport
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.writer import execute
@@ -78,7 +78,7 @@ class Stages:
         self._watch, self._meters, self._store = watch, meters, Held()
         database = data / "bridge.db"
         self._writer = open_writer(database)
-        self._engine = Engine(open_reader(database), self._store, NoDevices(), Clocks())
+        self._engine = Engine(open_reader(database), self._store, DeviceTransport(), Clocks())
         self._intake = self._engine.intake
         installation = self._engine.session.installation
         addresses = [*installation.by_energy_address, *installation.by_relay_address]

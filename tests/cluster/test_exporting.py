@@ -11,8 +11,8 @@ import time
 import pytest
 from sqlalchemy import URL
 
-from dashboard.data.scope import Scope
 from dashboard.data.snapshot import read_snapshot
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.pricing.audit import audit
 from meter_bridge.cluster.exporting import ClusterExport

@@ -12,7 +12,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, UnixConne
 import pytest
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.api.http.peers import OPERATOR_HEADER, PROOF_HEADER, SENDER_HEADER, SHARD_HEADER
+from meter_bridge.api.http.authentication import OPERATOR_HEADER, PROOF_HEADER, SENDER_HEADER, SHARD_HEADER
 from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.cluster.directory import ShardDirectory, ShardTimes
 from meter_bridge.cluster.payment_routing import PaymentRouting

@@ -9,10 +9,11 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import ReadingOutcome
-from meter_bridge.protocol.messages import AlertKind, ErrorCode, QuarantineView
+from meter_bridge.protocol.messages import ErrorCode, QuarantineView
+from meter_bridge.protocol.requests import ReplacementRequest
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.api.factories import NOW, SECRET, alert
 from tests.api.fake_bridge import StandIn
 from tests.commands.conftest import Command
@@ -159,7 +160,7 @@ def test_a_meter_is_replaced_once_per_key(run: Command, bridge: StandIn) -> None
             "flat-1-meter: counting continues from 1.000 kWh, 0.500 kWh charged in total\n",
         )
     assert bridge.replaced == {
-        ("flat-1-meter", "k"): ReplacementOrder("812.4", "0.0", "burnt", confirmed=True)
+        ("flat-1-meter", "k"): ReplacementRequest("812.4", "0.0", "burnt", confirmed=True)
     }
     code, _, err = run(*REPLACE, "--reason", "other", "--key", "k")
     assert (code, "the key was used for another replacement" in err) == (1, True)

@@ -13,11 +13,9 @@ from aiohttp import WSMsgType, web
 
 from custom_components.prepaid_meter.client.protocol import (
     AccountView,
-    AlertKind,
     AlertView,
     BlockView,
     DebtView,
-    EmergencyCreditState,
     EmergencyCreditView,
     Event,
     EventKind,
@@ -27,17 +25,21 @@ from custom_components.prepaid_meter.client.protocol import (
     OperationResult,
     PhaseView,
     Problem,
-    RelayPosition,
-    RelayProof,
     RelayView,
     Role,
     ServerInfo,
-    SupplyReason,
-    SupplyState,
     SupplyView,
     TariffNow,
     TopUpResult,
     TopUpView,
+)
+from custom_components.prepaid_meter.client.vocabulary import (
+    AlertKind,
+    EmergencyCreditState,
+    RelayPosition,
+    RelayProof,
+    SupplyReason,
+    SupplyState,
 )
 
 TOKEN = "pmb_landlord"

@@ -10,12 +10,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.prepaid_meter import friendly_hours
-from custom_components.prepaid_meter.client.protocol import (
-    EmergencyCreditState,
-    FriendlyHoursView,
-    Role,
-    SupplyState,
-)
+from custom_components.prepaid_meter.client.protocol import FriendlyHoursView, Role
+from custom_components.prepaid_meter.client.vocabulary import EmergencyCreditState, SupplyState
 from custom_components.prepaid_meter.const import DOMAIN
 from custom_components.prepaid_meter.update import newest
 from tests.component.conftest import Eventually

@@ -19,7 +19,8 @@ from pytest_homeassistant_custom_component.common import (
     mock_restore_cache,
 )
 
-from custom_components.prepaid_meter.client.protocol import EventKind, SupplyState
+from custom_components.prepaid_meter.client.protocol import EventKind
+from custom_components.prepaid_meter.client.vocabulary import SupplyState
 from tests.component.automating import BALANCE
 from tests.component.blueprints import (
     account_device,

@@ -30,16 +30,15 @@ from custom_components.prepaid_meter.client.connection import negotiate_schema
 from custom_components.prepaid_meter.client.errors import BridgeTooNewError, BridgeTooOldError, refusal
 from custom_components.prepaid_meter.client.protocol import (
     AccountView,
-    AlertKind,
     ErrorCode,
     Event,
     MeterView,
     Problem,
     Role,
     ServerInfo,
-    SupplyState,
     Update,
 )
+from custom_components.prepaid_meter.client.vocabulary import AlertKind, SupplyState
 from tests.component.fake_bridge import FakeBridge, account_view, alert_view, meter_view
 
 CLIENT = Path(importlib.util.find_spec("custom_components.prepaid_meter.client").origin or "")  # type: ignore[union-attr]

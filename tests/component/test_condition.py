@@ -12,7 +12,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.prepaid_meter import condition, friendly_hours
-from custom_components.prepaid_meter.client.protocol import AccountView, SupplyState
+from custom_components.prepaid_meter.client.protocol import AccountView
+from custom_components.prepaid_meter.client.vocabulary import SupplyState
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, ZAR, FakeBridge, account_view, rich_account
 

@@ -16,7 +16,8 @@ from pytest_homeassistant_custom_component.common import (
     async_get_device_automations,
 )
 
-from custom_components.prepaid_meter.client.protocol import AlertKind, EventKind, SupplyState
+from custom_components.prepaid_meter.client.protocol import EventKind
+from custom_components.prepaid_meter.client.vocabulary import AlertKind, SupplyState
 from custom_components.prepaid_meter.condition import CONDITIONS
 from custom_components.prepaid_meter.const import DOMAIN
 from custom_components.prepaid_meter.device_trigger import async_attach_trigger

@@ -12,7 +12,7 @@ import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.prepaid_meter.client.protocol import SupplyReason, SupplyState
+from custom_components.prepaid_meter.client.vocabulary import SupplyReason, SupplyState
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, INSTALLATION_ID, FakeBridge, account_view, rich_account

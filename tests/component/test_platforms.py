@@ -13,14 +13,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, snapsh
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.prepaid_meter import binary_sensor, const, friendly_hours, sensor
-from custom_components.prepaid_meter.client.protocol import (
-    AlertKind,
-    EventKind,
-    RelayProof,
-    RunOutView,
-    SupplyReason,
-    SupplyState,
-)
+from custom_components.prepaid_meter.client.protocol import EventKind, RunOutView
+from custom_components.prepaid_meter.client.vocabulary import AlertKind, RelayProof, SupplyReason, SupplyState
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import (
     CONNECTED,

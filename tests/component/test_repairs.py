@@ -11,7 +11,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.prepaid_meter.client.protocol import AccountView, AlertKind, QuarantineView, Role
+from custom_components.prepaid_meter.client.protocol import AccountView, QuarantineView, Role
+from custom_components.prepaid_meter.client.vocabulary import AlertKind
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import FakeBridge, account_view, alert_view, meter_view

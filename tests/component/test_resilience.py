@@ -16,13 +16,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.prepaid_meter import history
 from custom_components.prepaid_meter.client import stream
-from custom_components.prepaid_meter.client.protocol import (
-    AlertKind,
-    EventKind,
-    HistoryPage,
-    SupplyReason,
-    SupplyState,
-)
+from custom_components.prepaid_meter.client.protocol import EventKind, HistoryPage
+from custom_components.prepaid_meter.client.vocabulary import AlertKind, SupplyReason, SupplyState
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.automating import automate, trigger_data
 from tests.component.conftest import Eventually

@@ -12,7 +12,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.prepaid_meter import trigger
-from custom_components.prepaid_meter.client.protocol import EventKind, SupplyState
+from custom_components.prepaid_meter.client.protocol import EventKind
+from custom_components.prepaid_meter.client.vocabulary import SupplyState
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.automating import BALANCE, automate, trigger_data
 from tests.component.conftest import Eventually

@@ -1,28 +1,25 @@
 """A part of the site file is declared once; what is read and what is said about its keys follow from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
-from meter_bridge.config.parts import Part, key, keys_of, list_of, narrowed, part, read_part
+from meter_bridge.config.parts import Part, into, key, keys_of, list_of, narrowed, part, read_part
 from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode
 from meter_bridge.config.quantities import amount_text, volts, whole
-from meter_bridge.config.scalars import flag, optional
+from meter_bridge.config.scalars import flag, optional, text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wires(Part):
     low: int | None = key(optional(volts), default=None)
     high: int | None = key(optional(volts), default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Shared(Part):
     wires: Wires = key(part(Wires), default=Wires())
     is_new: bool = key(flag, default=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class House(Shared):
     floors: int = key(whole(1, 9), example="floors: 2")
     prices: tuple[int, ...] = key(list_of(amount_text), name="prices per day", default=())
@@ -71,6 +68,32 @@ def test_a_part_inherits_what_it_does_not_say_and_its_own_parts_key_by_key() -> 
     house = read_part(House, {"floors": "1", "wires": {"high": "none"}}, inherited=shared)
     assert (house.is_new, house.wires.low, house.wires.high) == (True, 200_000, None)
     assert house.written == {"floors", "wires", "is new"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    voltage_mv: int = 230_000
+    rooms: tuple[str, ...] = field(default_factory=tuple)
+    name: str = ""
+
+
+class Planned(Part, models=(Plan,)):
+    voltage_mv: int = key(volts, name="voltage")
+    rooms: tuple[str, ...] = key(list_of(text))
+    floor: int = key(whole(1, 9), default=1)
+
+
+def test_a_key_has_the_default_of_the_plan_and_its_value_goes_there() -> None:
+    written = read_part(Planned, {"voltage": "110 V"})
+    assert into(Plan, written, name="house") == Plan(110_000, (), "house")
+    assert into(Plan, Planned(), name="house") == Plan(name="house")
+
+
+def test_what_neither_the_part_has_nor_is_derived_cannot_be_planned() -> None:
+    with pytest.raises(AttributeError, match="name"):
+        into(Plan, Planned())
+    with pytest.raises(KeyError, match="unplanned"):
+        type("Other", (Part,), {"unplanned": key(text)}, models=(Plan,))
 
 
 def test_a_narrowed_part_says_nothing_under_other_keys() -> None:

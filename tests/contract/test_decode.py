@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "custom_components" / "prepaid_meter" / "client"
-MESSAGES = ROOT / "meter_bridge" / "protocol" / "messages.py"
+PROTOCOL = ROOT / "meter_bridge" / "protocol"
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 
 
@@ -32,7 +32,8 @@ def load(name: str, file: Path, package: Path | None = None) -> types.ModuleType
 
 client: Any = load("contract_bridge_client", CLIENT / "__init__.py", CLIENT)
 vendored: Any = sys.modules["contract_bridge_client.protocol"]
-bridge: Any = load("contract_bridge_messages", MESSAGES)
+load("contract_bridge_protocol", PROTOCOL / "__init__.py", PROTOCOL)
+bridge: Any = load("contract_bridge_protocol.messages", PROTOCOL / "messages.py")
 
 KINDS = [name for name, kind in vars(bridge).items() if isinstance(kind, type) and is_dataclass(kind)]
 
@@ -55,7 +56,10 @@ def example(kind: Any, *, full: bool) -> Any:  # noqa: ANN401
 
 
 def test_the_vendored_protocol_is_the_bridges() -> None:
-    assert (CLIENT / "protocol.py").read_bytes() == MESSAGES.read_bytes(), "run scripts/vendor-protocol"
+    copies = {"protocol.py": "messages.py", "vocabulary.py": "vocabulary.py"}
+    for copy, original in copies.items():
+        same = (CLIENT / copy).read_bytes() == (PROTOCOL / original).read_bytes()
+        assert same, "run scripts/vendor-protocol"
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["full", "sparse"])
@@ -90,8 +94,10 @@ def test_every_golden_file_has_its_message() -> None:
 
 
 def test_every_kind_of_event_is_sent_by_the_bridge() -> None:
-    kinds = load("kinds_of_events", MESSAGES).EventKind
-    code = "".join(each.read_text() for each in (ROOT / "meter_bridge").rglob("*.py") if each != MESSAGES)
+    kinds = bridge.EventKind
+    code = "".join(
+        each.read_text() for each in (ROOT / "meter_bridge").rglob("*.py") if each.name != "messages.py"
+    )
     never = [
         kind.name for kind in kinds if kind is not kinds.UNKNOWN and f"EventKind.{kind.name}" not in code
     ]

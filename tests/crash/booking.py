@@ -18,7 +18,7 @@ from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms, wall_ms
 from meter_bridge.protocol.messages import Role
 from meter_bridge.runtime.application import Application, build_application
-from meter_bridge.runtime.bridge import NoDevices
+from meter_bridge.runtime.bridge import DeviceTransport
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
 from meter_bridge.storage.writer import ThreadWriter
 
@@ -33,7 +33,7 @@ async def main(folder: Path, first: int) -> None:
     store = ThreadWriter(open_writer(database), asyncio.get_running_loop())
     begin = max(wall_ms(), last_instant(folder))
     clocks = Clocks(lambda: begin + (wall_ms() - begin) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True)
-    engine = Engine(open_reader(database), store, NoDevices(), clocks)
+    engine = Engine(open_reader(database), store, DeviceTransport(), clocks)
     app, intake = (
         build_application(engine, folder),
         engine.intake,

@@ -19,7 +19,7 @@ from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms
 from meter_bridge.runtime.application import build_application
-from meter_bridge.runtime.bridge import NoDevices
+from meter_bridge.runtime.bridge import DeviceTransport
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import DATABASE_NAME, open_reader, open_writer
@@ -103,7 +103,7 @@ async def main(folder: Path) -> None:
         lambda: begin + (monotonic_ms() - started) * HASTE, lambda: monotonic_ms() * HASTE, lambda: True
     )
     store = _Writer(open_writer(database), asyncio.get_running_loop())
-    engine = Engine(open_reader(database), store, NoDevices(), clocks)
+    engine = Engine(open_reader(database), store, DeviceTransport(), clocks)
     build_application(engine, folder)
     letting_go = retention.Retention(engine.session, _Archive(export_dir), KEPT_DAYS)
     job = ("retention", LET_GO_EVERY_S, letting_go.tick)

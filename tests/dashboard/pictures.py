@@ -13,12 +13,12 @@ from playwright.async_api import ViewportSize
 import typst
 
 from dashboard.access import Viewer
-from dashboard.data.scope import Scope
 from dashboard.data.snapshot import read_snapshot
+from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.reports.months import previous_month
-from dashboard.reports.portfolio import build_portfolio
-from dashboard.reports.typesetter import FOLDER as LAYOUTS
+from dashboard.reports.portfolio import LAYOUT, build_portfolio
+from meter_bridge.printing.typesetter_child import layout_source
 from scripts.lib.demo.browser import PHONE, Chromium, picture
 from scripts.lib.demo.landlord import Dashboard
 from scripts.lib.demo.ports import free_port
@@ -80,9 +80,8 @@ def _report(data: Path, now: int) -> bytes:
     month = previous_month(datetime.fromtimestamp(now / 1000, UTC).date().replace(day=1))
     since = ((month - date(1970, 1, 1)).days - 2) * DAY_MS
     opened = Warehouse(read_snapshot(data, Scope(kind="report", since=since)))
-    told = json.dumps(asdict(build_portfolio(opened, Viewer(every_site=True), month)))
-    layout = (LAYOUTS / "portfolio.typ").read_bytes()
-    made = typst.compile(layout, sys_inputs={"told": told}, format="png", ppi=REPORT_DPI)
+    document = json.dumps(asdict(build_portfolio(opened, Viewer(every_site=True), month)))
+    made = typst.compile(layout_source(LAYOUT), sys_inputs={"told": document}, format="png", ppi=REPORT_DPI)
     pages = cast("bytes | list[bytes]", made)
     return pages[0] if isinstance(pages, list) else pages
 

@@ -14,7 +14,7 @@ from meter_bridge.devices.shelly.driver import ShellyDriver
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.zigbee2mqtt.driver import Zigbee2MqttDriver
 from meter_bridge.devices.zigbee2mqtt.exposes import Definition, Expose, channels_of
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import read, reports, requests
 
 type Json = Mapping[str, object]

@@ -12,13 +12,12 @@ import tempfile
 import pytest
 
 from meter_bridge.cli import main
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.engine.maintenance.verify import verify
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyState
 from meter_bridge.storage.database import DATABASE_NAME
 from tests.devices.support import Mosquitto, reports
 from tests.engine.harness import house, zar

@@ -22,7 +22,7 @@ from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators.cli import add_arguments, build_meters
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.state.model import CutOffSlot
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import START_MS, eventually
 
 PACKAGE: Final = Path(devices.__file__).parents[1]

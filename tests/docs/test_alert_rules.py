@@ -13,13 +13,11 @@ from typing import Final
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import HoldPosition
 from meter_bridge.devices.base.driver import Rejected, Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.state.session import AuditResult
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, RelayPosition
 from meter_bridge.storage.changeset import Changeset
 from tests.docs.promtool import RULES, UP, Scrape, promtool, question, scraped
 from tests.docs.test_watching import rules

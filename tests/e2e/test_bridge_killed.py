@@ -10,7 +10,8 @@ import random
 import aiohttp
 import pytest
 
-from meter_bridge.protocol.messages import AccountView, MeterView, RelayPosition, RelayProof
+from meter_bridge.protocol.messages import AccountView, MeterView
+from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import Mosquitto
 from scripts.lib.demo.ports import free_port

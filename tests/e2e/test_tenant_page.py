@@ -11,7 +11,7 @@ from typing import Literal
 from playwright.async_api import Page, Response, expect
 import pytest
 
-from meter_bridge.protocol.messages import RelayProof, SupplyState
+from meter_bridge.protocol.vocabulary import RelayProof, SupplyState
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.browser import PHONE, Chromium
 from scripts.lib.demo.mosquitto import Mosquitto

@@ -18,18 +18,16 @@ from sqlalchemy import event
 from meter_bridge.actor import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import parse_amount
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
-from meter_bridge.core.supply.relay import Proof
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.intake import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
-from meter_bridge.protocol.messages import OperationResult, RelayPosition, Role, SupplyAction, TopUpResult
+from meter_bridge.protocol.messages import OperationResult, Role, SupplyAction, TopUpResult
 from meter_bridge.protocol.requests import OperationRequest
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof, SupplyState
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage.database import open_reader, open_writer
 from meter_bridge.storage.location import Location
@@ -184,7 +182,7 @@ class House:
         """Return the first account's supply state now."""
         return self.account.state
 
-    def proof(self) -> Proof:
+    def proof(self) -> RelayProof:
         """Return how far the first meter's relay is proven now."""
         return self.meter.relay.proof
 

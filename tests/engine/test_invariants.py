@@ -9,12 +9,12 @@ import tempfile
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.maintenance.verify import verify
-from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.protocol.requests import ReplacementRequest
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyState
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, opened, zar
 from tests.example_budget import tries
 from tests.storage.template import location_of
@@ -145,7 +145,7 @@ class Flat(RuleBasedStateMachine):
         self.model.register += used
         self.replacements += 1
         closing = f"{self.model.register % MODULUS / 1_000:.3f}"
-        order = ReplacementOrder(closing, f"{opening / 1_000:.3f}", "broken")
+        order = ReplacementRequest(closing, f"{opening / 1_000:.3f}", "broken")
         for _ in range(2):
             key = f"replacement {self.replacements}"
             self.run(self.house.app.sites.replace_meter(LANDLORD, "flat-1/main", order, key=key))

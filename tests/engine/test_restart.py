@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.core.supply.relay import Proof
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof, SupplyState
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, house, opened, zar
 
 pytestmark = pytest.mark.both_databases
@@ -134,7 +132,7 @@ async def test_a_load_before_a_crash_still_proves_the_command_that_it_interrupte
         again.engine.relays.resume()
         assert again.transport.switched == [("flat-1/main", RelayPosition.OPEN)]
         await again.relay(RelayPosition.OPEN, power_w=0)
-        assert again.meter.relay.proof is Proof.CONFIRMED
+        assert again.meter.relay.proof is RelayProof.CONFIRMED
 
 
 async def test_a_clock_found_wrong_at_the_start_is_told(tmp_path: Path) -> None:

@@ -9,16 +9,15 @@ import pytest
 from sqlalchemy import insert, select
 
 from meter_bridge.config.site_file import load
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.metering.intake import ReportHandler
-from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
-from meter_bridge.protocol.requests import Transfer
+from meter_bridge.protocol.requests import PolicyRequest, Transfer
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.database import open_reader, open_writer, reading
@@ -177,7 +176,7 @@ async def test_a_site_file_that_one_owner_applies_the_other_takes_up(divided: St
 
 async def test_what_one_owner_changed_no_site_file_of_the_other_undoes(divided: Street) -> None:
     async with divided.owner(Shard(0, 2)) as first, divided.owner(Shard(1, 2)) as second:
-        await second.app.sites.set_policy(LANDLORD, "s1", PolicyChange(low_credit=("3.00",)))
+        await second.app.sites.set_policy(LANDLORD, "s1", PolicyRequest(low_credit=("3.00",)))
         more = street({**TWO, "west": {"w1": "1.00"}})
         with pytest.raises(RequestRefused, match=r"low credit was set to 3\.00"):
             await first.apply(more)

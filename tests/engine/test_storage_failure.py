@@ -10,8 +10,6 @@ import pytest
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
@@ -24,6 +22,7 @@ from meter_bridge.protocol.messages import (
     SupplyAction,
     Update,
 )
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
 from meter_bridge.text.alerts import alert_event_text
 from tests.engine.harness import HOUR, LANDLORD, House, disk_full, read_only, refusing, zar
 

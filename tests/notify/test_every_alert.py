@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.engine.forecasting.forecaster import Forecaster
 from meter_bridge.protocol.messages import SupplyAction
 from meter_bridge.protocol.requests import SelectEmergencyCredit
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, operate
 
 MINUTE = HOUR // 60

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.notify.people import FILE_NAME, STAFF_TOPICS, NotifyFileError, load_people
-from meter_bridge.notify.quiet_hours import QuietHours
+from meter_bridge.notify.people import FILE_NAME, STAFF_TOPICS, NotifyFileError, QuietHours, load_people
 
 WHOLE = """
 people:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from meter_bridge.notify.quiet_hours import QuietHours
+from meter_bridge.notify.people import QuietHours
 
 NIGHT = QuietHours(time(22), time(7))
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.notify.people import TOPICS
 from meter_bridge.notify.rules import CUSTOMER_TOPICS
 from meter_bridge.notify.templates import (
@@ -18,6 +17,7 @@ from meter_bridge.notify.templates import (
     digest_message,
     message,
 )
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.catalogue import LANGUAGES
 
 FACTS = Facts(

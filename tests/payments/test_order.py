@@ -11,7 +11,6 @@ from meter_bridge.payments.order import (
     Booking,
     BookingStep,
     Order,
-    OrderState,
     PaymentCase,
     ReviewReason,
     next_step,
@@ -19,6 +18,7 @@ from meter_bridge.payments.order import (
     review_items,
 )
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
+from meter_bridge.protocol.payments import PaymentState
 
 ORDER = Order(
     id="pay-1",
@@ -95,29 +95,29 @@ def booked(case: PaymentCase) -> int:
 @pytest.mark.parametrize(
     "events,amount,state",
     [
-        ((), 0, OrderState.OPEN),
-        ((PENDING,), 0, OrderState.PENDING),
-        ((FAILED,), 0, OrderState.FAILED),
-        ((PAID,), 100, OrderState.PAID),
-        ((PAID, FAILED), 100, OrderState.PAID),
-        ((FAILED, PAID), 100, OrderState.PAID),
-        ((EXPIRED, PAID), 100, OrderState.PAID),
-        ((PAID, CANCELLED, PENDING), 100, OrderState.PAID),
-        ((PAID, PART), 70, OrderState.PARTLY_REFUNDED),
-        ((PART, PAID), 70, OrderState.PARTLY_REFUNDED),
-        ((PAID, PART, UNDONE), 100, OrderState.PAID),
-        ((UNDONE, PAID, PART), 100, OrderState.PAID),
-        ((PAID, PART, MUCH), 0, OrderState.REFUNDED),
-        ((PAID, BACK), 0, OrderState.CHARGED_BACK),
-        ((BACK, PAID, WON), 100, OrderState.PAID),
-        ((PAID, PART, MUCH, UNDONE), 20, OrderState.PARTLY_REFUNDED),
-        ((LESS,), 0, OrderState.REVIEW),
-        ((OTHER,), 0, OrderState.REVIEW),
-        ((PAID, SECOND), 100, OrderState.REVIEW),
-        ((LESS, PAID), 100, OrderState.REVIEW),
+        ((), 0, PaymentState.OPEN),
+        ((PENDING,), 0, PaymentState.PENDING),
+        ((FAILED,), 0, PaymentState.FAILED),
+        ((PAID,), 100, PaymentState.PAID),
+        ((PAID, FAILED), 100, PaymentState.PAID),
+        ((FAILED, PAID), 100, PaymentState.PAID),
+        ((EXPIRED, PAID), 100, PaymentState.PAID),
+        ((PAID, CANCELLED, PENDING), 100, PaymentState.PAID),
+        ((PAID, PART), 70, PaymentState.PARTLY_REFUNDED),
+        ((PART, PAID), 70, PaymentState.PARTLY_REFUNDED),
+        ((PAID, PART, UNDONE), 100, PaymentState.PAID),
+        ((UNDONE, PAID, PART), 100, PaymentState.PAID),
+        ((PAID, PART, MUCH), 0, PaymentState.REFUNDED),
+        ((PAID, BACK), 0, PaymentState.CHARGED_BACK),
+        ((BACK, PAID, WON), 100, PaymentState.PAID),
+        ((PAID, PART, MUCH, UNDONE), 20, PaymentState.PARTLY_REFUNDED),
+        ((LESS,), 0, PaymentState.REVIEW),
+        ((OTHER,), 0, PaymentState.REVIEW),
+        ((PAID, SECOND), 100, PaymentState.REVIEW),
+        ((LESS, PAID), 100, PaymentState.REVIEW),
     ],
 )
-def test_what_was_told_comes_to(events: Sequence[ProviderEvent], amount: int, state: OrderState) -> None:
+def test_what_was_told_comes_to(events: Sequence[ProviderEvent], amount: int, state: PaymentState) -> None:
     case = heard(events)
     assert (booked(case), order_state(case)) == (amount, state)
 

@@ -13,9 +13,8 @@ from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import Receipt
 from meter_bridge.protocol.requests import Reversal
-from meter_bridge.text import paper
-from meter_bridge.text.catalogue import LANGUAGES
-from meter_bridge.text.paper import printable
+from meter_bridge.text import catalogue
+from meter_bridge.text.catalogue import LANGUAGES, printable
 from tests.engine.harness import LANDLORD, SITE, House, house, operate, zar
 
 BOUGHT = """prices: [2.00]
@@ -94,7 +93,7 @@ async def test_it_says_everything_in_every_language(tmp_path: Path, language: st
 
 
 def test_a_language_without_letters_is_printed_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper, "_has_chinese", lambda: False)
+    monkeypatch.setattr(catalogue, "_has_chinese", lambda: False)
     assert [printable(each) for each in ("zh", "sw", "xy")] == ["en", "sw", "en"]
-    monkeypatch.setattr(paper, "_has_chinese", lambda: True)
+    monkeypatch.setattr(catalogue, "_has_chinese", lambda: True)
     assert printable("zh") == "zh"

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, ConstantLoad
-from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.supply.exposure import account_exposure, min_register_wh
 from meter_bridge.protocol.answers import AccountExposure
@@ -100,7 +100,7 @@ class Alone:
         meter, physics = account.meters[0], truth.house.meter.physics
         return Said(
             said,
-            available_credit(account),
+            credit_now(account).balance,
             meter.energy_wh or 0,
             min_register_wh(meter),
             self._clock.true(),

@@ -8,10 +8,10 @@ import sqlite3
 
 from dashboard.pricing.audit import audit
 from meter_bridge.core.rating.period_to_date import accrued_total
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.state.model import Account
+from meter_bridge.protocol.vocabulary import SupplyState
 from meter_bridge.storage.sqlite import connect_read_only
 from tests.simulation.machine import Machine
 from tests.simulation.model import RAND, Truth

@@ -8,10 +8,10 @@ import random
 from typing import Final
 
 from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH
-from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state import supply_document
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.requests import ReplacementRequest
 from meter_bridge.storage.sqlite import connect_read_only
 from tests.simulation.devices import Devices
 from tests.simulation.faults import Fault
@@ -76,13 +76,13 @@ class Counters:
         house.meter.physics.started_ms = house.meter.physics.now_ms
         house.meter.physics.restart()
         truth.replaced(before)
-        order = ReplacementOrder(_kwh(before), _kwh(house.told_wh()), "worn out")
+        order = ReplacementRequest(_kwh(before), _kwh(house.told_wh()), "worn out")
         await self._tell(truth, order, key=f"replacement-{fault.number}")
         devices.unplugged.discard(house.id)
         devices.release(house)
         devices.restart(house)
 
-    async def _tell(self, truth: Truth, order: ReplacementOrder, *, key: str) -> None:
+    async def _tell(self, truth: Truth, order: ReplacementRequest, *, key: str) -> None:
         """Tell the bridge until it answers."""
         while True:
             parts = self._machine.parts

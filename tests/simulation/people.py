@@ -8,7 +8,8 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Cause
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, Role, SupplyAction
+from meter_bridge.protocol.vocabulary import HoldPosition
 from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import RunningBridge
 from tests.simulation.devices import LARGEST_LOAD_W, Devices

@@ -17,13 +17,13 @@ from sqlalchemy import Boolean, MetaData, Table, insert, text
 
 from meter_bridge.api.routes.websocket import encode as encode_event
 from meter_bridge.config.plan import MeterPlan
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.core.tariff.tariff import Timeline
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.model import Account, Meter, Supply
 from meter_bridge.engine.state.supply_document import decode_into, encode, stored_energy
 from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.protocol.vocabulary import SupplyState
 from meter_bridge.storage.database import open_writer
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.storage.location import Location

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from meter_bridge.payments.order import OrderState
+from meter_bridge.protocol.payments import PaymentState
 from meter_bridge.tenant_page.files import FOLDER, PageFiles
 from meter_bridge.tenant_page.page_texts import code_label
 from meter_bridge.text.catalogue import LANGUAGES
@@ -41,12 +41,12 @@ def test_whatever_the_page_says_has_words() -> None:
     assert len(said) > 50
     assert said <= ENGLISH.keys()
     final = {
-        OrderState.REVIEW,
-        OrderState.EXPIRED,
-        OrderState.CANCELLED,
-        OrderState.REFUNDED,
-        OrderState.PARTLY_REFUNDED,
-        OrderState.CHARGED_BACK,
+        PaymentState.REVIEW,
+        PaymentState.EXPIRED,
+        PaymentState.CANCELLED,
+        PaymentState.REFUNDED,
+        PaymentState.PARTLY_REFUNDED,
+        PaymentState.CHARGED_BACK,
     }
     for state in final:
         assert {f"paid.{state}", f"paid.{state}.text"} <= ENGLISH.keys()

@@ -1,13 +1,14 @@
-"""Say who sends a request."""
+"""Who sends a request, also one that another bridge forwards, and who may see and do what."""
 
 from dataclasses import dataclass, replace
+import hmac
 import socket
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.api.http.peers import FORWARDED_FOR_OPERATOR
 from meter_bridge.engine.access.throttle import Throttle
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Role, Snapshot, Update
@@ -23,6 +24,38 @@ PAGE_HEADER: Final = "Prepaid-Page"
 """Sent by the tenant's page with whatever changes something; a page of another origin cannot send it."""
 _READ_METHODS: Final = frozenset({"GET", "HEAD"})
 _REMEDY: Final = "send 'Authorization: Bearer pmb_…' with a token made by 'meter-bridge token create'"
+
+SHARD_HEADER: Final = "Prepaid-Shard"
+"""The shard that a request is about, as the worker that was asked found it."""
+PROOF_HEADER: Final = "Prepaid-Word"
+SENDER_HEADER: Final = "Prepaid-Sender"
+"""Address of who asked the worker."""
+SCHEME_HEADER: Final = "Prepaid-Scheme"
+"""``https`` where the sender asked over TLS."""
+OPERATOR_HEADER: Final = "Prepaid-Operator"
+"""Sent where that was the local operator of the worker's machine."""
+SHARED_SECRET: Final = web.AppKey("word", str)
+"""Known to who can read the table of leases; empty where nobody passes requests on."""
+FORWARDED_REQUEST: Final = web.RequestKey("as_passed_on", web.Request)
+FORWARDED_FOR_OPERATOR: Final = web.RequestKey("passed_on_for_operator", bool)
+
+
+@web.middleware
+async def accept_forwarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take a worker's word for who asked it; from anybody else such headers mean nothing."""
+    secret, proof = request.app[SHARED_SECRET], request.headers.get(PROOF_HEADER, "")
+    if secret and hmac.compare_digest(proof.encode(), secret.encode()):
+        forwarded = request.clone(
+            remote=request.headers.get(SENDER_HEADER, request.remote or ""),
+            scheme=request.headers.get(SCHEME_HEADER, request.scheme),
+        )
+        forwarded[FORWARDED_FOR_OPERATOR] = OPERATOR_HEADER in request.headers
+        try:
+            return await handler(forwarded)
+        finally:
+            # For the access log, which is written for the request as it came.
+            request[FORWARDED_REQUEST] = forwarded
+    return await handler(request)
 
 
 def actor_of(request: web.Request, app: Application) -> Actor:
@@ -44,7 +77,6 @@ def actor_of(request: web.Request, app: Application) -> Actor:
 
 
 def _customer_of_session(request: web.Request, app: Application) -> Actor:
-    """Return the customer of a session of the tenant's page."""
     actor = app.page.access.actor_of(request.cookies[SESSION_COOKIE])
     if actor is None:
         raise RequestRefused(

@@ -1,12 +1,12 @@
-"""Declared routes: rights, body, query and answer stand on the handler."""
+"""Declared routes: their rights, body, query and answer; how requests are decoded and answered."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
 from http import HTTPStatus
 import re
-from types import MappingProxyType
-from typing import Final, TypedDict, Unpack
+from types import MappingProxyType, ModuleType
+from typing import Final
 
 from aiohttp import web
 import msgspec
@@ -17,7 +17,7 @@ from meter_bridge.api.http.authentication import ANONYMOUS, AccessRule, actor_of
 from meter_bridge.api.http.errors import displayable
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode
-from meter_bridge.protocol.patterns import REMEDIES
+from meter_bridge.protocol.patterns import KEY_HEADER, REMEDIES
 from meter_bridge.runtime.application import Application
 
 BODY_BYTES: Final = 64 * 1024
@@ -111,7 +111,6 @@ def _decode_untyped(raw: bytes) -> object:
 
 
 def _invalid(message: str, values: object, kind: type) -> RequestRefused:
-    """Name the field and value that a validation error speaks of."""
     if unknown := _UNKNOWN.search(_PLACE.sub("", message)):
         name = displayable(unknown["name"])
         return RequestRefused(
@@ -138,7 +137,6 @@ def _wrong_value(message: str, values: object, kind: type) -> RequestRefused:
 
 
 def _choices(kind: type, name: str) -> str | None:
-    """Return what a field may be, where it is one of a few words."""
     info = inspect.type_info(kind)
     fields = info.fields if isinstance(info, inspect.StructType) else ()
     of = next((_unannotated(field.type) for field in fields if field.encode_name == name), None)
@@ -152,12 +150,10 @@ def _choices(kind: type, name: str) -> str | None:
 
 
 def _unannotated(kind: inspect.Type | None) -> inspect.Type | None:
-    """Return a type without what is said of it."""
     return _unannotated(kind.type) if isinstance(kind, inspect.Metadata) else kind
 
 
 def _expected(message: str) -> str:
-    """Return what a validation error expected, in words that people read."""
     for pattern, remedy in REMEDIES.items():
         if message.endswith(f"matching regex {pattern!r}"):
             return remedy
@@ -169,11 +165,15 @@ def _expected(message: str) -> str:
 
 
 def _limit_text(found: re.Match[str]) -> str:
-    """Return a lower or upper limit in words."""
     return f"at {'least' if found['sign'] == '>' else 'most'} {found['limit']}"
 
 
 APPLICATION: Final = web.AppKey("application", Application)
+REPLAYED_HEADER: Final = "Idempotency-Replayed"
+_KEY: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+_KEY_REMEDY: Final = (
+    f"send one header {KEY_HEADER} of 1 to 255 printable ASCII characters, the same when asking again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +183,20 @@ class Reply:
     body: object
     status: HTTPStatus = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def reply_once(result: tuple[object, bool]) -> Reply:
+    """Return the reply to a request with an idempotency key: an answer, and whether it is a repeated one."""
+    answer, replayed = result
+    if replayed:
+        return Reply(answer, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
+    return Reply(answer, HTTPStatus.CREATED)
+
+
+def reply_file(content: bytes, media: str, name: str) -> web.Response:
+    """Return the response that carries a file."""
+    headers = {"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=content, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +215,11 @@ class Call:
     @property
     def id(self) -> str:
         """Return the id in the route's path."""
-        return self.request.match_info["id"]
+        return self.in_path("id")
+
+    def in_path(self, name: str) -> str:
+        """Return a part of the route's path."""
+        return self.request.match_info[name]
 
     async def body[T](self, kind: type[T]) -> T:
         """Return the request's body, strictly decoded as what the route declares."""
@@ -213,18 +231,46 @@ class Call:
         assert kind is self.endpoint.query, f"{self.endpoint.path} declares {self.endpoint.query}"
         return decode_query(self.request.query, kind)
 
+    def idempotency_key(self) -> str:
+        """Return the one key of a request that takes effect once."""
+        keys = self.request.headers.getall(KEY_HEADER, [])
+        if not keys:
+            raise RequestRefused(
+                ErrorCode.IDEMPOTENCY_KEY_MISSING,
+                f"{self.endpoint.once} wants the header {KEY_HEADER},"
+                " so that asking again does not do it again",
+                field=KEY_HEADER,
+                remedy=_KEY_REMEDY,
+            )
+        if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
+            raise RequestRefused(
+                ErrorCode.BAD_REQUEST,
+                f"the header {KEY_HEADER} is not as it should be",
+                field=KEY_HEADER,
+                value=displayable(keys[0]),
+                remedy=_KEY_REMEDY,
+            )
+        return keys[0]
+
 
 type Handler = Callable[[Call], Awaitable[Reply | web.StreamResponse]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+async def _no_handler(call: Call) -> Reply:
+    raise NotImplementedError(call.endpoint.path)
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A route with everything that the API says of it, in the server and in the OpenAPI document."""
+    """A route with everything that the API says of it, in the server and in the OpenAPI document.
+
+    Declared above its handler, as a decorator.
+    """
 
     method: str
     path: str
+    _: KW_ONLY
     access: AccessRule
-    handler: Handler
     answer: object
     """Type of the answer's JSON; None for an empty answer, a media type (str) for one that is not JSON."""
     other_media: tuple[str, ...] = ()
@@ -232,7 +278,6 @@ class Endpoint:
     status: HTTPStatus = HTTPStatus.OK
     other_status: Mapping[HTTPStatus, str] = MappingProxyType({})
     """Further statuses that carry the same answer, and when."""
-    body: type | None = None
     body_media: str | None = None
     """Media type of a body that is not JSON."""
     query: type[msgspec.Struct] | None = None
@@ -241,9 +286,22 @@ class Endpoint:
     headers: Mapping[str, str] = MappingProxyType({})
     """Headers that the request must carry, and what they mean."""
     refusals: tuple[ErrorCode, ...] = ()
+    """Besides those that every route of its kind has."""
     example: object = None
-    """Example of the body."""
+    """Example of the JSON body, which is of the same type."""
     answer_example: object = None
+    once: str = ""
+    """What is asked for once per idempotency key, such as ``a top-up``; else empty."""
+    handler: Handler = _no_handler
+
+    def __call__(self, handler: Handler) -> Endpoint:
+        """Return the route with its handler."""
+        return replace(self, handler=handler)
+
+    @property
+    def body(self) -> type | None:
+        """Return the type of the JSON body, None without one."""
+        return None if self.example is None else type(self.example)
 
     @property
     def name(self) -> str:
@@ -287,33 +345,54 @@ def _response(reply: Reply) -> web.Response:
     )
 
 
-class Options(TypedDict, total=False):
-    """What a declaration may say beyond the least."""
-
-    other_media: tuple[str, ...]
-    status: HTTPStatus
-    other_status: Mapping[HTTPStatus, str]
-    body: type
-    body_media: str
-    query: type[msgspec.Struct]
-    any_query: bool
-    headers: Mapping[str, str]
-    refusals: tuple[ErrorCode, ...]
-    example: object
-    answer_example: object
+ONCE: Final = (ErrorCode.BAD_REQUEST, ErrorCode.IDEMPOTENCY_KEY_MISSING, ErrorCode.IDEMPOTENCY_CONFLICT)
+"""Refusals of every route that takes effect once."""
 
 
-def endpoint(
-    method: str, path: str, *, access: AccessRule, answer: object, **options: Unpack[Options]
-) -> Callable[[Handler], Endpoint]:
-    """Declare a handler as a route."""
-    return lambda handler: Endpoint(
-        method=method, path=path, access=access, answer=answer, handler=handler, **options
+def endpoint_once(
+    path: str,
+    once: str,
+    *,
+    access: AccessRule,
+    answer: type,
+    example: object,
+    refusals: tuple[ErrorCode, ...],
+    answer_example: object = None,
+) -> Endpoint:
+    """Declare a route that takes effect once per idempotency key; its body is of the example's type.
+
+    Its handler returns what ``reply_once`` makes.
+    """
+    return Endpoint(
+        "POST",
+        path,
+        access=access,
+        answer=answer,
+        status=HTTPStatus.CREATED,
+        other_status={
+            HTTPStatus.OK: f"The key was used before: the first response again, with {REPLAYED_HEADER}: true."
+        },
+        headers={
+            KEY_HEADER: "1 to 255 printable characters, generated before the request and kept until it is"
+            " answered."
+        },
+        refusals=refusals,
+        example=example,
+        answer_example=answer_example,
+        once=once,
     )
 
 
 class UndeclaredRouteError(RuntimeError):
     """A route without declared rights; the API does not start with one."""
+
+
+def endpoints_of(*modules: ModuleType) -> Iterator[Endpoint]:
+    """Yield the endpoints of modules, alone or in tuples, in the order in which they stand there."""
+    for module in modules:
+        for value in vars(module).values():
+            values = value if isinstance(value, tuple) else (value,)
+            yield from (each for each in values if isinstance(each, Endpoint))
 
 
 def register(app: web.Application, endpoints: Iterable[Endpoint]) -> None:

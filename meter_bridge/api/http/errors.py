@@ -86,7 +86,6 @@ def problem_from(refused: RequestRefused) -> Problem:
 
 
 def _mask_detail(detail: ProblemDetail) -> ProblemDetail:
-    """Return a detail without a token in it."""
     return replace(detail, message=mask_tokens(detail.message), value=displayable(detail.value))
 
 

@@ -3,17 +3,14 @@
 from typing import Final
 
 from meter_bridge.protocol.messages import (
-    EmergencyCreditState,
     EmergencyCreditView,
     OperationResult,
-    RelayProof,
     ServerInfo,
-    SupplyReason,
-    SupplyState,
     SupplyView,
     TopUpResult,
     TopUpView,
 )
+from meter_bridge.protocol.vocabulary import EmergencyCreditState, RelayProof, SupplyReason, SupplyState
 
 INFO: Final = ServerInfo(
     schema_version=1,

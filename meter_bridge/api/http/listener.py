@@ -33,13 +33,11 @@ class ConnectionLimit:
     def __init__(
         self, max_total: int = MAX_CONNECTIONS, max_per_peer: int = MAX_CONNECTIONS_PER_PEER
     ) -> None:
-        """Start with none."""
         self._max_total = max_total
         self._max_per_peer = max_per_peer
         self._open: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        """Return how many are open."""
         return self._open.total()
 
     def admit(self, peer: str) -> bool:
@@ -170,11 +168,9 @@ class OpenSockets:
     """Keeps account of the WebSockets of one application."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self._open: set[web.WebSocketResponse] = set()
 
     def __len__(self) -> int:
-        """Return how many are open."""
         return len(self._open)
 
     @contextmanager

@@ -19,7 +19,6 @@ class Announcement:
     """Tells the local network where the bridge is, from ``start`` to ``stop``."""
 
     def __init__(self, info: ServerInfo, *, host: str, port: int, tls: bool) -> None:
-        """Prepare what will be announced; nothing is sent yet."""
         self.service = service(info, addresses(host), port, tls=tls)
         self._zeroconf: AsyncZeroconf | None = None
 

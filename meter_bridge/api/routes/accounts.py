@@ -5,9 +5,9 @@ from typing import Annotated, Final
 import msgspec
 
 from meter_bridge.api.http.authentication import LANDLORD_AND_TENANT, PEOPLE, may_see_account
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, visible_account
 from meter_bridge.protocol.answers import Accounts
-from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerPage
+from meter_bridge.protocol.messages import AccountView, LedgerPage
 
 LEDGER_PAGE: Final = 50
 MAX_LEDGER_PAGE: Final = 500
@@ -26,32 +26,27 @@ class LedgerQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = LEDGER_PAGE
 
 
-@endpoint("GET", "/api/v1/accounts", access=PEOPLE, answer=Accounts)
+@Endpoint("GET", "/api/v1/accounts", access=PEOPLE, answer=Accounts)
 async def list_accounts(call: Call) -> Reply:
     """List the accounts that the token may see."""
     found = call.app.accounts.views(call.actor)
     return Reply(Accounts(tuple(account for account in found if may_see_account(call.actor, account))))
 
 
-@endpoint("GET", "/api/v1/accounts/{id}", access=PEOPLE, answer=AccountView, refusals=(ErrorCode.NOT_FOUND,))
+@Endpoint("GET", "/api/v1/accounts/{id}", access=PEOPLE, answer=AccountView)
 async def get_account(call: Call) -> Reply:
     """Return one account."""
     return Reply(visible_account(call))
 
 
-@endpoint(
-    "GET",
-    "/api/v1/accounts/{id}/ledger",
-    access=LANDLORD_AND_TENANT,
-    answer=LedgerPage,
-    query=LedgerQuery,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST),
+@Endpoint(
+    "GET", "/api/v1/accounts/{id}/ledger", access=LANDLORD_AND_TENANT, answer=LedgerPage, query=LedgerQuery
 )
 async def get_ledger(call: Call) -> Reply:
     """Return a page of an account's ledger, newest first."""
     query = call.query(LedgerQuery)
-    account = visible_account(call)
-    return Reply(await call.app.ledger.page(call.actor, account.id, before=query.before, limit=query.limit))
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_accounts, get_account, get_ledger)
+    return Reply(
+        await call.app.ledger.page(
+            call.actor, visible_account(call).id, before=query.before, limit=query.limit
+        )
+    )

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import msgspec
 
 from meter_bridge.api.http.authentication import PEOPLE, STAFF, may_see_alert
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply
 from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.protocol.messages import AlertView, ErrorCode
 
@@ -21,14 +21,7 @@ class AlertsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ALERTS_PAGE
 
 
-@endpoint(
-    "GET",
-    "/api/v1/alerts",
-    access=PEOPLE,
-    answer=Alerts,
-    query=AlertsQuery,
-    refusals=(ErrorCode.BAD_REQUEST,),
-)
+@Endpoint("GET", "/api/v1/alerts", access=PEOPLE, answer=Alerts, query=AlertsQuery)
 async def list_alerts(call: Call) -> Reply:
     """List alerts, newest first."""
     query = call.query(AlertsQuery)
@@ -36,16 +29,13 @@ async def list_alerts(call: Call) -> Reply:
     return Reply(Alerts(tuple(alert for alert in found if may_see_alert(call.actor, alert))))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/alerts/{id}/acknowledge",
     access=STAFF,
     answer=AlertView,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
+    refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
 )
 async def acknowledge_alert(call: Call) -> Reply:
     """Acknowledge an alert; it closes by itself when its cause is gone."""
     return Reply(await call.app.alerts.acknowledge(call.actor, call.id))
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_alerts, acknowledge_alert)

@@ -1,14 +1,12 @@
 """The bridge's clock: a person may say that it is right."""
 
-from typing import Final
-
 from meter_bridge.api.http.authentication import LANDLORD
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply
 from meter_bridge.protocol.answers import ClockConfirmed
 from meter_bridge.protocol.messages import ErrorCode
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/clock/confirm",
     access=LANDLORD,
@@ -18,6 +16,3 @@ from meter_bridge.protocol.messages import ErrorCode
 async def confirm_clock(call: Call) -> Reply:
     """Confirm that the bridge's clock is right, so that charges and cuts resume."""
     return Reply(ClockConfirmed(await call.app.status.confirm_clock(call.actor)))
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (confirm_clock,)

@@ -7,7 +7,7 @@ import msgspec
 
 from meter_bridge.actor import Actor
 from meter_bridge.api.http.authentication import PEOPLE
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply
 from meter_bridge.protocol.messages import ErrorCode, HistoryPage, Role
 from meter_bridge.protocol.patterns import TEXT
 
@@ -30,24 +30,18 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     ) = None
 
 
-@endpoint(
+@Endpoint(
     "GET",
     "/api/v1/history",
     access=PEOPLE,
     answer=HistoryPage,
     query=HistoryQuery,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST),
+    refusals=(ErrorCode.NOT_FOUND,),
 )
 async def get_history(call: Call) -> Reply:
     """Return energy and cost by hour, from the first hour that changed since a journal entry."""
     query = call.query(HistoryQuery)
-    page = await call.app.ledger.history(
-        call.actor,
-        after=query.after,
-        upto=query.upto,
-        account_id=query.account_id,
-        from_account=query.from_account,
-    )
+    page = await call.app.ledger.history(call.actor, **msgspec.structs.asdict(query))
     return Reply(_visible_page(call.actor, page))
 
 
@@ -56,6 +50,3 @@ def _visible_page(actor: Actor, page: HistoryPage) -> HistoryPage:
     if actor.role is not Role.TENANT:
         return page
     return replace(page, accounts=tuple(each for each in page.accounts if each.account_id in actor.accounts))
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_history,)

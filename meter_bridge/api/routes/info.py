@@ -1,11 +1,10 @@
 """Who the bridge is, and who asks."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.api.http.authentication import ANY_TOKEN, PUBLIC
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply
 from meter_bridge.api.http.examples import INFO
 from meter_bridge.protocol.messages import Role, ServerInfo
 
@@ -22,13 +21,13 @@ class Me:
     """Ids of the sites of a landlord or caretaker; None for all sites, and where accounts decide."""
 
 
-@endpoint("GET", "/api/v1/info", access=PUBLIC, answer=ServerInfo, answer_example=INFO)
+@Endpoint("GET", "/api/v1/info", access=PUBLIC, answer=ServerInfo, answer_example=INFO)
 async def get_info(call: Call) -> Reply:
     """Return the bridge's identity and the schema versions that it supports."""
     return Reply(call.app.status.info())
 
 
-@endpoint("GET", "/api/v1/me", access=ANY_TOKEN, answer=Me)
+@Endpoint("GET", "/api/v1/me", access=ANY_TOKEN, answer=Me)
 async def get_me(call: Call) -> Reply:
     """Return the identity of the token."""
     return Reply(me(call.actor))
@@ -40,6 +39,3 @@ def me(actor: Actor) -> Me:
         sites = None if EVERYTHING in actor.sites else tuple(sorted(actor.sites))
         return Me(actor.role, actor.name, None, sites)
     return Me(actor.role, actor.name, tuple(sorted(actor.accounts)), None)
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_info, get_me)

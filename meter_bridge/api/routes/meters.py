@@ -1,17 +1,15 @@
 """Meters, and what to do with a register that cannot be believed."""
 
-from http import HTTPStatus
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from meter_bridge.api.http.authentication import STAFF, STAFF_AND_DEVICE
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
-from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
-from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.api.http.endpoint import ONCE, Call, Endpoint, Reply, endpoint_once, reply_once
 from meter_bridge.protocol.answers import Meters, ReadingResult
 from meter_bridge.protocol.messages import ErrorCode, MeterView
-from meter_bridge.protocol.patterns import KWH, TEXT
+from meter_bridge.protocol.patterns import TEXT
+from meter_bridge.protocol.requests import Kwh, Moment, ReplacementRequest
 
 
 class QuarantineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,27 +25,6 @@ class QuarantineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
 
 
-type Kwh = Annotated[
-    str,
-    msgspec.Meta(
-        max_length=20,
-        pattern=KWH,
-        description="A register in kWh as displayed by the meter, as a decimal string.",
-        examples=["12345.6"],
-    ),
-]
-type Moment = Annotated[
-    str,
-    msgspec.Meta(
-        max_length=40,
-        pattern=TEXT,
-        description="An instant with its offset (ISO 8601), not in the future; default: now.",
-        examples=["2026-03-03T10:30:00+02:00"],
-    ),
-]
-type MeterAddress = Annotated[str, msgspec.Meta(min_length=1, max_length=256, pattern=TEXT)]
-
-
 class ReadingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A manual reading."""
 
@@ -55,52 +32,19 @@ class ReadingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: Moment | None = None
 
 
-class ReplacementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A meter that was replaced."""
-
-    closing: Annotated[Kwh, msgspec.Meta(description="What the old counter showed at last, in kWh.")]
-    opening: Annotated[Kwh, msgspec.Meta(description="What the new counter showed at first, in kWh.")]
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
-    at: Moment | None = None
-    address: (
-        Annotated[MeterAddress, msgspec.Meta(description="The new device's address, if it is different.")]
-        | None
-    ) = None
-    relay: (
-        Annotated[
-            MeterAddress,
-            msgspec.Meta(
-                description="Its relay's address; by default the new device's if the relay was the old"
-                " device's, else unchanged."
-            ),
-        ]
-        | None
-    ) = None
-    confirmed: Annotated[
-        bool,
-        msgspec.Meta(description="Accept a closing reading that the bridge would refuse as implausible."),
-    ] = False
-
-
-@endpoint("GET", "/api/v1/meters", access=STAFF, answer=Meters)
+@Endpoint("GET", "/api/v1/meters", access=STAFF, answer=Meters)
 async def list_meters(call: Call) -> Reply:
     """List the meters, including discovered ones that are not assigned yet."""
     return Reply(Meters(tuple(call.app.meters.views(call.actor))))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/meters/{id}/quarantine",
     access=STAFF,
     answer=MeterView,
-    body=QuarantineRequest,
     example=QuarantineRequest(decision="new_epoch", reason="meter replaced on 3 March"),
-    refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.CONFLICT,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def decide_quarantine(call: Call) -> Reply:
     """Decide on a quarantined register."""
@@ -110,19 +54,13 @@ async def decide_quarantine(call: Call) -> Reply:
     )
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/meters/{id}/readings",
     access=STAFF_AND_DEVICE,
     answer=ReadingResult,
-    body=ReadingRequest,
     example=ReadingRequest(register="12345.6", at="2026-03-03T10:30:00+02:00"),
-    refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.CONFLICT,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def read_register(call: Call) -> Reply:
     """Submit a manual reading; it is processed like every reading."""
@@ -132,43 +70,16 @@ async def read_register(call: Call) -> Reply:
     )
 
 
-@endpoint(
-    "POST",
+@endpoint_once(
     "/api/v1/meters/{id}/replacement",
+    "a replacement",
     access=STAFF,
     answer=MeterView,
-    status=HTTPStatus.CREATED,
-    other_status={HTTPStatus.OK: SEEN_BEFORE},
-    body=ReplacementRequest,
-    headers=HEADERS,
     example=ReplacementRequest(closing="12345.6", opening="0.0", reason="display was dark"),
-    refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.CONFLICT,
-        ErrorCode.NOT_SUPPORTED,
-        ErrorCode.IDEMPOTENCY_KEY_MISSING,
-        ErrorCode.IDEMPOTENCY_CONFLICT,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.NOT_SUPPORTED, *ONCE, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def replace_meter(call: Call) -> Reply:
     """Replace a meter: charge the old counter to its closing, the new one from its opening reading."""
-    key = idempotency_key(call, "a replacement")
-    body = await call.body(ReplacementRequest)
-    order = ReplacementOrder(
-        closing=body.closing,
-        opening=body.opening,
-        reason=body.reason,
-        at=body.at,
-        address=body.address,
-        relay=body.relay,
-        confirmed=body.confirmed,
-    )
-    meter, replayed = await call.app.sites.replace_meter(call.actor, call.id, order, key=key)
-    if replayed:
-        return Reply(meter, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
-    return Reply(meter, HTTPStatus.CREATED)
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_meters, decide_quarantine, read_register, replace_meter)
+    key = call.idempotency_key()
+    request = await call.body(ReplacementRequest)
+    return reply_once(await call.app.sites.replace_meter(call.actor, call.id, request, key=key))

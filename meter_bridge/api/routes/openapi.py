@@ -10,7 +10,7 @@ import msgspec
 
 from meter_bridge import VERSION
 from meter_bridge.api.http.authentication import ANY_TOKEN
-from meter_bridge.api.http.endpoint import Call, Endpoint, endpoint
+from meter_bridge.api.http.endpoint import Call, Endpoint
 from meter_bridge.api.http.errors import status_of
 from meter_bridge.api.routes.websocket import Subscribe
 from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
@@ -52,7 +52,6 @@ def build_openapi(endpoints: Sequence[Endpoint]) -> Json:
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> Json:
-    """Return the schema of every type that goes over the wire, by its name."""
     types: list[object] = [*SENT_BY_BRIDGE, Subscribe]
     for each in endpoints:
         types += [kind for kind in (each.answer, each.body) if isinstance(kind, type)]
@@ -167,7 +166,6 @@ def _content(endpoint: Endpoint) -> Json:
 
 
 def _plain(media: str) -> Json:
-    """Return what is said of an answer that has no type of its own."""
     return {"schema": {"type": "object" if media == JSON else "string"}}
 
 
@@ -186,8 +184,9 @@ def _problems(endpoint: Endpoint) -> Json:
 
 
 def _usual_refusals(endpoint: Endpoint) -> tuple[ErrorCode, ...]:
-    """Return what every route of the kind may refuse with."""
     usual = [ErrorCode.BAD_REQUEST, ErrorCode.INTERNAL]
+    if "{id}" in endpoint.path:
+        usual.append(ErrorCode.NOT_FOUND)
     if not endpoint.access.public:
         usual += [ErrorCode.NOT_AUTHENTICATED, ErrorCode.TOO_MANY_REQUESTS]
         if endpoint.access != ANY_TOKEN:
@@ -209,12 +208,9 @@ CATALOGUE: Final[web.AppKey[tuple[Endpoint, ...]]] = web.AppKey("catalogue")
 """The endpoints that are served, for the document that describes them."""
 
 
-@endpoint("GET", "/api/v1/openapi.json", access=ANY_TOKEN, answer="application/json")
+@Endpoint("GET", "/api/v1/openapi.json", access=ANY_TOKEN, answer="application/json")
 async def get_openapi(call: Call) -> web.Response:
     """Return this document."""
     # Made anew each time: it takes milliseconds, is asked for rarely, and would be the largest thing kept.
     endpoints = call.request.app[CATALOGUE]
     return web.Response(body=msgspec.json.encode(build_openapi(endpoints)), content_type="application/json")
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_openapi,)

@@ -1,25 +1,23 @@
 """Operations on an account's books, each once for each key: refunds, debts, customers who move."""
 
-from http import HTTPStatus
 from typing import Annotated, Final
 
 import msgspec
 
 from meter_bridge.api.http.authentication import LANDLORD, LANDLORD_AND_TENANT, AccessRule
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.api.http.endpoint import (
+    ONCE,
+    Call,
+    Endpoint,
+    Reply,
+    endpoint_once,
+    reply_once,
+    visible_account,
+)
 from meter_bridge.api.http.examples import BOOKED
-from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.answers import Debts, Tenancies
 from meter_bridge.protocol.messages import ErrorCode, OperationResult
-
-_ALWAYS: Final = (
-    ErrorCode.NOT_FOUND,
-    ErrorCode.BAD_REQUEST,
-    ErrorCode.IDEMPOTENCY_KEY_MISSING,
-    ErrorCode.IDEMPOTENCY_CONFLICT,
-    ErrorCode.STORAGE_UNAVAILABLE,
-)
 
 
 def _operation(
@@ -33,32 +31,23 @@ def _operation(
     rights: AccessRule = LANDLORD,
 ) -> Endpoint:
     """Return the route that carries out the operation whose request the example shows."""
-    body = type(example)
 
     async def carry_out(call: Call) -> Reply:
         account = visible_account(call)
-        key = idempotency_key(call, noun)
-        request = await call.body(body)
-        result, replayed = await call.app.accounts.operate(call.actor, account.id, request, key=key)
-        if replayed:
-            return Reply(result, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
-        return Reply(result, HTTPStatus.CREATED)
+        key = call.idempotency_key()
+        request = await call.body(type(example))
+        return reply_once(await call.app.accounts.operate(call.actor, account.id, request, key=key))
 
     carry_out.__name__, carry_out.__doc__ = name, summary
-    return Endpoint(
-        method="POST",
-        path=f"/api/v1/accounts/{{id}}/{path}",
+    return endpoint_once(
+        f"/api/v1/accounts/{{id}}/{path}",
+        noun,
         access=rights,
-        handler=carry_out,
         answer=OperationResult,
-        status=HTTPStatus.CREATED,
-        other_status={HTTPStatus.OK: SEEN_BEFORE},
-        body=body,
-        headers=HEADERS,
         example=example,
         answer_example=BOOKED,
-        refusals=(*_ALWAYS, *refusals),
-    )
+        refusals=(*ONCE, *refusals, ErrorCode.STORAGE_UNAVAILABLE),
+    )(carry_out)
 
 
 OPERATIONS: Final[tuple[Endpoint, ...]] = (
@@ -99,10 +88,7 @@ OPERATIONS: Final[tuple[Endpoint, ...]] = (
         "Reverse a top-up or a charge, once: its split is undone in reverse order.",
         requests.Reversal(entry="entry-12", reason="cheque bounced"),
         noun="a reversal",
-        refusals=(
-            ErrorCode.ALREADY_REVERSED,
-            ErrorCode.CONFLICT,
-        ),
+        refusals=(ErrorCode.ALREADY_REVERSED, ErrorCode.CONFLICT),
     ),
     _operation(
         "write-offs",
@@ -120,10 +106,7 @@ OPERATIONS: Final[tuple[Endpoint, ...]] = (
             debt="arrears-2025", description="Arrears of 2025", amount="350.00", reason="agreed", rate="3.50"
         ),
         noun="a debt",
-        refusals=(
-            ErrorCode.AMOUNT_OUT_OF_RANGE,
-            ErrorCode.CONFLICT,
-        ),
+        refusals=(ErrorCode.AMOUNT_OUT_OF_RANGE, ErrorCode.CONFLICT),
     ),
     _operation(
         "debts/change",
@@ -162,10 +145,7 @@ OPERATIONS: Final[tuple[Endpoint, ...]] = (
         "Move the next customer in, with a fresh ledger.",
         requests.MoveIn(customer="N. Dlamini", opening_credit="20.00"),
         noun="moving in",
-        refusals=(
-            ErrorCode.AMOUNT_OUT_OF_RANGE,
-            ErrorCode.CONFLICT,
-        ),
+        refusals=(ErrorCode.AMOUNT_OUT_OF_RANGE, ErrorCode.CONFLICT),
     ),
     _operation(
         "settlements",
@@ -173,25 +153,15 @@ OPERATIONS: Final[tuple[Endpoint, ...]] = (
         "Settle with a former customer; the present customer is not affected.",
         requests.Settlement(tenancy=1, how="paid", reason="paid by instalments", amount="25.00"),
         noun="a settlement",
-        refusals=(
-            ErrorCode.AMOUNT_OUT_OF_RANGE,
-            ErrorCode.CONFLICT,
-        ),
+        refusals=(ErrorCode.AMOUNT_OUT_OF_RANGE, ErrorCode.CONFLICT),
     ),
 )
 
 
-@endpoint(
-    "GET",
-    "/api/v1/accounts/{id}/tenancies",
-    access=LANDLORD,
-    answer=Tenancies,
-    refusals=(ErrorCode.NOT_FOUND,),
-)
+@Endpoint("GET", "/api/v1/accounts/{id}/tenancies", access=LANDLORD, answer=Tenancies)
 async def list_tenancies(call: Call) -> Reply:
     """List the tenancies of a unit, newest first, with the open balance of each."""
-    account = visible_account(call)
-    return Reply(Tenancies(tuple(await call.app.ledger.tenancies(call.actor, account.id))))
+    return Reply(Tenancies(tuple(await call.app.ledger.tenancies(call.actor, visible_account(call).id))))
 
 
 class TenanciesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -200,14 +170,7 @@ class TenanciesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outstanding: Annotated[bool, msgspec.Meta(description="Only tenancies with an open balance.")] = False
 
 
-@endpoint(
-    "GET",
-    "/api/v1/tenancies",
-    access=LANDLORD,
-    answer=Tenancies,
-    query=TenanciesQuery,
-    refusals=(ErrorCode.BAD_REQUEST,),
-)
+@Endpoint("GET", "/api/v1/tenancies", access=LANDLORD, answer=Tenancies, query=TenanciesQuery)
 async def list_all_tenancies(call: Call) -> Reply:
     """List the tenancies of all units, newest first, including closed units."""
     query = call.query(TenanciesQuery)
@@ -216,11 +179,8 @@ async def list_all_tenancies(call: Call) -> Reply:
     return Reply(Tenancies(tuple(seen)))
 
 
-@endpoint("GET", "/api/v1/debts", access=LANDLORD, answer=Debts)
+@Endpoint("GET", "/api/v1/debts", access=LANDLORD, answer=Debts)
 async def list_debts(call: Call) -> Reply:
     """List what customers owe: debts, arrears, emergency credit, negative balances, and former customers."""
     found = await call.app.ledger.debts(call.actor)
     return Reply(Debts(tuple(each for each in found if call.actor.sees(each.account_id, each.site_id))))
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (*OPERATIONS, list_tenancies, list_all_tenancies, list_debts)

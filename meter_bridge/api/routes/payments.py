@@ -1,20 +1,18 @@
 """Payments: how much and how, where it would go, orders, and what providers tell."""
 
-from http import HTTPStatus
-from typing import Final
-
 from meter_bridge.api.http.authentication import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_ALL_SITES, PUBLIC
 from meter_bridge.api.http.endpoint import (
     BODY_BYTES,
+    ONCE,
     STATEMENT_BYTES,
     Call,
     Endpoint,
     Reply,
-    endpoint,
+    endpoint_once,
     read_body,
+    reply_once,
     visible_account,
 )
-from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import (
@@ -38,52 +36,36 @@ from meter_bridge.protocol.requests import (
 )
 
 
-@endpoint(
-    "GET",
-    "/api/v1/accounts/{id}/payment-options",
-    access=LANDLORD_AND_TENANT,
-    answer=PaymentOptions,
-    refusals=(ErrorCode.NOT_FOUND,),
-)
+@Endpoint("GET", "/api/v1/accounts/{id}/payment-options", access=LANDLORD_AND_TENANT, answer=PaymentOptions)
 async def get_payment_options(call: Call) -> Reply:
     """Return the ways in which a customer can pay, and the limits."""
-    account = visible_account(call)
-    return Reply(call.app.payments.options(call.actor, account.id))
+    return Reply(call.app.payments.options(call.actor, visible_account(call).id))
 
 
-@endpoint(
+@Endpoint(
     "GET",
     "/api/v1/accounts/{id}/top-up-preview",
     access=LANDLORD_AND_TENANT,
     answer=TopUpPreview,
     query=PreviewQuery,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.AMOUNT_OUT_OF_RANGE),
+    refusals=(ErrorCode.AMOUNT_OUT_OF_RANGE,),
 )
 async def preview_top_up(call: Call) -> Reply:
     """Return where a top-up would go if it were booked now, and the resulting balance."""
     query = call.query(PreviewQuery)
-    account = visible_account(call)
-    return Reply(call.app.payments.preview(call.actor, account.id, query.amount))
+    return Reply(call.app.payments.preview(call.actor, visible_account(call).id, query.amount))
 
 
-@endpoint(
-    "POST",
+@endpoint_once(
     "/api/v1/accounts/{id}/payments",
+    "a payment",
     access=LANDLORD_AND_TENANT,
     answer=PaymentView,
-    status=HTTPStatus.CREATED,
-    other_status={HTTPStatus.OK: SEEN_BEFORE},
-    body=PaymentOrder,
-    headers=HEADERS,
     example=PaymentOrder(provider="card", amount="50.00"),
     refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.IDEMPOTENCY_KEY_MISSING,
-        ErrorCode.IDEMPOTENCY_CONFLICT,
+        *ONCE,
         ErrorCode.AMOUNT_OUT_OF_RANGE,
         ErrorCode.CONFLICT,
-        ErrorCode.TOO_MANY_REQUESTS,
         ErrorCode.PROVIDER_UNAVAILABLE,
         ErrorCode.STORAGE_UNAVAILABLE,
     ),
@@ -91,42 +73,26 @@ async def preview_top_up(call: Call) -> Reply:
 async def start_payment(call: Call) -> Reply:
     """Start a payment and return where to pay; credit is given when the provider reports the payment."""
     account = visible_account(call)
-    key = idempotency_key(call, "a payment")
+    key = call.idempotency_key()
     body = await call.body(PaymentOrder)
-    view, known = await call.app.payments.start_payment(call.actor, account.id, body, key=key)
-    if known:
-        return Reply(view, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
-    return Reply(view, HTTPStatus.CREATED)
+    return reply_once(await call.app.payments.start_payment(call.actor, account.id, body, key=key))
 
 
-@endpoint(
-    "GET",
-    "/api/v1/accounts/{id}/payments",
-    access=LANDLORD_AND_TENANT,
-    answer=PaymentList,
-    refusals=(ErrorCode.NOT_FOUND,),
-)
+@Endpoint("GET", "/api/v1/accounts/{id}/payments", access=LANDLORD_AND_TENANT, answer=PaymentList)
 async def list_payments(call: Call) -> Reply:
     """List the payments that an account's customer has started, newest first."""
-    account = visible_account(call)
-    return Reply(await call.app.payments.payments(call.actor, account.id))
+    return Reply(await call.app.payments.payments(call.actor, visible_account(call).id))
 
 
-@endpoint(
-    "GET",
-    "/api/v1/accounts/{id}/payments/{payment}",
-    access=LANDLORD_AND_TENANT,
-    answer=PaymentView,
-    refusals=(ErrorCode.NOT_FOUND,),
-)
+@Endpoint("GET", "/api/v1/accounts/{id}/payments/{payment}", access=LANDLORD_AND_TENANT, answer=PaymentView)
 async def get_payment(call: Call) -> Reply:
     """Return the state of a payment; if its provider has not reported yet, it is polled."""
     account = visible_account(call)
-    payment = call.request.match_info["payment"]
+    payment = call.in_path("payment")
     return Reply(await call.app.payments.payment(call.actor, account.id, payment))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/payment-events/{provider}",
     access=PUBLIC,
@@ -135,7 +101,6 @@ async def get_payment(call: Call) -> Reply:
     refusals=(
         ErrorCode.NOT_FOUND,
         ErrorCode.NOT_AUTHENTICATED,
-        ErrorCode.BAD_REQUEST,
         ErrorCode.IDEMPOTENCY_CONFLICT,
         ErrorCode.PAYLOAD_TOO_LARGE,
         ErrorCode.STORAGE_UNAVAILABLE,
@@ -144,31 +109,25 @@ async def get_payment(call: Call) -> Reply:
 async def hear_payment_event(call: Call) -> Reply:
     """Receive a provider's signed webhook; answered only when it is stored and booked."""
     body = await read_body(call.request, BODY_BYTES)
-    provider = call.request.match_info["provider"]
+    provider = call.in_path("provider")
     return Reply(await call.app.payments.hear(provider, call.request.headers, body))
 
 
-@endpoint("GET", "/api/v1/payments/waiting", access=LANDLORD, answer=WaitingPayments)
+@Endpoint("GET", "/api/v1/payments/waiting", access=LANDLORD, answer=WaitingPayments)
 async def list_waiting_payments(call: Call) -> Reply:
     """List the payments that await a decision, oldest first."""
     return Reply(await call.app.payments.review.waiting(call.actor))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/payments/decide",
     access=LANDLORD,
     answer=PaymentDecided,
-    body=PaymentDecision,
     example=PaymentDecision(
         provider="mpesa", payment="QK12345678", decision="credit", reason="typed the room wrong"
     ),
-    refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.CONFLICT,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def decide_payment(call: Call) -> Reply:
     """Credit a pending payment, or dismiss it because it was returned."""
@@ -176,37 +135,30 @@ async def decide_payment(call: Call) -> Reply:
     return Reply(await call.app.payments.review.decide(call.actor, body))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/payments/reconciliation/{provider}",
     access=LANDLORD_OF_ALL_SITES,
     answer=Reconciliation,
     body_media="text/csv",
     query=ReconcileQuery,
-    refusals=(ErrorCode.BAD_REQUEST, ErrorCode.PAYLOAD_TOO_LARGE),
+    refusals=(ErrorCode.PAYLOAD_TOO_LARGE,),
 )
 async def reconcile_payments(call: Call) -> Reply:
     """Compare a provider's statement, as CSV, with the journal, and return the differences."""
     query = call.query(ReconcileQuery)
     raw = await read_body(call.request, STATEMENT_BYTES)
-    provider = call.request.match_info["provider"]
+    provider = call.in_path("provider")
     return Reply(await call.app.payments.reconcile(provider, raw, query))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/accounts/{id}/keypad-tokens",
     access=LANDLORD_AND_TENANT,
     answer=KeypadTokens,
-    body=KeypadRequest,
     example=KeypadRequest(),
-    refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.NOT_ALLOWED,
-        ErrorCode.NOT_SUPPORTED,
-        ErrorCode.CONFLICT,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.NOT_SUPPORTED, ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def issue_keypad_tokens(call: Call) -> Reply:
     """Issue the tokens that are due for a keypad meter, each unit once; return the latest, newest first."""
@@ -221,17 +173,3 @@ async def issue_keypad_tokens(call: Call) -> Reply:
             remedy="ask the landlord",
         )
     return Reply(await call.app.payments.keypad_tokens(call.actor, account.id, body.kind))
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    get_payment_options,
-    preview_top_up,
-    start_payment,
-    list_payments,
-    get_payment,
-    hear_payment_event,
-    list_waiting_payments,
-    decide_payment,
-    reconcile_payments,
-    issue_keypad_tokens,
-)

@@ -1,13 +1,14 @@
 """The site file over the API."""
 
 import asyncio
-from typing import Annotated, Final
+from dataclasses import asdict
+from typing import Annotated
 
 import msgspec
 
 from meter_bridge.api.http.authentication import LANDLORD_OF_ALL_SITES
-from meter_bridge.api.http.endpoint import SITE_FILE_BYTES, Call, Endpoint, Reply, endpoint, read_body
-from meter_bridge.config.problems import MAX_SHOWN, SiteFileError, SiteProblem
+from meter_bridge.api.http.endpoint import SITE_FILE_BYTES, Call, Endpoint, Reply, read_body
+from meter_bridge.config.problems import MAX_SHOWN, SiteFileError
 from meter_bridge.config.site_file import load
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import ApplyResult
@@ -30,19 +31,14 @@ class SiteQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/site",
     access=LANDLORD_OF_ALL_SITES,
     answer=ApplyResult,
     query=SiteQuery,
     body_media="application/yaml",
-    refusals=(
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.CONFLICT,
-        ErrorCode.PAYLOAD_TOO_LARGE,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def apply_site(call: Call) -> Reply:
     """Apply a site file, all of it or nothing."""
@@ -76,20 +72,5 @@ def _refusal(error: SiteFileError) -> RequestRefused:
         field=first.field if first else None,
         value=first.value if first else None,
         remedy=first.remedy if first else "correct the site file",
-        problems=tuple(_detail(problem) for problem in error.problems[:MAX_SHOWN]),
+        problems=tuple(ProblemDetail(**asdict(problem)) for problem in error.problems[:MAX_SHOWN]),
     )
-
-
-def _detail(problem: SiteProblem) -> ProblemDetail:
-    return ProblemDetail(
-        code=problem.code,
-        field=problem.field,
-        value=problem.value,
-        message=problem.message,
-        remedy=problem.remedy,
-        line=problem.line,
-        column=problem.column,
-    )
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (apply_site,)

@@ -7,7 +7,7 @@ from aiohttp import web
 import msgspec
 
 from meter_bridge.api.http.authentication import LANDLORD_AND_TENANT, PEOPLE
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, reply_file, visible_account
 from meter_bridge.engine.statement.document import as_pdf
 from meter_bridge.engine.statement.period import ACCEPTED_FORMS
 from meter_bridge.engine.statement.spreadsheet import statement_csv
@@ -73,20 +73,19 @@ class StatementQuery(
 
 
 async def _rendered(call: Call, statement: Statement, query: StatementQuery) -> tuple[str, bytes]:
-    """Return the content type and the content of a statement's file."""
     if query.format is Format.PDF:
         return PDF, await as_pdf(statement, call.request.app[TYPESETTER], query.language)
     return f"{CSV}; charset=utf-8", statement_csv(statement)
 
 
-@endpoint(
+@Endpoint(
     "GET",
     "/api/v1/accounts/{id}/statement",
     access=PEOPLE,
     answer=Statement,
     other_media=(CSV, PDF),
     query=StatementQuery,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.BOOKS_WRONG),
+    refusals=(ErrorCode.BOOKS_WRONG,),
 )
 async def get_statement(call: Call) -> Reply | web.StreamResponse:
     """Return everything that changed an account's balance in a period; by default this local month."""
@@ -104,23 +103,13 @@ async def get_statement(call: Call) -> Reply | web.StreamResponse:
         return Reply(statement)
     media, content = await _rendered(call, statement, query)
     name = f"statement-{account.id}-{statement.first_day}-{statement.last_day}.{query.format}"
-    headers = {"Content-Type": media, "Content-Disposition": f'attachment; filename="{name}"'}
-    return web.Response(body=content, headers=headers)
+    return reply_file(content, media, name)
 
 
-@endpoint(
-    "GET",
-    "/api/v1/accounts/{id}/ledger/{entry_id}",
-    access=LANDLORD_AND_TENANT,
-    answer=EntryExplanation,
-    refusals=(ErrorCode.NOT_FOUND,),
+@Endpoint(
+    "GET", "/api/v1/accounts/{id}/ledger/{entry_id}", access=LANDLORD_AND_TENANT, answer=EntryExplanation
 )
 async def explain_entry(call: Call) -> Reply:
     """Return a ledger entry with everything that it was calculated from, down to the readings."""
     account = visible_account(call)
-    return Reply(
-        await call.app.ledger.explain_entry(call.actor, account.id, call.request.match_info["entry_id"])
-    )
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (get_statement, explain_entry)
+    return Reply(await call.app.ledger.explain_entry(call.actor, account.id, call.in_path("entry_id")))

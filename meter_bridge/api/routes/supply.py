@@ -7,19 +7,13 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from meter_bridge.api.http.authentication import PEOPLE, STAFF
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, visible_account
 from meter_bridge.api.http.examples import SUPPLY_OFF, SUPPLY_ON
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import Holds
-from meter_bridge.protocol.messages import (
-    ErrorCode,
-    HoldPosition,
-    HoldView,
-    Role,
-    SupplyAction,
-    SupplyView,
-)
+from meter_bridge.protocol.messages import ErrorCode, HoldView, Role, SupplyAction, SupplyView
 from meter_bridge.protocol.patterns import TEXT
+from meter_bridge.protocol.vocabulary import HoldPosition
 
 ALLOWED_ROLES: Final = MappingProxyType(
     {
@@ -50,29 +44,23 @@ class SupplyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[Reason, msgspec.Meta(description="Required with `off` and `on`.")] | None = None
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/accounts/{id}/supply",
     access=PEOPLE,
     answer=SupplyView,
-    body=SupplyRequest,
     example=SupplyRequest(action=SupplyAction.OFF, reason="inspection"),
     answer_example=SUPPLY_OFF,
-    refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.CONFLICT,
-        ErrorCode.NOT_SUPPORTED,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.NOT_SUPPORTED, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def set_supply(call: Call) -> Reply:
     """Hold a supply off, keep it on, let credit decide again, confirm an armed one, or reset protections."""
     body = await call.body(SupplyRequest)
     _check_role(call.actor.role, body.action)
     _check_reason(body)
-    account = visible_account(call)
-    return Reply(await call.app.supply.switch(call.actor, account.id, body.action, reason=body.reason))
+    return Reply(
+        await call.app.supply.switch(call.actor, visible_account(call).id, body.action, reason=body.reason)
+    )
 
 
 class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,34 +88,21 @@ class LiftQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[Reason, msgspec.Meta(description="Recorded with the decision.")] | None = None
 
 
-@endpoint(
-    "GET",
-    "/api/v1/accounts/{id}/holds",
-    access=PEOPLE,
-    answer=Holds,
-    refusals=(ErrorCode.NOT_FOUND,),
-)
+@Endpoint("GET", "/api/v1/accounts/{id}/holds", access=PEOPLE, answer=Holds)
 async def list_holds(call: Call) -> Reply:
     """List the holds on a supply."""
-    account = visible_account(call)
-    return Reply(Holds(tuple(call.app.supply.holds(call.actor, account.id))))
+    return Reply(Holds(tuple(call.app.supply.holds(call.actor, visible_account(call).id))))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/accounts/{id}/holds",
     access=STAFF,
     answer=HoldView,
     status=HTTPStatus.CREATED,
     other_status={HTTPStatus.OK: "A hold with this id and content already exists."},
-    body=HoldRequest,
     example=HoldRequest(position="off", reason="leak under the sink", id="leak"),
-    refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.CONFLICT,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def place_hold(call: Call) -> Reply:
     """Place a hold on a supply; the supply is off while any hold keeps it off."""
@@ -143,20 +118,20 @@ async def place_hold(call: Call) -> Reply:
     return Reply(hold, HTTPStatus.OK if known else HTTPStatus.CREATED)
 
 
-@endpoint(
+@Endpoint(
     "DELETE",
     "/api/v1/accounts/{id}/holds/{hold}",
     access=STAFF,
     answer=SupplyView,
     query=LiftQuery,
     answer_example=SUPPLY_ON,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.STORAGE_UNAVAILABLE),
+    refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
 )
 async def lift_hold(call: Call) -> Reply:
     """Lift a hold; other holds remain, and then credit decides."""
     reason = call.query(LiftQuery).reason
     account = visible_account(call)
-    hold_id = call.request.match_info["hold"]
+    hold_id = call.in_path("hold")
     return Reply(await call.app.supply.lift_hold(call.actor, account.id, hold_id, reason=reason))
 
 
@@ -187,6 +162,3 @@ def _reason_missing(what: str) -> RequestRefused:
         field="reason",
         remedy="add a reason, for example 'inspection'",
     )
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (set_supply, list_holds, place_hold, lift_hold)

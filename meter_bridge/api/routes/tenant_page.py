@@ -14,14 +14,14 @@ from meter_bridge.api.http.authentication import (
     SESSION_COOKIE,
     is_unix_socket,
 )
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, visible_account
 from meter_bridge.api.http.listener import is_loopback
 from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
-from meter_bridge.tenant_page import access
+from meter_bridge.tenant_page import sign_in as access
 from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, PageFiles, file_response
 
 FILES: Final = web.AppKey("files of the tenant's page", PageFiles)
@@ -58,15 +58,14 @@ class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days_left: Annotated[int, msgspec.Meta(ge=1, le=60)] | None = None
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/page/sign-in",
     access=PUBLIC,
     answer=SignedIn,
-    body=SignIn,
     headers={PAGE_HEADER: "`1`: no page of another origin can send it."},
     example=SignIn(number="Flat 1", code="K7QM-2XRP"),
-    refusals=(ErrorCode.NOT_AUTHENTICATED, ErrorCode.BAD_REQUEST, ErrorCode.TOO_MANY_REQUESTS),
+    refusals=(ErrorCode.NOT_AUTHENTICATED, ErrorCode.TOO_MANY_REQUESTS),
 )
 async def sign_in(call: Call) -> web.StreamResponse:
     """Sign in to the tenant's page: sets a cookie; the error is the same whatever is wrong."""
@@ -90,7 +89,7 @@ async def sign_in(call: Call) -> web.StreamResponse:
     return response
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/page/sign-out",
     access=PUBLIC,
@@ -123,27 +122,28 @@ def _peer(request: web.Request) -> str | None:
     return None if remote is None or is_unix_socket(request) or is_loopback(remote) else remote
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/accounts/{id}/access",
     access=LANDLORD,
     answer=AccessView,
     status=HTTPStatus.CREATED,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def make_access(call: Call) -> Reply:
     """Create a customer's code and link, which replace earlier ones; they are shown only once."""
-    account = visible_account(call)
-    return Reply(await call.app.page.access.create_access(call.actor, account.id), HTTPStatus.CREATED)
+    return Reply(
+        await call.app.page.access.create_access(call.actor, visible_account(call).id), HTTPStatus.CREATED
+    )
 
 
-@endpoint(
+@Endpoint(
     "DELETE",
     "/api/v1/accounts/{id}/access",
     access=LANDLORD,
     answer=None,
     status=HTTPStatus.NO_CONTENT,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
+    refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
 )
 async def revoke_access(call: Call) -> Reply:
     """Revoke a customer's access to the page, on every device."""
@@ -152,29 +152,23 @@ async def revoke_access(call: Call) -> Reply:
     return Reply(None, HTTPStatus.NO_CONTENT)
 
 
-@endpoint(
-    "GET",
-    "/api/v1/accounts/{id}/notifications",
-    access=LANDLORD_AND_TENANT,
-    answer=NotificationSettings,
-    refusals=(ErrorCode.NOT_FOUND,),
+@Endpoint(
+    "GET", "/api/v1/accounts/{id}/notifications", access=LANDLORD_AND_TENANT, answer=NotificationSettings
 )
 async def get_notification_settings(call: Call) -> Reply:
     """Return a customer's notification settings."""
-    account = visible_account(call)
-    return Reply(await call.app.page.notification_settings(call.actor, account.id))
+    return Reply(await call.app.page.notification_settings(call.actor, visible_account(call).id))
 
 
-@endpoint(
+@Endpoint(
     "PUT",
     "/api/v1/accounts/{id}/notifications",
     access=LANDLORD_AND_TENANT,
     answer=NotificationSettings,
-    body=WantedSettings,
     example=WantedSettings(
         language="sw", phone="+254712345678", quiet_from="22:00", quiet_to="06:00", low_credit="20.00"
     ),
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.STORAGE_UNAVAILABLE),
+    refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
 )
 async def set_notification_settings(call: Call) -> Reply:
     """Store a customer's notification settings."""
@@ -190,20 +184,20 @@ async def set_notification_settings(call: Call) -> Reply:
     return Reply(await call.app.page.set_notification_settings(call.actor, account.id, wanted))
 
 
-@endpoint("GET", "/", access=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)
+@Endpoint("GET", "/", access=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)
 async def lead_to_page(call: Call) -> web.StreamResponse:
     """Redirect to the tenant's page."""
     del call
     return web.Response(status=HTTPStatus.FOUND, headers={"Location": "/my/"})
 
 
-@endpoint("GET", "/my/", access=PUBLIC, answer="text/html", any_query=True)
+@Endpoint("GET", "/my/", access=PUBLIC, answer="text/html", any_query=True)
 async def get_page(call: Call) -> web.StreamResponse:
     """Return the tenant's page."""
     return file_response(call.request, call.request.app[FILES].find(INDEX))
 
 
-@endpoint(
+@Endpoint(
     "GET",
     "/my/{file}",
     access=PUBLIC,
@@ -214,17 +208,4 @@ async def get_page(call: Call) -> web.StreamResponse:
 )
 async def get_page_file(call: Call) -> web.StreamResponse:
     """Return a file of the tenant's page, or the page at one of its own addresses."""
-    return file_response(call.request, await call.request.app[FILES].load(call.request.match_info["file"]))
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    sign_in,
-    sign_out,
-    make_access,
-    revoke_access,
-    get_notification_settings,
-    set_notification_settings,
-    lead_to_page,
-    get_page,
-    get_page_file,
-)
+    return file_response(call.request, await call.request.app[FILES].load(call.in_path("file")))

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from meter_bridge.api.http.authentication import LANDLORD_OF_ALL_SITES
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint
+from meter_bridge.api.http.endpoint import Call, Endpoint, Reply
 from meter_bridge.engine.access.tokens import TokenInfo
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import NewToken, Tokens, TokenView
@@ -49,21 +49,20 @@ class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
 
 
-@endpoint("GET", "/api/v1/tokens", access=LANDLORD_OF_ALL_SITES, answer=Tokens)
+@Endpoint("GET", "/api/v1/tokens", access=LANDLORD_OF_ALL_SITES, answer=Tokens)
 async def list_tokens(call: Call) -> Reply:
     """List the tokens of the installation, without their secrets."""
     return Reply(Tokens(tuple(_view(token) for token in call.app.tokens.views(call.actor))))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/tokens",
     access=LANDLORD_OF_ALL_SITES,
     answer=NewToken,
     status=HTTPStatus.CREATED,
-    body=TokenRequest,
     example=TokenRequest(name="Flat 1's panel", role="tenant", accounts=("flat-1",), days=365),
-    refusals=(ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def create_token(call: Call) -> Reply:
     """Create a token; it is shown only once."""
@@ -81,13 +80,13 @@ async def create_token(call: Call) -> Reply:
     return Reply(NewToken(id=_id(token), token=token), HTTPStatus.CREATED)
 
 
-@endpoint(
+@Endpoint(
     "DELETE",
     "/api/v1/tokens/{id}",
     access=LANDLORD_OF_ALL_SITES,
     answer=None,
     status=HTTPStatus.NO_CONTENT,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
+    refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
 )
 async def revoke_token(call: Call) -> Reply:
     """Revoke a token at once and disconnect its clients."""
@@ -130,6 +129,3 @@ def _view(token: TokenInfo) -> TokenView:
 def _id(token: str) -> str:
     """Return the id within ``pmb_<id>_<secret>``."""
     return token.split("_", 2)[1]
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (list_tokens, create_token, revoke_token)

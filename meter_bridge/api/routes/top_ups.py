@@ -1,16 +1,23 @@
 """Top-ups: money in, once for each key."""
 
 import asyncio
-from http import HTTPStatus
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from aiohttp import web
 import msgspec
 
 from meter_bridge.api.http.authentication import LANDLORD, LANDLORD_AND_TENANT
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.api.http.endpoint import (
+    ONCE,
+    Call,
+    Endpoint,
+    Reply,
+    endpoint_once,
+    reply_file,
+    reply_once,
+    visible_account,
+)
 from meter_bridge.api.http.examples import TOP_UP
-from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.api.routes.statements import PDF, TYPESETTER
 from meter_bridge.payments import receipt
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
@@ -47,37 +54,25 @@ class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
 
 
-@endpoint(
-    "POST",
+@endpoint_once(
     "/api/v1/accounts/{id}/top-ups",
+    "a top-up",
     access=LANDLORD,
     answer=TopUpResult,
-    status=HTTPStatus.CREATED,
-    other_status={HTTPStatus.OK: SEEN_BEFORE},
-    body=TopUpRequest,
-    headers=HEADERS,
     example=TopUpRequest(amount="100.00", method="cash", reference="receipt 7"),
     answer_example=TOP_UP,
-    refusals=(
-        ErrorCode.NOT_FOUND,
-        ErrorCode.BAD_REQUEST,
-        ErrorCode.IDEMPOTENCY_KEY_MISSING,
-        ErrorCode.IDEMPOTENCY_CONFLICT,
-        ErrorCode.AMOUNT_OUT_OF_RANGE,
-        ErrorCode.STORAGE_UNAVAILABLE,
-    ),
+    refusals=(*ONCE, ErrorCode.AMOUNT_OUT_OF_RANGE, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def top_up(call: Call) -> Reply:
     """Book a top-up; repeating the same key and content returns the first response and books nothing."""
-    key = idempotency_key(call, "a top-up")
+    key = call.idempotency_key()
     body = await call.body(TopUpRequest)
     account = visible_account(call)
-    result, replayed = await call.app.accounts.top_up(
-        call.actor, account.id, amount=body.amount, method=body.method, reference=body.reference, key=key
+    return reply_once(
+        await call.app.accounts.top_up(
+            call.actor, account.id, amount=body.amount, method=body.method, reference=body.reference, key=key
+        )
     )
-    if replayed:
-        return Reply(result, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
-    return Reply(result, HTTPStatus.CREATED)
 
 
 class ReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,20 +82,20 @@ class ReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: Annotated[str, msgspec.Meta(pattern=LANGUAGE, description="As in `en`.")] = "en"
 
 
-@endpoint(
+@Endpoint(
     "GET",
     "/api/v1/accounts/{id}/top-ups/{entry_id}/receipt",
     access=LANDLORD_AND_TENANT,
     answer=Receipt,
     other_media=(PDF,),
     query=ReceiptQuery,
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.BAD_REQUEST, ErrorCode.CONFLICT),
+    refusals=(ErrorCode.CONFLICT,),
 )
 async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     """Return the receipt of a top-up, however it was paid."""
     account = visible_account(call)
     query = call.query(ReceiptQuery)
-    found = await call.app.ledger.explain_entry(call.actor, account.id, call.request.match_info["entry_id"])
+    found = await call.app.ledger.explain_entry(call.actor, account.id, call.in_path("entry_id"))
     entry_receipt = receipt.receipt_of(
         account, found.entry, call.app.payments.issuer, taken_back=found.taken_back
     )
@@ -109,8 +104,4 @@ async def get_receipt(call: Call) -> Reply | web.StreamResponse:
     printed = await asyncio.to_thread(receipt.printed, entry_receipt, query.language)
     content = await call.request.app[TYPESETTER].typeset(printed, receipt.LAYOUT)
     name = f"receipt-{account.id}-{entry_receipt.number}.pdf"
-    headers = {"Content-Type": PDF, "Content-Disposition": f'attachment; filename="{name}"'}
-    return web.Response(body=content, headers=headers)
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (top_up, get_receipt)
+    return reply_file(content, PDF, name)

@@ -1,80 +1,70 @@
 """Vouchers: make, sell and block them, and turn one into credit."""
 
 from http import HTTPStatus
-from typing import Final
 
 from meter_bridge.api.http.authentication import LANDLORD, LANDLORD_AND_TENANT
-from meter_bridge.api.http.endpoint import Call, Endpoint, Reply, endpoint, visible_account
+from meter_bridge.api.http.endpoint import (
+    ONCE,
+    Call,
+    Endpoint,
+    Reply,
+    endpoint_once,
+    reply_once,
+    visible_account,
+)
 from meter_bridge.api.http.examples import TOP_UP
-from meter_bridge.api.http.idempotency import HEADERS, REPLAYED_HEADER, SEEN_BEFORE, idempotency_key
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import NewVouchers, VoucherBatches, VoucherList, VouchersChanged
 from meter_bridge.protocol.requests import VoucherBlock, VoucherCode, VoucherOrder, VoucherSale
 
-_ALWAYS: Final = (ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE)
 
-
-@endpoint(
-    "POST",
+@endpoint_once(
     "/api/v1/accounts/{id}/vouchers",
+    "redeeming a voucher",
     access=LANDLORD_AND_TENANT,
     answer=TopUpResult,
-    status=HTTPStatus.CREATED,
-    other_status={HTTPStatus.OK: SEEN_BEFORE},
-    body=VoucherCode,
-    headers=HEADERS,
     example=VoucherCode(code="1234 5678 9012 3456 7890"),
     answer_example=TOP_UP,
     refusals=(
-        *_ALWAYS,
-        ErrorCode.IDEMPOTENCY_KEY_MISSING,
-        ErrorCode.IDEMPOTENCY_CONFLICT,
+        *ONCE,
         ErrorCode.VOUCHER_NOT_VALID,
         ErrorCode.VOUCHER_USED,
         ErrorCode.VOUCHER_BLOCKED,
         ErrorCode.VOUCHER_EXPIRED,
         ErrorCode.AMOUNT_OUT_OF_RANGE,
-        ErrorCode.TOO_MANY_REQUESTS,
+        ErrorCode.STORAGE_UNAVAILABLE,
     ),
 )
 async def redeem_voucher(call: Call) -> Reply:
     """Turn a voucher into credit, once; five wrong codes within ten minutes lock entry for an hour."""
     account = visible_account(call)
-    key = idempotency_key(call, "redeeming a voucher")
+    key = call.idempotency_key()
     body = await call.body(VoucherCode)
-    result, replayed = await call.app.payments.redeem_voucher(call.actor, account.id, body.code, key=key)
-    if replayed:
-        return Reply(result, HTTPStatus.OK, {REPLAYED_HEADER: "true"})
-    return Reply(result, HTTPStatus.CREATED)
+    return reply_once(await call.app.payments.redeem_voucher(call.actor, account.id, body.code, key=key))
 
 
-@endpoint("GET", "/api/v1/vouchers", access=LANDLORD, answer=VoucherBatches)
+@Endpoint("GET", "/api/v1/vouchers", access=LANDLORD, answer=VoucherBatches)
 async def list_vouchers(call: Call) -> Reply:
     """List the batches of vouchers, newest first, with how many are in each state."""
     return Reply(await call.app.payments.vouchers.batches(call.actor))
 
 
-@endpoint(
-    "GET",
-    "/api/v1/vouchers/{batch}",
-    access=LANDLORD,
-    answer=VoucherList,
-    refusals=(ErrorCode.NOT_FOUND,),
+@Endpoint(
+    "GET", "/api/v1/vouchers/{batch}", access=LANDLORD, answer=VoucherList, refusals=(ErrorCode.NOT_FOUND,)
 )
 async def get_vouchers(call: Call) -> Reply:
     """Return the vouchers of a batch with the state of each; codes are never shown again."""
-    return Reply(await call.app.payments.vouchers.batch(call.actor, call.request.match_info["batch"]))
+    return Reply(await call.app.payments.vouchers.batch(call.actor, call.in_path("batch")))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/vouchers",
     access=LANDLORD,
     answer=NewVouchers,
     status=HTTPStatus.CREATED,
-    body=VoucherOrder,
     example=VoucherOrder(count=50, amount="50.00", site="rose", days=365, note="Spaza shop, March"),
-    refusals=_ALWAYS,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def create_vouchers(call: Call) -> Reply:
     """Create vouchers; their codes are in this response and nowhere else."""
@@ -82,14 +72,13 @@ async def create_vouchers(call: Call) -> Reply:
     return Reply(await call.app.payments.vouchers.create(call.actor, body), HTTPStatus.CREATED)
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/vouchers/sell",
     access=LANDLORD,
     answer=VouchersChanged,
-    body=VoucherSale,
     example=VoucherSale(serials=("7KQ2MX-0001",), to="Flat 1, receipt 12"),
-    refusals=(*_ALWAYS, ErrorCode.CONFLICT),
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.CONFLICT),
 )
 async def sell_vouchers(call: Call) -> Reply:
     """Mark vouchers as sold, each only once; all of them or none."""
@@ -97,14 +86,13 @@ async def sell_vouchers(call: Call) -> Reply:
     return Reply(await call.app.payments.vouchers.sell(call.actor, body.serials, to=body.to))
 
 
-@endpoint(
+@Endpoint(
     "POST",
     "/api/v1/vouchers/block",
     access=LANDLORD,
     answer=VouchersChanged,
-    body=VoucherBlock,
     example=VoucherBlock(reason="stolen from the shop", batch="7KQ2MX"),
-    refusals=(*_ALWAYS, ErrorCode.CONFLICT),
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.CONFLICT),
 )
 async def block_vouchers(call: Call) -> Reply:
     """Block vouchers permanently: some, or all unused ones of a batch."""
@@ -112,13 +100,3 @@ async def block_vouchers(call: Call) -> Reply:
     return Reply(
         await call.app.payments.vouchers.block(call.actor, body.serials, body.batch, reason=body.reason)
     )
-
-
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    redeem_voucher,
-    list_vouchers,
-    get_vouchers,
-    create_vouchers,
-    sell_vouchers,
-    block_vouchers,
-)

@@ -12,9 +12,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 import msgspec
 
 from meter_bridge.api.http.authentication import PEOPLE, visible_part
-from meter_bridge.api.http.endpoint import Call, Endpoint, decode_body, endpoint
-from meter_bridge.api.http.errors import encode_problem, problem_from, unexpected_error
-from meter_bridge.api.http.headers import refuse_foreign_origin
+from meter_bridge.api.http.endpoint import Call, Endpoint, decode_body
+from meter_bridge.api.http.errors import displayable, encode_problem, problem_from, unexpected_error
 from meter_bridge.api.http.listener import SOCKETS
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
@@ -28,6 +27,8 @@ SEND_TIMEOUT_S: Final = 30.0
 MAX_MESSAGE_BYTES: Final = 4096
 WRITE_BUFFER_BYTES: Final = 64 * 1024
 MAX_SEQ: Final = 2**63 - 1
+ORIGINS: Final = web.AppKey("origins", frozenset[str])
+"""Origins of web pages that may open a WebSocket; none by default."""
 
 
 class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,17 +39,10 @@ class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ, description="The last `seq` it saw.")] | None = None
 
 
-@endpoint(
-    "GET",
-    "/api/v1/ws",
-    access=PEOPLE,
-    answer=None,
-    status=HTTPStatus.SWITCHING_PROTOCOLS,
-    refusals=(ErrorCode.BAD_REQUEST, ErrorCode.TOO_MANY_REQUESTS),
-)
+@Endpoint("GET", "/api/v1/ws", access=PEOPLE, answer=None, status=HTTPStatus.SWITCHING_PROTOCOLS)
 async def follow(call: Call) -> web.StreamResponse:
     """Open a WebSocket: server info, then after `subscribe` a snapshot, events and updates."""
-    refuse_foreign_origin(call.request)
+    _refuse_foreign_origin(call.request)
     # Not compressed: events are small, and a compressor costs each client more memory than all else it needs.
     socket = web.WebSocketResponse(
         heartbeat=PING_INTERVAL_S,
@@ -87,7 +81,6 @@ class _WebSocketSession:
             await self._end(unexpected_error(self._call.request, error), WSCloseCode.INTERNAL_ERROR)
 
     async def _subscription(self, info: ServerInfo) -> Subscribe | None:
-        """Return the client's subscription, or None where it leaves without one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
                 message = await self._socket.receive()
@@ -103,7 +96,6 @@ class _WebSocketSession:
         )
 
     async def _stream(self, since: int | None) -> None:
-        """Send what happens, until the client leaves or the stream ends."""
         sending = asyncio.create_task(self._send_all(since), name="websocket stream")
         leaving = asyncio.create_task(self._until_client_closes(), name="websocket reader")
         try:
@@ -141,7 +133,6 @@ class _WebSocketSession:
             await self._socket.send_frame(data, WSMsgType.TEXT)
 
     async def _end(self, problem: Problem, code: WSCloseCode) -> None:
-        """Say why, and close."""
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(1):
                 await self._socket.send_frame(encode_problem(problem, type="error"), WSMsgType.TEXT)
@@ -178,7 +169,6 @@ def with_type(kind: str, message: ServerInfo | Event) -> bytes:
 
 
 def _check_schema(version: int, info: ServerInfo) -> None:
-    """Refuse a schema version that this bridge does not speak."""
     if version < info.min_schema_version:
         code, side = ErrorCode.SCHEMA_TOO_OLD, "client"
     elif version > info.schema_version:
@@ -206,4 +196,14 @@ async def _close(stream: AsyncIterator[Snapshot | Event | Update]) -> None:
         await stream.aclose()
 
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (follow,)
+def _refuse_foreign_origin(request: web.Request) -> None:
+    """Raise ``RequestRefused`` where a browser asks on behalf of a page that was not allowed to."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in request.app[ORIGINS]:
+        raise RequestRefused(
+            ErrorCode.NOT_ALLOWED,
+            "web pages of this origin may not open a WebSocket",
+            field="Origin",
+            value=displayable(origin),
+            remedy="connect from a program; web pages of others may not, whatever token they have",
+        )

@@ -13,17 +13,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.ledger.debt import Debt, recovered_from_payment
-
-
-class EmergencyState(StrEnum):
-    """State of emergency credit; ``selected`` is remembered, all else follows from the amounts."""
-
-    UNSUPPORTED = "unsupported"
-    UNAVAILABLE = "unavailable"
-    AVAILABLE = "available"
-    SELECTED = "selected"
-    IN_USE = "in_use"
-    EXHAUSTED = "exhausted"
+from meter_bridge.protocol.vocabulary import EmergencyCreditState
 
 
 class Collection(StrEnum):
@@ -105,17 +95,17 @@ def emergency_left(policy: CreditPolicy, state: CreditState) -> int:
     return max(policy.emergency_limit - state.emergency_used, 0)
 
 
-def emergency_state(policy: CreditPolicy, state: CreditState) -> EmergencyState:
-    """Return the state of emergency credit."""
+def emergency_state(policy: CreditPolicy, state: CreditState) -> EmergencyCreditState:
+    """Return the state of emergency credit; ``selected`` is stored, all else follows from the amounts."""
     if not policy.emergency_limit and not state.emergency_used:
-        return EmergencyState.UNSUPPORTED
+        return EmergencyCreditState.UNSUPPORTED
     if not state.selected:
         below = state.balance < policy.emergency_threshold
-        return EmergencyState.AVAILABLE if below else EmergencyState.UNAVAILABLE
+        return EmergencyCreditState.AVAILABLE if below else EmergencyCreditState.UNAVAILABLE
     if not emergency_left(policy, state):
-        return EmergencyState.EXHAUSTED
+        return EmergencyCreditState.EXHAUSTED
     begun = state.balance <= policy.disablement_threshold or state.emergency_used > 0
-    return EmergencyState.IN_USE if begun else EmergencyState.SELECTED
+    return EmergencyCreditState.IN_USE if begun else EmergencyCreditState.SELECTED
 
 
 def selection_ends(policy: CreditPolicy, state: CreditState) -> bool:
@@ -198,7 +188,7 @@ def debt_collection(policy: CreditPolicy, state: CreditState, *, connected: bool
 
 def in_emergency(policy: CreditPolicy, state: CreditState) -> bool:
     """Return whether an account lives on emergency credit."""
-    return emergency_state(policy, state) in {EmergencyState.IN_USE, EmergencyState.EXHAUSTED}
+    return emergency_state(policy, state) in {EmergencyCreditState.IN_USE, EmergencyCreditState.EXHAUSTED}
 
 
 def state_change_levels(policy: CreditPolicy, state: CreditState) -> tuple[int, ...]:

@@ -2,41 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
-
-class AlertKind(StrEnum):
-    """Conditions that are watched."""
-
-    LOW_CREDIT = "low_credit"
-    EMERGENCY_CREDIT_AVAILABLE = "emergency_credit_available"
-    EMERGENCY_CREDIT_IN_USE = "emergency_credit_in_use"
-    EMERGENCY_CREDIT_EXHAUSTED = "emergency_credit_exhausted"
-    SUPPLY_CUT = "supply_cut"
-    SUPPLY_ARMED = "supply_armed"
-    CUT_SOON = "cut_soon"
-    LOAD_LIMITED = "load_limited"
-    PROTECTION_TRIPPED = "protection_tripped"
-    METER_OFFLINE = "meter_offline"
-    RELAY_DISOBEYS = "relay_disobeys"
-    TAMPER = "tamper"
-    REGISTER_QUARANTINED = "register_quarantined"
-    LOCAL_CUT_OFF = "local_cut_off"
-    OVER_VOLTAGE = "over_voltage"
-    UNDER_VOLTAGE = "under_voltage"
-    OVERLOAD = "overload"
-    POWER_OUTAGE = "power_outage"
-    BROKER_LOST = "broker_lost"
-    CLOCK_WRONG = "clock_wrong"
-    STORAGE_FAILING = "storage_failing"
-    VOUCHER_GUESSING = "voucher_guessing"
-    PAYMENT_WAITING = "payment_waiting"
-    DAYS_LEFT = "days_left"
-    UNUSUAL_CONSUMPTION = "unusual_consumption"
-    NO_CONSUMPTION = "no_consumption"
-    ENERGY_UNACCOUNTED = "energy_unaccounted"
-    LEDGER_AUDIT = "ledger_audit"
+from meter_bridge.protocol.vocabulary import AlertKind
 
 
 class AlertKey(NamedTuple):

@@ -17,18 +17,12 @@ from typing import Final
 from meter_bridge.core.ledger.credit import CreditPolicy
 from meter_bridge.core.supply.friendly_hours import FriendlyHours, FriendlyPeriod
 from meter_bridge.core.supply.protection import ProtectionRule, Protections, Trip
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState
 
 MAX_HOLDS: Final = 20
 """Holds that may stand on one supply at once."""
 MANUAL_HOLD_ID: Final = "switch"
 """Id of the hold that switching a supply off or on by hand places and replaces."""
-
-
-class HoldPosition(StrEnum):
-    """Where a hold keeps a supply."""
-
-    OFF = "off"
-    ON = "on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,34 +40,6 @@ def effective_hold(holds: Sequence[Hold]) -> Hold | None:
     """Return the hold that counts: the newest that keeps off, else the newest; holds stand oldest first."""
     off = [hold for hold in holds if hold.position is HoldPosition.OFF]
     return next(reversed(off or holds), None)
-
-
-class SupplyState(StrEnum):
-    """State of a supply; armed may be reconnected by the customer."""
-
-    CONNECTED = "connected"
-    DISCONNECTED = "disconnected"
-    ARMED = "armed"
-
-
-class Reason(StrEnum):
-    """Why a supply is in its state."""
-
-    IN_CREDIT = "in_credit"
-    CREDIT_EXHAUSTED = "credit_exhausted"
-    AWAITING_CONFIRMATION = "awaiting_confirmation"
-    BELOW_RESTORE_MINIMUM = "below_restore_minimum"
-    FRIENDLY_HOURS = "friendly_hours"
-    FRIENDLY_GRACE = "friendly_grace"
-    NEVER_CUT = "never_cut"
-    CREDIT_MODE = "credit_mode"
-    LANDLORD_OFF = "landlord_off"
-    LANDLORD_ON = "landlord_on"
-    CLOCK_UNSURE = "clock_unsure"
-    PROTECTION = "protection"
-    LOAD_LIMITED = "load_limited"
-    LOAD_LIMIT_EXCEEDED = "load_limit_exceeded"
-    WEAR_LIMIT = "wear_limit"
 
 
 class PaymentMode(StrEnum):
@@ -169,7 +135,7 @@ class Decision:
     """A supply state with its reason."""
 
     state: SupplyState
-    reason: Reason
+    reason: SupplyReason
     cut_at: int | None = None
     """When the supply is cut or limited unless somebody pays, where that waits for an instant."""
 
@@ -177,7 +143,7 @@ class Decision:
 def decide(policy: Policy, inputs: SupplyInputs) -> Decision:
     """Return the state the supply is to have."""
     if policy.never_cut:
-        return Decision(SupplyState.CONNECTED, Reason.NEVER_CUT)
+        return Decision(SupplyState.CONNECTED, SupplyReason.NEVER_CUT)
     decision = _decide(policy, inputs)
     if inputs.power_trip is not None and decision.state is SupplyState.CONNECTED:
         return _exceeded(inputs.power_trip)
@@ -187,23 +153,23 @@ def decide(policy: Policy, inputs: SupplyInputs) -> Decision:
 def _exceeded(trip: Trip) -> Decision:
     """Return the decision where more was used than a limit allows: off for a while, or until confirmed."""
     state = SupplyState.DISCONNECTED if trip is Trip.RESETTING else SupplyState.ARMED
-    return Decision(state, Reason.LOAD_LIMIT_EXCEEDED)
+    return Decision(state, SupplyReason.LOAD_LIMIT_EXCEEDED)
 
 
 def _decide(policy: Policy, inputs: SupplyInputs) -> Decision:
     """Return what credit, holds and protections ask for."""
     if inputs.hold is HoldPosition.OFF:
-        return Decision(SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
+        return Decision(SupplyState.DISCONNECTED, SupplyReason.LANDLORD_OFF)
     if inputs.tripped:
-        return Decision(SupplyState.DISCONNECTED, Reason.PROTECTION)
+        return Decision(SupplyState.DISCONNECTED, SupplyReason.PROTECTION)
     if inputs.hold is HoldPosition.ON:
-        return Decision(SupplyState.CONNECTED, Reason.LANDLORD_ON)
+        return Decision(SupplyState.CONNECTED, SupplyReason.LANDLORD_ON)
     if policy.payment_mode is PaymentMode.CREDIT:
-        return Decision(SupplyState.CONNECTED, Reason.CREDIT_MODE)
+        return Decision(SupplyState.CONNECTED, SupplyReason.CREDIT_MODE)
     if inputs.headroom <= 0:
         return _exhausted(policy, inputs)
     if inputs.present is SupplyState.CONNECTED:
-        return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
+        return Decision(SupplyState.CONNECTED, SupplyReason.IN_CREDIT)
     return _restore(policy, inputs)
 
 
@@ -211,15 +177,19 @@ def _exhausted(policy: Policy, inputs: SupplyInputs) -> Decision:
     """Return the decision without credit: cut or limited, unless the hour or an unsure clock spares it."""
     if inputs.present is SupplyState.CONNECTED:
         if not inputs.clock_sure:
-            return Decision(SupplyState.CONNECTED, Reason.CLOCK_UNSURE)
+            return Decision(SupplyState.CONNECTED, SupplyReason.CLOCK_UNSURE)
         if inputs.friendly_period is not None:
-            reason = Reason.FRIENDLY_GRACE if inputs.friendly_period.in_grace else Reason.FRIENDLY_HOURS
+            reason = (
+                SupplyReason.FRIENDLY_GRACE
+                if inputs.friendly_period.in_grace
+                else SupplyReason.FRIENDLY_HOURS
+            )
             return Decision(SupplyState.CONNECTED, reason, inputs.friendly_period.until)
     if policy.load_limit is not None:
         return _limited(policy, inputs)
     if inputs.present is SupplyState.CONNECTED and inputs.switching_blocked_until is not None:
-        return Decision(SupplyState.CONNECTED, Reason.WEAR_LIMIT, inputs.switching_blocked_until)
-    return Decision(SupplyState.DISCONNECTED, Reason.CREDIT_EXHAUSTED)
+        return Decision(SupplyState.CONNECTED, SupplyReason.WEAR_LIMIT, inputs.switching_blocked_until)
+    return Decision(SupplyState.DISCONNECTED, SupplyReason.CREDIT_EXHAUSTED)
 
 
 def _limited(policy: Policy, inputs: SupplyInputs) -> Decision:
@@ -230,18 +200,18 @@ def _limited(policy: Policy, inputs: SupplyInputs) -> Decision:
     if inputs.load_trip is not None:
         return _exceeded(inputs.load_trip)
     if inputs.present is not SupplyState.CONNECTED and _awaits_customer(policy, inputs):
-        return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
-    return Decision(SupplyState.CONNECTED, Reason.LOAD_LIMITED)
+        return Decision(SupplyState.ARMED, SupplyReason.AWAITING_CONFIRMATION)
+    return Decision(SupplyState.CONNECTED, SupplyReason.LOAD_LIMITED)
 
 
 def _restore(policy: Policy, inputs: SupplyInputs) -> Decision:
     """Return the decision for a supply that is off and has credit."""
     enough = may_restore(policy, inputs.headroom, inputs.available)
     if inputs.present is SupplyState.DISCONNECTED and inputs.ran_out and not enough:
-        return Decision(SupplyState.DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM)
+        return Decision(SupplyState.DISCONNECTED, SupplyReason.BELOW_RESTORE_MINIMUM)
     if _awaits_customer(policy, inputs):
-        return Decision(SupplyState.ARMED, Reason.AWAITING_CONFIRMATION)
-    return Decision(SupplyState.CONNECTED, Reason.IN_CREDIT)
+        return Decision(SupplyState.ARMED, SupplyReason.AWAITING_CONFIRMATION)
+    return Decision(SupplyState.CONNECTED, SupplyReason.IN_CREDIT)
 
 
 def _awaits_customer(policy: Policy, inputs: SupplyInputs) -> bool:
@@ -258,8 +228,8 @@ def has_run_out(policy: Policy, inputs: SupplyInputs, decision: Decision) -> boo
 def switches_for_credit(inputs: SupplyInputs, decision: Decision) -> bool:
     """Return whether a decision switches the contactor because credit ended or is there again."""
     if inputs.present is SupplyState.CONNECTED:
-        return decision.reason is Reason.CREDIT_EXHAUSTED
-    return inputs.ran_out and decision.reason is Reason.IN_CREDIT
+        return decision.reason is SupplyReason.CREDIT_EXHAUSTED
+    return inputs.ran_out and decision.reason is SupplyReason.IN_CREDIT
 
 
 def may_restore(policy: Policy, headroom: int, available: int) -> bool:

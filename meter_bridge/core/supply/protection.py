@@ -20,7 +20,7 @@ MAX_RESETS: Final = 60
 """Most automatic resets that a rule may allow in an hour."""
 
 
-class Protection(StrEnum):
+class GuardedLimit(StrEnum):
     """What is guarded."""
 
     OVER_VOLTAGE = "over_voltage"
@@ -62,12 +62,12 @@ class Protections:
     overload: ProtectionRule | None = None
 
     @property
-    def rules(self) -> Mapping[Protection, ProtectionRule]:
+    def rules(self) -> Mapping[GuardedLimit, ProtectionRule]:
         """Return the rules that there are."""
         found = {
-            Protection.OVER_VOLTAGE: self.over_voltage,
-            Protection.UNDER_VOLTAGE: self.under_voltage,
-            Protection.OVERLOAD: self.overload,
+            GuardedLimit.OVER_VOLTAGE: self.over_voltage,
+            GuardedLimit.UNDER_VOLTAGE: self.under_voltage,
+            GuardedLimit.OVERLOAD: self.overload,
         }
         return {protection: rule for protection, rule in found.items() if rule is not None}
 

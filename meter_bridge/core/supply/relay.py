@@ -6,10 +6,10 @@ command nothing can prove it.
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 from meter_bridge.core.calendar import DAY_MS
+from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 
 NO_LOAD_MW: Final = 5_000
 """Power below which a load counts as gone: measurement noise and the meter's own draw stay under 5 W."""
@@ -21,24 +21,7 @@ RETRY_RESET_MS: Final = 600_000
 """A relay that obeyed this long starts with short pauses again."""
 
 
-class Position(StrEnum):
-    """Position of a relay's contact."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-
-
-class Proof(StrEnum):
-    """How far the requested position is proven."""
-
-    PENDING = "pending"
-    REPORTED = "reported"
-    CONFIRMED = "confirmed"
-    NO_LOAD = "no_load"
-    DISOBEYS = "disobeys"
-
-
-PROVEN: Final = (Proof.CONFIRMED, Proof.NO_LOAD)
+PROVEN: Final = (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
 """All that a requested position can be proven."""
 
 
@@ -46,12 +29,12 @@ PROVEN: Final = (Proof.CONFIRMED, Proof.NO_LOAD)
 class Relay:
     """State of one relay; instants in milliseconds."""
 
-    requested: Position | None = None
+    requested: RelayPosition | None = None
     requested_at: int = 0
     revision: int = 0
-    reported: Position | None = None
+    reported: RelayPosition | None = None
     reported_at: int = 0
-    proof: Proof = Proof.PENDING
+    proof: RelayProof = RelayProof.PENDING
     load_before: bool | None = None
     """Whether there was a load when the command was given; None if unknown."""
     attempts: int = 0
@@ -63,12 +46,14 @@ class Observation:
     """What a device says of its relay and load; ``None`` where it says nothing."""
 
     at: int
-    position: Position | None
+    position: RelayPosition | None
     power_mw: int | None
     stale: bool = False
 
 
-def with_command(relay: Relay, position: Position, revision: int, at: int, power_mw: int | None) -> Relay:
+def with_command(
+    relay: Relay, position: RelayPosition, revision: int, at: int, power_mw: int | None
+) -> Relay:
     """Return the relay with a new command; the same position again keeps the one in force."""
     if relay.requested is position:
         return relay
@@ -77,7 +62,7 @@ def with_command(relay: Relay, position: Position, revision: int, at: int, power
         requested=position,
         requested_at=at,
         revision=revision,
-        proof=Proof.PENDING,
+        proof=RelayProof.PENDING,
         load_before=None if power_mw is None else _is_load(power_mw),
         attempts=0,
         sent_at=0,
@@ -94,15 +79,15 @@ def after_restart(relay: Relay) -> Relay:
 
     A closed relay that the customer had opened at the device stays their own choice.
     """
-    chosen = relay.requested is Position.CLOSED and relay.reported is Position.OPEN
-    if relay.requested is None or (chosen and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)):
+    chosen = relay.requested is RelayPosition.CLOSED and relay.reported is RelayPosition.OPEN
+    if relay.requested is None or (chosen and relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)):
         return relay
     return after_reassert(relay)
 
 
 def after_reassert(relay: Relay) -> Relay:
     """Return the relay with what it was told still to be obeyed, though it may have obeyed once."""
-    return replace(relay, proof=Proof.PENDING, attempts=0, sent_at=0)
+    return replace(relay, proof=RelayProof.PENDING, attempts=0, sent_at=0)
 
 
 def after_sent(relay: Relay, at: int) -> Relay:
@@ -122,34 +107,34 @@ def observe(relay: Relay, observation: Observation) -> Relay:
     return replace(relay, proof=proof, attempts=min(relay.attempts, 1) if calm else relay.attempts)
 
 
-def _proof(relay: Relay, observation: Observation, before: Position | None) -> Proof:
+def _proof(relay: Relay, observation: Observation, before: RelayPosition | None) -> RelayProof:
     """Return how far a fresh report proves the requested position; ``before`` was reported until then."""
     if observation.position is not None and observation.position is not relay.requested:
         return _proof_of_contradiction(relay, observation)
     if relay.reported is not relay.requested or relay.reported_at < relay.sent_at:
         return relay.proof
     if observation.power_mw is None:
-        still_loaded = relay.proof is Proof.DISOBEYS and before is relay.requested
-        return relay.proof if relay.proof in PROVEN or still_loaded else Proof.REPORTED
-    if relay.requested is Position.CLOSED:
-        return Proof.CONFIRMED
+        still_loaded = relay.proof is RelayProof.DISOBEYS and before is relay.requested
+        return relay.proof if relay.proof in PROVEN or still_loaded else RelayProof.REPORTED
+    if relay.requested is RelayPosition.CLOSED:
+        return RelayProof.CONFIRMED
     if _is_load(observation.power_mw):
-        return Proof.DISOBEYS if observation.at - relay.sent_at >= GRACE_MS else Proof.REPORTED
-    if relay.load_before or relay.proof is Proof.CONFIRMED:
-        return Proof.CONFIRMED
-    return Proof.NO_LOAD
+        return RelayProof.DISOBEYS if observation.at - relay.sent_at >= GRACE_MS else RelayProof.REPORTED
+    if relay.load_before or relay.proof is RelayProof.CONFIRMED:
+        return RelayProof.CONFIRMED
+    return RelayProof.NO_LOAD
 
 
-def _proof_of_contradiction(relay: Relay, observation: Observation) -> Proof:
+def _proof_of_contradiction(relay: Relay, observation: Observation) -> RelayProof:
     """Return the proof after a fresh report of the other position.
 
     A closed relay that the customer opens at the device is their own choice; an open one that closes is not.
     """
     settled = relay.proof in PROVEN
-    if settled and relay.requested is Position.CLOSED:
+    if settled and relay.requested is RelayPosition.CLOSED:
         return relay.proof
     late = settled or observation.at - relay.sent_at >= GRACE_MS
-    return Proof.DISOBEYS if late else relay.proof
+    return RelayProof.DISOBEYS if late else relay.proof
 
 
 def retry_at(relay: Relay) -> int | None:

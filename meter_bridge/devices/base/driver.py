@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from meter_bridge.core.supply.local_cutoff import SlotState
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from meter_bridge.devices.shelly.payloads import (
     Switching,
     System,
 )
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 
 MWH_PER_WH: Final = 1000
 GET_STATUS: Final = 1

@@ -26,7 +26,7 @@ from meter_bridge.devices.shelly.device import (
     switch_request,
 )
 from meter_bridge.devices.shelly.names import NAME, TITLE
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 
 EVENTS: Final = "/events/rpc"
 ONLINE: Final = "/online"

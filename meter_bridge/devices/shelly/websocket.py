@@ -24,7 +24,7 @@ from meter_bridge.devices.shelly.device import (
 )
 from meter_bridge.devices.shelly.digest import Answer, Challenge, answer, read_challenge
 from meter_bridge.devices.shelly.payloads import FRAME
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 
 LOGGER: Final = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S: Final = 10.0

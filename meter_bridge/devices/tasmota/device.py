@@ -7,7 +7,7 @@ from typing import Final
 from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.quantities import UnreadableError
 from meter_bridge.devices.tasmota.payloads import Announcement
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 
 RELAY: Final = 1
 """Kind of an output in discovery's ``rl``: 1 relay, 2 light, 3 shutter."""

@@ -44,7 +44,7 @@ from meter_bridge.devices.tasmota.payloads import (
 )
 from meter_bridge.devices.tasmota.readings import has_register, phase_report, whole_report
 from meter_bridge.devices.tasmota.rules import read_rule_set, write_rule
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 
 type Handler = Callable[[TasmotaDevice, bytes, bool], Sequence[Item]]
 

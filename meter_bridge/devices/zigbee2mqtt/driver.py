@@ -40,7 +40,7 @@ from meter_bridge.devices.zigbee2mqtt.exposes import (
     channels_of,
 )
 from meter_bridge.devices.zigbee2mqtt.names import NAME
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 
 DEVICE_LIST_LIMIT: Final = 8 * 1024 * 1024
 """Largest ``bridge/devices`` in bytes; real homes have hundreds of kB."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import secrets
 from typing import Final
 
+from meter_bridge.storage.atomic_file import sync
 from meter_bridge.storage.database import StorageError
 
 KEY_NAME: Final = "secret.key"
@@ -70,8 +71,4 @@ def _create(path: Path) -> None:
     finally:
         os.close(number)
     part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -148,6 +148,7 @@ class TokenService:
         """Load the tokens."""
         self.engine = session
         self._tokens = self._read_tokens()
+        self.engine.revoke_access = self.remove_account_from_tenants
 
     async def create(
         self,

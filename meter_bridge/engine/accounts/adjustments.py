@@ -1,16 +1,22 @@
 """Refunds, corrections, transfers and write-offs, each ordered by a landlord with a reason."""
 
-from dataclasses import dataclass
-from typing import ClassVar, override
+from collections.abc import Mapping
+from typing import ClassVar, Final, override
 
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import split_charge
+from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
-from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry, other_account
+from meter_bridge.engine.accounts.booking import (
+    AccountOperation,
+    Booking,
+    book_entry,
+    transfer_target,
+)
 from meter_bridge.engine.ledger.amounts import check_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
-from meter_bridge.engine.ledger.journal import post_accruals
+from meter_bridge.engine.ledger.journal import EntryDraft, post_accruals
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -18,17 +24,13 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
-from meter_bridge.protocol.messages import ErrorCode, OperationResult
+from meter_bridge.protocol.messages import ErrorCode
 
-_NO_CREDIT = "the balance holds no credit to give away; 'meter-bridge accounts' shows it"
+_NO_CREDIT: Final = "the balance holds no credit to give away; 'meter-bridge accounts' shows it"
 
 
-@dataclass(frozen=True, slots=True)
-class Refund(BookOperation):
+class RefundOperation(AccountOperation[requests.Refund]):
     """Money back to the customer, at most the balance."""
-
-    amount: int
-    request: requests.Refund
 
     name: ClassVar[str] = "refund"
 
@@ -38,29 +40,22 @@ class Refund(BookOperation):
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        check_amount(
-            account, self.amount, 1, max(credit_now(account).balance, 0), "a refund", otherwise=_NO_CREDIT
-        )
+        credit = max(credit_now(account).balance, 0)
+        check_amount(account, self.amount, 1, credit, "a refund", otherwise=_NO_CREDIT)
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
         post_accruals(session.installation, account, tx)
         detail = {"amount": self.amount, "reason": self.request.reason, "reference": self.request.reference}
         postings = journal.balanced_postings(
             account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.FUNDS
         )
-        seq = book_entry(session, account, tx, EntryDraft(EntryKind.REFUND, postings, "Refund", detail))
-        return self.result(session, account, tx, seq, detail)
+        entry = EntryDraft(EntryKind.REFUND, postings, "Refund", detail)
+        return book_entry(session, account, tx, entry), detail
 
 
-@dataclass(frozen=True, slots=True)
-class Correction(BookOperation):
+class CorrectionOperation(AccountOperation[requests.Correction]):
     """A change of the balance, either way; money that comes in repays emergency credit first."""
-
-    amount: int
-    request: requests.Correction
 
     name: ClassVar[str] = "correction"
 
@@ -70,7 +65,7 @@ class Correction(BookOperation):
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        room = MAX_AMOUNT - abs(credit_now(account).balance)
+        headroom = MAX_AMOUNT - abs(credit_now(account).balance)
         if not self.amount:
             raise RequestRefused(
                 ErrorCode.AMOUNT_OUT_OF_RANGE,
@@ -79,26 +74,17 @@ class Correction(BookOperation):
                 value="0",
                 remedy="write what the balance is to change by, such as 5.00 or -5.00",
             )
-        check_amount(account, self.amount, -room, room, "a correction")
+        check_amount(account, self.amount, -headroom, headroom, "a correction")
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
-        post_accruals(session.installation, account, tx)
-        spending = split_charge(account.policy.credit, posted_credit(account), -self.amount)
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
         detail = {"amount": self.amount, "reason": self.request.reason}
-        postings = journal.correction_postings(account.site.currency, spending)
-        entry = EntryDraft(EntryKind.CORRECTION, postings, f"Correction: {self.request.reason}", detail)
-        return self.result(session, account, tx, book_entry(session, account, tx, entry), detail)
+        description = f"Correction: {self.request.reason}"
+        return book_correction(session, account, tx, self.amount, description, detail), detail
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer(BookOperation):
+class TransferOperation(AccountOperation[requests.Transfer]):
     """Credit from one account to another, in one transaction; each ledger names the other."""
-
-    amount: int
-    request: requests.Transfer
 
     name: ClassVar[str] = "transfer"
 
@@ -108,32 +94,73 @@ class Transfer(BookOperation):
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        target = other_account(session, account, self.request.to)
-        room = MAX_AMOUNT - abs(credit_now(target).balance)
-        check_amount(
-            account,
-            self.amount,
-            1,
-            min(max(credit_now(account).balance, 0), room),
-            "a transfer",
-            otherwise=_NO_CREDIT,
-        )
+        target = transfer_target(session, account, self.request.to)
+        headroom = MAX_AMOUNT - abs(credit_now(target).balance)
+        most = min(max(credit_now(account).balance, 0), headroom)
+        check_amount(account, self.amount, 1, most, "a transfer", otherwise=_NO_CREDIT)
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
         post_accruals(session.installation, account, tx)
-        currency, reason = account.site.currency, self.request.reason
-        detail = {"amount": self.amount, "to": self.request.to, "reason": reason}
+        to, reason = self.request.to, self.request.reason
+        detail = {"amount": self.amount, "to": to, "reason": reason}
         postings = journal.balanced_postings(
-            currency, {Bucket.BALANCE: -self.amount}, against=Bucket.TRANSFER
+            account.site.currency, {Bucket.BALANCE: -self.amount}, against=Bucket.TRANSFER
         )
-        entry = EntryDraft(EntryKind.TRANSFER, postings, f"Transfer to {self.request.to}", detail)
+        entry = EntryDraft(EntryKind.TRANSFER, postings, f"Transfer to {to}", detail)
         seq = book_entry(session, account, tx, entry)
-        target = other_account(session, account, self.request.to)
+        target = transfer_target(session, account, to)
         receive_transfer(session, target, tx, self.amount, seq, reason)
-        return self.result(session, account, tx, seq, detail)
+        return seq, detail
+
+
+class WriteOffOperation(AccountOperation[requests.WriteOff]):
+    """What the customer need not pay any more, of a debt or of the arrears."""
+
+    name: ClassVar[str] = "write_off"
+
+    @override
+    def fingerprint(self) -> list[object]:
+        return [self.amounts.get("amount"), self.request.debt, self.request.reason]
+
+    def _owed(self, account: Account) -> int:
+        debt_id = self.request.debt
+        return account.arrears if debt_id is None else require_debt(account, debt_id).owed
+
+    @override
+    def check(self, session: Session, account: Account) -> None:
+        owed = self._owed(account)
+        if not owed:
+            what = "arrears" if self.request.debt is None else f"debt {self.request.debt!r}"
+            debts = ", ".join(account.debts)
+            raise RequestRefused(
+                ErrorCode.AMOUNT_OUT_OF_RANGE,
+                f"{account.id} owes nothing of its {what}",
+                field="debt",
+                value=self.request.debt,
+                remedy=f"name a debt: {debts}" if debts else "there is nothing to write off",
+            )
+        check_amount(account, self.amounts.get("amount", owed), 1, owed, "a write-off")
+
+    @override
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
+        amount = self.amounts.get("amount", self._owed(account))
+        return write_off(session, account, tx, self.request.debt, amount, self.request.reason)
+
+
+def book_correction(
+    session: Session,
+    account: Account,
+    tx: Transaction,
+    amount: int,
+    description: str,
+    detail: Mapping[str, object],
+) -> int:
+    """Book a change of the balance; money that comes in repays emergency credit first."""
+    post_accruals(session.installation, account, tx)
+    spending = split_charge(account.policy.credit, posted_credit(account), -amount)
+    postings = journal.correction_postings(account.site.currency, spending)
+    return book_entry(session, account, tx, EntryDraft(EntryKind.CORRECTION, postings, description, detail))
 
 
 def receive_transfer(
@@ -152,62 +179,12 @@ def receive_transfer(
     evaluate(session, target, tx)
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOff(BookOperation):
-    """What the customer need not pay any more, of a debt or of the arrears."""
-
-    amount: int | None
-    request: requests.WriteOff
-
-    name: ClassVar[str] = "write_off"
-
-    @override
-    def fingerprint(self) -> list[object]:
-        return [self.amount, self.request.debt, self.request.reason]
-
-    @override
-    def check(self, session: Session, account: Account) -> None:
-        owed = owed_of(account, self.request.debt)
-        if not owed:
-            what = "arrears" if self.request.debt is None else f"debt {self.request.debt!r}"
-            debts = ", ".join(account.debts)
-            raise RequestRefused(
-                ErrorCode.AMOUNT_OUT_OF_RANGE,
-                f"{account.id} owes nothing of its {what}",
-                field="debt",
-                value=self.request.debt,
-                remedy=f"name a debt: {debts}" if debts else "there is nothing to write off",
-            )
-        if self.amount is not None:
-            check_amount(account, self.amount, 1, owed, "a write-off")
-
-    @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
-        debt_id = self.request.debt
-        amount = owed_of(account, debt_id) if self.amount is None else self.amount
-        seq = write_off(session, account, tx, debt_id, amount, self.request.reason)
-        detail = {"amount": amount, "debt": debt_id, "reason": self.request.reason}
-        return self.result(session, account, tx, seq, detail)
-
-
-def owed_of(account: Account, debt_id: str | None) -> int:
-    """Return what is owed of a debt, or in arrears.
-
-    Raises ``RequestRefused`` for a debt that there is not.
-    """
-    if debt_id is None:
-        return account.arrears
-    if debt_id not in account.debts:
-        raise debt_not_found(account, debt_id)
-    return account.debts[debt_id].owed
-
-
-def debt_not_found(account: Account, debt_id: str) -> RequestRefused:
-    """Return the refusal of what concerns a debt that there is not."""
+def require_debt(account: Account, debt_id: str) -> Debt:
+    """Return a debt of an account; raises ``RequestRefused`` where there is none of that id."""
+    if debt_id in account.debts:
+        return account.debts[debt_id]
     known = ", ".join(account.debts)
-    return RequestRefused(
+    raise RequestRefused(
         ErrorCode.NOT_FOUND,
         f"{account.id} has no debt {debt_id!r}",
         field="debt",
@@ -218,11 +195,11 @@ def debt_not_found(account: Account, debt_id: str) -> RequestRefused:
 
 def write_off(
     session: Session, account: Account, tx: Transaction, debt_id: str | None, amount: int, reason: str
-) -> int:
-    """Book a write-off and return its entry."""
+) -> Booking:
+    """Book a write-off of a debt, or of the arrears."""
     bucket = Bucket.ARREARS if debt_id is None else journal.debt_bucket(debt_id)
     what = "arrears" if debt_id is None else account.debts[debt_id].description
     detail = {"amount": amount, "debt": debt_id, "reason": reason}
     postings = journal.balanced_postings(account.site.currency, {bucket: amount}, against=Bucket.WRITE_OFF)
     entry = EntryDraft(EntryKind.WRITE_OFF, postings, f"Write-off: {what}", detail)
-    return book_entry(session, account, tx, entry)
+    return book_entry(session, account, tx, entry), detail

@@ -1,8 +1,8 @@
 """Opening, changing and closing the debts of an account."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import ClassVar, override
+from typing import ClassVar, Final, override
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.ledger import journal
@@ -10,41 +10,57 @@ from meter_bridge.core.ledger.debt import PPM, Debt, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, format_amount, parse_decimal
 from meter_bridge.core.tariff.periods import PeriodUnit
-from meter_bridge.engine.accounts.adjustments import debt_not_found, write_off
-from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
-from meter_bridge.engine.ledger.amounts import check_amount, parsed_amount
+from meter_bridge.engine.accounts.adjustments import require_debt, write_off
+from meter_bridge.engine.accounts.booking import AccountOperation, Booking, book_entry
+from meter_bridge.engine.ledger.amounts import check_amount
+from meter_bridge.engine.ledger.journal import EntryDraft
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
-from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
+from meter_bridge.protocol.messages import ErrorCode, EventKind
 
-MAX_DEBTS = 20
+MAX_DEBTS: Final = 20
+_TERMS: Final = ("description", "rate", "every", "percent", "cap", "cap_every", "priority")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenDebt(BookOperation):
+class OpenDebtOperation(AccountOperation[requests.OpenDebt]):
     """A new debt: what is owed, and how it is recovered."""
-
-    debt: Debt
-    reason: str
 
     name: ClassVar[str] = "debt_open"
 
+    @property
+    def _debt(self) -> Debt:
+        request = self.request
+        return Debt(
+            id=request.debt,
+            description=request.description,
+            owed=self.amount,
+            priority=request.priority,
+            rate=self.amounts["rate"],
+            every=PeriodUnit(request.every),
+            percent_ppm=_parts_per_million(request.percent),
+            cap=self.amounts.get("cap"),
+            cap_every=PeriodUnit(request.cap_every),
+        )
+
     @override
     def fingerprint(self) -> list[object]:
-        return [*_terms(self.debt), self.debt.owed, self.reason]
+        debt = self._debt
+        recovery = [debt.rate, debt.every, debt.percent_ppm, debt.cap, debt.cap_every]
+        return [debt.id, debt.description, debt.priority, *recovery, debt.owed, self.request.reason]
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        if self.debt.id in account.debts:
+        debt = self._debt
+        if debt.id in account.debts:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
-                f"{account.id} has a debt {self.debt.id!r} already",
+                f"{account.id} has a debt {debt.id!r} already",
                 field="debt",
-                value=self.debt.id,
+                value=debt.id,
                 remedy="give the new one another id, or change the terms of the old one",
             )
         if len(account.debts) >= MAX_DEBTS:
@@ -52,108 +68,79 @@ class OpenDebt(BookOperation):
                 ErrorCode.CONFLICT,
                 f"{account.id} has {MAX_DEBTS} debts, and more are not kept apart",
                 field="debt",
-                value=self.debt.id,
+                value=debt.id,
                 remedy="close one that is paid",
             )
-        check_amount(account, self.debt.owed, 1, MAX_AMOUNT, "a debt")
-        check_terms(self.debt, account.site.currency)
+        check_amount(account, debt.owed, 1, MAX_AMOUNT, "a debt")
+        _check_terms(debt, account.site.currency)
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
-        zone, owed = ZoneInfo(account.site.time_zone), self.debt.owed
-        account.debts[self.debt.id] = replace(self.debt, owed=0, due=next_due(self.debt.every, tx.at, zone))
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
+        zone, debt = ZoneInfo(account.site.time_zone), self._debt
+        account.debts[debt.id] = replace(debt, owed=0, due=next_due(debt.every, tx.at, zone))
         tx.save_account(account)
-        detail = {"amount": owed, "debt": self.debt.id, "reason": self.reason}
+        detail = {"amount": debt.owed, "debt": debt.id, "reason": self.request.reason}
         postings = journal.balanced_postings(
-            account.site.currency, {journal.debt_bucket(self.debt.id): -owed}, against=Bucket.ADJUSTMENT
+            account.site.currency, {journal.debt_bucket(debt.id): -debt.owed}, against=Bucket.ADJUSTMENT
         )
-        entry = EntryDraft(EntryKind.DEBT, postings, f"Debt: {self.debt.description}", detail)
-        return self.result(session, account, tx, book_entry(session, account, tx, entry), detail)
+        entry = EntryDraft(EntryKind.DEBT, postings, f"Debt: {debt.description}", detail)
+        return book_entry(session, account, tx, entry), detail
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeDebt(BookOperation):
+class ChangeDebtOperation(AccountOperation[requests.ChangeDebt]):
     """Other terms of a debt; what is owed stays."""
-
-    request: requests.ChangeDebt
-    rate: int | None
-    cap: int | None
 
     name: ClassVar[str] = "debt_change"
 
     @override
     def fingerprint(self) -> list[object]:
-        asked = self.request
-        return [
-            asked.debt,
-            asked.description,
-            self.rate,
-            asked.every,
-            asked.percent,
-            asked.cap and (self.cap or asked.cap),
-            asked.cap_every,
-            asked.priority,
-            asked.reason,
-        ]
+        request, rate = self.request, self.amounts.get("rate")
+        cap = request.cap and (self.amounts.get("cap") or request.cap)
+        recovery = [rate, request.every, request.percent, cap, request.cap_every]
+        return [request.debt, request.description, *recovery, request.priority, request.reason]
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        if self.request.debt not in account.debts:
-            raise debt_not_found(account, self.request.debt)
-        if not self._has_changes():
+        debt = require_debt(account, self.request.debt)
+        if all(getattr(self.request, term) is None for term in _TERMS):
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
-                f"no term of debt {self.request.debt!r} is named, so nothing would change",
+                f"no term of debt {debt.id!r} is named, so nothing would change",
                 field="debt",
-                value=self.request.debt,
+                value=debt.id,
                 remedy="add rate, every, percent, cap, cap_every, priority or description",
             )
-        check_terms(self._apply(account.debts[self.request.debt]), account.site.currency)
+        _check_terms(self._changed(debt), account.site.currency)
 
-    def _has_changes(self) -> bool:
-        """Return whether anything is to change."""
-        return any(
-            getattr(self.request, name) is not None
-            for name in ("description", "rate", "every", "percent", "cap", "cap_every", "priority")
-        )
-
-    def _apply(self, debt: Debt) -> Debt:
-        """Return the debt with the terms that are asked for."""
-        asked = self.request
+    def _changed(self, debt: Debt) -> Debt:
+        terms = self.request
         return replace(
             debt,
-            description=debt.description if asked.description is None else asked.description,
-            rate=debt.rate if self.rate is None else self.rate,
-            every=debt.every if asked.every is None else PeriodUnit(asked.every),
-            percent_ppm=debt.percent_ppm if asked.percent is None else parts_per_million(asked.percent),
-            cap=debt.cap if asked.cap is None else self.cap,
-            cap_every=debt.cap_every if asked.cap_every is None else PeriodUnit(asked.cap_every),
-            priority=debt.priority if asked.priority is None else asked.priority,
+            description=debt.description if terms.description is None else terms.description,
+            rate=self.amounts.get("rate", debt.rate),
+            every=debt.every if terms.every is None else PeriodUnit(terms.every),
+            percent_ppm=debt.percent_ppm if terms.percent is None else _parts_per_million(terms.percent),
+            cap=debt.cap if terms.cap is None else self.amounts.get("cap"),
+            cap_every=debt.cap_every if terms.cap_every is None else PeriodUnit(terms.cap_every),
+            priority=debt.priority if terms.priority is None else terms.priority,
         )
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
         before = account.debts[self.request.debt]
-        debt = self._apply(before)
-        zone = ZoneInfo(account.site.time_zone)
+        debt = self._changed(before)
         if debt.every is not before.every or not before.by_time:
+            zone = ZoneInfo(account.site.time_zone)
             debt = replace(debt, due=next_due(debt.every, tx.at, zone))
         account.debts[debt.id] = debt
         tx.save_account(account)
         detail = {"debt": debt.id, "reason": self.request.reason, "by": tx.actor}
         record_event(session.installation, tx, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
-        return self.result(session, account, tx, None, detail)
+        return None, detail
 
 
-@dataclass(frozen=True, slots=True)
-class CloseDebt(BookOperation):
+class CloseDebtOperation(AccountOperation[requests.CloseDebt]):
     """The end of a debt; what is still owed of it is written off."""
-
-    request: requests.CloseDebt
 
     name: ClassVar[str] = "debt_close"
 
@@ -163,89 +150,45 @@ class CloseDebt(BookOperation):
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        if self.request.debt not in account.debts:
-            raise debt_not_found(account, self.request.debt)
+        require_debt(account, self.request.debt)
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
         debt_id, reason = self.request.debt, self.request.reason
         owed, seq = account.debts[debt_id].owed, None
         if owed:
-            seq = write_off(session, account, tx, debt_id, owed, reason)
+            seq, _ = write_off(session, account, tx, debt_id, owed, reason)
         del account.debts[debt_id]
         tx.save_account(account)
         detail = {"debt": debt_id, "amount": owed, "reason": reason, "by": tx.actor}
         record_event(session.installation, tx, EventKind.DEBT_CHANGED, account_id=account.id, data=detail)
-        return self.result(session, account, tx, seq, detail)
+        return seq, detail
 
 
-def check_terms(debt: Debt, currency: str) -> None:
+def _check_terms(debt: Debt, currency: str) -> None:
     """Refuse terms by which a debt would never be recovered, or that contradict each other."""
-    if debt.rate < 0 or (debt.cap or 0) < 0:
-        raise RequestRefused(
-            ErrorCode.BAD_REQUEST,
-            "rate and cap are amounts of zero or more",
-            field="rate" if debt.rate < 0 else "cap",
-            value=format_amount(debt.rate if debt.rate < 0 else debt.cap or 0, currency),
-            remedy="leave out the sign",
-        )
+    cap = debt.cap or 0
+    if debt.rate < 0 or cap < 0:
+        field, amount = ("rate", debt.rate) if debt.rate < 0 else ("cap", cap)
+        value, remedy = format_amount(amount, currency), "leave out the sign"
+        raise _bad_term(field, value, "rate and cap are amounts of zero or more", remedy)
     if debt.percent_ppm > PPM:
-        raise RequestRefused(
-            ErrorCode.BAD_REQUEST,
-            "a payment recovers at most 100 per cent",
-            field="percent",
-            value=f"{Decimal(debt.percent_ppm) / (PPM // 100):f}",
-            remedy="write 100 or less",
-        )
+        value = f"{Decimal(debt.percent_ppm) / (PPM // 100):f}"
+        raise _bad_term("percent", value, "a payment recovers at most 100 per cent", "write 100 or less")
     if not debt.rate and not debt.percent_ppm:
-        raise RequestRefused(
-            ErrorCode.BAD_REQUEST,
-            "the debt would never be recovered: it has neither a rate nor a share of payments",
-            field="rate",
-            value="0",
-            remedy="give it a rate for each period, or a percentage of each top-up",
-        )
+        message = "the debt would never be recovered: it has neither a rate nor a share of payments"
+        remedy = "give it a rate for each period, or a percentage of each top-up"
+        raise _bad_term("rate", "0", message, remedy)
     if debt.cap is not None and not debt.percent_ppm:
-        raise RequestRefused(
-            ErrorCode.BAD_REQUEST,
-            "a cap limits what payments recover, and of this debt they recover nothing",
-            field="cap",
-            value=format_amount(debt.cap, currency),
-            remedy="leave the cap out, or give a percentage",
-        )
+        message = "a cap limits what payments recover, and of this debt they recover nothing"
+        remedy = "leave the cap out, or give a percentage"
+        raise _bad_term("cap", format_amount(debt.cap, currency), message, remedy)
 
 
-def parts_per_million(percent: str) -> int:
-    """Return a percentage with at most four decimal places in parts per million."""
+def _bad_term(field: str, value: str, message: str, remedy: str) -> RequestRefused:
+    return RequestRefused(ErrorCode.BAD_REQUEST, message, field=field, value=value, remedy=remedy)
+
+
+def _parts_per_million(percent: str) -> int:
+    """Return a percentage, of at most four decimal places, in parts per million."""
     return int(parse_decimal(percent) * (PPM // 100))
-
-
-def _terms(debt: Debt) -> list[object]:
-    """Return what tells the terms of one debt from another's."""
-    recovery = [debt.rate, debt.every, debt.percent_ppm, debt.cap, debt.cap_every]
-    return [debt.id, debt.description, debt.priority, *recovery]
-
-
-def open_debt_of(account: Account, request: requests.OpenDebt) -> OpenDebt:
-    """Return the debt that is to be opened."""
-    debt = Debt(
-        id=request.debt,
-        description=request.description,
-        owed=parsed_amount(account, request.amount),
-        priority=request.priority,
-        rate=parsed_amount(account, request.rate, "rate"),
-        every=PeriodUnit(request.every),
-        percent_ppm=parts_per_million(request.percent),
-        cap=None if request.cap is None else parsed_amount(account, request.cap, "cap"),
-        cap_every=PeriodUnit(request.cap_every),
-    )
-    return OpenDebt(debt, request.reason)
-
-
-def change_debt_of(account: Account, request: requests.ChangeDebt) -> ChangeDebt:
-    """Return the change that is asked for; a cap of ``none`` takes it away."""
-    rate = None if request.rate is None else parsed_amount(account, request.rate, "rate")
-    cap = None if request.cap in (None, "none") else parsed_amount(account, request.cap, "cap")
-    return ChangeDebt(request, rate, cap)

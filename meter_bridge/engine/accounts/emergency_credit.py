@@ -1,11 +1,10 @@
 """Selecting emergency credit: an act of the customer, or of the landlord on the customer's behalf."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Final, override
 
-from meter_bridge.core.ledger.credit import EmergencyState, emergency_state
+from meter_bridge.core.ledger.credit import emergency_state
 from meter_bridge.core.money import format_amount
-from meter_bridge.engine.accounts.booking import BookOperation
+from meter_bridge.engine.accounts.booking import AccountOperation, Booking
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.emergency import set_emergency_selected
 from meter_bridge.engine.ledger.journal import post_accruals
@@ -13,19 +12,20 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, OperationResult
+from meter_bridge.protocol import requests
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.vocabulary import EmergencyCreditState
 
 _SELECTED: Final = "is selected already"
 _REFUSAL_REASONS: Final = {
-    EmergencyState.UNSUPPORTED: "has none: its site file lends nothing",
-    EmergencyState.SELECTED: _SELECTED,
-    EmergencyState.IN_USE: _SELECTED,
-    EmergencyState.EXHAUSTED: "is used up",
+    EmergencyCreditState.UNSUPPORTED: "has none: its site file lends nothing",
+    EmergencyCreditState.SELECTED: _SELECTED,
+    EmergencyCreditState.IN_USE: _SELECTED,
+    EmergencyCreditState.EXHAUSTED: "is used up",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SelectEmergencyCredit(BookOperation):
+class EmergencyCreditOperation(AccountOperation[requests.SelectEmergencyCredit]):
     """The choice to use emergency credit once the balance is used up."""
 
     name: ClassVar[str] = "emergency_credit"
@@ -45,7 +45,7 @@ class SelectEmergencyCredit(BookOperation):
                 remedy="move the next customer in",
             )
         state = emergency_state(account.policy.credit, credit_now(account))
-        if state is EmergencyState.AVAILABLE:
+        if state is EmergencyCreditState.AVAILABLE:
             return
         threshold = format_amount(account.policy.credit.emergency_threshold, account.site.currency)
         why = _REFUSAL_REASONS.get(state, f"may be selected once the credit is below {threshold}")
@@ -58,10 +58,8 @@ class SelectEmergencyCredit(BookOperation):
         )
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
         # What was used before the choice is the balance's; only what comes after may be lent.
         post_accruals(session.installation, account, tx)
         set_emergency_selected(session.installation, account, tx, selected=True)
-        return self.result(session, account, tx, None, {"limit": account.policy.credit.emergency_limit})
+        return None, {"limit": account.policy.credit.emergency_limit}

@@ -1,4 +1,4 @@
-"""Accounts as an actor may see them, and what is booked to them, each operation once for each key."""
+"""Accounts as an actor may see them, and operations on their books, each once per idempotency key."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.accounts.dispatch import operation_of
-from meter_bridge.engine.accounts.tenancies import RevokeAccess
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.accounts.view import account_view, outstanding_of
 from meter_bridge.engine.ledger.entries import explain_entry, ledger_page
@@ -37,14 +36,10 @@ from meter_bridge.protocol.statements import Detail, EntryExplanation, Statement
 class AccountService:
     """Shows a session's accounts, tops them up and carries out operations on their books."""
 
-    def __init__(
-        self, session: Session, visibility: Visibility, operations: Operations, revoke: RevokeAccess
-    ) -> None:
-        """Keep the session; ``revoke`` takes an account from the tokens of whoever moves out."""
+    def __init__(self, session: Session, visibility: Visibility, operations: Operations) -> None:
         self._session = session
         self._visibility = visibility
         self._operations = operations
-        self._revoke = revoke
 
     def views(self, actor: Actor) -> Sequence[AccountView]:
         """Return the accounts that the actor may see."""
@@ -72,11 +67,11 @@ class AccountService:
         account = self._visibility.account_or_closed(actor, account_id)
         if isinstance(request, requests.Transfer | requests.MoveOut):
             self._check_target(actor, request.to)
-        operation = operation_of(account, request, self._revoke)
+        operation = operation_of(account, request)
         return await self._operations.run(actor, account.id, operation, key)
 
     def _check_target(self, actor: Actor, account_id: str | None) -> None:
-        """Refuse an account to transfer to that the actor may not see; one that is gone is refused later."""
+        """Refuse a target that the actor may not see; one that is gone is refused later."""
         installation = self._session.installation
         if account_id is None or account_id in installation.closed:
             return
@@ -103,7 +98,6 @@ class LedgerQueries:
     """Reads an engine's books; a tenant's token reads those of the own tenancy alone."""
 
     def __init__(self, session: Session, visibility: Visibility) -> None:
-        """Keep the session, and who may see what."""
         self._session = session
         self._visibility = visibility
 
@@ -119,10 +113,10 @@ class LedgerQueries:
         """Return an entry of the account's journal with everything that it was made of."""
         account = self._visibility.account_or_closed(actor, account_id)
         first = _first_seq(actor, account)
-        found = await asyncio.to_thread(
+        explanation = await asyncio.to_thread(
             explain_entry, self._session.reader, self._session.archive, account.id, entry_id, first=first
         )
-        if found is None:
+        if explanation is None:
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"account {account.id} has no entry {entry_id!r}",
@@ -130,7 +124,7 @@ class LedgerQueries:
                 value=entry_id,
                 remedy="take an id from 'meter-bridge ledger', or from a statement",
             )
-        return found
+        return explanation
 
     async def statement(
         self,
@@ -155,7 +149,7 @@ class LedgerQueries:
     async def tenancies(
         self, actor: Actor, account_id: str | None, *, only_outstanding: bool = False
     ) -> Sequence[TenancyView]:
-        """Return who lived in a unit, or in any, newest first, with what is left with each."""
+        """Return the tenancies of one unit or of all, newest first, with their open balances."""
         if account_id is not None:
             account_id = self._visibility.account_or_closed(actor, account_id).id
         return await asyncio.to_thread(
@@ -180,14 +174,14 @@ class LedgerQueries:
             if account_id is None
             else [self._visibility.account(actor, account_id)]
         )
-        asked = [
+        queries = [
             HistoryQuery(account.id, _first_seq(actor, account), ZoneInfo(account.site.time_zone))
             for account in seen
         ]
         return await asyncio.to_thread(
             history_page,
             self._session.reader,
-            asked,
+            queries,
             after=after,
             upto=upto,
             from_account=from_account,
@@ -196,5 +190,5 @@ class LedgerQueries:
 
 
 def _first_seq(actor: Actor, account: Account) -> int:
-    """Return the first journal entry that an actor may see: a tenant none of the customers before."""
+    """Return the first journal entry that an actor may see; a tenant sees none of earlier customers."""
     return account.tenancy.first_seq if actor.role is Role.TENANT else 0

@@ -1,30 +1,28 @@
 """Customers moving out and in: the final settlement of one, and a clean ledger for the next."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Final, override
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting
+from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
 from meter_bridge.core.rating.move_out import PrepaidCharge, prorate_final_period
 from meter_bridge.core.rating.rating import Rating
-from meter_bridge.core.rating.unit_purchase import return_units
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.accounts.adjustments import receive_transfer
 from meter_bridge.engine.accounts.booking import (
-    BookOperation,
-    EntryDraft,
+    AccountOperation,
+    Booking,
     book_entry,
-    other_account,
     require_charged,
+    transfer_target,
 )
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.ledger.amounts import check_amount
-from meter_bridge.engine.ledger.journal import book_charges, has_uncharged, post_accruals
-from meter_bridge.engine.ledger.purchases import read_prepaid_charges
+from meter_bridge.engine.ledger.journal import EntryDraft, book_charges, has_uncharged, post_accruals
+from meter_bridge.engine.ledger.purchases import read_prepaid_charges, take_back_units
 from meter_bridge.engine.state.account_document import tenancy_row
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Meter, Tenancy, terms_of
@@ -32,7 +30,8 @@ from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
-from meter_bridge.protocol.messages import ErrorCode, EventKind, OperationResult
+from meter_bridge.protocol.messages import ErrorCode, EventKind
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 _CUSTOMER_ALERTS: Final = (
@@ -44,42 +43,36 @@ _CUSTOMER_ALERTS: Final = (
     AlertKind.UNUSUAL_CONSUMPTION,
     AlertKind.NO_CONSUMPTION,
 )
-"""Alerts that speak of a customer's money, and so never outlast the tenancy."""
-
-type RevokeAccess = Callable[[Transaction, str], None]
-"""Takes an account from every tenant's token that sees it, as part of a unit."""
+"""Alerts about a customer's money or use, which never outlast the tenancy."""
 
 
-@dataclass(slots=True)
-class MoveOut(BookOperation):
+class MoveOutOperation(AccountOperation[requests.MoveOut]):
     """The end of a tenancy.
 
-    What was paid in advance is given back where the tariff says so, unused units at their price; emergency
-    credit, arrears and debts are set off. Credit that remains is refunded, given to another account, or kept
-    on record as the customer's; what is owed is always kept on record.
+    Charges paid in advance are refunded where the tariff says so, unused units at their price; emergency
+    credit, arrears and debts are set off. The remaining credit is refunded, transferred, or kept on record
+    as the customer's; what is owed always stays on record.
     """
-
-    request: requests.MoveOut
-    revoke: RevokeAccess
-    paid: Mapping[str, Sequence[PrepaidCharge]] = field(default_factory=dict)
 
     name: ClassVar[str] = "move_out"
     exclusive: ClassVar[bool] = True
+    prepaid: Mapping[str, Sequence[PrepaidCharge]]
+    """Fixed charges that were paid in advance, by supply."""
 
     @override
     def fingerprint(self) -> list[object]:
-        asked = self.request
+        request = self.request
         # A key that was used before this choice came stands for what it stood for then.
-        return [asked.remainder, asked.to, asked.reason, *([True] if asked.unread else [])]
+        return [request.remainder, request.to, request.reason, *([True] if request.unread else [])]
 
     @override
     def prefetch(self, session: Session, account_id: str) -> None:
-        """Read the fixed charges of which a part may be given back."""
-        self.paid = read_prepaid_charges(session.reader, account_id, session.clock.now())
+        """Read the fixed charges that may be refunded in part."""
+        self.prepaid = read_prepaid_charges(session.reader, account_id, session.clock.now())
 
     @override
     def needs_closing_first(self, session: Session, account: Account) -> bool:
-        """Return whether something is due: it is this customer's, and a part of it may be given back."""
+        """Return whether a charge is due: this customer pays it, and part of it may be refunded."""
         return has_uncharged(account, session.clock.now())
 
     @override
@@ -92,9 +85,19 @@ class MoveOut(BookOperation):
             )
         silent = silent_meters(account, session.clock.now())
         if silent and not self.request.unread:
-            raise _unread_refusal(silent[0])
+            meter = silent[0]
+            raise RequestRefused(
+                ErrorCode.CONFLICT,
+                f"{meter.id} was last read at {iso(last_read_at(meter))}: nobody knows what was used since",
+                field="unread",
+                value="false",
+                remedy=f"tell what it shows ('meter-bridge meters read {meter.id} KWH'), or settle by that"
+                " reading (--unread)",
+            )
         require_charged(session, account, session.clock.now())
-        if self.request.remainder != "transfer" and self.request.to is not None:
+        if self.request.remainder != "transfer":
+            if self.request.to is None:
+                return
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
                 "an account to transfer to is named, but the remainder is not transferred",
@@ -102,41 +105,35 @@ class MoveOut(BookOperation):
                 value=self.request.to,
                 remedy="write remainder: transfer, or leave it out",
             )
-        if self.request.remainder == "transfer":
-            if self.request.to is None:
-                raise RequestRefused(
-                    ErrorCode.BAD_REQUEST,
-                    "it is not said to which account the remainder goes",
-                    field="to",
-                    remedy="name the account",
-                )
-            other_account(session, account, self.request.to)
+        if self.request.to is None:
+            raise RequestRefused(
+                ErrorCode.BAD_REQUEST,
+                "it is not said to which account the remainder goes",
+                field="to",
+                remedy="name the account",
+            )
+        transfer_target(session, account, self.request.to)
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
         post_accruals(session.installation, account, tx)
         for supply in account.supplies:
-            settled = prorate_final_period(
-                supply.rating, supply.timeline, self.paid.get(supply.id, ()), tx.at
-            )
-            book_charges(session.installation, supply, tx, settled)
+            prepaid = self.prepaid.get(supply.id, ())
+            charges = prorate_final_period(supply.rating, supply.timeline, prepaid, tx.at)
+            book_charges(session.installation, supply, tx, charges)
         seq, detail = self._book_final_settlement(session, account, tx)
         reset_rating(account)
         account.tenancy = replace(account.tenancy, end=tx.at)
-        tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
-        told = {"n": account.tenancy.n, "moved": "out", "by": tx.actor}
-        record_event(session.installation, tx, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
+        _save_tenancy(session, account, tx, moved="out")
         _clear_customer_data(session, account, tx, customer=None)
-        self.revoke(tx, account.id)
-        return self.result(session, account, tx, seq, detail)
+        session.revoke_access(tx, account.id)
+        return seq, detail
 
     def _book_final_settlement(
         self, session: Session, account: Account, tx: Transaction
     ) -> tuple[int, dict[str, object]]:
         """Book the final settlement: every bucket of the customer ends at zero."""
-        worth, units = _return_units(account, tx)
+        worth, units = take_back_units(account, tx)
         changes = _zeroing_changes(account) | {Bucket.ADJUSTMENT: -worth}
         remains = -sum(changes.values())
         kept_in = journal.tenancy_bucket(account.tenancy.n)
@@ -158,27 +155,23 @@ class MoveOut(BookOperation):
         entry = EntryDraft(EntryKind.CLOSING, (*postings, *units), "Final settlement", detail)
         seq = book_entry(session, account, tx, entry)
         if self.request.remainder == "transfer" and remains > 0:
-            target = other_account(session, account, self.request.to or "")
+            target = transfer_target(session, account, self.request.to or "")
             receive_transfer(session, target, tx, remains, seq, self.request.reason)
         return seq, detail
 
 
-@dataclass(frozen=True, slots=True)
-class MoveIn(BookOperation):
+class MoveInOperation(AccountOperation[requests.MoveIn]):
     """The beginning of a tenancy, with an opening credit if there is one."""
-
-    request: requests.MoveIn
-    opening: int
 
     name: ClassVar[str] = "move_in"
 
     @override
     def fingerprint(self) -> list[object]:
-        return [self.request.customer, self.opening]
+        return [self.request.customer, self.amounts["opening_credit"]]
 
     @override
     def needs_closing_first(self, session: Session, account: Account) -> bool:
-        """Return whether something is due: it is not the next customer's."""
+        """Return whether a charge is due: the next customer does not pay it."""
         return has_uncharged(account, session.clock.now())
 
     @override
@@ -191,36 +184,38 @@ class MoveIn(BookOperation):
                 value=self.request.customer,
                 remedy="move the present customer out first; another spelling goes into the site file",
             )
-        check_amount(account, self.opening, 0, MAX_AMOUNT, "an opening credit")
+        check_amount(account, self.amounts["opening_credit"], 0, MAX_AMOUNT, "an opening credit")
         require_charged(session, account, session.clock.now())
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
+        customer, opening = self.request.customer, self.amounts["opening_credit"]
         post_accruals(session.installation, account, tx)
         seq = _close_vacancy(session, account, tx)
         sequences = session.installation.sequences
-        _clear_customer_data(session, account, tx, customer=self.request.customer)
+        _clear_customer_data(session, account, tx, customer=customer)
         account.tenancy = Tenancy(account.tenancy.n + 1, tx.at, sequences.entry + 1, sequences.event + 1)
         reset_rating(account)
-        tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
-        told = {"n": account.tenancy.n, "moved": "in", "by": tx.actor}
-        record_event(session.installation, tx, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=told)
-        silent = {meter.id: iso(last_read_at(meter)) for meter in silent_meters(account, tx.at)}
-        detail: dict[str, object] = {"amount": self.opening, "customer": self.request.customer}
-        if silent:
-            detail["unread"] = silent
-        if self.opening:
-            postings = journal.opening_postings(account.site.currency, self.opening)
-            split = {"split": {"balance": self.opening}}
+        _save_tenancy(session, account, tx, moved="in")
+        detail: dict[str, object] = {"amount": opening, "customer": customer}
+        if silent := silent_meters(account, tx.at):
+            detail["unread"] = {meter.id: iso(last_read_at(meter)) for meter in silent}
+        if opening:
+            postings = journal.opening_postings(account.site.currency, opening)
+            split = {"split": {"balance": opening}}
             entry = EntryDraft(EntryKind.OPENING, postings, "Opening credit", detail | split)
             seq = book_entry(session, account, tx, entry)
-        return self.result(session, account, tx, seq, detail)
+        return seq, detail
+
+
+def _save_tenancy(session: Session, account: Account, tx: Transaction, *, moved: str) -> None:
+    tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
+    data = {"n": account.tenancy.n, "moved": moved, "by": tx.actor}
+    record_event(session.installation, tx, EventKind.CUSTOMER_CHANGED, account_id=account.id, data=data)
 
 
 def reset_rating(account: Account) -> None:
-    """Let who comes next begin on ladders, peaks and a history of the own; all of before is settled."""
+    """Begin blocks, demand peaks and cost history again; everything before is settled."""
     for supply in account.supplies:
         supply.rating = Rating(terms=terms_of(account, supply.timeline))
     account.earlier_costs = {}
@@ -235,37 +230,12 @@ def silent_meters(account: Account, at: int) -> list[Meter]:
     ]
 
 
-def _unread_refusal(meter: Meter) -> RequestRefused:
-    """Return the refusal to settle while nobody knows what a meter counted."""
-    return RequestRefused(
-        ErrorCode.CONFLICT,
-        f"{meter.id} was last read at {iso(last_read_at(meter))}: nobody knows what was used since",
-        field="unread",
-        value="false",
-        remedy=f"tell what it shows ('meter-bridge meters read {meter.id} KWH'), or settle by that reading"
-        " (--unread)",
-    )
-
-
 def last_read_at(meter: Meter) -> int:
     """Return when a meter was read last; 0 if it never was."""
     return 0 if meter.register is None else meter.register.at
 
 
-def _return_units(account: Account, tx: Transaction) -> tuple[int, list[Posting]]:
-    """Take back every unused unit; return what they cost, and their postings."""
-    worth, postings = 0, list[Posting]()
-    for supply in account.supplies:
-        for lot_id in {lot.id: None for lot in supply.rating.lots}:
-            wh, amount = return_units(supply.rating, lot_id)
-            worth += amount
-            postings += journal.units_bought_postings(supply.id, -wh)
-            tx.save_supply(supply)
-    return worth, postings
-
-
 def _zeroing_changes(account: Account) -> dict[str, int]:
-    """Return the changes after which an account has nothing and owes nothing."""
     return {
         Bucket.BALANCE: -account.balance,
         Bucket.EMERGENCY: account.emergency_used,
@@ -277,7 +247,6 @@ def _zeroing_changes(account: Account) -> dict[str, int]:
 def _clear_customer_data(
     session: Session, account: Account, tx: Transaction, *, customer: str | None
 ) -> None:
-    """Let nothing of who was there before be seen in the account any more."""
     account.customer, account.last_top_up = customer, None
     account.debts = {}
     account.emergency_selected = False
@@ -295,9 +264,9 @@ def _clear_customer_data(
 def _close_vacancy(session: Session, account: Account, tx: Transaction) -> int | None:
     """Write off what an empty unit used, so that the next customer owes nothing of it.
 
-    Credit that was paid in for whoever comes next is theirs; units become money at their price.
+    Credit paid in for the next customer is kept for them; units become money at their price.
     """
-    worth, units = _return_units(account, tx)
+    worth, units = take_back_units(account, tx)
     changes = _zeroing_changes(account) | {Bucket.ADJUSTMENT: -worth}
     changes[Bucket.BALANCE] += worth + max(account.balance, 0)
     if not units and not any(changes.values()):

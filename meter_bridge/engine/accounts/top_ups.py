@@ -1,16 +1,16 @@
 """Top-ups: money in, posted after everything used so far, with where it went."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final, override
+from typing import Any, ClassVar, Final, override
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import TopUpSplit, split_top_up
+from meter_bridge.core.ledger.credit import split_top_up
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.engine.ledger.amounts import check_amount, parsed_amount
+from meter_bridge.engine.ledger.amounts import check_amount, parse_request_amount
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit, top_up_question
-from meter_bridge.engine.ledger.journal import add_lines, append_entry, post_accruals
+from meter_bridge.engine.ledger.journal import EntryDraft, add_lines, append_entry, post_accruals
 from meter_bridge.engine.ledger.purchases import buy_units, purchase_postings, units_worth
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.state.events import entry_id, record_event
@@ -40,7 +40,7 @@ class TopUp(Operation[TopUpResult]):
     @classmethod
     def from_request(cls, account: Account, amount: str, method: str, reference: str | None) -> TopUp:
         """Return the top-up that is asked for; raises ``RequestRefused`` naming field, value and remedy."""
-        value = parsed_amount(account, amount)
+        value = parse_request_amount(account.site.currency, amount)
         check_text("method", method, MAX_METHOD_LENGTH)
         check_text("reference", reference or "", MAX_REFERENCE_LENGTH)
         return cls(value, method, reference)
@@ -54,8 +54,8 @@ class TopUp(Operation[TopUpResult]):
         """Refuse an amount outside the limits of the account."""
         credit = credit_now(account)
         # What units are worth is credit as well: else they would pass every maximum.
-        held = replace(credit, balance=credit.balance + units_worth(account))
-        possible = top_up_question(account, held, session.clock.now())
+        with_units = replace(credit, balance=credit.balance + units_worth(account))
+        possible = top_up_question(account, with_units, session.clock.now())
         largest, why = possible.maximum, ""
         if account.policy.credit.maximum_balance is not None:
             largest = min(possible.largest_allowed(), largest)
@@ -79,7 +79,7 @@ class TopUp(Operation[TopUpResult]):
         if purchase.wh:
             shown["units"] = min(purchase.charges.total, split.balance)
             shown["balance"] = split.balance - shown["units"]
-        detail = {
+        detail: dict[str, Any] = {
             "amount": self.amount,
             "method": self.method,
             "reference": self.reference,
@@ -89,31 +89,16 @@ class TopUp(Operation[TopUpResult]):
         postings = journal.top_up_postings(account.site.currency, split)
         if supply is not None and purchase.wh:
             postings += purchase_postings(supply, purchase)
-        seq = append_entry(
-            session.installation,
-            account,
-            tx,
-            EntryKind.TOP_UP,
-            postings,
-            description=f"Top-up, {self.method}",
-            detail=detail,
-        )
+        entry = EntryDraft(EntryKind.TOP_UP, postings, f"Top-up, {self.method}", detail)
+        seq = append_entry(session.installation, account, tx, entry)
         if supply is not None and purchase.wh:
             add_lines(supply, tx, seq, purchase.charges)
-        _record_cap_usage(account, split, tx.at, zone)
-        top_up = TopUpView(
-            id=entry_id(seq),
-            at=iso(tx.at),
-            amount=self.amount,
-            method=self.method,
-            reference=self.reference,
-            split=shown,
-            balance_after=account.balance,
-            units_wh=purchase.wh,
-        )
+        for debt_id, amount in split.debts:
+            account.debts[debt_id] = account.debts[debt_id].after_payment(amount, tx.at, zone)
+        top_up = TopUpView(id=entry_id(seq), at=iso(tx.at), balance_after=account.balance, **detail)
         account.last_top_up = top_up
-        told = {"id": top_up.id, **detail, "balance_after": account.balance}
-        record_event(session.installation, tx, EventKind.TOP_UP, account_id=account.id, data=told)
+        data = {"id": top_up.id, **detail, "balance_after": account.balance}
+        record_event(session.installation, tx, EventKind.TOP_UP, account_id=account.id, data=data)
         # Evaluating posts nothing but standing charges and debt already due, so the answer's balance is the
         # posted one.
         evaluate(session, account, tx)
@@ -123,9 +108,3 @@ class TopUp(Operation[TopUpResult]):
             available=credit_now(account).balance,
             supply=supply_view(account),
         )
-
-
-def _record_cap_usage(account: Account, split: TopUpSplit, at: int, zone: ZoneInfo) -> None:
-    """Note what payments recovered in the present cap periods; the unit stores the account."""
-    for debt_id, amount in split.debts:
-        account.debts[debt_id] = account.debts[debt_id].after_payment(amount, at, zone)

@@ -7,7 +7,6 @@ from meter_bridge.core.calendar import DAY_MS, day_start, iso, local_day
 from meter_bridge.core.forecast.depletion import Depletion
 from meter_bridge.core.ledger.credit import (
     CreditState,
-    EmergencyState,
     emergency_left,
     emergency_state,
     headroom,
@@ -17,7 +16,6 @@ from meter_bridge.core.ledger.debt import recovery_order
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating.period_to_date import accrued_total, amount_if_closed, charged_in_period
 from meter_bridge.core.rating.rating import (
-    Block,
     LineKind,
     OpenSegment,
     block_at,
@@ -26,7 +24,7 @@ from meter_bridge.core.rating.rating import (
     price_per_kwh,
     wh_for_amount,
 )
-from meter_bridge.core.supply.decision import Reason, may_restore
+from meter_bridge.core.supply.decision import may_restore
 from meter_bridge.core.supply.friendly_hours import friendly_span
 from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
 from meter_bridge.engine.alerts.view import alert_view
@@ -42,13 +40,13 @@ from meter_bridge.protocol.messages import (
     AccountView,
     BlockView,
     DebtView,
-    EmergencyCreditState,
     EmergencyCreditView,
     FriendlyHoursView,
     OwedView,
     RunOutView,
     TariffNow,
 )
+from meter_bridge.protocol.vocabulary import EmergencyCreditState, SupplyReason
 
 
 def account_view(account: Account, at: int) -> AccountView:
@@ -58,6 +56,8 @@ def account_view(account: Account, at: int) -> AccountView:
     supply = account.supplies[0] if account.supplies else None
     units = _units_left(supply, left, at) if supply else None
     ends = account_depletion(account, at)
+    energy_wh = _energy(account)
+    today = [_totals_of_today(supply, at) for supply in account.supplies]
     return AccountView(
         id=account.id,
         name=account.name,
@@ -74,9 +74,9 @@ def account_view(account: Account, at: int) -> AccountView:
         seconds_left=None if ends is None else (ends.at - at) // 1000,
         low_credit=account.low_level > 0,
         low_credit_thresholds=account.policy.low_credit,
-        energy_wh=_energy(account),
-        energy_today_wh=_energy_today(account, at),
-        cost_today=_cost_today(account, at),
+        energy_wh=energy_wh,
+        energy_today_wh=None if energy_wh is None else sum(wh for wh, _ in today),
+        cost_today=sum(amount for _, amount in today),
         cost_period=_cost_period_view(account, at),
         supply=supply_view(account),
         tariff=_tariff_view(supply, at) if supply else None,
@@ -98,7 +98,6 @@ def account_view(account: Account, at: int) -> AccountView:
 
 
 def _depletion_view(depletion: Depletion) -> RunOutView:
-    """Return when credit runs out."""
     return RunOutView(
         at=iso(depletion.at),
         soonest=None if depletion.earliest is None else iso(depletion.earliest),
@@ -107,7 +106,7 @@ def _depletion_view(depletion: Depletion) -> RunOutView:
 
 
 def _period_start(account: Account, at: int) -> str | None:
-    """Return since when the cost of the period counts; None without a supply."""
+    """Return from when the cost of the period counts; None without a supply."""
     starts = [
         day_start(date.fromisoformat(version.period(at)[:10]), version.zone)
         for version in (supply.timeline.at(at) for supply in account.supplies)
@@ -116,7 +115,7 @@ def _period_start(account: Account, at: int) -> str | None:
 
 
 def _friendly_hours(account: Account, at: int) -> FriendlyHoursView | None:
-    """Return the friendly hours that are on or come next; worked out anew only when they are over."""
+    """Return the present or next friendly hours; computed again only once they are over."""
     hours = account.policy.friendly_hours
     if not hours.windows and not hours.dates:
         return None
@@ -130,12 +129,12 @@ def _friendly_hours(account: Account, at: int) -> FriendlyHoursView | None:
 def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditView | None:
     policy = account.policy.credit
     state = emergency_state(policy, credit)
-    if state is EmergencyState.UNSUPPORTED:
+    if state is EmergencyCreditState.UNSUPPORTED:
         return None
-    if account.tenancy.end is not None and state is EmergencyState.AVAILABLE:
-        state = EmergencyState.UNAVAILABLE  # nobody lives there who might select it
+    if account.tenancy.end is not None and state is EmergencyCreditState.AVAILABLE:
+        state = EmergencyCreditState.UNAVAILABLE  # nobody lives there who might select it
     return EmergencyCreditView(
-        state=EmergencyCreditState(state.value),
+        state=state,
         limit=policy.emergency_limit,
         left=emergency_left(policy, credit),
         threshold=policy.emergency_threshold,
@@ -143,8 +142,7 @@ def _emergency_credit(account: Account, credit: CreditState) -> EmergencyCreditV
 
 
 def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | None:
-    """Return the smallest top-up that restores a supply that lacks credit."""
-    if account.reason not in (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM):
+    if account.reason not in (SupplyReason.CREDIT_EXHAUSTED, SupplyReason.BELOW_RESTORE_MINIMUM):
         return None
     policy = account.policy
     least = top_up_question(account, credit, at).smallest_sufficient(
@@ -154,7 +152,6 @@ def _amount_to_restore(account: Account, credit: CreditState, at: int) -> int | 
 
 
 def _tariff_view(supply: Supply, at: int) -> TariffNow:
-    """Return the price in force."""
     interval = supply.timeline.interval_at(at)
     version = interval.version
     changes = [
@@ -170,20 +167,13 @@ def _tariff_view(supply: Supply, at: int) -> TariffNow:
         block_remaining_wh=energy_to_next_block(supply.rating, interval),
         next_change=iso(min(changes)) if changes else None,
         ladder=tuple(
-            _block_view(n, block) for n, block in enumerate(block_views(supply.rating, interval), 1)
+            BlockView(number=n, end_wh=block.end_wh, used_wh=block.used_wh, price_per_kwh=block.price_per_kwh)
+            for n, block in enumerate(block_views(supply.rating, interval), 1)
         ),
     )
 
 
-def _block_view(number: int, block: Block) -> BlockView:
-    """Return a block as it goes over the wire."""
-    return BlockView(
-        number=number, end_wh=block.end_wh, used_wh=block.used_wh, price_per_kwh=block.price_per_kwh
-    )
-
-
 def _units_left(supply: Supply, available: int, at: int) -> int | None:
-    """Return the energy that the credit left buys from here."""
     interval = supply.timeline.interval_at(at)
     if interval.version.basis is BlockBasis.PURCHASE_TIME:
         return supply.rating.units
@@ -191,26 +181,14 @@ def _units_left(supply: Supply, available: int, at: int) -> int | None:
 
 
 def _energy(account: Account) -> int | None:
-    """Return the energy charged over all meters, or None before the first reading."""
+    """Return the energy charged by all meters in Wh, or None before the first reading."""
     known = [wh for meter in account.meters if (wh := meter.energy_wh) is not None]
     earlier = sum(supply.earlier_wh for supply in account.supplies)
     return sum(known) + earlier if known or earlier else None
 
 
-def _energy_today(account: Account, at: int) -> int | None:
-    """Return the energy of the local day so far, or None before the first reading."""
-    if _energy(account) is None:
-        return None
-    return sum(_totals_of_today(supply, at)[0] for supply in account.supplies)
-
-
-def _cost_today(account: Account, at: int) -> int | None:
-    """Return the charges of the local day so far."""
-    return sum(_totals_of_today(supply, at)[1] for supply in account.supplies)
-
-
 def _totals_of_today(supply: Supply, at: int) -> tuple[int, int]:
-    """Return energy and cost of the local day: what was settled of it, and what of it is open."""
+    """Return energy and cost of the local day: what was settled of it, and what is still open."""
     rating, timeline = supply.rating, supply.timeline
     zone = timeline.at(at).zone
     day = local_day(at, zone)
@@ -226,7 +204,7 @@ def _totals_of_today(supply: Supply, at: int) -> tuple[int, int]:
 
 
 def _cost_of_open(supply: Supply, parts: Sequence[OpenSegment]) -> int:
-    """Return what open segments cost, where they have a price apart from the rest of their period."""
+    """Return the cost of open segments that have a price independent of the rest of their period."""
     plain = (
         part
         for part in parts
@@ -236,7 +214,6 @@ def _cost_of_open(supply: Supply, parts: Sequence[OpenSegment]) -> int:
 
 
 def _cost_period_view(account: Account, at: int) -> int | None:
-    """Return the charges of the present customer since the present block period began."""
     return sum(
         cost - account.earlier_costs.get(period, 0)
         for period, cost in (period_cost(supply, at) for supply in account.supplies)
@@ -265,7 +242,6 @@ def outstanding_of(account: Account) -> Iterator[OwedView]:
 
 
 def _view(account: Account, kind: str, owed: int, debt: DebtView | None = None) -> OwedView:
-    """Return one thing that is owed."""
     currency = account.site.currency
     return OwedView(
         account_id=account.id,

@@ -2,12 +2,13 @@
 
 import json
 
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 

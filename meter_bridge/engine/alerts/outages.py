@@ -4,14 +4,15 @@ A meter that the mains feed goes silent when they fail, just as one whose link i
 reached and every meter of a site is silent, something that they share is gone: power or network there.
 """
 
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.engine.alerts.alerting import record_past_alert
 from meter_bridge.engine.state.model import Installation, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import AlertKind
 
 MIN_METERS: int = 2
-"""Meters of a site below which one silence tells nothing of the others."""
+"""With fewer meters at a site, the silence of one says nothing about the site."""
 
 
 def site_outages(installation: Installation) -> dict[str, AlertFacts | None]:
@@ -26,13 +27,13 @@ def site_outages(installation: Installation) -> dict[str, AlertFacts | None]:
 
 def _silence_facts(installation: Installation, site_id: str, meters: list[Meter]) -> AlertFacts | None:
     """Return since when all meters of a site are silent, or None where one of them is not."""
-    heard = [meter.last_seen for meter in meters if meter.last_seen is not None]
-    if len(heard) < MIN_METERS or any(
+    seen = [meter.last_seen for meter in meters if meter.last_seen is not None]
+    if len(seen) < MIN_METERS or any(
         meter.online is not False for meter in meters if meter.last_seen is not None
     ):
         return None
     name = installation.sites[site_id].name
-    return {"case": "site", "name": name, "meters": len(heard), "since_ms": max(heard)}
+    return {"case": "site", "name": name, "meters": len(seen), "since_ms": max(seen)}
 
 
 def record_outage(session: Session, tx: Transaction, reason: str) -> None:

@@ -46,7 +46,6 @@ class AlertService:
     """Lists an engine's alerts, and notes who has seen them."""
 
     def __init__(self, session: Session, visibility: Visibility) -> None:
-        """Keep the session, and who may see what."""
         self._session = session
         self._visibility = visibility
 
@@ -86,7 +85,6 @@ class AlertService:
         return alert_view(key, alert, account)
 
     def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
-        """Return an open alert that the actor may see; raises ``RequestRefused`` otherwise."""
         for key, alert, account in self._open_alerts(actor):
             if alert.id == alert_id:
                 return key, alert, account

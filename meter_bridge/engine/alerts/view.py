@@ -5,10 +5,10 @@ import json
 from sqlalchemy import RowMapping
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.state.model import Account, OpenAlert
-from meter_bridge.protocol import messages
 from meter_bridge.protocol.messages import AlertView
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.alerts import alert_text
 
 
@@ -27,7 +27,7 @@ def alert_view(key: AlertKey, alert: OpenAlert, account: Account | None) -> Aler
 def _view(key: AlertKey, alert: OpenAlert, site_id: str | None, closed_at: int | None) -> AlertView:
     return AlertView(
         id=alert.id,
-        kind=messages.AlertKind(key.kind.value),
+        kind=key.kind,
         site_id=site_id,
         account_id=key.account_id,
         meter_id=key.meter_id,

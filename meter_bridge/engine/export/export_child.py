@@ -16,6 +16,11 @@ import sys
 import time
 from typing import Final
 
+from meter_bridge.storage import import_guard
+
+if __name__ == "__main__":
+    import_guard.block_imports("numpy")
+
 import duckdb
 import pyarrow as pa
 
@@ -59,7 +64,6 @@ _COLUMNS: Final = "SELECT name FROM export_file WHERE retired_at IS NULL OR reti
 
 
 def _chunks(columns: Columns, span: tuple[int, int]) -> Iterator[pa.Table]:
-    """Yield the segments of journal entries span[0] to span[1], a bounded number at a time."""
     waiting: list[pa.RecordBatch] = []
     for batch in columns.batches(SEGMENTS_SQL.format(span[0] - 1, span[1])):
         waiting.append(batch)
@@ -71,7 +75,7 @@ def _chunks(columns: Columns, span: tuple[int, int]) -> Iterator[pa.Table]:
 
 
 def _prefetch[T](items: Iterator[T]) -> Iterator[T]:
-    """Yield items, each of them made on a thread of its own while the one before is worked on."""
+    """Yield items; the next one is made on a thread while one is being processed."""
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(next, items, None)
         while (item := coming.result()) is not None:
@@ -82,7 +86,6 @@ def _prefetch[T](items: Iterator[T]) -> Iterator[T]:
 def _segment_files(
     database: duckdb.DuckDBPyConnection, export_dir: Path, span: tuple[int, int]
 ) -> Iterator[ExportFile]:
-    """Write a sorted file for each local month of the chunk."""
     for (month,) in database.execute(_MONTHS).fetchall():
         file = ParquetFile(export_dir, f"{SEGMENTS}/month={month}", SEGMENTS, span)
         file.write(database, _MONTH, month=month)
@@ -90,7 +93,7 @@ def _segment_files(
 
 
 def _remove_leftovers(columns: Columns, export_dir: Path) -> None:
-    """Remove temporary files, files that no manifest names, and those that were retired long ago."""
+    """Remove temporary files, files in no manifest, and files retired long ago."""
     mine = read_manifest(export_dir) or FolderManifest()
     oldest = time.time() - LEFTOVER_GRACE_S
     known = {*mine.names, *mine.retired}
@@ -121,26 +124,27 @@ def export(location: Location, export_dir: Path, after: int, upto: int) -> list[
     return files
 
 
-def _arguments() -> argparse.Namespace:
-    """Return the parsed command line."""
+def main() -> int:
+    """Run one export at low priority and print its manifest as JSON."""
     parser = argparse.ArgumentParser(
         description="Copy segments of the bridge's database, named on standard input, into Parquet files."
     )
     parser.add_argument("--export-dir", type=Path, required=True, help="folder of the Parquet files")
     parser.add_argument("--after", type=int, required=True, help="journal seq that is exported already")
     parser.add_argument("--upto", type=int, required=True, help="last journal seq to export")
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Run one export at low priority and print its manifest as JSON."""
-    given = _arguments()
+    arguments = parser.parse_args()
     os.nice(NICENESS)
     pa.set_cpu_count(1)
     try:
-        files = export(parse_location(sys.stdin.read()), given.export_dir, given.after, given.upto)
+        files = export(
+            parse_location(sys.stdin.read()), arguments.export_dir, arguments.after, arguments.upto
+        )
     except (AdbcError, OSError, duckdb.Error, pa.ArrowException) as error:
         print(f"export failed: {first_line(error)}", file=sys.stderr)  # noqa: T201
         return 1
     print(json.dumps({"files": [asdict(file) for file in files], "peak_bytes": peak_bytes()}))  # noqa: T201
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

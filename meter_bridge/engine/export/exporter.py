@@ -11,16 +11,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 import json
 from pathlib import Path
-import sys
 from typing import Final
 
 import msgspec
 
+from meter_bridge.child_process import ChildError, run_module
 from meter_bridge.storage.location import Location, written
 from meter_bridge.storage.segment_files import MANIFEST_NAME, ExportFile
 
 MERGE_MODULE: Final = "meter_bridge.engine.export.merge_child"
-EXPORT_MODULE: Final = "meter_bridge.engine.export.export_process"
+EXPORT_MODULE: Final = "meter_bridge.engine.export.export_child"
 WATERMARK_ID: Final = 1
 """Key of the single row of ``export_watermark``."""
 
@@ -50,7 +50,6 @@ class Exporter:
     """Runs one export child at a time."""
 
     def __init__(self, database: Location, export_dir: Path) -> None:
-        """Remember where the bridge's database is and where files go."""
         self._database = database
         self._export_dir = export_dir
         self._lock = asyncio.Lock()
@@ -72,8 +71,8 @@ class Exporter:
         """
         async with self._lock:
             # Not on the command line, where everyone on the machine can read a password.
-            given = written(self._database).encode()
-            answer = await self._run_child(given, EXPORT_MODULE, "--after", str(after), "--upto", str(upto))
+            stdin = written(self._database).encode()
+            answer = await self._run_child(stdin, EXPORT_MODULE, "--after", str(after), "--upto", str(upto))
         self.peak_bytes = answer.peak_bytes
         return answer.files
 
@@ -89,36 +88,13 @@ class Exporter:
         (merged,) = answer.files
         return merged
 
-    async def _run_child(self, given: bytes, module: str, *more: str) -> _ChildResult:
-        """Return what the child printed."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, "--export-dir", str(self._export_dir)),
-            *more,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+    async def _run_child(self, stdin: bytes, module: str, *more: str) -> _ChildResult:
+        folder = "--export-dir", str(self._export_dir)
         try:
-            printed, complaint = await process.communicate(given)
-        finally:
-            await _kill(process)
-        return _parse_result(process.returncode, printed, complaint)
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    """Kill a child that still runs, because its run was cancelled."""
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
-
-
-def _parse_result(status: int | None, printed: bytes, complaint: bytes) -> _ChildResult:
-    """Return the child's manifest or raise what it complained of."""
-    if status != 0:
-        said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-        msg = f"export child ended with status {status}: {said or 'no message'}"
-        raise ExportError(msg)
-    return msgspec.json.decode(printed, type=_ChildResult)
+            printed = await run_module(module, *folder, *more, stdin=stdin)
+        except ChildError as error:
+            raise ExportError(f"export child {error}") from error
+        return msgspec.json.decode(printed, type=_ChildResult)
 
 
 MERGE_FROM: Final = 24
@@ -157,7 +133,6 @@ def files_to_merge(files: Sequence[ExportFile], last: Collection[Group] = ()) ->
 
 
 def _limit_rows(files: Sequence[ExportFile]) -> tuple[ExportFile, ...]:
-    """Return the first files whose rows can be merged at once."""
     rows = 0
     for count, file in enumerate(files):
         rows += file.rows

@@ -6,12 +6,13 @@ are in the files, whoever reads the manifest first finds all others in the datab
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-import json
-import os
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from meter_bridge.storage.atomic_file import sync
 from meter_bridge.storage.segment_files import MANIFEST_NAME, ExportFile
 
 RETIRED_KEPT_MS: Final = 3_600_000
@@ -62,32 +63,16 @@ class FolderManifest:
 def read_manifest(export_dir: Path) -> FolderManifest | None:
     """Return the manifest of a folder, None where there is none that can be read."""
     try:
-        found = json.loads((export_dir / MANIFEST_NAME).read_bytes())
-        return FolderManifest(
-            watermarks={int(n): Watermark(**mark) for n, mark in found["watermarks"].items()},
-            files=tuple(ExportFile(**fields) for fields in found["files"]),
-            retired=found["retired"],
-        )
-    except OSError, ValueError, KeyError, TypeError, AttributeError:
+        return msgspec.json.decode((export_dir / MANIFEST_NAME).read_bytes(), type=FolderManifest)
+    except OSError, msgspec.MsgspecError:
         return None
 
 
 def write_manifest(export_dir: Path, manifest: FolderManifest) -> None:
     """Put a manifest in place of the one there was, whole or not at all; raises ``OSError``."""
     export_dir.mkdir(parents=True, exist_ok=True)
-    content = {
-        "watermarks": {n: asdict(mark) for n, mark in manifest.watermarks.items()},
-        "files": [asdict(file) for file in manifest.files],
-        "retired": dict(manifest.retired),
-    }
     temporary = export_dir / f".{MANIFEST_NAME}.tmp"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
+    temporary.write_bytes(msgspec.json.encode(manifest))
+    sync(temporary)
     temporary.rename(export_dir / MANIFEST_NAME)
-    folder = os.open(export_dir, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(export_dir)

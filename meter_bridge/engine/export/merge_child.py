@@ -46,21 +46,21 @@ class MergeError(ValueError):
 def merge_files(export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
     """Write what some files hold as one file, read it back, and return it.
 
-    What retention let go of is in these files alone; raises ``MergeError`` where the new one holds less.
+    Segments that retention deleted are in these files alone. Raises ``MergeError`` if the new one holds less.
     """
     with open_duckdb(export_dir) as database:
         for count, file in enumerate(files):
             _load(database, export_dir, file, "INSERT INTO held" if count else "CREATE TABLE held AS")
-        made = _write(database, export_dir, files)
-        path = export_dir.absolute() / made.name
+        merged = _write(database, export_dir, files)
+        path = export_dir.absolute() / merged.name
         if database.execute(_OTHERWISE, {"path": str(path)}).fetchall() != [(0,)]:
             path.unlink()
-            raise MergeError(f"{made.name} does not hold what {len(files)} files hold")
-    return made
+            raise MergeError(f"{merged.name} does not hold what {len(files)} files hold")
+    return merged
 
 
 def _load(database: duckdb.DuckDBPyConnection, export_dir: Path, file: ExportFile, into: str) -> None:
-    """Add what a file holds; raises ``MergeError`` where it is not all that was written."""
+    """Add the rows of a file; raises ``MergeError`` if it does not hold all that was written."""
     columns = segment_columns.ROLLUP if file.kind == ROLLUP else segment_columns.EXPORTED
     query = f"{into} {_FILE.format(segment_columns.typed(columns))}"
     try:
@@ -72,24 +72,23 @@ def _load(database: duckdb.DuckDBPyConnection, export_dir: Path, file: ExportFil
 
 
 def _write(database: duckdb.DuckDBPyConnection, export_dir: Path, files: Sequence[ExportFile]) -> ExportFile:
-    """Write one file of what some hold and return it."""
     span = min(file.first_seq for file in files), max(file.last_seq for file in files)
     if files[0].kind == ROLLUP:
         return rollup_file(database, "held", export_dir, span)
-    made = ParquetFile(export_dir, Path(files[0].name).parent.as_posix(), SEGMENTS, span)
-    made.write(database, _SEGMENTS)
-    return made.publish()
+    merged = ParquetFile(export_dir, Path(files[0].name).parent.as_posix(), SEGMENTS, span)
+    merged.write(database, _SEGMENTS)
+    return merged.publish()
 
 
 def main() -> int:
     """Merge the files that standard input names, at low priority, and print the manifest as JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--export-dir", type=Path, required=True, help="folder of the Parquet files")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     os.nice(NICENESS)
     try:
         file = merge_files(
-            given.export_dir, [ExportFile(**fields) for fields in json.loads(sys.stdin.read())]
+            arguments.export_dir, [ExportFile(**fields) for fields in json.loads(sys.stdin.read())]
         )
     except (OSError, duckdb.Error, MergeError) as error:
         print(f"merging failed: {first_line(error)}", file=sys.stderr)  # noqa: T201

@@ -13,6 +13,7 @@ from typing import Final
 import duckdb
 
 from meter_bridge.storage import segment_columns
+from meter_bridge.storage.atomic_file import sync
 from meter_bridge.storage.segment_files import ROLLUP, ExportFile
 
 MEMORY_LIMIT: Final = "128MB"
@@ -79,7 +80,6 @@ class ParquetFile:
     """One file being written; invisible until ``publish``."""
 
     def __init__(self, export_dir: Path, folder: str, kind: str, span: tuple[int, int]) -> None:
-        """Claim a name in a folder for the journal entries ``span[0]`` to ``span[1]``."""
         self._export_dir, self._kind, self._span = export_dir.absolute(), kind, span
         self._path, self._temporary = _claim_name(self._export_dir / folder, span)
         self._rows = 0
@@ -97,10 +97,10 @@ class ParquetFile:
 
     def publish(self) -> ExportFile:
         """Make the file durable under its name and return its manifest."""
-        _fsync(self._temporary)
+        sync(self._temporary)
         self._temporary.rename(self._path)
-        _fsync(self._path.parent)
-        _fsync(self._path.parent.parent)
+        sync(self._path.parent)
+        sync(self._path.parent.parent)
         return ExportFile(
             name=self._path.relative_to(self._export_dir).as_posix(),
             kind=self._kind,
@@ -128,14 +128,6 @@ def _claim_name(folder: Path, span: tuple[int, int]) -> tuple[Path, Path]:
                 return path, temporary
             temporary.unlink()
         attempt += 1
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def daily_sums(query: str) -> str:

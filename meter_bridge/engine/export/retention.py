@@ -1,17 +1,16 @@
-"""Letting go of old segments: once exported, read back and compared, a few at a time.
+"""Retention: old segments are deleted once exported, read back and compared, a few at a time.
 
 Nothing waits for it: files and database are compared on a thread and in a child process, and each deletion is
-a small unit of work among all others. With it goes the energy of each meter, so that the books can still be
-verified without the files; what needs the segments themselves reads them from the files (``archive``).
+a small transaction. The energy of each meter is kept, so that the books can be verified without the files;
+what needs the segments themselves reads them from the files (``storage.segment_archive``).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 import logging
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import BigInteger, Select, bindparam, func, select
 
 from meter_bridge.engine.ledger.hourly_history import first_entry_since
 from meter_bridge.engine.state.session import Session
@@ -33,7 +32,6 @@ class Retention:
     """Keeps the segments of so many days in the database, and older ones in exported files alone."""
 
     def __init__(self, session: Session, archive: Archive, days: int) -> None:
-        """Take the days that are kept; nothing goes before ``tick``."""
         self._session, self._archive, self._days = session, archive, days
 
     async def tick(self) -> None:
@@ -47,7 +45,7 @@ class Retention:
                 await asyncio.sleep(PAUSE_S)
 
     def _verified_ranges(self) -> Sequence[tuple[int, int]]:
-        """Return spans of entries that the files were just found to hold; none where nothing is old."""
+        """Return ranges of entries that the exported files were just found to hold."""
         session = self._session
         with snapshot(session.reader) as connection:
             first = retired_upto(connection) + 1
@@ -73,92 +71,63 @@ class Retention:
         ]
 
     async def _delete(self, first: int, last: int) -> None:
-        """Delete the segments of some entries in one transaction; raises ``StorageError``."""
         tx = Transaction(self._session.clock.now())
         tx.changeset.add(ops.RETIRE_ENERGY, {"first": first, "last": last})
         tx.changeset.add(ops.DELETE_SEGMENTS, {"first": first, "last": last})
         tx.changeset.add(ops.UPSERT_RETENTION, {"id": 1, "seq": last})
-        done = self._session.submit(tx)
-        if done is not None:
-            await self._session.wait_for(done)
+        await self._session.persist(tx)
 
 
 BATCH_ROWS: Final = 500
 """Rows that go in one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class _PurgeRule:
-    """What is forgotten alike."""
-
-    purge: ops.Statement
-    ended_rows: Callable[[int], Select[tuple[object, ...]]]
-    """Returns the query of what ended before an instant, by its key as ``forget`` takes it."""
-
-
-def _events(before: int) -> Select[tuple[object, ...]]:
-    """Return the events before an instant but for the newest, from which their numbers go on."""
-    event = tables.event.c
-    newest = select(func.max(event.seq)).scalar_subquery()
-    return select(event.seq.label("row_seq")).where(event.at < before, event.seq < newest).order_by(event.seq)
-
-
-def _commands(before: int) -> Select[tuple[object, ...]]:
-    """Return the relay commands that were settled before an instant."""
-    table = tables.outbox.c
-    keys = table.meter_id.label("row_meter_id"), table.revision.label("row_revision")
-    return select(*keys).where(table.settled_at < before)
-
-
-def _notices(before: int) -> Select[tuple[object, ...]]:
-    """Return the messages that were sent or given up before an instant."""
-    table = tables.notice.c
-    return select(table.id.label("row_id")).where(table.ended_at < before)
-
-
-def _files(before: int) -> Select[tuple[object, ...]]:
-    """Return the exported files that were replaced before an instant, and are not there any more."""
-    table = tables.export_file.c
-    return select(table.name.label("row_name")).where(table.retired_at < before)
-
-
-_PURGE_RULES: Final = (
-    _PurgeRule(ops.PURGE_EVENT, _events),
-    _PurgeRule(ops.PURGE_COMMAND, _commands),
-    _PurgeRule(ops.PURGE_NOTICE, _notices),
-    _PurgeRule(ops.PURGE_FILE, _files),
+_EVENT, _OUTBOX, _NOTICE, _FILE = tables.event.c, tables.outbox.c, tables.notice.c, tables.export_file.c
+_BEFORE: Final = bindparam("before", type_=BigInteger)
+_PURGED: Final[tuple[tuple[ops.Statement, Select[Any]], ...]] = (
+    (
+        # But for the newest event, from which the numbers continue.
+        ops.PURGE_EVENT,
+        select(_EVENT.seq.label("row_seq"))
+        .where(_EVENT.at < _BEFORE, _EVENT.seq < select(func.max(_EVENT.seq)).scalar_subquery())
+        .order_by(_EVENT.seq),
+    ),
+    (
+        ops.PURGE_COMMAND,
+        select(_OUTBOX.meter_id.label("row_meter_id"), _OUTBOX.revision.label("row_revision")).where(
+            _OUTBOX.settled_at < _BEFORE
+        ),
+    ),
+    (ops.PURGE_NOTICE, select(_NOTICE.id.label("row_id")).where(_NOTICE.ended_at < _BEFORE)),
+    (ops.PURGE_FILE, select(_FILE.name.label("row_name")).where(_FILE.retired_at < _BEFORE)),
 )
+"""What is forgotten, and the query of what ended before an instant, by the keys that the statement takes."""
 
 
 class EventRetention:
     """Keeps what ended within so many days."""
 
     def __init__(self, session: Session, days: int) -> None:
-        """Take the days that are kept; nothing goes before ``tick``."""
         self._session, self._days = session, days
 
     async def tick(self) -> None:
         """Forget what ended before the days that are kept, a few rows at a time; raises ``StorageError``."""
         before = self._session.clock.now() - self._days * DAY_MS
-        for kind in _PURGE_RULES:
+        for purge, ended in _PURGED:
             more = True
             while more and self._session.storage_error is None:
-                more = await self._purge_batch(kind, before)
+                more = await self._purge_batch(purge, ended, before)
                 await asyncio.sleep(PAUSE_S)
 
-    async def _purge_batch(self, kind: _PurgeRule, before: int) -> bool:
-        """Forget a few rows of a kind in one transaction; say whether there were any."""
-        rows = await asyncio.to_thread(self._next_rows, kind, before)
+    async def _purge_batch(self, purge: ops.Statement, ended: Select[Any], before: int) -> bool:
+        """Forget a few rows in one transaction; return whether there were any."""
+        rows = await asyncio.to_thread(self._next_rows, ended, before)
         tx = Transaction(self._session.clock.now())
-        tx.changeset.extend(kind.purge, rows)
-        done = self._session.submit(tx)
-        if done is not None:
-            await self._session.wait_for(done)
+        tx.changeset.extend(purge, rows)
+        await self._session.persist(tx)
         return bool(rows)
 
-    def _next_rows(self, kind: _PurgeRule, before: int) -> Sequence[dict[str, object]]:
-        """Return the next few rows of a kind."""
+    def _next_rows(self, ended: Select[Any], before: int) -> Sequence[dict[str, object]]:
         with self._session.reader.connect() as connection:
-            return [
-                dict(row) for row in connection.execute(kind.ended_rows(before).limit(BATCH_ROWS)).mappings()
-            ]
+            rows = connection.execute(ended.limit(BATCH_ROWS), {"before": before}).mappings()
+            return [dict(row) for row in rows]

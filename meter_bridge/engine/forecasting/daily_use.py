@@ -8,11 +8,11 @@ from sqlalchemy import Connection, select
 
 from meter_bridge.core.calendar import day_end, day_start, local_day
 from meter_bridge.core.forecast.consumption_model import History
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.forecasting.stored_forecast import forecast_row
 from meter_bridge.engine.ledger.journal import DAYS_KEPT
 from meter_bridge.engine.state.model import Installation, Supply
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import SupplyState
 from meter_bridge.storage import changeset as ops, tables
 
 KEPT_DAYS: Final = 180

@@ -28,7 +28,7 @@ from meter_bridge.core.forecast.prediction_interval import (
     backtest_errors,
     prediction_interval,
 )
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.forecasting.daily_use import close_day, completed_days, energy_on, is_read_on
@@ -41,6 +41,7 @@ from meter_bridge.engine.forecasting.stored_forecast import (
 from meter_bridge.engine.state.model import Account, Site, Supply
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 
 FORECAST_VALID_MS: Final = 6 * 3_600_000

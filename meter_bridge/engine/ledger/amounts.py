@@ -28,17 +28,12 @@ def parse_request_amount(currency: str, text: str, field: str = "amount", *, or_
         ) from error
 
 
-def parsed_amount(account: Account, text: str, field: str = "amount") -> int:
-    """Return an amount as it was written; raises ``RequestRefused`` naming field, value and remedy."""
-    return parse_request_amount(account.site.currency, text, field)
-
-
 def check_amount(
     account: Account,
     value: int,
     low: int,
     high: int,
-    what: str,
+    noun: str,
     *,
     why: str = "",
     otherwise: str = "see 'meter-bridge accounts' for what there is",
@@ -49,7 +44,7 @@ def check_amount(
         return
     low = max(low, SMALLEST_COIN) if low > 0 else low
     limits = f"from {format_amount(low, currency)} to {format_amount(high, currency)}"
-    message = f"{what} must be {limits}" if low <= high else f"{what} is not possible now"
+    message = f"{noun} must be {limits}" if low <= high else f"{noun} is not possible now"
     raise RequestRefused(
         ErrorCode.AMOUNT_OUT_OF_RANGE,
         f"{message}{why}",

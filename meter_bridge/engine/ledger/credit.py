@@ -12,8 +12,8 @@ from meter_bridge.core.ledger.credit import (
 )
 from meter_bridge.core.money import DIGITS_BELOW_MINOR, MAX_AMOUNT
 from meter_bridge.core.rating.period_to_date import accrued_total
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.state.model import Account
+from meter_bridge.protocol.vocabulary import SupplyState
 
 
 def posted_credit(account: Account) -> CreditState:
@@ -30,11 +30,6 @@ def credit_now(account: Account) -> CreditState:
     """Return what the posted credit comes to once the accrual is posted as well."""
     posted = posted_credit(account)
     return after_spending(posted, split_charge(account.policy.credit, posted, accrual(account)))
-
-
-def available_credit(account: Account) -> int:
-    """Return the balance once the accrual is posted; the part that emergency credit bears is not in it."""
-    return credit_now(account).balance
 
 
 def standing_charge_collection(account: Account) -> Collection:

@@ -8,13 +8,13 @@ from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Collection, debt_collection, split_charge
 from meter_bridge.core.ledger.debt import Debt, due_debts, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.ledger.credit import credit_now, posted_credit
-from meter_bridge.engine.ledger.journal import append_entry, post_deferred
+from meter_bridge.engine.ledger.journal import EntryDraft, append_entry, post_deferred
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import SupplyState
 
 
 def collect_debts(installation: Installation, account: Account, tx: Transaction) -> None:
@@ -30,7 +30,6 @@ def collect_debts(installation: Installation, account: Account, tx: Transaction)
 
 
 def _collect_instalment(installation: Installation, account: Account, tx: Transaction, debt: Debt) -> None:
-    """Book one instalment."""
     policy, amount = account.policy.credit, debt.instalment
     connected = account.state is SupplyState.CONNECTED
     collection = debt_collection(policy, credit_now(account), connected=connected)
@@ -43,13 +42,9 @@ def _collect_instalment(installation: Installation, account: Account, tx: Transa
         changes |= journal.charge_changes(split_charge(policy, posted_credit(account), amount))
     owed = debt.owed - amount
     detail = {"debt": debt.id, "due": iso(debt.due), "amount": amount, "owed": owed, "to": collection.value}
+    postings = journal.balanced_postings(account.site.currency, changes, against=Bucket.ADJUSTMENT)
+    description = f"Debt recovery: {debt.description}"
     append_entry(
-        installation,
-        account,
-        tx,
-        EntryKind.DEBT_RECOVERY,
-        journal.balanced_postings(account.site.currency, changes, against=Bucket.ADJUSTMENT),
-        description=f"Debt recovery: {debt.description}",
-        detail=detail,
+        installation, account, tx, EntryDraft(EntryKind.DEBT_RECOVERY, postings, description, detail)
     )
     record_event(installation, tx, EventKind.DEBT_RECOVERED, account_id=account.id, data=detail)

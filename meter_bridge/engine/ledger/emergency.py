@@ -5,22 +5,22 @@ from typing import Final
 
 from meter_bridge.core.ledger.credit import (
     CreditState,
-    EmergencyState,
     emergency_left,
     emergency_state,
     selection_ends,
 )
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import AlertKind, EmergencyCreditState
 
 _ALERTS: Final = {
-    EmergencyState.AVAILABLE: AlertKind.EMERGENCY_CREDIT_AVAILABLE,
-    EmergencyState.IN_USE: AlertKind.EMERGENCY_CREDIT_IN_USE,
-    EmergencyState.EXHAUSTED: AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
+    EmergencyCreditState.AVAILABLE: AlertKind.EMERGENCY_CREDIT_AVAILABLE,
+    EmergencyCreditState.IN_USE: AlertKind.EMERGENCY_CREDIT_IN_USE,
+    EmergencyCreditState.EXHAUSTED: AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
 }
 
 
@@ -33,7 +33,7 @@ def update_emergency_credit(
         set_emergency_selected(installation, account, tx, selected=False)
         credit = replace(credit, selected=False)
     state = emergency_state(policy, credit)
-    nobody = account.tenancy.end is not None and state is EmergencyState.AVAILABLE
+    nobody = account.tenancy.end is not None and state is EmergencyCreditState.AVAILABLE
     facts = {"left_amount": emergency_left(policy, credit), "limit_amount": policy.emergency_limit}
     for wanted, kind in _ALERTS.items():
         # There is nobody to lend to in an empty unit.

@@ -1,8 +1,9 @@
 """Reading the journal, alerts and events from the database for clients."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import json
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, select
 
@@ -47,7 +48,7 @@ def ledger_entries(connection: Connection, rows: Sequence[RowMapping]) -> tuple[
     priced: defaultdict[int, list[ChargeLine]] = defaultdict(list)
     of_entries = select(lines).where(lines.c.entry_seq.in_(seqs)).order_by(*lines.primary_key)
     for line in connection.execute(of_entries).mappings():
-        priced[line["entry_seq"]].append(_line_view(line))
+        priced[line["entry_seq"]].append(line_view(line))
     amounts: defaultdict[int, int] = defaultdict(int)
     posted = select(posting).where(posting.c.entry_seq.in_(seqs), posting.c.bucket == Bucket.BALANCE)
     for row in connection.execute(posted).mappings():
@@ -93,13 +94,12 @@ def _is_reversed(connection: Connection, entry_id: str) -> bool:
 
 
 def _visible_from(first: int) -> ColumnElement[bool]:
-    """Return the condition that chooses what may be seen: from an entry on, nothing of former customers."""
+    """Return the condition for entries from ``first`` on, without settlements with former customers."""
     entry = tables.journal_entry.c
     return entry.seq >= first if not first else and_(entry.seq >= first, entry.kind != EntryKind.SETTLEMENT)
 
 
 def _segment_view(row: RowMapping) -> SegmentView:
-    """Return a stored segment as it goes over the wire."""
     upto = row["register_wh"]
     start = None if upto is None or upto < row["wh"] else upto - row["wh"]
     return SegmentView(
@@ -121,7 +121,7 @@ def _segment_view(row: RowMapping) -> SegmentView:
 
 
 def _readings(connection: Connection, row: RowMapping) -> tuple[MeterReadings, ...]:
-    """Return the readings between which an entry's energy was used: those noted with it and before it."""
+    """Return the readings between which an entry's energy was used: noted with it, and before it."""
     noted = _noted_readings(row)
     entry = tables.journal_entry
     query = select(entry.c.detail).where(
@@ -144,19 +144,16 @@ def _readings(connection: Connection, row: RowMapping) -> tuple[MeterReadings, .
 
 
 def _noted_readings(row: RowMapping) -> dict[str, list[int]]:
-    """Return the newest readings of an entry's meters when it was posted."""
     readings: dict[str, list[int]] = json.loads(row["detail"]).get("readings", {})
     return readings
 
 
 def _reading_view(noted: Sequence[int]) -> RegisterReading:
-    """Return a noted reading as it goes over the wire."""
     at, wh, epoch = noted
     return RegisterReading(at=iso(at), wh=wh, epoch=epoch)
 
 
 def _entry_view(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: str | None) -> LedgerEntry:
-    """Return a journal entry as it goes over the wire."""
     detail = json.loads(row["detail"])
     return LedgerEntry(
         seq=row["seq"],
@@ -176,8 +173,8 @@ def _entry_view(row: RowMapping, lines: Sequence[ChargeLine], amount: int, key: 
     )
 
 
-def _line_view(row: RowMapping) -> ChargeLine:
-    """Return a charge line as it goes over the wire."""
+def line_view(row: RowMapping | Mapping[str, Any]) -> ChargeLine:
+    """Return a charge line from the columns of its row."""
     return ChargeLine(
         kind=row["kind"],
         supply_id=row["supply_id"],

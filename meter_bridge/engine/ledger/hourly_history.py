@@ -1,4 +1,4 @@
-"""What was used and what it cost, hour by hour, and which hours changed since somebody last looked.
+"""Energy and its cost by hour, and the hours that changed since a client last asked.
 
 The facts are the journal's own: segments for what was charged, postings to ``adjustment`` for what was
 corrected. A correction counts in the hour of what it corrects, so that a month that was repriced shows what
@@ -77,7 +77,7 @@ def history_page(
         ),
         key=lambda each: each.account_id,
     )
-    found: list[AccountHistory] = []
+    histories: list[AccountHistory] = []
     with snapshot(reader) as connection:
         span = SeqRange(after, _newest_seq(connection) if upto is None else upto)
         # What is not in the database any more is not looked through for the first hour that changed.
@@ -87,17 +87,16 @@ def history_page(
         for account_query in wanted:
             if room <= 0:
                 return HistoryPage(
-                    seq=span.upto, accounts=tuple(found), next_account=account_query.account_id
+                    seq=span.upto, accounts=tuple(histories), next_account=account_query.account_id
                 )
             history = _account_hours(connection, archive, account_query, span, firsts)
             if history is not None:
-                found.append(history)
+                histories.append(history)
                 room -= len(history.hours)
-    return HistoryPage(seq=span.upto, accounts=tuple(found), next_account=None)
+    return HistoryPage(seq=span.upto, accounts=tuple(histories), next_account=None)
 
 
 def _newest_seq(connection: Connection) -> int:
-    """Return the newest journal entry, 0 before the first."""
     return connection.execute(select(func.max(tables.journal_entry.c.seq))).scalar() or 0
 
 
@@ -108,7 +107,7 @@ def _account_hours(
     seq_range: SeqRange,
     firsts: Mapping[str, int] | None,
 ) -> AccountHistory | None:
-    """Return the hours of an account from the first that changed on, or None where none did."""
+    """Return the hours of an account from the first changed one on, or None if none changed."""
     corrections = _corrections(connection, request, seq_range)
     changed = [change.hour for change in corrections if change.seq > seq_range.after]
     if firsts is not None and request.account_id in firsts:
@@ -127,17 +126,17 @@ def _account_hours(
             hours[change.hour] = (wh, amount + change.amount)
     if firsts is not None:
         hours.setdefault(first, (0, 0))
-    told = tuple(
+    changed_hours = tuple(
         HistoryHour(start=iso(hour * HOUR_MS), wh=wh, amount=amount)
         for hour, (wh, amount) in sorted(hours.items())
     )
-    return AccountHistory(account_id=request.account_id, hours=told) if told else None
+    return AccountHistory(account_id=request.account_id, hours=changed_hours) if changed_hours else None
 
 
 def _first_changed(
     connection: Connection, seq_range: SeqRange, wanted: Sequence[HistoryQuery]
 ) -> dict[str, int]:
-    """Return the first hour of each account into which something was booked; of few, of no others."""
+    """Return the first hour of each account into which something was booked."""
     entry, table = tables.journal_entry, tables.segment
     query = (
         select(table.c.account_id, func.min(table.c.start_ms))
@@ -161,7 +160,7 @@ def _first_changed(
 def _hourly_use(
     connection: Connection, request: HistoryQuery, seq_range: SeqRange, first: int
 ) -> dict[int, tuple[int, int]]:
-    """Return energy and charges by hour, from an hour on, of the entries of a span with its first."""
+    """Return energy in Wh and charges by hour, from hour ``first`` on."""
     entry, segment = tables.journal_entry, tables.segment
     hour = (segment.c.start_ms // HOUR_MS).label("hour")
     query = (
@@ -197,7 +196,7 @@ def first_entry_since(connection: Connection, at: int, account_id: str | None = 
 
 
 def _corrections(connection: Connection, request: HistoryQuery, seq_range: SeqRange) -> list[_Change]:
-    """Return what was corrected, each at the hour of what it corrects."""
+    """Return the corrections, each at the hour of what it corrects."""
     entry, posting = tables.journal_entry, tables.posting
     # Asked for by themselves, an index alone tells which they are; else every entry of the account is read.
     own = select(entry.c.seq).where(
@@ -224,7 +223,6 @@ def _corrections(connection: Connection, request: HistoryQuery, seq_range: SeqRa
 
 
 def _booking_times(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
-    """Return when entries were booked."""
     entry = tables.journal_entry
     query = select(entry.c.id, entry.c.at)
     return {
@@ -235,7 +233,7 @@ def _booking_times(connection: Connection, ids: Iterable[str]) -> dict[str, int]
 
 
 def _hour_of(row: RowMapping, booked: Mapping[str, int], zone: ZoneInfo) -> int:
-    """Return the hour that a correction is about: that of a charge taken back, a repriced period's last."""
+    """Return the hour of a correction: of the reversed charge, or the last of a repriced period."""
     repriced = json.loads(row["detail"]).get("repricing")
     at: int = row["at"]
     if repriced is not None:

@@ -1,7 +1,7 @@
-"""Writing the journal: entries with their postings, lines and facts, and events, as rows of a unit."""
+"""Writing the journal: entries with their postings, lines and segments, as rows of a transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -43,27 +43,27 @@ from meter_bridge.storage import changeset as ops
 DAYS_KEPT = 3
 
 
-def append_entry(  # noqa: PLR0913 - an entry is all of these, once
-    installation: Installation,
-    account: Account,
-    tx: Transaction,
-    kind: EntryKind,
-    postings: Sequence[Posting],
-    *,
-    description: str,
-    detail: Mapping[str, object],
-    refers_to: str | None = None,
-) -> int:
-    """Add an entry to the unit, move the balance, and return the entry's ``seq``.
+@dataclass(frozen=True, slots=True)
+class EntryDraft:
+    """A journal entry to book, with its reason."""
+
+    kind: EntryKind
+    postings: tuple[Posting, ...]
+    description: str
+    detail: Mapping[str, object]
+    refers_to: str | None = None
+
+
+def append_entry(installation: Installation, account: Account, tx: Transaction, entry: EntryDraft) -> int:
+    """Add an entry to the transaction, move the balance, and return the entry's ``seq``.
 
     Raises ``LedgerError`` for postings that do not sum to zero; nothing was changed then.
     """
-    postings = tuple(postings)
-    journal.check_balanced(postings)
+    journal.check_balanced(entry.postings)
     _check_nothing_deferred(account)
     installation.sequences.entry += 1
     seq = installation.sequences.entry
-    for posting in postings:
+    for posting in entry.postings:
         if move(account, posting.bucket, posting.amount):
             tx.save_account(account)
     tx.changeset.add(
@@ -73,15 +73,15 @@ def append_entry(  # noqa: PLR0913 - an entry is all of these, once
             "id": entry_id(seq),
             "account_id": account.id,
             "at": tx.at,
-            "kind": kind,
-            "description": description,
+            "kind": entry.kind,
+            "description": entry.description,
             "actor": tx.actor,
-            "refers_to": refers_to,
+            "refers_to": entry.refers_to,
             "balance_after": account.balance,
-            "detail": json.dumps(detail, separators=(",", ":")),
+            "detail": json.dumps(entry.detail, separators=(",", ":")),
         },
     )
-    for n, posting in enumerate(postings):
+    for n, posting in enumerate(entry.postings):
         row = {
             "account_id": account.id,
             "bucket": posting.bucket,
@@ -94,7 +94,7 @@ def append_entry(  # noqa: PLR0913 - an entry is all of these, once
 
 
 def _check_nothing_deferred(account: Account) -> None:
-    """Refuse an entry that would come before one that waits for its turn (``posting.post_due``)."""
+    """Refuse an entry that would be booked before a deferred posting."""
     waiting = next((supply.id for supply in account.supplies if supply.deferred_posting is not None), None)
     if waiting is not None:
         msg = f"what closed of {waiting} must be posted before anything else of {account.id}"
@@ -117,20 +117,13 @@ def book_charges(
     account = supply.account
     if readings is None:
         readings = newest_readings(supply, {segment.meter_id for segment in charges.segments})
-    seq = append_entry(
-        installation,
-        account,
-        tx,
-        EntryKind.CHARGE,
-        (*_charge(account, charges), *journal.units_used_postings(supply.id, charges)),
-        description=_describe(charges),
-        detail={"readings": readings},
-    )
-    add_lines(supply, tx, seq, charges)
+    postings = (*_charge(account, charges), *journal.units_used_postings(supply.id, charges))
+    entry = EntryDraft(EntryKind.CHARGE, postings, _describe(charges), {"readings": readings})
+    add_lines(supply, tx, append_entry(installation, account, tx, entry), charges)
 
 
 def add_lines(supply: Supply, tx: Transaction, seq: int, charges: Charges) -> None:
-    """Add the lines and facts of a settlement to the unit, under their entry."""
+    """Add the lines and segments of a settlement to the transaction, under their entry."""
     tx.save_supply(supply)
     registers = register_ends(supply, charges.segments)
     lines = [_line_row(seq, n, supply.id, line) for n, line in enumerate(charges.lines)]
@@ -149,7 +142,7 @@ def add_lines(supply: Supply, tx: Transaction, seq: int, charges: Charges) -> No
 
 
 def _charge(account: Account, charges: Charges) -> Sequence[Posting]:
-    """Return the postings of a settlement, its standing charge borne as the account's rules have it."""
+    """Return the postings of a settlement; the account decides who bears its standing charge."""
     standing = sum(part.amount + part.tax for part in charges.segments if part.kind is LineKind.STANDING)
     # What is given back is never owed before: only a charge can be moved to the arrears.
     arrears = max(standing, 0) if standing_charge_collection(account) is Collection.ACCUMULATE else 0
@@ -158,7 +151,6 @@ def _charge(account: Account, charges: Charges) -> Sequence[Posting]:
 
 
 def _describe(charges: Charges) -> str:
-    """Return a line for people."""
     kinds = {segment.kind for segment in charges.segments}
     named = [name for kind, name in _LINE_NAMES.items() if kind in kinds]
     if not named or any(segment.wh for segment in charges.segments):
@@ -174,7 +166,7 @@ _LINE_NAMES: Final = {
 
 
 def _line_row(seq: int, n: int, supply_id: str, line: ChargedLine) -> dict[str, object]:
-    """Return a charge line as a row; blocks count from 1 in rows."""
+    """Return the row of a charge line; blocks count from 1 in rows."""
     return {
         "entry_seq": seq,
         "n": n,
@@ -193,7 +185,6 @@ def _line_row(seq: int, n: int, supply_id: str, line: ChargedLine) -> dict[str, 
 def _segment_row(
     seq: int, n: int, supply: Supply, segment: Segment, register_wh: int | None
 ) -> dict[str, object]:
-    """Return a fact as a row, its local day and slot worked out."""
     zone = supply.timeline.version(segment.key.version_id).zone
     return {
         "entry_seq": seq,
@@ -218,7 +209,6 @@ def _segment_row(
 
 
 def _add_to_day(supply: Supply, segment: Segment) -> None:
-    """Add a settled segment to the total of its local day."""
     zone = supply.timeline.version(segment.key.version_id).zone
     day = local_day(segment.start, zone).isoformat()
     total = next((total for total in supply.days if total.day == day), None)
@@ -248,7 +238,7 @@ def may_defer(supply: Supply, at: int) -> bool:
 
 
 def post_deferred(installation: Installation, account: Account, tx: Transaction) -> None:
-    """Post what waits of an account as part of a unit, before the unit books anything else."""
+    """Post what is deferred of an account, before the transaction books anything else."""
     for supply in account.supplies:
         due, supply.deferred_posting = supply.deferred_posting, None
         if due is None:
@@ -261,7 +251,6 @@ class DeferredPostings:
     """The supplies with something to post, in the order of their turns."""
 
     def __init__(self, session: Session) -> None:
-        """Take up what waited when the state was stored."""
         self._session = session
         self.attach()
 
@@ -276,13 +265,13 @@ class DeferredPostings:
                     self._queue(supply, supply.deferred_posting.at)
 
     def defer(self, supply: Supply, at: int) -> None:
-        """Note what closed at an instant, to be posted as of then. Of an account only one supply waits."""
+        """Note what closed at an instant, to be posted as of then; only one supply of an account waits."""
         closing = segments_closing_at(supply.rating, at)
         supply.deferred_posting = DeferredPosting(at, newest_readings(supply, closing))
         self._queue(supply, at)
 
     def _queue(self, supply: Supply, at: int) -> None:
-        """Give a supply its turn, always the same within the time that all supplies take."""
+        """Give a supply its turn, which is always the same within the time that all supplies take."""
         within = min(len(self._installation.meters) * DEFER_PER_METER_MS, MAX_DEFER_MS)
         turn = at + crc32(supply.id.encode()) % (within + 1)
         heappush(self._heap, (turn, next(self._positions), supply))
@@ -325,11 +314,10 @@ def charge_due_days(installation: Installation, supply: Supply, tx: Transaction)
 
 
 def _oldest_open_day(supply: Supply, day: date) -> date:
-    """Return the oldest day that a reading can reach: that of the most silent meter."""
+    """Return the oldest day that a reading can still reach: that of the most silent meter."""
     zone = supply.timeline.versions[0].zone
     return min([day, *(local_day(at, zone) for at in _last_reading_times(supply))])
 
 
 def _last_reading_times(supply: Supply) -> list[int]:
-    """Return up to when each meter was read."""
     return [meter.register.at for meter in supply.meters if meter.register]

@@ -35,8 +35,8 @@ def read_tenancies(
 ) -> tuple[TenancyView, ...]:
     """Return the tenancies that an actor may see, newest first, those of closed units included."""
     with snapshot(reader) as connection:
-        found = tuple(_tenancies(connection, actor, account_id))
-    return tuple(tenancy for tenancy in found if tenancy.outstanding or not only_outstanding)
+        tenancies = tuple(_tenancies(connection, actor, account_id))
+    return tuple(tenancy for tenancy in tenancies if tenancy.outstanding or not only_outstanding)
 
 
 def former_debts(reader: Engine, actor: Actor) -> tuple[OwedView, ...]:
@@ -79,13 +79,7 @@ def past_tenancy(connection: Connection, account_id: str, n: int) -> PastTenancy
     return PastTenancy(n, row["customer"], row["start_ms"], row["end_ms"], row["first_seq"], stop, left)
 
 
-def outstanding_text(connection: Connection, account_id: str, n: int) -> int:
-    """Return what is left with the customer of a tenancy; negative is owed."""
-    return _outstanding_of(connection, {account_id}).get((account_id, n), 0)
-
-
 def _tenancies(connection: Connection, actor: Actor, account_id: str | None) -> Iterator[TenancyView]:
-    """Yield tenancies, the newest first."""
     table, account, site = tables.tenancy, tables.account, tables.site
     query = select(table, account.c.site_id, account.c.closed_at, site.c.currency, site.c.time_zone)
     query = query.join(account, account.c.id == table.c.account_id).join(site, site.c.id == account.c.site_id)
@@ -112,17 +106,15 @@ def _tenancies(connection: Connection, actor: Actor, account_id: str | None) -> 
 
 
 def _outstanding_of(connection: Connection, accounts: Collection[str] | None) -> OutstandingByTenancy:
-    """Return what is left with former customers."""
     table = tables.balance
     query = select(table).where(table.c.bucket.startswith(_TENANCY_PREFIX))
     if accounts is not None:
         query = query.where(table.c.account_id.in_(accounts))
-    found: OutstandingByTenancy = {}
-    for row in connection.execute(query).mappings():
-        n = tenancy_of(row["bucket"])
-        if n is not None:
-            found[row["account_id"], n] = row["amount"]
-    return found
+    return {
+        (row["account_id"], n): row["amount"]
+        for row in connection.execute(query).mappings()
+        if (n := tenancy_of(row["bucket"])) is not None
+    }
 
 
 _TENANCY_PREFIX = tenancy_bucket(0).removesuffix("0")

@@ -10,9 +10,16 @@ from meter_bridge.core.ledger.credit import Spending
 from meter_bridge.core.ledger.journal import EntryKind, Posting, charge_postings, units_bought_postings
 from meter_bridge.core.rating.move_out import PrepaidCharge
 from meter_bridge.core.rating.rating import LineKind
-from meter_bridge.core.rating.unit_purchase import NO_PURCHASE, Purchase, purchase_units, sells_units
+from meter_bridge.core.rating.unit_purchase import (
+    NO_PURCHASE,
+    Purchase,
+    purchase_units,
+    return_units,
+    sells_units,
+)
 from meter_bridge.core.tariff.tariff import EXACT_SCALE
 from meter_bridge.engine.state.model import Account, Supply
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import tables
 
 
@@ -42,12 +49,27 @@ def purchase_postings(supply: Supply, purchase: Purchase) -> tuple[Posting, ...]
     return (*paid, *units_bought_postings(supply.id, purchase.wh))
 
 
+def take_back_units(
+    account: Account, tx: Transaction, lot_id: str | None = None
+) -> tuple[int, list[Posting]]:
+    """Take back unused units, of all purchases or of one; return what they cost, and their postings."""
+    worth, postings = 0, list[Posting]()
+    for supply in account.supplies:
+        lots = {lot.id: None for lot in supply.rating.lots if lot_id in (None, lot.id)}
+        for lot in lots:
+            wh, amount = return_units(supply.rating, lot)
+            worth += amount
+            postings += units_bought_postings(supply.id, -wh)
+            tx.save_supply(supply)
+    return worth, postings
+
+
 MAX_PREPAID_MS: Final = 32 * 86_400_000
 """No charge is paid for longer in advance than a month."""
 
 
 def read_prepaid_charges(reader: Engine, account_id: str, now: int) -> Mapping[str, Sequence[PrepaidCharge]]:
-    """Return by supply the fixed charges of the last month that were not taken back since."""
+    """Return by supply the fixed charges of the last month that were not reversed since."""
     entry, segment = tables.journal_entry, tables.segment
     reversal = tables.journal_entry.alias("reversal")
     taken_back = exists().where(
@@ -70,18 +92,18 @@ def read_prepaid_charges(reader: Engine, account_id: str, now: int) -> Mapping[s
         )
         .order_by(segment.c.start_ms)
     )
-    found: defaultdict[str, list[PrepaidCharge]] = defaultdict(list)
+    charges: defaultdict[str, list[PrepaidCharge]] = defaultdict(list)
     with reader.connect() as connection:
         for row in connection.execute(query).mappings():
             paid = PrepaidCharge(
                 LineKind(row["kind"]), row["band"] or "", row["version_id"], row["start_ms"], row["amount"]
             )
-            found[row["supply_id"]].append(paid)
-    return found
+            charges[row["supply_id"]].append(paid)
+    return charges
 
 
 def _first_seq(account_id: str) -> ScalarSelect[int]:
-    """Return the first entry of the newest tenancy, as part of a query."""
+    """Return a subquery for the first entry of the newest tenancy."""
     table = tables.tenancy
     newest = select(table.c.first_seq).where(table.c.account_id == account_id)
     return newest.order_by(table.c.n.desc()).limit(1).scalar_subquery()

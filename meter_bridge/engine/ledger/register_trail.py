@@ -21,7 +21,8 @@ def register_ends(supply: Supply, segments: Sequence[Segment]) -> list[int | Non
     Counted back from the newest reading over all that was used since. None where that leads to before the
     counter began, and for what no meter counted.
     """
-    back = {meter.id: _unposted_wh(supply, meter) for meter in supply.meters}
+    unposted = supply.rating.open_segments
+    back = {meter.id: sum(part.wh for part in unposted.get(meter.id, ())) for meter in supply.meters}
     meters = {meter.id: meter for meter in supply.meters}
     ends: list[int | None] = []
     for segment in reversed(segments):
@@ -34,13 +35,8 @@ def register_ends(supply: Supply, segments: Sequence[Segment]) -> list[int | Non
     return ends[::-1]
 
 
-def _unposted_wh(supply: Supply, meter: Meter) -> int:
-    """Return the energy of a meter that stays to be posted."""
-    return sum(part.wh for part in supply.rating.open_segments.get(meter.id, ()))
-
-
 def _register_before(meter: Meter, back_wh: int, wh: int) -> int | None:
-    """Return the register so much energy before the newest reading, if it counted all of the segment."""
+    """Return the register ``wh`` earlier, or None if it did not count the whole segment."""
     register = meter.register
     if register is None:
         return None

@@ -1,29 +1,29 @@
-"""The nightly audit: the ledger priced anew by set-based SQL in a child process; it must differ by zero.
+"""The nightly audit: the ledger is priced again by set-based SQL in a child process; it must differ by zero.
 
 The SQL is the dashboard's, so it runs where the dashboard is installed beside the bridge. Where it is not,
 the audit is counted as not made and raises no alert.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
 from importlib.util import find_spec
 import logging
 import os
 from pathlib import Path
-import sys
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from meter_bridge.child_process import ChildError, run_module
 from meter_bridge.core.calendar import day_start, local_day
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.session import AuditResult, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.audit import AuditReport, Difference
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage.location import Location, written
 
 AUDIT_MODULE: Final = "dashboard.audit"
@@ -46,27 +46,14 @@ type RunAudit = Callable[[Path, Location, int], Awaitable[AuditReport]]
 async def run_child(data: Path, database: Location, shard: int) -> AuditReport:
     """Audit a shard in a child process; raises ``AuditError``."""
     if find_spec(REQUIREMENT) is None:
-        msg = "the dashboard is not installed beside the bridge"
-        raise AuditError(msg)
+        raise AuditError("the dashboard is not installed beside the bridge")
     named = {} if isinstance(database, Path) else {DATABASE_VARIABLE: written(database)}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", AUDIT_MODULE, str(data), str(shard)),
-        # In the environment, because others on the machine can read a command line.
-        env={name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    # In the environment, because others on the machine can read a command line.
+    env = {name: value for name, value in os.environ.items() if name != DATABASE_VARIABLE} | named
     try:
-        printed, complaint = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        said = complaint.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-        msg = f"the audit ended with status {process.returncode}: {said or 'no message'}"
-        raise AuditError(msg)
+        printed = await run_module(AUDIT_MODULE, str(data), str(shard), env=env)
+    except ChildError as error:
+        raise AuditError(f"the audit {error}") from error
     return msgspec.json.decode(printed, type=AuditReport)
 
 
@@ -74,7 +61,6 @@ class Auditor:
     """Audits the ledger once each night."""
 
     def __init__(self, session: Session, data: Path, database: Location, run: RunAudit = run_child) -> None:
-        """Keep the session, the folder of its data and where its database is."""
         self._session = session
         self._database = database
         self._data = data
@@ -100,30 +86,29 @@ class Auditor:
         session.flush(everything=True)
         await session.drain()
         try:
-            found = await self._run(self._data, self._database, session.shard.n)
+            report = await self._run(self._data, self._database, session.shard.n)
         except AuditError as error:
             session.last_audit.failures += 1
             _LOGGER.warning("The ledger was not audited: %s", error)
             return
-        reasons = sorted({skipped.reason for skipped in found.skipped})
+        reasons = sorted({skipped.reason for skipped in report.skipped})
         _LOGGER.info(
             "Audited the ledger: %d supplies, %d differences, %d not priced in sets%s",
-            found.supplies,
-            len(found.differences),
-            len(found.skipped),
+            report.supplies,
+            len(report.differences),
+            len(report.skipped),
             f" ({'; '.join(reasons)})" if reasons else "",
         )
         session.last_audit = AuditResult(
-            found.upto,
-            found.supplies,
-            len(found.skipped),
-            len(found.differences),
+            report.upto,
+            report.supplies,
+            len(report.skipped),
+            len(report.differences),
             session.last_audit.failures,
         )
-        self._update_alerts(found)
+        self._update_alerts(report)
 
-    def _update_alerts(self, found: AuditReport) -> None:
-        """Open an alert for each difference, and close those of differences that are gone."""
+    def _update_alerts(self, report: AuditReport) -> None:
         tx = Transaction(self._session.clock.now())
         installation = self._session.installation
         wanted = {
@@ -133,7 +118,7 @@ class Auditor:
                 None,
                 f"{difference.supply_id} {difference.period}",
             ): _facts(difference)
-            for difference in found.differences
+            for difference in report.differences
         }
         for account in installation.accounts.values():
             known = [key for key in account.alerts if key.kind is AlertKind.LEDGER_AUDIT]

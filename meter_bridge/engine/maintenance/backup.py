@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_bridge.engine.maintenance.encryption import Recipient, encrypt
-from meter_bridge.engine.maintenance.transfer import copy as copy_rows, differences, digests
+from meter_bridge.engine.maintenance.transfer import copy as copy_rows, differences, digests, to_one_file
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage.atomic_file import publish, refuse_existing, temporary
 from meter_bridge.storage.database import open_writer, reading, snapshot
@@ -18,7 +18,7 @@ from meter_bridge.storage.errors import BackupError, StorageError
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.migrate import migrate
 
-__all__ = ("BackupEncryption", "BackupError", "backup", "to_one_file", "verify_copy")
+__all__ = ("BackupEncryption", "BackupError", "backup", "verify_copy")
 
 PAGES_PER_STEP: Final = 1024
 """Pages copied at a time; between two steps the bridge may write."""
@@ -63,7 +63,6 @@ def _encrypted_copy(source: Location, destination: Path, sealing: BackupEncrypti
 
 
 def _copy_and_verify(source: Location, copy: Path) -> None:
-    """Copy a database and raise where the copy is not right."""
     if isinstance(source, Path):
         _copy(source, copy)
     else:
@@ -86,10 +85,9 @@ def _copy_from_server(source: Location, copy: Path) -> None:
     migrate(copy)
     with reading(source) as reader, snapshot(reader) as own, open_writer(copy).begin() as copied:
         copy_rows(own, copied)
-        found = differences(digests(own), digests(copied))
-    if found:
-        msg = f"the copy is not equal: {found[0]}"
-        raise StorageError(msg)
+        differing = differences(digests(own), digests(copied))
+    if differing:
+        raise StorageError(f"the copy is not equal: {differing[0]}")
     to_one_file(copy)
 
 
@@ -104,9 +102,3 @@ def verify_copy(copy: Path) -> None:
             f"the copy is not right: {problems[0]} ({len(problems)} problems in all)",
             "see 'meter-bridge verify'; restore an older backup where the installation itself is damaged",
         )
-
-
-def to_one_file(copy: Path) -> None:
-    """End the write-ahead log of a database, so that nothing is left behind when it is moved."""
-    with closing(sqlite3.connect(copy)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")

@@ -1,4 +1,4 @@
-"""Encrypt a file to somebody's key and decrypt it with theirs, in the format of age (https://age-encryption.org/v1)."""
+"""Encryption of files to public keys, in the format of age (https://age-encryption.org/v1)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -50,18 +50,18 @@ def read_identities(path: Path) -> Sequence[Identity]:
     except (OSError, UnicodeDecodeError) as error:
         raise BackupError(f"the key file {path} cannot be read: {error}", remedy) from error
     keys = [(number, line.strip()) for number, line in enumerate(lines, 1)]
-    found = [_identity(path, number, key) for number, key in keys if key and not key.startswith("#")]
-    if not found:
+    identities = [_identity(path, number, key) for number, key in keys if key and not key.startswith("#")]
+    if not identities:
         raise BackupError(f"the key file {path} holds no key", remedy)
-    return found
+    return identities
 
 
 def _identity(path: Path, number: int, key: str) -> Identity:
     try:
         return Identity(pyrage.x25519.Identity.from_str(key))
     except pyrage.IdentityError as error:
-        what = f"line {number} of the key file {path} is no secret key of age: {error}"
-        raise BackupError(what, f"a secret key begins with {PREFIX}1") from error
+        message = f"line {number} of the key file {path} is no secret key of age: {error}"
+        raise BackupError(message, f"a secret key begins with {PREFIX}1") from error
 
 
 def is_encrypted(path: Path) -> bool:
@@ -88,5 +88,5 @@ def decrypt(source: Path, target: Path, identities: Iterable[Identity]) -> None:
         except (pyrage.DecryptError, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # The disk's error; a damaged block is an OSError of pyrage without a number.
-            what = f"{source} cannot be decrypted: {error}"
-            raise BackupError(what, "take the key that it was encrypted to, or another backup") from error
+            message = f"{source} cannot be decrypted: {error}"
+            raise BackupError(message, "take the key that it was encrypted to, or another backup") from error

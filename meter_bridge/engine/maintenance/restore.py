@@ -9,8 +9,9 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from meter_bridge.engine.maintenance.backup import to_one_file, verify_copy
+from meter_bridge.engine.maintenance.backup import verify_copy
 from meter_bridge.engine.maintenance.encryption import Identity, decrypt, is_encrypted
+from meter_bridge.engine.maintenance.transfer import to_one_file
 from meter_bridge.storage.atomic_file import publish, refuse_existing, temporary
 from meter_bridge.storage.errors import BackupError, StorageError
 from meter_bridge.storage.migrate import HEAD, migrate, schema_of
@@ -32,12 +33,13 @@ def restore(source: Path, destination: Path, identities: Sequence[Identity] = ()
             verify_copy(copy)
             return publish(copy, destination)
     except (OSError, sqlite3.Error, SQLAlchemyError, StorageError) as error:
-        what = f"{source} cannot be restored: {error}"
-        raise BackupError(what, "see whether there is room and it is a backup; else take another") from error
+        message = f"{source} cannot be restored: {error}"
+        raise BackupError(
+            message, "see whether there is room and it is a backup; else take another"
+        ) from error
 
 
 def _fetch(source: Path, copy: Path, identities: Sequence[Identity]) -> None:
-    """Fetch the plain text of a backup."""
     encrypted = is_encrypted(source)
     if encrypted and not identities:
         raise BackupError(f"{source} is encrypted", "name the file of its secret key with --identity")
@@ -50,7 +52,6 @@ def _fetch(source: Path, copy: Path, identities: Sequence[Identity]) -> None:
 
 
 def _upgrade(source: Path, copy: Path) -> None:
-    """Bring the copy to the newest schema; raises ``BackupError`` where that cannot be."""
     with closing(sqlite3.connect(copy)) as connection:
         connection.execute("PRAGMA schema_version")
     schema = schema_of(copy)
@@ -59,7 +60,7 @@ def _upgrade(source: Path, copy: Path) -> None:
             f"{source} is no backup of a bridge", "name a file that 'meter-bridge backup' wrote"
         )
     if schema > HEAD:
-        what = f"{source} was made by a newer version: its schema is {schema}, this version knows {HEAD}"
-        raise BackupError(what, "install that version, or take an older backup")
+        message = f"{source} was made by a newer version: its schema is {schema}, this version knows {HEAD}"
+        raise BackupError(message, "install that version, or take an older backup")
     migrate(copy)
     to_one_file(copy)

@@ -81,23 +81,18 @@ def installation_of(connection: Connection) -> str | None:
 
 
 def _check_target(source: Connection, target: Connection) -> None:
-    """Raise ``StorageError`` unless the target is empty or an older copy of the source."""
     own, there = installation_of(source), installation_of(target)
     if own is None:
-        msg = "the source holds no installation"
-        raise StorageError(msg)
+        raise StorageError("the source holds no installation")
     if there is not None and there != own:
-        msg = "the target holds another installation; name an empty database"
-        raise StorageError(msg)
+        raise StorageError("the target holds another installation; name an empty database")
     newest = select(func.max(tables.journal_entry.c.seq))
     ahead = (target.execute(newest).scalar() or 0) > (source.execute(newest).scalar() or 0)
     if ahead:
-        msg = "the target's journal is longer: it was in use since; name an empty database"
-        raise StorageError(msg)
+        raise StorageError("the target's journal is longer: it was in use since; name an empty database")
 
 
 def _copy_table(source: Connection, target: Connection, table: Table) -> int:
-    """Bring one table of the target to the state of the source."""
     if table.name in APPEND_ONLY:
         return _append_rows(source, target, table)
     if table.name in PRUNED:
@@ -110,7 +105,6 @@ def _copy_table(source: Connection, target: Connection, table: Table) -> int:
 
 
 def _append_rows(source: Connection, target: Connection, table: Table) -> int:
-    """Add what a table that only grows at its end has more."""
     number = table.c[APPEND_ONLY[table.name]]
     if table.name in tables.PRUNABLE:
         _delete_pruned(source, target, table, number)
@@ -128,38 +122,36 @@ def _append_rows(source: Connection, target: Connection, table: Table) -> int:
 
 
 def _delete_pruned(source: Connection, target: Connection, table: Table, number: Column[int]) -> None:
-    """Let go of rows that the source has let go of since."""
+    """Delete rows that the source has deleted since."""
     oldest = source.execute(select(func.min(number))).scalar()
     if oldest is not None:
         target.execute(delete(table).where(number < oldest))
 
 
 def _upsert(target: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """Return an insert that replaces a row that is there already, where it may be replaced."""
-    made = sqlite.insert(table) if on_sqlite(target) else postgresql.insert(table)
+    """Return an insert that replaces an existing row where that is allowed."""
+    statement = sqlite.insert(table) if on_sqlite(target) else postgresql.insert(table)
     keys = [column.name for column in table.primary_key]
     others = [column.name for column in table.columns if column.name not in keys]
     if table.name in _NEVER_CHANGED or not others:
-        return made.on_conflict_do_nothing(index_elements=keys)
-    return made.on_conflict_do_update(
-        index_elements=keys, set_={name: made.excluded[name] for name in others}
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(
+        index_elements=keys, set_={name: statement.excluded[name] for name in others}
     )
 
 
 def _batches(connection: Connection, query: Select[_Columns]) -> Iterator[Sequence[Row[_Columns]]]:
-    """Yield the rows of a query, a bounded number at a time; the server keeps the rest."""
     yield from connection.execute(query, execution_options={"yield_per": BATCH_ROWS}).partitions()
 
 
 def _digest(connection: Connection, table: Table) -> Digest:
-    """Return the digest of a table's rows in the order of its key."""
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     count = 0
     for rows in _batches(connection, select(table).order_by(*table.primary_key)):
         for row in rows:
-            told.update(repr(tuple(row)).encode("utf-8", "surrogatepass"))
+            digest.update(repr(tuple(row)).encode("utf-8", "surrogatepass"))
         count += len(rows)
-    return Digest(count, told.hexdigest())
+    return Digest(count, digest.hexdigest())
 
 
 UNFINISHED_HINT: Final = "an unfinished 'meter-bridge migrate'"
@@ -197,11 +189,9 @@ async def move(source: Location, target: Location) -> TransferResult:
 
 
 def _check_source(source: Location) -> None:
-    """Raise ``StorageError`` where the source is no installation of this version."""
     schema = schema_of(source)
     if schema is None:
-        msg = f"there is no installation in {shown(source)}"
-        raise StorageError(msg)
+        raise StorageError(f"there is no installation in {shown(source)}")
     if schema != HEAD:
         msg = f"{shown(source)} has schema {schema}, not {HEAD}; start its bridge once with this version"
         raise StorageError(msg)
@@ -211,8 +201,7 @@ def _claim(target: Location) -> Location:
     """Keep every bridge off the target and return where to write; raises ``StorageError``."""
     if isinstance(target, Path):
         if target.exists():
-            msg = f"{target} exists already; name a file that does not"
-            raise StorageError(msg)
+            raise StorageError(f"{target} exists already; name a file that does not")
         part = target.with_name(target.name + PART)
         migrate(part)
         return part
@@ -221,14 +210,12 @@ def _claim(target: Location) -> Location:
     postgresql.check_reachable(target)
     migrate(target)
     if not lease.seal_if_free(target, UNFINISHED_HINT):
-        msg = f"{shown(target)} is in use; end its bridge, or name an empty database"
-        raise StorageError(msg)
+        raise StorageError(f"{shown(target)} is in use; end its bridge, or name an empty database")
     return target
 
 
 @asynccontextmanager
 async def _own_source(source: Location) -> AsyncIterator[None]:
-    """Own the source, so that nothing is written there; raises ``LockedError`` where a bridge runs."""
     if isinstance(source, Path):
         lock = InstallationLock(source.parent)
         lock.acquire()
@@ -244,30 +231,25 @@ async def _own_source(source: Location) -> AsyncIterator[None]:
 
 
 def _copy_verified(source: Location, part: Location) -> tuple[int, dict[str, Digest]]:
-    """Copy in one transaction, which is kept only if both are equal as of one instant of the source."""
+    """Copy in one transaction, kept only if both are equal as of one instant of the source."""
     with (
         reading(source) as reader,
         snapshot(reader) as own,
         open_writer(part).begin() as copied,
     ):
-        _extend_timeout(copied)
+        if not on_sqlite(copied):
+            # Reading a large source may take longer than the server lets a transaction idle.
+            copied.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         rows = copy(own, copied)
         equal = digests(own)
-        found = differences(equal, digests(copied))
-        if found:
-            msg = f"the copy is not equal: {found[0]} ({len(found)} tables in all); nothing was kept"
+        differing = differences(equal, digests(copied))
+        if differing:
+            msg = f"the copy is not equal: {differing[0]} ({len(differing)} tables in all); nothing was kept"
             raise StorageError(msg)
     return rows, equal
 
 
-def _extend_timeout(copied: Connection) -> None:
-    """Let the server wait for as long as reading a large source takes: nobody waits to take a copy over."""
-    if not on_sqlite(copied):
-        copied.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-
-
 def _verify_part(part: Location) -> None:
-    """Raise ``StorageError`` where the books of the copy are not right."""
     problems = verify(part)
     if problems:
         msg = f"the books are not right: {problems[0]} ({len(problems)} problems in all); nothing was moved"
@@ -275,9 +257,9 @@ def _verify_part(part: Location) -> None:
 
 
 def _retire(source: Location, target: Location) -> None:
-    """Let no bridge start on the source any more; everything stays there to look at."""
+    """Keep every bridge from starting on the source; its data stays."""
     if isinstance(source, Path):
-        _checkpoint(source)
+        to_one_file(source)
         source.rename(source.with_name(source.name + MOVED))
         return
     from meter_bridge.storage import lease  # noqa: PLC0415 - its driver is not needed for SQLite
@@ -286,9 +268,8 @@ def _retire(source: Location, target: Location) -> None:
 
 
 def _release(part: Location, target: Location) -> None:
-    """Let bridges own the target."""
     if isinstance(part, Path) and isinstance(target, Path):
-        _checkpoint(part)
+        to_one_file(part)
         part.rename(target)
         return
     from meter_bridge.storage import lease  # noqa: PLC0415 - its driver is not needed for SQLite
@@ -297,8 +278,7 @@ def _release(part: Location, target: Location) -> None:
         lease.unseal(target, UNFINISHED_HINT)
 
 
-def _checkpoint(path: Path) -> None:
-    """Bring what stands in the write-ahead log into the file, so that it can be renamed."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+def to_one_file(database: Path) -> None:
+    """End the write-ahead log of a database, so that nothing is left behind when it is moved."""
+    with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")

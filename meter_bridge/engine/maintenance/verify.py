@@ -169,14 +169,13 @@ def verify_engine(reader: Engine) -> Sequence[str]:
 
 
 def _row_problems(connection: Connection) -> Iterable[str]:
-    """Yield the first differences that each query finds."""
     for message, query in _CHECKS:
         for row in connection.execute(text(f"{query} LIMIT {MAX_SHOWN}")):
             yield message.format(*row)
 
 
 def _trigger_problems(connection: Connection) -> Iterable[str]:
-    """Yield the guards of the journal that are missing or switched off (invariant 3)."""
+    """Yield the journal's guards that are missing or switched off (invariant 3)."""
     query = _SQLITE_TRIGGERS if on_sqlite(connection) else _POSTGRESQL_TRIGGERS
     present = set(connection.execute(text(query)).scalars())
     wanted = {"tariff_version_begun"} | {f"{table.name}_no_update" for table in APPEND_ONLY}
@@ -211,7 +210,6 @@ def _energy_problems(connection: Connection) -> Iterable[str]:
 
 
 def _file_problems(connection: Connection) -> Iterable[str]:
-    """Yield what SQLite itself finds wrong with the file."""
     if not on_sqlite(connection):
         return
     for row in connection.execute(text("PRAGMA quick_check(5)")):
@@ -220,7 +218,6 @@ def _file_problems(connection: Connection) -> Iterable[str]:
 
 
 def _reference_problems(connection: Connection) -> Iterable[str]:
-    """Yield rows that name rows which do not exist."""
     if not on_sqlite(connection):
         yield from _broken_references(connection)
         return
@@ -229,7 +226,7 @@ def _reference_problems(connection: Connection) -> Iterable[str]:
 
 
 def _broken_references(connection: Connection) -> Iterable[str]:
-    """Yield tables with a reference that leads nowhere, as after a restore with the checks switched off."""
+    """Yield tables with a dangling reference, as after a restore with checks switched off."""
     for table in metadata.sorted_tables:
         for key in table.foreign_keys:
             there, named = key.column.table.alias(), key.column.name

@@ -29,14 +29,18 @@ from meter_bridge.core.rating.rating import (
     taxes_per_wh,
     unit_amount,
 )
-from meter_bridge.core.register.register import GRACE_MS, Register, ReverseEnergy
+from meter_bridge.core.register.register import (
+    GRACE_MS,
+    Register,
+    ReverseEnergy,
+)
 from meter_bridge.core.supply.alerts import is_normal, normal_range
-from meter_bridge.core.supply.relay import Position
 from meter_bridge.core.tariff.tariff import TariffInterval
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.state.model import UNLIMITED, Account, Meter, Supply
 from meter_bridge.engine.state.supply_document import encode
 from meter_bridge.engine.supply.protections import is_watched
+from meter_bridge.protocol.vocabulary import RelayPosition
 
 TEMPLATE_AFTER: Final = 2
 """Rows after which a template is built; a fast path that ends before has no use for one."""
@@ -272,7 +276,7 @@ def _begin(meter: Meter, at: int, *, sole_meter: bool) -> FastPath | None:
         return None
     interval = supply.timeline.interval_at(at)
     key = _plain_key(supply, interval)
-    if parts[-1].key != key or meter.relay.requested is Position.OPEN:
+    if parts[-1].key != key or meter.relay.requested is RelayPosition.OPEN:
         return None
     to_next_block = energy_to_next_block(rating, interval)
     usage_key = BlockUsageKey(interval.block_period, interval.schedule)

@@ -10,8 +10,12 @@ from meter_bridge.core.rating.rating import allocate
 from meter_bridge.core.register import register as rules
 from meter_bridge.core.register.register import Cause, Doubt, Register, RegisterReading, update_reverse_energy
 from meter_bridge.core.supply import alerts as alert_rules
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
-from meter_bridge.core.supply.relay import NO_LOAD_MW, Observation, Position, Proof, Relay
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
+from meter_bridge.core.supply.relay import (
+    NO_LOAD_MW,
+    Observation,
+    Relay,
+)
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
@@ -24,6 +28,7 @@ from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.evaluation import EvaluationContext, evaluate_account
 from meter_bridge.engine.supply.relays import Relays, reports_open
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof
 from meter_bridge.storage import changeset as ops
 
 RELAY_SETTLING_MS: Final = 30_000
@@ -61,9 +66,8 @@ class MeterReports:
                 return True
         switched = self.installation.by_relay_address.get(report.address)
         if switched:
-            position = None if report.relay is None else Position(report.relay.value)
             for switched_meter in switched:
-                self._handle_relay(switched_meter, position, report, at)
+                self._handle_relay(switched_meter, report.relay, report, at)
         return meter is not None or bool(switched)
 
     def _handle_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
@@ -293,7 +297,7 @@ class MeterReports:
     def _update_limit_alarms(self, meter: Meter, report: Report, at: int) -> None:
         limits = meter.plan.limits
         moving = at - meter.proven_at < RELAY_SETTLING_MS
-        dark = moving or Position.OPEN in (meter.relay.reported, meter.relay.requested)
+        dark = moving or RelayPosition.OPEN in (meter.relay.reported, meter.relay.requested)
         alarm = alert_rules.voltage_alarm(limits, report.voltage_mv, meter.voltage_alarm, relay_open=dark)
         overloaded = alert_rules.overloaded(limits, report.power_mw, present=meter.overloaded)
         if alarm is meter.voltage_alarm and overloaded == meter.overloaded:
@@ -330,7 +334,7 @@ class MeterReports:
             evaluate_account(self._session, account, tx, EvaluationContext(clock_sure))
         self._submit(tx)
 
-    def _handle_relay(self, meter: Meter, position: Position | None, report: Report, at: int) -> None:
+    def _handle_relay(self, meter: Meter, position: RelayPosition | None, report: Report, at: int) -> None:
         load = report.power_mw if report.address == meter.plan.energy_address else None
         if _is_repetition(meter.relay, position, load):
             return
@@ -339,15 +343,15 @@ class MeterReports:
         self._submit(tx)
 
 
-def _is_repetition(relay: Relay, position: Position | None, load: int | None) -> bool:
+def _is_repetition(relay: Relay, position: RelayPosition | None, load: int | None) -> bool:
     """Return quickly whether a report only repeats what is known of a relay."""
     if position is not None and position is not relay.reported:
         return False
     if relay.requested is None:
         return True
-    if relay.proof not in (Proof.CONFIRMED, Proof.NO_LOAD) or relay.attempts > 1:
+    if relay.proof not in (RelayProof.CONFIRMED, RelayProof.NO_LOAD) or relay.attempts > 1:
         return False
-    return relay.requested is Position.CLOSED or load is None or abs(load) <= NO_LOAD_MW
+    return relay.requested is RelayPosition.CLOSED or load is None or abs(load) <= NO_LOAD_MW
 
 
 def _is_moved(before: Register, after: Register) -> bool:

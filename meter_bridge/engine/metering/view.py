@@ -3,17 +3,11 @@
 import msgspec
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.relay import Relay
 from meter_bridge.engine.state.model import Meter
-from meter_bridge.protocol.messages import (
-    MeterView,
-    PhaseView,
-    QuarantineView,
-    RelayPosition,
-    RelayProof,
-    RelayView,
-)
+from meter_bridge.protocol.messages import MeterView, PhaseView, QuarantineView, RelayView
+from meter_bridge.protocol.vocabulary import AlertKind, RelayProof
 
 
 def meter_view(meter: Meter) -> MeterView:
@@ -55,10 +49,10 @@ def _quarantine_view(meter: Meter) -> QuarantineView | None:
 
 def _relay_view(relay: Relay) -> RelayView:
     return RelayView(
-        requested=RelayPosition(relay.requested.value) if relay.requested else None,
+        requested=relay.requested,
         requested_at=iso(relay.requested_at) if relay.requested_at else None,
         revision=relay.revision,
-        reported=RelayPosition(relay.reported.value) if relay.reported else None,
+        reported=relay.reported,
         reported_at=iso(relay.reported_at) if relay.reported_at else None,
-        proof=RelayProof(relay.proof.value) if relay.requested else RelayProof.UNKNOWN,
+        proof=relay.proof if relay.requested else RelayProof.UNKNOWN,
     )

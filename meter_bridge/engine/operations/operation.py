@@ -1,4 +1,4 @@
-"""Operations on an account that happen once for each key, whoever asks how often."""
+"""Operations on an account that happen once per idempotency key, however often they are requested."""
 
 from abc import ABC, abstractmethod
 import asyncio
@@ -25,6 +25,10 @@ from meter_bridge.storage import changeset as ops, tables
 MAX_KEY_LENGTH: Final = 255
 
 
+type Executed[T] = tuple[int | None, T]
+"""The journal entry of an operation, if it booked one, and its answer."""
+
+
 class Operation[T](ABC):
     """A change of an account's books; ``T`` is its answer, which its key gives again for ever."""
 
@@ -36,14 +40,21 @@ class Operation[T](ABC):
 
     @abstractmethod
     def fingerprint(self) -> list[object]:
-        """Return what tells this request from another with the same key."""
+        """Return what distinguishes this request from another with the same key.
+
+        Its hash is stored with the key: what is in it, and its order, can never change.
+        """
+
+    def content_hash(self) -> str:
+        """Return the hash of the fingerprint, as it is stored."""
+        return hashlib.sha256(json.dumps(self.fingerprint()).encode()).hexdigest()
 
     def prefetch(self, session: Session, account_id: str) -> None:
         """Read from the database what the change needs; raises ``RequestRefused``. Runs in a thread."""
         del session, account_id  # most changes need nothing but the state
 
     def needs_closing_first(self, session: Session, account: Account) -> bool:
-        """Return whether something is to be booked first, and then looked up, for the change to be right."""
+        """Return whether something must be booked first, and prefetched again, for the change to be right."""
         del session, account  # most changes are right whatever waits
         return False
 
@@ -56,26 +67,22 @@ class Operation[T](ABC):
         """Raise ``RequestRefused`` where the change is not possible now; changes nothing."""
 
     @abstractmethod
-    def execute(self, session: Session, account: Account, tx: Transaction) -> tuple[int | None, T]:
-        """Change the account as part of a unit; return the journal entry, if there is one, and the answer."""
+    def execute(self, session: Session, account: Account, tx: Transaction) -> Executed[T]:
+        """Change the account as part of a transaction, and answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class _KeyedRequest[T]:
-    """An operation as somebody asked for it."""
-
     actor: Actor
     account_id: str
     operation: Operation[T]
     key: str
-    fingerprint: str
-    """Digest of what tells it from another with the same key."""
+    content_hash: str
     tenancy: int | None
-    """For which a tenant asked; None for whoever acts for the account itself."""
+    """The tenancy of a tenant who asked; None for whoever acts for the account itself."""
 
     @property
     def key_scope(self) -> tuple[str, str, str]:
-        """Return where its key is unique."""
         return self.account_id, self.operation.name, self.key
 
 
@@ -83,7 +90,6 @@ class Operations:
     """Carries out operations on one session."""
 
     def __init__(self, session: Session) -> None:
-        """Keep the engine; keys under way are remembered until they are on disk."""
         self._session = session
         self._under_way: dict[tuple[str, str, str], asyncio.Task[tuple[str, Any, bool]]] = {}
         self._exclusive_lock = asyncio.Lock()
@@ -91,50 +97,49 @@ class Operations:
     async def run[T](
         self, actor: Actor, account_id: str, operation: Operation[T], key: str
     ) -> tuple[T, bool]:
-        """Carry an operation out, or return what its key was first answered with, and say which."""
+        """Carry an operation out; the flag says that the answer is the first one of its key, given again."""
         check_text("Idempotency-Key", key, MAX_KEY_LENGTH)
-        content = hashlib.sha256(json.dumps(operation.fingerprint()).encode()).hexdigest()
-        asked = _KeyedRequest(actor, account_id, operation, key, content, self._tenancy(actor, account_id))
-        while (under_way := self._under_way.get(asked.key_scope)) is not None:
-            known, result, _ = await asyncio.shield(under_way)
-            return _check_same_request(known, content, key, result), True
-        task = asyncio.create_task(self._run(asked))
-        self._under_way[asked.key_scope] = task
-        task.add_done_callback(partial(self._forget_finished, asked.key_scope))
-        known, result, replayed = await asyncio.shield(task)
-        return _check_same_request(known, content, key, result), replayed
+        tenancy = self._tenancy(actor, account_id)
+        request = _KeyedRequest(actor, account_id, operation, key, operation.content_hash(), tenancy)
+        task = self._under_way.get(request.key_scope)
+        is_repeated = task is not None
+        if task is None:
+            task = self._under_way[request.key_scope] = asyncio.create_task(self._run(request))
+            task.add_done_callback(partial(self._forget_finished, request.key_scope))
+        first_hash, result, replayed = await asyncio.shield(task)
+        if first_hash != request.content_hash:
+            raise _key_reused("this key was used before with other content", key)
+        return result, replayed or is_repeated
 
     def _forget_finished(
-        self, place: tuple[str, str, str], task: asyncio.Task[tuple[str, Any, bool]]
+        self, key_scope: tuple[str, str, str], task: asyncio.Task[tuple[str, Any, bool]]
     ) -> None:
-        """Forget an operation that is over; why it failed need not be told where nobody waits any more."""
-        self._under_way.pop(place, None)
+        self._under_way.pop(key_scope, None)
         if not task.cancelled():
-            task.exception()
+            task.exception()  # nobody may be waiting for it any more
 
     async def _run[T](self, request: _KeyedRequest[T]) -> tuple[str, T, bool]:
-        """Look the key up, else carry out; returns the content that the key was first used with."""
+        """Return the hash first used with the key, the answer, and whether it was answered before."""
         operation, account_id = request.operation, request.account_id
         async with self._exclusive_lock if operation.exclusive else nullcontext():
             before = await asyncio.to_thread(self._find_result, request)
             if before is not None:
-                known, result, at = before
+                first_hash, result, at = before
                 self._check_tenancy(request, at)
-                return known, result, True
+                return first_hash, result, True
             await asyncio.to_thread(operation.prefetch, self._session, account_id)
             if await self._close_first(operation, account_id):
                 await asyncio.to_thread(operation.prefetch, self._session, account_id)
-            return request.fingerprint, await self._execute(request), False
+            return request.content_hash, await self._execute(request), False
 
-    async def _wait_until_accepting(self) -> None:
-        """Wait while a site file is applied."""
+    async def _wait_while_site_file_is_applied(self) -> None:
         while not self._session.accepting.is_set():
             await self._session.accepting.wait()
 
     async def _close_first[T](self, operation: Operation[T], account_id: str) -> bool:
-        """Post what was used and what the clock made due where an operation lacks it; say whether it did."""
+        """Post what was used and what is due where an operation needs that; return whether it did."""
         session = self._session
-        await self._wait_until_accepting()
+        await self._wait_while_site_file_is_applied()
         account = operation.account(session, account_id)
         if account is None or session.storage_error or not operation.needs_closing_first(session, account):
             return False
@@ -146,16 +151,21 @@ class Operations:
         return True
 
     async def _execute[T](self, request: _KeyedRequest[T]) -> T:
-        """Carry an operation out with its key, in one transaction."""
         session, operation, account_id = self._session, request.operation, request.account_id
-        await self._wait_until_accepting()
+        await self._wait_while_site_file_is_applied()
         account = operation.account(session, account_id)
         if account is None and account_id in session.installation.closed:
             raise account_closed(account_id)
         if account is None or session.storage_error:
             raise storage_unavailable()
         if request.tenancy != self._tenancy(request.actor, account_id):
-            raise _customer_moved_out(account)
+            raise RequestRefused(
+                ErrorCode.CONFLICT,
+                f"the customer of {account.name} has moved out meanwhile; nothing was booked",
+                field="account",
+                value=account.id,
+                remedy="ask the landlord",
+            )
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
         operation.check(session, account)
         tx = Transaction(session.clock.now(), actor=request.actor.name)
@@ -167,7 +177,7 @@ class Operations:
                 "account_id": account.id,
                 "operation": operation.name,
                 "key": request.key,
-                "content_hash": request.fingerprint,
+                "content_hash": request.content_hash,
                 "entry_seq": seq,
                 "result": msgspec.json.encode(result).decode(),
                 "at": tx.at,
@@ -177,20 +187,18 @@ class Operations:
         return result
 
     def _tenancy(self, actor: Actor, account_id: str) -> int | None:
-        """Return the tenancy for which a tenant may act now; None for whoever acts for an account itself."""
         account = self._session.installation.accounts.get(account_id)
         if actor.role is not Role.TENANT or account is None or account.tenancy.end is not None:
             return None
         return account.tenancy.n
 
     def _check_tenancy[T](self, request: _KeyedRequest[T], at: int) -> None:
-        """Refuse to answer a tenant with what an earlier customer of the account was answered."""
+        """Refuse to give a tenant the answer that an earlier customer of the account got."""
         account = self._session.installation.accounts.get(request.account_id)
         if request.actor.role is Role.TENANT and account is not None and at < account.tenancy.start:
             raise _key_reused("this key was used before, with another customer", request.key)
 
     def _find_result[T](self, request: _KeyedRequest[T]) -> tuple[str, T, int] | None:
-        """Return content, answer and instant of a key that was used before."""
         table, operation = tables.operation, request.operation
         query = select(table.c.content_hash, table.c.result, table.c.at).where(
             table.c.account_id == request.account_id,
@@ -213,26 +221,7 @@ def account_closed(account_id: str) -> RequestRefused:
     )
 
 
-def _customer_moved_out(account: Account) -> RequestRefused:
-    """Return the refusal of what a tenant asked who moved out while it waited for its turn."""
-    return RequestRefused(
-        ErrorCode.CONFLICT,
-        f"the customer of {account.name} has moved out meanwhile; nothing was booked",
-        field="account",
-        value=account.id,
-        remedy="ask the landlord",
-    )
-
-
-def _check_same_request[T](known: str, content: str, key: str, result: T) -> T:
-    """Return the result if the content is the one first booked; raises ``RequestRefused`` otherwise."""
-    if known != content:
-        raise _key_reused("this key was used before with other content", key)
-    return result
-
-
 def _key_reused(message: str, key: str) -> RequestRefused:
-    """Return the refusal of a key that stands for something else."""
     return RequestRefused(
         ErrorCode.IDEMPOTENCY_CONFLICT,
         message,

@@ -1,4 +1,4 @@
-"""Applying a validated site file: rows of all that changed, in one unit, then the state read anew."""
+"""Applying a validated site file: all changed rows in one transaction, then the state is reloaded."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.journal import append_entry, post_accruals
+from meter_bridge.engine.ledger.journal import EntryDraft, append_entry, post_accruals
 from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.state.account_document import tenancy_row
 from meter_bridge.engine.state.events import record_event
@@ -34,7 +34,6 @@ from meter_bridge.engine.state.model import (
     Installation,
     Meter,
     Site,
-    Supply,
     Tenancy,
 )
 from meter_bridge.engine.state.session import Session
@@ -45,8 +44,6 @@ from meter_bridge.storage import changeset as ops, tables
 
 @dataclass(frozen=True, slots=True)
 class _ApplyContext:
-    """What every part of an apply needs."""
-
     session: Session
     readings: MeterReports
     tx: Transaction
@@ -67,7 +64,7 @@ def apply_transaction(
     actor: str,
     placed: Mapping[str, int],
 ) -> Transaction:
-    """Return the unit that makes the installation what the plan says; it was compared before.
+    """Return the transaction that makes the installation what the plan says; it was compared before.
 
     ``placed`` names the shard of each site: other shards update their accounts themselves
     (``follow_transaction``).
@@ -94,7 +91,7 @@ def follow_transaction(
     seq: int,
     placed: Mapping[str, int],
 ) -> Transaction:
-    """Return the unit that makes a shard's own accounts what a plan says that another worker applied."""
+    """Return the transaction that applies to a shard's accounts a plan that another worker applied."""
     step = _ApplyContext(session, readings, Transaction(session.clock.now()), before)
     session.installation.name = plan.name
     _apply_accounts(step, plan, placed)
@@ -104,7 +101,6 @@ def follow_transaction(
 
 
 def _apply_accounts(context: _ApplyContext, plan: InstallationPlan, placed: Mapping[str, int]) -> None:
-    """Add, change and close the accounts of the own sites."""
     for site in plan.sites:
         if placed[site.id] == context.session.shard.n:
             for account in site.accounts:
@@ -113,7 +109,6 @@ def _apply_accounts(context: _ApplyContext, plan: InstallationPlan, placed: Mapp
 
 
 def _store_applied(session: Session, tx: Transaction, document: str, plan: InstallationPlan) -> None:
-    """Keep what holds from now on."""
     sequences = session.installation.sequences
     if sequences.applied_here == sequences.applied:
         sequences.applied_here += 1
@@ -167,33 +162,34 @@ def change_policy(
     ``fields`` are the keys of the site file that change.
     """
     account.policy = policy
-    tx.changeset.add(ops.UPSERT_ACCOUNT, _account_row(account))
+    tx.changeset.add(
+        ops.UPSERT_ACCOUNT, _account_row(account, account.site.id, account.customer, account.opened_at)
+    )
     document, before = applied
     edits = _edit_rows(tx, Subject.UNIT, account.id, fields)
     _store_applied(session, tx, document, with_edits(with_policy(before, account.id, policy), edits))
     tx.changeset.absorb(session.heartbeat_changeset())
 
 
-def _account_row(account: Account) -> dict[str, object]:
-    """Return the row of an account that is in use."""
+def _account_row(
+    account: Account | AccountPlan, site_id: str, customer: str | None, opened_at: int
+) -> dict[str, object]:
     return {
         "id": account.id,
-        "site_id": account.site.id,
+        "site_id": site_id,
         "name": account.name,
-        "customer": account.customer,
+        "customer": customer,
         "policy": codec.encode(account.policy),
-        "opened_at": account.opened_at,
+        "opened_at": opened_at,
         "closed_at": None,
     }
 
 
 def _edit_rows(tx: Transaction, subject: Subject, object_id: str, fields: Iterable[str]) -> list[Edit]:
-    """Return who changed what of an object, and when."""
     return [Edit(subject.value, object_id, name, tx.actor, iso(tx.at)) for name in fields]
 
 
 def _apply_site(context: _ApplyContext, plan: SitePlan) -> None:
-    """Add a site with its tariffs."""
     work = context.tx.changeset
     work.add(
         ops.UPSERT_SITE,
@@ -226,30 +222,22 @@ def _withdraw_versions(
 
 
 def _version_ids(plan: InstallationPlan) -> set[str]:
-    """Return the ids of all tariff versions of a plan."""
     return {version.id for site in plan.sites for tariff in site.tariffs for version in tariff.versions}
 
 
 def _apply_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> None:
-    """Add or change an account; a new one opens with its opening credit."""
     known = context.installation.accounts.get(plan.id)
     opened_at = known.opened_at if known else context.tx.at
-    context.tx.changeset.add(
-        ops.UPSERT_ACCOUNT,
-        {
-            "id": plan.id,
-            "site_id": site.id,
-            "name": plan.name,
-            "customer": _customer_of(context, plan),
-            "policy": codec.encode(plan.policy),
-            "opened_at": opened_at,
-            "closed_at": None,
-        },
-    )
+    customer = _customer_of(context, plan)
+    row = _account_row(plan, site.id, customer, opened_at)
+    context.tx.changeset.add(ops.UPSERT_ACCOUNT, row)
     if known is None:
         _open_account(context, site, plan)
     else:
-        _rename_customer(context, known, plan)
+        # Another spelling of the name; a move is an operation of its own.
+        if customer != known.customer:
+            known.customer = customer
+            context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(known))
         if _rating_changes(known, plan):
             post_accruals(context.installation, known, context.tx)
     kind = EventKind.ACCOUNT_ADDED if known is None else EventKind.ACCOUNT_CHANGED
@@ -259,7 +247,7 @@ def _apply_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) ->
 
 
 def _customer_of(context: _ApplyContext, plan: AccountPlan) -> str | None:
-    """Return who pays: a customer who moved in or out stays, unless the site file's own name changed."""
+    """Return who pays: a customer who moved in or out stays unless the name in the site file changed."""
     known = context.installation.accounts.get(plan.id)
     sites = context.before.sites if context.before else ()
     applied = [account.customer for site in sites for account in site.accounts if account.id == plan.id]
@@ -284,7 +272,7 @@ def _rating_changes(known: Account, plan: AccountPlan) -> bool:
 
 
 def _open_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> None:
-    """Open a new account with its opening credit; one that was closed before goes on as it was."""
+    """Open a new account with its opening credit; one that was closed before continues as it was."""
     if plan.id in context.installation.closed:
         return
     account = Account(
@@ -301,34 +289,15 @@ def _open_account(context: _ApplyContext, site: SitePlan, plan: AccountPlan) -> 
     context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(account))
     context.tx.save_account(account)
     if plan.opening_credit:
-        _book_opening_credit(context, account, plan)
-
-
-def _rename_customer(context: _ApplyContext, known: Account, plan: AccountPlan) -> None:
-    """Take over another spelling of the customer's name; a move is an operation of its own."""
-    customer = _customer_of(context, plan)
-    if customer != known.customer:
-        known.customer = customer
-        context.tx.changeset.add(ops.UPSERT_TENANCY, tenancy_row(known))
-
-
-def _book_opening_credit(context: _ApplyContext, account: Account, plan: AccountPlan) -> None:
-    """Book what the customer has at the beginning."""
-    append_entry(
-        context.installation,
-        account,
-        context.tx,
-        EntryKind.OPENING,
-        opening_postings(account.site.currency, plan.opening_credit),
-        description="Opening credit",
-        detail={"amount": plan.opening_credit, "split": {"balance": plan.opening_credit}},
-    )
+        postings = opening_postings(site.currency, plan.opening_credit)
+        detail = {"amount": plan.opening_credit, "split": {"balance": plan.opening_credit}}
+        entry = EntryDraft(EntryKind.OPENING, postings, "Opening credit", detail)
+        append_entry(context.installation, account, context.tx, entry)
 
 
 def _apply_supply(
     context: _ApplyContext, account: AccountPlan, known: Account | None, plan: SupplyPlan
 ) -> None:
-    """Add or change a supply, its tariff and its meters."""
     before = next((supply for supply in known.supplies if supply.id == plan.id), None) if known else None
     work = context.tx.changeset
     row = {"id": plan.id, "account_id": account.id, "commodity": plan.commodity, "closed_at": None}
@@ -344,14 +313,13 @@ def _apply_supply(
         if present is not None:
             _reset_changed_devices(context, present, meter)
     if before is not None:
-        _remove_meters(context, before, {meter.id for meter in plan.meters})
+        kept = {meter.id for meter in plan.meters}
+        for removed in [meter for meter in before.meters if meter.id not in kept]:
+            _remove_meter(context, removed)
 
 
 def _reset_changed_devices(context: _ApplyContext, meter: Meter, plan: MeterPlan) -> None:
-    """Start anew with what is another device now: counter and relay from their next report.
-
-    What the old counter showed stays charged.
-    """
+    """Begin counter and relay of a replaced device at its next report; what was counted stays charged."""
     if plan.energy_address != meter.plan.energy_address:
         _end_quarantine(context, meter)
         meter.earlier_wh += meter.register.charged_wh if meter.register else 0
@@ -362,14 +330,12 @@ def _reset_changed_devices(context: _ApplyContext, meter: Meter, plan: MeterPlan
 
 
 def _end_quarantine(context: _ApplyContext, meter: Meter) -> None:
-    """End the quarantine of a counter that is no longer there."""
     if meter.quarantine_id is not None:
         reason = "the meter was taken out or replaced"
         context.readings.end_quarantine(meter, context.tx, "replaced", context.tx.actor, reason)
 
 
 def _meter_row(supply_id: str, plan: MeterPlan, assigned_at: int) -> dict[str, object]:
-    """Return a meter's row."""
     return {
         "id": plan.id,
         "supply_id": supply_id,
@@ -382,17 +348,11 @@ def _meter_row(supply_id: str, plan: MeterPlan, assigned_at: int) -> dict[str, o
     }
 
 
-def _remove_meters(context: _ApplyContext, supply: Supply, kept: set[str]) -> None:
-    """Take meters out of a supply; what they counted stays charged."""
-    for meter in [meter for meter in supply.meters if meter.id not in kept]:
-        _remove_one_meter(context, supply, meter)
-
-
-def _remove_one_meter(context: _ApplyContext, supply: Supply, meter: Meter) -> None:
-    """Take one meter out, keeping its energy in the supply's total; its alerts and commands end."""
+def _remove_meter(context: _ApplyContext, meter: Meter) -> None:
+    """Remove a meter; its energy stays in the supply's total, and its alerts and commands end."""
     _end_quarantine(context, meter)
     context.readings.relays.drop_command(meter, context.tx)
-    account = supply.account
+    supply, account = meter.supply, meter.supply.account
     for key in [key for key in account.alerts if key.meter_id == meter.id]:
         set_alert(context.installation, account, context.tx, key, None)
     supply.earlier_wh += meter.energy_wh or 0
@@ -407,10 +367,14 @@ def _close_accounts(context: _ApplyContext, kept: set[str]) -> None:
     for account in [account for account in context.installation.accounts.values() if account.id not in kept]:
         post_accruals(context.installation, account, context.tx)
         for supply in account.supplies:
-            _remove_meters(context, supply, set())
+            for meter in list(supply.meters):
+                _remove_meter(context, meter)
             supply.rating = Rating()
             context.tx.save_supply(supply)
-        _close_alerts(context, account)
+        for key in list(account.alerts):
+            set_alert(context.installation, account, context.tx, key, None)
+        account.low_level = 0
+        context.tx.save_account(account)
         context.tx.changeset.add(ops.CLOSE_ACCOUNT, {"row_id": account.id, "new_closed_at": context.tx.at})
         record_event(
             context.installation,
@@ -419,14 +383,6 @@ def _close_accounts(context: _ApplyContext, kept: set[str]) -> None:
             account_id=account.id,
             data={"name": account.name},
         )
-
-
-def _close_alerts(context: _ApplyContext, account: Account) -> None:
-    """Close what is open of an account that nobody looks after any more."""
-    for key in list(account.alerts):
-        set_alert(context.installation, account, context.tx, key, None)
-    account.low_level = 0
-    context.tx.save_account(account)
 
 
 def removed_accounts(session: Session, plan: InstallationPlan) -> Sequence[str]:
@@ -464,5 +420,5 @@ def present_plan(connection: Connection, installation: Installation) -> tuple[st
 def begun_versions(connection: Connection, at: int) -> dict[str, TariffVersion]:
     """Return every version that ever began, by id, also of tariffs that were taken away."""
     query = select(tables.tariff_version).where(tables.tariff_version.c.valid_from <= at)
-    found = (decode_tariff_version(row["document"]) for row in connection.execute(query).mappings())
-    return {version.id: version for version in found}
+    versions = (decode_tariff_version(row["document"]) for row in connection.execute(query).mappings())
+    return {version.id: version for version in versions}

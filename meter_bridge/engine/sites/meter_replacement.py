@@ -1,12 +1,18 @@
 """Replacing a meter once per key: its old counter is closed and a new one opened, here or elsewhere."""
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, override
 
+from msgspec.structs import astuple
+
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
+from meter_bridge.config.units import has_relay
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import RegisterReading, RegisterStep
 from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replace_meter
+from meter_bridge.core.supply.local_cutoff import WithoutBridge
+from meter_bridge.devices.addresses import AddressError, parse_address
+from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.metering.manual_readings import (
     ReportedReading,
@@ -21,19 +27,17 @@ from meter_bridge.engine.metering.readings import MeterReports
 from meter_bridge.engine.metering.view import meter_view
 from meter_bridge.engine.operations.operation import Operation
 from meter_bridge.engine.sites.apply import change_meter, present_plan
-from meter_bridge.engine.sites.device_change import ReplacementOrder, plan_with_new_device
-from meter_bridge.engine.state.model import Account, Meter
+from meter_bridge.engine.state.model import Account, Installation, Meter
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, EventKind, MeterView
+from meter_bridge.protocol.requests import ReplacementRequest
 
 
 @dataclass(frozen=True, slots=True)
 class _CheckedReplacement:
-    """A replacement that can be carried out."""
-
     closing: ReportedReading
     replacement: Replacement
     plan: MeterPlan
@@ -45,10 +49,10 @@ class ReplaceMeter(Operation[MeterView]):
 
     readings: MeterReports
     meter_id: str
-    order: ReplacementOrder
-    applied: tuple[str, InstallationPlan] | None = field(default=None, init=False)
+    request: ReplacementRequest
+    applied: tuple[str, InstallationPlan] | None = field(init=False)
     """The site file that holds now."""
-    checked: _CheckedReplacement | None = field(default=None, init=False)
+    checked: _CheckedReplacement = field(init=False)
 
     name: ClassVar[str] = "meter_replacement"
     answer: ClassVar[type] = MeterView
@@ -56,7 +60,7 @@ class ReplaceMeter(Operation[MeterView]):
 
     @override
     def fingerprint(self) -> list[object]:
-        return [self.meter_id, *astuple(self.order)]
+        return [self.meter_id, *astuple(self.request)]
 
     @override
     def prefetch(self, session: Session, account_id: str) -> None:
@@ -66,26 +70,26 @@ class ReplaceMeter(Operation[MeterView]):
 
     @override
     def check(self, session: Session, account: Account) -> None:
-        """Refuse what is no register, no instant, no address, or implausible."""
+        """Refuse an unreadable register, instant or address, and an implausible reading."""
         require_sure_clock(session)
-        closing = parse_reading(session, "closing", self.order.closing, self.order.at, session.clock.now())
-        opening_wh, _ = parse_register_text("opening", self.order.opening)
+        closing = parse_reading(
+            session, "closing", self.request.closing, self.request.at, session.clock.now()
+        )
+        opening_wh, _ = parse_register_text("opening", self.request.opening)
         meter = self._meter(account)
-        plan = plan_with_new_device(session.installation, meter, self.order)
-        done = _replacement_of(meter, closing, opening_wh, confirmed=self.order.confirmed)
+        plan = plan_with_new_device(session.installation, meter, self.request)
+        done = _replacement_of(meter, closing, opening_wh, confirmed=self.request.confirmed)
         self.checked = _CheckedReplacement(closing, done, plan)
 
     def _meter(self, account: Account) -> Meter:
-        """Return the meter, which a site file may have taken away meanwhile."""
-        found = next((meter for meter in account.meters if meter.id == self.meter_id), None)
-        if found is None or self.applied is None:
+        meter = next((meter for meter in account.meters if meter.id == self.meter_id), None)
+        if meter is None or self.applied is None:
             raise storage_unavailable()
-        return found
+        return meter
 
     @override
     def execute(self, session: Session, account: Account, tx: Transaction) -> tuple[int | None, MeterView]:
         """Close the old counter, open the new one, and decide what follows."""
-        assert self.checked is not None
         assert self.applied is not None
         meter, closing, done = self._meter(account), self.checked.closing, self.checked.replacement
         self._change_counters(session, meter, tx, done)
@@ -102,8 +106,8 @@ class ReplaceMeter(Operation[MeterView]):
             EventKind.METER_REPLACED,
             opening_wh=done.new_register.start_wh,
             address=meter.plan.energy_address,
-            confirmed=self.order.confirmed,
-            reason=self.order.reason,
+            confirmed=self.request.confirmed,
+            reason=self.request.reason,
         )
         evaluate(session, account, tx)
         return None, meter_view(meter)
@@ -114,7 +118,7 @@ class ReplaceMeter(Operation[MeterView]):
         post_accruals(session.installation, meter.supply.account, tx)
         self.readings.charge_step(meter, tx, RegisterStep(done.new_register))
         if meter.quarantine_id is not None:
-            self.readings.end_quarantine(meter, tx, "replaced", tx.actor, self.order.reason)
+            self.readings.end_quarantine(meter, tx, "replaced", tx.actor, self.request.reason)
         meter.reverse_energy = None
         self.readings.relays.resend(meter, tx)
         tx.save_supply(meter.supply)
@@ -122,7 +126,6 @@ class ReplaceMeter(Operation[MeterView]):
     def _event_data(
         self, meter: Meter, tx: Transaction, closing: ReportedReading, done: Replacement
     ) -> dict[str, object]:
-        """Return what is told of a replacement."""
         return {
             "at": iso(closing.at),
             "closing_wh": closing.wh,
@@ -130,16 +133,15 @@ class ReplaceMeter(Operation[MeterView]):
             "charged_wh": done.closing_step.delta_wh,
             "epoch": done.new_register.epoch,
             "address": meter.plan.energy_address,
-            "confirmed": self.order.confirmed,
+            "confirmed": self.request.confirmed,
             "by": tx.actor,
-            "reason": self.order.reason,
+            "reason": self.request.reason,
         }
 
 
 def _replacement_of(
     meter: Meter, reading: ReportedReading, opening_wh: int, *, confirmed: bool
 ) -> Replacement:
-    """Return what a replacement does; raises ``RequestRefused`` where it cannot be."""
     before = meter.register
     if before is None:
         raise RequestRefused(
@@ -166,3 +168,79 @@ def _replacement_of(
             value=str(reading.wh),
             remedy="look at the old register again; if it is true, say so with 'confirmed'",
         ) from error
+
+
+def plan_with_new_device(installation: Installation, meter: Meter, request: ReplacementRequest) -> MeterPlan:
+    """Return the plan of a meter whose device is replaced.
+
+    Raises ``RequestRefused`` for addresses not to be had.
+    """
+    for name, text in (("address", request.address), ("relay", request.relay)):
+        _check_address(name, text)
+    address = request.address or meter.plan.energy_address
+    follows = meter.plan.relay_address == meter.plan.energy_address
+    relay = request.relay or (address if follows else meter.plan.relay_address)
+    plan = replace(meter.plan, energy_address=address, relay_address=relay)
+    if plan != meter.plan:
+        _check_device(meter, plan)
+        _check_claims(installation, meter, plan)
+    return plan
+
+
+def _check_address(field: str, text: str | None) -> None:
+    try:
+        if text is not None:
+            parse_address(text)
+    except AddressError as error:
+        raise RequestRefused(
+            ErrorCode.BAD_REQUEST,
+            str(error),
+            field=field,
+            value=text,
+            remedy="take an address that 'meter-bridge meters' lists, or see docs/meters.md",
+        ) from error
+
+
+def _check_device(meter: Meter, plan: MeterPlan) -> None:
+    if plan.host is not None:
+        raise RequestRefused(
+            ErrorCode.NOT_SUPPORTED,
+            f"{meter.id} is spoken to at {plan.host} without a broker; the site file changes its address",
+            field="address",
+            remedy="leave the address out here, then change address and host in the site file and apply it",
+        )
+    reason = unsupported_reason(plan.energy_address, plan.relay_address)
+    if plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF and reason is not None:
+        raise RequestRefused(
+            ErrorCode.NOT_SUPPORTED,
+            f"{reason} ({plan.energy_address}), but {meter.id} is to cut by itself without the bridge",
+            field="address",
+            remedy="write without the bridge: hold for it in the site file and apply it first",
+        )
+    if plan.relay_address == plan.energy_address and not has_relay(plan.energy_address):
+        raise RequestRefused(
+            ErrorCode.BAD_REQUEST,
+            f"{plan.energy_address!r} only measures",
+            field="relay",
+            remedy="name the address of the relay that switches it",
+        )
+
+
+def _check_claims(installation: Installation, meter: Meter, plan: MeterPlan) -> None:
+    """Refuse a register that another meter charges, and a relay that switches another account."""
+    reader = installation.by_energy_address.get(plan.energy_address, meter)
+    if reader is not meter:
+        raise _address_taken("address", plan.energy_address, reader)
+    for other in installation.by_relay_address.get(plan.relay_address or "", []):
+        if other.supply.account is not meter.supply.account:
+            raise _address_taken("relay", plan.relay_address, other)
+
+
+def _address_taken(field: str, address: str | None, owner: Meter) -> RequestRefused:
+    return RequestRefused(
+        ErrorCode.CONFLICT,
+        f"{address} serves {owner.id} already",
+        field=field,
+        value=address,
+        remedy="take it from that meter in the site file first",
+    )

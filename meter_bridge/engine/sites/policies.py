@@ -1,17 +1,17 @@
 """Changing an account's policy while the bridge runs; the next site file does not undo it by accident."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from meter_bridge.actor import Actor
 from meter_bridge.config.describe import show_policy
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.amounts import parsed_amount
+from meter_bridge.engine.ledger.amounts import parse_request_amount
 from meter_bridge.engine.sites.apply import change_policy
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
@@ -24,6 +24,8 @@ from meter_bridge.protocol.messages import (
     ErrorCode,
     EventKind,
 )
+from meter_bridge.protocol.requests import PolicyRequest
+from meter_bridge.protocol.vocabulary import AlertKind
 
 MILLIWATTS_PER_WATT: Final = 1000
 
@@ -32,46 +34,29 @@ async def change_account_policy(
     session: Session,
     actor: Actor,
     account: Account,
-    change: PolicyChange,
+    change: PolicyRequest,
     applied: tuple[str, InstallationPlan] | None,
 ) -> AccountView:
-    """Change what is asked of an account's policy; raises ``RequestRefused`` where it cannot be."""
-    tx = session.begin(actor)
+    """Change an account's policy as requested; raises ``RequestRefused`` where that is not possible."""
+    tx, currency = session.begin(actor), account.site.currency
     if applied is None:
         raise storage_unavailable()
     policy = _changed(account, change)
-    fields = _changed_keys(account, policy)
-    if fields:
+    before, after = show_policy(account.policy, currency), show_policy(policy, currency)
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    if changed:
         with session.atomic():
-            _apply_change(session, tx, account, policy, fields, applied)
+            change_policy(session, tx, account, policy, changed, applied)
+            _close_dropped_warnings(session, tx, account)
+            data = {"name": account.name, "by": tx.actor, "policy": changed}
+            kind = EventKind.ACCOUNT_CHANGED
+            record_event(session.installation, tx, kind, account_id=account.id, data=data)
+            evaluate(session, account, tx)
         await session.commit(tx)
     return view.account_view(account, session.clock.now())
 
 
-def _apply_change(
-    session: Session,
-    tx: Transaction,
-    account: Account,
-    policy: Policy,
-    fields: Sequence[str],
-    applied: tuple[str, InstallationPlan],
-) -> None:
-    """Carry a change out as part of a unit, with its event, and decide what follows."""
-    change_policy(session, tx, account, policy, fields, applied)
-    _close_dropped_warnings(session, tx, account)
-    shown = show_policy(policy, account.site.currency)
-    record_event(
-        session.installation,
-        tx,
-        EventKind.ACCOUNT_CHANGED,
-        account_id=account.id,
-        data={"name": account.name, "by": tx.actor, "policy": {name: shown[name] for name in fields}},
-    )
-    evaluate(session, account, tx)
-
-
-def _changed(account: Account, change: PolicyChange) -> Policy:
-    """Return the policy with the change; raises ``RequestRefused`` naming field, value and remedy."""
+def _changed(account: Account, change: PolicyRequest) -> Policy:
     policy = account.policy
     if change.low_credit is not None:
         policy = replace(policy, low_credit=_thresholds(account, change.low_credit))
@@ -90,42 +75,25 @@ def _changed(account: Account, change: PolicyChange) -> Policy:
 
 
 def _thresholds(account: Account, written: Sequence[str]) -> tuple[int, ...]:
-    """Return warning thresholds, highest first."""
-    found = [parsed_amount(account, text, "low_credit") for text in written]
-    for text, threshold in zip(written, found, strict=True):
-        if threshold < 0 or found.count(threshold) > 1:
-            what = "is below zero" if threshold < 0 else "is given twice"
+    thresholds = [parse_request_amount(account.site.currency, text, "low_credit") for text in written]
+    for text, threshold in zip(written, thresholds, strict=True):
+        if threshold < 0 or thresholds.count(threshold) > 1:
+            problem = "is below zero" if threshold < 0 else "is given twice"
             raise RequestRefused(
                 ErrorCode.BAD_REQUEST,
-                f"the threshold {text} {what}",
+                f"the threshold {text} {problem}",
                 field="low_credit",
                 value=text,
                 remedy="give thresholds of zero or more, each once",
             )
-    return tuple(sorted(found, reverse=True))
-
-
-def _changed_keys(account: Account, policy: Policy) -> list[str]:
-    """Return the keys of the site file in which a policy differs from the account's."""
-    before = show_policy(account.policy, account.site.currency)
-    after = show_policy(policy, account.site.currency)
-    return [name for name, value in after.items() if value != before[name]]
+    return tuple(sorted(thresholds, reverse=True))
 
 
 def _close_dropped_warnings(session: Session, tx: Transaction, account: Account) -> None:
-    """Close the warnings of thresholds that are no more; those that stay count on."""
+    """Close the warnings of removed thresholds; the others remain."""
     kept = {str(threshold) for threshold in account.policy.low_credit}
     open_now = [key for key in account.alerts if key.kind is AlertKind.LOW_CREDIT]
     for key in open_now:
         if key.detail not in kept:
             set_alert(session.installation, account, tx, AlertKey(*key), None)
     account.low_level = sum(1 for key in open_now if key.detail in kept)
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyChange:
-    """What is to be changed of an account's policy; None leaves as it is."""
-
-    low_credit: tuple[str, ...] | None = None
-    """Warning thresholds as decimals in the account's currency."""
-    load_limit_w: int | None = None

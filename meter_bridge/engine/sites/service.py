@@ -23,15 +23,15 @@ from meter_bridge.engine.sites.apply import (
     present_plan,
     removed_accounts,
 )
-from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
-from meter_bridge.engine.sites.policies import PolicyChange, change_account_policy
+from meter_bridge.engine.sites.policies import change_account_policy
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.local_cutoff import meters_to_withdraw
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.answers import ApplyResult
 from meter_bridge.protocol.messages import AccountView, ErrorCode, MeterView, ProblemDetail
+from meter_bridge.protocol.requests import PolicyRequest, ReplacementRequest
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import placed
 
@@ -51,7 +51,6 @@ class SiteFileService:
         discovery: Discovery,
         operations: Operations,
     ) -> None:
-        """Keep the session, and who is told which meters others serve."""
         self._session = session
         self._readings = readings
         self._visibility = visibility
@@ -79,16 +78,16 @@ class SiteFileService:
         return await asyncio.shield(applying)
 
     async def replace_meter(
-        self, actor: Actor, meter_id: str, order: ReplacementOrder, *, key: str
+        self, actor: Actor, meter_id: str, request: ReplacementRequest, *, key: str
     ) -> tuple[MeterView, bool]:
         """Replace a meter once per key, and not while a site file is applied."""
         meter = self._visibility.meter(actor, meter_id)
         async with self._exclusive:
             return await self._operations.run(
-                actor, meter.supply.account.id, ReplaceMeter(self._readings, meter.id, order), key
+                actor, meter.supply.account.id, ReplaceMeter(self._readings, meter.id, request), key
             )
 
-    async def set_policy(self, actor: Actor, account_id: str, change: PolicyChange) -> AccountView:
+    async def set_policy(self, actor: Actor, account_id: str, change: PolicyRequest) -> AccountView:
         """Change an account's warning thresholds or load limit, and not while a site file is applied."""
         async with self._exclusive:
             applied = await asyncio.to_thread(self._applied_document)
@@ -104,50 +103,29 @@ class SiteFileService:
         dry_run: bool,
         undo: frozenset[str],
     ) -> ApplyResult:
-        """Compare and apply a plan while no other is."""
         async with self._exclusive:
-            return await self._compare_and_apply(actor, plan, document, dry_run=dry_run, undo=undo)
-
-    async def _compare_and_apply(
-        self,
-        actor: Actor,
-        plan: InstallationPlan,
-        document: str,
-        *,
-        dry_run: bool,
-        undo: frozenset[str],
-    ) -> ApplyResult:
-        """Say what a plan changes, and apply it unless that is refused or only asked for."""
-        await self._follow()
-        before = await asyncio.to_thread(self._applied_plan)
-        plan = keep_holidays(before, plan)
-        difference = compare(before, plan, self._session.clock.now(), undo=undo)
-        if difference.refusals:
-            raise _refused(difference.refusals)
-        if dry_run or not difference.lines:
-            return ApplyResult(tuple(difference.lines), applied=False)
-        await asyncio.to_thread(self._check_begun_versions, plan)
-        self._session.accepting.clear()
-        try:
-            placed = await asyncio.to_thread(self._shards_of, plan)
-            await self._commit_plan(
-                plan,
-                lambda: apply_transaction(
-                    self._session, self._readings, before, plan, document, actor.name, placed
-                ),
-            )
-        finally:
-            self._session.accepting.set()
-        pending = [*self._unprotected_units(), *await self._lagging_shards()]
-        return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(pending))
+            await self._follow()
+            applied = await asyncio.to_thread(self._applied_document)
+            before = None if applied is None else applied[1]
+            plan = keep_holidays(before, plan)
+            difference = compare(before, plan, self._session.clock.now(), undo=undo)
+            if difference.refusals:
+                raise _refused(difference.refusals)
+            if dry_run or not difference.lines:
+                return ApplyResult(tuple(difference.lines), applied=False)
+            await asyncio.to_thread(self._check_begun_versions, plan)
+            shards = await asyncio.to_thread(self._shards_of, plan)
+            arguments = self._session, self._readings, before, plan, document, actor.name, shards
+            await self._commit_plan(plan, lambda: apply_transaction(*arguments))
+            pending = [*self._unprotected_units(), *await self._lagging_shards()]
+            return ApplyResult(tuple(difference.lines), applied=True, pending=tuple(pending))
 
     def _shards_of(self, plan: InstallationPlan) -> dict[str, int]:
-        """Return the shard of each site of a plan."""
         with self._session.reader.connect() as connection:
             return placed(connection, {site.id: len(site.accounts) for site in plan.sites})
 
     async def _lagging_shards(self) -> Sequence[str]:
-        """Give the other shards' workers a moment, and name what they have not taken up."""
+        """Give other workers a moment, and describe the shards that have not applied the site file."""
         applied = self._session.installation.sequences.applied
         behind: list[int] = []
         for _ in range(MAX_FOLLOW_CHECKS):
@@ -158,13 +136,12 @@ class SiteFileService:
         return [f"shard {n}: its worker takes the site file up as soon as it runs" for n in behind]
 
     def _shards_behind(self, applied: int) -> list[int]:
-        """Return the shards whose accounts are of an older site file."""
         table = tables.shard
         with self._session.reader.connect() as connection:
             return list(connection.execute(select(table.c.n).where(table.c.applied < applied)).scalars())
 
     def _learn_addresses(self, connection: Connection) -> None:
-        """Learn which meters others serve, so that they are not offered as new ones."""
+        """Learn which meters other shards serve, so that they are not offered as new ones."""
         meter = tables.meter
         used = select(meter.c.energy_address, meter.c.relay_address).where(meter.c.removed_at.is_(None))
         rows = connection.execute(used).all()
@@ -180,22 +157,15 @@ class SiteFileService:
                 await self._follow()
 
     async def _follow(self) -> None:
-        """Bring the own accounts to the newest site file."""
         here = self._session.installation.sequences.applied_here
         newest, before, plan = await asyncio.to_thread(self._newest_plan, here)
         if newest == here or plan is None:
             return
-        places = await asyncio.to_thread(self._shards_of, plan)
-        self._session.accepting.clear()
-        try:
-            await self._commit_plan(
-                plan, lambda: follow_transaction(self._session, self._readings, before, plan, newest, places)
-            )
-        finally:
-            self._session.accepting.set()
+        shards = await asyncio.to_thread(self._shards_of, plan)
+        arguments = self._session, self._readings, before, plan, newest, shards
+        await self._commit_plan(plan, lambda: follow_transaction(*arguments))
 
     def _newest_plan(self, here: int) -> tuple[int, InstallationPlan | None, InstallationPlan | None]:
-        """Return the number of the newest site file, the plan that holds here, and the newest."""
         with self._session.reader.connect() as connection:
             newest = newest_applied(connection)
             if newest == here:
@@ -204,7 +174,7 @@ class SiteFileService:
             return newest, plan_of(connection, here), plan_of(connection, newest)
 
     def _unprotected_units(self) -> Iterator[str]:
-        """Yield the units that credit is never to cut, and whose devices may still do so."""
+        """Describe units that credit must never cut but whose devices may still do so."""
         for account in self._session.installation.accounts.values():
             meters = meters_to_withdraw(account)
             if meters:
@@ -214,7 +184,7 @@ class SiteFileService:
                 )
 
     def _check_begun_versions(self, plan: InstallationPlan) -> None:
-        """Refuse prices other than those once in force under the same name in a removed site."""
+        """Refuse changed prices of a version that has begun, even if its tariff was removed since."""
         with self._session.reader.connect() as connection:
             begun = begun_versions(connection, self._session.clock.now())
         for version in (
@@ -228,45 +198,41 @@ class SiteFileService:
                 )
 
     async def _commit_plan(self, plan: InstallationPlan, make: Callable[[], Transaction]) -> None:
-        """Commit a plan, then read the state anew."""
-        await self._session.drain()
-        if self._session.storage_error is None:
-            self._session.flush(everything=True)
-            await self._session.drain()
-        if self._session.storage_error is not None:
-            raise storage_unavailable()
-        accounts = self._session.installation.accounts
-        gone = [
-            (account_id, accounts[account_id].site.id) for account_id in removed_accounts(self._session, plan)
-        ]
+        """Commit a plan and read the state again; nothing else changes it meanwhile."""
+        session = self._session
+        session.accepting.clear()
         try:
-            with self._session.suspend_watchdog():
-                unit = make()
-        except BaseException:
-            self._session.reload()
-            raise
-        await self._session.commit(unit)
-        await self._session.drain()
-        self._session.reload()
-        for account_id, site_id in gone:
-            self._session.feed.remove(account_id, site_id)
-        for account_id in self._session.installation.accounts:
-            self._session.feed.mark_changed(account_id)
-        self._session.on_meters_changed()
-
-    def _applied_plan(self) -> InstallationPlan | None:
-        """Return the plan that is in force."""
-        found = self._applied_document()
-        return None if found is None else found[1]
+            await session.drain()
+            if session.storage_error is None:
+                session.flush(everything=True)
+                await session.drain()
+            if session.storage_error is not None:
+                raise storage_unavailable()
+            accounts = session.installation.accounts
+            removed = [(gone, accounts[gone].site.id) for gone in removed_accounts(session, plan)]
+            try:
+                with session.suspend_watchdog():
+                    tx = make()
+            except BaseException:
+                session.reload()
+                raise
+            await session.commit(tx)
+            await session.drain()
+            session.reload()
+            for account_id, site_id in removed:
+                session.feed.remove(account_id, site_id)
+            for account_id in session.installation.accounts:
+                session.feed.mark_changed(account_id)
+            session.on_meters_changed()
+        finally:
+            session.accepting.set()
 
     def _applied_document(self) -> tuple[str, InstallationPlan] | None:
-        """Return the site file that was applied last, and the plan that is in force."""
         with self._session.reader.connect() as connection:
             return present_plan(connection, self._session.installation)
 
 
 def _refused(refusals: Sequence[Refusal]) -> RequestRefused:
-    """Return the refusal of a site file that would change what it must not."""
     return RequestRefused(
         ErrorCode.CONFLICT,
         "; ".join(str(refusal) for refusal in refusals),

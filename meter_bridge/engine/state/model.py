@@ -13,16 +13,27 @@ from meter_bridge.core.forecast.consumption_model import History
 from meter_bridge.core.forecast.cost_projection import ForecastRun
 from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.ledger.journal import Bucket, debt_of
-from meter_bridge.core.rating.rating import Rating, SupplyTerms
+from meter_bridge.core.rating.rating import (
+    Rating,
+    SupplyTerms,
+)
 from meter_bridge.core.register.register import Register, ReverseEnergy
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
-from meter_bridge.core.supply.decision import Hold, HoldPosition, Policy, Reason, SupplyState, effective_hold
+from meter_bridge.core.supply.alerts import (
+    AlertFacts,
+    AlertKey,
+)
+from meter_bridge.core.supply.decision import (
+    Hold,
+    Policy,
+    effective_hold,
+)
 from meter_bridge.core.supply.local_cutoff import CutOffState
-from meter_bridge.core.supply.protection import Protection, ProtectionTimer
+from meter_bridge.core.supply.protection import GuardedLimit, ProtectionTimer
 from meter_bridge.core.supply.relay import Relay
 from meter_bridge.core.tariff.tariff import Timeline
 from meter_bridge.devices.base.driver import Phase, Report
 from meter_bridge.protocol.messages import TopUpView
+from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, SupplyReason, SupplyState
 from meter_bridge.storage.shards import WHOLE, Shard
 
 UNLIMITED = 1 << 120
@@ -78,7 +89,7 @@ class ProtectionKey(NamedTuple):
     """What tells the guards of an account apart."""
 
     meter_id: str
-    protection: Protection
+    protection: GuardedLimit
 
 
 @dataclass(slots=True)
@@ -243,7 +254,7 @@ class Account:
     debts: dict[str, Debt] = field(default_factory=dict)
     supplies: list[Supply] = field(default_factory=list)
     state: SupplyState = SupplyState.CONNECTED
-    reason: Reason = Reason.IN_CREDIT
+    reason: SupplyReason = SupplyReason.IN_CREDIT
     since: int = 0
     cut_at: int | None = None
     """When the supply is cut or limited unless somebody pays, where that waits for an instant."""

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from sqlalchemy import Connection, Engine as SqlEngine
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.engine.state import account_document, supply_document
 from meter_bridge.engine.state.clock import Clocks, EngineClock
 from meter_bridge.engine.state.events import log_event
@@ -24,6 +24,7 @@ from meter_bridge.engine.state.model import Account, Installation, OpenAlert, Su
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import StorageError
@@ -138,6 +139,8 @@ class Session:
 
     feed: Publisher
     relays: RelayRequests
+    revoke_access: Callable[[Transaction, str], None]
+    """Takes an account from every tenant's token that sees it, as part of the transaction."""
 
     def __init__(
         self,
@@ -213,12 +216,16 @@ class Session:
 
     async def commit(self, tx: Transaction) -> None:
         """Wait until a transaction is on disk; raises ``RequestRefused`` if it was not stored."""
-        done = self.submit(tx)
         try:
-            if done is not None:
-                await self.wait_for(done)
+            await self.persist(tx)
         except StorageError as error:
             raise storage_unavailable() from error
+
+    async def persist(self, tx: Transaction) -> None:
+        """Wait until a transaction is on disk; raises ``StorageError`` if it was not stored."""
+        done = self.submit(tx)
+        if done is not None:
+            await self.wait_for(done)
 
     def submit(self, tx: Transaction) -> asyncio.Future[None] | None:
         """Hand a transaction over; its effects and events follow when it is on disk.

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.engine.state.model import CutOffSlot, Meter
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 
 
 class Transport(Protocol):

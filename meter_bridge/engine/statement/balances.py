@@ -89,15 +89,15 @@ def read_holdings(
         since = _posted_since(connection, entry_range, is_holding(tables.posting, entry_range.currency))
     else:
         since = {Bucket.BALANCE.value: _balance_since(connection, entry_range)}
-    found = []
+    holdings = []
     for name, amount in now:
         closing = amount - since.get(name, 0)
         moved = sum(kind_sum.changes.get(name, 0) for kind_sum in sums)
-        found.append(Holding(name=name, opening=closing - moved, closing=closing))
-    own = next((holding for holding in found if holding.name == Bucket.BALANCE), None)
+        holdings.append(Holding(name=name, opening=closing - moved, closing=closing))
+    own = next((holding for holding in holdings if holding.name == Bucket.BALANCE), None)
     others = (
         holding
-        for holding in found
+        for holding in holdings
         if holding.name != Bucket.BALANCE and (holding.opening or holding.closing)
     )
     return (own or Holding(name=Bucket.BALANCE, opening=0, closing=0), *others)
@@ -111,7 +111,6 @@ def balance_before(connection: Connection, account_id: str, seq: int) -> int:
 
 
 def _balance_since(connection: Connection, entry_range: EntryRange) -> int:
-    """Return what the entries after the span did to the balance, as they tell it."""
     newest, then = (
         balance_before(connection, entry_range.account_id, seq) for seq in (LAST_SEQ, entry_range.stop)
     )
@@ -121,7 +120,6 @@ def _balance_since(connection: Connection, entry_range: EntryRange) -> int:
 def _posted_since(
     connection: Connection, entry_range: EntryRange, which: ColumnElement[bool]
 ) -> dict[str, int]:
-    """Return what the entries after the span posted, by bucket."""
     entry, posting = tables.journal_entry, tables.posting
     query = (
         select(posting.c.bucket, func.sum(posting.c.amount))
@@ -135,16 +133,15 @@ def _posted_since(
 def read_units(connection: Connection, entry_range: EntryRange) -> tuple[UnitsHeld, ...]:
     """Return the units of each supply whose tariff sells or sold them."""
     balance = tables.balance
-    held = connection.execute(
+    balances = connection.execute(
         select(balance.c.asset, balance.c.amount)
         .where(balance.c.account_id == entry_range.account_id, balance.c.bucket == Bucket.UNITS)
         .order_by(balance.c.asset)
     ).tuples()
-    return tuple(_units(connection, entry_range, asset, amount) for asset, amount in held)
+    return tuple(_units(connection, entry_range, asset, amount) for asset, amount in balances)
 
 
 def _units(connection: Connection, entry_range: EntryRange, asset: str, now: int) -> UnitsHeld:
-    """Return the units of one supply before and after, and what was bought and used between."""
     entry, posting = tables.journal_entry, tables.posting
     own = and_(posting.c.bucket == Bucket.UNITS, posting.c.asset == asset)
     charged = (entry.c.kind == EntryKind.CHARGE).label("charged")

@@ -1,4 +1,4 @@
-"""Putting a statement together from what the journal holds, and refusing one that does not add up."""
+"""Building a statement from the journal's data, and refusing one that does not add up."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -41,7 +41,7 @@ class StatementHolder:
     time_zone: str
     currency: str
     tenancy: int | None = None
-    """None where it is the account's, whoever lived there."""
+    """None for a statement of the account, across its tenancies."""
     outstanding: int | None = None
     """What is left with a customer who moved out."""
     settlements: tuple[StatementEntry, ...] = ()
@@ -106,38 +106,29 @@ def build_statement(holder: StatementHolder, period: Period, books: StatementDat
 
 
 def _check(holder: StatementHolder, books: StatementData, credited: int, charges: int) -> None:
-    """Compare every sum with what it must equal."""
     balance = books.holdings[0]
     opening = sum(holding.opening for holding in books.holdings)
     closing = sum(holding.closing for holding in books.holdings)
-    _check_equal(holder, "the opening balance by postings", balance.opening, "by entries", books.balances[0])
-    _check_equal(holder, "the closing balance by postings", balance.closing, "by entries", books.balances[1])
     taken = -sum(kind_sum.amount for kind_sum in books.sums if kind_sum.kind == EntryKind.CHARGE)
     spent = sum(kind_sum.changes.get(name, 0) for kind_sum in books.sums for name in SPENT_AT_ONCE)
-    _check_equal(holder, "what charges took", taken + spent, "their lines", charges)
-    _check_equal(
-        holder,
-        "the credits",
-        credited,
-        "the entries that are listed",
-        sum(entry.amount for entry in books.entries),
-    )
-    if books.days is not None:
-        by_day = sum(day.amount + day.tax for day in books.days)
-        _check_equal(holder, "the charges", charges, "the charges by day", by_day)
-    _check_equal(holder, "opening + credits - charges", opening + credited - charges, "closing", closing)
+    listed = sum(entry.amount for entry in books.entries)
+    by_day = charges if books.days is None else sum(day.amount + day.tax for day in books.days)
+    for name, amount, other_name, other in (
+        ("the opening balance by postings", balance.opening, "by entries", books.balances[0]),
+        ("the closing balance by postings", balance.closing, "by entries", books.balances[1]),
+        ("what charges took", taken + spent, "their lines", charges),
+        ("the credits", credited, "the entries that are listed", listed),
+        ("the charges", charges, "the charges by day", by_day),
+        ("opening + credits - charges", opening + credited - charges, "closing", closing),
+    ):
+        if amount != other:
+            texts = [format_amount(value, holder.currency) for value in (amount, other)]
+            raise DoesNotAddUpError(
+                f"the statement of {holder.account_id} does not add up: {name} is {texts[0]},"
+                f" but {other_name} is {texts[1]} (a difference of {amount - other} units of the last digit)"
+            )
 
 
 def charged_amount(line: ChargeLine) -> int:
     """Return what a line adds to the charges; a tax that the prices contain adds nothing."""
     return 0 if line.kind == LineKind.INCLUDED_TAX else line.amount
-
-
-def _check_equal(holder: StatementHolder, what: str, amount: int, other: str, other_amount: int) -> None:
-    """Raise ``DoesNotAddUpError`` unless both amounts are the same."""
-    if amount != other_amount:
-        texts = [format_amount(value, holder.currency) for value in (amount, other_amount)]
-        raise DoesNotAddUpError(
-            f"the statement of {holder.account_id} does not add up: {what} is {texts[0]},"
-            f" but {other} is {texts[1]} (a difference of {amount - other_amount} units of the last digit)"
-        )

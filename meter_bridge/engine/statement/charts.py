@@ -2,19 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 from meter_bridge.core.rating.rating import ENERGY_KINDS
 from meter_bridge.engine.statement.labels import Labels
+from meter_bridge.printing.document import Bar, BarChart, BarPart, Colour, part_height
 from meter_bridge.protocol.statements import DayCharge, Statement
 from meter_bridge.text.catalogue import ENGLISH
 
-FULL_HEIGHT: Final = 1000
-"""Height of the tallest bar."""
 MAX_DAYS: Final = 62
-"""Of a longer time no bar would be told from the next."""
+"""More days would make bars too narrow to distinguish."""
 MAX_BLOCKS: Final = 5
 FIXED_COLOUR: Final = MAX_BLOCKS
 """Colours are numbered: blocks from cheap to dear, then what is not for energy, then taxes."""
@@ -24,55 +22,20 @@ type Sums = dict[str, dict[int, int]]
 """By day and colour."""
 
 
-@dataclass(frozen=True, slots=True)
-class BarPart:
-    """A part of a bar."""
-
-    colour: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A day; only some have a label."""
-
-    label: str
-    pieces: tuple[BarPart, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Colour:
-    """What a colour means."""
-
-    name: str
-    colour: int
-
-
-@dataclass(frozen=True, slots=True)
-class BarChart:
-    """Bars of every day of a time, with what the tallest of them stands for."""
-
-    name: str
-    tallest: str
-    caption: str
-    bars: tuple[Bar, ...]
-    colours: tuple[Colour, ...]
-
-
 def bar_charts(statement: Statement, labels: Labels | None = None) -> tuple[BarChart, ...]:
-    """Return what can be drawn of the days that a statement tells; nothing of one day or of very many."""
+    """Return the charts of the days of a statement; none for a single day or more than ``MAX_DAYS``."""
     days = _days(statement)
     if not 1 < len(days) <= MAX_DAYS:
         return ()
-    currency, told = statement.currency, labels or Labels(ENGLISH)
-    name = told.gettext("Cost by day, {currency}", currency=currency)
-    cost = _bar_chart(name, days, _costs(statement.days), lambda most: told.money(most, currency), told)
-    energy = _bar_chart(told.gettext("Energy by day"), days, _energy(statement.days), told.kwh, told)
+    currency, labels = statement.currency, labels or Labels(ENGLISH)
+    name = labels.gettext("Cost by day, {currency}", currency=currency)
+    cost = _bar_chart(name, days, _costs(statement.days), lambda most: labels.money(most, currency), labels)
+    energy = _bar_chart(labels.gettext("Energy by day"), days, _energy(statement.days), labels.kwh, labels)
     return tuple(chart for chart in (cost, energy) if chart is not None)
 
 
 def _days(statement: Statement) -> list[str]:
-    """Return the days from the first to the last that is known of."""
+    """Return the days from the first to the last with data; without gaps."""
     known = [day.day for day in statement.days]
     if not known:
         return []
@@ -82,7 +45,6 @@ def _days(statement: Statement) -> list[str]:
 
 
 def _costs(charges: Sequence[DayCharge]) -> Sums:
-    """Return what each day cost, by block, what is not for energy, and taxes."""
     sums: Sums = defaultdict(lambda: defaultdict(int))
     for charge in charges:
         sums[charge.day][_colour(charge)] += charge.amount
@@ -91,7 +53,6 @@ def _costs(charges: Sequence[DayCharge]) -> Sums:
 
 
 def _energy(charges: Sequence[DayCharge]) -> Sums:
-    """Return the energy of each day by block."""
     sums: Sums = defaultdict(lambda: defaultdict(int))
     for charge in charges:
         if charge.kind in ENERGY_KINDS:
@@ -106,7 +67,7 @@ def _colour(charge: DayCharge) -> int:
 def _bar_chart(
     name: str, days: Sequence[str], sums: Sums, written: Callable[[int], str], labels: Labels
 ) -> BarChart | None:
-    """Return the bars of a measure, if there is anything to draw; what is given back has no height."""
+    """Return the bars of a measure, if there is anything to draw; credits have no height."""
     highest = max((sum(max(part, 0) for part in sums[day].values()) for day in days), default=0)
     if highest <= 0:
         return None
@@ -125,15 +86,13 @@ def _bar_chart(
 
 
 def _bar_parts(parts: dict[int, int], highest: int) -> Iterator[BarPart]:
-    """Yield the pieces of a bar from the bottom up."""
     for colour in sorted(parts):
-        height = max(parts[colour], 0) * FULL_HEIGHT // highest
+        height = part_height(parts[colour], highest)
         if height:
             yield BarPart(colour, height)
 
 
 def _colour_name(colour: int, labels: Labels) -> str:
-    """Return what a colour stands for."""
     if colour == FIXED_COLOUR:
         return labels.gettext("Fixed charges")
     return (

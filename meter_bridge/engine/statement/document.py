@@ -10,13 +10,13 @@ import msgspec
 
 from meter_bridge.core.money import amount_digits
 from meter_bridge.engine.statement import labels as words
-from meter_bridge.engine.statement.charts import BarChart, bar_charts
+from meter_bridge.engine.statement.charts import bar_charts
 from meter_bridge.engine.statement.labels import Labels
+from meter_bridge.printing.document import BarChart, Column, Figure, Row, Table, table
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, Statement
-from meter_bridge.text.catalogue import ENGLISH
-from meter_bridge.text.paper import printable
+from meter_bridge.text.catalogue import ENGLISH, printable
 
 MANY_KINDS = 2
 """From more kinds of entries than this on their sums are listed: fewer are what the summary says."""
@@ -24,42 +24,6 @@ MANY_KINDS = 2
 
 LAYOUT: Final = "engine/statement/statement.typ"
 """Path of the layout within the package ``meter_bridge``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure of the summary."""
-
-    name: str
-    text: str
-    strong: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table."""
-
-    name: str
-    figures: bool = False
-    wide: bool = False
-    """Takes the width that is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a table."""
-
-    cells: tuple[str, ...]
-    strong: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table under its name."""
-
-    name: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +64,6 @@ def _value_if[T](wanted: bool, value: T) -> tuple[T, ...]:  # noqa: FBT001 - rea
 
 
 class _Paper:
-    """Writes a statement in one language."""
-
     def __init__(self, statement: Statement, labels: Labels) -> None:
         self._statement = statement
         self._labels = labels
@@ -149,7 +111,6 @@ class _Paper:
         return self._labels.money(amount, self._statement.currency)
 
     def _summary(self) -> tuple[Figure, ...]:
-        """Return how the balance got from its opening to its closing."""
         statement, _ = self._statement, self._
         left, single = statement.outstanding, len(statement.holdings) == 1
         closing = _("Closing balance, {currency}") if single else _("Closing total, {currency}")
@@ -170,7 +131,6 @@ class _Paper:
         )
 
     def _notes(self) -> Iterable[str]:
-        """Yield what is to be known of the figures."""
         statement, _ = self._statement, self._
         if statement.open:
             yield _("The period has not ended: further consumption and payments are still to come.")
@@ -190,7 +150,6 @@ class _Paper:
             )
 
     def _closing(self) -> str:
-        """Return how exact the figures are."""
         return self._(
             "Amounts are in {currency}. They are kept to {digits} decimal places and rounded here, so a"
             " column may differ from its sum in the last place. An entry appears in the period in which it"
@@ -200,25 +159,17 @@ class _Paper:
         )
 
     def _holdings(self) -> Table:
-        """Return what opening and closing are made of, where there is more than the balance."""
         _ = self._
         name = _("Credit and debt")
-        columns = (
-            Column(name, wide=True),
-            Column(_("Opening"), figures=True),
-            Column(_("Closing"), figures=True),
-        )
         rows = [
             Row((self._labels.holding_name(each.name), self._money(each.opening), self._money(each.closing)))
             for each in self._statement.holdings
         ]
-        return Table(name, columns, tuple(rows) if len(rows) > 1 else ())
+        return table(name, (name, _("Opening"), _("Closing")), tuple(rows) if len(rows) > 1 else ())
 
     def _units(self) -> Table:
-        """Return the units of each supply whose tariff sells them."""
         _ = self._
-        names = (_("Opening"), _("Bought"), _("Used"), _("Closing"))
-        columns = (Column(_("Supply"), wide=True), *(Column(name, figures=True) for name in names))
+        columns = (_("Supply"), _("Opening"), _("Bought"), _("Used"), _("Closing"))
         rows = [
             Row(
                 (
@@ -228,16 +179,11 @@ class _Paper:
             )
             for each in self._statement.units
         ]
-        return Table(_("Units"), columns, tuple(rows))
+        return table(_("Units"), columns, tuple(rows))
 
     def _kinds(self) -> Table:
-        """Return what each kind of entry did, where there are many."""
         _ = self._
-        columns = (
-            Column(_("Kind"), wide=True),
-            Column(_("Entries"), figures=True),
-            Column(_("Amount"), figures=True),
-        )
+        columns = (_("Kind"), _("Entries"), _("Amount"))
         rows = [
             Row(
                 (
@@ -248,10 +194,9 @@ class _Paper:
             )
             for each in self._statement.sums
         ]
-        return Table(_("Summary"), columns, tuple(rows) if len(rows) > MANY_KINDS else ())
+        return table(_("Summary"), columns, tuple(rows) if len(rows) > MANY_KINDS else ())
 
     def _lines(self) -> Table:
-        """Return the charges by line of the price list, with their sum."""
         statement, _ = self._statement, self._
         several = len({line.supply_id for line in statement.lines}) > 1
         periods = len({line.period for line in statement.lines}) > 1
@@ -280,7 +225,6 @@ class _Paper:
         )
 
     def _charge(self, charge: ChargeLine | DayCharge) -> tuple[str, str, str]:
-        """Return what was charged, how much of it and at which price."""
         labels = self._labels
         return (
             labels.charge_name(charge),
@@ -289,7 +233,6 @@ class _Paper:
         )
 
     def _days(self) -> Table:
-        """Return the charges by local day of use; a day is named once."""
         statement, _ = self._statement, self._
         columns = (
             Column(_("Day of use")),
@@ -307,7 +250,6 @@ class _Paper:
         return Table(_("Charges by day"), columns, (*rows, total) if rows else ())
 
     def _entries(self) -> Table:
-        """Return every entry that is not a charge."""
         statement, labels, _ = self._statement, self._labels, self._
         columns = (
             Column(_("Booked")),
@@ -333,7 +275,6 @@ class _Paper:
         return Table(_("Payments and other entries"), columns, tuple(rows))
 
     def _settlements(self) -> Table:
-        """Return what was settled after the customer had moved out."""
         labels, _ = self._labels, self._
         rows = [
             Row(

@@ -51,10 +51,7 @@ class EntryRange:
         return self._of_kinds(_CREDITING)
 
     def _of_kinds(self, kinds: tuple[EntryKind, ...]) -> ColumnElement[bool]:
-        """Return the condition that chooses those of some kinds.
-
-        Named one by one, the kinds let an index alone tell which entries these are.
-        """
+        """Return the condition for entries of some kinds; naming each lets an index alone answer it."""
         entry = tables.journal_entry.c
         own = and_(entry.account_id == self.account_id, entry.kind.in_(kinds))
         return and_(own, entry.seq >= self.first, entry.seq < self.stop)
@@ -88,15 +85,12 @@ def find_entry_range(
 
 
 def _first_seq(connection: Connection, account_id: str, at: int, after: int) -> int:
-    """Return the first entry not before another that was booked at an instant or later.
-
-    Where there is none, it is the place after the newest.
-    """
+    """Return the first entry booked at an instant or later, or else the one after the newest."""
     entry = tables.journal_entry.c
     own = entry.account_id == account_id
     query = select(entry.seq).where(own, entry.seq >= after, entry.at >= at).order_by(entry.seq)
-    found: int | None = connection.execute(query.limit(1)).scalar()
-    if found is not None:
-        return found
+    seq: int | None = connection.execute(query.limit(1)).scalar()
+    if seq is not None:
+        return seq
     newest = connection.execute(select(func.max(entry.seq)).where(own)).scalar()
     return (newest or 0) + 1

@@ -7,13 +7,25 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 import json
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, case, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    func,
+    select,
+)
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.core.rating.rating import LineKind
+from meter_bridge.engine.ledger.entries import line_view
 from meter_bridge.engine.state.supply_document import stored_open_wh
 from meter_bridge.engine.statement.balances import (
     balance_before,
@@ -122,63 +134,39 @@ def read_statement_data(
 def _in_range(
     entry_range: EntryRange, rows: FromClause, query: Select[tuple[object, ...]]
 ) -> Select[tuple[object, ...]]:
-    """Return the query over the rows of the span's entries alone."""
     entry = tables.journal_entry
     return query.select_from(entry.join(rows, rows.c.entry_seq == entry.c.seq)).where(entry_range.entries)
 
 
+_LINE_KEYS: Final = ("period", "supply_id", "kind", "version_id", "block", "band", "unit_price")
 type _LineKey = tuple[str, str, str, str, int | None, str | None, int | None]
-"""Period, supply, kind, tariff version, block, band, unit price."""
 type _LineSums = Mapping[_LineKey, tuple[int, int]]
 """Quantity and amount of each line of the price list."""
 
 
 def _line_sums(connection: Connection, entry_range: EntryRange) -> _LineSums:
-    """Return the charges by line of the price list; one too many of those that a statement cannot hold."""
+    """Return the charges by line of the price list, at most one more than a statement holds."""
     line = tables.charge_line
-    keys = (
-        line.c.period,
-        line.c.supply_id,
-        line.c.kind,
-        line.c.version_id,
-        line.c.block,
-        line.c.band,
-        line.c.unit_price,
-    )
+    keys = [line.c[name] for name in _LINE_KEYS]
     query = select(*keys, func.sum(line.c.quantity), func.sum(line.c.amount))
     rows = connection.execute(_in_range(entry_range, line, query).group_by(*keys).limit(MAX_CHARGES + 1))
     return {cast("_LineKey", tuple(key)): (quantity, amount) for *key, quantity, amount in rows}
 
 
 def _lines(parts: Iterable[_LineSums]) -> tuple[ChargeLine, ...]:
-    """Return the charges by line of the price list: taxes last, else in the order of blocks and bands."""
     added: dict[_LineKey, tuple[int, int]] = {}
     for part in parts:
         for key, (quantity, amount) in part.items():
             before = added.get(key, (0, 0))
             added[key] = before[0] + quantity, before[1] + amount
-    found = [
-        ChargeLine(
-            kind=kind,
-            supply_id=supply_id,
-            period=period,
-            tariff_version_id=version_id,
-            block=block,
-            band=band,
-            quantity=quantity,
-            unit_price=unit_price,
-            amount=amount,
-        )
-        for (
-            (period, supply_id, kind, version_id, block, band, unit_price),
-            (quantity, amount),
-        ) in added.items()
+    lines = [
+        line_view(dict(zip(_LINE_KEYS, key, strict=True)) | {"quantity": quantity, "amount": amount})
+        for key, (quantity, amount) in added.items()
     ]
-    return tuple(sorted(_check_size(found, MAX_CHARGES, "lines of charges"), key=_sort_key))
+    return tuple(sorted(_check_size(lines, MAX_CHARGES, "lines of charges"), key=_sort_key))
 
 
 def _sort_key(line: ChargeLine) -> tuple[object, ...]:
-    """Return where a line stands among the others."""
     order = _IN_ORDER.get(line.kind, len(_IN_ORDER))
     return (
         line.period,
@@ -192,34 +180,23 @@ def _sort_key(line: ChargeLine) -> tuple[object, ...]:
     )
 
 
-type _Priced = tuple[str, str, str, int | None, str | None]
-
-
-def _prices(lines: Sequence[ChargeLine]) -> dict[_Priced, int | None]:
-    """Return the unit price of each line of the price list; None where it had several in the period."""
-    prices: dict[_Priced, int | None] = {}
-    for line in lines:
-        key = (line.kind, line.supply_id, line.tariff_version_id, line.block, line.band)
-        prices[key] = line.unit_price if prices.get(key, line.unit_price) == line.unit_price else None
-    return prices
-
-
 def _priced(days: Iterable[DayCharge], lines: Sequence[ChargeLine]) -> tuple[DayCharge, ...]:
-    """Return the charges by day with the unit price of their lines."""
-    prices = _prices(lines)
-    return tuple(
-        replace(
-            day,
-            unit_price=prices.get((day.kind, day.supply_id, day.tariff_version_id, day.block, day.band)),
-        )
-        for day in days
-    )
+    """Return the charges by day with the unit price of their lines; None where it changed in the period."""
+    prices: dict[tuple[object, ...], int | None] = {}
+    for line in lines:
+        key = _price_key(line)
+        prices[key] = line.unit_price if prices.get(key, line.unit_price) == line.unit_price else None
+    return tuple(replace(day, unit_price=prices.get(_price_key(day))) for day in days)
+
+
+def _price_key(charge: ChargeLine | DayCharge) -> tuple[object, ...]:
+    return charge.kind, charge.supply_id, charge.tariff_version_id, charge.block, charge.band
 
 
 def _by_day(
     connection: Connection, archive: Archive | None, entry_range: EntryRange
 ) -> tuple[DayCharge, ...]:
-    """Return the charges by local day of use, also of a time whose segments are in exported files alone."""
+    """Return the charges by local day of use, also from exported segments."""
     with complete_segments(
         connection, archive, entry_range.account_id, entry_range.first, entry_range.stop - 1
     ) as there:
@@ -227,7 +204,6 @@ def _by_day(
 
 
 def _days(connection: Connection, entry_range: EntryRange) -> tuple[DayCharge, ...]:
-    """Return the charges by local day of use, oldest first, without their prices."""
     segment = tables.segment
     keys = (
         segment.c.local_day,
@@ -247,7 +223,7 @@ def _days(connection: Connection, entry_range: EntryRange) -> tuple[DayCharge, .
     )
     order = [key.nulls_first() for key in keys]
     query = _in_range(entry_range, segment, query).group_by(*keys).order_by(*order).limit(MAX_CHARGES + 1)
-    found = [
+    days = [
         DayCharge(
             day=row["local_day"],
             kind=row["kind"],
@@ -263,34 +239,19 @@ def _days(connection: Connection, entry_range: EntryRange) -> tuple[DayCharge, .
         )
         for row in connection.execute(query).mappings()
     ]
-    return tuple(_check_size(found, MAX_CHARGES, "charges by day"))
+    return tuple(_check_size(days, MAX_CHARGES, "charges by day"))
 
 
 def _entries(connection: Connection, entry_range: EntryRange) -> tuple[StatementEntry, ...]:
-    """Return every entry that is not a charge, oldest first."""
     entry = tables.journal_entry
     wanted = entry_range.credits
     # Put in order here: asked for in order, a database walks all charges between them.
     query = select(entry).where(wanted).limit(MAX_ENTRIES + 1)
-    found = _check_size(connection.execute(query).mappings().all(), MAX_ENTRIES, "entries")
-    rows = sorted(found, key=lambda row: row["seq"])
+    entries = _check_size(connection.execute(query).mappings().all(), MAX_ENTRIES, "entries")
+    rows = sorted(entries, key=lambda row: row["seq"])
     changes = _differs_from_previous(connection, wanted, entry_range.currency)
     return tuple(
-        StatementEntry(
-            seq=row["seq"],
-            id=row["id"],
-            at=iso(row["at"]),
-            kind=row["kind"],
-            description=row["description"],
-            reference=detail.get("reference"),
-            reason=detail.get("reason"),
-            by=row["actor"],
-            refers_to=row["refers_to"],
-            amount=sum(changes[row["seq"]].values()),
-            changes=changes[row["seq"]],
-            balance_after=row["balance_after"],
-            units_wh=detail.get("units_wh", 0),
-        )
+        _entry(row, detail, sum(changes[row["seq"]].values()), changes[row["seq"]])
         for row, detail in ((row, json.loads(row["detail"])) for row in rows)
     )
 
@@ -301,25 +262,30 @@ def read_settlements(reader: Engine, account_id: str, tenancy: int) -> tuple[Sta
     own = and_(entry.c.account_id == account_id, entry.c.kind == EntryKind.SETTLEMENT)
     with snapshot(reader) as connection:
         rows = connection.execute(select(entry).where(own).order_by(entry.c.seq)).mappings().all()
-    found = ((row, json.loads(row["detail"])) for row in rows)
     return tuple(
-        StatementEntry(
-            seq=row["seq"],
-            id=row["id"],
-            at=iso(row["at"]),
-            kind=row["kind"],
-            description=row["description"],
-            reference=detail["reference"],
-            refers_to=None,
-            amount=detail["change"],
-            changes={},
-            balance_after=row["balance_after"],
-            units_wh=0,
-            reason=detail["reason"],
-            by=row["actor"],
-        )
-        for row, detail in found
+        _entry(row, detail, detail["change"], {})
+        for row, detail in ((row, json.loads(row["detail"])) for row in rows)
         if detail["tenancy"] == tenancy
+    )
+
+
+def _entry(
+    row: RowMapping, detail: Mapping[str, Any], amount: int, changes: dict[str, int]
+) -> StatementEntry:
+    return StatementEntry(
+        seq=row["seq"],
+        id=row["id"],
+        at=iso(row["at"]),
+        kind=row["kind"],
+        description=row["description"],
+        reference=detail.get("reference"),
+        reason=detail.get("reason"),
+        by=row["actor"],
+        refers_to=row["refers_to"],
+        amount=amount,
+        changes=changes,
+        balance_after=row["balance_after"],
+        units_wh=detail.get("units_wh", 0),
     )
 
 
@@ -349,15 +315,14 @@ def _differs_from_previous(
     return changes
 
 
-def _check_size[T](rows: Sequence[T], most: int, what: str) -> Sequence[T]:
-    """Return the rows; raises ``TooLongError`` if they are more than a statement holds."""
+def _check_size[T](rows: Sequence[T], most: int, noun: str) -> Sequence[T]:
     if len(rows) > most:
-        raise TooLongError(f"the period has more than {most} {what}")
+        raise TooLongError(f"the period has more than {most} {noun}")
     return rows
 
 
 def _read_pending(connection: Connection, account_id: str, start: int) -> NotYetPosted:
-    """Return what was used since the last posting, as of the newest state that is stored."""
+    """Return what was used since the last posting, according to the newest stored state."""
     status, supply = tables.supply_status, tables.supply
     own = select(supply.c.id).where(supply.c.account_id == account_id)
     rows = connection.execute(select(status).where(status.c.supply_id.in_(own))).mappings().all()

@@ -61,7 +61,6 @@ class Labels:
     """The words of statements in one language; ``plain`` as a terminal shows them."""
 
     def __init__(self, language: str, *, plain: bool = False) -> None:
-        """Keep the texts and figures of the language."""
         words = translator(BRIDGE, language)
         self.gettext = words.gettext
         self.language = words.language
@@ -116,7 +115,7 @@ class Labels:
         start, end = local_time_text(statement.start, zone), local_time_text(statement.end, zone)
         whole = (day_start(first, zone), day_end(last, zone)) == (_ms(start), _ms(end))
         day = self.written.long_day
-        # A tenancy is told by its days: nobody asks at which second somebody moved.
+        # A tenancy is shown by its days; the second of a move does not matter.
         if not whole and statement.tenancy is None:
             return f"{day(start.date())}, {start:%H:%M:%S} – {day(end.date())}, {end:%H:%M:%S}"
         return day(first) if first == last else f"{day(first)} – {day(last)}"
@@ -181,7 +180,7 @@ def local_time_text(instant: str, zone: ZoneInfo) -> datetime:
 
 
 def _ms(time: datetime) -> int:
-    """Return milliseconds since 1970 UTC of a time of the wire, which has no finer ones."""
+    """Return milliseconds since 1970 UTC."""
     return int(time.timestamp()) * 1000 + time.microsecond // 1000
 
 

@@ -7,6 +7,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_end, day_start, local_day, month_of, next_month
+from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.messages import ErrorCode
 
 _MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -16,17 +18,6 @@ _INSTANT: Final = re.compile(
 ACCEPTED_FORMS: Final = "a month (2026-11), a local day (2026-11-01) or an instant (2026-11-01T10:00:00Z)"
 _YEARS: Final = range(1971, 9000)
 """Years whose instants every zone and every column can hold."""
-
-
-class PeriodError(ValueError):
-    """A period that no statement can be made of; names the parameter, its value and the remedy."""
-
-    def __init__(self, message: str, *, field: str, value: str | None, remedy: str) -> None:
-        """Keep place, value and remedy."""
-        super().__init__(message)
-        self.field = field
-        self.value = value
-        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +36,20 @@ def parse_period(begin: str | None, end: str | None, *, now: int, zone: ZoneInfo
     """Return the period from ``begin`` to ``end``, days and months as whole local ones, the last included.
 
     Without ``begin`` it starts with the month of its last day. Without ``end`` it lasts until the end of
-    today, or of this month where ``begin`` is missing as well. Raises ``PeriodError``.
+    today, or of this month where ``begin`` is missing as well. Raises ``RequestRefused``.
     """
     stop = _default_end(begin, now, zone) if end is None else _parse_span("to", end, zone).end
-    start = _month_start(stop - 1, zone) if begin is None else _parse_span("from", begin, zone).start
+    month = month_of(local_day(stop - 1, zone))
+    start = day_start(month, zone) if begin is None else _parse_span("from", begin, zone).start
     if start > now:
-        raise PeriodError(
+        raise _refused(
             "the period begins in the future",
             field="from",
             value=begin or end,
             remedy="let it begin today or before",
         )
     if start >= stop:
-        raise PeriodError(
+        raise _refused(
             "the period ends before it begins",
             field="to" if end is not None else "from",
             value=end or begin,
@@ -66,20 +58,20 @@ def parse_period(begin: str | None, end: str | None, *, now: int, zone: ZoneInfo
     return Period(start, stop)
 
 
-def period_within(period: Period, start: int, end: int | None, asked: str | None) -> Period:
-    """Return the part of a period that lies in a tenancy; raises ``PeriodError`` if none does."""
+def period_within(period: Period, start: int, end: int | None, value: str | None) -> Period:
+    """Return the part of a period that lies in a tenancy; raises ``RequestRefused`` if none does."""
     if period.end <= start:
-        raise PeriodError(
+        raise _refused(
             "the period ends before the customer moved in",
             field="from",
-            value=asked,
+            value=value,
             remedy="ask for a later one",
         )
     if end is not None and period.start >= end:
-        raise PeriodError(
+        raise _refused(
             "the period begins after the customer moved out",
             field="from",
-            value=asked,
+            value=value,
             remedy="ask for an earlier one",
         )
     stop = period.end if end is None else min(period.end, end)
@@ -87,18 +79,13 @@ def period_within(period: Period, start: int, end: int | None, asked: str | None
 
 
 def _default_end(begin: str | None, now: int, zone: ZoneInfo) -> int:
-    """Return the end of the present month, or of today where a beginning was given."""
+    """Return the end of this month, or of today if a beginning was given."""
     today = local_day(now, zone)
     return day_start(next_month(month_of(today)), zone) if begin is None else day_end(today, zone)
 
 
-def _month_start(at: int, zone: ZoneInfo) -> int:
-    """Return the first instant of the local month of an instant."""
-    return day_start(month_of(local_day(at, zone)), zone)
-
-
 def _parse_span(field: str, text: str, zone: ZoneInfo) -> Period:
-    """Return what a text spans: a whole month or day, or an instant of no duration."""
+    """Return the whole month or day that a text names, or an instant without duration."""
     try:
         if _MONTH.fullmatch(text):
             month = _in_range(date.fromisoformat(f"{text}-01"))
@@ -115,23 +102,24 @@ def _parse_span(field: str, text: str, zone: ZoneInfo) -> Period:
 
 
 def _in_range(day: date) -> date:
-    """Return the day; raises ``ValueError`` for one of no calendar that anybody keeps books by."""
     if day.year not in _YEARS:
-        msg = f"year {day.year}"
-        raise ValueError(msg)
+        raise ValueError(f"year {day.year}")
     return day
 
 
 def _milliseconds(time: datetime) -> int:
-    """Return milliseconds since 1970 UTC, exact."""
+    """Return exact milliseconds since 1970 UTC."""
     _in_range(time.date())
     elapsed = time.astimezone(UTC) - datetime.fromtimestamp(0, UTC)
     return (elapsed.days * 86_400 + elapsed.seconds) * 1000 + elapsed.microseconds // 1000
 
 
-def _unreadable(field: str, text: str) -> PeriodError:
-    """Return the refusal of a text that names no time."""
+def _unreadable(field: str, text: str) -> RequestRefused:
     remedy = f"write {ACCEPTED_FORMS}"
     if " " in text:
         remedy += "; in an address a plus sign is written %2B"
-    return PeriodError(f"'{field}' names no time", field=field, value=text, remedy=remedy)
+    return _refused(f"'{field}' names no time", field=field, value=text, remedy=remedy)
+
+
+def _refused(message: str, *, field: str, value: str | None, remedy: str) -> RequestRefused:
+    return RequestRefused(ErrorCode.BAD_REQUEST, message, field=field, value=value, remedy=remedy)

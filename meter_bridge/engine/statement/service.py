@@ -1,4 +1,4 @@
-"""Making statements of accounts that the session knows: what was used is posted, then the journal is read."""
+"""Making statements of accounts: what was used is posted first, then the journal is read."""
 
 import asyncio
 from contextlib import suppress
@@ -13,7 +13,7 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement.builder import DoesNotAddUpError, StatementHolder, build_statement
 from meter_bridge.engine.statement.entry_range import TenancyRange
 from meter_bridge.engine.statement.journal_reader import TooLongError, read_settlements, read_statement_data
-from meter_bridge.engine.statement.period import Period, PeriodError, parse_period, period_within
+from meter_bridge.engine.statement.period import Period, parse_period, period_within
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
@@ -60,10 +60,6 @@ async def make_statement(session: Session, account: Account, request: StatementR
             tenancy_range=own,
         )
         return build_statement(holder, period, books, session.clock.now())
-    except PeriodError as error:
-        raise RequestRefused(
-            ErrorCode.BAD_REQUEST, str(error), field=error.field, value=error.value, remedy=error.remedy
-        ) from error
     except TooLongError as error:
         raise RequestRefused(
             ErrorCode.BAD_REQUEST,
@@ -81,7 +77,6 @@ async def make_statement(session: Session, account: Account, request: StatementR
 
 
 async def _tenancy(session: Session, account: Account, n: int | None) -> PastTenancy | None:
-    """Return the tenancy that is asked for, if one is; raises ``RequestRefused`` where there is none."""
     if n is None:
         return None
 
@@ -89,14 +84,14 @@ async def _tenancy(session: Session, account: Account, n: int | None) -> PastTen
         with session.reader.connect() as connection:
             return past_tenancy(connection, account.id, n)
 
-    found = await asyncio.to_thread(read)
-    if found is None:
+    tenancy = await asyncio.to_thread(read)
+    if tenancy is None:
         raise tenancy_not_found(account, n)
-    return found
+    return tenancy
 
 
 def tenancy_not_found(account: Account, n: int) -> RequestRefused:
-    """Return the refusal of what concerns a tenancy that there is not."""
+    """Return the refusal of a request about a tenancy that does not exist."""
     return RequestRefused(
         ErrorCode.NOT_FOUND,
         f"{account.id} has no tenancy {n}",
@@ -107,7 +102,6 @@ def tenancy_not_found(account: Account, n: int) -> RequestRefused:
 
 
 def _period(account: Account, request: StatementRequest, past: PastTenancy | None, now: int) -> Period:
-    """Return the period that a statement is for; raises ``PeriodError``."""
     # The final settlement is booked at the very instant at which a tenancy ends.
     end = None if past is None or past.end is None else past.end + 1
     zone = ZoneInfo(account.site.time_zone)
@@ -118,7 +112,6 @@ def _period(account: Account, request: StatementRequest, past: PastTenancy | Non
 
 
 async def _holder(session: Session, account: Account, past: PastTenancy | None) -> StatementHolder:
-    """Return whose statement it is."""
     site = account.site
     moved_out = past is not None and past.end is not None
     settled = (
@@ -141,11 +134,11 @@ async def _holder(session: Session, account: Account, past: PastTenancy | None) 
 
 
 async def _post_until(session: Session, account_id: str, end: int) -> None:
-    """Post what was used so far, or what closed before an end that has passed, and what the clock made due.
+    """Post what was used so far, or what closed before an end that has passed, and what is due.
 
-    Where nothing can be stored now, the statement tells it as not yet posted instead of failing.
+    If nothing can be stored now, the statement shows it as not yet posted instead of failing.
     """
-    # Only now: what was read before may have taken so long that the state was read anew meanwhile.
+    # Only now: the state may have been reloaded while the tenancy was read.
     account = session.installation.accounts.get(account_id)
     if account is None or not session.can_change:
         return

@@ -72,16 +72,9 @@ def statement_csv(statement: Statement) -> bytes:
 
 
 def _cell(value: Cell | None) -> str:
-    """Return a figure as it is, a text defused."""
-    if value is None:
-        return ""
-    return (
-        defuse_formula(value)
-        if isinstance(value, str)
-        else f"{value:f}"
-        if isinstance(value, Decimal)
-        else str(value)
-    )
+    if isinstance(value, str):
+        return defuse_formula(value)
+    return "" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def defuse_formula(text: str) -> str:
@@ -91,7 +84,6 @@ def defuse_formula(text: str) -> str:
 
 
 def _rows(statement: Statement) -> Iterator[Row]:
-    """Yield the rows of the file in order."""
     currency = statement.currency
     for holding in statement.holdings:
         yield _holding(holding, "opening balance", statement.first_day, holding.opening, currency)
@@ -126,13 +118,11 @@ def _rows(statement: Statement) -> Iterator[Row]:
 
 
 def _holding(holding: Holding, kind: str, day: str, amount: int, currency: str) -> Row:
-    """Return a holding at the beginning or the end."""
     text = labels.TERMINAL.holding_name(holding.name)
     return {"date": day, "type": kind, "description": text, "balance": labels.exact_amount(amount, currency)}
 
 
 def _units(units: UnitsHeld, kind: str, day: str, wh: int) -> Row:
-    """Return the units of a supply at the beginning or the end."""
     energy = Decimal(wh).scaleb(-3)
     return {"date": day, "type": kind, "supply": units.supply_id, "quantity": energy, "unit": labels.KWH}
 
@@ -162,13 +152,11 @@ def _charge(charge: ChargeLine | DayCharge, currency: str) -> Row:
 
 
 def _estimated(charge: ChargeLine | DayCharge) -> Decimal | None:
-    """Return the kWh whose day of use is an estimate, where there are any."""
     wh = charge.estimated_wh if isinstance(charge, DayCharge) else 0
     return Decimal(wh).scaleb(-3) if wh else None
 
 
 def _entry(entry: StatementEntry, statement: Statement) -> Row:
-    """Return an entry that is not a charge."""
     at = labels.local_time_text(entry.at, ZoneInfo(statement.time_zone))
     currency = statement.currency
     parts = [
@@ -193,7 +181,6 @@ def _entry(entry: StatementEntry, statement: Statement) -> Row:
 
 
 def _settled(entry: StatementEntry, statement: Statement) -> Row:
-    """Return what was settled after the customer had moved out; it moved nothing of the account."""
     row = _entry(entry, statement)
     change = labels.exact_amount(entry.amount, statement.currency)
     return row | {"changes": f"outstanding {change}", "amount": None, "balance": None}

@@ -4,13 +4,22 @@ from collections.abc import Iterator
 from typing import Final
 
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind, alert_changes
-from meter_bridge.core.supply.decision import Decision, Reason, SupplyState
-from meter_bridge.core.supply.protection import Protection, ProtectionTimer, Trip
+from meter_bridge.core.supply.alerts import (
+    AlertFacts,
+    AlertKey,
+    alert_changes,
+)
+from meter_bridge.core.supply.decision import Decision
+from meter_bridge.core.supply.protection import (
+    GuardedLimit,
+    ProtectionTimer,
+    Trip,
+)
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.model import Account, Installation, ProtectionKey
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyReason, SupplyState
 
 KINDS: Final = frozenset(
     {
@@ -21,7 +30,7 @@ KINDS: Final = frozenset(
         AlertKind.PROTECTION_TRIPPED,
     }
 )
-_OUT_OF_CREDIT: Final = (Reason.CREDIT_EXHAUSTED, Reason.BELOW_RESTORE_MINIMUM)
+_OUT_OF_CREDIT: Final = (SupplyReason.CREDIT_EXHAUSTED, SupplyReason.BELOW_RESTORE_MINIMUM)
 
 
 def update_alerts(
@@ -53,7 +62,7 @@ def _open_alerts(account: Account, decision: Decision, at: int) -> Iterator[tupl
     limited = AlertKey(AlertKind.LOAD_LIMITED, account.id)
     if decision.reason in protections.LIMITED and policy.load_limit is not None and not exceeded:
         yield limited, {"limit_mw": policy.load_limit.limit_mw}
-    elif decision.reason is Reason.LOAD_LIMIT_EXCEEDED and policy.power_limit is not None:
+    elif decision.reason is SupplyReason.LOAD_LIMIT_EXCEEDED and policy.power_limit is not None:
         yield limited, {"case": "exceeded", "limit_mw": policy.power_limit.limit_mw}
     warn = warning_at(account, decision)
     if warn is not None and decision.cut_at is not None and at >= warn:
@@ -66,14 +75,14 @@ def _open_alerts(account: Account, decision: Decision, at: int) -> Iterator[tupl
 
 def _armed_facts(account: Account, decision: Decision) -> AlertFacts:
     limit = protections.effective_limit(account)
-    if decision.reason is Reason.LOAD_LIMIT_EXCEEDED and limit is not None:
+    if decision.reason is SupplyReason.LOAD_LIMIT_EXCEEDED and limit is not None:
         return {"case": "load_limit", "limit_mw": limit.limit_mw}
     return {}
 
 
 def _tripped_facts(account: Account, guarded: ProtectionKey, timer: ProtectionTimer) -> AlertFacts:
     meter = next((meter for meter in account.meters if meter.id == guarded.meter_id), None)
-    overload = guarded.protection is Protection.OVERLOAD
+    overload = guarded.protection is GuardedLimit.OVERLOAD
     measured = (meter.power_mw if overload else meter.voltage_mv) if meter else None
     return {
         "case": " ".join((guarded.protection, "locked" if timer.trip is Trip.LOCKED else "returns")),

@@ -7,10 +7,10 @@ from typing import Final
 from meter_bridge.core.ledger.credit import headroom, state_change_levels, usable_credit
 from meter_bridge.core.ledger.debt import next_recovery
 from meter_bridge.core.supply import decision as rules
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.core.supply.decision import Decision, Reason, SupplyInputs, SupplyState
+from meter_bridge.core.supply.alerts import AlertKey
+from meter_bridge.core.supply.decision import Decision, SupplyInputs
 from meter_bridge.core.supply.friendly_hours import friendly_period
-from meter_bridge.core.supply.relay import Position, add_switching, switching_blocked_until
+from meter_bridge.core.supply.relay import add_switching, switching_blocked_until
 from meter_bridge.core.tariff.tariff import EXACT_SCALE
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.credit import accrual, credit_now, posted_credit
@@ -24,9 +24,10 @@ from meter_bridge.engine.state.session import RelayRequests, Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import alerts, protections
 from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, SupplyReason, SupplyState
 from meter_bridge.storage import changeset as ops
 
-_FRIENDLY: Final = (Reason.FRIENDLY_HOURS, Reason.FRIENDLY_GRACE)
+_FRIENDLY: Final = (SupplyReason.FRIENDLY_HOURS, SupplyReason.FRIENDLY_GRACE)
 """Reasons whose instants are meant by the wall clock, not by event time."""
 ROUNDING_MARGIN: Final = 16
 """Amount steps kept back for the rounding of lines, so that a threshold is never passed on the fast path."""
@@ -166,7 +167,7 @@ def _change_instants(account: Account, decision: Decision) -> Iterator[int]:
     if decision.cut_at is None:
         return
     yield decision.cut_at
-    if decision.reason is Reason.FRIENDLY_HOURS:
+    if decision.reason is SupplyReason.FRIENDLY_HOURS:
         yield decision.cut_at - account.policy.friendly_hours.grace_ms
     warn = alerts.warning_at(account, decision)
     if warn is not None:
@@ -202,8 +203,8 @@ def _relays_deviate(account: Account, state: SupplyState) -> bool:
     """Return whether a relay was commanded otherwise, or never, as one added after the cut."""
     relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
     if state is SupplyState.CONNECTED:
-        return any(relay.requested is Position.OPEN for relay in relays)
-    return any(relay.requested is not Position.OPEN for relay in relays)
+        return any(relay.requested is RelayPosition.OPEN for relay in relays)
+    return any(relay.requested is not RelayPosition.OPEN for relay in relays)
 
 
 def _execute(

@@ -14,8 +14,12 @@ from typing import Final
 from meter_bridge.core.calendar import DAY_MS
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply import local_cutoff as rules, relay as relay_rules
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, AlertKind, Fact
-from meter_bridge.core.supply.decision import HoldPosition, PaymentMode, Policy, Reason
+from meter_bridge.core.supply.alerts import (
+    AlertFacts,
+    AlertKey,
+    Fact,
+)
+from meter_bridge.core.supply.decision import PaymentMode, Policy
 from meter_bridge.core.supply.friendly_hours import longest_friendly_period
 from meter_bridge.core.supply.local_cutoff import (
     VALID_DAYS,
@@ -23,7 +27,6 @@ from meter_bridge.core.supply.local_cutoff import (
     SlotState,
     WithoutBridge,
 )
-from meter_bridge.core.supply.relay import Position
 from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.devices.base.driver import ReportedCutOff
 from meter_bridge.devices.local_cutoff import unsupported_reason
@@ -33,6 +36,7 @@ from meter_bridge.engine.state.model import Account, CutOffSlot, DeviceCutOff, M
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.transport import Transport
+from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, RelayPosition, SupplyReason
 from meter_bridge.storage import changeset as ops
 
 REFRESH_MS: Final = 60_000
@@ -242,10 +246,10 @@ class CutOffs:
 
     def _check_opening(self, device: DeviceCutOff, now: int) -> None:
         """Command a relay again that its device opened where the decision is that it be closed."""
-        if device.meter is None or device.meter.relay.requested is not Position.CLOSED:
+        if device.meter is None or device.meter.relay.requested is not RelayPosition.CLOSED:
             return
         meter, relay = device.meter, device.meter.relay
-        if relay.reported is not Position.OPEN:
+        if relay.reported is not RelayPosition.OPEN:
             if rules.is_confirmed(device.state) and now - device.state.reported_at > OPENING_ATTRIBUTED_MS:
                 device.may_open_from_wh = None
             return
@@ -306,7 +310,7 @@ def _is_withdrawn(device: DeviceCutOff) -> bool:
 
 def is_spared(account: Account) -> bool:
     """Return whether a device must not cut now, because the bridge itself would not without credit."""
-    return is_never_cut(account) or account.reason in (Reason.WEAR_LIMIT, Reason.CLOCK_UNSURE)
+    return is_never_cut(account) or account.reason in (SupplyReason.WEAR_LIMIT, SupplyReason.CLOCK_UNSURE)
 
 
 def max_register_wh(meter: Meter) -> int:

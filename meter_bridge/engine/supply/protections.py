@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from meter_bridge.core.supply import protection as rules
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import LoadLimit, Reason
-from meter_bridge.core.supply.protection import IDLE, Protection, ProtectionRule, ProtectionTimer, Trip
+from meter_bridge.core.supply.decision import LoadLimit
+from meter_bridge.core.supply.protection import IDLE, GuardedLimit, ProtectionRule, ProtectionTimer, Trip
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.state.model import UNLIMITED, Account, Meter, ProtectionKey
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyReason
 
-LIMITED: Final = (Reason.LOAD_LIMITED, Reason.LOAD_LIMIT_EXCEEDED)
+LIMITED: Final = (SupplyReason.LOAD_LIMITED, SupplyReason.LOAD_LIMIT_EXCEEDED)
 """Reasons under which the load limit of a supply without credit is watched."""
-LOAD_LIMIT_KEY: Final = ProtectionKey("", Protection.LOAD_LIMIT)
+LOAD_LIMIT_KEY: Final = ProtectionKey("", GuardedLimit.LOAD_LIMIT)
 """Timer of the load over all meters of a supply without credit."""
-POWER_LIMIT_KEY: Final = ProtectionKey("", Protection.POWER_LIMIT)
+POWER_LIMIT_KEY: Final = ProtectionKey("", GuardedLimit.POWER_LIMIT)
 """Timer of the load over all meters, whatever the credit."""
 _LIMITS: Final = (LOAD_LIMIT_KEY, POWER_LIMIT_KEY)
 
@@ -42,7 +42,7 @@ def update(meter: Meter, report: Report, at: int) -> UpdateResult:
     changed = began = False
     for protection, bad in _signals(meter, report).items():
         if protection in present:
-            whole = protection in (Protection.LOAD_LIMIT, Protection.POWER_LIMIT)
+            whole = protection in (GuardedLimit.LOAD_LIMIT, GuardedLimit.POWER_LIMIT)
             key = ProtectionKey("" if whole else meter.id, protection)
             before = account.protection_timers.get(key, IDLE)
             timer = rules.observe(before, present[protection], at, bad=bad)
@@ -123,34 +123,34 @@ def effective_limit(account: Account) -> LoadLimit | None:
     policy = account.policy
     if policy.never_cut:
         return None
-    without_credit = account.reason is Reason.LOAD_LIMITED or load_trip(account) is not None
+    without_credit = account.reason is SupplyReason.LOAD_LIMITED or load_trip(account) is not None
     return policy.load_limit if without_credit and policy.load_limit is not None else policy.power_limit
 
 
-def _rules(account: Account) -> Mapping[Protection, ProtectionRule]:
+def _rules(account: Account) -> Mapping[GuardedLimit, ProtectionRule]:
     """Return the rules in force; an account that is never cut has none, only alarms."""
     policy = account.policy
     if policy.never_cut:
         return {}
     found = dict(policy.protections.rules)
     if policy.power_limit is not None:
-        found[Protection.POWER_LIMIT] = policy.power_limit.rule
+        found[GuardedLimit.POWER_LIMIT] = policy.power_limit.rule
     if policy.load_limit is not None and account.reason in LIMITED:
-        found[Protection.LOAD_LIMIT] = policy.load_limit.rule
+        found[GuardedLimit.LOAD_LIMIT] = policy.load_limit.rule
     return found
 
 
-def _signals(meter: Meter, report: Report) -> Mapping[Protection, bool]:
+def _signals(meter: Meter, report: Report) -> Mapping[GuardedLimit, bool]:
     """Return what a report shows to be bad or good; what it does not mention is not seen."""
-    found: dict[Protection, bool] = {}
+    found: dict[GuardedLimit, bool] = {}
     if report.voltage_mv is not None:
-        found[Protection.OVER_VOLTAGE] = meter.voltage_alarm is AlertKind.OVER_VOLTAGE
-        found[Protection.UNDER_VOLTAGE] = meter.voltage_alarm is AlertKind.UNDER_VOLTAGE
+        found[GuardedLimit.OVER_VOLTAGE] = meter.voltage_alarm is AlertKind.OVER_VOLTAGE
+        found[GuardedLimit.UNDER_VOLTAGE] = meter.voltage_alarm is AlertKind.UNDER_VOLTAGE
     if report.power_mw is not None:
-        found[Protection.OVERLOAD] = meter.overloaded
+        found[GuardedLimit.OVERLOAD] = meter.overloaded
         policy, load = meter.supply.account.policy, _total_load(meter.supply.account)
-        found[Protection.LOAD_LIMIT] = _is_above(policy.load_limit, load)
-        found[Protection.POWER_LIMIT] = _is_above(policy.power_limit, load)
+        found[GuardedLimit.LOAD_LIMIT] = _is_above(policy.load_limit, load)
+        found[GuardedLimit.POWER_LIMIT] = _is_above(policy.power_limit, load)
     return found
 
 

@@ -11,15 +11,14 @@ import logging
 from typing import Final
 
 from meter_bridge.core.supply import relay as rules
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
-from meter_bridge.core.supply.decision import SupplyState
-from meter_bridge.core.supply.relay import Observation, Position, Proof, Relay
+from meter_bridge.core.supply.alerts import AlertKey
+from meter_bridge.core.supply.relay import Observation, Relay
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.transport import Transport
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof, SupplyState
 from meter_bridge.storage import changeset as ops
 
 READ_BACK_MS: Final = 400
@@ -57,7 +56,7 @@ class Relays:
 
     def request(self, account: Account, tx: Transaction) -> None:
         """Ask every relay of the account to follow its supply state, as part of the unit."""
-        position = Position.CLOSED if account.state is SupplyState.CONNECTED else Position.OPEN
+        position = RelayPosition.CLOSED if account.state is SupplyState.CONNECTED else RelayPosition.OPEN
         asked = [meter for meter in account.meters if meter.plan.relay_address is not None]
         moving = [meter for meter in asked if meter.relay.requested is not position]
         if not moving:
@@ -100,9 +99,9 @@ class Relays:
     def _send_if_due(self, meter: Meter, now: int) -> None:
         if meter.relay.requested is None or meter.id in self._awaiting_commit or not self._is_due(meter, now):
             return
-        if meter.relay.requested is Position.CLOSED and not self.may_close(meter):
+        if meter.relay.requested is RelayPosition.CLOSED and not self.may_close(meter):
             return
-        if self._transport.switch(meter, RelayPosition(meter.relay.requested.value)):
+        if self._transport.switch(meter, meter.relay.requested):
             meter.relay = rules.after_sent(meter.relay, now)
             self._sent_at[meter.id] = self._steady()
             self._read_back[meter.id] = self._steady() + READ_BACK_MS
@@ -142,7 +141,7 @@ class Relays:
             store_relay(meter, tx)
         if meter.relay.proof is not before.proof:
             self._proof_changed(meter, tx)
-        if meter.relay.proof is Proof.DISOBEYS:
+        if meter.relay.proof is RelayProof.DISOBEYS:
             tx.after_commit(lambda: self.send_until_proven(meter))
 
     def _proof_changed(self, meter: Meter, tx: Transaction) -> None:
@@ -150,10 +149,10 @@ class Relays:
         meter.proven_at = tx.at
         if proven_open(meter.relay):
             meter.relay_opened_at = tx.at
-        disobeys = meter.relay.proof is Proof.DISOBEYS
+        disobeys = meter.relay.proof is RelayProof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
-        facts = {"case": "open" if meter.relay.requested is Position.OPEN else "closed"}
-        proven = meter.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+        facts = {"case": "open" if meter.relay.requested is RelayPosition.OPEN else "closed"}
+        proven = meter.relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
         if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
             set_alert(self.installation, account, tx, key, facts if disobeys else None)
         if proven:
@@ -185,7 +184,7 @@ class Relays:
         """Close tamper when the relay is meant to be closed again or nothing was used for ten minutes."""
         if meter.tampered_at is None:
             return
-        meant_closed = meter.relay.requested is not Position.OPEN
+        meant_closed = meter.relay.requested is not RelayPosition.OPEN
         if meant_closed or tx.at - meter.tampered_at > TAMPER_MEMORY_MS:
             meter.tampered_at = None
             account = meter.supply.account
@@ -220,13 +219,15 @@ def _outcome_row(meter: Meter, at: int, outcome: str) -> dict[str, object]:
 
 def proven_open(relay: Relay) -> bool:
     """Return whether a relay was told to open and reported so."""
-    return relay.requested is Position.OPEN and relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+    return relay.requested is RelayPosition.OPEN and relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
 
 
 def reports_open(meter: Meter, since: int) -> bool:
     """Return whether a relay had proven open by an instant, and its device says that it still is."""
     opened = meter.relay_opened_at is not None and since >= meter.relay_opened_at
-    return opened and meter.relay.requested is Position.OPEN and meter.relay.reported is Position.OPEN
+    return (
+        opened and meter.relay.requested is RelayPosition.OPEN and meter.relay.reported is RelayPosition.OPEN
+    )
 
 
 def store_relay(meter: Meter, tx: Transaction) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS, Hold, HoldPosition, SupplyState
+from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS, Hold
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
@@ -14,9 +14,9 @@ from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.engine.supply.exposure import account_exposure
 from meter_bridge.engine.supply.view import hold_view, supply_view
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol import messages
 from meter_bridge.protocol.answers import AccountExposure
 from meter_bridge.protocol.messages import ErrorCode, EventKind, HoldView, SupplyAction, SupplyView
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyState
 
 _POSITIONS = {SupplyAction.OFF: HoldPosition.OFF, SupplyAction.ON: HoldPosition.ON}
 
@@ -60,23 +60,22 @@ class SupplyService:
         self,
         actor: Actor,
         account_id: str,
-        position: messages.HoldPosition,
+        position: HoldPosition,
         *,
         reason: str,
         hold_id: str | None,
     ) -> tuple[HoldView, bool]:
         """Place a hold; the flag says that one with this id and content stands already."""
         account = self._visibility.account(actor, account_id)
-        at = HoldPosition(position.value)
         standing = next((hold for hold in account.holds if hold.id == hold_id), None)
         if standing is not None:
-            if (standing.position, standing.reason) != (at, reason):
+            if (standing.position, standing.reason) != (position, reason):
                 raise _hold_id_taken(account, standing)
             return hold_view(standing), True
-        _check_may_hold(account, account.holds, at, "position")
+        _check_may_hold(account, account.holds, position, "position")
         tx = self._session.begin(actor)
         name = hold_id or f"hold-{self._session.installation.sequences.event + 1}"
-        hold = Hold(name, at, reason, actor.name, tx.at)
+        hold = Hold(name, position, reason, actor.name, tx.at)
         with self._session.atomic():
             self._add_hold(account, tx, hold)
             evaluate(self._session, account, tx, by_person=True)

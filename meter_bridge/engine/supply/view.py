@@ -3,21 +3,18 @@
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.decision import Hold
 from meter_bridge.core.supply.protection import ProtectionTimer
-from meter_bridge.core.supply.relay import Proof
 from meter_bridge.engine.state.model import Account, ProtectionKey
 from meter_bridge.engine.supply import protections
-from meter_bridge.protocol.messages import (
-    HoldPosition,
-    HoldView,
-    Protection,
-    RelayProof,
-    SupplyReason,
-    SupplyState,
-    SupplyView,
-    TripView,
-)
+from meter_bridge.protocol.messages import HoldView, Protection, SupplyView, TripView
+from meter_bridge.protocol.vocabulary import RelayProof
 
-_WEAKEST_PROOF_FIRST = (Proof.DISOBEYS, Proof.PENDING, Proof.REPORTED, Proof.NO_LOAD, Proof.CONFIRMED)
+_WEAKEST_PROOF_FIRST = (
+    RelayProof.DISOBEYS,
+    RelayProof.PENDING,
+    RelayProof.REPORTED,
+    RelayProof.NO_LOAD,
+    RelayProof.CONFIRMED,
+)
 
 
 def supply_view(account: Account) -> SupplyView:
@@ -26,11 +23,11 @@ def supply_view(account: Account) -> SupplyView:
     least = min(proofs, key=_WEAKEST_PROOF_FIRST.index) if proofs else None
     limit = protections.effective_limit(account)
     return SupplyView(
-        state=SupplyState(account.state.value),
-        reason=SupplyReason(account.reason.value),
+        state=account.state,
+        reason=account.reason,
         since=iso(account.since) if account.since else None,
         note=account.note,
-        proof=RelayProof(least.value) if least else RelayProof.UNKNOWN,
+        proof=least or RelayProof.UNKNOWN,
         cut_at=None if account.cut_at is None else iso(account.cut_at),
         load_limit_mw=None if limit is None else limit.limit_mw,
         holds=tuple(hold_view(hold) for hold in account.holds),
@@ -44,7 +41,7 @@ def hold_view(hold: Hold) -> HoldView:
     """Return a hold as it goes over the wire."""
     return HoldView(
         id=hold.id,
-        position=HoldPosition(hold.position.value),
+        position=hold.position,
         reason=hold.reason,
         by=hold.by,
         since=iso(hold.since),

@@ -11,13 +11,13 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
-from meter_bridge.engine.accounts.booking import BookOperation, EntryDraft, book_entry
-from meter_bridge.engine.accounts.reversals import Reversal
+from meter_bridge.engine.accounts.booking import Booking, BookOperation, book_entry
+from meter_bridge.engine.accounts.reversals import ReversalOperation
 from meter_bridge.engine.accounts.top_ups import MAX_METHOD_LENGTH, TopUp
 from meter_bridge.engine.ledger.amounts import check_amount
 from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.ledger.journal import post_accruals
-from meter_bridge.engine.operations.operation import Operation, Operations
+from meter_bridge.engine.ledger.journal import EntryDraft, post_accruals
+from meter_bridge.engine.operations.operation import Executed, Operation, Operations
 from meter_bridge.engine.state.events import entry_id
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -133,13 +133,13 @@ class ReversePayment(BookOperation):
     """Nothing of the payment was taken back before, and this takes everything."""
     is_first: bool
     """The bridge itself booked no reversal of it before: one that there is was booked by a person."""
-    reversal: Reversal = field(init=False)
+    reversal: ReversalOperation = field(init=False)
 
     name: ClassVar[str] = "payment_taken_back"
     exclusive: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        self.reversal = Reversal(requests.Reversal(entry=self.entry, reason=self.record.note))
+        self.reversal = ReversalOperation(requests.Reversal(entry=self.entry, reason=self.record.note))
 
     @override
     def fingerprint(self) -> list[object]:
@@ -174,20 +174,18 @@ class ReversePayment(BookOperation):
             self.reversal.check(session, account)
 
     @override
-    def execute(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
+    def execute(self, session: Session, account: Account, tx: Transaction) -> Executed[OperationResult]:
         if self.is_whole:
             seq, result = self.reversal.execute(session, account, tx)
         else:
-            seq, result = self._book_part(session, account, tx)
+            seq, result = super().execute(session, account, tx)
         entry = None if seq is None else entry_id(seq)
         tx.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry, tx))
         return seq, result
 
-    def _book_part(
-        self, session: Session, account: Account, tx: Transaction
-    ) -> tuple[int | None, OperationResult]:
+    @override
+    def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
+        """Take a part of the payment from the balance."""
         post_accruals(session.installation, account, tx)
         detail = {"amount": -self.record.amount, "reason": self.record.note, "reference": self.record.key}
         seq = None
@@ -196,7 +194,7 @@ class ReversePayment(BookOperation):
             postings = journal.balanced_postings(account.site.currency, amounts, against=Bucket.FUNDS)
             entry = EntryDraft(EntryKind.REFUND, postings, self.record.note, detail, self.entry)
             seq = book_entry(session, account, tx, entry)
-        return self.result(session, account, tx, seq, detail)
+        return seq, detail
 
 
 REVERSED_BY_HAND: Final = "a person had taken the top-up back before"

@@ -21,10 +21,17 @@ from sqlalchemy import (
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import amount_digits
-from meter_bridge.payments.order import Booking, BookingStep, Order, OrderState, PaymentCase, order_state
+from meter_bridge.payments.order import (
+    UNDECIDED_STATES,
+    Booking,
+    BookingStep,
+    Order,
+    PaymentCase,
+    order_state,
+)
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import Checkout
-from meter_bridge.protocol.payments import PaymentState, PaymentView
+from meter_bridge.protocol.payments import PaymentView
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import Shard
 
@@ -265,9 +272,6 @@ def newer_than(marks: Mapping[Shard, int]) -> ColumnElement[bool]:
     return or_(*(shard.numbers(_EVENT.c.n) & (_EVENT.c.n > mark) for shard, mark in marks.items()))
 
 
-_PAYABLE: Final = frozenset({OrderState.OPEN, OrderState.PENDING, OrderState.FAILED})
-
-
 def checkout_of(case: PaymentCase) -> Checkout | None:
     """Return where the customer was sent, or None where the order was not started yet."""
     for each in case.events:
@@ -281,7 +285,7 @@ def payment_view(case: PaymentCase, provider_name: str) -> PaymentView:
     """Return an order; where to pay is told only as long as it can be paid."""
     order, state = case.order, order_state(case)
     assert order is not None, "a payment without an order has no view"
-    started = checkout_of(case) if state in _PAYABLE else None
+    started = checkout_of(case) if state in UNDECIDED_STATES else None
     credited = [each for each in case.bookings if each.step is BookingStep.CREDIT]
     return PaymentView(
         id=order.id,
@@ -292,7 +296,7 @@ def payment_view(case: PaymentCase, provider_name: str) -> PaymentView:
         currency=order.currency,
         amount_digits=amount_digits(order.currency),
         reference=order.reference,
-        state=PaymentState(state.value),
+        state=state,
         created_at=iso(order.created_at),
         url=None if started is None else started.url,
         instructions=None if started is None else started.instructions,

@@ -7,7 +7,7 @@ from typing import Final
 
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.order import Order, OrderState, order_state
+from meter_bridge.payments.order import UNDECIDED_STATES, Order, order_state
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import BookingSteps
 from meter_bridge.payments.orders.order_queries import Subject, checkout_of
@@ -23,7 +23,6 @@ POLL_FOR_MS: Final = 26 * 3_600_000
 MIN_PAUSE_MS: Final = 2_000
 """A customer who looks makes the bridge ask no more often than this."""
 ANSWER_TIMEOUT_S: Final = 8.0
-_UNDECIDED: Final = frozenset({OrderState.OPEN, OrderState.PENDING, OrderState.FAILED})
 
 
 class ProviderPolling:
@@ -93,7 +92,7 @@ class ProviderPolling:
         self._attempts[order.id] += 1
         self._last_polled_at[order.id] = self._session.clock.steady_ms()
         case = await self._booking_steps.read_case(Subject(order.provider, order.id, None))
-        if order_state(case) not in _UNDECIDED:
+        if order_state(case) not in UNDECIDED_STATES:
             self._stop_polling(order.id)
             return
         provider, started = self._providers.get(order.provider), checkout_of(case)

@@ -16,7 +16,7 @@ from math import inf
 from typing import Final
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKind
+from meter_bridge.core.supply.alerts import AlertFacts
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Session
@@ -28,6 +28,7 @@ from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import Provider, UnreadableError, WrongSignatureError
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.shards import Shard
 

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.access import lockout_rules
 from meter_bridge.engine.access.keyed_lock import KeyedLock
 from meter_bridge.engine.access.lockout_rules import FailedAttempts
@@ -25,6 +24,7 @@ from meter_bridge.payments.vouchers import queries
 from meter_bridge.payments.vouchers.code import Voucher, digits_of, has_valid_check_digits
 from meter_bridge.protocol.messages import ErrorCode, EventKind, TopUpResult
 from meter_bridge.protocol.payments import VoucherState
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops, tables
 
 METHOD: Final = "voucher"

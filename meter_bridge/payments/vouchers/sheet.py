@@ -9,9 +9,8 @@ from typing import Final
 from meter_bridge.core.money import format_amount
 from meter_bridge.printing.qr import qr_svg
 from meter_bridge.protocol.payments import NewVouchers
-from meter_bridge.text.catalogue import BRIDGE, ENGLISH, translator
+from meter_bridge.text.catalogue import BRIDGE, ENGLISH, printable, translator
 from meter_bridge.text.formats import formats
-from meter_bridge.text.paper import printable
 
 LAYOUT: Final = "payments/vouchers/vouchers.typ"
 _DAY: Final = len("2026-03-01")

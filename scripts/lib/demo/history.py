@@ -20,18 +20,19 @@ from meter_bridge.actor import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.money import amount_digits
 from meter_bridge.core.rating.rating import wh_for_amount
-from meter_bridge.core.supply.decision import PaymentMode, SupplyState
+from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.forecasting.daily_use import close_day
 from meter_bridge.engine.jobs import Scheduler
-from meter_bridge.engine.ledger.credit import available_credit
+from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.protocol.messages import RelayPosition, Role
+from meter_bridge.protocol.messages import Role
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyState
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.runtime.bridge import prepare
 from meter_bridge.storage.changeset import Changeset
@@ -207,7 +208,7 @@ class Past:
         left = self._until - began
         if left > LANDING_MS:
             return natural
-        spare = _affordable(account, available_credit(account) - self._landing, began)
+        spare = _affordable(account, credit_now(account).balance - self._landing, began)
         if left <= QUARTER_MS:
             return spare
         return round(natural * min(2.0, spare / (RESIDENTS[account.id].habit.daily_wh * left / DAY_MS)))
@@ -232,7 +233,8 @@ class Past:
         left = self._until - self._time.now
         silent = left < (LANDING_MS if account.id == HOUSEHOLD else habit.stops_paying_days * DAY_MS)
         asleep = local.minute >= QUARTER_MINUTES or local.hour not in WAKING_HOURS or silent
-        if asleep or available_credit(account) >= habit.pays_at * 10 ** amount_digits(account.site.currency):
+        enough = habit.pays_at * 10 ** amount_digits(account.site.currency)
+        if asleep or credit_now(account).balance >= enough:
             return
         if self._chance.random() < CHANCE_TO_PAY:
             await self._pay(account, self._chance.choice(habit.pays))
@@ -245,7 +247,7 @@ class Past:
         """Return the whole amount that lasts for the last days."""
         daily = RESIDENTS[account.id].habit.daily_wh
         missing_wh = daily * LANDING_MS // DAY_MS - _affordable(
-            account, available_credit(account), self._time.now
+            account, credit_now(account).balance, self._time.now
         )
         return max(10, missing_wh * 34 // 10_000)
 

@@ -7,15 +7,8 @@ import time
 from typing import Final
 
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
-from meter_bridge.protocol.messages import (
-    AccountView,
-    AlertKind,
-    MeterView,
-    RelayPosition,
-    RelayProof,
-    RelayView,
-    SupplyState,
-)
+from meter_bridge.protocol.messages import AccountView, MeterView, RelayView
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof, SupplyState
 from scripts.lib.demo.bridge import BridgeApi
 from scripts.lib.demo.homeassistant import HomeAssistant
 from scripts.lib.demo.page import UnitPage

@@ -9,7 +9,7 @@ from meter_bridge.api.http.endpoint import Endpoint
 from meter_bridge.api.routes import operations
 from tests.api.serving import Served
 
-OPERATIONS = [each for each in operations.ENDPOINTS if each.method == "POST"]
+OPERATIONS = operations.OPERATIONS
 KEY = {"Idempotency-Key": "one"}
 
 

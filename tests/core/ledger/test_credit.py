@@ -12,7 +12,6 @@ from meter_bridge.core.ledger.credit import (
     Collection,
     CreditPolicy,
     CreditState,
-    EmergencyState,
     Spending,
     TopUpQuestion,
     TopUpSplit,
@@ -30,6 +29,7 @@ from meter_bridge.core.ledger.credit import (
 )
 from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.tariff.periods import PeriodUnit
+from meter_bridge.protocol.vocabulary import EmergencyCreditState
 from tests.core.builders import amount, instant
 
 ZONE = ZoneInfo("Africa/Johannesburg")
@@ -53,24 +53,24 @@ def split(policy: CreditPolicy, state: CreditState, paid: int, *debts: Debt, at:
 @pytest.mark.parametrize(
     "policy, state, expected",
     [
-        (CreditPolicy(), CreditState(-5), EmergencyState.UNSUPPORTED),
-        (LENDS, CreditState(20), EmergencyState.UNAVAILABLE),
-        (LENDS, CreditState(19), EmergencyState.AVAILABLE),
-        (LENDS, CreditState(-7), EmergencyState.AVAILABLE),
-        (LENDS, CreditState(1, selected=True), EmergencyState.SELECTED),
-        (LENDS, CreditState(0, selected=True), EmergencyState.IN_USE),
-        (LENDS, CreditState(0, 99, selected=True), EmergencyState.IN_USE),
-        (LENDS, CreditState(0, 100, selected=True), EmergencyState.EXHAUSTED),
-        (LENDS, CreditState(-3, 100, selected=True), EmergencyState.EXHAUSTED),
-        (OVERDRAFT, CreditState(-49, selected=True), EmergencyState.SELECTED),
-        (OVERDRAFT, CreditState(-50, selected=True), EmergencyState.IN_USE),
+        (CreditPolicy(), CreditState(-5), EmergencyCreditState.UNSUPPORTED),
+        (LENDS, CreditState(20), EmergencyCreditState.UNAVAILABLE),
+        (LENDS, CreditState(19), EmergencyCreditState.AVAILABLE),
+        (LENDS, CreditState(-7), EmergencyCreditState.AVAILABLE),
+        (LENDS, CreditState(1, selected=True), EmergencyCreditState.SELECTED),
+        (LENDS, CreditState(0, selected=True), EmergencyCreditState.IN_USE),
+        (LENDS, CreditState(0, 99, selected=True), EmergencyCreditState.IN_USE),
+        (LENDS, CreditState(0, 100, selected=True), EmergencyCreditState.EXHAUSTED),
+        (LENDS, CreditState(-3, 100, selected=True), EmergencyCreditState.EXHAUSTED),
+        (OVERDRAFT, CreditState(-49, selected=True), EmergencyCreditState.SELECTED),
+        (OVERDRAFT, CreditState(-50, selected=True), EmergencyCreditState.IN_USE),
         # The limit was lowered or taken away while some was lent: it is owed all the same.
-        (CreditPolicy(), CreditState(0, 5, selected=True), EmergencyState.EXHAUSTED),
-        (LENDS, CreditState(9, 5, selected=True), EmergencyState.IN_USE),
+        (CreditPolicy(), CreditState(0, 5, selected=True), EmergencyCreditState.EXHAUSTED),
+        (LENDS, CreditState(9, 5, selected=True), EmergencyCreditState.IN_USE),
     ],
 )
 def test_each_state_of_emergency_credit(
-    policy: CreditPolicy, state: CreditState, expected: EmergencyState
+    policy: CreditPolicy, state: CreditState, expected: EmergencyCreditState
 ) -> None:
     assert emergency_state(policy, state) is expected
 
@@ -246,7 +246,7 @@ class Life(RuleBasedStateMachine):
             else:
                 self.model["balance"] += 1
 
-    @precondition(lambda self: emergency_state(self.policy, self.state) is EmergencyState.AVAILABLE)
+    @precondition(lambda self: emergency_state(self.policy, self.state) is EmergencyCreditState.AVAILABLE)
     @rule()
     def select(self) -> None:
         self.state = replace(self.state, selected=True)
@@ -316,7 +316,7 @@ def test_nothing_changes_between_two_watched_levels(
 ) -> None:
     """The fast path relies on it: only at a watched level can the state or the end of credit be reached."""
 
-    def seen(accrued: int) -> tuple[EmergencyState, bool]:
+    def seen(accrued: int) -> tuple[EmergencyCreditState, bool]:
         now = after_spending(state, split_charge(policy, state, accrued))
         return emergency_state(policy, now), headroom(policy, now) <= 0
 

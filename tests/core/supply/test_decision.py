@@ -10,14 +10,11 @@ from meter_bridge.core.supply.decision import (
     MAX_HOLDS,
     Decision,
     Hold,
-    HoldPosition,
     LoadLimit,
     PaymentMode,
     Policy,
-    Reason,
     RestoreMode,
     SupplyInputs,
-    SupplyState,
     decide,
     effective_hold,
     has_run_out,
@@ -25,6 +22,7 @@ from meter_bridge.core.supply.decision import (
 )
 from meter_bridge.core.supply.friendly_hours import FriendlyPeriod
 from meter_bridge.core.supply.protection import ProtectionRule, Trip
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState, known_members
 
 CONNECTED, DISCONNECTED, ARMED = SupplyState.CONNECTED, SupplyState.DISCONNECTED, SupplyState.ARMED
 MINIMUM = 10
@@ -59,7 +57,7 @@ SITUATIONS = [
     ), hold, tripped, load_trip, respite, worn, sure, confirmed, ran in product(
         SupplyState,
         ((-1, 0), (0, OVERDRAFT), (1, 0), (MINIMUM, 0), (MINIMUM + 1, OVERDRAFT), (MINIMUM + 1, 0)),
-        (None, *HoldPosition),
+        (None, *known_members(HoldPosition)),
         (False, True),
         (None, *Trip),
         (None, FRIENDLY, GRACE),
@@ -88,29 +86,29 @@ def naive(policy: Policy, now: SupplyInputs) -> Decision:
     waits = policy.restore is RestoreMode.ARMED and not now.confirmed
     limited = exhausted and policy.load_limit is not None
     table = [
-        (policy.never_cut, CONNECTED, Reason.NEVER_CUT, None),
-        (now.hold is HoldPosition.OFF, DISCONNECTED, Reason.LANDLORD_OFF, None),
-        (now.tripped, DISCONNECTED, Reason.PROTECTION, None),
-        (now.hold is HoldPosition.ON, CONNECTED, Reason.LANDLORD_ON, None),
-        (not prepaid, CONNECTED, Reason.CREDIT_MODE, None),
-        (connected and not exhausted, CONNECTED, Reason.IN_CREDIT, None),
-        (connected and not now.clock_sure, CONNECTED, Reason.CLOCK_UNSURE, None),
-        (connected and now.friendly_period == FRIENDLY, CONNECTED, Reason.FRIENDLY_HOURS, 1),
-        (connected and now.friendly_period == GRACE, CONNECTED, Reason.FRIENDLY_GRACE, 1),
-        (limited and now.load_trip is Trip.RESETTING, DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED, None),
-        (limited and now.load_trip is Trip.LOCKED, ARMED, Reason.LOAD_LIMIT_EXCEEDED, None),
-        (limited and not connected and waits, ARMED, Reason.AWAITING_CONFIRMATION, None),
-        (limited, CONNECTED, Reason.LOAD_LIMITED, None),
+        (policy.never_cut, CONNECTED, SupplyReason.NEVER_CUT, None),
+        (now.hold is HoldPosition.OFF, DISCONNECTED, SupplyReason.LANDLORD_OFF, None),
+        (now.tripped, DISCONNECTED, SupplyReason.PROTECTION, None),
+        (now.hold is HoldPosition.ON, CONNECTED, SupplyReason.LANDLORD_ON, None),
+        (not prepaid, CONNECTED, SupplyReason.CREDIT_MODE, None),
+        (connected and not exhausted, CONNECTED, SupplyReason.IN_CREDIT, None),
+        (connected and not now.clock_sure, CONNECTED, SupplyReason.CLOCK_UNSURE, None),
+        (connected and now.friendly_period == FRIENDLY, CONNECTED, SupplyReason.FRIENDLY_HOURS, 1),
+        (connected and now.friendly_period == GRACE, CONNECTED, SupplyReason.FRIENDLY_GRACE, 1),
+        (limited and now.load_trip is Trip.RESETTING, DISCONNECTED, SupplyReason.LOAD_LIMIT_EXCEEDED, None),
+        (limited and now.load_trip is Trip.LOCKED, ARMED, SupplyReason.LOAD_LIMIT_EXCEEDED, None),
+        (limited and not connected and waits, ARMED, SupplyReason.AWAITING_CONFIRMATION, None),
+        (limited, CONNECTED, SupplyReason.LOAD_LIMITED, None),
         (
             exhausted and connected and now.switching_blocked_until is not None,
             CONNECTED,
-            Reason.WEAR_LIMIT,
+            SupplyReason.WEAR_LIMIT,
             2,
         ),
-        (exhausted, DISCONNECTED, Reason.CREDIT_EXHAUSTED, None),
-        (below, DISCONNECTED, Reason.BELOW_RESTORE_MINIMUM, None),
-        (waits, ARMED, Reason.AWAITING_CONFIRMATION, None),
-        (True, CONNECTED, Reason.IN_CREDIT, None),
+        (exhausted, DISCONNECTED, SupplyReason.CREDIT_EXHAUSTED, None),
+        (below, DISCONNECTED, SupplyReason.BELOW_RESTORE_MINIMUM, None),
+        (waits, ARMED, SupplyReason.AWAITING_CONFIRMATION, None),
+        (True, CONNECTED, SupplyReason.IN_CREDIT, None),
     ]
     return next(Decision(state, reason, cut_at) for applies, state, reason, cut_at in table if applies)
 
@@ -126,13 +124,13 @@ def test_every_situation_is_decided_as_the_table_says(mode: PaymentMode, restore
 class TestRules:
     def test_supply_is_cut_at_the_instant_at_which_nothing_is_left(self) -> None:
         assert decide(Policy(), replace(IN_CREDIT, headroom=1)).state is CONNECTED
-        assert decide(Policy(), OUT_OF_CREDIT) == Decision(DISCONNECTED, Reason.CREDIT_EXHAUSTED)
+        assert decide(Policy(), OUT_OF_CREDIT) == Decision(DISCONNECTED, SupplyReason.CREDIT_EXHAUSTED)
 
     def test_no_money_lifts_a_hold_and_no_confirmation_does(self) -> None:
         held = replace(CUT, hold=HoldPosition.OFF, headroom=10**12, available=10**12, confirmed=True)
         unprotected = [policy for policy in POLICIES if not policy.never_cut]
         assert {decide(policy, held) for policy in unprotected} == {
-            Decision(DISCONNECTED, Reason.LANDLORD_OFF)
+            Decision(DISCONNECTED, SupplyReason.LANDLORD_OFF)
         }
 
     def test_a_protected_account_is_never_cut_by_anybody(self) -> None:
@@ -140,14 +138,15 @@ class TestRules:
 
     def test_the_minimum_is_asked_only_of_a_supply_that_ran_out_of_credit(self) -> None:
         policy, lifted = Policy(minimum_to_restore=MINIMUM), paid(1, ran_out=False)
-        assert decide(policy, lifted) == Decision(CONNECTED, Reason.IN_CREDIT)
+        assert decide(policy, lifted) == Decision(CONNECTED, SupplyReason.IN_CREDIT)
         assert decide(policy, replace(lifted, headroom=0)).state is DISCONNECTED
 
     def test_a_cut_waits_for_the_end_of_friendly_hours_and_for_a_sure_clock(self) -> None:
         assert (
-            decide(Policy(), replace(OUT_OF_CREDIT, friendly_period=FRIENDLY)).reason is Reason.FRIENDLY_HOURS
+            decide(Policy(), replace(OUT_OF_CREDIT, friendly_period=FRIENDLY)).reason
+            is SupplyReason.FRIENDLY_HOURS
         )
-        assert decide(Policy(), replace(OUT_OF_CREDIT, clock_sure=False)).reason is Reason.CLOCK_UNSURE
+        assert decide(Policy(), replace(OUT_OF_CREDIT, clock_sure=False)).reason is SupplyReason.CLOCK_UNSURE
 
     def test_friendly_hours_and_unsure_clocks_restore_nothing(self) -> None:
         for changes in ({"friendly_period": FRIENDLY}, {"clock_sure": False}):
@@ -164,10 +163,10 @@ class TestRules:
     def test_an_armed_supply_waits_for_the_customer_and_keeps_waiting(self) -> None:
         policy = Policy(restore=RestoreMode.ARMED)
         again = paid(50)
-        assert decide(policy, again) == Decision(ARMED, Reason.AWAITING_CONFIRMATION)
+        assert decide(policy, again) == Decision(ARMED, SupplyReason.AWAITING_CONFIRMATION)
         armed = replace(again, present=ARMED)
         assert decide(policy, armed).state is ARMED
-        assert decide(policy, replace(armed, confirmed=True)) == Decision(CONNECTED, Reason.IN_CREDIT)
+        assert decide(policy, replace(armed, confirmed=True)) == Decision(CONNECTED, SupplyReason.IN_CREDIT)
         assert decide(policy, replace(armed, headroom=0)).state is DISCONNECTED
 
     def test_confirming_without_credit_connects_nothing(self) -> None:
@@ -182,18 +181,18 @@ class TestRules:
 
     def test_a_protection_never_closes_what_a_hold_or_credit_keeps_open(self) -> None:
         reset = replace(CUT, tripped=False, ran_out=False)
-        assert decide(Policy(), reset).reason is Reason.CREDIT_EXHAUSTED
+        assert decide(Policy(), reset).reason is SupplyReason.CREDIT_EXHAUSTED
         held = replace(reset, headroom=9, available=9, hold=HoldPosition.OFF)
-        assert decide(Policy(), held).reason is Reason.LANDLORD_OFF
+        assert decide(Policy(), held).reason is SupplyReason.LANDLORD_OFF
 
     def test_a_hold_on_stands_against_lack_of_credit_and_against_nothing_else(self) -> None:
         on = replace(OUT_OF_CREDIT, hold=HoldPosition.ON)
-        assert decide(Policy(), on) == Decision(CONNECTED, Reason.LANDLORD_ON)
-        assert decide(Policy(), replace(on, tripped=True)) == Decision(DISCONNECTED, Reason.PROTECTION)
+        assert decide(Policy(), on) == Decision(CONNECTED, SupplyReason.LANDLORD_ON)
+        assert decide(Policy(), replace(on, tripped=True)) == Decision(DISCONNECTED, SupplyReason.PROTECTION)
 
     def test_the_wear_limit_lets_a_cut_wait_and_nothing_else(self) -> None:
         worn = replace(OUT_OF_CREDIT, switching_blocked_until=7)
-        assert decide(Policy(), worn) == Decision(CONNECTED, Reason.WEAR_LIMIT, 7)
+        assert decide(Policy(), worn) == Decision(CONNECTED, SupplyReason.WEAR_LIMIT, 7)
         assert decide(Policy(), replace(worn, tripped=True)).state is DISCONNECTED
         assert decide(Policy(), replace(worn, hold=HoldPosition.OFF)).state is DISCONNECTED
         assert decide(Policy(), paid(1, switching_blocked_until=7)).state is CONNECTED
@@ -202,7 +201,7 @@ class TestRules:
         limited = Policy(load_limit=LIMIT, minimum_to_restore=MINIMUM)
         tripped = replace(OUT_OF_CREDIT, load_trip=Trip.RESETTING)
         decision = decide(limited, tripped)
-        assert decision == Decision(DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
+        assert decision == Decision(DISCONNECTED, SupplyReason.LOAD_LIMIT_EXCEEDED)
         assert not has_run_out(limited, tripped, decision)
 
 

@@ -9,7 +9,7 @@ import pytest
 from meter_bridge.core.supply.protection import (
     HOUR_MS,
     IDLE,
-    Protection,
+    GuardedLimit,
     ProtectionRule,
     Protections,
     ProtectionTimer,
@@ -106,7 +106,7 @@ class TestResuming:
 
 def test_only_what_is_named_is_protected_against() -> None:
     assert Protections().rules == {}
-    assert Protections(overload=RULE).rules == {Protection.OVERLOAD: RULE}
+    assert Protections(overload=RULE).rules == {GuardedLimit.OVERLOAD: RULE}
 
 
 class NaiveGuard:

@@ -11,16 +11,15 @@ from meter_bridge.core.supply.relay import (
     NO_LOAD_MW,
     RETRY_RESET_MS,
     Observation,
-    Position,
-    Proof,
     Relay,
     after_sent,
     observe,
     retry_at,
     with_command,
 )
+from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 
-OPEN, CLOSED = Position.OPEN, Position.CLOSED
+OPEN, CLOSED = RelayPosition.OPEN, RelayPosition.CLOSED
 NOON = 1_767_960_000_000
 LOAD = 800_000
 
@@ -28,7 +27,7 @@ LOAD = 800_000
 def seen(
     relay: Relay,
     after_ms: int,
-    position: Position | None = None,
+    position: RelayPosition | None = None,
     power_mw: int | None = None,
     *,
     stale: bool = False,
@@ -37,7 +36,7 @@ def seen(
     return observe(relay, Observation(relay.sent_at + after_ms, position, power_mw, stale))
 
 
-def commanded(position: Position, *, power_mw: int | None = LOAD) -> Relay:
+def commanded(position: RelayPosition, *, power_mw: int | None = LOAD) -> Relay:
     """Return a relay in the other position whose command was just sent."""
     before = Relay(reported=CLOSED if position is OPEN else OPEN, reported_at=NOON - 1)
     return after_sent(with_command(before, position, 1, NOON, power_mw), NOON + 10)
@@ -46,62 +45,62 @@ def commanded(position: Position, *, power_mw: int | None = LOAD) -> Relay:
 class TestProof:
     def test_an_acknowledgement_alone_proves_nothing_and_is_asked_again(self) -> None:
         relay = seen(commanded(OPEN), 50, OPEN)
-        assert relay.proof is Proof.REPORTED
+        assert relay.proof is RelayProof.REPORTED
         assert retry_at(relay) == relay.sent_at + FIRST_RETRY_MS
 
     def test_an_open_contact_is_confirmed_by_a_newer_reading_with_the_load_gone(self) -> None:
         relay = seen(seen(commanded(OPEN), 50, OPEN), 400, None, NO_LOAD_MW)
-        assert (relay.proof, retry_at(relay)) == (Proof.CONFIRMED, None)
+        assert (relay.proof, retry_at(relay)) == (RelayProof.CONFIRMED, None)
 
     def test_the_load_gone_without_a_position_proves_nothing(self) -> None:
-        assert seen(commanded(OPEN), 400, None, 0).proof is Proof.PENDING
+        assert seen(commanded(OPEN), 400, None, 0).proof is RelayProof.PENDING
 
     def test_without_a_load_before_there_is_no_load_to_prove(self) -> None:
         for power_mw in (None, 0, NO_LOAD_MW):
             relay = seen(commanded(OPEN, power_mw=power_mw), 400, OPEN, 0)
-            assert (relay.proof, retry_at(relay)) == (Proof.NO_LOAD, None)
+            assert (relay.proof, retry_at(relay)) == (RelayProof.NO_LOAD, None)
 
     def test_a_ghost_acknowledgement_with_the_load_still_there_disobeys_after_its_grace(self) -> None:
         relay = seen(commanded(OPEN), 50, OPEN, LOAD)
-        assert relay.proof is Proof.REPORTED
-        assert seen(relay, GRACE_MS - 1, None, LOAD).proof is Proof.REPORTED
-        assert seen(relay, GRACE_MS, None, LOAD).proof is Proof.DISOBEYS
+        assert relay.proof is RelayProof.REPORTED
+        assert seen(relay, GRACE_MS - 1, None, LOAD).proof is RelayProof.REPORTED
+        assert seen(relay, GRACE_MS, None, LOAD).proof is RelayProof.DISOBEYS
 
     def test_a_load_that_flows_backwards_is_a_load(self) -> None:
         relay = commanded(OPEN, power_mw=-LOAD)
         assert relay.load_before
-        assert seen(relay, GRACE_MS, OPEN, -LOAD).proof is Proof.DISOBEYS
+        assert seen(relay, GRACE_MS, OPEN, -LOAD).proof is RelayProof.DISOBEYS
 
     def test_repeating_a_disproved_acknowledgement_proves_nothing(self) -> None:
         relay = seen(seen(commanded(OPEN), 50, OPEN), GRACE_MS, None, LOAD)
-        assert seen(relay, GRACE_MS + 10, OPEN).proof is Proof.DISOBEYS
-        assert seen(relay, GRACE_MS + 20, OPEN, 0).proof is Proof.CONFIRMED
+        assert seen(relay, GRACE_MS + 10, OPEN).proof is RelayProof.DISOBEYS
+        assert seen(relay, GRACE_MS + 20, OPEN, 0).proof is RelayProof.CONFIRMED
 
     def test_a_closed_contact_is_confirmed_by_a_newer_reading_with_or_without_load(self) -> None:
         for power_mw in (0, LOAD):
-            assert seen(commanded(CLOSED), 400, CLOSED, power_mw).proof is Proof.CONFIRMED
+            assert seen(commanded(CLOSED), 400, CLOSED, power_mw).proof is RelayProof.CONFIRMED
 
     def test_a_relay_that_does_not_move_disobeys_after_its_grace_and_not_before(self) -> None:
         relay = commanded(OPEN)
-        assert seen(relay, GRACE_MS - 1, CLOSED, LOAD).proof is Proof.PENDING
-        assert seen(relay, GRACE_MS, CLOSED, LOAD).proof is Proof.DISOBEYS
+        assert seen(relay, GRACE_MS - 1, CLOSED, LOAD).proof is RelayProof.PENDING
+        assert seen(relay, GRACE_MS, CLOSED, LOAD).proof is RelayProof.DISOBEYS
 
     def test_energy_through_a_confirmed_open_contact_disobeys(self) -> None:
         relay = seen(commanded(OPEN), 400, OPEN, 0)
-        assert seen(relay, 60_000, None, LOAD).proof is Proof.DISOBEYS
+        assert seen(relay, 60_000, None, LOAD).proof is RelayProof.DISOBEYS
 
     def test_a_confirmed_contact_stays_confirmed_while_readings_say_the_same(self) -> None:
         relay = seen(commanded(OPEN), 400, OPEN, 0)
         for after, power_mw in ((500, None), (600, 0), (700, None)):
             relay = seen(relay, after, OPEN, power_mw)
-            assert relay.proof is Proof.CONFIRMED
+            assert relay.proof is RelayProof.CONFIRMED
 
     def test_a_report_of_before_the_command_proves_nothing(self) -> None:
-        assert seen(commanded(OPEN), -1, OPEN, 0).proof is Proof.PENDING
+        assert seen(commanded(OPEN), -1, OPEN, 0).proof is RelayProof.PENDING
 
     def test_a_command_that_never_went_out_is_proven_by_nothing(self) -> None:
         relay = with_command(Relay(), OPEN, 1, NOON, LOAD)
-        assert observe(relay, Observation(NOON + 5_000, OPEN, 0)).proof is Proof.PENDING
+        assert observe(relay, Observation(NOON + 5_000, OPEN, 0)).proof is RelayProof.PENDING
 
 
 class TestStaleReports:
@@ -109,13 +108,13 @@ class TestStaleReports:
         pending, disobeying = commanded(OPEN), seen(commanded(OPEN), GRACE_MS, CLOSED, LOAD)
         confirmed = seen(pending, 400, OPEN, 0)
         for relay in (pending, disobeying, confirmed):
-            for position in Position:
+            for position in RelayPosition:
                 for power_mw in (None, 0, LOAD):
                     assert seen(relay, 5_000, position, power_mw, stale=True) == relay
 
     def test_a_stale_report_does_not_stand_in_the_way_of_a_proof(self) -> None:
         relay = seen(seen(commanded(OPEN), 50, OPEN), 100, CLOSED, stale=True)
-        assert seen(relay, 400, None, 0).proof is Proof.CONFIRMED
+        assert seen(relay, 400, None, 0).proof is RelayProof.CONFIRMED
 
     def test_a_stale_report_is_better_than_none(self) -> None:
         assert observe(Relay(), Observation(NOON, CLOSED, None, stale=True)).reported is CLOSED
@@ -126,7 +125,7 @@ class TestSelfReclose:
         relay = seen(commanded(OPEN), 400, OPEN, 0)
         relay = seen(relay, RETRY_RESET_MS + 1, OPEN, 0)
         relay = seen(relay, RETRY_RESET_MS + 2, CLOSED)
-        assert relay.proof is Proof.DISOBEYS
+        assert relay.proof is RelayProof.DISOBEYS
         due = retry_at(relay)
         assert due is not None
         assert due <= relay.sent_at + RETRY_RESET_MS
@@ -160,30 +159,30 @@ class TestSelfReclose:
 
     def test_a_command_sent_again_is_proven_by_what_comes_after_it_only(self) -> None:
         relay = after_sent(commanded(OPEN), NOON + 5_000)
-        assert observe(relay, Observation(NOON + 4_999, OPEN, 0)).proof is Proof.PENDING
-        assert observe(relay, Observation(NOON + 5_000, OPEN, 0)).proof is Proof.CONFIRMED
+        assert observe(relay, Observation(NOON + 4_999, OPEN, 0)).proof is RelayProof.PENDING
+        assert observe(relay, Observation(NOON + 5_000, OPEN, 0)).proof is RelayProof.CONFIRMED
 
     def test_a_position_from_before_the_newest_command_and_no_load_prove_nothing_together(self) -> None:
         relay = after_sent(seen(commanded(OPEN), 50, OPEN), NOON + 5_000)
-        assert seen(relay, 400, None, 0).proof is Proof.REPORTED
-        assert seen(relay, 500, OPEN, 0).proof is Proof.CONFIRMED
+        assert seen(relay, 400, None, 0).proof is RelayProof.REPORTED
+        assert seen(relay, 500, OPEN, 0).proof is RelayProof.CONFIRMED
 
     def test_a_customer_may_open_a_closed_relay_by_hand(self) -> None:
         relay = seen(commanded(CLOSED), 400, CLOSED, LOAD)
         relay = seen(relay, 60_000, OPEN, 0)
-        assert (relay.reported, relay.proof, retry_at(relay)) == (OPEN, Proof.CONFIRMED, None)
-        assert seen(relay, 70_000, None, 0).proof is Proof.CONFIRMED
+        assert (relay.reported, relay.proof, retry_at(relay)) == (OPEN, RelayProof.CONFIRMED, None)
+        assert seen(relay, 70_000, None, 0).proof is RelayProof.CONFIRMED
 
     def test_a_relay_that_opens_before_it_was_seen_closed_is_closed_again(self) -> None:
         relay = seen(commanded(CLOSED), GRACE_MS, OPEN, 0)
-        assert relay.proof is Proof.DISOBEYS
+        assert relay.proof is RelayProof.DISOBEYS
         assert retry_at(relay) is not None
 
 
 class TestRequests:
     def test_nothing_requested_is_never_sent(self) -> None:
         assert retry_at(Relay()) is None
-        assert observe(Relay(), Observation(NOON, OPEN, 0)).proof is Proof.PENDING
+        assert observe(Relay(), Observation(NOON, OPEN, 0)).proof is RelayProof.PENDING
 
     def test_a_new_command_is_due_at_once(self) -> None:
         assert retry_at(with_command(Relay(), OPEN, 1, NOON, None)) == NOON
@@ -194,7 +193,12 @@ class TestRequests:
 
     def test_another_position_begins_anew_with_its_own_revision(self) -> None:
         relay = with_command(seen(commanded(OPEN), 400, OPEN, 0), CLOSED, 2, NOON + 60_000, 0)
-        assert (relay.requested, relay.revision, relay.proof, relay.attempts) == (CLOSED, 2, Proof.PENDING, 0)
+        assert (relay.requested, relay.revision, relay.proof, relay.attempts) == (
+            CLOSED,
+            2,
+            RelayProof.PENDING,
+            0,
+        )
         assert (relay.load_before, retry_at(relay)) == (False, NOON + 60_000)
 
     @given(st.integers(1, 500))
@@ -219,8 +223,8 @@ class RelayMachine(RuleBasedStateMachine):
     def power(self) -> int:
         return LOAD if self.load and self.contact is CLOSED else 0
 
-    @rule(position=st.sampled_from(Position))
-    def decide(self, position: Position) -> None:
+    @rule(position=st.sampled_from(RelayPosition))
+    def decide(self, position: RelayPosition) -> None:
         self.revision += 1
         self.relay = with_command(self.relay, position, self.revision, self.at, self.power())
 
@@ -261,11 +265,11 @@ class RelayMachine(RuleBasedStateMachine):
             self.wait(MAX_RETRY_MS)
         self.report()
         assert self.contact is OPEN
-        assert self.relay.proof in (Proof.CONFIRMED, Proof.NO_LOAD)
+        assert self.relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
 
     @invariant()
     def a_live_open_relay_is_never_proven_by_the_newest_report(self) -> None:
-        if self.relay.requested is OPEN and self.relay.proof is Proof.CONFIRMED:
+        if self.relay.requested is OPEN and self.relay.proof is RelayProof.CONFIRMED:
             assert self.relay.reported is OPEN
 
 

@@ -13,14 +13,11 @@ from meter_bridge.core.supply import protection as guards
 from meter_bridge.core.supply.decision import (
     Decision,
     Hold,
-    HoldPosition,
     LoadLimit,
     PaymentMode,
     Policy,
-    Reason,
     RestoreMode,
     SupplyInputs,
-    SupplyState,
     decide,
     effective_hold,
     has_run_out,
@@ -30,6 +27,7 @@ from meter_bridge.core.supply.friendly_hours import FriendlyHours, friendly_peri
 from meter_bridge.core.supply.protection import IDLE, ProtectionRule, ProtectionTimer
 from meter_bridge.core.supply.relay import add_switching, switching_blocked_until
 from meter_bridge.core.tariff.bands import EVERY_DAY, Window
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState, known_members
 from tests.core.builders import DAY, HOUR, MINUTE, instant
 
 ON, OFF, ARMED = SupplyState.CONNECTED, SupplyState.DISCONNECTED, SupplyState.ARMED
@@ -190,7 +188,7 @@ class SupplyLife(RuleBasedStateMachine):
         self.minute = hour * 60
         self.credit, self.sure, self.confirming = 20, True, False
         self.holds: tuple[Hold, ...] = ()
-        self.decision = Decision(ON, Reason.IN_CREDIT)
+        self.decision = Decision(ON, SupplyReason.IN_CREDIT)
         self.out = False
         self.switchings: tuple[int, ...] = ()
         self.protection, self.load, self.power = IDLE, IDLE, IDLE
@@ -232,9 +230,9 @@ class SupplyLife(RuleBasedStateMachine):
         self.out = has_run_out(self.policy, now, decision)
         if switches_for_credit(now, decision):
             self.switchings = add_switching(self.switchings, self.at)
-        if now.present is ON and decision.reason is Reason.CREDIT_EXHAUSTED:
+        if now.present is ON and decision.reason is SupplyReason.CREDIT_EXHAUSTED:
             self.credit_cuts.append(self.minute)
-        if decision.reason not in (Reason.LOAD_LIMITED, Reason.LOAD_LIMIT_EXCEEDED):
+        if decision.reason not in (SupplyReason.LOAD_LIMITED, SupplyReason.LOAD_LIMIT_EXCEEDED):
             self.load = IDLE
         self.decision = decision
         positions = [hold.position for hold in self.holds]
@@ -244,7 +242,7 @@ class SupplyLife(RuleBasedStateMachine):
 
     def watch_load(self) -> None:
         """Let the load limit see the load, where it holds; an open contact carries none."""
-        if self.decision.reason in (Reason.LOAD_LIMITED, Reason.LOAD_LIMIT_EXCEEDED):
+        if self.decision.reason in (SupplyReason.LOAD_LIMITED, SupplyReason.LOAD_LIMIT_EXCEEDED):
             wrong = self.heavy and self.decision.state is ON
             self.load = guards.observe(self.load, LIMIT.rule, self.at, bad=wrong)
             self.naive.load.see(wrong=wrong)
@@ -276,7 +274,7 @@ class SupplyLife(RuleBasedStateMachine):
 
     @rule(amount=st.integers(1, 30))
     def top_up(self, amount: int) -> None:
-        held = self.decision.reason in (Reason.LANDLORD_OFF, Reason.PROTECTION)
+        held = self.decision.reason in (SupplyReason.LANDLORD_OFF, SupplyReason.PROTECTION)
         self.credit += amount
         self.evaluate()
         assert not held or self.decision.state is OFF, "money closes nothing that others keep open"
@@ -286,7 +284,7 @@ class SupplyLife(RuleBasedStateMachine):
         self.credit -= amount
         self.evaluate()
 
-    @rule(position=st.sampled_from(HoldPosition), number=st.integers(1, 3))
+    @rule(position=st.sampled_from(known_members(HoldPosition)), number=st.integers(1, 3))
     def hold(self, position: HoldPosition, number: int) -> None:
         hold = Hold(f"hold-{number}", position, "", "", self.at)
         self.holds = (*(each for each in self.holds if each.id != hold.id), hold)

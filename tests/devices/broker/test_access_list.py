@@ -10,7 +10,7 @@ from meter_bridge.devices.base.driver import Driver
 from meter_bridge.devices.broker.access_list import BRIDGE, AccessListError, BrokerUser, FilterTree, users_of
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import simulated_meter
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import START_MS, requests
 
 NAMES: Final = {

@@ -19,7 +19,7 @@ from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.simulators import Fleet, SimulatedMeter, simulated_meter, wall_clock_ms
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import MOSQUITTO, Mosquitto, eventually, reports
 
 EXAMPLE: Final = Path(__file__).parents[3] / "docs" / "examples" / "house-with-flats.yaml"

@@ -4,7 +4,7 @@ import pytest
 
 from meter_bridge.devices.base.driver import Discovered, Phase, Publish, Rejected, Report
 from meter_bridge.devices.shelly.driver import ShellyDriver
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import read, reports, requests
 
 PLUG = "shellyplusplugs-c049ef8b3a44"

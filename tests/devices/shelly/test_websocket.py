@@ -12,7 +12,7 @@ from meter_bridge.devices.shelly.simulated_server import ShellyServer
 from meter_bridge.devices.shelly.simulator import ShellyMeter
 from meter_bridge.devices.shelly.websocket import ShellyWebSocket
 from meter_bridge.devices.simulators import MeterSettings, wall_clock_ms
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import eventually, free_port, reports
 
 NAME = "shellyplugsg3-a1b2c3d4e5f6"

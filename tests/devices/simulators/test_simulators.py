@@ -19,7 +19,7 @@ from meter_bridge.devices.simulators import (
     simulated_meter,
     wall_clock_ms,
 )
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import START_MS, Mosquitto, eventually, reports, requests
 
 HOUR_MS = 3_600_000

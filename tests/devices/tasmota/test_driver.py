@@ -4,7 +4,7 @@ import pytest
 
 from meter_bridge.devices.base.driver import Discovered, Publish, Rejected, Removed, Report
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import read, reports, requests
 
 ENERGY = {

@@ -14,7 +14,7 @@ from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.simulated_rules import RuleSet, matches, upper
 from meter_bridge.devices.tasmota.simulator import TasmotaMeter
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import START_MS, read, requests
 
 ADDRESS = "tasmota:kitchen/1"

@@ -4,7 +4,7 @@ import pytest
 
 from meter_bridge.devices.base.driver import Discovered, Publish, Rejected, Removed, Report
 from meter_bridge.devices.zigbee2mqtt.driver import Zigbee2MqttDriver
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import read, reports
 
 SEEN = "2026-01-02T03:04:05.678Z"

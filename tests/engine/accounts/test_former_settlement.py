@@ -9,9 +9,10 @@ import pytest
 from meter_bridge.actor import Actor
 from meter_bridge.commands.statement import as_text
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.engine.statement.document import Figure, printed_statement
+from meter_bridge.engine.statement.document import printed_statement
 from meter_bridge.engine.statement.spreadsheet import statement_csv
 from meter_bridge.errors import RequestRefused
+from meter_bridge.printing.document import Figure
 from meter_bridge.protocol.messages import ErrorCode, Event, OperationResult, OwedView, Role, TenancyView
 from meter_bridge.protocol.requests import MoveIn, MoveOut, OpenDebt, Settlement
 from meter_bridge.protocol.statements import Detail, Statement

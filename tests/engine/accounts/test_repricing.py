@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meter_bridge.engine.accounts.repricing import repricing_of
+from meter_bridge.engine.accounts.dispatch import operation_of
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
@@ -161,7 +161,7 @@ async def test_a_minimum_is_not_charged_twice_where_the_clock_comes_after_the_re
 @pytest.mark.invariant(15)
 async def test_a_repricing_that_waited_is_not_booked_on_who_moved_in_meanwhile(flat: House) -> None:
     """Also where the state was read anew meanwhile, as after a site file: the supply is looked up again."""
-    waiting = repricing_of(flat.account, asked())
+    waiting = operation_of(flat.account, asked())
     flat.engine.session.reload()
     await operate(flat, MoveOut(reason="end of lease", remainder="refund"))
     await operate(flat, MoveIn(customer="B", opening_credit="50.00"))

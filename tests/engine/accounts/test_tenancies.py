@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot
 from meter_bridge.protocol.requests import (
@@ -19,6 +18,7 @@ from meter_bridge.protocol.requests import (
     Transfer,
 )
 from meter_bridge.protocol.statements import Detail
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import (
     BLOCKS,
     HOUR,

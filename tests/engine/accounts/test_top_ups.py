@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.core.money import MAX_AMOUNT
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
+from meter_bridge.protocol.vocabulary import SupplyState
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, apply, house, read_only, refusing, zar
 
 pytestmark = pytest.mark.both_databases

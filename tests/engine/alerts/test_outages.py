@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition
 from meter_bridge.text.alerts import alert_text
 from tests.engine.harness import HOUR, SITE, House, house, opened
 

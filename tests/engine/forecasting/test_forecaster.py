@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.forecasting.daily_use import clear_daily_use
 from meter_bridge.engine.forecasting.forecaster import MIN_ROUND_MS, Forecaster
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import AccountView
 from meter_bridge.protocol.requests import MoveIn, MoveOut
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, VirtualTime, apply, house, opened, operate, zar
 
 DAY = 24 * HOUR

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import EmergencyCreditState, ErrorCode
+from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.requests import SelectEmergencyCredit
+from meter_bridge.protocol.vocabulary import AlertKind, EmergencyCreditState, SupplyState
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, operate, zar
 
 POLICY = """low credit: [5.00]

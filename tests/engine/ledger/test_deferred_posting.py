@@ -11,9 +11,9 @@ from meter_bridge.core.calendar import SLOT_MS
 from meter_bridge.core.ledger import journal as ledger
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.ledger.journal import MAX_DEFER_MS, append_entry
+from meter_bridge.engine.ledger.journal import MAX_DEFER_MS, EntryDraft, append_entry
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.protocol.messages import RelayPosition
+from meter_bridge.protocol.vocabulary import RelayPosition
 from meter_bridge.storage.changeset import Changeset
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, house, opened, zar
 
@@ -249,10 +249,7 @@ async def test_no_entry_may_pass_one_that_waits(crowd: House) -> None:
             crowd.engine.session.installation,
             crowd.account,
             unit,
-            EntryKind.CORRECTION,
-            postings,
-            description="",
-            detail={},
+            EntryDraft(EntryKind.CORRECTION, postings, "", {}),
         )
 
 

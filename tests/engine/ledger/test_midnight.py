@@ -8,7 +8,6 @@ import random
 
 import pytest
 
-from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import CLOCK_BATCH, MAX_PENDING_TRANSACTIONS
 from meter_bridge.engine.jobs import Intervals, Scheduler
@@ -16,8 +15,8 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.evaluation import evaluate
-from meter_bridge.protocol.messages import RelayPosition
 from meter_bridge.protocol.statements import Detail
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyReason, SupplyState
 from meter_bridge.storage.changeset import Changeset
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, House, house, opened, zar
 from tests.engine.ledger.test_deferred_posting import (
@@ -217,7 +216,7 @@ async def test_the_clock_begins_with_whom_it_cuts_as_friendly_hours_end(tmp_path
         await made.tick(TO_MIDNIGHT - 5 * MINUTE)
         for wh in (10_000, 10_400):
             await made.report(*(read(name, wh) for name in names), after=2 * MINUTE)
-        assert made.engine.session.installation.accounts[names[1]].reason is Reason.FRIENDLY_HOURS
+        assert made.engine.session.installation.accounts[names[1]].reason is SupplyReason.FRIENDLY_HOURS
         made.time.forward(2 * MINUTE)
         due = made.engine.due_accounts()
         assert sorted(each.id for each in due) == names

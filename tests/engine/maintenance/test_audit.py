@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.maintenance.audit import Auditor
 from meter_bridge.engine.metrics import render
 from meter_bridge.protocol.audit import AuditReport
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage.database import DATABASE_NAME
 from meter_bridge.storage.location import Location
 from tests.engine.harness import BLOCKS, HOUR, House, house

@@ -9,7 +9,8 @@ import pytest
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.metering.fast_path import FastPath
 from meter_bridge.engine.state.transaction import Transaction
-from meter_bridge.protocol.messages import RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, house, zar
 
 LADDER = BLOCKS.replace(

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.vocabulary import SupplyReason, SupplyState
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, apply, house, opened, zar
 
 
@@ -365,4 +365,4 @@ async def test_an_unsure_clock_never_cuts(flat: House) -> None:
     flat.account.wake_at = 0
     await flat.tick()
     assert flat.account.state is SupplyState.CONNECTED
-    assert flat.account.reason is Reason.IN_CREDIT
+    assert flat.account.reason is SupplyReason.IN_CREDIT

@@ -7,10 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import EmergencyCreditState, ErrorCode, LedgerEntry
+from meter_bridge.protocol.messages import ErrorCode, LedgerEntry
 from meter_bridge.protocol.requests import (
     ChangeDebt,
     CloseDebt,
@@ -24,6 +22,7 @@ from meter_bridge.protocol.requests import (
     WriteOff,
 )
 from meter_bridge.protocol.statements import Detail
+from meter_bridge.protocol.vocabulary import AlertKind, EmergencyCreditState, SupplyState
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, house, opened, operate, refusing, zar
 
 DAY = 24 * HOUR

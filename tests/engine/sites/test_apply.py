@@ -8,11 +8,11 @@ from sqlalchemy import select
 
 from meter_bridge.config import holidays
 from meter_bridge.config.site_file import load
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.sites.apply import apply_transaction
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, RelayPosition
+from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.vocabulary import RelayPosition, SupplyState
 from meter_bridge.storage import tables
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, refusing, zar
 

@@ -9,9 +9,11 @@ from meter_bridge.actor import Actor
 from meter_bridge.config.site_file import load
 from meter_bridge.core.calendar import iso
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.sites.device_change import ReplacementOrder
+from meter_bridge.engine.sites.meter_replacement import ReplaceMeter
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, MeterView, RelayPosition, Role
+from meter_bridge.protocol.messages import ErrorCode, MeterView, Role
+from meter_bridge.protocol.requests import ReplacementRequest
+from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.engine.harness import (
     HOUR,
     LANDLORD,
@@ -35,11 +37,11 @@ TWO = SITE.replace(
 )
 
 
-def order(closing: str = "12.000", opening: str = "0.500", **others: object) -> ReplacementOrder:
-    return ReplacementOrder(closing, opening, "burnt", **others)  # type: ignore[arg-type]
+def order(closing: str = "12.000", opening: str = "0.500", **others: object) -> ReplacementRequest:
+    return ReplacementRequest(closing, opening, "burnt", **others)  # type: ignore[arg-type]
 
 
-async def swap(house: House, what: ReplacementOrder, key: str = "k") -> tuple[MeterView, bool]:
+async def swap(house: House, what: ReplacementRequest, key: str = "k") -> tuple[MeterView, bool]:
     done = await house.app.sites.replace_meter(CARETAKER, METER, what, key=key)
     await house.settle()
     return done
@@ -49,6 +51,29 @@ async def tell(house: House, register: str, at: str | None = None, actor: Actor 
     done = await house.app.meters.submit_reading(actor, METER, register=register, at=at)
     await house.settle()
     return done.outcome
+
+
+@pytest.mark.parametrize(
+    "request_, content_hash",
+    [
+        (order(), "578d85f9127d221d6c85ba431f10a714b1e1b05548ee55bc9c16d6ee7be265ad"),
+        (
+            order(
+                at="2026-03-03T10:30:00+02:00",
+                address="tasmota:new/1",
+                relay="tasmota:new/2",
+                confirmed=True,
+            ),
+            "1fbe8b979baa5c8985333ee443a6b37c2ed5d9fe05fc22b5340c04a63bf3f336",
+        ),
+    ],
+    ids=["least", "most"],
+)
+async def test_a_replacement_keeps_the_hash_under_which_515b651_stored_it(
+    flat: House, request_: ReplacementRequest, content_hash: str
+) -> None:
+    operation = ReplaceMeter(flat.engine.reports, "flat-1-meter", request_)
+    assert operation.content_hash() == content_hash
 
 
 @pytest.mark.invariant(5)
@@ -218,7 +243,7 @@ async def test_a_new_device_at_another_address_is_heard_from_then_on(tmp_path: P
     ],
 )
 async def test_what_cannot_be_a_replacement_is_refused_by_name(
-    tmp_path: Path, what: ReplacementOrder, code: ErrorCode, field: str
+    tmp_path: Path, what: ReplacementRequest, code: ErrorCode, field: str
 ) -> None:
     async with house(tmp_path, TWO) as made:
         await made.read(10_000)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.config.site_file import load
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.engine.sites.policies import PolicyChange
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode
+from meter_bridge.protocol.requests import PolicyRequest
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import LANDLORD, SITE, House, apply, house, opened, zar
 
 LIMITED = SITE.replace("low credit: [5.00]", "low credit: [5.00]\n        when exhausted: load limit 500 W")
@@ -24,7 +24,7 @@ async def flat(tmp_path: Path) -> AsyncIterator[House]:
 
 async def change(house: House, *low_credit: str, load_limit_w: int | None = None) -> AccountView:
     """Change thresholds and load limit."""
-    asked = PolicyChange(low_credit or None, load_limit_w)
+    asked = PolicyRequest(low_credit or None, load_limit_w)
     view = await house.app.sites.set_policy(LANDLORD, "flat-1", asked)
     await house.settle()
     return view

@@ -7,12 +7,11 @@ import pytest
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import SupplyState
 from meter_bridge.engine.engine import CLOCK_BATCH
 from meter_bridge.engine.state.clock import Clocks, EngineClock, kernel_synchronised
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, House, VirtualTime, apply, house, refusing, zar
 
 

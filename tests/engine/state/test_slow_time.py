@@ -6,12 +6,10 @@ import pytest
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import Reason
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.engine.sites.device_change import ReplacementOrder
-from meter_bridge.protocol.messages import RelayPosition, Role
-from meter_bridge.protocol.requests import MoveIn, MoveOut
+from meter_bridge.protocol.messages import Role
+from meter_bridge.protocol.requests import MoveIn, MoveOut, ReplacementRequest
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, SupplyReason
 from tests.engine.harness import (
     BLOCKS,
     HOUR,
@@ -208,12 +206,12 @@ async def test_readings_that_a_gateway_kept_from_before_are_charged(flat: House)
 
 
 async def test_a_replacement_that_is_told_later_leaves_the_new_counter_its_time(flat: House) -> None:
-    order = ReplacementOrder("0.010", "0.000", "burnt", at=None)
+    order = ReplacementRequest("0.010", "0.000", "burnt", at=None)
     await flat.read(0)
     await flat.read(0, after=24 * HOUR)
     await flat.set_clock_back(6)
     await flat.read(10, after=FIVE_MINUTES)
-    order = ReplacementOrder("0.010", "0.000", "burnt", at=iso(flat.time.wall))
+    order = ReplacementRequest("0.010", "0.000", "burnt", at=iso(flat.time.wall))
     flat.time.forward(2 * HOUR)
     await flat.app.sites.replace_meter(LANDLORD, flat.meter.id, order, key="k")
     await use(flat, 0, 3, base=15_000)
@@ -225,7 +223,7 @@ async def test_a_device_that_tells_the_right_time_is_heard(flat: House) -> None:
     await flat.read(10_000)
     await flat.set_clock_back(11)
     await flat.read(10_100, after=FIVE_MINUTES)
-    order = ReplacementOrder("10.100", "0.500", "burnt")
+    order = ReplacementRequest("10.100", "0.500", "burnt")
     await flat.app.sites.replace_meter(LANDLORD, flat.meter.id, order, key="k")
     flat.time.forward(HOUR)
     told = await flat.app.meters.submit_reading(
@@ -277,7 +275,7 @@ async def test_protections_trip(tmp_path: Path) -> None:
         for _ in range(240):
             await volts(made, HIGH)
             await made.tick(1_000)
-        assert made.account.reason is Reason.PROTECTION
+        assert made.account.reason is SupplyReason.PROTECTION
 
 
 async def test_silent_meters_and_disobeying_relays_are_told_of(flat: House) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from meter_bridge.engine.statement.charts import FIXED_COLOUR, FULL_HEIGHT, MAX_DAYS, TAX_COLOUR, bar_charts
+from meter_bridge.engine.statement.charts import FIXED_COLOUR, MAX_DAYS, TAX_COLOUR, bar_charts
 from meter_bridge.engine.statement.document import LAYOUT, printed_statement
+from meter_bridge.printing.document import FULL_HEIGHT
 from meter_bridge.printing.typesetter_child import typeset
 from tests.engine.statement.invented import day, statement
 

@@ -15,7 +15,7 @@ from meter_bridge.commands.statement import as_text
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import Bucket, EntryKind, Posting, balanced_postings, debt_bucket
 from meter_bridge.core.money import to_decimal
-from meter_bridge.engine.ledger.journal import append_entry
+from meter_bridge.engine.ledger.journal import EntryDraft, append_entry
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.statement import entry_range, journal_reader, labels
 from meter_bridge.engine.statement.document import printed_statement
@@ -55,10 +55,7 @@ async def move(flat: House, kind: EntryKind, amount: int, description: str) -> N
         flat.engine.session.installation,
         flat.account,
         unit,
-        kind,
-        postings,
-        description=description,
-        detail={},
+        EntryDraft(kind, postings, description, {}),
     )
     done = flat.engine.session.submit(unit)
     assert done is not None
@@ -240,10 +237,7 @@ async def test_an_instalment_moves_from_one_holding_to_another(flat: House) -> N
             flat.engine.session.installation,
             flat.account,
             unit,
-            kind,
-            balanced_postings("ZAR", changes, against=against),
-            description="Boiler",
-            detail={},
+            EntryDraft(kind, balanced_postings("ZAR", changes, against=against), "Boiler", {}),
         )
     done = flat.engine.session.submit(unit)
     assert done is not None
@@ -330,10 +324,7 @@ async def test_a_statement_of_the_past_never_changes(flat: House) -> None:
         flat.engine.session.installation,
         flat.account,
         unit,
-        EntryKind.CORRECTION,
-        postings,
-        description="of an hour long past",
-        detail={},
+        EntryDraft(EntryKind.CORRECTION, postings, "of an hour long past", {}),
     )
     done = flat.engine.session.submit(unit)
     assert done is not None

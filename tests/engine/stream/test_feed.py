@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.alerts import AlertKind
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.stream import feed as feed_module
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Role, Snapshot, Update
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import LANDLORD, SITE, House, apply, read_only, zar
 
 BOTH = SITE + '      flat-2:\n        tariff: flat\n        meters: ["tasmota:flat-2/1"]\n'

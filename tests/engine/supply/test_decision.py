@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, SupplyAction
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, SupplyReason, SupplyState
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, VirtualTime, house, opened, zar
 
 OPEN, CLOSED = RelayPosition.OPEN, RelayPosition.CLOSED
@@ -42,7 +41,7 @@ async def test_supply_is_cut_at_depletion_after_a_warning(flat: House) -> None:
     assert flat.alert_kinds() == {AlertKind.LOW_CREDIT}
     assert flat.state() is SupplyState.CONNECTED
     await use(flat, 2)
-    assert (flat.state(), flat.account.reason) == (SupplyState.DISCONNECTED, Reason.CREDIT_EXHAUSTED)
+    assert (flat.state(), flat.account.reason) == (SupplyState.DISCONNECTED, SupplyReason.CREDIT_EXHAUSTED)
     assert flat.alert_kinds() == {AlertKind.LOW_CREDIT, AlertKind.SUPPLY_CUT}
     assert flat.transport.switched == [("flat-1/main", OPEN)]
     assert flat.problems() == []
@@ -98,7 +97,7 @@ async def test_a_cut_supply_comes_back_only_above_its_minimum(tmp_path: Path) ->
     async with house(tmp_path, site(minimum_to_restore="10.00")) as made:
         await deplete(made)
         await made.top_up("12.00")
-        assert made.account.reason is Reason.BELOW_RESTORE_MINIMUM
+        assert made.account.reason is SupplyReason.BELOW_RESTORE_MINIMUM
         await made.top_up("0.01")
         assert made.state() is SupplyState.CONNECTED
 
@@ -108,7 +107,7 @@ async def test_no_money_lifts_the_landlords_hold(flat: House) -> None:
     sent = list(flat.transport.switched)
     await flat.top_up("500.00")
     await flat.tick(24 * HOUR)
-    assert (flat.state(), flat.account.reason) == (SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
+    assert (flat.state(), flat.account.reason) == (SupplyState.DISCONNECTED, SupplyReason.LANDLORD_OFF)
     assert {position for _, position in flat.transport.switched[len(sent) :]} <= {OPEN}
     await flat.supply(SupplyAction.AUTO)
     assert flat.state() is SupplyState.CONNECTED
@@ -118,7 +117,7 @@ async def test_no_money_lifts_the_landlords_hold(flat: House) -> None:
 async def test_a_landlord_switches_on_what_has_no_credit_and_its_use_is_charged(flat: House) -> None:
     await deplete(flat)
     await flat.supply(SupplyAction.ON, "visitors")
-    assert (flat.state(), flat.account.reason) == (SupplyState.CONNECTED, Reason.LANDLORD_ON)
+    assert (flat.state(), flat.account.reason) == (SupplyState.CONNECTED, SupplyReason.LANDLORD_ON)
     await use(flat, 5)
     assert flat.state() is SupplyState.CONNECTED
     assert flat.available == -zar("12")
@@ -128,10 +127,10 @@ async def test_a_landlord_switches_on_what_has_no_credit_and_its_use_is_charged(
 
 @pytest.mark.parametrize(
     "policy,reason",
-    [({"never_cut": "yes"}, Reason.NEVER_CUT), ({"payment_mode": "credit"}, Reason.CREDIT_MODE)],
+    [({"never_cut": "yes"}, SupplyReason.NEVER_CUT), ({"payment_mode": "credit"}, SupplyReason.CREDIT_MODE)],
 )
 async def test_protected_and_billed_supplies_are_never_cut_by_credit(
-    tmp_path: Path, policy: dict[str, str], reason: Reason
+    tmp_path: Path, policy: dict[str, str], reason: SupplyReason
 ) -> None:
     async with house(tmp_path, site(**policy)) as made:
         await deplete(made)
@@ -146,7 +145,7 @@ async def test_friendly_hours_keep_a_spent_supply_on_and_end_by_the_clock_alone(
     async with house(tmp_path, friendly) as made:
         await use(made, 23)  # until 17:45
         await use(made, 30)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.FRIENDLY_HOURS)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.FRIENDLY_HOURS)
         sent = len(made.transport.switched)
         at_eight = made.time.wall // (24 * HOUR) * 24 * HOUR + 30 * HOUR
         await made.tick(at_eight - made.time.wall - 60_000)
@@ -226,12 +225,12 @@ async def test_a_payment_before_the_end_calls_the_cut_off(tmp_path: Path) -> Non
     async with house(tmp_path, site(friendly_hours=FRIENDLY, grace="15 min")) as made:
         await until_evening(made)
         await made.tick(clock(made, 8, 5))
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.FRIENDLY_GRACE)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.FRIENDLY_GRACE)
         assert AlertKind.CUT_SOON in made.alert_kinds()
         await made.top_up("50.00")
         assert AlertKind.CUT_SOON not in made.alert_kinds()
         await made.tick(HOUR)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.IN_CREDIT)
         assert ("flat-1/main", OPEN) not in made.transport.switched
 
 
@@ -239,7 +238,7 @@ async def test_the_cut_comes_when_the_grace_is_over(tmp_path: Path) -> None:
     async with house(tmp_path, site(friendly_hours=FRIENDLY, grace="15 min")) as made:
         await until_evening(made)
         await made.tick(clock(made, 8))
-        assert made.account.reason is Reason.FRIENDLY_GRACE
+        assert made.account.reason is SupplyReason.FRIENDLY_GRACE
         await made.tick(14 * 60_000)
         assert made.state() is SupplyState.CONNECTED
         await made.tick(60_000)
@@ -250,7 +249,7 @@ async def test_outside_friendly_hours_a_grace_delays_nothing(tmp_path: Path) -> 
     async with house(tmp_path, site(friendly_hours=FRIENDLY, grace="15 min")) as made:
         await made.read(0)
         await made.read(50_000, after=5 * HOUR)
-        assert made.account.reason is Reason.CREDIT_EXHAUSTED
+        assert made.account.reason is SupplyReason.CREDIT_EXHAUSTED
 
 
 async def test_a_special_date_is_friendly_all_day(tmp_path: Path) -> None:
@@ -258,7 +257,7 @@ async def test_a_special_date_is_friendly_all_day(tmp_path: Path) -> None:
         await made.report(after=0)
         await made.read(0)
         await made.read(60_000, after=8 * HOUR)
-        assert made.account.reason is Reason.FRIENDLY_HOURS
+        assert made.account.reason is SupplyReason.FRIENDLY_HOURS
         await made.tick(4 * HOUR)
         assert made.state() is SupplyState.DISCONNECTED
 
@@ -273,14 +272,14 @@ async def test_credit_switches_a_contactor_only_so_often_a_day(tmp_path: Path) -
         await made.top_up("1.00")
         assert made.state() is SupplyState.CONNECTED, "a payment restores whatever the contactor went through"
         await use(made, 1)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.WEAR_LIMIT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.WEAR_LIMIT)
         assert AlertKind.CUT_SOON not in made.alert_kinds()
         await made.tick(opened_at + 23 * HOUR + HOUR // 2 - made.time.wall)
         assert AlertKind.CUT_SOON in made.alert_kinds()
         time = VirtualTime(made.time.wall, made.time.monotonic)
     async with opened(tmp_path, time) as again:
         await again.tick(HOUR // 2 - 60_000)
-        assert again.account.reason is Reason.WEAR_LIMIT
+        assert again.account.reason is SupplyReason.WEAR_LIMIT
         await again.tick(60_000)
         assert again.state() is SupplyState.DISCONNECTED
 
@@ -303,4 +302,4 @@ async def test_the_minimum_is_for_who_ran_out_also_behind_a_hold(tmp_path: Path)
         await made.hold_off("leak")
         await made.top_up("8.00")
         await made.supply(SupplyAction.AUTO)
-        assert made.account.reason is Reason.BELOW_RESTORE_MINIMUM
+        assert made.account.reason is SupplyReason.BELOW_RESTORE_MINIMUM

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS, Reason, SupplyState
+from meter_bridge.core.supply.decision import MANUAL_HOLD_ID, MAX_HOLDS
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, HoldPosition, Role, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, Role, SupplyAction
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, apply, opened
 from tests.engine.supply.test_decision import deplete, site
 
@@ -35,14 +36,14 @@ async def test_a_supply_is_off_while_any_hold_keeps_it_off(flat: House) -> None:
     await hold(flat, "wiring", actor=CARETAKER)
     await hold(flat, "visitors", ON)
     await lift(flat, "leak")
-    assert (flat.state(), flat.account.reason) == (SupplyState.DISCONNECTED, Reason.LANDLORD_OFF)
+    assert (flat.state(), flat.account.reason) == (SupplyState.DISCONNECTED, SupplyReason.LANDLORD_OFF)
     assert flat.account.note == "because of wiring"
     await lift(flat, "wiring")
-    assert (flat.state(), flat.account.reason) == (SupplyState.CONNECTED, Reason.LANDLORD_ON)
+    assert (flat.state(), flat.account.reason) == (SupplyState.CONNECTED, SupplyReason.LANDLORD_ON)
     await deplete(flat)
     assert flat.state() is SupplyState.CONNECTED
     await lift(flat, "visitors")
-    assert flat.account.reason is Reason.CREDIT_EXHAUSTED
+    assert flat.account.reason is SupplyReason.CREDIT_EXHAUSTED
 
 
 async def test_switching_by_hand_places_one_hold_and_lifts_no_other(flat: House) -> None:

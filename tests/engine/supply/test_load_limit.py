@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import Reason, SupplyState
-from meter_bridge.protocol.messages import RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, SupplyReason, SupplyState
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, house, opened
 from tests.engine.supply.test_decision import site, use
 from tests.engine.supply.test_protections import watts
@@ -41,12 +40,12 @@ async def test_it_stays_on_for_a_small_load_and_says_so(tmp_path: Path) -> None:
         await deplete(made)
         await watts(made, 400)
         await made.tick(600_000)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.LOAD_LIMITED)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.LOAD_LIMITED)
         assert made.alert_kinds() == {AlertKind.LOAD_LIMITED}
         assert made.app.accounts.view(LANDLORD, "flat-1").supply.load_limit_mw == 500_000
         assert made.transport.switched == []
         await made.top_up("50.00")
-        assert made.account.reason is Reason.IN_CREDIT
+        assert made.account.reason is SupplyReason.IN_CREDIT
         assert made.alert_kinds() == set()
         await watts(made, 5_000)
         await made.tick(60_000)
@@ -57,10 +56,13 @@ async def test_a_load_above_it_is_switched_off_for_a_while(tmp_path: Path) -> No
     async with house(tmp_path, LIMITED) as made:
         await deplete(made)
         await exceed(made)
-        assert (made.state(), made.account.reason) == (SupplyState.DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
+        assert (made.state(), made.account.reason) == (
+            SupplyState.DISCONNECTED,
+            SupplyReason.LOAD_LIMIT_EXCEEDED,
+        )
         assert made.alert_kinds() == {AlertKind.LOAD_LIMITED}
         await made.tick(121_000)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.LOAD_LIMITED)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.LOAD_LIMITED)
         assert [position for _, position in made.transport.switched] == [OPEN, CLOSED]
 
 
@@ -70,11 +72,11 @@ async def test_after_too_many_attempts_the_customer_is_waited_for(tmp_path: Path
         await exceed(made)
         await made.tick(121_000)
         await exceed(made)
-        assert (made.state(), made.account.reason) == (SupplyState.ARMED, Reason.LOAD_LIMIT_EXCEEDED)
+        assert (made.state(), made.account.reason) == (SupplyState.ARMED, SupplyReason.LOAD_LIMIT_EXCEEDED)
         await made.tick(600_000)
         assert made.state() is SupplyState.ARMED
         await made.supply(SupplyAction.CONFIRM)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.LOAD_LIMITED)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.LOAD_LIMITED)
 
 
 async def test_a_payment_brings_it_back_at_once(tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ async def test_a_payment_brings_it_back_at_once(tmp_path: Path) -> None:
         await deplete(made)
         await exceed(made)
         await made.top_up("50.00")
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.IN_CREDIT)
         assert made.account.protection_timers == {}
 
 
@@ -95,20 +97,23 @@ async def test_attempts_survive_a_restart(tmp_path: Path) -> None:
         time = VirtualTime(made.time.wall, made.time.monotonic)
     async with opened(tmp_path, time) as again:
         await again.tick(600_000)
-        assert (again.state(), again.account.reason) == (SupplyState.ARMED, Reason.LOAD_LIMIT_EXCEEDED)
+        assert (again.state(), again.account.reason) == (SupplyState.ARMED, SupplyReason.LOAD_LIMIT_EXCEEDED)
 
 
 async def test_a_limit_that_always_holds_switches_off_whatever_the_credit(tmp_path: Path) -> None:
     async with house(tmp_path, ALWAYS) as made:
         await made.read(0, power_w=2_900)
         await made.tick(600_000)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.IN_CREDIT)
         assert made.app.accounts.view(LANDLORD, "flat-1").supply.load_limit_mw == 3_000_000
         await exceed(made, 3_100)
-        assert (made.state(), made.account.reason) == (SupplyState.DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
+        assert (made.state(), made.account.reason) == (
+            SupplyState.DISCONNECTED,
+            SupplyReason.LOAD_LIMIT_EXCEEDED,
+        )
         assert made.alert_kinds() == {AlertKind.LOAD_LIMITED}
         await made.tick(121_000)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.IN_CREDIT)
         assert made.alert_kinds() == set()
         assert [position for _, position in made.transport.switched] == [OPEN, CLOSED]
 
@@ -119,11 +124,11 @@ async def test_no_payment_closes_what_exceeded_the_limit_that_always_holds(tmp_p
         await made.tick(121_000)
         await exceed(made, 3_100)
         await made.top_up("50.00")
-        assert (made.state(), made.account.reason) == (SupplyState.ARMED, Reason.LOAD_LIMIT_EXCEEDED)
+        assert (made.state(), made.account.reason) == (SupplyState.ARMED, SupplyReason.LOAD_LIMIT_EXCEEDED)
         (message,) = made.alert_texts(AlertKind.SUPPLY_ARMED)
         assert "more than 3000 W was used too often" in message
         await made.supply(SupplyAction.CONFIRM)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.IN_CREDIT)
 
 
 async def test_without_credit_the_lower_of_two_limits_holds_and_a_payment_ends_it(tmp_path: Path) -> None:
@@ -132,9 +137,9 @@ async def test_without_credit_the_lower_of_two_limits_holds_and_a_payment_ends_i
         await deplete(made)
         assert made.app.accounts.view(LANDLORD, "flat-1").supply.load_limit_mw == 500_000
         await exceed(made, 1_000)
-        assert made.account.reason is Reason.LOAD_LIMIT_EXCEEDED
+        assert made.account.reason is SupplyReason.LOAD_LIMIT_EXCEEDED
         await made.top_up("50.00")
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.IN_CREDIT)
         await exceed(made, 1_000)
         assert made.state() is SupplyState.CONNECTED
 
@@ -143,15 +148,18 @@ async def test_a_hold_that_keeps_on_keeps_within_the_limit(tmp_path: Path) -> No
     async with house(tmp_path, ALWAYS) as made:
         await made.supply(SupplyAction.ON, "until the wake is over")
         await exceed(made, 3_100)
-        assert (made.state(), made.account.reason) == (SupplyState.DISCONNECTED, Reason.LOAD_LIMIT_EXCEEDED)
+        assert (made.state(), made.account.reason) == (
+            SupplyState.DISCONNECTED,
+            SupplyReason.LOAD_LIMIT_EXCEEDED,
+        )
         await made.tick(121_000)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.LANDLORD_ON)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.LANDLORD_ON)
 
 
 async def test_who_is_never_cut_is_never_limited(tmp_path: Path) -> None:
     async with house(tmp_path, site(never_cut="yes", power_limit="3 kW")) as made:
         await exceed(made, 9_000)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.NEVER_CUT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.NEVER_CUT)
         assert made.app.accounts.view(LANDLORD, "flat-1").supply.load_limit_mw is None
 
 
@@ -160,7 +168,7 @@ async def test_friendly_hours_come_before_the_limit(tmp_path: Path) -> None:
     async with house(tmp_path, site(**words)) as made:
         await use(made, 23)
         await use(made, 30)
-        assert made.account.reason is Reason.FRIENDLY_HOURS
+        assert made.account.reason is SupplyReason.FRIENDLY_HOURS
         await watts(made, 5_000)
         await made.tick(60_000)
         assert made.state() is SupplyState.CONNECTED

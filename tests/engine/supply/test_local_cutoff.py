@@ -13,8 +13,6 @@ from typing import override
 import pytest
 
 from meter_bridge.config.site_file import load
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.core.supply.local_cutoff import CutOffRequest, SlotState
 from meter_bridge.devices.base.driver import OutgoingMessage, Publish
 from meter_bridge.devices.simulators import simulated_meter
@@ -22,12 +20,13 @@ from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule
 from meter_bridge.devices.tasmota.simulator import TasmotaMeter
 from meter_bridge.engine.ledger.emergency import set_emergency_selected
-from meter_bridge.engine.sites.device_change import ReplacementOrder
 from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.local_cutoff import longest_friendly_ms
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, SupplyAction
+from meter_bridge.protocol.requests import ReplacementRequest
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, SupplyReason, SupplyState
 from tests.engine.harness import (
     HOUR,
     LANDLORD,
@@ -601,7 +600,7 @@ async def test_a_replaced_device_loses_its_value_and_the_new_one_gets_its_own(tm
     """The device that left the wall is remembered until it said that nothing is left in it."""
     async with cutting(tmp_path) as (home, plug):
         plug.meter.faults.silent = True
-        order = ReplacementOrder(f"{plug.register_wh / 1000:.3f}", "0.0", "burnt", address="tasmota:new/1")
+        order = ReplacementRequest(f"{plug.register_wh / 1000:.3f}", "0.0", "burnt", address="tasmota:new/1")
         await home.app.sites.replace_meter(LANDLORD, home.meter.id, order, key="k")
         await home.tick()
         await home.tick()
@@ -618,7 +617,7 @@ async def test_a_replaced_device_loses_its_value_and_the_new_one_gets_its_own(tm
 async def test_a_meter_that_cuts_by_itself_is_not_replaced_by_one_that_cannot(tmp_path: Path) -> None:
     """The policy has to change first, so that nobody counts on a cut-off that is not there."""
     async with cutting(tmp_path) as (home, _):
-        order = ReplacementOrder("10.0", "0.0", "burnt", address="shelly:shellyplus1pm-a8032ab12345/0")
+        order = ReplacementRequest("10.0", "0.0", "burnt", address="shelly:shellyplus1pm-a8032ab12345/0")
         with pytest.raises(RequestRefused, match="a shelly device has no local cut-off") as refused:
             await home.app.sites.replace_meter(LANDLORD, home.meter.id, order, key="k")
         assert refused.value.code is ErrorCode.NOT_SUPPORTED
@@ -629,7 +628,7 @@ async def test_a_cut_that_waits_to_spare_the_contactor_is_not_done_by_the_device
     site = CUTS.replace("        without", "        credit switchings per day: 1\n        without")
     async with cutting(tmp_path, site) as (home, plug):
         await run(home, plug, 5_100, step_s=5)
-        assert home.account.reason is Reason.WEAR_LIMIT
+        assert home.account.reason is SupplyReason.WEAR_LIMIT
         assert plug.limit_wh is None
         moved = len(plug.switched)
         await run(home, plug, 300, step_s=5)

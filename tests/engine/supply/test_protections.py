@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.decision import Reason, SupplyState
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode, Protection, RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import ErrorCode, Protection, SupplyAction
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, SupplyReason, SupplyState
 from tests.engine.harness import HOUR, LANDLORD, House, VirtualTime, apply, house, opened
 from tests.engine.supply.test_decision import deplete, site
 
@@ -43,7 +42,7 @@ async def test_over_voltage_opens_after_its_delay_by_the_clock_alone(tmp_path: P
         assert made.state() is SupplyState.CONNECTED
         assert made.transport.queried[-1] == "flat-1/main", "a fresh reading is asked for"
         await made.tick(1_000)
-        assert (made.state(), made.account.reason) == (SupplyState.DISCONNECTED, Reason.PROTECTION)
+        assert (made.state(), made.account.reason) == (SupplyState.DISCONNECTED, SupplyReason.PROTECTION)
         assert made.transport.switched == [("flat-1/main", OPEN)]
         assert made.alert_kinds() == {AlertKind.OVER_VOLTAGE, AlertKind.PROTECTION_TRIPPED}
         (message,) = made.alert_texts(AlertKind.PROTECTION_TRIPPED)
@@ -70,7 +69,7 @@ async def test_supply_comes_back_when_the_voltage_was_good_for_the_time(tmp_path
         await made.tick(299_000)
         assert made.state() is SupplyState.DISCONNECTED
         await made.tick(2_000)
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.IN_CREDIT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.IN_CREDIT)
         assert made.transport.switched[-1] == ("flat-1/main", CLOSED)
         assert made.alert_kinds() == set()
 
@@ -104,7 +103,7 @@ async def test_under_voltage_opens_but_an_outage_does_not(tmp_path: Path) -> Non
         await trip(made, 0)
         assert made.state() is SupplyState.CONNECTED
         await trip(made, LOW)
-        assert made.account.reason is Reason.PROTECTION
+        assert made.account.reason is SupplyReason.PROTECTION
 
 
 async def test_a_protection_is_not_reset_while_it_still_sees_what_is_wrong(tmp_path: Path) -> None:
@@ -126,7 +125,7 @@ async def test_no_payment_and_no_hold_closes_what_a_protection_keeps_open(tmp_pa
         await watts(made, 8_000)
         await made.tick(6_000)
         await watts(made, 0)
-        assert made.account.reason is Reason.PROTECTION
+        assert made.account.reason is SupplyReason.PROTECTION
         await made.top_up("500.00")
         await made.supply(SupplyAction.ON, "visitors")
         await made.tick(HOUR)
@@ -148,7 +147,7 @@ async def test_a_reset_closes_nothing_that_credit_or_a_hold_keeps_open(tmp_path:
         reasons.append(made.account.reason)
         await made.supply(SupplyAction.AUTO)
         reasons.append(made.account.reason)
-        assert reasons == [Reason.PROTECTION, Reason.LANDLORD_OFF, Reason.CREDIT_EXHAUSTED]
+        assert reasons == [SupplyReason.PROTECTION, SupplyReason.LANDLORD_OFF, SupplyReason.CREDIT_EXHAUSTED]
         assert {position for _, position in made.transport.switched} == {OPEN}
 
 
@@ -157,7 +156,7 @@ async def test_a_trip_and_its_lock_survive_a_restart(tmp_path: Path) -> None:
         await trip(made, LOW)
         time = VirtualTime(made.time.wall, made.time.monotonic)
     async with opened(tmp_path, time) as again:
-        assert again.account.reason is Reason.PROTECTION
+        assert again.account.reason is SupplyReason.PROTECTION
         await again.tick(10 * HOUR)
         assert again.state() is SupplyState.DISCONNECTED
         assert AlertKind.PROTECTION_TRIPPED in again.alert_kinds()
@@ -188,7 +187,7 @@ async def test_never_cut_connects_what_a_protection_or_a_hold_keeps_open(tmp_pat
         await trip(made, LOW)
         await made.hold_off("leak")
         await apply(made, site(never_cut="yes"))
-        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, Reason.NEVER_CUT)
+        assert (made.state(), made.account.reason) == (SupplyState.CONNECTED, SupplyReason.NEVER_CUT)
         assert made.transport.switched[-1] == ("flat-1/main", CLOSED)
         assert AlertKind.PROTECTION_TRIPPED not in made.alert_kinds()
 
@@ -198,7 +197,7 @@ async def test_protections_work_while_the_clock_is_wrong(tmp_path: Path) -> None
         made.time.wall += HOUR
         await made.tick()
         await trip(made)
-        assert made.account.reason is Reason.PROTECTION
+        assert made.account.reason is SupplyReason.PROTECTION
 
 
 async def test_old_values_trip_nothing(tmp_path: Path) -> None:
@@ -212,4 +211,4 @@ async def test_old_values_trip_nothing(tmp_path: Path) -> None:
 async def test_a_bill_later_supply_is_protected_as_well(tmp_path: Path) -> None:
     async with house(tmp_path, site(payment_mode="credit", protect="{over voltage: {delay: none}}")) as made:
         await volts(made, HIGH)
-        assert made.account.reason is Reason.PROTECTION
+        assert made.account.reason is SupplyReason.PROTECTION

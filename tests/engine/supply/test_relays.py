@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.core.supply.alerts import AlertKind
-from meter_bridge.core.supply.relay import Proof
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import RelayPosition, RelayProof, SupplyAction
+from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.writer import Store
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, opened, refusing
@@ -131,7 +130,7 @@ async def test_an_open_contact_is_confirmed_by_its_load_being_gone(flat: House) 
 async def test_without_a_load_before_nothing_proves_an_open_contact(flat: House) -> None:
     await cut(flat, power_w=0)
     await flat.relay(OPEN, power_w=0)
-    assert flat.proof() is Proof.NO_LOAD
+    assert flat.proof() is RelayProof.NO_LOAD
 
 
 @pytest.mark.invariant(9)
@@ -150,7 +149,7 @@ async def test_an_acknowledgement_without_a_moving_contact_is_told_and_tried_aga
     for _ in range(3):
         await flat.relay(OPEN, power_w=2_000, after=3_000)
         await flat.tick(5_000)
-    assert flat.proof() is Proof.DISOBEYS
+    assert flat.proof() is RelayProof.DISOBEYS
     assert AlertKind.RELAY_DISOBEYS in flat.alert_kinds()
     assert len(sent(flat)) > 1
 
@@ -166,7 +165,7 @@ async def test_a_relay_that_comes_back_by_itself_is_opened_again(flat: House) ->
     assert AlertKind.RELAY_DISOBEYS in flat.alert_kinds()
     await flat.relay(OPEN, power_w=0)
     assert AlertKind.RELAY_DISOBEYS not in flat.alert_kinds()
-    assert flat.proof() is Proof.CONFIRMED
+    assert flat.proof() is RelayProof.CONFIRMED
 
 
 async def test_energy_with_the_relay_proven_open_is_tamper(flat: House) -> None:
@@ -207,9 +206,9 @@ async def test_a_relay_on_another_device_is_proven_by_the_meters_load(tmp_path: 
         await made.report(Report("tasmota:meter/1", register_wh=0, power_mw=2_000_000))
         await made.hold_off()
         await made.report(Report("zigbee2mqtt:Contactor/state", relay=OPEN), after=300)
-        assert made.proof() is Proof.REPORTED
+        assert made.proof() is RelayProof.REPORTED
         await made.report(Report("tasmota:meter/1", register_wh=0, power_mw=0), after=1_000)
-        assert made.proof() is Proof.CONFIRMED
+        assert made.proof() is RelayProof.CONFIRMED
         assert made.problems() == []
 
 
@@ -221,7 +220,7 @@ async def test_meters_behind_one_contactor_are_all_proven_by_it(tmp_path: Path) 
         await made.report(Report("tasmota:contactor/1", relay=OPEN), after=300)
         for phase in range(2):
             await made.report(Report(f"shelly:em-1/em1:{phase}", register_wh=0, power_mw=0), after=500)
-        assert [meter.relay.proof for meter in made.account.meters] == [Proof.CONFIRMED] * 2
+        assert [meter.relay.proof for meter in made.account.meters] == [RelayProof.CONFIRMED] * 2
 
 
 async def test_a_meter_without_a_relay_is_told_nothing(tmp_path: Path) -> None:
@@ -251,7 +250,7 @@ async def test_commands_wait_while_the_broker_is_away_and_only_the_newest_goes_o
 async def test_a_retained_position_proves_nothing(flat: House) -> None:
     await cut(flat)
     await flat.report(Report("tasmota:flat-1/1", relay=OPEN, power_mw=0, stale=True), after=5_000)
-    assert flat.proof() is Proof.PENDING
+    assert flat.proof() is RelayProof.PENDING
 
 
 async def test_a_customer_who_switches_off_at_the_device_is_left_alone(flat: House) -> None:

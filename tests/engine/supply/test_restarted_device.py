@@ -1,8 +1,8 @@
 """A device that was away or restarted is told again what its relay is to be."""
 
-from meter_bridge.core.supply.relay import Proof
 from meter_bridge.devices.base.driver import Report
-from meter_bridge.protocol.messages import RelayPosition, SupplyAction
+from meter_bridge.protocol.messages import SupplyAction
+from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 from tests.engine.harness import LANDLORD, House
 
 OPEN, CLOSED = RelayPosition.OPEN, RelayPosition.CLOSED
@@ -17,7 +17,7 @@ async def cut_and_restored(flat: House) -> None:
     await flat.app.supply.switch(LANDLORD, "flat-1", SupplyAction.AUTO, reason=None)
     await flat.settle()
     await flat.relay(CLOSED, power_w=500)
-    assert flat.meter.relay.proof is Proof.CONFIRMED
+    assert flat.meter.relay.proof is RelayProof.CONFIRMED
     flat.transport.switched.clear()
 
 

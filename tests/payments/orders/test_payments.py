@@ -11,7 +11,7 @@ import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.order import next_step
 from meter_bridge.payments.orders.order_queries import Subject
@@ -20,6 +20,7 @@ from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import ErrorCode, Event, Role
 from meter_bridge.protocol.payments import PaymentView
 from meter_bridge.protocol.requests import MoveIn, MoveOut, PaymentDecision, Reversal
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import (
     HOUR,
     LANDLORD,

@@ -9,13 +9,14 @@ import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.actor import Actor
-from meter_bridge.core.supply.alerts import AlertKey, AlertKind
+from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.engine.access.secret_key import KEY_NAME, KeyFileError, load_key
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.vouchers.code import has_valid_check_digits, with_check_digits
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NewVouchers, VoucherState
 from meter_bridge.protocol.requests import VoucherOrder
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import HOUR, LANDLORD, NOON, SITE, House, VirtualTime, house, opened, zar
 
 pytestmark = pytest.mark.both_databases
