@@ -15,6 +15,7 @@ from meter_bridge.core.register.register import (
     RegisterReading,
     update_reverse_energy,
 )
+from meter_bridge.core.register.register import Cause, Doubt, Register, RegisterReading, update_reverse_energy
 from meter_bridge.core.supply import alerts as alert_rules
 from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.core.supply.relay import (
