@@ -14,8 +14,7 @@ from meter_bridge.engine.alerts.outages import record_outage, site_outages
 from meter_bridge.engine.ledger.journal import DeferredPostings, post_deferred
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
-from meter_bridge.engine.metering.intake import ReportHandler
-from meter_bridge.engine.metering.readings import MeterReports
+from meter_bridge.engine.metering.readings import MeterReports, ReportHandler
 from meter_bridge.engine.restore import stored_state
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import UNLIMITED, Account, Meter

@@ -32,7 +32,7 @@ from meter_bridge.engine.forecasting.forecaster import STEP_S as FORECAST_S, For
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.jobs import Intervals, Job, Scheduler
 from meter_bridge.engine.maintenance.audit import CHECK_S as AUDIT_S, Auditor
-from meter_bridge.engine.metering.intake import ReportHandler
+from meter_bridge.engine.metering.readings import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, wall_ms
 from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition

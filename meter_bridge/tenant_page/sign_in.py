@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.engine.access.lockout_rules import (
+from meter_bridge.engine.access.lockout import (
     WRONG_WEIGHT,
     FailedAttempts,
     Lockout,

@@ -376,7 +376,7 @@ def test_vouchers_are_listed_sold_blocked_and_redeemed(run: Command, bridge: Sta
     assert (code, err.splitlines()[0]) == (1, "error: this voucher is not valid")
 
 
-def test_tenancies_show_what_is_left_with_whom(run: Command, bridge: StandIn) -> None:
+def test_move_out_show_what_is_left_with_whom(run: Command, bridge: StandIn) -> None:
     code, out, _ = run("tenancies", "flat-1", "--outstanding")
     assert code == 0
     assert out == (

@@ -14,7 +14,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.jobs import Scheduler
-from meter_bridge.engine.metering.intake import ReportHandler
+from meter_bridge.engine.metering.readings import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms, wall_ms
 from meter_bridge.protocol.messages import Role
 from meter_bridge.runtime.application import Application, build_application

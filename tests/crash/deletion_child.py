@@ -16,7 +16,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.export import exporter, retention
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.jobs import Scheduler
-from meter_bridge.engine.metering.intake import ReportHandler
+from meter_bridge.engine.metering.readings import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, monotonic_ms
 from meter_bridge.runtime.application import build_application
 from meter_bridge.runtime.bridge import DeviceTransport

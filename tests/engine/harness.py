@@ -22,7 +22,7 @@ from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
-from meter_bridge.engine.metering.intake import ReportHandler
+from meter_bridge.engine.metering.readings import ReportHandler
 from meter_bridge.engine.state.clock import Clocks
 from meter_bridge.engine.state.model import Account, CutOffSlot, Meter
 from meter_bridge.protocol.messages import OperationResult, Role, SupplyAction, TopUpResult

@@ -13,7 +13,7 @@ from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.maintenance.verify import verify
-from meter_bridge.engine.metering.intake import ReportHandler
+from meter_bridge.engine.metering.readings import ReportHandler
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import HistoryPage, Role
 from meter_bridge.protocol.requests import PolicyRequest, Transfer

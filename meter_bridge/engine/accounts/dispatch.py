@@ -18,9 +18,9 @@ from meter_bridge.engine.accounts.debt_terms import (
 )
 from meter_bridge.engine.accounts.emergency_credit import EmergencyCreditOperation
 from meter_bridge.engine.accounts.former_settlement import SettlementOperation
+from meter_bridge.engine.accounts.move_out import MoveInOperation, MoveOutOperation
 from meter_bridge.engine.accounts.repricing import RepricingOperation
 from meter_bridge.engine.accounts.reversals import ReversalOperation
-from meter_bridge.engine.accounts.tenancies import MoveInOperation, MoveOutOperation
 from meter_bridge.engine.state.model import Account
 from meter_bridge.protocol import requests
 

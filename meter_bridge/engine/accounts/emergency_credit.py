@@ -5,8 +5,7 @@ from typing import ClassVar, Final, override
 from meter_bridge.core.ledger.credit import emergency_state
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.accounts.booking import AccountOperation, Booking
-from meter_bridge.engine.ledger.credit import credit_now
-from meter_bridge.engine.ledger.emergency import set_emergency_selected
+from meter_bridge.engine.ledger.credit import credit_now, set_emergency_selected
 from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session

@@ -1,5 +1,7 @@
-"""The credit of an account as it is held: what is posted, and what it comes to with the accrual."""
+"""The credit of an account: what is posted, what it comes to with the accrual, and emergency credit."""
 
+from dataclasses import replace
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.ledger.credit import (
@@ -7,13 +9,21 @@ from meter_bridge.core.ledger.credit import (
     CreditState,
     TopUpQuestion,
     after_spending,
+    emergency_left,
+    emergency_state,
+    selection_ends,
     split_charge,
     standing_collection,
 )
 from meter_bridge.core.money import DIGITS_BELOW_MINOR, MAX_AMOUNT
 from meter_bridge.core.rating.period_to_date import accrued_total
-from meter_bridge.engine.state.model import Account
-from meter_bridge.protocol.vocabulary import SupplyState
+from meter_bridge.core.supply.alerts import AlertKey
+from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.state.events import record_event
+from meter_bridge.engine.state.model import Account, Installation
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.messages import EventKind
+from meter_bridge.protocol.vocabulary import AlertKind, EmergencyCreditState, SupplyState
 
 
 def posted_credit(account: Account) -> CreditState:
@@ -49,4 +59,44 @@ def top_up_question(account: Account, credit: CreditState, at: int) -> TopUpQues
         ZoneInfo(account.site.time_zone),
         step=10**DIGITS_BELOW_MINOR,
         maximum=min(policy.top_up_maximum or MAX_AMOUNT, MAX_AMOUNT - abs(credit.balance)),
+    )
+
+
+_ALERTS: Final = {
+    EmergencyCreditState.AVAILABLE: AlertKind.EMERGENCY_CREDIT_AVAILABLE,
+    EmergencyCreditState.IN_USE: AlertKind.EMERGENCY_CREDIT_IN_USE,
+    EmergencyCreditState.EXHAUSTED: AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
+}
+
+
+def update_emergency_credit(
+    installation: Installation, account: Account, tx: Transaction, credit: CreditState
+) -> CreditState:
+    """End a selection that is no longer needed, keep the alert of the state, and return the credit then."""
+    policy = account.policy.credit
+    if selection_ends(policy, credit):
+        set_emergency_selected(installation, account, tx, selected=False)
+        credit = replace(credit, selected=False)
+    state = emergency_state(policy, credit)
+    nobody = account.tenancy.end is not None and state is EmergencyCreditState.AVAILABLE
+    facts = {"left_amount": emergency_left(policy, credit), "limit_amount": policy.emergency_limit}
+    for wanted, kind in _ALERTS.items():
+        # There is nobody to lend to in an empty unit.
+        opened = facts if state is wanted and not nobody else None
+        set_alert(installation, account, tx, AlertKey(kind, account.id), opened)
+    return credit
+
+
+def set_emergency_selected(
+    installation: Installation, account: Account, tx: Transaction, *, selected: bool
+) -> None:
+    """Select emergency credit, or end its selection."""
+    account.emergency_selected = selected
+    tx.save_account(account)
+    record_event(
+        installation,
+        tx,
+        EventKind.EMERGENCY_CREDIT_CHANGED,
+        account_id=account.id,
+        data={"selected": selected, "limit": account.policy.credit.emergency_limit},
     )

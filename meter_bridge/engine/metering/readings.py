@@ -1,5 +1,6 @@
-"""Taking reports of meters: the way of a reading from the driver to the account."""
+"""Handling of meter reports: counted and timed as they arrive, then from the reading to the account."""
 
+from collections.abc import Sequence
 import logging
 from typing import Final
 
@@ -15,7 +16,6 @@ from meter_bridge.core.register.register import (
     RegisterReading,
     update_reverse_energy,
 )
-from meter_bridge.core.register.register import Cause, Doubt, Register, RegisterReading, update_reverse_energy
 from meter_bridge.core.supply import alerts as alert_rules
 from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.core.supply.relay import (
@@ -23,23 +23,25 @@ from meter_bridge.core.supply.relay import (
     Observation,
     Relay,
 )
-from meter_bridge.devices.base.driver import Report
+from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Removed, Report, ReportedCutOff
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
+from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
 from meter_bridge.engine.supply.evaluation import EvaluationContext, evaluate_account
+from meter_bridge.engine.supply.local_cutoff import CutOffs
 from meter_bridge.engine.supply.relays import Relays, reports_open
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof
 from meter_bridge.storage import changeset as ops
 
 RELAY_SETTLING_MS: Final = 30_000
-"""After a relay moved, for so long a reading may still tell of before."""
+"""After a relay moved, for so long a reading may still be from before."""
 REVERSE_ENERGY_DETAIL: Final = "reverse energy"
 """Detail of the tamper alert of energy that flows back."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -384,3 +386,55 @@ def _nothing_open(meter: Meter) -> bool:
     return not parts or (
         supply.deferred_posting is not None and next_slot(parts[-1].start) <= supply.deferred_posting.at
     )
+
+
+MAX_KINDS: Final = 200
+"""Kinds of unreadable payloads that are distinguished; drivers use fewer, this bounds what a bug could do."""
+
+
+class ReportHandler:
+    """Takes items in the order in which they were heard."""
+
+    def __init__(
+        self, session: Session, readings: MeterReports, cut_offs: CutOffs, discovery: Discovery
+    ) -> None:
+        self._session = session
+        self._readings = readings
+        self._cut_offs = cut_offs
+        self._discovery = discovery
+
+    def handle(self, items: Sequence[Item]) -> None:
+        """Take the items of one message; never raises for what a device said."""
+        session = self._session
+        try:
+            at = session.clock.now()
+            for item in items:
+                if type(item) is Report:
+                    session.counts.reports += 1
+                    # Where nothing can be charged now, the meter's register keeps the record.
+                    if session.storage_error is not None or not session.accepting.is_set():
+                        continue
+                    if not self._readings.handle(item, at, clock_sure=session.clock.sure):
+                        self._discovery.observe(item, at)
+                else:
+                    self._handle_notice(item, at)
+        except Exception as error:
+            session.invalidate(error)
+            raise
+
+    def _handle_notice(self, item: Item, at: int) -> None:
+        session = self._session
+        if isinstance(item, ReportedCutOff):
+            if session.can_change:
+                self._cut_offs.handle(item, at)
+        elif isinstance(item, Discovered):
+            self._discovery.add(item)
+        elif isinstance(item, Removed):
+            self._discovery.remove(item.address)
+        elif isinstance(item, Rejected):
+            self._count_rejected(item.kind)
+
+    def _count_rejected(self, kind: str) -> None:
+        rejected = self._session.counts.rejected
+        if kind in rejected or len(rejected) < MAX_KINDS:
+            rejected[kind] = rejected.get(kind, 0) + 1

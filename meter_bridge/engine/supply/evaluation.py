@@ -17,9 +17,8 @@ from meter_bridge.core.supply.friendly_hours import friendly_period
 from meter_bridge.core.supply.relay import add_switching, switching_blocked_until
 from meter_bridge.core.tariff.tariff import EXACT_SCALE
 from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.ledger.credit import accrual, credit_now, posted_credit
+from meter_bridge.engine.ledger.credit import accrual, credit_now, posted_credit, update_emergency_credit
 from meter_bridge.engine.ledger.debt_recovery import collect_debts
-from meter_bridge.engine.ledger.emergency import update_emergency_credit
 from meter_bridge.engine.ledger.journal import charge_due_days, post_accruals
 from meter_bridge.engine.ledger.purchases import units_worth
 from meter_bridge.engine.state.events import record_event

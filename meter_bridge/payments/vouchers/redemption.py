@@ -8,9 +8,9 @@ from sqlalchemy import select
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.engine.access import lockout_rules
+from meter_bridge.engine.access import lockout
 from meter_bridge.engine.access.keyed_lock import KeyedLock
-from meter_bridge.engine.access.lockout_rules import FailedAttempts
+from meter_bridge.engine.access.lockout import FailedAttempts
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.alerts.alerting import set_installation_alert
@@ -150,7 +150,7 @@ class VoucherRedemption:
         self._session = session
         self._operations = operations
         self._key = key
-        self._lockout = lockout_rules.Lockout()
+        self._lockout = lockout.Lockout()
         self._failed_attempts = FailedAttempts(session, key, {LOCKOUT_NAME: self._lockout})
         self._locks = KeyedLock()
 
@@ -176,7 +176,7 @@ class VoucherRedemption:
             result = await self._operations.run(actor, account.id, operation, key)
         except RequestRefused as refused:
             if refused.code is ErrorCode.VOUCHER_NOT_VALID:
-                weight = lockout_rules.WRONG_WEIGHT if whole else lockout_rules.MISTYPED_WEIGHT
+                weight = lockout.WRONG_WEIGHT if whole else lockout.MISTYPED_WEIGHT
                 await self._count_wrong_code(actor, account, who, mark.hex()[:8], weight)
                 self._check_key(refused)
             elif refused.code in _ON_RECORD:
@@ -217,10 +217,10 @@ class VoucherRedemption:
         at = self._session.clock.now()
         rejected_while_locked = max(self._lockout.rejected_since_lock(each) for each in who)
         verdicts = {self._lockout.record_wrong(each, mark, weight, at) for each in who}
-        locked = lockout_rules.Verdict.LOCKED in verdicts
-        if verdicts != {lockout_rules.Verdict.KNOWN}:
+        locked = lockout.Verdict.LOCKED in verdicts
+        if verdicts != {lockout.Verdict.KNOWN}:
             await self._failed_attempts.save((LOCKOUT_NAME, each) for each in who)
-        if locked or (weight == lockout_rules.WRONG_WEIGHT and lockout_rules.Verdict.COUNTED in verdicts):
+        if locked or (weight == lockout.WRONG_WEIGHT and lockout.Verdict.COUNTED in verdicts):
             data = {"reason": "not_valid", "code": mark, "weight": weight, "locked": locked}
             await self._record_refusal(actor, account, data | {"turned_away_before": rejected_while_locked})
         self.update_attack_alert()

@@ -97,6 +97,6 @@ async def test_what_customers_owe_is_listed_for_the_own_sites(api: Served) -> No
     assert "tenancies True" in api.port.calls
 
 
-async def test_tenancies_are_listed(api: Served) -> None:
+async def test_move_out_are_listed(api: Served) -> None:
     response = await api.ask("GET", "/api/v1/accounts/flat-1/tenancies", "landlord")
     assert [each["customer"] for each in (await response.json())["tenancies"]] == ["N. Dlamini"]

@@ -19,7 +19,7 @@ from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule
 from meter_bridge.devices.tasmota.simulator import TasmotaMeter
-from meter_bridge.engine.ledger.emergency import set_emergency_selected
+from meter_bridge.engine.ledger.credit import set_emergency_selected
 from meter_bridge.engine.state.model import CutOffSlot, Meter
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply.local_cutoff import longest_friendly_ms

@@ -1,4 +1,4 @@
-"""Guessing: how many wrong secrets somebody may try, and for how long nobody is heard after too many.
+"""Lock-out: how many wrong secrets may be tried, and for how long further tries are refused.
 
 As prepayment meters in Great Britain have it for their 20-digit codes: five wrong ones within ten minutes
 lock entry for an hour. Here each person or place has its own count. Where many guess at once, every count

@@ -249,7 +249,7 @@ async def test_an_entry_of_a_former_customer_is_not_taken_back(let: House) -> No
         await operate(let, Reversal(entry=topped.top_up.id, reason="bounced"))
 
 
-async def test_tenancies_survive_a_restart_and_an_apply(let: House) -> None:
+async def test_move_out_survive_a_restart_and_an_apply(let: House) -> None:
     await let.top_up("10.00")
     await operate(let, OUT)
     await operate(let, MoveIn(customer="B. Dlamini", opening_credit="5"))

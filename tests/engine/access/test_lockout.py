@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.engine.access.lockout_rules import (
+from meter_bridge.engine.access.lockout import (
     MAX_REMEMBERED,
     MISTYPED_WEIGHT,
     WRONG_WEIGHT,
