@@ -10,7 +10,7 @@ from typing import Final
 
 from meter_bridge.config.settings import Settings, SettingsError, variable_of
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
-from meter_bridge.runtime.bridge import SOCKET_NAME, running, until_any, without_garbage_collection
+from meter_bridge.runtime.bridge import running, until_any, without_garbage_collection
 from meter_bridge.storage.database import InstallationLock, Ownership, reading
 from meter_bridge.storage.errors import LeaseLostError, NotOwnedError, StorageError
 from meter_bridge.storage.location import shown
@@ -21,7 +21,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Run the bridge until it is told to stop."""
+    """Run the bridge until a signal stops it."""
     asyncio.run(_run(settings))
 
 
@@ -37,8 +37,9 @@ async def _run(settings: Settings) -> None:
             if count > 1:
                 await _run_worker(settings, count, stop)
                 continue
-            async with owned(settings.data, settings.location, wait=settings.standby, stop=stop) as ownership:
-                await _run_owner(settings, ownership, stop)
+            owning = owned(settings.data, settings.location, wait=settings.standby, stop=stop)
+            async with owning as ownership, _broker(settings) as broker:
+                await _serve(settings, broker, stop, ownership)
             if not (settings.standby or stop.is_set()):
                 msg = f"the lease of {shown(settings.location)} was lost; another bridge may own it now"
                 raise LeaseLostError(msg)
@@ -80,11 +81,6 @@ def _check_retention(settings: Settings, count: int) -> None:
             raise SettingsError(variable_of(name), str(days), message, remedy)
 
 
-async def _run_owner(settings: Settings, ownership: Ownership, stop: asyncio.Event) -> None:
-    async with _broker(settings) as broker:
-        await _serve(settings, broker, stop, ownership)
-
-
 @asynccontextmanager
 async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
     if settings.broker is not None:
@@ -100,7 +96,9 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
 
 
 async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership) -> None:
-    from meter_bridge.api.server import ApiServer, ListenSettings  # noqa: PLC0415 - a standby that waits does without
+    # Imported here because a standby that waits does without.
+    from meter_bridge.api.http.listener import SOCKET_NAME  # noqa: PLC0415
+    from meter_bridge.api.server import ApiServer, ListenSettings  # noqa: PLC0415
 
     host, port = settings.address
     listen = ListenSettings(

@@ -22,8 +22,8 @@ from dashboard.pricing.pricer import Pricer, PricingError
 from dashboard.queries.tariffs import supply_tariffs
 from meter_bridge.config.codec import decode_policy
 from meter_bridge.core.calendar import day_start, local_day
+from meter_bridge.core.rating.load_pricing import energy_needed_from
 from meter_bridge.core.rating.rating import LineKind, SupplyTerms
-from meter_bridge.core.rating.repricing import energy_needed_from
 from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockBasis, Timeline
 from meter_bridge.protocol.audit import AuditReport, Difference, SkippedSupply

@@ -20,8 +20,8 @@ from dashboard.queries.sums import ChargedUnit, charged_units
 from dashboard.queries.tariffs import supply_tariffs
 from meter_bridge.config.codec import decode_policy
 from meter_bridge.core.calendar import day_start, local_day, next_month
+from meter_bridge.core.rating.load_pricing import energy_needed_from
 from meter_bridge.core.rating.rating import SupplyTerms
-from meter_bridge.core.rating.repricing import energy_needed_from
 from meter_bridge.core.tariff.tariff import DemandOf, Timeline
 
 _NUMBERS: Final = pa.schema([("account_id", pa.string()), ("unit", pa.int32())])

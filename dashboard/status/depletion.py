@@ -12,7 +12,7 @@ from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import Unit, policy_of, units
 from meter_bridge.core.forecast.consumption_model import PPM
-from meter_bridge.core.forecast.depletion import Depletion, SupplyForecast, forecast_depletion
+from meter_bridge.core.forecast.cost_projection import Depletion, SupplyForecast, forecast_depletion
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.supply.decision import PaymentMode, Policy
 from meter_bridge.engine.forecasting.stored_forecast import supply_forecast_of

@@ -25,7 +25,8 @@ from dashboard.queries.debts import Debtor, debtors, recovered
 from dashboard.text.formatting import ago, count, day, money, percent
 from dashboard.text.markup import Cell, muted, unit_link
 from dashboard.text.translate import _, ngettext
-from meter_bridge.core.ledger.debt import PPM, Debt
+from meter_bridge.core.ledger.debt import Debt
+from meter_bridge.core.tariff.tariff import PPM
 from meter_bridge.text.marks import N_
 
 RECOVERED_DAYS: Final = 30

@@ -15,11 +15,8 @@ from meter_bridge.api.routes import (
     alerts,
     clock,
     exposure,
-    health,
     history,
-    info,
     meters,
-    metrics,
     notices,
     openapi,
     operations,
@@ -27,6 +24,7 @@ from meter_bridge.api.routes import (
     policy,
     site,
     statements,
+    status,
     supply,
     tenant_page,
     tokens,
@@ -41,9 +39,7 @@ from meter_bridge.tenant_page.files import PageFiles
 
 ENDPOINTS: Final = tuple(
     endpoints_of(
-        health,
-        metrics,
-        info,
+        status,
         accounts,
         statements,
         history,

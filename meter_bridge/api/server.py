@@ -14,7 +14,7 @@ from aiohttp import web
 
 from meter_bridge.api.app import build_app
 from meter_bridge.api.http.connection import LOGGER, NO_LOG, AccessLogger, Connection
-from meter_bridge.api.http.listener import ConnectionLimit, bind, is_loopback, listen, remove
+from meter_bridge.api.http.listener import ConnectionLimit, bind, is_loopback, listen
 from meter_bridge.protocol.messages import ServerInfo
 from meter_bridge.runtime.application import Application
 
@@ -90,7 +90,7 @@ class ApiServer:
         return self._application.status.info()
 
     async def start(self) -> None:
-        """Listen and, where it makes sense, announce; raise ``OSError`` where an address is not to be had."""
+        """Listen, and announce the API if others can reach it; raises ``OSError`` where it cannot listen."""
         try:
             await self._start()
         except BaseException:
@@ -112,18 +112,18 @@ class ApiServer:
 
     async def _serve_locally(self, runner: web.AppRunner, path: Path) -> None:
         listener = bind(path)
-        self._stack.callback(remove, path)
+        self._stack.callback(path.unlink, missing_ok=True)
         server = await asyncio.get_running_loop().create_unix_server(
             _connection_factory(runner, logged=self.logs_requests), sock=listener
         )
         self._stack.callback(server.close)
 
     async def _serve_over_tcp(self, runner: web.AppRunner, host: str) -> None:
-        loop, tls, crowd = asyncio.get_running_loop(), _tls(self._listen), ConnectionLimit()
+        loop, tls, limit = asyncio.get_running_loop(), _tls(self._listen), ConnectionLimit()
         for family, address in await _addresses(host, self._listen.port):
             server = await loop.create_server(
                 _connection_factory(runner, logged=self.logs_requests),
-                sock=listen(family, address, crowd),
+                sock=listen(family, address, limit),
                 ssl=tls,
                 ssl_handshake_timeout=None if tls is None else HANDSHAKE_TIMEOUT_S,
             )

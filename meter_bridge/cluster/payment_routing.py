@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from meter_bridge.cluster.routes import FIRST
 from meter_bridge.engine.state.clock import wall_ms
-from meter_bridge.payments.orders import shard_lookup
+from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.providers.provider import Provider, UnreadableError, WrongSignatureError
 from meter_bridge.protocol.requests import PaymentDecision
 
@@ -35,7 +35,7 @@ class PaymentRouting:
             events = provider.parse_webhook(headers, body, self._now())
         except WrongSignatureError, UnreadableError:
             return _ALONE
-        found = {shard_lookup.shard_of_event(self._reader, provider_id, each) for each in events}
+        found = {order_queries.shard_of_event(self._reader, provider_id, each) for each in events}
         return sorted(found) or _ALONE
 
     def shard_of_decision(self, body: bytes) -> int:
@@ -45,5 +45,5 @@ class PaymentRouting:
         except msgspec.DecodeError, UnicodeDecodeError:
             return FIRST
         if decision.decision == "credit" and decision.account is not None:
-            return shard_lookup.account_shard(self._reader, decision.account)
-        return shard_lookup.shard_of_payment(self._reader, decision.provider, decision.payment)
+            return order_queries.account_shard(self._reader, decision.account)
+        return order_queries.shard_of_payment(self._reader, decision.provider, decision.payment)

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import URL, Engine, select
 
 from meter_bridge import VERSION
+from meter_bridge.api.http.listener import SOCKET_NAME
 from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.cluster.directory import ShardDirectory, ShardTimes
 from meter_bridge.cluster.exporting import ClusterExport
@@ -31,7 +32,6 @@ from meter_bridge.payments.settings_file import load_providers
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
 from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import (
-    SOCKET_NAME,
     Environment,
     running,
     until_any,

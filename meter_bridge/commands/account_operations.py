@@ -24,9 +24,6 @@ REMAINDERS: Final = MappingProxyType(
     }
 )
 """What becomes of the credit of a customer who moves out; ``owed`` is where there is none."""
-SETTLED: Final = MappingProxyType(
-    {"paid": "paid", "paid_out": "paid out", "written_off": "written off", "charged": "charged"}
-)
 
 
 def _operation(
@@ -42,7 +39,7 @@ def _operation(
     The arguments ``sent`` become the fields of those names in the request, those ``before`` the account do
     not. ``done`` says what happened. The ledger keeps a ``reason``, which is then required.
     """
-    fields = [each.field for each in sent]
+    fields = [option.field for option in sent]
     common = (REASON, KEY, JSON) if reason else (KEY, JSON)
 
     async def act(arguments: Namespace, client: BridgeClient) -> Output:
@@ -137,7 +134,7 @@ async def _change_debt(arguments: Namespace, client: BridgeClient) -> Output:
 
 
 def _terms(arguments: Namespace) -> dict[str, object]:
-    return given(arguments, *(each.field for each in TERMS))
+    return given(arguments, *(term.field for term in TERMS))
 
 
 def _check_terms(arguments: Namespace) -> None:
@@ -293,7 +290,7 @@ examples:
     ),
     "settle": _operation(
         "settlements",
-        lambda args: f"{args.amount or 'all'} of tenancy {args.tenancy} {SETTLED[args.how]}",
+        lambda args: f"{args.amount or 'all'} of tenancy {args.tenancy} {args.how.replace('_', ' ')}",
         """\
 The outstanding amount of a customer who has moved out stays on record until it is settled: the customer pays
 what is owed (paid), is paid the credit kept on record (paid_out), no longer has to pay (written_off), or owes
@@ -307,7 +304,12 @@ examples:
 """,
         argument("tenancy", metavar="N", type=int, help="number of the tenancy, starting at 1"),
         AMOUNT_OR_ALL,
-        argument("--how", choices=tuple(SETTLED), required=True, help="how it was settled"),
+        argument(
+            "--how",
+            choices=("paid", "paid_out", "written_off", "charged"),
+            required=True,
+            help="how it was settled",
+        ),
         argument("--reference", metavar="TEXT", help="receipt or note"),
     ),
     "debt": Command(

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections import defaultdict
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,6 @@ from meter_bridge.commands.command import JSON, Command, argument
 from meter_bridge.commands.output import NOT_KNOWN, Output, Table, duration, plain
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
-from meter_bridge.engine.statement import labels
 from meter_bridge.protocol.answers import AccountExposure, Accounts, Debts, Exposures, Tenancies
 from meter_bridge.protocol.messages import AccountView, DebtView, OwedView, TenancyView
 
@@ -149,7 +149,7 @@ examples:
 
 
 def _day(tenancy: TenancyView, instant: str) -> str:
-    return f"{labels.local_time_text(instant, ZoneInfo(tenancy.time_zone or 'UTC')):%Y-%m-%d}"
+    return f"{datetime.fromisoformat(instant).astimezone(ZoneInfo(tenancy.time_zone or 'UTC')):%Y-%m-%d}"
 
 
 def _until(tenancy: TenancyView) -> str:
@@ -176,7 +176,7 @@ TENANCIES: Final = Table[TenancyView](
 async def _list_tenancies(arguments: Namespace, client: BridgeClient) -> Output:
     path = ("tenancies",) if arguments.account is None else ("accounts", arguments.account, "tenancies")
     answer = await client.get(Tenancies, *path)
-    found = [each for each in answer.tenancies if each.outstanding or not arguments.outstanding]
+    found = [tenancy for tenancy in answer.tenancies if tenancy.outstanding or not arguments.outstanding]
     none = "There are no outstanding amounts." if arguments.outstanding else "There are no tenancies yet."
     return Output(found, TENANCIES.text(found) or none)
 

@@ -40,18 +40,18 @@ async def _apply(arguments: Namespace, document: str) -> int:
         result = await _post(client, document, dry_run=True, undo=undo)
         if not arguments.json:
             _show(result)
-        wanted = bool(result.changes) and not arguments.dry_run
-        if wanted and not arguments.yes and not await asyncio.to_thread(_agreed):
+        applies = bool(result.changes) and not arguments.dry_run
+        if applies and not arguments.yes and not await asyncio.to_thread(_agreed):
             print_line("Nothing was applied.")
             return REFUSED
-        if wanted:
+        if applies:
             result = await _post(client, document, dry_run=False, undo=undo)
     if arguments.json:
         print_json(result)
     elif result.applied:
         print_line("Applied.")
-        for each in result.pending:
-            print_line(f"  ! {plain(each)}")
+        for pending in result.pending:
+            print_line(f"  ! {plain(pending)}")
     return 0
 
 

@@ -62,7 +62,7 @@ def _back_up(arguments: Namespace) -> int:
     settings = settings_of(arguments)
     location = database_of(settings)
     try:
-        recipients = [parse_recipient(each) for each in arguments.encrypt_to]
+        recipients = [parse_recipient(key) for key in arguments.encrypt_to]
         encryption = BackupEncryption(recipients, settings.data) if recipients else None
         size = backup(location, arguments.destination, encryption)
     except BackupError as error:

@@ -72,12 +72,12 @@ def addresses_of(plan: InstallationPlan) -> list[str]:
     """Return the addresses of MQTT devices; a meter with a ``host`` is reached without a broker."""
     accounts = (account for site in plan.sites for account in site.accounts)
     meters = (meter for account in accounts for supply in account.supplies for meter in supply.meters)
-    pairs = ((each.energy_address, each.relay_address) for each in meters if each.host is None)
+    pairs = ((meter.energy_address, meter.relay_address) for meter in meters if meter.host is None)
     return [address for pair in pairs for address in pair if address is not None]
 
 
 def _refuse_renewal(names: Sequence[str], users: Sequence[BrokerUser]) -> None:
-    known = [each.name for each in users]
+    known = [user.name for user in users]
     for name in names:
         if name not in known:
             remedy = f"choose from {', '.join(known)}" if known else "name --acl and --passwords as well"
@@ -88,14 +88,14 @@ def _write(arguments: Namespace, users: Sequence[BrokerUser]) -> None:
     """Write passwords first: rights without a password are useless, a password without rights is harmless."""
     before = read_or_empty(arguments.passwords)
     listed = with_ours(read_or_empty(arguments.acl), access_list(users))
-    fresh = fresh_passwords(before, [each.name for each in users], arguments.new_password)
+    fresh = fresh_passwords(before, [user.name for user in users], arguments.new_password)
     replace_file(arguments.passwords, with_passwords(before, fresh))
     replace_file(arguments.acl, listed)
-    _tell(users, fresh)
+    _print_passwords(users, fresh)
 
 
-def _tell(users: Sequence[BrokerUser], fresh: Mapping[str, str]) -> None:
-    rows = [(each.name, fresh[each.name], each.what) for each in users if each.name in fresh]
+def _print_passwords(users: Sequence[BrokerUser], fresh: Mapping[str, str]) -> None:
+    rows = [(user.name, fresh[user.name], user.what) for user in users if user.name in fresh]
     if rows:
         print_line(table(HEAD, rows))
         print_note("Passwords are shown only once. Enter them on the devices, then reload mosquitto.")
@@ -136,7 +136,7 @@ def fresh_passwords(text: str, names: Iterable[str], renewed: Iterable[str]) -> 
 def with_passwords(text: str, fresh: Mapping[str, str]) -> str:
     """Return a password file's text with the hashes of new passwords."""
     kept = [line for line in text.splitlines() if line.partition(":")[0] not in fresh]
-    return "".join(f"{line}\n" for line in (*kept, *(hashed(*each) for each in fresh.items())))
+    return "".join(f"{line}\n" for line in (*kept, *(hashed(*entry) for entry in fresh.items())))
 
 
 def new_password() -> str:
@@ -148,12 +148,12 @@ def hashed(name: str, password: str) -> str:
     """Return a line of mosquitto's password file (``$7$``: PBKDF2 with SHA-512, mosquitto 2.0 and later)."""
     salt = secrets.token_bytes(SALT_BYTES)
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
-    salt_text, digest_text = (base64.b64encode(each).decode() for each in (salt, digest))
+    salt_text, digest_text = (base64.b64encode(part).decode() for part in (salt, digest))
     return f"{name}:" + "$".join(("", "7", str(ITERATIONS), salt_text, digest_text))
 
 
 def read_or_empty(path: Path) -> str:
-    """Return a file's text, or nothing where there is no such file."""
+    """Return a file's text, empty if there is no such file."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> int:
         "accounts": len(accounts),
         "meters": sum(len(supply.meters) for account in accounts for supply in account.supplies),
     }
-    summary = ", ".join(_counted(*each) for each in counts.items())
+    summary = ", ".join(_counted(*count) for count in counts.items())
     Output(counts, f"{arguments.file} is valid: {summary}").print(arguments)
     return 0
 

@@ -75,7 +75,7 @@ class BridgeClient:
     ) -> bytes:
         """Return the body of an accepted request; raise ``CommandError`` for any other."""
         # A meter's id holds a slash, which belongs to the id and not to the path.
-        url = URL("http://bridge/api/v1/" + "/".join(quote(each, safe="") for each in path), encoded=True)
+        url = URL("http://bridge/api/v1/" + "/".join(quote(step, safe="") for step in path), encoded=True)
         data = None if raw is None else BytesIO(raw)
         try:
             async with self._session.request(

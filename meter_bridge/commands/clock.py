@@ -35,7 +35,7 @@ def _require_running_bridge(arguments: Namespace) -> None:
 async def _show(_arguments: Namespace, client: BridgeClient) -> Output:
     query = {"open": "true", "limit": str(MAX_ALERTS_PAGE)}
     found = await client.get(Alerts, "alerts", query=query)
-    doubts = [each for each in found.alerts if each.kind is AlertKind.CLOCK_WRONG]
+    doubts = [alert for alert in found.alerts if alert.kind is AlertKind.CLOCK_WRONG]
     text = "The bridge trusts its clock."
     if doubts:
         remedy = "check 'date'; if it is correct, run 'meter-bridge clock confirm'"

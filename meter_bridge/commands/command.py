@@ -47,8 +47,8 @@ class Group:
             if self.title is None
             else parser.add_argument_group(self.title)
         )
-        for each in self.arguments:
-            each.add_to(group)
+        for item in self.arguments:
+            item.add_to(group)
 
 
 def argument(*names: str, **options: object) -> Argument:
@@ -79,8 +79,8 @@ class Command:
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Add arguments and actions to a parser."""
-        for each in self.arguments:
-            each.add_to(parser)
+        for item in self.arguments:
+            item.add_to(parser)
         if self.run is not None:
             parser.set_defaults(run=self.run)
         if self.actions:

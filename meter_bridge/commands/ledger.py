@@ -78,7 +78,7 @@ def _parts(account: AccountView, found: EntryExplanation) -> Iterable[str]:
 
 def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
     entry, currency = found.entry, account.currency
-    amount, balance = (format_amount(each, currency) for each in (entry.amount, entry.balance_after))
+    amount, balance = (format_amount(value, currency) for value in (entry.amount, entry.balance_after))
     rows = [
         f"{entry.id}: {plain(entry.description)}, {labels.local_time_text(entry.at, zone):%Y-%m-%d %H:%M:%S}",
         f"  balance {amount}, {balance} after it",
@@ -111,7 +111,8 @@ def _lines(account: AccountView, found: EntryExplanation) -> str:
 
 def _readings(found: EntryExplanation, zone: ZoneInfo) -> str:
     rows = [
-        (each.meter_id, *_reading(each.before, zone), *_reading(each.after, zone)) for each in found.readings
+        (meter.meter_id, *_reading(meter.before, zone), *_reading(meter.after, zone))
+        for meter in found.readings
     ]
     head = ("METER", "READ BEFORE", "REGISTER", "READ AFTER", "REGISTER")
     return table(head, rows, right=("REGISTER",))
@@ -126,21 +127,22 @@ def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]
 def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
     currency = account.currency
     rows = []
-    for each in found.segments:
-        start, end = labels.local_time_text(each.start, zone), labels.local_time_text(each.end, zone)
+    for segment in found.segments:
+        start, end = labels.local_time_text(segment.start, zone), labels.local_time_text(segment.end, zone)
         registers = [
-            NOT_KNOWN if wh is None else format_kwh(wh) for wh in (each.register_from_wh, each.register_to_wh)
+            NOT_KNOWN if wh is None else format_kwh(wh)
+            for wh in (segment.register_from_wh, segment.register_to_wh)
         ]
         rows.append(
             (
                 f"{start:%Y-%m-%d %H:%M:%S}",
                 f"{end:%H:%M:%S}",
-                each.meter_id or NOT_KNOWN,
+                segment.meter_id or NOT_KNOWN,
                 *registers,
-                f"{labels.ESTIMATED if each.estimated else ''}{format_kwh(each.wh)}",
-                plain(TERMINAL.charge_name(each)),
-                str(labels.exact_amount(each.amount, currency)),
-                str(labels.exact_amount(each.tax, currency)),
+                f"{labels.ESTIMATED if segment.estimated else ''}{format_kwh(segment.wh)}",
+                plain(TERMINAL.charge_name(segment)),
+                str(labels.exact_amount(segment.amount, currency)),
+                str(labels.exact_amount(segment.tax, currency)),
             )
         )
     head = ("FROM", "TO", "METER", "REGISTER FROM", "REGISTER TO", "ENERGY", "CHARGE", "BEFORE TAX", "TAX")

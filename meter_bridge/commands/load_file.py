@@ -79,7 +79,7 @@ def parse_payments(lines: Sequence[str], zone: ZoneInfo, currency: str) -> tuple
     head = [cell.strip().lower() for cell in lines[0].split(",")] if lines else []
     if head != ["timestamp", "amount"]:
         raise LoadError(1, "unknown column names", f"start the file with {PAYMENT_FORM}")
-    found: list[Payment] = []
+    payments: list[Payment] = []
     for line, (time, amount) in _rows(lines, len(head)):
         at = _instant(line, time, zone, None)
         try:
@@ -88,8 +88,8 @@ def parse_payments(lines: Sequence[str], zone: ZoneInfo, currency: str) -> tuple
             raise LoadError(line, str(error), "write the amount paid, like 200.00") from None
         if paid <= 0:
             raise LoadError(line, f"{amount!r} is not a payment", "write an amount above zero")
-        found.append(Payment(at, paid))
-    return tuple(sorted(found))
+        payments.append(Payment(at, paid))
+    return tuple(sorted(payments))
 
 
 def _rows(lines: Sequence[str], columns: int) -> Iterator[tuple[int, list[str]]]:
@@ -108,12 +108,12 @@ def _rows(lines: Sequence[str], columns: int) -> Iterator[tuple[int, list[str]]]
 
 def _whole(cells: Sequence[tuple[int, str]], per_wh: int) -> list[int]:
     """Return energy in whole Wh, so that the sum is right to the last one."""
-    found, total = [], Decimal(0)
+    counts, total = [], Decimal(0)
     for line, cell in cells:
         before = int(total.to_integral_value(ROUND_FLOOR))
         total += _energy(line, cell) * per_wh
-        found.append(int(total.to_integral_value(ROUND_FLOOR)) - before)
-    return found
+        counts.append(int(total.to_integral_value(ROUND_FLOOR)) - before)
+    return counts
 
 
 def _energy(line: int, cell: str) -> Decimal:
@@ -128,7 +128,7 @@ def _energy(line: int, cell: str) -> Decimal:
 
 def _spans(rows: Sequence[tuple[int, list[str]]], zone: ZoneInfo) -> list[tuple[int, int]]:
     """Return begin and end of each interval, in order and without overlap."""
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     before: int | None = None
     for line, cells in rows:
         start = _instant(line, cells[0], zone, before)
@@ -138,15 +138,15 @@ def _spans(rows: Sequence[tuple[int, list[str]]], zone: ZoneInfo) -> list[tuple[
             if end <= start:
                 raise LoadError(line, f"{cells[1]} is not after {cells[0]}", "write the start, then the end")
             before = end
-            found.append((start, end))
+            spans.append((start, end))
         else:
-            if found:
-                found[-1] = (found[-1][0], start)
-            found.append((start, start))
+            if spans:
+                spans[-1] = (spans[-1][0], start)
+            spans.append((start, start))
             before = start + 1
-    if found[-1][0] == found[-1][1]:
-        found[-1] = _last(rows[-1][0], found)
-    return found
+    if spans[-1][0] == spans[-1][1]:
+        spans[-1] = _last(rows[-1][0], spans)
+    return spans
 
 
 def _check_after(line: int, cell: str, start: int, before: int | None) -> None:
@@ -158,13 +158,13 @@ def _check_after(line: int, cell: str, start: int, before: int | None) -> None:
         )
 
 
-def _last(line: int, found: Sequence[tuple[int, int]]) -> tuple[int, int]:
+def _last(line: int, spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Return the last interval, as long as the one before."""
-    if len(found) == 1:
+    if len(spans) == 1:
         raise LoadError(
             line, "the length of a single interval is unknown", "add a line, or use start,end,kWh"
         )
-    (before, start), _ = found[-2:]
+    (before, start), _ = spans[-2:]
     return start, start + (start - before)
 
 

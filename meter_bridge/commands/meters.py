@@ -117,7 +117,8 @@ async def _read(arguments: Namespace, client: BridgeClient) -> Output:
 
 
 async def _replace(arguments: Namespace, client: BridgeClient) -> Output:
-    body = given(arguments, "closing", "opening", "reason", "at", "address", "relay", "confirmed")
+    options = given(arguments, "at", "address", "relay", "confirmed")
+    body = given(arguments, "closing", "opening", "reason") | {k: v for k, v in options.items() if v}
     path = ("meters", arguments.meter, "replacement")
     what = "the meter was replaced"
     meter = await post_once(client, MeterView, *path, body=body, key=arguments.key, what=what)
@@ -126,7 +127,7 @@ async def _replace(arguments: Namespace, client: BridgeClient) -> Output:
 
 async def _list_quarantined(_arguments: Namespace, client: BridgeClient) -> Output:
     found = await client.get(Meters, "meters")
-    quarantined = [each for each in found.meters if each.quarantined]
+    quarantined = [meter for meter in found.meters if meter.quarantined]
     return Output(quarantined, QUARANTINED.text(quarantined) or "No registers are quarantined.")
 
 

@@ -41,8 +41,8 @@ async def _list(arguments: Namespace, client: BridgeClient) -> Output:
 
 async def _test(arguments: Namespace, client: BridgeClient) -> Output:
     result = await client.post(TrialSent, "notices", "test", body={"person": arguments.person})
-    lines = [f"{each.channel}: {'sent' if each.sent else 'FAILED'}" for each in result.channels]
-    failed = [each.channel for each in result.channels if not each.sent]
+    lines = [f"{attempt.channel}: {'sent' if attempt.sent else 'FAILED'}" for attempt in result.channels]
+    failed = [attempt.channel for attempt in result.channels if not attempt.sent]
     remedy = "check the address in notify.yaml against the service; see the bridge's log for details"
     error = CommandError(f"{', '.join(failed)} did not accept the message", remedy) if failed else None
     return Output(result, "\n".join(lines), error=error)

@@ -24,11 +24,10 @@ async def served_here(settings: Settings, *, create: bool) -> AsyncGenerator[Pat
         path = Path(folder) / SOCKET_NAME
         try:
             application = await stack.enter_async_context(offline(settings))
-        except LockedError as error:
-            remedy = "wait until the bridge has started, or stop it"
-            raise CommandError(str(error), remedy, UNREACHABLE) from error
         except StorageError as error:
             remedy = "see 'meter-bridge verify', or restore the newest backup"
+            if isinstance(error, LockedError):
+                remedy = "wait until the bridge has started, or stop it"
             raise CommandError(str(error), remedy, UNREACHABLE) from error
         server = ApiServer(application, ListenSettings(socket=path))
         await server.start()

@@ -115,7 +115,7 @@ def duration(seconds: int | None) -> str:
 
 def plain(text: str) -> str:
     """Return a text without control characters, which could move a terminal's cursor."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def read_text(path: Path, remedy: str, encoding: str = "utf-8") -> str:
@@ -128,9 +128,9 @@ def read_text(path: Path, remedy: str, encoding: str = "utf-8") -> str:
         raise CommandError(f"{path} is not text in UTF-8", "save it as UTF-8", USAGE) from error
 
 
-def refuse_existing(path: Path) -> None:
+def refuse_existing(path: Path | None) -> None:
     """Raise ``CommandError`` if a file exists, before any secret is created for it."""
-    if path.exists():
+    if path is not None and path.exists():
         raise CommandError(f"{path} already exists", "name a new file: codes are shown only once")
 
 

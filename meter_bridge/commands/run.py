@@ -114,7 +114,9 @@ def set_up_logging(level: str) -> None:
 
 def _run(arguments: Namespace) -> int:
     options = (*BROKER, *API, *DATABASE, *OTHERS)
-    settings = settings_of(arguments, **{each.field: getattr(arguments, each.field) for each in options})
+    settings = settings_of(
+        arguments, **{option.field: getattr(arguments, option.field) for option in options}
+    )
     set_up_logging(settings.log_level)
     for warning in settings.warnings:
         logging.getLogger(OURS).warning(warning)

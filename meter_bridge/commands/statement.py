@@ -21,7 +21,7 @@ from meter_bridge.engine.statement import labels
 from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.engine.statement.period import ACCEPTED_FORMS
 from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, Detail, Statement, StatementEntry, UnitsHeld
+from meter_bridge.protocol.statements import DayCharge, Detail, Statement, UnitsHeld
 from meter_bridge.text.catalogue import ENGLISH, LANGUAGES
 
 EPILOG: Final = f"""\
@@ -56,13 +56,11 @@ def run(arguments: Namespace) -> int:
 
 
 def _form_of(output: Path | None) -> str:
-    if output is None:
+    ending = "" if output is None else output.suffix.removeprefix(".").lower()
+    if output is None or ending == "txt":
         return TEXT
-    ending = output.suffix.removeprefix(".").lower()
     if ending in FILES:
         return ending
-    if ending == "txt":
-        return TEXT
     raise CommandError(f"unknown format of {output.name!r}", f"add --format {'|'.join(FORMATS)}", USAGE)
 
 
@@ -104,7 +102,7 @@ def as_text(statement: Statement) -> str:
     if statement.days:
         parts.append(_days(statement.days, statement.currency))
     if statement.entries:
-        parts.append(_entries(statement.entries, statement))
+        parts.append(_entries(statement))
     if statement.outstanding is not None:
         parts.append(_outstanding(statement))
     return "\n\n".join(parts) + "\n"
@@ -119,7 +117,9 @@ def _summary(statement: Statement) -> str:
         (f"Closing {what}", statement.closing),
     ]
     if len(statement.holdings) > 1:
-        rows += [(f"  {TERMINAL.holding_name(each.name)}", each.closing) for each in statement.holdings]
+        rows += [
+            (f"  {TERMINAL.holding_name(holding.name)}", holding.closing) for holding in statement.holdings
+        ]
     if statement.not_yet_posted is not None:
         rows.append(("Consumed, not yet posted", -statement.not_yet_posted.amount))
     return "\n".join(amounts(rows, statement.currency))
@@ -141,8 +141,8 @@ def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
     """Return the charges by line of the price list; SINCE is when its blocks began to count."""
     head = ("SINCE", "CHARGE", "QUANTITY", "PRICE", "AMOUNT")
     rows = [
-        (labels.period_start_text(each), *_charge(each, currency), TERMINAL.line_amount(each, currency))
-        for each in lines
+        (labels.period_start_text(line), *_charge(line, currency), TERMINAL.line_amount(line, currency))
+        for line in lines
     ]
     return table(head, rows, right=head[2:])
 
@@ -151,53 +151,48 @@ def _days(days: Sequence[DayCharge], currency: str) -> str:
     head = ("DAY", "CHARGE", "QUANTITY", "PRICE", "BEFORE TAX", "TAX")
     rows = [
         (
-            each.day,
-            *_charge(each, currency),
-            TERMINAL.money(each.amount, currency),
-            TERMINAL.money(each.tax, currency),
+            charge.day,
+            *_charge(charge, currency),
+            *(TERMINAL.money(part, currency) for part in (charge.amount, charge.tax)),
         )
-        for each in days
+        for charge in days
     ]
     return table(head, rows, right=head[2:])
 
 
 def _charge(charge: ChargeLine | DayCharge, currency: str) -> tuple[str, str, str]:
-    return (
-        plain(TERMINAL.charge_name(charge)),
-        TERMINAL.quantity(charge),
-        TERMINAL.price(charge, currency),
-    )
+    name = plain(TERMINAL.charge_name(charge))
+    return name, TERMINAL.quantity(charge), TERMINAL.price(charge, currency)
 
 
 def _outstanding(statement: Statement) -> str:
-    zone, currency = ZoneInfo(statement.time_zone), statement.currency
-    left = TERMINAL.outstanding(statement)
+    zone, text = ZoneInfo(statement.time_zone), TERMINAL.outstanding(statement)
     rows = [
         (
-            f"{labels.local_time_text(each.at, zone):%Y-%m-%d %H:%M}",
-            each.id,
-            plain(TERMINAL.with_reason(each)),
-            TERMINAL.money(each.amount, currency),
+            _minute(entry.at, zone),
+            entry.id,
+            plain(TERMINAL.with_reason(entry)),
+            TERMINAL.money(entry.amount, statement.currency),
         )
-        for each in statement.settlements
+        for entry in statement.settlements
     ]
     head = ("SETTLED", "ENTRY", "WHAT", "AMOUNT")
-    return left if not rows else f"{table(head, rows, right=('AMOUNT',))}\n\n{left}"
+    return f"{table(head, rows, right=('AMOUNT',))}\n\n{text}" if rows else text
 
 
-def _entries(entries: Sequence[StatementEntry], statement: Statement) -> str:
+def _entries(statement: Statement) -> str:
     zone, currency = ZoneInfo(statement.time_zone), statement.currency
-    head = ("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE")
     rows = []
-    for each in entries:
-        where = TERMINAL.moved(each.changes, currency)
-        what = plain(TERMINAL.with_reason(each) + (f" ({where})" if where else ""))
-        amounts = (
-            TERMINAL.money(each.amount, currency),
-            TERMINAL.money(each.balance_after, currency),
-        )
-        rows.append((f"{labels.local_time_text(each.at, zone):%Y-%m-%d %H:%M}", each.id, what, *amounts))
-    return table(head, rows, right=("AMOUNT", "BALANCE"))
+    for entry in statement.entries:
+        moved = TERMINAL.moved(entry.changes, currency)
+        what = plain(TERMINAL.with_reason(entry) + (f" ({moved})" if moved else ""))
+        money = (TERMINAL.money(amount, currency) for amount in (entry.amount, entry.balance_after))
+        rows.append((_minute(entry.at, zone), entry.id, what, *money))
+    return table(("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE"), rows, right=("AMOUNT", "BALANCE"))
+
+
+def _minute(instant: str, zone: ZoneInfo) -> str:
+    return f"{labels.local_time_text(instant, zone):%Y-%m-%d %H:%M}"
 
 
 COMMANDS: Final = {
@@ -215,7 +210,7 @@ COMMANDS: Final = {
             ),
             argument(
                 "--detail",
-                choices=[each.value for each in Detail],
+                choices=[detail.value for detail in Detail],
                 default=Detail.LINE.value,
                 help="charges by tariff line, or also by local day (default: %(default)s)",
             ),

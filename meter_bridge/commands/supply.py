@@ -87,7 +87,7 @@ COMMANDS: Final = {
         asks(_set_supply, check=_check_reason),
         (
             ACCOUNT,
-            argument("action", choices=[each.value for each in SupplyAction], help="action to take"),
+            argument("action", choices=[choice.value for choice in SupplyAction], help="action to take"),
             argument("--reason", metavar="TEXT", help="reason; required for 'off' and 'on'"),
             JSON,
         ),

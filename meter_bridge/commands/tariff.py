@@ -58,16 +58,16 @@ def _tariffs(path: Path, tariff_id: str | None) -> list[TariffOfSite]:
     found = [TariffOfSite(site, tariff) for site in sites for tariff in site.tariffs]
     if tariff_id is None:
         return found
-    named = [each for each in found if each.plan.id == tariff_id]
+    named = [tariff for tariff in found if tariff.plan.id == tariff_id]
     if not named:
-        remedy = suggest(tariff_id, [each.plan.id for each in found])
+        remedy = suggest(tariff_id, [tariff.plan.id for tariff in found])
         raise CommandError(f"{path} has no tariff {tariff_id!r}", remedy, USAGE)
     return named
 
 
 def _check(arguments: Namespace) -> int:
     versions = [
-        version for each in _tariffs(arguments.file, arguments.tariff) for version in each.plan.versions
+        version for tariff in _tariffs(arguments.file, arguments.tariff) for version in tariff.plan.versions
     ]
     count = f"{len(versions)} version{'' if len(versions) == 1 else 's'}"
     print_line(f"{arguments.file} is valid: every minute of every year has one price in {count}")
@@ -111,7 +111,7 @@ def _price(arguments: Namespace) -> int:
         _price_sale(arguments, tariff, timeline, load, terms)
         return 0
     periods = price_load_profile(timeline, load, terms, history)
-    sold = any(sells_units(timeline, each.start) for each in (load[0], load[-1]))
+    sold = any(sells_units(timeline, interval.start) for interval in (load[0], load[-1]))
     Output(
         tariff_price.as_json(tariff.plan, tariff.site, periods),
         plain_lines(tariff_price.as_text(timeline, tariff.site.currency, periods)),
@@ -144,7 +144,7 @@ def _price_sale(
 
 def _terms(arguments: Namespace, plan: TariffPlan) -> SupplyTerms:
     demands = [version.demand for version in plan.versions if version.demand is not None]
-    if arguments.contracted_load is None and any(each.of is DemandOf.CONTRACTED for each in demands):
+    if arguments.contracted_load is None and any(demand.of is DemandOf.CONTRACTED for demand in demands):
         raise CommandError(
             f"tariff {plan.id} charges for contracted load",
             "add --contracted-load '2 kW', for example",

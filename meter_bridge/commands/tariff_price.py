@@ -27,9 +27,9 @@ _NAMES: Final[Mapping[str, str]] = {
 
 def as_text(timeline: Timeline, currency: str, periods: Sequence[PricedPeriod]) -> str:
     """Return a table for each billing period, and the sum of all."""
-    parts = [_period(timeline, currency, each) for each in periods]
+    parts = [_period(timeline, currency, period) for period in periods]
     if len(periods) > 1:
-        wh, total = sum(each.wh for each in periods), sum(each.total for each in periods)
+        wh, total = sum(period.wh for period in periods), sum(period.total for period in periods)
         parts.append(f"All periods: {format_kwh(wh)}, {format_amount(total, currency)}")
     return "\n\n".join(parts)
 
@@ -112,17 +112,17 @@ def as_json(plan: TariffPlan, site: SitePlan, periods: Sequence[PricedPeriod]) -
         "time_zone": site.time_zone,
         "currency": site.currency,
         "amount_digits": amount_digits(site.currency),
-        "wh": sum(each.wh for each in periods),
-        "total": sum(each.total for each in periods),
+        "wh": sum(period.wh for period in periods),
+        "total": sum(period.total for period in periods),
         "periods": [
             {
-                "period": each.period,
-                "whole": each.complete,
-                "wh": each.wh,
-                "total": each.total,
-                "lines": [_line(line) for line in each.lines],
+                "period": period.period,
+                "whole": period.complete,
+                "wh": period.wh,
+                "total": period.total,
+                "lines": [_line(line) for line in period.lines],
             }
-            for each in periods
+            for period in periods
         ],
     }
 

@@ -26,6 +26,7 @@ from meter_bridge.core.tariff.tariff import EXACT_SCALE, TariffVersion
 WIDTH: Final = 80
 LETTERS: Final = ascii_uppercase + ascii_lowercase
 """Names of kinds of day."""
+PRICES: Final = ("BAND", "BLOCK", "PER KWH", "WITH TAXES")
 CELL_MIN: Final = 30
 """Minutes of one character of a day."""
 _HOURS: Final = "".join(f"{hour:<6}" for hour in range(0, 24, 3)) + "24"
@@ -54,7 +55,7 @@ def in_year(plan: TariffPlan, year: int, zone: ZoneInfo) -> Iterator[TariffVersi
 
 def _days(plan: TariffPlan, version: TariffVersion, year: int, zone: ZoneInfo) -> Iterator[date]:
     """Yield the days of a year on which a version is in force when the day begins, or begins itself."""
-    later = [each.valid_from for each in plan.versions if each.valid_from > version.valid_from]
+    later = [other.valid_from for other in plan.versions if other.valid_from > version.valid_from]
     first = max(date(year, 1, 1), local_day(version.valid_from, zone))
     last = min([date(year, 12, 31), *(local_day(min(later) - 1, zone) for _ in later[:1])])
     return (first + timedelta(days=index) for index in range((last - first).days + 1))
@@ -192,29 +193,18 @@ def _paint(text: str, index: int, *, colour: bool) -> str:
 
 
 def _prices(version: TariffVersion, marks: dict[str, str]) -> str:
-    head = ["", "BAND", "BLOCK", "PER KWH", "WITH TAXES"]
     rows: list[tuple[str, ...]] = []
     for band in version.bands:
         ladder = version.ladders[version.schedule_of(band.name)]
         for block, limit in enumerate(show_blocks(ladder.limits)):
             price = version.price(block, band.name)
             taxed = divide_half_even(version.taxed_value(price) * 1000, EXACT_SCALE)
-            first = block == 0
-            rows.append(
-                (
-                    band.name if first else "",
-                    limit,
-                    show_price(price, version.currency),
-                    show_amount(taxed, version.currency),
-                )
-            )
-    columns = [index for index in range(4) if index < 3 or version.taxes]  # noqa: PLR2004 - the last is with taxes
-    kept = [[row[index] for index in columns] for row in rows]
-    text = table([head[1 + index] for index in columns], kept, right=("PER KWH", "WITH TAXES")).splitlines()
-    shown = [f"   {text[0]}"]
-    for row, line in zip(rows, text[1:], strict=True):
-        shown.append(f"{marks[row[0]] if row[0] else ' '}  {line}")
-    return "\n".join(shown)
+            amounts = (show_price(price, version.currency), show_amount(taxed, version.currency))
+            rows.append((band.name if block == 0 else "", limit, *amounts))
+    columns = slice(None if version.taxes else -1)
+    head, *lines = table(PRICES[columns], [row[columns] for row in rows], right=PRICES[2:]).splitlines()
+    marked = (f"{marks[row[0]] if row[0] else ' '}  {line}" for row, line in zip(rows, lines, strict=True))
+    return "\n".join((f"   {head}", *marked))
 
 
 def _aligned(pairs: Sequence[tuple[str, str]]) -> str:

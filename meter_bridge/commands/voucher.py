@@ -79,10 +79,9 @@ VOUCHERS: Final = Table[VoucherView](
 )
 
 
-def _refuse_existing_files(arguments: Namespace) -> None:
-    for file in (arguments.csv, arguments.pdf):
-        if file is not None:
-            refuse_existing(file)
+def _check_files(arguments: Namespace) -> None:
+    refuse_existing(arguments.csv)
+    refuse_existing(arguments.pdf)
 
 
 async def _create(arguments: Namespace, client: BridgeClient) -> None:
@@ -156,7 +155,7 @@ COMMANDS: Final = {
         None,
         create=action(
             "create vouchers; codes are shown only once",
-            asks(_create, check=_refuse_existing_files),
+            asks(_create, check=_check_files),
             argument("--count", type=int, required=True, help="number of vouchers, at most 5000"),
             argument("--amount", required=True, help="value of each voucher, such as 50.00"),
             argument("--site", metavar="ID", help="site where they are valid (default: all sites)"),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.config.tariff_words import BLOCKS_APPLY, TAX_BASES
+from meter_bridge.config.tariff_words import BLOCKS_APPLY, KWH_PER_MWH, TAX_BASES
 from meter_bridge.core.calendar import MINUTES_PER_DAY, day_start, local_time
 from meter_bridge.core.energy import WH_PER_KWH
 from meter_bridge.core.ledger.credit import CreditPolicy
@@ -25,6 +25,9 @@ from meter_bridge.core.tariff.tariff import (
     Tax,
     TaxBase,
 )
+
+_NAMES: Final = {base: name for name, base in TAX_BASES.items()}
+_BLOCKS_APPLY: Final = {meaning: words for words, meaning in BLOCKS_APPLY.items()}
 
 
 def show_amount(amount: int, currency: str) -> str:
@@ -45,7 +48,11 @@ def show_instant(at: int, time_zone: str) -> str:
 
 def show_windows(windows: tuple[Window, ...]) -> str:
     """Return windows such as ``mon-fri 18:00-08:00``."""
-    return ", ".join(_window(window) for window in windows) or "none"
+    shown = (
+        f"{show_days(window.days)} {show_clock(window.start)}-{show_clock(window.end or MINUTES_PER_DAY)}"
+        for window in windows
+    )
+    return ", ".join(shown) or "none"
 
 
 def show_dates(dates: Collection[date], most: int = 20) -> str:
@@ -80,8 +87,8 @@ def show_policy(policy: Policy, currency: str) -> dict[str, str]:
         "friendly dates": show_dates(policy.friendly_hours.dates),
         "grace": show_duration(policy.friendly_hours.grace_ms),
         "warning before cut": show_duration(policy.warning_ms),
-        "when exhausted": _show_exhausted(policy.load_limit),
-        "power limit": _show_limit(policy.power_limit) or "none",
+        "when exhausted": f"load limit {_show_limit(policy.load_limit)}" if policy.load_limit else "cut",
+        "power limit": _show_limit(policy.power_limit) if policy.power_limit else "none",
         "credit switchings per day": str(policy.switchings_per_day or "none"),
         "protect": _show_protections(policy.protections),
         "contracted load": f"{policy.contracted_w} W" if policy.contracted_w else "none",
@@ -108,14 +115,8 @@ def _show_credit(credit: CreditPolicy, currency: str) -> dict[str, str]:
     }
 
 
-def _show_exhausted(limit: LoadLimit | None) -> str:
-    return f"load limit {_show_limit(limit)}" if limit is not None else "cut"
-
-
-def _show_limit(limit: LoadLimit | None) -> str:
+def _show_limit(limit: LoadLimit) -> str:
     """Return a limit such as ``500 W (delay 30 s, reconnect after 2 min, 3 attempts per hour)``."""
-    if limit is None:
-        return ""
     rule = limit.rule
     how = f"delay {show_duration(rule.delay_ms)}, reconnect after {show_duration(rule.reset_after_ms or 0)}"
     often = f"{rule.resets_per_hour} attempts per hour"
@@ -154,11 +155,6 @@ def _thousandth(steps: int | None, unit: str) -> str:
     return "none" if steps is None else f"{Decimal(steps).scaleb(-3).normalize():f} {unit}"
 
 
-def _window(window: Window) -> str:
-    end = window.end or MINUTES_PER_DAY
-    return f"{show_days(window.days)} {show_clock(window.start)}-{show_clock(end)}"
-
-
 def show_clock(minute: int) -> str:
     """Return a minute of the day as a time of day."""
     return f"{minute // 60:02d}:{minute % 60:02d}"
@@ -178,11 +174,6 @@ def show_days(days: frozenset[int]) -> str:
     return ", ".join([*names, "holidays"] if HOLIDAY in days else names)
 
 
-_NAMES: Final = {base: name for name, base in TAX_BASES.items()}
-_BLOCKS_APPLY: Final = {meaning: words for words, meaning in BLOCKS_APPLY.items()}
-_KWH_PER_MWH: Final = 1000
-
-
 def show_kwh(wh: int) -> str:
     """Return energy in kWh with no more digits than it needs."""
     exact = (Decimal(wh) / WH_PER_KWH).normalize()
@@ -191,7 +182,7 @@ def show_kwh(wh: int) -> str:
 
 def show_price(per_mwh: int, currency: str) -> str:
     """Return a price per kWh, exactly."""
-    return show_amount(per_mwh // _KWH_PER_MWH, currency)
+    return show_amount(per_mwh // KWH_PER_MWH, currency)
 
 
 def show_blocks(limits: Sequence[int]) -> tuple[str, ...]:

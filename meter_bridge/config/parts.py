@@ -6,10 +6,13 @@ documentation come from it.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any, Final, cast, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast, dataclass_transform, overload
 
 from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode, invalid, shorten, suggest
 from meter_bridge.config.scalars import Reader, text
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MAX_ITEMS: Final = 50
 """Windows of a band, blocks, taxes, thresholds."""
@@ -27,6 +30,9 @@ class Part:
     A key without a default has that of the field of its name in one of the plan's ``models``.
     """
 
+    keys: ClassVar[Mapping[str, Field[Any]]] = {}
+    """The fields by their keys."""
+    required: ClassVar[tuple[str, ...]] = ()
     written: frozenset[str] = frozenset()
     """Keys that the file has here, or in the part from which this one inherits."""
 
@@ -37,9 +43,9 @@ class Part:
                 make = planned[name].default_factory
                 entry.default = planned[name].default if make is MISSING else make()
         dataclass(frozen=True, kw_only=True)(cls)
-
-
-_KEYS: Final[dict[type[Part], Mapping[str, Field[Any]]]] = {}
+        declared = [entry for entry in fields(cls) if entry.metadata]
+        cls.keys = {entry.metadata["name"] or entry.name.replace("_", " "): entry for entry in declared}
+        cls.required = tuple(name for name, entry in cls.keys.items() if entry.default is MISSING)
 
 
 @overload
@@ -55,14 +61,6 @@ def key(read: Reader[object], *, default: Any = MISSING, name: str = "", example
     return field(default=default, metadata={"read": read, "name": name, "example": example})
 
 
-def keys_of(model: type[Part]) -> Mapping[str, Field[Any]]:
-    """Return the fields of a part by their keys."""
-    if model not in _KEYS:
-        declared = [entry for entry in fields(model) if entry.metadata]
-        _KEYS[model] = {entry.metadata["name"] or entry.name.replace("_", " "): entry for entry in declared}
-    return _KEYS[model]
-
-
 def read_part[P: Part](
     model: type[P],
     value: object,
@@ -75,10 +73,10 @@ def read_part[P: Part](
 
     What it does not say it takes from ``inherited``. ``others`` accepts keys that it does not have.
     """
-    keys = keys_of(model)
+    keys, items = model.keys, mapping(value)
     values = _values(inherited, keys)
     mistakes: list[Mistake] = []
-    for name, written in mapping(value).items():
+    for name, written in items.items():
         known = keys.get(name)
         if known is not None:
             try:
@@ -88,27 +86,22 @@ def read_part[P: Part](
                 mistakes.extend(error.within(name))
         elif not others:
             mistakes.append(_unknown(name, keys))
-    names = frozenset(mapping(value))
-    mistakes.extend(
-        _missing(name, declared.metadata["example"])
-        for name, declared in keys.items()
-        if name not in names and declared.default is MISSING
-    )
+    missing = (name for name in model.required if name not in items)
+    mistakes.extend(_missing(name, keys[name].metadata["example"]) for name in missing)
     if mistakes:
         raise InvalidValueError(*mistakes)
-    return model(written=names | (inherited.written if inherited else frozenset()), **values)
+    return model(written=frozenset(items) | (inherited.written if inherited else frozenset()), **values)
 
 
-def into[T](model: type[T], part: Part, **derived: object) -> T:
+def into[T: DataclassInstance](model: type[T], part: Part, **derived: object) -> T:
     """Return an object of the plan: what is derived, and all other fields as the part has them."""
-    declared = fields(cast("Any", model))
-    as_written = {entry.name: getattr(part, entry.name) for entry in declared if entry.name not in derived}
+    as_written = {name: getattr(part, name) for name in model.__dataclass_fields__ if name not in derived}
     return model(**as_written, **derived)
 
 
 def narrowed[P: Part](model: type[P], part: P) -> P:
     """Return what a part says under the keys of a part that it extends."""
-    keys = keys_of(model)
+    keys = model.keys
     return model(written=part.written & keys.keys(), **_values(part, keys))
 
 
@@ -122,7 +115,7 @@ def _merged(value: object, inherited: object) -> object:
     """Return a value; where it is a part itself, with the keys that it inherits."""
     if not isinstance(value, Part) or not isinstance(inherited, Part):
         return value
-    keys = {name: entry for name, entry in keys_of(type(value)).items() if name not in value.written}
+    keys = {name: entry for name, entry in value.keys.items() if name not in value.written}
     return replace(value, written=value.written | inherited.written, **_values(inherited, keys))
 
 
@@ -143,7 +136,7 @@ def part_as[P: Part, T](model: type[P], convert: Callable[[P], T]) -> Reader[T]:
     return lambda value, currency=None, /: convert(read_part(model, value, currency))
 
 
-def part_into[T](part_model: type[Part], model: type[T]) -> Reader[T]:
+def part_into[T: DataclassInstance](part_model: type[Part], model: type[T]) -> Reader[T]:
     """Return a reader of a part that has the fields of an object of the plan."""
     return part_as(part_model, lambda written: into(model, written))
 

@@ -6,10 +6,8 @@ from itertools import pairwise
 from meter_bridge.config.node import Node
 from meter_bridge.config.problems import suggest
 from meter_bridge.config.tariff_parts import Prices, TaxPart, VersionPart
-from meter_bridge.config.tariff_words import TAX_BASES
+from meter_bridge.config.tariff_words import KWH_PER_MWH, TAX_BASES
 from meter_bridge.core.tariff.tariff import BlockBandMeaning, BlockSchedule, Lifeline, Tax, TaxBase, TaxKind
-
-KWH_PER_MWH = 1000
 
 
 def check_ladders(node: Node, part: VersionPart) -> None:

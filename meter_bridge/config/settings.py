@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from meter_bridge.devices.broker.ports import DEFAULT_EMBEDDED_PORT
+from meter_bridge.devices.broker import DEFAULT_EMBEDDED_PORT
 from meter_bridge.storage.location import (
     EXAMPLE,
     Location,

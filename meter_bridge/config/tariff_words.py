@@ -21,6 +21,7 @@ from meter_bridge.core.tariff.tariff import (
 
 MAX_SOURCE: Final = 400
 MAX_HISTORY: Final = 24
+KWH_PER_MWH: Final = 1000
 IN_THE_PERIOD: Final = "use in the period"
 
 _UNITS: Final = {

@@ -27,8 +27,7 @@ from meter_bridge.core.supply.friendly_hours import MAX_GRACE_MS, FriendlyHours
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.core.supply.protection import GuardedLimit
 from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, Window
-from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.local_cutoff import unsupported_reason
+from meter_bridge.devices.addresses import parse_address, unsupported_reason
 from meter_bridge.devices.registry import families
 
 DEFAULT_VOLTAGE_MV: Final = 230_000
@@ -40,7 +39,7 @@ _CANNOT_CLOSE: Final = (
 """Why no family closes by itself: firmware can wait for the loss of its broker, and for nothing else."""
 
 
-ELECTRICITY = "electricity"
+ELECTRICITY: Final = "electricity"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 SLOT_MS: Final = 900_000
 """Length of the posting interval and of a segment: a quarter of an hour."""
 MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 MINUTES_PER_DAY: Final = 1440
 

@@ -79,10 +79,7 @@ def start(wall: int, monotonic: int, last_instant: int | None, *, synchronised: 
 
 
 def check(clock: GuardedClock, wall: int, monotonic: int, *, synchronised: bool) -> GuardedClock:
-    """Return the clock after comparing it with the wall clock.
-
-    Small disagreements are followed forwards and waited out backwards, so event time never goes back.
-    """
+    """Compare the clock with the wall clock; small drifts are followed forwards, waited out backwards."""
     drift = wall - clock.anchored_time(monotonic)
     if abs(drift) <= WALL_CLOCK_TOLERANCE_MS:
         followed = replace(clock, anchor=wall, anchor_monotonic=monotonic) if drift > 0 else clock
@@ -104,10 +101,7 @@ def confirm(clock: GuardedClock, wall: int, monotonic: int) -> GuardedClock:
 
 
 def reading_instant(received: int, measured: int | None, *, buffered: bool = False) -> int:
-    """Return the instant of a reading: the device's own time where it counts, else that of receipt.
-
-    It counts within a minute of receipt, or where the device sends what it kept; never after receipt.
-    """
+    """Return the device's own time within a minute of receipt, or if buffered; otherwise that of receipt."""
     if measured is None or (not buffered and abs(received - measured) > DEVICE_TOLERANCE_MS):
         return received
     return min(measured, received)

@@ -20,14 +20,11 @@ def parse_kwh(text: str) -> int:
     try:
         value = parse_decimal(text)
     except MoneyError as error:
-        msg = f"{text!r} is not a number of kWh such as '350' or '0.5'"
-        raise EnergyError(msg) from error
+        raise EnergyError(f"{text!r} is not a number of kWh such as '350' or '0.5'") from error
     if value < 0 or value != round(value, 3):
-        msg = f"{text!r} kWh is negative or finer than 1 Wh"
-        raise EnergyError(msg)
+        raise EnergyError(f"{text!r} kWh is negative or finer than 1 Wh")
     if value > MAX_KWH:
-        msg = f"{text!r} kWh is more than any that is accepted"
-        raise EnergyError(msg)
+        raise EnergyError(f"{text!r} kWh is more than any that is accepted")
     return int(value * WH_PER_KWH)
 
 

@@ -31,8 +31,7 @@ class MoneyError(ValueError):
 def minor_digits(currency: str) -> int:
     """Return the number of decimal digits of a currency's minor unit (ISO 4217, list of 2026)."""
     if not _CODE.fullmatch(currency):
-        msg = f"currency {currency!r} is not a code of three capital letters such as 'ZAR'"
-        raise MoneyError(msg)
+        raise MoneyError(f"currency {currency!r} is not a code of three capital letters such as 'ZAR'")
     return _EXPONENT_OF.get(currency, 2)
 
 
@@ -51,11 +50,9 @@ def parse_amount(text: str, currency: str, *, digits: int | None = None) -> int:
     value = parse_decimal(text)
     steps = value.scaleb(scale)
     if value != round(value, allowed):
-        msg = f"amount {text!r} has more than {allowed} decimal places of {currency}"
-        raise MoneyError(msg)
+        raise MoneyError(f"amount {text!r} has more than {allowed} decimal places of {currency}")
     if abs(steps) > MAX_AMOUNT:
-        msg = f"amount {text!r} is larger than any that is accepted"
-        raise MoneyError(msg)
+        raise MoneyError(f"amount {text!r} is larger than any that is accepted")
     return int(steps)
 
 
@@ -65,13 +62,11 @@ _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 def parse_decimal(text: str) -> Decimal:
     """Return a plain decimal number; no exponent, no thousands separator, no white space inside."""
     if not _DECIMAL.fullmatch(text):
-        msg = f"{text!r} is not a decimal number such as '100.50'"
-        raise MoneyError(msg)
+        raise MoneyError(f"{text!r} is not a decimal number such as '100.50'")
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        msg = f"{text!r} is not a decimal number such as '100.50'"
-        raise MoneyError(msg) from error
+        raise MoneyError(f"{text!r} is not a decimal number such as '100.50'") from error
 
 
 def to_decimal(amount: int, currency: str) -> Decimal:

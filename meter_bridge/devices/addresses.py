@@ -1,4 +1,4 @@
-"""Meter addresses: ``family:device/channel``."""
+"""Meter addresses, ``family:device/channel``, and what they tell of a device before it is connected."""
 
 from dataclasses import dataclass
 import re
@@ -29,7 +29,6 @@ class Address:
     channel: str
 
     def __str__(self) -> str:
-        """Return the address as the site file writes it."""
         return f"{self.family}:{self.device}/{self.channel}"
 
 
@@ -77,3 +76,16 @@ def _check_channel(text: str, family: Family, channel: str) -> None:
             f"address '{text}' has the channel '{channel}': a {family.name} channel is "
             f"{family.channel_meaning}, for example {family.example}"
         )
+
+
+def unsupported_reason(energy_address: str, relay_address: str | None) -> str | None:
+    """Return why a meter cannot cut by itself, or None where it can."""
+    if relay_address is None:
+        return "a meter without a relay has nothing to cut with"
+    energy, relay = parse_address(energy_address), parse_address(relay_address)
+    cannot = families()[energy.family].local_cut_off
+    if cannot is None:
+        return f"a {energy.family} device has no local cut-off"
+    if (energy.family, energy.device) != (relay.family, relay.device):
+        return "the relay is not in the device that counts"
+    return cannot(energy.channel, relay.channel)

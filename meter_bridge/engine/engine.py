@@ -22,10 +22,9 @@ from meter_bridge.engine.state.model import UNLIMITED, Account, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.transport import Transport
-from meter_bridge.engine.stream.feed import Snapshots
+from meter_bridge.engine.stream.feed import Feed, Snapshots
 from meter_bridge.engine.supply import protections
-from meter_bridge.engine.supply.decision import EvaluationContext
-from meter_bridge.engine.supply.evaluation import evaluate, evaluate_account
+from meter_bridge.engine.supply.evaluation import EvaluationContext, evaluate, evaluate_account
 from meter_bridge.engine.supply.local_cutoff import CutOffs
 from meter_bridge.engine.supply.relays import Relays
 from meter_bridge.protocol.vocabulary import AlertKind
@@ -56,8 +55,7 @@ class Engine:
         session = self.session = Session(reader, store, clocks, stored_state, shard)
         self.discovery = Discovery()
         self.snapshots = Snapshots(session, self.discovery)
-        self.feed = session.feed = self.snapshots.feed()
-        self.feed.seq = session.installation.sequences.event
+        self.feed = session.feed = Feed(session, self.snapshots)
         self.transport = transport
         self._clock_was_sure = False
         """Whether registers are noted by the wall clock as this process last found it set."""

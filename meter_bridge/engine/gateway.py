@@ -120,15 +120,15 @@ class Gateway:
         link = self._link(meter)
         if link is not None:
             return self._send_over(link, link.switch(address, position))
-        return self._publish(address, lambda driver: driver.switch(address, position))
+        return self._publish(address, lambda driver, of: driver.switch(of, position))
 
     def query(self, meter: Meter) -> bool:
         """Ask for a fresh reading and the relay; False while there is no way to the device."""
         link = self._link(meter)
         if link is not None:
             return self._send_over(link, link.query(meter.plan.energy_address))
-        asked = [self._publish(address, _query_messages(address)) for address in _addresses(meter)]
-        return all(asked)
+        sent = [self._publish(address, lambda driver, of: driver.query(of)) for address in _addresses(meter)]
+        return all(sent)
 
     def cut_off(
         self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
@@ -139,7 +139,7 @@ class Gateway:
         if isinstance(link, LinkCutsLocally):
             return self._send_over(link, _cut_off_of(link, place, step, relay_address, limit_wh))
 
-        def messages(driver: Driver) -> Sequence[Publish]:
+        def messages(driver: Driver, address: str) -> Sequence[Publish]:
             if not isinstance(driver, SupportsLocalCutOff):
                 return ()
             if step is CutOffRequest.ASK:
@@ -162,17 +162,13 @@ class Gateway:
         task.add_done_callback(self._send_tasks.discard)
         return True
 
-    def _publish(self, address: str, messages: Callable[[Driver], Sequence[Publish]]) -> bool:
+    def _publish(self, address: str, messages: Callable[[Driver, str], Sequence[Publish]]) -> bool:
         connection = self.connection
         if connection is None or not connection.connected:
             return False
         driver = self._drivers[parse_address(address).family]
-        sent = [connection.send(message) for message in messages(driver)]
+        sent = [connection.send(message) for message in messages(driver, address)]
         return all(sent)
-
-
-def _query_messages(address: str) -> Callable[[Driver], Sequence[Publish]]:
-    return lambda driver: driver.query(address)
 
 
 def _cut_off_of(

@@ -69,16 +69,17 @@ class Scheduler:
 
     def start(self) -> None:
         """Start the tasks."""
-        pace = self._intervals
+        pace, engine, job = self._intervals, self._engine, self._while_accepting
         jobs: list[Job] = [
-            ("flush", pace.flush, self._flush),
-            ("postings", pace.flush, self._post),
+            ("flush", pace.flush, job(engine.session.flush)),
+            ("postings", pace.flush, engine.run_deferred_postings),
             ("relays", pace.relays, self._relays),
-            ("cut-offs", pace.cut_offs, self._cut_offs),
-            ("protections", pace.clock, self._advance_protections),
+            ("cut-offs", pace.cut_offs, job(engine.cut_offs.tick)),
+            # A job of its own, so that timers advance also while much clock work takes a while.
+            ("protections", pace.clock, job(engine.advance_protections)),
             ("clock", pace.clock, self._clock),
-            ("silence", pace.silence, self._silence),
-            ("attention", pace.clock, self._poll_depletion),
+            ("silence", pace.silence, job(engine.check_offline_meters)),
+            ("attention", pace.clock, job(self._poll_depletion)),
             ("recovery", pace.recovery, self._recover),
             *((name, pause * pace.others, job) for name, pause, job in self._further_jobs),
         ]
@@ -97,35 +98,26 @@ class Scheduler:
             self._engine.session.flush(everything=True)
         await self._engine.session.drain()
 
-    async def _flush(self) -> None:
-        if self._engine.session.can_change:
-            self._engine.session.flush()
+    def _while_accepting(self, work: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+        """Return a job that does its work while changes can be stored and no site file is being applied."""
 
-    async def _post(self) -> None:
-        await self._engine.run_deferred_postings()
+        async def job() -> None:
+            if self._engine.session.can_change:
+                work()
+
+        return job
 
     async def _relays(self) -> None:
         if self._engine.session.storage_error is None:
             self._engine.relays.tick()
 
-    async def _cut_offs(self) -> None:
-        if self._engine.session.can_change:
-            self._engine.cut_offs.tick()
-
-    async def _advance_protections(self) -> None:
-        """Advance the timers, also while other clock work takes a while."""
-        self._engine.advance_protections()
-
     async def _clock(self) -> None:
         self._engine.check_clock()
         await self._engine.run_due_accounts()
 
-    async def _silence(self) -> None:
-        self._engine.check_offline_meters()
-
-    async def _poll_depletion(self) -> None:
-        if self._engine.session.can_change:
-            self._depletion_polling.tick(self._engine.session.installation, self._engine.session.clock.now())
+    def _poll_depletion(self) -> None:
+        session = self._engine.session
+        self._depletion_polling.tick(session.installation, session.clock.now())
 
     async def _recover(self) -> None:
         if self._engine.session.storage_error is not None:
@@ -150,11 +142,14 @@ class Scheduler:
         tx = Transaction(engine.session.clock.now())
         tx.changeset.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, tx.at))
         tx.changeset.add(ops.UPSERT_WATERMARK, watermark_row(upto))
-        done = engine.session.submit(tx)
-        if done is not None:
-            await asyncio.shield(done)
+        await self._store(tx)
         engine.session.installation.exported = upto
         await self._merge()
+
+    async def _store(self, tx: Transaction) -> None:
+        done = self._engine.session.submit(tx)
+        if done is not None:
+            await asyncio.shield(done)
 
     async def _merge(self) -> None:
         """Merge many small exported files into one; those it replaces are kept for who still reads them."""
@@ -173,9 +168,7 @@ class Scheduler:
         tx = Transaction(engine.session.clock.now())
         retired = [{**manifest[merged_file.name], "retired_at": tx.at} for merged_file in chosen]
         tx.changeset.extend(ops.UPSERT_EXPORT_FILE, [*manifest_rows([file], tx.at), *retired])
-        done = engine.session.submit(tx)
-        if done is not None:
-            await asyncio.shield(done)
+        await self._store(tx)
 
     def _manifest(self) -> Sequence[RowMapping]:
         table = tables.export_file
@@ -205,9 +198,7 @@ class Scheduler:
             tx = Transaction(engine.session.clock.now())
             tx.changeset.extend(ops.UPSERT_EXPORT_FILE, [{**row, "retired_at": tx.at} for row in manifest])
             tx.changeset.add(ops.UPSERT_WATERMARK, watermark_row(0))
-            done = engine.session.submit(tx)
-            if done is not None:
-                await asyncio.shield(done)
+            await self._store(tx)
             engine.session.installation.exported = 0
         self._files_known = True
 

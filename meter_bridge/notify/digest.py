@@ -1,6 +1,6 @@
 """The figures of a day, for those who look after units."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -47,11 +47,10 @@ def digest_figures(
 
 def _by_currency(accounts: Sequence[DigestUnit], paid: Iterable[tuple[str, int]]) -> list[Money]:
     currencies = {account.id: account.currency for account in accounts}
-    totals: dict[str, int] = {}
+    totals = Counter[str]()
     for account_id, amount in paid:
         if account_id in currencies:
-            currency = currencies[account_id]
-            totals[currency] = totals.get(currency, 0) + amount
+            totals[currencies[account_id]] += amount
     return [Money(amount, currency) for currency, amount in sorted(totals.items())]
 
 

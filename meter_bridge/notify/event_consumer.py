@@ -4,7 +4,7 @@ The notices of some events and the position behind these are stored in one trans
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 import json
@@ -77,7 +77,9 @@ class EventConsumer:
         notable = [event for event in events if topic_of(event) is not None and _is_recent(event, now)]
         contacts = await self._contacts(notable)
         if notable:
-            await asyncio.to_thread(prepare, self._languages(contacts.values()))
+            languages = {person.language for person in self._people.staff.values()}
+            languages |= {self._people.language, *(contact.language for contact in contacts.values())}
+            await asyncio.to_thread(prepare, languages)
         new_notices = [notice for event in notable for notice in self._notices(event, contacts, now)]
         new_notices = await self._without_repeats(new_notices, session.clock.believed_wall())
         await self._store(
@@ -97,11 +99,6 @@ class EventConsumer:
                 kept.append(notice)
                 recent.add(subject)
         return kept
-
-    def _languages(self, contacts: Iterable[NotificationSettings]) -> set[str]:
-        people = self._people
-        staff = {person.language for person in people.staff.values()}
-        return {people.language} | staff | {contact.language for contact in contacts}
 
     async def _contacts(self, events: Sequence[Event]) -> Mapping[tuple[str, int], NotificationSettings]:
         if not events:

@@ -19,7 +19,8 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.notify import queries
 from meter_bridge.notify.event_consumer import notice_row, notified_unit
 from meter_bridge.notify.people import People, Person
-from meter_bridge.notify.rules import CUSTOMER, Notice, WarningContext, threshold_notice
+from meter_bridge.notify.rules import CUSTOMER, Notice, due_at
+from meter_bridge.notify.templates import message
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
@@ -60,14 +61,28 @@ class PersonalThresholds:
                 for topic, is_low in _crossings(account, who, now, recipient, below):
                     warning = _warning_id(recipient, account, topic)
                     if is_low and below.get(warning) is False:
-                        seq = max(session.feed.seq, session.shard.first + 1)
-                        own = WarningContext(session.clock.believed_wall(), seq, self._people.language)
-                        notified = notified_unit(account, now, self._link)
-                        new_notices.append(threshold_notice(warning, recipient, topic, notified, who, own))
+                        new_notices.append(self._notice(account, recipient, who, topic))
                     if is_low is not below.get(warning):
                         changed[warning] = is_low
         if changed:
             await self._store(new_notices, changed, now)
+
+    def _notice(
+        self, account: Account, recipient: str, who: Person | NotificationSettings, topic: str
+    ) -> Notice:
+        """Return the notice that an account fell below a threshold that somebody chose.
+
+        The wall clock may go back, so the newest event makes its key unique; it also decides which bridge
+        sends the notice where several share the sites.
+        """
+        session = self._session
+        at, seq = session.clock.believed_wall(), max(session.feed.seq, session.shard.first + 1)
+        link = self._link if recipient == CUSTOMER else ""
+        unit = notified_unit(account, session.clock.now(), link)
+        text = message(topic, who.language or self._people.language, unit.facts)
+        due, warning = due_at(topic, who, at, unit.zone), _warning_id(recipient, account, topic)
+        key = f"{warning} {at} {seq}"
+        return Notice(seq, recipient, topic, text, due, account.id, account.tenancy.n, warning, key)
 
     async def _read(self) -> dict[str, bool]:
         reader = self._session.reader

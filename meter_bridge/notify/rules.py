@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import time
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.notify.people import SUPPLY_RESTORED, TOP_UP, People, Person, QuietHours
@@ -96,16 +96,6 @@ class Notice:
         return self.key or f"{self.event_seq}:{self.recipient}"
 
 
-class WarningContext(NamedTuple):
-    """What else the warning of a personal threshold needs: its instant, and the default language."""
-
-    at: int
-    """By the wall clock, which may go back: only with ``seq`` it is unlike every other."""
-    seq: int
-    """Newest event then: it decides which bridge sends the notice where several share the sites."""
-    language: str
-
-
 def topic_of(event: Event) -> str | None:
     """Return the topic of an event, or None where nobody is notified of it."""
     if event.kind is EventKind.ALERT_OPENED:
@@ -130,18 +120,18 @@ def notices_for(
     alert = str(event.data["id"]) if event.kind is EventKind.ALERT_OPENED and "id" in event.data else None
     own_zone = zone if unit is None else unit.zone
 
-    def notice(recipient: str, language: str, quiet: QuietHours | None, *, with_link: bool) -> Notice:
-        text = message(topic, language, facts if with_link else replace(facts, link=""))
-        due = _due_at(topic, quiet, at, own_zone)
+    def notice(recipient: str, who: Person | NotificationSettings, *, with_link: bool) -> Notice:
+        shown = facts if with_link else replace(facts, link="")
+        text = message(topic, who.language or people.language, shown)
         account_id, tenancy = (None, None) if unit is None else (unit.account_id, unit.tenancy)
+        due = due_at(topic, who, at, own_zone)
         return Notice(event.seq, recipient, topic, text, due, account_id, tenancy, alert)
 
     for person in people.staff.values():
         if topic in person.about and concerns(person, unit) and not has_personal_threshold(topic, person):
-            yield notice(person.id, person.language, person.quiet, with_link=False)
+            yield notice(person.id, person, with_link=False)
     if unit is not None and unit.contact is not None and _customer_wants(topic, unit.contact):
-        language = unit.contact.language or people.language
-        yield notice(CUSTOMER, language, _quiet_of(unit.contact), with_link=topic in _WITH_LINK)
+        yield notice(CUSTOMER, unit.contact, with_link=topic in _WITH_LINK)
 
 
 def concerns(person: Person, unit: NotifiedUnit | None) -> bool:
@@ -161,31 +151,18 @@ def has_personal_threshold(topic: str, who: Person | NotificationSettings) -> bo
     return own.get(topic) is not None
 
 
-def threshold_notice(
-    warning_id: str,
-    recipient: str,
-    topic: str,
-    unit: NotifiedUnit,
-    who: Person | NotificationSettings,
-    own: WarningContext,
-) -> Notice:
-    """Return the notice that an account fell below the threshold that somebody chose."""
-    quiet = who.quiet if isinstance(who, Person) else _quiet_of(who)
-    facts = unit.facts if recipient == CUSTOMER else replace(unit.facts, link="")
-    text = message(topic, who.language or own.language, facts)
-    due = _due_at(topic, quiet, own.at, unit.zone)
-    key = f"{warning_id} {own.at} {own.seq}"
-    return Notice(own.seq, recipient, topic, text, due, unit.account_id, unit.tenancy, warning_id, key)
-
-
-def _quiet_of(contact: NotificationSettings) -> QuietHours | None:
-    if not contact.quiet_from or not contact.quiet_to:
+def _quiet_hours_of(who: Person | NotificationSettings) -> QuietHours | None:
+    if isinstance(who, Person):
+        return who.quiet
+    if not who.quiet_from or not who.quiet_to:
         return None
-    return QuietHours(time.fromisoformat(contact.quiet_from), time.fromisoformat(contact.quiet_to))
+    return QuietHours(time.fromisoformat(who.quiet_from), time.fromisoformat(who.quiet_to))
 
 
-def _due_at(topic: str, quiet: QuietHours | None, at: int, zone: ZoneInfo) -> int:
-    return at if quiet is None or topic in URGENT else quiet.earliest_delivery(at, zone)
+def due_at(topic: str, who: Person | NotificationSettings, at: int, zone: ZoneInfo) -> int:
+    """Return when a notice of an instant may go out."""
+    quiet = None if topic in URGENT else _quiet_hours_of(who)
+    return at if quiet is None else quiet.earliest_delivery(at, zone)
 
 
 RETRY_MS: Final[Mapping[int, int]] = {1: 60_000, 2: 300_000, 3: 1_800_000, 4: 7_200_000, 5: 21_600_000}

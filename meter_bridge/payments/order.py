@@ -1,8 +1,8 @@
-"""Orders, and what they come to whatever providers repeat, reorder or retract.
+"""Orders, what providers report of them, and the bookings that follow.
 
-Pure: an order, everything that was told of it, and what the journal holds of it lead to the next step. What
-is booked in the end depends on what was told and not on its order, because each step books the difference to
-a value that is a function of the set of events.
+Pure: an order, its events and its bookings determine the next step. The result does not depend on the
+sequence of events, because each step books the difference to a value that is a function of the set of
+events.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,48 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
 from meter_bridge.protocol.payments import PaymentState
+
+
+class ProviderEventKind(StrEnum):
+    """What a provider may tell."""
+
+    STARTED = "started"
+    """The customer was sent to pay; told by the bridge itself."""
+    PENDING = "pending"
+    """The money is on its way."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+    """Money of a payment, or some of it, went back to who paid."""
+    CHARGED_BACK = "charged_back"
+    """The payer's bank took it back."""
+    REINSTATED = "reinstated"
+    """A refund or charge-back was undone: the money is here again."""
+
+
+REVERSALS = frozenset({ProviderEventKind.REFUNDED, ProviderEventKind.CHARGED_BACK})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEvent:
+    """What a provider told once, in words that are the same for all of them."""
+
+    event_id: str
+    """The provider's own; kept for ever."""
+    kind: ProviderEventKind
+    order_id: str | None = None
+    reference: str | None = None
+    payment_id: str | None = None
+    reversal_id: str | None = None
+    """Of a refund, a charge-back, or what undoes one."""
+    amount: int | None = None
+    currency: str | None = None
+    happened_at: int | None = None
+    detail: str = ""
+    """Of a start: where the customer was sent."""
 
 
 class BookingStep(StrEnum):
@@ -169,7 +209,7 @@ def next_step(case: PaymentCase) -> NextStep | None:
 
 
 def _next_credit(case: PaymentCase) -> NextStep | None:
-    """Return the credit of the first payment that is what was ordered, if none was credited yet."""
+    """Credit the first payment that matches the order, if none has been credited."""
     if case.order is None or case.credited:
         return None
     for payment in case.payments():
@@ -180,7 +220,7 @@ def _next_credit(case: PaymentCase) -> NextStep | None:
 
 
 def _next_reversal(case: PaymentCase) -> NextStep | None:
-    """Return the refund or charge-back that is not booked yet, or what undoes one that is."""
+    """Book the next refund or charge-back, or undo one."""
     reversed_keys, reinstated = case.keys_of(BookingStep.REVERSE), case.keys_of(BookingStep.REINSTATE)
     for reversal_id, (reversal, payment_id) in case.reversals().items():
         undone = reversal_id in case.reinstated
@@ -203,9 +243,9 @@ def _next_reversal(case: PaymentCase) -> NextStep | None:
 
 
 def _target_amount(case: PaymentCase, payment_id: str, standing_ids: Iterable[str]) -> int:
-    """Return what the journal should hold of a payment when these reversals stand.
+    """Return the amount that the journal should hold for a payment while these reversals stand.
 
-    At least nothing, and never more than was paid, whatever amounts a provider writes.
+    At least zero and at most what was paid, whatever amounts a provider reports.
     """
     paid, reversals = case.credited[payment_id].amount, case.reversals()
     standing = (

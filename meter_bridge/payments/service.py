@@ -46,7 +46,6 @@ class Payments:
         file: ProvidersFile,
         find_account: FindAccount,
     ) -> None:
-        """Open for business."""
         self._session = session
         self._find_account = find_account
         self.orders = OrderService(session, operations, file)
@@ -123,5 +122,5 @@ class Payments:
 
 
 def _visible_tenancy(actor: Actor, account: Account) -> int | None:
-    """Return the tenancy whose payments an actor sees; None for those of all."""
+    """Return the tenancy whose payments an actor sees; None for all."""
     return account.tenancy.n if actor.role is Role.TENANT else None

@@ -26,10 +26,8 @@ _MIN_SECRET_LENGTH: Final = 16
 _MAX_LIST_LENGTH: Final = 10
 _MAX_ISSUER_LENGTH: Final = 300
 
-type _Secrets = Annotated[
-    tuple[Annotated[str, msgspec.Meta(min_length=_MIN_SECRET_LENGTH, max_length=500)], ...],
-    msgspec.Meta(min_length=1, max_length=_MAX_LIST_LENGTH),
-]
+type _Secret = Annotated[str, msgspec.Meta(min_length=_MIN_SECRET_LENGTH, max_length=500)]
+type _Secrets = Annotated[tuple[_Secret, ...], msgspec.Meta(min_length=1, max_length=_MAX_LIST_LENGTH)]
 type _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
@@ -37,27 +35,27 @@ class PaymentsFileError(StorageError):
     """A file of providers that cannot be used; the message says where and what to do."""
 
 
-class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A provider that tells through signed messages, as it is written."""
+class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A provider as it is written."""
 
     kind: str
     name: _Name
     secrets: _Secrets
+    currencies: frozenset[str] = frozenset()
+    sites: frozenset[str] = frozenset()
+
+
+class WebhookSettings(ProviderSettings, frozen=True, kw_only=True):
+    """A provider with signed messages, as it is written."""
+
     link: str | None = None
     instructions: str | None = None
-    currencies: tuple[str, ...] = ()
-    sites: tuple[str, ...] = ()
 
 
-class StripeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StripeSettings(ProviderSettings, frozen=True, kw_only=True):
     """An account at Stripe, as it is written."""
 
-    kind: str
-    name: _Name
-    key: Annotated[str, msgspec.Meta(min_length=_MIN_SECRET_LENGTH, max_length=500)]
-    secrets: _Secrets
-    currencies: tuple[str, ...] = ()
-    sites: tuple[str, ...] = ()
+    key: _Secret
     api: str | None = None
 
 
@@ -95,21 +93,19 @@ def load_providers(data: Path) -> ProvidersFile:
         _check_mode(path)
         document = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, SiteFileError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise PaymentsFileError(msg) from error
+        raise PaymentsFileError(f"{path} cannot be read: {error}") from error
     return _Reader(path, document).read()
 
 
 def _check_mode(path: Path) -> None:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        msg = f"{path} holds secrets and others may read it: run chmod 600 {path.name} in its folder"
-        raise PaymentsFileError(msg)
+        raise PaymentsFileError(
+            f"{path} holds secrets and others may read it: run chmod 600 {path.name} in its folder"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads one document, naming the line of whatever is wrong."""
-
     path: Path
     document: Document
 
@@ -193,8 +189,8 @@ class _Reader:
             name=part.name,
             key=part.key,
             secrets=part.secrets,
-            currencies=frozenset(part.currencies),
-            sites=frozenset(part.sites),
+            currencies=part.currencies,
+            sites=part.sites,
             api=part.api,
         )
 
@@ -213,12 +209,11 @@ class _Reader:
             secrets=part.secrets,
             link=part.link,
             instructions=part.instructions,
-            currencies=frozenset(part.currencies),
-            sites=frozenset(part.sites),
+            currencies=part.currencies,
+            sites=part.sites,
         )
 
     def _check_placeholders(self, place: tuple[str, ...], text: str | None) -> None:
-        """Refuse a text with something to fill in that there is not."""
         try:
             names = {name for _, name, _, _ in Formatter().parse(text or "") if name is not None}
         except ValueError as error:

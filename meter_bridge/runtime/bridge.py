@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
+    ExitStack,
     asynccontextmanager,
     contextmanager,
 )
@@ -49,7 +50,6 @@ from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execu
 
 RETENTION_INTERVAL_S: Final = 600.0
 PURGE_INTERVAL_S: Final = 3_600.0
-SOCKET_NAME: Final = "bridge.sock"
 PAYMENTS_INTERVAL_S: Final = 5.0
 NOTICES_INTERVAL_S: Final = 1.0
 _LOGGER: Final = logging.getLogger(__name__)
@@ -170,9 +170,11 @@ async def running(
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport = DeviceTransport()
     reader = open_reader(database, kept=True)
-    with _disposed_on_failure(reader), ownership.suspend_watchdog(), _collection_paused():
+    with ExitStack() as on_failure, ownership.suspend_watchdog(), _collection_paused():
+        on_failure.callback(reader.dispose)
         _check_shards(reader, shard.count)
         engine = Engine(reader, store, transport, outside.clocks, shard)
+        on_failure.pop_all()
     engine.session.suspend_watchdog = ownership.suspend_watchdog
     gateway = Gateway(
         _as_owner(broker, database, engine),
@@ -210,15 +212,6 @@ async def running(
         engine.feed.end()
         reader.dispose()
         store.close()
-
-
-@contextmanager
-def _disposed_on_failure(reader: SqlEngine) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        reader.dispose()
-        raise
 
 
 @contextmanager
@@ -300,5 +293,5 @@ async def until_any(*events: asyncio.Event) -> None:
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for each in waits:
-            each.cancel()
+        for wait in waits:
+            wait.cancel()

@@ -177,13 +177,10 @@ class SignInLimits:
             keys.append((PEER, sender))
         return [(name, self._failed_attempts.hash_of(who)) for name, who in keys]
 
-    async def refresh(self, number: str, peer: str | None) -> None:
-        """Read the counts again where another shard may have counted."""
-        await self._failed_attempts.refresh(self._counted_keys(number, peer))
-
-    def check(self, number: str, peer: str | None, at: int) -> None:
-        """Raise ``RequestRefused`` while the number or its sender is locked."""
+    async def check(self, number: str, peer: str | None, at: int) -> None:
+        """Raise ``RequestRefused`` while the number or its sender is locked, by whatever shard."""
         keys = self._counted_keys(number, peer)
+        await self._failed_attempts.refresh(keys)
         until = max(self._lockouts[name].locked_until(who, at) or 0 for name, who in keys)
         if until:
             minutes = max((until - at + 59_999) // 60_000, 1)
@@ -297,8 +294,7 @@ class CustomerSignIn:
         Whatever is wrong, and whether or not there is such a number, the answer is the same.
         """
         at, typed = self._session.clock.now(), normalized(number[:_MAX_LENGTH])
-        await self._limits.refresh(typed, peer)
-        self._limits.check(typed, peer, at)
+        await self._limits.check(typed, peer, at)
         digest = code_digest(self._key, code[:_MAX_LENGTH])
         access = self._by_code.get(digest)
         account = self._account_of(access)

@@ -17,7 +17,7 @@ from meter_bridge.core.calendar import iso, local_time
 from meter_bridge.core.supply.alerts import AlertFacts, Fact
 from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.catalogue import BRIDGE, ENGLISH, translator
-from meter_bridge.text.formats import Formats, formats
+from meter_bridge.text.formats import formats
 from meter_bridge.text.marks import N_, Counted, ngettext
 
 type Text = str | Counted
@@ -189,17 +189,18 @@ def alert_event_text(data: Mapping[str, object], language: str = ENGLISH) -> str
 
 
 def _shown(name: str, fact: Fact, facts: AlertFacts, language: str) -> str:
-    ending, written = name.rpartition("_")[2], formats(language, plain=True)
+    ending = name.rpartition("_")[2]
     if ending == "days":
-        return written.number(Decimal(fact), 1)
-    if ending == "day":
-        return str(fact) if language == ENGLISH else written.day(date.fromisoformat(str(fact)))
-    if isinstance(fact, str):
-        return fact
-    return _instant(fact, facts, language) if ending == "ms" else _measure(ending, fact, facts, written)
+        return formats(language, plain=True).number(Decimal(fact), 1)
+    if isinstance(fact, int):
+        return _instant(fact, facts, language) if ending == "ms" else _measure(ending, fact, facts, language)
+    if ending == "day" and language != ENGLISH:
+        return formats(language, plain=True).day(date.fromisoformat(fact))
+    return fact
 
 
-def _measure(ending: str, fact: int, facts: AlertFacts, written: Formats) -> str:
+def _measure(ending: str, fact: int, facts: AlertFacts, language: str) -> str:
+    written = formats(language, plain=True)
     match ending:
         case "amount":
             return written.money(fact, str(facts["currency"]))

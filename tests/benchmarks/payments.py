@@ -12,8 +12,8 @@ from typing import Final
 
 from aiohttp import ClientSession, UnixConnector
 
+from meter_bridge.api.http.listener import SOCKET_NAME
 from meter_bridge.payments.providers.signature import HEADER, sign
-from meter_bridge.runtime.bridge import SOCKET_NAME
 from tests.benchmarks.installation import install
 from tests.benchmarks.parts import bridge, mosquitto
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from meter_bridge.actor import Actor
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import Role
 from meter_bridge.protocol.requests import PaymentDecision

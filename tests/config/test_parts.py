@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from meter_bridge.config.parts import Part, into, key, keys_of, list_of, narrowed, part, read_part
+from meter_bridge.config.parts import Part, into, key, list_of, narrowed, part, read_part
 from meter_bridge.config.problems import InvalidValueError, Mistake, ProblemCode
 from meter_bridge.config.quantities import amount_text, volts, whole
 from meter_bridge.config.scalars import flag, optional, text
@@ -32,7 +32,7 @@ def mistakes_in(value: object) -> set[Mistake]:
 
 
 def test_a_key_is_named_like_its_field_unless_it_says_otherwise() -> None:
-    assert set(keys_of(House)) == {"wires", "is new", "floors", "prices per day"}
+    assert set(House.keys) == {"wires", "is new", "floors", "prices per day"}
 
 
 def test_what_is_not_written_has_its_default() -> None:

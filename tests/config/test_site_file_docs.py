@@ -8,7 +8,7 @@ import pytest
 from meter_bridge.config import site_parts, tariff_parts
 from meter_bridge.config.describe import show_limits, show_policy
 from meter_bridge.config.diff import show_meter
-from meter_bridge.config.parts import Part, keys_of
+from meter_bridge.config.parts import Part
 from meter_bridge.config.plan import DEFAULT_RATING_W, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load
 from meter_bridge.core.supply.alerts import ElectricalLimits
@@ -47,7 +47,7 @@ def test_the_messages_are_the_real_ones(written: str, instead: str, told: str) -
 def test_every_key_is_explained_and_no_other() -> None:
     declared = [*vars(site_parts).values(), *vars(tariff_parts).values()]
     parts = [model for model in declared if isinstance(model, type) and issubclass(model, Part)]
-    known = {key for model in parts for key in keys_of(model)}
+    known = {key for model in parts for key in model.keys}
     explained = {key for key, _ in ROWS}
     assert known <= explained
     assert {
@@ -56,14 +56,12 @@ def test_every_key_is_explained_and_no_other() -> None:
 
 
 def test_every_key_of_a_policy_and_of_a_meter_is_shown_where_it_changes() -> None:
-    for_meters = set(keys_of(site_parts.MeterDefaultsPart))
-    with_defaults = set(keys_of(site_parts.DefaultsPart)) - for_meters
+    for_meters = set(site_parts.MeterDefaultsPart.keys)
+    with_defaults = set(site_parts.DefaultsPart.keys) - for_meters
     assert set(show_policy(Policy(), "ZAR")) == with_defaults - {"tariff", "load limit"}
-    assert set(show_limits(ElectricalLimits())) == set(keys_of(site_parts.LimitsPart))
+    assert set(show_limits(ElectricalLimits())) == set(site_parts.LimitsPart.keys)
     shown = set(show_meter(MeterPlan("unit/main", "Unit", "tasmota:a/1", None)))
-    assert shown == set(keys_of(site_parts.MeterPart)) - {"id", "limits"} | set(
-        show_limits(ElectricalLimits())
-    )
+    assert shown == set(site_parts.MeterPart.keys) - {"id", "limits"} | set(show_limits(ElectricalLimits()))
 
 
 def test_the_defaults_are_the_real_ones() -> None:

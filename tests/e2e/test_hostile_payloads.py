@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import json
 import re
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
@@ -94,7 +94,7 @@ async def test_hostile_payloads_are_counted_and_charge_nothing(
     async with stranger(mosquitto) as session:
         for topic in TOPICS:
             for payload in PAYLOADS:
-                session.send(OutgoingMessage(topic, payload), urgent=False)
+                session.send(Publish(topic, payload), urgent=False)
             await sent(session)
 
     async def many() -> float | None:

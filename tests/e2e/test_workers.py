@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from sqlalchemy import text
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from meter_bridge.payments.providers.signature import HEADER, sign
@@ -321,7 +321,7 @@ async def undone(cluster: Workers, mosquitto: Mosquitto, name: str) -> float:
     )
     session.start()
     await former.wait()
-    assert session.send(OutgoingMessage(f"cmnd/{name}/POWER1", b"ON"))
+    assert session.send(Publish(f"cmnd/{name}/POWER1", b"ON"))
 
     async def used() -> bool:
         return physics.register_mwh > before

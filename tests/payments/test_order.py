@@ -12,12 +12,13 @@ from meter_bridge.payments.order import (
     BookingStep,
     Order,
     PaymentCase,
+    ProviderEvent,
+    ProviderEventKind,
     ReviewReason,
     next_step,
     order_state,
     review_items,
 )
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.protocol.payments import PaymentState
 
 ORDER = Order(

@@ -7,7 +7,7 @@ from functools import cache
 import random
 from typing import Final, Protocol, cast
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.outgoing_queue import OutgoingQueue
 from meter_bridge.devices.broker.url import MqttSettings
 from tests.simulation.loop import VirtualLoop
@@ -68,7 +68,7 @@ class Broker:
         """Called before it is killed."""
         self.on_start: Callable[[], None] = lambda: None
         """Called when it is back."""
-        self._retained: dict[str, OutgoingMessage] = {}
+        self._retained: dict[str, Publish] = {}
         self._clients: list[SimulatedClient] = []
 
     def make_client(self, settings: MqttSettings, outgoing: OutgoingQueue) -> SimulatedClient:
@@ -101,12 +101,12 @@ class Broker:
         for client in list(self._clients):
             client.lose()
 
-    def publish(self, messages: Sequence[OutgoingMessage]) -> None:
+    def publish(self, messages: Sequence[Publish]) -> None:
         for message in messages:
             if self.up and not self._lost():
                 self._take(message)
 
-    def _take(self, message: OutgoingMessage) -> None:
+    def _take(self, message: Publish) -> None:
         if message.retain:
             self._retained[message.topic] = message
         for client in self._clients:
@@ -119,12 +119,12 @@ class Broker:
             if matches(pattern, topic):
                 client.queue(topic, message.payload, retained=True)
 
-    def from_bridge(self, message: OutgoingMessage) -> None:
+    def from_bridge(self, message: Publish) -> None:
         self.on_command(message.topic, message.payload)
         for delay in self.fates():
             self.loop.exactly_at(self.loop.time() + delay, self._deliver, message)
 
-    def _deliver(self, message: OutgoingMessage) -> None:
+    def _deliver(self, message: Publish) -> None:
         if self.up:
             self.to_device(message.topic, message.payload)
 
@@ -206,7 +206,7 @@ class SimulatedClient:
 
     def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
         """Send a message, which is acknowledged after a while."""
-        self._broker.from_bridge(OutgoingMessage(topic, payload, qos, retain))
+        self._broker.from_bridge(Publish(topic, payload, qos, retain))
         if qos:
             self._mid += 1
             self._outgoing.push_message(self._mid, b"")

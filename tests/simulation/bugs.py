@@ -29,8 +29,8 @@ from meter_bridge.engine.state.clock import EngineClock
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import local_cutoff as engine_cutoff
-from meter_bridge.payments import order, provider_event
-from meter_bridge.payments.orders.polling import ProviderPolling
+from meter_bridge.payments import order
+from meter_bridge.payments.orders.webhooks import ProviderPolling
 from meter_bridge.payments.vouchers import redemption
 from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 from meter_bridge.storage import changeset as ops
@@ -208,7 +208,7 @@ def _late_failures_count() -> Patches:
     honest = order._next_credit
 
     def credit(case: order.PaymentCase) -> order.NextStep | None:
-        failed = any(each.kind is provider_event.ProviderEventKind.FAILED for each in case.events)
+        failed = any(each.kind is order.ProviderEventKind.FAILED for each in case.events)
         return None if failed else honest(case)
 
     return (patch.object(order, "_next_credit", credit),)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_physics import ConstantLoad
 from meter_bridge.devices.zigbee2mqtt.simulator import Zigbee2MqttMeter
 from tests.simulation.broker import Broker
@@ -28,7 +28,7 @@ class Devices:
         self._clock = clock
         self._houses = {house.meter.name: house for house in houses}
         self._planned: dict[str, asyncio.TimerHandle] = {}
-        self._kept: dict[str, list[OutgoingMessage]] = {}
+        self._kept: dict[str, list[Publish]] = {}
         """Messages of devices whose gateway keeps them while its uplink is away."""
         self.unplugged: set[str] = set()
         """Meters from which an electrician has taken all loads."""
@@ -57,8 +57,8 @@ class Devices:
         meter = house.meter
         self._send(house, meter.step(max(0, self._clock.true() - meter.physics.now_ms)))
 
-    def _send(self, house: House, messages: Sequence[OutgoingMessage]) -> None:
-        """Publish a meter's messages, or keep them while its uplink is down."""
+    def _send(self, house: House, messages: Sequence[Publish]) -> None:
+        """Publish what a meter says, or keep it while its uplink is away."""
         kept = self._kept.get(house.id)
         if kept is None:
             self._broker.publish(messages)

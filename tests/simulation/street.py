@@ -9,7 +9,7 @@ from typing import Final
 
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.registry import families
-from meter_bridge.devices.simulators.catalogue import simulated_meter
+from meter_bridge.devices.simulators.fleet import simulated_meter
 from meter_bridge.devices.tasmota.simulator import TasmotaMeter
 
 CENT: Final = 10_000

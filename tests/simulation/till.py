@@ -11,8 +11,7 @@ from typing import Final, cast, override
 from meter_bridge.actor import Actor
 from meter_bridge.core.money import format_amount
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.order import Order
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.generic_webhook import WebhookProvider
 from meter_bridge.payments.providers.provider import Checkout, Provider, ProviderDownError, ReturnLinks
 from meter_bridge.payments.providers.signature import HEADER, TOLERANCE_S, sign

@@ -26,23 +26,23 @@ _READ_METHODS: Final = frozenset({"GET", "HEAD"})
 _REMEDY: Final = "send 'Authorization: Bearer pmb_…' with a token made by 'meter-bridge token create'"
 
 SHARD_HEADER: Final = "Prepaid-Shard"
-"""The shard that a request is about, as the worker that was asked found it."""
+"""The shard that a request concerns, as found by the bridge that received it."""
 PROOF_HEADER: Final = "Prepaid-Word"
 SENDER_HEADER: Final = "Prepaid-Sender"
-"""Address of who asked the worker."""
+"""Address of the original sender."""
 SCHEME_HEADER: Final = "Prepaid-Scheme"
-"""``https`` where the sender asked over TLS."""
+"""``https`` if the sender used TLS."""
 OPERATOR_HEADER: Final = "Prepaid-Operator"
-"""Sent where that was the local operator of the worker's machine."""
+"""Sent if the sender was the local operator of that bridge's machine."""
 SHARED_SECRET: Final = web.AppKey("word", str)
-"""Known to who can read the table of leases; empty where nobody passes requests on."""
+"""Known to whoever can read the table of leases; empty where requests are not forwarded."""
 FORWARDED_REQUEST: Final = web.RequestKey("as_passed_on", web.Request)
 FORWARDED_FOR_OPERATOR: Final = web.RequestKey("passed_on_for_operator", bool)
 
 
 @web.middleware
 async def accept_forwarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take a worker's word for who asked it; from anybody else such headers mean nothing."""
+    """Trust another bridge's headers about the original sender; ignore them from anybody else."""
     secret, proof = request.app[SHARED_SECRET], request.headers.get(PROOF_HEADER, "")
     if secret and hmac.compare_digest(proof.encode(), secret.encode()):
         forwarded = request.clone(
@@ -150,7 +150,7 @@ def _visible_update(actor: Actor, update: Update) -> Update | None:
     seen = replace(
         update,
         accounts=_visible_accounts(actor, update.accounts),
-        removed=tuple(each for each in update.removed if _concerns(actor, each, None)),
+        removed=tuple(account_id for account_id in update.removed if _concerns(actor, account_id, None)),
         alerts=None if update.alerts is None else _visible_alerts(actor, update.alerts),
     )
     return seen if seen.accounts or seen.removed or seen.alerts is not None else None
@@ -190,7 +190,7 @@ class AccessRule:
     needs_all_sites: bool = False
     """Only a token that sees every site."""
     public: bool = False
-    """No token at all is wanted."""
+    """Needs no token."""
 
     def check(self, actor: Actor) -> None:
         """Raise ``RequestRefused`` where the actor may not call the route."""

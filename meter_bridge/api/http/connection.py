@@ -69,7 +69,7 @@ class AccessLogger(AbstractAccessLogger):
 
 
 class Connection(web.RequestHandler):
-    """Serves a client; replaces the server's own page of errors, which tells versions and repeats headers."""
+    """Serves a client; replaces the server's own error page, which shows versions and repeats headers."""
 
     __slots__ = ()
 

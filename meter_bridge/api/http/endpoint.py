@@ -145,7 +145,7 @@ def _choices(kind: type, name: str) -> str | None:
         if isinstance(part, inspect.LiteralType):
             return f"choose from {', '.join(map(str, part.values))}"
         if isinstance(part, inspect.EnumType):
-            return f"choose from {', '.join(str(each.value) for each in part.cls)}"
+            return f"choose from {', '.join(str(member.value) for member in part.cls)}"
     return None
 
 
@@ -262,7 +262,7 @@ async def _no_handler(call: Call) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A route with everything that the API says of it, in the server and in the OpenAPI document.
+    """A route with everything that server and OpenAPI document need to know of it.
 
     Declared above its handler, as a decorator.
     """
@@ -392,11 +392,11 @@ def endpoints_of(*modules: ModuleType) -> Iterator[Endpoint]:
     for module in modules:
         for value in vars(module).values():
             values = value if isinstance(value, tuple) else (value,)
-            yield from (each for each in values if isinstance(each, Endpoint))
+            yield from (item for item in values if isinstance(item, Endpoint))
 
 
 def register(app: web.Application, endpoints: Iterable[Endpoint]) -> None:
-    """Serve the endpoints, and refuse to start should anybody add a route that is not one."""
+    """Serve the endpoints, and refuse to start with any other route."""
     for endpoint in endpoints:
         if not isinstance(endpoint, Endpoint):
             raise UndeclaredRouteError(f"{endpoint!r} declares no rights: decorate it as an endpoint")

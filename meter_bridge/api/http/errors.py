@@ -1,4 +1,4 @@
-"""Refusals as the API tells them: one `Problem` for every code, and none that repeats a secret."""
+"""Refusals on the wire: one `Problem` for every code, and none that repeats a secret."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -56,56 +56,6 @@ _HEADERS: Final[Mapping[ErrorCode, Mapping[str, str]]] = MappingProxyType(
     }
 )
 
-
-def status_of(code: ErrorCode) -> HTTPStatus:
-    """Return the HTTP status that goes with a code."""
-    return _STATUS[code]
-
-
-def mask_tokens(text: str) -> str:
-    """Return the text with every token in it masked."""
-    return _TOKEN.sub("pmb_…", text)
-
-
-def displayable(value: object) -> str:
-    """Return a value short enough for a message, and without a token in it."""
-    text = mask_tokens(value if isinstance(value, str) else repr(value))
-    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-
-
-def problem_from(refused: RequestRefused) -> Problem:
-    """Return the body that tells a refusal."""
-    return Problem(
-        code=refused.code,
-        message=mask_tokens(refused.message),
-        field=refused.field,
-        value=None if refused.value is None else displayable(refused.value),
-        remedy=refused.remedy,
-        problems=None if refused.problems is None else tuple(_mask_detail(each) for each in refused.problems),
-    )
-
-
-def _mask_detail(detail: ProblemDetail) -> ProblemDetail:
-    return replace(detail, message=mask_tokens(detail.message), value=displayable(detail.value))
-
-
-def encode_problem(problem: Problem, **more: str) -> bytes:
-    """Return a problem as JSON, leaving out what it does not say."""
-    return msgspec.json.encode(
-        more | {name: value for name, value in asdict(problem).items() if value is not None}
-    )
-
-
-def problem_response(problem: Problem, status: int | None = None) -> web.Response:
-    """Return the response that carries a problem."""
-    return web.Response(
-        body=encode_problem(problem),
-        status=status_of(problem.code) if status is None else status,
-        content_type="application/json",
-        headers=_HEADERS.get(problem.code),
-    )
-
-
 _LOGGER: Final = logging.getLogger(__name__)
 _HTTP_PROBLEMS: Final = {
     HTTPStatus.NOT_FOUND: Problem(
@@ -127,13 +77,62 @@ _BAD_REQUEST: Final = Problem(
     message="the request cannot be served as it is",
     remedy="see /api/v1/openapi.json for what the route wants",
 )
-
-
 _NOT_TEXT: Final = Problem(
     code=ErrorCode.BAD_REQUEST,
     message="a header is not text in UTF-8",
     remedy="send headers of printable ASCII characters",
 )
+
+
+def status_of(code: ErrorCode) -> HTTPStatus:
+    """Return the HTTP status that goes with a code."""
+    return _STATUS[code]
+
+
+def mask_tokens(text: str) -> str:
+    """Return the text with every token in it masked."""
+    return _TOKEN.sub("pmb_…", text)
+
+
+def displayable(value: object) -> str:
+    """Return a value short enough for a message, and without a token in it."""
+    text = mask_tokens(value if isinstance(value, str) else repr(value))
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def problem_from(refused: RequestRefused) -> Problem:
+    """Return the body of a refusal."""
+    return Problem(
+        code=refused.code,
+        message=mask_tokens(refused.message),
+        field=refused.field,
+        value=None if refused.value is None else displayable(refused.value),
+        remedy=refused.remedy,
+        problems=None
+        if refused.problems is None
+        else tuple(_mask_detail(detail) for detail in refused.problems),
+    )
+
+
+def _mask_detail(detail: ProblemDetail) -> ProblemDetail:
+    return replace(detail, message=mask_tokens(detail.message), value=displayable(detail.value))
+
+
+def encode_problem(problem: Problem, **more: str) -> bytes:
+    """Return a problem as JSON without its empty fields; ``more`` are fields to add."""
+    return msgspec.json.encode(
+        more | {name: value for name, value in asdict(problem).items() if value is not None}
+    )
+
+
+def problem_response(problem: Problem, status: int | None = None) -> web.Response:
+    """Return the response that carries a problem."""
+    return web.Response(
+        body=encode_problem(problem),
+        status=status_of(problem.code) if status is None else status,
+        content_type="application/json",
+        headers=_HEADERS.get(problem.code),
+    )
 
 
 def _is_text(header: tuple[bytes, bytes]) -> bool:

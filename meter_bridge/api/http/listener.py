@@ -1,13 +1,13 @@
 """Listening sockets that let in only so many connections, in all and from one peer.
 
 A connection holds a file descriptor from the instant it is accepted: before TLS is agreed, and while a
-request comes in by single letters. Without a limit anybody who reaches the port can take all that the process
-has, and then neither the database nor the broker can be opened. So they are counted where they are accepted.
+request comes in by single letters. Without a limit, anybody who reaches the port could take all of the
+process's, and then neither the database nor the broker can be opened. So they are counted when accepted.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from ipaddress import ip_address
 import os
 from pathlib import Path
@@ -41,9 +41,9 @@ class ConnectionLimit:
         return self._open.total()
 
     def admit(self, peer: str) -> bool:
-        """Count a connection; False where there are too many, and then it is not counted."""
-        from_afar = not ip_address(peer).is_loopback
-        if len(self) >= self._max_total or (from_afar and self._open[peer_key(peer)] >= self._max_per_peer):
+        """Count a connection, unless there are too many; return whether it was counted."""
+        is_remote = not ip_address(peer).is_loopback
+        if len(self) >= self._max_total or (is_remote and self._open[peer_key(peer)] >= self._max_per_peer):
             return False
         self._open[peer_key(peer)] += 1
         return True
@@ -56,7 +56,7 @@ class ConnectionLimit:
 
 
 class CountedSocket(socket.socket):
-    """One connection, which leaves the crowd when it is closed."""
+    """One connection, no longer counted once it is closed."""
 
     connection_limit: ConnectionLimit | None = None
     peer: str = ""
@@ -70,7 +70,7 @@ class CountedSocket(socket.socket):
 
 
 class Listener(socket.socket):
-    """A listening socket that closes at once what the crowd has no room for."""
+    """A listening socket that closes connections beyond the limit as soon as it accepts them."""
 
     connection_limit: ConnectionLimit
 
@@ -88,7 +88,7 @@ class Listener(socket.socket):
 
 
 def listen(family: int, address: tuple[object, ...], connection_limit: ConnectionLimit) -> Listener:
-    """Return a socket that listens on an address; raise ``OSError`` where that is not to be had."""
+    """Return a socket that listens on an address; raise ``OSError`` if the address is unavailable."""
     listener = Listener(family, socket.SOCK_STREAM)
     listener.connection_limit = connection_limit
     try:
@@ -115,7 +115,7 @@ class SocketError(OSError):
 
 
 def bind(path: Path) -> socket.socket:
-    """Return a socket bound to the path, which nobody but the owner can open at any instant."""
+    """Return a socket bound to the path, which only the owner can open, from its first moment."""
     _remove_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -134,14 +134,8 @@ def bind(path: Path) -> socket.socket:
     return listener
 
 
-def remove(path: Path) -> None:
-    """Remove the socket's file."""
-    with suppress(FileNotFoundError):
-        path.unlink()
-
-
 def is_listening(path: Path) -> bool:
-    """Return whether anybody listens on the path; raise ``PermissionError`` where that is another user's."""
+    """Return whether anybody listens on the path; raises ``PermissionError`` for another user's socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         try:
@@ -158,7 +152,7 @@ def _remove_stale(path: Path) -> None:
     if path.is_socket():
         if is_listening(path):
             raise SocketError(f"another bridge listens on {path}; end it first")
-        remove(path)
+        path.unlink(missing_ok=True)
 
 
 MAX_SOCKETS: Final = 256

@@ -41,12 +41,12 @@ class Announcement:
             self._zeroconf = None
 
 
-def service(info: ServerInfo, found: list[str], port: int, *, tls: bool) -> AsyncServiceInfo:
+def service(info: ServerInfo, parsed_addresses: list[str], port: int, *, tls: bool) -> AsyncServiceInfo:
     """Return the service to announce."""
     return AsyncServiceInfo(
         SERVICE_TYPE,
         f"{_label(info.name)}.{SERVICE_TYPE}",
-        parsed_addresses=found,
+        parsed_addresses=parsed_addresses,
         port=port,
         server=f"prepaid-meter-{_label(info.installation_id)}.local.",
         properties={
@@ -68,12 +68,9 @@ def addresses(host: str) -> list[str]:
         return ["127.0.0.1"]
     if not listened.is_unspecified:
         return [host]
-    every = [ip_address(_text(each.ip)) for adapter in ifaddr.get_adapters() for each in adapter.ips]
-    return [str(each) for each in every if _reachable(each) and each.version == listened.version]
-
-
-def _text(ip: str | tuple[str, int, int]) -> str:
-    return ip if isinstance(ip, str) else ip[0]
+    found = (address.ip for adapter in ifaddr.get_adapters() for address in adapter.ips)
+    every = [ip_address(ip if isinstance(ip, str) else ip[0]) for ip in found]
+    return [str(ip) for ip in every if _reachable(ip) and ip.version == listened.version]
 
 
 def _reachable(ip: IPv4Address | IPv6Address) -> bool:

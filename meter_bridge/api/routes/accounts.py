@@ -15,7 +15,7 @@ MAX_SEQ: Final = 2**63 - 1
 
 
 class LedgerQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which part of a ledger is wanted."""
+    """Part of a ledger."""
 
     before: (
         Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ, description="Only entries older than this `seq`.")]

@@ -13,7 +13,7 @@ ALERTS_PAGE: Final = 200
 
 
 class AlertsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which alerts are wanted."""
+    """Filter of alerts."""
 
     open: Annotated[bool, msgspec.Meta(description="Only open alerts.")] = False
     limit: Annotated[

@@ -1,4 +1,4 @@
-"""The bridge's clock: a person may say that it is right."""
+"""The bridge's clock: a person may confirm that it is correct."""
 
 from meter_bridge.api.http.authentication import LANDLORD
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply

@@ -18,7 +18,7 @@ type AccountId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, patter
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"account_id": "account"}):
-    """Which part of the history is wanted."""
+    """Part of the history."""
 
     after: Annotated[
         Seq, msgspec.Meta(description="Journal entry up to which the client is up to date; 0 for none.")
@@ -49,4 +49,6 @@ def _visible_page(actor: Actor, page: HistoryPage) -> HistoryPage:
     """Stand between the engine and the wire: a tenant reads the own account (invariant 15)."""
     if actor.role is not Role.TENANT:
         return page
-    return replace(page, accounts=tuple(each for each in page.accounts if each.account_id in actor.accounts))
+    return replace(
+        page, accounts=tuple(account for account in page.accounts if account.account_id in actor.accounts)
+    )

@@ -1,4 +1,4 @@
-"""Messages to people: what was told whom, and test messages."""
+"""Notifications that were sent, and test messages."""
 
 from typing import Annotated, Final
 
@@ -15,7 +15,7 @@ MAX_NOTICES_PAGE: Final = 500
 
 
 class NoticesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many notices are wanted."""
+    """Number of notices."""
 
     limit: Annotated[
         int, msgspec.Meta(ge=1, le=MAX_NOTICES_PAGE, description="Maximum number of items to return.")

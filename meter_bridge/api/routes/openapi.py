@@ -31,8 +31,8 @@ def build_openapi(endpoints: Sequence[Endpoint]) -> Json:
     """Return the OpenAPI document of the endpoints."""
     schemas = _schemas(endpoints)
     paths: dict[str, Json] = {}
-    for each in endpoints:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Prepaid meter bridge", "version": VERSION, "description": _INTRODUCTION},
@@ -53,8 +53,8 @@ def build_openapi(endpoints: Sequence[Endpoint]) -> Json:
 
 def _schemas(endpoints: Iterable[Endpoint]) -> Json:
     types: list[object] = [*SENT_BY_BRIDGE, Subscribe]
-    for each in endpoints:
-        types += [kind for kind in (each.answer, each.body) if isinstance(kind, type)]
+    for endpoint in endpoints:
+        types += [kind for kind in (endpoint.answer, endpoint.body) if isinstance(kind, type)]
     _, components = msgspec.json.schema_components(
         types, schema_hook=_any_value_schema, ref_template=REFERENCE
     )
@@ -211,6 +211,6 @@ CATALOGUE: Final[web.AppKey[tuple[Endpoint, ...]]] = web.AppKey("catalogue")
 @Endpoint("GET", "/api/v1/openapi.json", access=ANY_TOKEN, answer="application/json")
 async def get_openapi(call: Call) -> web.Response:
     """Return this document."""
-    # Made anew each time: it takes milliseconds, is asked for rarely, and would be the largest thing kept.
+    # Built each time: it takes milliseconds, is asked for rarely, and would be the largest thing kept.
     endpoints = call.request.app[CATALOGUE]
     return web.Response(body=msgspec.json.encode(build_openapi(endpoints)), content_type="application/json")

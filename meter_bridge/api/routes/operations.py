@@ -165,7 +165,7 @@ async def list_tenancies(call: Call) -> Reply:
 
 
 class TenanciesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which tenancies are wanted."""
+    """Filter of tenancies."""
 
     outstanding: Annotated[bool, msgspec.Meta(description="Only tenancies with an open balance.")] = False
 
@@ -175,7 +175,7 @@ async def list_all_tenancies(call: Call) -> Reply:
     """List the tenancies of all units, newest first, including closed units."""
     query = call.query(TenanciesQuery)
     found = await call.app.ledger.tenancies(call.actor, None, only_outstanding=query.outstanding)
-    seen = (each for each in found if call.actor.sees(each.account_id or "", each.site_id or ""))
+    seen = (tenancy for tenancy in found if call.actor.sees(tenancy.account_id or "", tenancy.site_id or ""))
     return Reply(Tenancies(tuple(seen)))
 
 
@@ -183,4 +183,4 @@ async def list_all_tenancies(call: Call) -> Reply:
 async def list_debts(call: Call) -> Reply:
     """List what customers owe: debts, arrears, emergency credit, negative balances, and former customers."""
     found = await call.app.ledger.debts(call.actor)
-    return Reply(Debts(tuple(each for each in found if call.actor.sees(each.account_id, each.site_id))))
+    return Reply(Debts(tuple(owed for owed in found if call.actor.sees(owed.account_id, owed.site_id))))

@@ -1,4 +1,4 @@
-"""Payments: how much and how, where it would go, orders, and what providers tell."""
+"""Payments: options, previews, orders, webhooks, and review."""
 
 from meter_bridge.api.http.authentication import LANDLORD, LANDLORD_AND_TENANT, LANDLORD_OF_ALL_SITES, PUBLIC
 from meter_bridge.api.http.endpoint import (

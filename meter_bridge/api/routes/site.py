@@ -17,7 +17,7 @@ from meter_bridge.protocol.patterns import TEXT
 
 
 class SiteQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a site file is to be applied."""
+    """How to apply a site file."""
 
     dry_run: Annotated[bool, msgspec.Meta(description="Only return what would change.")] = False
     undo: Annotated[
@@ -49,7 +49,7 @@ async def apply_site(call: Call) -> Reply:
         plan = await asyncio.to_thread(load, document)
     except SiteFileError as error:
         raise _refusal(error) from error
-    undo = frozenset(name for each in query.undo.split(",") if (name := each.strip()))
+    undo = frozenset(name for part in query.undo.split(",") if (name := part.strip()))
     done = await call.app.sites.apply(call.actor, plan, document=document, dry_run=query.dry_run, undo=undo)
     return Reply(done)
 

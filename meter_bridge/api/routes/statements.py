@@ -20,6 +20,8 @@ CSV: Final = "text/csv"
 PDF: Final = "application/pdf"
 TYPESETTER: Final = web.AppKey("printer", Typesetter)
 
+type Time = Annotated[str, msgspec.Meta(max_length=40, pattern=TEXT)]
+
 
 class Format(StrEnum):
     """Format of the statement."""
@@ -32,24 +34,15 @@ class Format(StrEnum):
 class StatementQuery(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"begin": "from", "end": "to"}
 ):
-    """Which statement is wanted."""
+    """Period and format of a statement."""
 
-    begin: (
-        Annotated[
-            str,
-            msgspec.Meta(max_length=40, pattern=TEXT, description=f"Start of the period: {ACCEPTED_FORMS}."),
-        ]
-        | None
-    ) = None
+    begin: Annotated[Time, msgspec.Meta(description=f"Start of the period: {ACCEPTED_FORMS}.")] | None = None
     end: (
         Annotated[
-            str,
+            Time,
             msgspec.Meta(
-                max_length=40,
-                pattern=TEXT,
-                description=(
-                    f"End of the period: {ACCEPTED_FORMS}; a day or month is included, an instant is not."
-                ),
+                description=f"End of the period: {ACCEPTED_FORMS}; a day or month is included,"
+                " an instant is not."
             ),
         ]
         | None

@@ -31,6 +31,13 @@ HOLD_ROLES: Final = MappingProxyType(
 """Which roles may place which hold."""
 ACTIONS_WITH_REASON: Final = frozenset({SupplyAction.OFF, SupplyAction.ON})
 
+type HoldId = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[a-z0-9][a-z0-9-]{0,62}$",
+        description="Your own id: repeating the request with the same content places nothing twice.",
+    ),
+]
 type Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=TEXT)]
 
 
@@ -56,8 +63,9 @@ class SupplyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def set_supply(call: Call) -> Reply:
     """Hold a supply off, keep it on, let credit decide again, confirm an armed one, or reset protections."""
     body = await call.body(SupplyRequest)
-    _check_role(call.actor.role, body.action)
-    _check_reason(body)
+    _check_allowed(call.actor.role, ALLOWED_ROLES[body.action], "action", body.action)
+    if body.action in ACTIONS_WITH_REASON:
+        _require_reason(body.reason, body.action)
     return Reply(
         await call.app.supply.switch(call.actor, visible_account(call).id, body.action, reason=body.reason)
     )
@@ -70,20 +78,11 @@ class HoldRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["off", "on"], msgspec.Meta(description="`off`: landlord, caretaker; `on`: landlord.")
     ]
     reason: Annotated[Reason, msgspec.Meta(description="Shown to the customer.")]
-    id: (
-        Annotated[
-            str,
-            msgspec.Meta(
-                pattern="^[a-z0-9][a-z0-9-]{0,62}$",
-                description="Your own id: repeating the request with the same content places nothing twice.",
-            ),
-        ]
-        | None
-    ) = None
+    id: HoldId | None = None
 
 
 class LiftQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be said to the lifting of a hold."""
+    """Reason for lifting a hold."""
 
     reason: Annotated[Reason, msgspec.Meta(description="Recorded with the decision.")] | None = None
 
@@ -109,8 +108,7 @@ async def place_hold(call: Call) -> Reply:
     body = await call.body(HoldRequest)
     position = HoldPosition(body.position)
     _check_allowed(call.actor.role, HOLD_ROLES[position], "position", position)
-    if not body.reason.strip():
-        raise _reason_missing(position)
+    _require_reason(body.reason, position)
     account = visible_account(call)
     hold, known = await call.app.supply.place_hold(
         call.actor, account.id, position, reason=body.reason, hold_id=body.id
@@ -135,10 +133,6 @@ async def lift_hold(call: Call) -> Reply:
     return Reply(await call.app.supply.lift_hold(call.actor, account.id, hold_id, reason=reason))
 
 
-def _check_role(role: Role, action: SupplyAction) -> None:
-    _check_allowed(role, ALLOWED_ROLES[action], "action", action)
-
-
 def _check_allowed(role: Role, may: frozenset[Role], field: str, value: str) -> None:
     if role not in may:
         raise RequestRefused(
@@ -150,15 +144,11 @@ def _check_allowed(role: Role, may: frozenset[Role], field: str, value: str) -> 
         )
 
 
-def _check_reason(body: SupplyRequest) -> None:
-    if body.action in ACTIONS_WITH_REASON and not (body.reason or "").strip():
-        raise _reason_missing(body.action)
-
-
-def _reason_missing(what: str) -> RequestRefused:
-    return RequestRefused(
-        ErrorCode.BAD_REQUEST,
-        f"switching a supply {what} wants a reason, which customer and ledger are shown",
-        field="reason",
-        remedy="add a reason, for example 'inspection'",
-    )
+def _require_reason(reason: str | None, what: str) -> None:
+    if not (reason or "").strip():
+        raise RequestRefused(
+            ErrorCode.BAD_REQUEST,
+            f"switching a supply {what} wants a reason, which customer and ledger are shown",
+            field="reason",
+            remedy="add a reason, for example 'inspection'",
+        )

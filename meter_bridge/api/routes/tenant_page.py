@@ -1,4 +1,4 @@
-"""The tenant's page: coming in, what customers may be told, and the files of the page itself."""
+"""The tenant's page: signing in, notification settings, and the files of the page."""
 
 from http import HTTPStatus
 from typing import Annotated, Final

@@ -1,5 +1,6 @@
 """Tokens: list, make, revoke."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -114,16 +115,8 @@ def _check_scope(role: Role, body: TokenRequest) -> None:
 
 
 def _view(token: TokenInfo) -> TokenView:
-    return TokenView(
-        id=token.id,
-        name=token.name,
-        role=token.role,
-        sites=tuple(sorted(token.sites)),
-        accounts=tuple(sorted(token.accounts)),
-        created_at=token.created_at,
-        expires_at=token.expires_at,
-        revoked_at=token.revoked_at,
-    )
+    scope = {"sites": tuple(sorted(token.sites)), "accounts": tuple(sorted(token.accounts))}
+    return TokenView(**asdict(token) | scope)
 
 
 def _id(token: str) -> str:

@@ -21,37 +21,22 @@ from meter_bridge.api.http.examples import TOP_UP
 from meter_bridge.api.routes.statements import PDF, TYPESETTER
 from meter_bridge.payments import receipt
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
-from meter_bridge.protocol.patterns import AMOUNT, LANGUAGE, TEXT
+from meter_bridge.protocol.patterns import LANGUAGE, TEXT
 from meter_bridge.protocol.payments import Receipt
+from meter_bridge.protocol.requests import Amount, Reference
 
 
 class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A payment by a customer."""
 
-    amount: Annotated[
-        str,
-        msgspec.Meta(
-            max_length=40,
-            pattern=AMOUNT,
-            description="Amount in the account's currency, as a decimal string.",
-            examples=["100.00"],
-        ),
-    ]
+    amount: Annotated[Amount, msgspec.Meta(examples=["100.00"])]
     method: Annotated[
         str,
         msgspec.Meta(
             min_length=1, max_length=40, pattern=TEXT, description="How it was paid.", examples=["cash"]
         ),
     ]
-    reference: (
-        Annotated[
-            str,
-            msgspec.Meta(
-                max_length=200, pattern=TEXT, description="Receipt or note.", examples=["receipt 7"]
-            ),
-        ]
-        | None
-    ) = None
+    reference: Reference | None = None
 
 
 @endpoint_once(
@@ -76,7 +61,7 @@ async def top_up(call: Call) -> Reply:
 
 
 class ReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a receipt is wanted."""
+    """Format of a receipt."""
 
     format: Literal["json", "pdf"] = "json"
     language: Annotated[str, msgspec.Meta(pattern=LANGUAGE, description="As in `en`.")] = "en"

@@ -72,7 +72,9 @@ class _WebSocketSession:
             if subscribe is not None:
                 await self._stream(subscribe.since)
         except RequestRefused as refused:
-            await self._end(problem_from(refused), _close_code(refused.code))
+            too_many = refused.code is ErrorCode.TOO_MANY_REQUESTS
+            code = WSCloseCode.TRY_AGAIN_LATER if too_many else WSCloseCode.POLICY_VIOLATION
+            await self._end(problem_from(refused), code)
         except TimeoutError:
             self._abort()
         except ConnectionError:
@@ -118,7 +120,7 @@ class _WebSocketSession:
             await _close(stream)
 
     async def _until_client_closes(self) -> None:
-        """Return when the client closes; it has nothing more to say."""
+        """Return when the client closes; it must send nothing more."""
         message = await self._socket.receive()
         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
             raise RequestRefused(
@@ -181,12 +183,6 @@ def _check_schema(version: int, info: ServerInfo) -> None:
         field="schema_version",
         value=str(version),
         remedy=f"update the {side}",
-    )
-
-
-def _close_code(code: ErrorCode) -> WSCloseCode:
-    return (
-        WSCloseCode.TRY_AGAIN_LATER if code is ErrorCode.TOO_MANY_REQUESTS else WSCloseCode.POLICY_VIOLATION
     )
 
 

@@ -47,7 +47,7 @@ class Anomaly:
 
 
 def _median(values: Sequence[int]) -> int:
-    """Return the median; of an even number of values the higher of both in the middle."""
+    """Return the median; of an even number of values the higher of the two middle ones."""
     return sorted(values)[len(values) // 2]
 
 
@@ -58,10 +58,7 @@ def weekly_mean(uses: Uses) -> int | None:
 
 
 def compare_with_own_past(uses: Uses, *, present: bool = False) -> Anomaly | None:
-    """Return how the last week differs from the four weeks before, None where it does not.
-
-    A finding that is ``present`` stays until the week is clearly usual again.
-    """
+    """Return how the last week differs from the four before; a ``present`` finding stays a little longer."""
     week = weekly_mean(uses)
     before = [use for use in uses[-WEEK - MEAN_DAYS : -WEEK] if use is not None]
     if week is None or len(before) < MIN_KNOWN_DAYS[1]:
@@ -100,7 +97,6 @@ def compare_with_similar(weeks: Mapping[str, int]) -> dict[str, Anomaly]:
 
 
 def _is_outlier(week: int, usual: int, spread: int) -> bool:
-    """Return whether a week is far off in the spread of the others, and by much."""
     far = _MODIFIED_Z[0] * abs(week - usual) > _MODIFIED_Z[1] * spread
     low, high = SIMILAR_PERCENT
     return far and not low * usual <= 100 * week <= high * usual
@@ -117,13 +113,3 @@ def unaccounted_energy(building_wh: int, units_wh: int, *, present: bool = False
     if building_wh < MIN_COMPARED_WH or 100 * missing <= most * building_wh:
         return None
     return Anomaly(missing, building_wh)
-
-
-def rank_anomalies(anomalies: Mapping[str, Anomaly]) -> Sequence[str]:
-    """Return the units, the one that differs by the largest factor first."""
-
-    def factor(unit: str) -> int:
-        percent = max(anomalies[unit].percent, 1)
-        return max(percent, 10_000 // percent)
-
-    return sorted(anomalies, key=lambda unit: (-factor(unit), unit))

@@ -93,7 +93,6 @@ def fit(history: History) -> ConsumptionModel | None:
 
 
 def _recent_mean(even: Uses) -> int:
-    """Return the mean in which newer days count more."""
     total = weights = 0
     for weight, use in zip(_WEIGHTS, reversed(even), strict=False):
         if use is not None:
@@ -102,7 +101,7 @@ def _recent_mean(even: Uses) -> int:
 
 
 def _weekday_factors(last: date, uses: Uses) -> tuple[int, ...]:
-    """Return what each weekday uses against the mean of all days, with a mean of one."""
+    """Return each weekday's use relative to the mean of all days, in ppm."""
     sums, counts = [0] * WEEK, [0] * WEEK
     first = last.weekday() + 1 - len(uses)
     for place, use in enumerate(uses):

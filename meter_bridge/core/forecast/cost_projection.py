@@ -1,8 +1,8 @@
-"""What the coming days will cost: the foretold energy, rated as real energy is.
+"""What the coming days will cost, and when credit runs out: forecast energy, rated as real energy is.
 
-Blocks climb and start anew, bands, standing and minimum charges, taxes and free units count as in the ledger,
-because it is the ledger's rating that runs ahead, on a copy. A maximum demand is taken to be reached again at
-the begin of each billing period. Where a tariff sells units, what will be used counts instead of its cost.
+Blocks, bands, standing and minimum charges, taxes and free units count as in the ledger, because a copy of
+the ledger's rating runs ahead. A maximum demand is assumed to be reached again at the start of each billing
+period. If a tariff sells units, the energy counts instead of its cost.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,14 +12,19 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.calendar import day_end, day_start, local_day
-from meter_bridge.core.forecast.consumption_model import ConsumptionModel
-from meter_bridge.core.forecast.prediction_interval import MAX_FORECAST_DAYS, PredictionInterval
+from meter_bridge.core.calendar import DAY_MS, day_end, day_start, local_day
+from meter_bridge.core.forecast.consumption_model import PPM, ConsumptionModel
+from meter_bridge.core.forecast.prediction_interval import (
+    MAX_FORECAST_DAYS,
+    PredictionInterval,
+    nearest_horizon,
+)
 from meter_bridge.core.ledger.debt import Debt, next_due
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued_total
 from meter_bridge.core.rating.rating import EnergySpan, Line, Lot, Rating, rate_energy
-from meter_bridge.core.tariff.tariff import BlockBasis, Timeline
+from meter_bridge.core.rating.unit_purchase import sells_units
+from meter_bridge.core.tariff.tariff import Timeline
 
 _PROJECTED: Final = "projected"
 """Name of the meter that will use the energy."""
@@ -96,20 +101,12 @@ def depletion_at(projections: Sequence[CostProjection], left: int, now: int) -> 
 
 
 def _spent_just_before(projection: CostProjection, at: int) -> int:
-    """Return what will have been spent by an instant, without what that instant itself makes due."""
+    """Return the amount spent by an instant, without what falls due at that instant."""
     return next((point.spent for point in projection.points if point.at == at), projection.spent_by(at))
 
 
-def sells_units(timeline: Timeline, at: int) -> bool:
-    """Return whether the tariff in force sells units."""
-    return timeline.at(at).basis is BlockBasis.PURCHASE_TIME
-
-
 def projected_points(rating: Rating, timeline: Timeline, model: ConsumptionModel, at: int) -> Iterator[Point]:
-    """Yield what will have been spent, day by day, so that the work may be done in parts.
-
-    The rating is copied at once: what happens to it meanwhile changes nothing.
-    """
+    """Yield what will have been spent, day by day; the rating is copied, so it may change meanwhile."""
     version, in_units = timeline.at(at), sells_units(timeline, at)
     run = _ProjectionRun(_copy(rating), timeline)
     run.spent = -accrued_total(run.rating, timeline)
@@ -147,7 +144,6 @@ def add_debt_recovery(projection: CostProjection, debts: Iterable[Debt], zone: Z
 
 
 def _add_due_amounts(projection: CostProjection, due: Sequence[Point]) -> CostProjection:
-    """Return an outlook with amounts that fall due at instants."""
     due_points = {point_due.at: Point(point_due.at, projection.spent_by(point_due.at)) for point_due in due}
     points: list[Point] = []
     for point, falls_due in sorted(
@@ -165,7 +161,6 @@ def _add_due_amounts(projection: CostProjection, due: Sequence[Point]) -> CostPr
 
 
 def _remaining_days(model: ConsumptionModel, today: date, zone: ZoneInfo, at: int) -> Iterator[EnergySpan]:
-    """Yield the part of each day that is to come, with its energy."""
     day = model.last_day
     for _, use in zip(range(MAX_FORECAST_DAYS + (today - day).days), model.daily_forecast(), strict=False):
         day += timedelta(days=1)
@@ -177,8 +172,6 @@ def _remaining_days(model: ConsumptionModel, today: date, zone: ZoneInfo, at: in
 
 @dataclass(slots=True)
 class _ProjectionRun:
-    """A rating that runs ahead."""
-
     rating: Rating
     timeline: Timeline
     spent: int = 0
@@ -219,7 +212,6 @@ class _ProjectionRun:
 
 
 def _copy(rating: Rating) -> Rating:
-    """Return a rating that may run ahead without changing the real one."""
     return Rating(
         lines={
             key: Line(line.quantity, line.settled_quantity, line.settled_amount)
@@ -231,3 +223,49 @@ def _copy(rating: Rating) -> Rating:
         lots=[Lot(lot.id, lot.wh, lot.value_per_wh) for lot in rating.lots],
         terms=rating.terms,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Depletion:
+    """When credit runs out, milliseconds UTC; four times out of five between ``soonest`` and ``latest``."""
+
+    at: int
+    earliest: int | None
+    latest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyForecast:
+    """What is foretold of one supply."""
+
+    projection: CostProjection
+    intervals: Mapping[int, PredictionInterval | None]
+    """By the horizon in days."""
+    units: int = 0
+    """Wh that were bought and not used, where the supply sells units."""
+
+
+def forecast_depletion(forecasts: Sequence[SupplyForecast], left: int, now: int) -> Depletion | None:
+    """Return when money, or the units of a supply that sells them, run out; None beyond the forecast."""
+    at = _depletion_at(forecasts, left, now)
+    if at is None:
+        return None
+    days = nearest_horizon((at - now) * PPM // DAY_MS)
+    intervals = [None if days is None else forecast.intervals.get(days) for forecast in forecasts]
+    known = [interval for interval in intervals if interval is not None]
+    if len(known) != len(intervals):
+        return Depletion(at, None, None)
+    low, high = min(interval.low for interval in known), max(interval.high for interval in known)
+    return Depletion(at, now + (at - now) * low // PPM, now + (at - now) * high // PPM)
+
+
+def _depletion_at(forecasts: Sequence[SupplyForecast], left: int, now: int) -> int | None:
+    ends = [
+        depletion_at([forecast.projection], forecast.units, now)
+        for forecast in forecasts
+        if forecast.projection.in_units
+    ]
+    money = [forecast.projection for forecast in forecasts if not forecast.projection.in_units]
+    if money:
+        ends.append(depletion_at(money, left, now))
+    return min((end for end in ends if end is not None), default=None)

@@ -79,7 +79,7 @@ def backtest_errors(history: History, days: int) -> tuple[int, ...]:
 
 
 def _backtest_error(model: ConsumptionModel, history: History, ago: int, days: int) -> int | None:
-    """Return how long an amount foretold to last some days lasted, in ppm; None where that is not known."""
+    """Return how long an amount that was forecast to last ``days`` did last, in ppm; None if not known."""
     amount = sum(islice(model.daily_forecast(), days))
     if amount <= 0:
         return None

@@ -136,7 +136,7 @@ def split_charge(policy: CreditPolicy, state: CreditState, amount: int) -> Spend
 
 
 def _credit_back(policy: CreditPolicy, state: CreditState, amount: int) -> tuple[int, int, int]:
-    """Divide money that comes in: balance below the threshold, used emergency credit, the rest."""
+    """Divide incoming money: balance below the threshold, used emergency credit, the rest."""
     low = min(amount, max(policy.disablement_threshold - state.balance, 0))
     repaid = min(amount - low, state.emergency_used)
     return low, repaid, amount - low - repaid
@@ -238,6 +238,6 @@ class TopUpQuestion:
         return found if found <= self.maximum else None
 
     def _first_step(self, reached: Callable[[int], bool]) -> int:
-        """Return the first amount in whole steps at which something holds that then goes on to hold."""
+        """Return the first amount in whole steps that meets a condition; all larger ones meet it, too."""
         steps = range(self.maximum // self.step + 1)
         return bisect_left(steps, 1, key=lambda step: int(reached(step * self.step))) * self.step

@@ -7,14 +7,11 @@ DLMS Charge of type time); payment-based recovery takes a percentage of each top
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
-
-PPM: Final = 1_000_000
-RECOVERY_PERIODS: Final = (PeriodUnit.DAY, PeriodUnit.WEEK, PeriodUnit.MONTH)
+from meter_bridge.core.tariff.tariff import PPM
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +57,7 @@ class Debt:
         return max(min(share, self.cap - recovered), 0)
 
     def after_payment(self, amount: int, at: int, zone: ZoneInfo) -> Debt:
-        """Return the debt with a recovery counted against its cap; a negative one gives back.
-
-        What is owed moves with the journal's posting, not here.
-        """
+        """Return the debt with a recovery counted against its cap; ``owed`` changes with the posting."""
         period = self.cap_period_of(at, zone)
         recovered = self.recovered if self.cap_period == period else 0
         return replace(self, cap_period=period, recovered=max(recovered + amount, 0))

@@ -104,15 +104,11 @@ def check_balanced(postings: tuple[Posting, ...]) -> None:
         sums[posting.asset] += posting.amount
     unbalanced = {asset: total for asset, total in sums.items() if total}
     if unbalanced or not postings:
-        msg = f"postings do not sum to zero: {unbalanced or 'there are none'}"
-        raise LedgerError(msg)
+        raise LedgerError(f"postings do not sum to zero: {unbalanced or 'there are none'}")
 
 
 def balanced_postings(asset: str, changes: Mapping[str, int], *, against: str) -> tuple[Posting, ...]:
-    """Return the postings that change buckets, with their counterpart; what does not change is left out.
-
-    An entry that changes nothing at all is one posting of zero: that something was nothing is a fact, too.
-    """
+    """Return the postings of changes and their counterpart; without changes one posting of zero."""
     postings = [Posting(bucket, asset, amount) for bucket, amount in changes.items() if amount]
     total = sum(changes.values())
     if total or not postings:
@@ -130,8 +126,7 @@ def top_up_postings(asset: str, split: TopUpSplit) -> tuple[Posting, ...]:
     }
     total = sum(changes.values())
     if total <= 0 or min(changes.values()) < 0:
-        msg = f"a top-up must be positive in all its parts, not {changes}"
-        raise LedgerError(msg)
+        raise LedgerError(f"a top-up must be positive in all its parts, not {changes}")
     return balanced_postings(asset, changes, against=Bucket.FUNDS)
 
 

@@ -1,6 +1,11 @@
-"""Charges that time makes due: standing charges, contracted demand, the end of a billing period."""
+"""Charges that time makes due: standing charges, contracted demand, the end of a billing period.
 
-from dataclasses import dataclass
+A charge for a week or month is due when that begins. If the tariff says so, a customer who moves out is
+refunded the part for the days after the move-out, and owes the minimum charge only for the days before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -30,7 +35,7 @@ WEEK: Final = PeriodRule(PeriodUnit.WEEK)
 
 @dataclass(frozen=True, slots=True)
 class _FixedCharge:
-    """A fixed charge with the part of its period that is due."""
+    """A fixed charge of which ``days`` of ``total`` days are due."""
 
     kind: LineKind
     name: str
@@ -85,9 +90,7 @@ def _due_charges(version: TariffVersion, rating: Rating, day: date) -> list[_Fix
         fixed = _prorated_charge(
             version, rating, day, version.billing_period, (LineKind.DEMAND, LineKind.DEMAND.value, amount)
         )
-        charges += [
-            _FixedCharge(each.kind, each.name, each.amount, each.days, each.total * 1000) for each in fixed
-        ]
+        charges += [replace(charge, total=charge.total * 1000) for charge in fixed]
     return charges
 
 
@@ -116,7 +119,6 @@ def _prorated_charge(
 def _was_charged_on(
     rating: Rating, version: TariffVersion, day: date, name: tuple[LineKind, str, int]
 ) -> bool:
-    """Return whether a charge was due at the beginning of the very day on which the supply began."""
     key = LineKey(name[0], version.period(day_start(day, version.zone)), version.id, NO_BLOCK, name[1])
     return key in rating.lines and rating.lines[key].quantity > 0
 
@@ -129,13 +131,73 @@ def _book_charge(
     span: tuple[int, int],
     builder: ChargesBuilder,
 ) -> None:
-    """Add a fixed charge to its line and settle it."""
     key = LineKey(fixed.kind, version.period(span[0]), version.id, NO_BLOCK, fixed.name)
-    each = line_for(rating, key)
-    value = each.quantity + fixed.amount * EXACT_SCALE * fixed.days // fixed.total
+    value = line_for(rating, key).quantity + fixed.amount * EXACT_SCALE * fixed.days // fixed.total
     set_value(rating, version, key, value, settled=False)
     set_value(rating, version, key, value, settled=True)
     amount = builder.add_line(rating, timeline, key, 1)
     tax = builder.add_taxes(rating, timeline, key.period, key.version_id)
     if amount or tax:
         builder.segments.append(Segment(fixed.kind, None, *span, key, 0, amount, tax))
+
+
+@dataclass(frozen=True, slots=True)
+class PrepaidCharge:
+    """A fixed charge as it was booked."""
+
+    kind: LineKind
+    name: str
+    version_id: str
+    start: int
+    """First instant of the local day on which it was charged."""
+    amount: int
+    """Before tax."""
+
+
+def prorate_final_period(
+    rating: Rating, timeline: Timeline, paid: Sequence[PrepaidCharge], at: int
+) -> Charges:
+    """End a supply at an instant: settle what is given back and what is made up."""
+    builder = ChargesBuilder()
+    for charge in paid:
+        _refund_charge(rating, timeline, charge, at, builder)
+    version = timeline.at(at)
+    if version.prorate_last and version.minimum:
+        rating.terms = replace(rating.terms, ended=local_day(at, version.zone))
+        close_period(rating, timeline, version.period(at), at + 1, builder)
+    return builder.build(timeline)
+
+
+def _refund_charge(
+    rating: Rating, timeline: Timeline, paid: PrepaidCharge, at: int, builder: ChargesBuilder
+) -> None:
+    """Refund the part of a charge for the days after the day of the move-out."""
+    if all(other.id != paid.version_id for other in timeline.versions):
+        return  # of a tariff that is gone, as of a unit that was closed and came back
+    version = timeline.version(paid.version_id)
+    rule = _prepaid_period(version, paid)
+    if rule is None or not version.prorate_last:
+        return
+    day = local_day(paid.start, version.zone)
+    end = rule.next_start(rule.start_of(day))
+    left = (end - local_day(at, version.zone)).days - 1
+    if left <= 0:
+        return
+    back = paid.amount * EXACT_SCALE * left // (end - day).days
+    key = LineKey(paid.kind, version.period(paid.start), version.id, NO_BLOCK, paid.name)
+    value = line_for(rating, key).quantity - back
+    set_value(rating, version, key, value, settled=False)
+    set_value(rating, version, key, value, settled=True)
+    amount = builder.add_line(rating, timeline, key, 0)
+    tax = builder.add_taxes(rating, timeline, key.period, key.version_id)
+    if amount or tax:
+        builder.segments.append(Segment(paid.kind, None, at, at, key, 0, amount, tax))
+
+
+def _prepaid_period(version: TariffVersion, paid: PrepaidCharge) -> PeriodRule | None:
+    """Return the period for which a charge was paid in advance; None if it was not."""
+    if paid.kind is LineKind.DEMAND:
+        contracted = version.demand is not None and version.demand.of is DemandOf.CONTRACTED
+        return version.billing_period if contracted else None
+    per = next((charge.per for charge in version.standing if charge.name == paid.name), None)
+    return {PeriodUnit.WEEK: WEEK, PeriodUnit.MONTH: version.billing_period}.get(per) if per else None

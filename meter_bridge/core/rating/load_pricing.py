@@ -1,13 +1,14 @@
-"""What a load costs: the rating of the bridge over a file of intervals instead of readings.
+"""What a load costs: the bridge's rating over intervals on record instead of readings.
 
-Used to check a price list and to compare price lists. It runs the same lines as the bridge, so it rounds
-where the bridge rounds.
+Used to check and compare price lists, and to reprice a past billing period: the journal is never rewritten,
+so what the period should have cost, less what was charged, becomes a correction. It runs the same lines as
+the bridge, so it rounds where the bridge rounds.
 """
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -97,8 +98,6 @@ class PricedPurchases:
 
 @dataclass(slots=True)
 class _LineSum:
-    """What a line has come to so far."""
-
     quantity: int = 0
     amount: int = 0
     tax: int = 0
@@ -106,8 +105,6 @@ class _LineSum:
 
 @dataclass(slots=True)
 class _PricingRun:
-    """A pricing on its way."""
-
     timeline: Timeline
     rating: Rating
     money: int = 0
@@ -191,7 +188,6 @@ def _price(
     history: Sequence[int] = (),
     payments: Sequence[Payment] = (),
 ) -> _PricingRun:
-    """Go through a load day by day, payment by payment."""
     first, last = load[0].start, load[-1].end
     run = _PricingRun(timeline, Rating(terms=terms))
     zone = timeline.versions[0].zone
@@ -218,7 +214,6 @@ def _price(
 
 
 def _energy_before(timeline: Timeline, first: int, energy: Sequence[int]) -> dict[str, int]:
-    """Return the energy of the billing periods before the load, by period."""
     version = timeline.at(first)
     start = version.billing_period.start_of(local_day(first, version.zone))
     found: dict[str, int] = {}
@@ -231,7 +226,7 @@ def _energy_before(timeline: Timeline, first: int, energy: Sequence[int]) -> dic
 def _split_by_day(
     load: Sequence[LoadInterval], timeline: Timeline, cuts: Sequence[int]
 ) -> Iterator[LoadInterval]:
-    """Yield the load cut at local midnights and payments, linearly in time, cumulative Wh floored."""
+    """Yield the load cut at local midnights and ``cuts``: linear in time, cumulative Wh floored."""
     zone = timeline.versions[0].zone
     for interval in load:
         given, at = 0, interval.start
@@ -251,7 +246,7 @@ def _split_by_day(
 
 
 def _priced_periods(run: _PricingRun, first: int, last: int) -> tuple[PricedPeriod, ...]:
-    """Return the lines in order, period by period; those before and after the load are left out."""
+    """Return the lines by period; periods outside the load are left out."""
     zone = run.timeline.versions[0].zone
     versions = run.timeline.versions
     found: list[PricedPeriod] = []
@@ -273,19 +268,19 @@ _KINDS: Final = tuple(LineKind)
 
 
 def _sort_key(key: LineKey, versions: Sequence[TariffVersion]) -> tuple[int, int, int, int, str]:
-    """Return the place of a line: by version, kind and block; taxes in the order in which they are raised."""
+    """Sort by version, kind and block; taxes in the order in which they are raised."""
     index, version = next(numbered for numbered in enumerate(versions) if numbered[1].id == key.version_id)
     raised = [tax.name for tax in version.taxes].index(key.band) if key.kind in TAX_KINDS else 0
     return index, _KINDS.index(LineKind(key.kind)), key.block, raised, key.band + key.base
 
 
 def _is_carrier(key: LineKey) -> bool:
-    """Return whether a line only counts energy whose price is on lines of blocks (pooled pro rata)."""
+    """Return whether a line only counts energy that is priced on lines of blocks (pooled pro rata)."""
     return key.kind == LineKind.CONSUMPTION and key.block == NO_BLOCK
 
 
 def _carry_levies(run: _PricingRun, period: str, keys: Sequence[LineKey]) -> None:
-    """Give what is raised per unit to the first block of the band, where blocks are shared pro rata."""
+    """Move what is raised per unit to the first block of the band, where blocks are shared pro rata."""
     for carrier in [key for key in run.sums if key.period == period and _is_carrier(key)]:
         first = next((key for key in keys if key._replace(block=NO_BLOCK) == carrier), None)
         if first is not None:
@@ -294,7 +289,6 @@ def _carry_levies(run: _PricingRun, period: str, keys: Sequence[LineKey]) -> Non
 
 
 def _priced_line(run: _PricingRun, key: LineKey) -> PricedLine:
-    """Return a line with all that was settled on it."""
     found, version = run.sums[key], run.timeline.version(key.version_id)
     quantity, price = found.quantity, unit_price(version, key)
     if key.kind == LineKind.CONSUMPTION and version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
@@ -304,3 +298,34 @@ def _priced_line(run: _PricingRun, key: LineKey) -> PricedLine:
         price = version.demand.per_kw
         quantity = divide_half_even(found.amount * 1000, price)
     return PricedLine(key, quantity, price, found.amount, found.tax)
+
+
+def energy_needed_from(version: TariffVersion, period: str) -> int:
+    """Return the instant from which energy must be known to price a period, its blocks and its history."""
+    first = period_bounds(period)[0]
+    since = version.block_period.start_of(first)
+    for _ in range(version.history_periods):
+        first = version.billing_period.start_of(first - timedelta(days=1))
+    return day_start(min(since, first), version.zone)
+
+
+def reprice_period(
+    version: TariffVersion, terms: SupplyTerms, used: Iterable[LoadInterval], period: str, upto: int
+) -> PricedPeriod:
+    """Return a billing period at the prices of one version, as far as the instant ``upto``.
+
+    ``used`` is the energy of all meters on record, from ``energy_needed_from`` on. A period that is over by
+    ``upto`` has its minimum made up; a supply that began within it pays nothing fixed for its first day, as
+    ever.
+    """
+    begin = energy_needed_from(version, period)
+    if terms.started is not None:
+        begin = max(begin, day_start(terms.started, version.zone))
+    end = max(min(upto, day_start(period_bounds(period)[1], version.zone)), begin)
+    inside = (interval for interval in used if begin <= interval.start < end)
+    load = [LoadInterval(begin, begin, 0), *sorted(inside), LoadInterval(end, end, 0)]
+    priced = price_load_profile(Timeline((replace(version, valid_from=0),)), load, terms)
+    return next(
+        (priced_period for priced_period in priced if priced_period.period == period),
+        PricedPeriod(period, 0, (), complete=False),
+    )

@@ -51,7 +51,7 @@ PER_WH: Final = EXACT_SCALE // WH_PER_MWH
 
 
 class _SharedBlock(NamedTuple):
-    """A block that is shared by bands: the line of one of them, its price, and where the block ends."""
+    """A block that several bands share: one band's line, its price, and where the block ends."""
 
     key: LineKey
     price: int
@@ -60,7 +60,7 @@ class _SharedBlock(NamedTuple):
 
 @dataclass(slots=True)
 class _EnergyLine:
-    """A line of energy whose price is no plain sum, or on which one rests."""
+    """A line of energy that is priced by a value to date, or on which one depends."""
 
     key: LineKey
     line: Line
@@ -73,7 +73,7 @@ class _EnergyLine:
 
 @dataclass(slots=True)
 class _PeriodLines:
-    """The lines of a billing period sorted out, as long as none is added to them."""
+    """The lines of a billing period by purpose; valid until a line is added."""
 
     timeline: Timeline
     terms: SupplyTerms
@@ -85,7 +85,7 @@ class _PeriodLines:
     """Lines that are values to date, in the order of their keys."""
 
     def is_current(self, rating: Rating, timeline: Timeline) -> bool:
-        """Return whether it still tells of all lines."""
+        """Return whether no line was added since."""
         same = self.lines is rating.lines and self.count == len(rating.lines)
         return same and self.timeline is timeline and self.terms is rating.terms
 
@@ -121,10 +121,7 @@ def accrued_total(rating: Rating, timeline: Timeline) -> int:
 def refresh_period(
     rating: Rating, timeline: Timeline, period: str, *, settled: bool = False
 ) -> tuple[LineKey, ...]:
-    """Bring the values to date of a billing period up with its energy; return the lines that changed.
-
-    With ``settled`` only what was settled counts.
-    """
+    """Update a period's values to date, of settled energy only if ``settled``; return the changed lines."""
     page = _period_lines(rating, timeline, period)
     values = _period_to_date_values(rating, page, period, settled=settled)
     changed: list[LineKey] = []
@@ -140,16 +137,10 @@ def refresh_period(
 
 
 def set_value(rating: Rating, version: TariffVersion, key: LineKey, value: int, *, settled: bool) -> None:
-    """Bring a line of no energy to an exact value, and every tax that is raised on it.
-
-    What a tax gains is a difference of two cumulative values, so that the way to them does not matter.
-    """
+    """Set a line without energy to an exact value, and each tax by a difference of cumulative values."""
     line = line_for(rating, key)
-    before = line.settled_quantity if settled else line.quantity
-    if settled:
-        line.settled_quantity = value
-    else:
-        line.quantity = value
+    before = _quantity_of(line, settled=settled)
+    _add_quantity(line, value - before, settled=settled)
     if version.taxes:
         _update_taxes(rating, version, key, before, value, settled=settled)
 
@@ -157,7 +148,6 @@ def set_value(rating: Rating, version: TariffVersion, key: LineKey, value: int, 
 def _update_taxes(
     rating: Rating, version: TariffVersion, key: LineKey, before: int, value: int, *, settled: bool
 ) -> None:
-    """Raise every tax on a line that went from one exact value to another."""
     base = BASE_OF[LineKind(key.kind)]
     for term in version.tax_terms[base]:
         if term.tax.inclusive:
@@ -169,7 +159,6 @@ def _update_taxes(
 
 
 def _add_quantity(line: Line, value: int, *, settled: bool) -> None:
-    """Add to one of a line's two quantities."""
     if settled:
         line.settled_quantity += value
     else:
@@ -177,7 +166,6 @@ def _add_quantity(line: Line, value: int, *, settled: bool) -> None:
 
 
 def _quantity_of(line: Line, *, settled: bool) -> int:
-    """Return one of a line's two quantities."""
     return line.settled_quantity if settled else line.quantity
 
 
@@ -207,7 +195,6 @@ def is_period_to_date(timeline: Timeline, key: LineKey) -> bool:
 
 
 def _period_lines(rating: Rating, timeline: Timeline, period: str) -> _PeriodLines:
-    """Return the lines of a billing period, sorted out anew where some were added."""
     page = rating.period_lines.get(period)
     if not isinstance(page, _PeriodLines) or not page.is_current(rating, timeline):
         page = rating.period_lines[period] = _classify_lines(rating, timeline, period)
@@ -215,7 +202,6 @@ def _period_lines(rating: Rating, timeline: Timeline, period: str) -> _PeriodLin
 
 
 def _classify_lines(rating: Rating, timeline: Timeline, period: str) -> _PeriodLines:
-    """Sort out the lines of a billing period."""
     own = {key: each for key, each in rating.lines.items() if key.period == period}
     plain = {
         key: each
@@ -234,7 +220,6 @@ def _classify_lines(rating: Rating, timeline: Timeline, period: str) -> _PeriodL
 
 
 def _energy_line(rating: Rating, timeline: Timeline, key: LineKey, plain: dict[LineKey, Line]) -> _EnergyLine:
-    """Return a line of energy with the blocks that it shares, if its tariff shares them."""
     version = timeline.version(key.version_id)
     if version.meaning is not BlockBandMeaning.POOLED_PRO_RATA:
         return _EnergyLine(key, plain[key], version, (), ())
@@ -250,7 +235,7 @@ def _energy_line(rating: Rating, timeline: Timeline, key: LineKey, plain: dict[L
 
 
 def _newest_version(timeline: Timeline, period: str, ids: set[str]) -> TariffVersion:
-    """Return the newest version under which something was charged in a period, else that of its end."""
+    """Return the newest version under which a period was charged, or the one at its end."""
     found = (version for version in reversed(timeline.versions) if version.id in ids)
     end = day_start(period_bounds(period)[1], timeline.versions[0].zone)
     return next(found, None) or timeline.at(end - 1)
@@ -259,7 +244,6 @@ def _newest_version(timeline: Timeline, period: str, ids: set[str]) -> TariffVer
 def _period_to_date_values(
     rating: Rating, page: _PeriodLines, period: str, *, settled: bool
 ) -> dict[LineKey, int]:
-    """Return the exact values of all derived lines of a billing period."""
     values: dict[LineKey, int] = {}
     for energy_line in page.energy_lines:
         if energy_line.blocks:
@@ -274,22 +258,17 @@ def _period_to_date_values(
 
 
 def _share_blocks(rating: Rating, energy: _EnergyLine, values: dict[LineKey, int], *, settled: bool) -> None:
-    """Share each block by the bands as the whole period is (pooled pro rata)."""
-    if settled:
-        wh, total = (
-            energy.line.settled_quantity,
-            sum([line.settled_quantity for line in energy.sharing_lines]),
-        )
-    else:
-        wh, total = energy.line.quantity, sum([line.quantity for line in energy.sharing_lines])
+    """Share each block among the bands in proportion to the whole period (pooled pro rata)."""
+    wh = _quantity_of(energy.line, settled=settled)
     if not wh:
         return
-    free = (
-        rating.block_usage.get(BlockUsageKey(energy.key.period, FREE_UNITS_SCHEDULE), 0)
-        if energy.version.free_climbs
-        else 0
-    )
-    low = 0
+    if settled:
+        total = sum([line.settled_quantity for line in energy.sharing_lines])
+    else:
+        total = sum([line.quantity for line in energy.sharing_lines])
+    low = free = 0
+    if energy.version.free_climbs:
+        free = rating.block_usage.get(BlockUsageKey(energy.key.period, FREE_UNITS_SCHEDULE), 0)
     for key, price, end in energy.blocks:
         high = total if end is None or end - free >= total else max(end - free, low)
         if high > low:
@@ -300,15 +279,11 @@ def _share_blocks(rating: Rating, energy: _EnergyLine, values: dict[LineKey, int
 
 
 def _apply_lifelines(page: _PeriodLines, values: dict[LineKey, int], *, settled: bool) -> None:
-    """Take the normal prices down to the lifeline's while the whole period stays within its limit."""
-    with_lifeline = [
-        energy_line for energy_line in page.energy_lines if energy_line.version.lifeline is not None
-    ]
-    total = (
-        sum(_quantity_of(energy_line.line, settled=settled) for energy_line in page.energy_lines)
-        if with_lifeline
-        else 0
-    )
+    """Lower normal prices to the lifeline's while the whole period stays within its limit."""
+    with_lifeline = [energy for energy in page.energy_lines if energy.version.lifeline is not None]
+    if not with_lifeline:
+        return
+    total = sum(_quantity_of(energy.line, settled=settled) for energy in page.energy_lines)
     for energy_line in with_lifeline:
         key, version, lifeline = energy_line.key, energy_line.version, energy_line.version.lifeline
         if lifeline is None or total > lifeline.limit_wh:
@@ -321,14 +296,12 @@ def _apply_lifelines(page: _PeriodLines, values: dict[LineKey, int], *, settled:
 
 
 def _normal_value(energy: _EnergyLine, wh: int, values: dict[LineKey, int]) -> int:
-    """Return the exact value of energy at its normal prices; pro rata its blocks are worked out already."""
     if energy.blocks:
         return sum(values.get(block.key, 0) for block in energy.blocks)
     return energy.version.price(energy.key.block, energy.key.band) * wh * PER_WH
 
 
 def _price_demand(rating: Rating, version: TariffVersion, period: str, values: dict[LineKey, int]) -> None:
-    """Price the greatest mean power of the period."""
     demand = version.demand
     peak = rating.demand_peaks.get(period, 0)
     if demand is not None and demand.of is DemandOf.MAXIMUM and peak:
@@ -338,7 +311,7 @@ def _price_demand(rating: Rating, version: TariffVersion, period: str, values: d
 
 
 def _minimum_shortfall(rating: Rating, page: _PeriodLines, period: str, found: int, *, settled: bool) -> int:
-    """Return what the charges of a period that is over fall short of the minimum, exact."""
+    """Return by how much a period that is over falls short of the minimum charge, exact."""
     version = page.newest_version
     if not version.minimum or period not in rating.energy_history:
         return 0
@@ -354,7 +327,7 @@ def _minimum_shortfall(rating: Rating, page: _PeriodLines, period: str, found: i
 
 
 def _plain_value(timeline: Timeline, key: LineKey, quantity: int) -> int:
-    """Return the exact value of a line that is a plain sum, before tax."""
+    """Return the exact value, before tax, of a line that is a plain sum."""
     if key.kind != LineKind.CONSUMPTION:
         return quantity
     if key.block == NO_BLOCK:
@@ -438,7 +411,7 @@ def amount_if_closed(rating: Rating, timeline: Timeline, parts: Iterable[OpenSeg
 
 
 def _amount_of_more(rating: Rating, timeline: Timeline, key: LineKey, quantity: int) -> int:
-    """Return what a line would be charged for so much more of its quantity."""
+    """Return the amount by which a line grows with ``quantity`` more on it."""
     of = line_for(rating, key)
     return (
         amount_due(timeline.version(key.version_id), key, of.settled_quantity + quantity) - of.settled_amount
@@ -446,10 +419,7 @@ def _amount_of_more(rating: Rating, timeline: Timeline, key: LineKey, quantity: 
 
 
 def close_segments(rating: Rating, timeline: Timeline, *, upto: int | None = None) -> Charges:
-    """Close open segments and return what they add to each line.
-
-    With ``upto`` only segments that no later reading can extend at that instant are closed; without it all.
-    """
+    """Close open segments and return the charges; with ``upto`` only those that no reading can extend."""
     builder = ChargesBuilder()
     derived: dict[str, tuple[int, int]] = {}
     for meter_id, parts in sorted(rating.open_segments.items()):
@@ -475,7 +445,6 @@ def _split_closing(parts: list[OpenSegment], upto: int | None) -> tuple[list[Ope
 def _close_segment(
     rating: Rating, timeline: Timeline, meter_id: str, part: OpenSegment, builder: ChargesBuilder
 ) -> None:
-    """Settle one segment of energy and its taxes."""
     key, amount, tax = part.key, 0, 0
     version, of = timeline.version(key.version_id), rating.lines[key]
     of.settled_quantity += part.wh

@@ -66,10 +66,7 @@ BASE_OF: Final = {
 
 
 class LineKey(NamedTuple):
-    """What one line adds up: block counts from 0; ``band`` is the name on a line of no band.
-
-    ``base`` tells the lines of a contained tax apart: the kind of charge that contains it.
-    """
+    """Identity of a line: blocks count from 0, ``band`` may be a name, ``base`` contains an included tax."""
 
     kind: str
     period: str
@@ -185,7 +182,7 @@ class Rating:
     """Billing periods whose values to date are behind their energy; they are worked out when asked for."""
 
     def __post_init__(self) -> None:
-        """Take lines that come from elsewhere, as from storage, for possibly behind."""
+        """Mark the periods of lines that come from storage as dirty."""
         self.dirty.update(key.period for key in self.lines)
 
     @property
@@ -283,7 +280,7 @@ def allocate(  # noqa: PLR0913 - what was used is all of these, and all of them 
 
 
 def _profile_weight(timeline: Timeline, start: int, end: int) -> int | None:
-    """Return the weight of all of (start, end] by the load profiles in force; None to spread linearly."""
+    """Return the total weight of (start, end] by the load profiles in force; None to spread evenly."""
     if not timeline.has_load_profile(start, end):
         return None
     total, at = 0, start
@@ -296,7 +293,6 @@ def _profile_weight(timeline: Timeline, start: int, end: int) -> int | None:
 
 
 def _hour_weight(interval: TariffInterval, at: int) -> int:
-    """Return the weight of the local hour of an instant."""
     profile = interval.version.profile
     if profile is None:
         return EVEN_WEIGHT
@@ -319,14 +315,14 @@ def rate_energy(rating: Rating, interval: TariffInterval, meter_id: str, part: E
 
 
 def _record_vacant(rating: Rating, interval: TariffInterval, meter_id: str, part: EnergySpan) -> None:
-    """Put energy of a time before the customer on record: it climbs nothing and counts for nothing."""
+    """Record energy from before the customer moved in: it moves no block and costs nothing."""
     key = LineKey(LineKind.VACANT, interval.period, interval.version.id, NO_BLOCK, interval.band)
     line_for(rating, key).quantity += part.wh
     _add_to_open_segments(rating, meter_id, OpenSegment(part.start, part.end, key, part.wh, part.estimated))
 
 
 def _next_line(rating: Rating, interval: TariffInterval) -> tuple[LineKind, int, int | None]:
-    """Return the line on which the next unit goes, and how many go there; None if that has no end."""
+    """Return kind and block of the next unit, and how many Wh fit there; None if unlimited."""
     version = interval.version
     if rating.lots:
         return LineKind.UNITS, NO_BLOCK, rating.lots[0].wh
@@ -374,7 +370,7 @@ def block_at(rating: Rating, interval: TariffInterval) -> int:
 
 
 def _block_of_mean(rating: Rating, interval: TariffInterval) -> int:
-    """Return the block of the mean of the billing periods before; the first without any."""
+    """Return the block of the mean of the previous billing periods; the first if there are none."""
     before = sorted(period for period in rating.energy_history if period < interval.period)
     known = before[-interval.version.history_periods :]
     total = sum(rating.energy_history[period] for period in known)
@@ -391,7 +387,6 @@ def energy_to_next_block(rating: Rating, interval: TariffInterval) -> int | None
 
 
 def _add_demand(rating: Rating, interval: TariffInterval, at: int, wh: int) -> None:
-    """Add energy to its demand interval and keep the greatest of the billing period."""
     demand = interval.version.demand
     if demand is None or demand.of is not DemandOf.MAXIMUM:
         return
@@ -403,17 +398,16 @@ def _add_demand(rating: Rating, interval: TariffInterval, at: int, wh: int) -> N
 
 
 def _add_to_line(rating: Rating, interval: TariffInterval, meter_id: str, part: OpenSegment) -> None:
-    """Add energy to its line, its taxes and the meter's open segments."""
     key, wh = part.key, part.wh
     line_for(rating, key).quantity += wh
     if key.kind == LineKind.CONSUMPTION:
-        _add_block_usage(rating, interval, wh)
+        _add_usage(rating, BlockUsageKey(interval.block_period, interval.schedule), wh)
         for part_of_tax in taxes_per_wh(rating, interval.version, key):
             part_of_tax.line.quantity += part_of_tax.per_wh * wh
     elif key.kind == LineKind.FREE:
         _add_usage(rating, BlockUsageKey(interval.period, FREE_UNITS_SCHEDULE), wh)
         if interval.version.free_climbs:
-            _add_block_usage(rating, interval, wh)
+            _add_usage(rating, BlockUsageKey(interval.block_period, interval.schedule), wh)
     else:
         _take_units(rating, wh)
     if interval.period in rating.energy_history:
@@ -422,7 +416,6 @@ def _add_to_line(rating: Rating, interval: TariffInterval, meter_id: str, part: 
 
 
 def _add_to_open_segments(rating: Rating, meter_id: str, part: OpenSegment) -> None:
-    """Add energy to the meter's open segments, to the newest of them where that is on the same line."""
     key = part.key
     segments = rating.open_segments.setdefault(meter_id, [])
     last = segments[-1] if segments else None
@@ -433,18 +426,11 @@ def _add_to_open_segments(rating: Rating, meter_id: str, part: OpenSegment) -> N
         segments.append(part)
 
 
-def _add_block_usage(rating: Rating, interval: TariffInterval, wh: int) -> None:
-    """Climb the ladder of a stretch."""
-    _add_usage(rating, BlockUsageKey(interval.block_period, interval.schedule), wh)
-
-
 def _add_usage(rating: Rating, key: BlockUsageKey, wh: int) -> None:
-    """Add energy to what was taken of a ladder or of the free units."""
     rating.block_usage[key] = rating.block_usage.get(key, 0) + wh
 
 
 def _take_units(rating: Rating, wh: int) -> None:
-    """Take units from the oldest lots."""
     while wh > 0:
         lot = rating.lots[0]
         used = min(wh, lot.wh)
@@ -456,10 +442,10 @@ def _take_units(rating: Rating, wh: int) -> None:
 
 def line_for(rating: Rating, key: LineKey) -> Line:
     """Return a line, new if need be."""
-    found = rating.lines.get(key)
-    if found is None:
-        found = rating.lines[key] = Line()
-    return found
+    line = rating.lines.get(key)
+    if line is None:
+        line = rating.lines[key] = Line()
+    return line
 
 
 def taxes_per_wh(rating: Rating, version: TariffVersion, key: LineKey) -> tuple[TaxPart, ...]:
@@ -477,7 +463,6 @@ def taxes_per_wh(rating: Rating, version: TariffVersion, key: LineKey) -> tuple[
 
 
 def _tax_part(rating: Rating, key: LineKey, term: TaxTerm, price: int) -> TaxPart:
-    """Return the line of one tax of a consumption line, and what a Wh at a price adds to it."""
     inclusive = term.tax.inclusive
     of = tax_key(key, term.tax.name, TaxBase.CONSUMPTION if inclusive else None)
     per_wh = price * (EXACT_SCALE // WH_PER_MWH) if inclusive else price * term.factor + term.per_wh
@@ -533,10 +518,7 @@ def price_per_kwh(rating: Rating, interval: TariffInterval) -> int:
 
 
 def wh_for_amount(rating: Rating, interval: TariffInterval, amount: int) -> int | None:
-    """Return the Wh that an amount buys from here through the blocks of one band; None if that has no end.
-
-    Free units and blocks that cost nothing are passed through for nothing.
-    """
+    """Return the Wh that an amount buys in one band, with free units and all blocks; None if unlimited."""
     version = interval.version
     bought, left = free_units_left(rating, interval), max(amount, 0) * EXACT_SCALE
     block, room = block_at(rating, interval), energy_to_next_block(rating, interval)
@@ -554,10 +536,7 @@ def wh_for_amount(rating: Rating, interval: TariffInterval, amount: int) -> int 
 
 
 def purge_periods(rating: Rating, keep_from: str) -> None:
-    """Drop lines and ladders of periods that are settled and over by ``keep_from``.
-
-    A period goes as a whole: a value to date worked out from some of its lines only would be wrong.
-    """
+    """Drop periods that are settled and over by ``keep_from``, each as a whole, as values to date need it."""
     kept = _unsettled_periods(rating)
     kept |= {key.period for key in rating.lines if _ends_after(key.period, keep_from)}
     rating.lines = {key: each for key, each in rating.lines.items() if key.period in kept}
@@ -578,13 +557,11 @@ _MAX_HISTORY_PERIODS: Final = 25
 
 
 def _unsettled_periods(rating: Rating) -> set[str]:
-    """Return the billing periods of which something is not yet settled."""
     lines = {key.period for key, each in rating.lines.items() if each.quantity != each.settled_quantity}
     return lines | {part.key.period for parts in rating.open_segments.values() for part in parts}
 
 
 def _ends_after(period: str, keep_from: str) -> bool:
-    """Return whether a period is not over on a day."""
     return period_bounds(period)[1].isoformat() > keep_from
 
 

@@ -47,10 +47,7 @@ def sells_units(timeline: Timeline, at: int) -> bool:
 
 
 def purchase_units(rating: Rating, timeline: Timeline, at: int, money: int, lot_id: str) -> Purchase:
-    """Buy as many whole Wh as the money pays, up the ladder; the rest of the money is not spent.
-
-    Free units are not bought. A price of nothing buys nothing: its units would have no end.
-    """
+    """Buy as many whole Wh as the money pays; free units are not bought, and a price of zero buys nothing."""
     interval = timeline.interval_at(at)
     wh = _affordable_wh(rating, interval, money)
     while wh > 0:
@@ -65,7 +62,6 @@ def purchase_units(rating: Rating, timeline: Timeline, at: int, money: int, lot_
 
 
 def _affordable_wh(rating: Rating, interval: TariffInterval, money: int) -> int:
-    """Return the units that the money pays by their exact value."""
     free = replace(rating.terms, free_units=False)
     without = Rating(block_usage=rating.block_usage, terms=free)
     return wh_for_amount(without, interval, money) or 0
@@ -81,7 +77,6 @@ def trial_copy(rating: Rating) -> Rating:
 def _buy(
     rating: Rating, timeline: Timeline, interval: TariffInterval, at: int, wh: int, lot_id: str
 ) -> Purchase:
-    """Put units on the ladder, settle what they cost and keep them in lots."""
     builder = ChargesBuilder()
     bought = line_for(
         rating, LineKey(LineKind.PURCHASE, interval.period, interval.version.id, NO_BLOCK, interval.band)
@@ -104,7 +99,6 @@ def _buy(
 
 
 def _purchase_blocks(rating: Rating, interval: TariffInterval, wh: int) -> list[tuple[int, int]]:
-    """Climb the ladder by a purchase; return its part in each block."""
     usage_key = BlockUsageKey(interval.block_period, interval.schedule)
     low = rating.block_usage.get(usage_key, 0)
     high = rating.block_usage[usage_key] = low + wh
@@ -122,10 +116,7 @@ def _purchase_blocks(rating: Rating, interval: TariffInterval, wh: int) -> list[
 
 
 def return_units(rating: Rating, lot_id: str) -> tuple[int, int]:
-    """Take back what is left of a purchase's units; return Wh and the amount they cost, rounded down.
-
-    The ladder stays climbed: the units of others were bought after them at their prices.
-    """
+    """Take back a purchase's unused units; return Wh and cost, rounded down. The ladder stays climbed."""
     kept = [lot for lot in rating.lots if lot.id != lot_id]
     taken = [lot for lot in rating.lots if lot.id == lot_id]
     rating.lots = kept

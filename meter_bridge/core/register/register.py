@@ -1,23 +1,26 @@
 """Register arithmetic: energy is charged from the meter's cumulative register and from nothing else.
 
-Whatever is lost, repeated or reordered, the energy charged of a meter and epoch is its watermark minus its
-start, with the full turns of a register that rolled over (invariant 5). A register that falls, or rises
-faster than the rating allows, never charges by itself (invariant 6): it is doubted first, since messages may
-arrive late, and quarantined when the doubt persists.
+Whatever is lost, repeated or reordered, the energy charged for a meter and epoch is its watermark minus its
+start, plus the full turns of a register that rolled over (invariant 5). A register that falls, or rises
+faster than the rating allows, is never charged automatically (invariant 6): it is doubted, since messages
+may arrive late, and quarantined if the doubt persists.
 
-A fall is no doubt where it is explained: by the register's modulus, where the turn is short and the rating
-allows it; by the device, where its witness says that the register was reset. A restart (boot identity) is the
-weaker witness, since most registers survive one: it is believed when the fall persists, and charges nothing.
+A fall is explained by a short rollover that modulus and rating allow, or by a reset that the device
+reports. A restart (boot identity) is weaker evidence, since most registers survive one: it counts once the
+fall persists, and charges nothing.
 
-Event time that is ahead of a right wall clock passes slowly (``clock.confirm``). How long it was in truth is
-known from how far ahead it was at either end: what flows meanwhile is plausible, and doubts last as long.
+Event time that is ahead of a correct wall clock passes slowly (``clock.confirm``). The real duration
+follows from how far ahead it was at either end.
+
+When a meter is replaced, the old counter ends at its closing reading and a new epoch begins at the opening
+one.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from meter_bridge.core.energy import max_energy_wh
+from meter_bridge.core.energy import format_kwh, max_energy_wh
 
 GRACE_MS: Final = 60_000
 """Time added to the elapsed time when judging a rise: readings may be held back on their way."""
@@ -142,11 +145,13 @@ def first_reading(reading: RegisterReading) -> Register:
     )
 
 
-def adjust_to_clock(state: Register, before_ms: int | None, after_ms: int) -> Register:
-    """Return the state once the wall clock was set: event time was ahead of it, and is now, by so much.
+def next_epoch(state: Register, reading: RegisterReading) -> Register:
+    """Return a new epoch that begins at a reading."""
+    return replace(first_reading(reading), epoch=state.epoch + 1)
 
-    ``before_ms`` is None where nobody knows, since the bridge began meanwhile.
-    """
+
+def adjust_to_clock(state: Register, before_ms: int | None, after_ms: int) -> Register:
+    """Return the state after the lead of event time over the wall clock changed; None if it was not known."""
     doubt = state.doubt
     if doubt is not None:
         doubt = replace(doubt, ahead_ms=_ahead_ms(doubt, before_ms, after_ms))
@@ -197,9 +202,9 @@ def _confirmed_reading(state: Register, reading: RegisterReading) -> Register:
 
 
 def _rise_wh(state: Register, reading: RegisterReading, rating_w: int) -> int:
-    """Return how far the register moved, over its end where modulus, rating and time allow a rollover.
+    """Return how far the register moved, including a rollover that modulus, rating and time allow.
 
-    Where a full turn is possible the way is not known; of a register in quarantine a person decides.
+    Where a full turn is possible the distance is unknown; a person decides on a quarantined register.
     """
     rise, modulus = reading.wh - state.watermark_wh, reading.modulus_wh
     if modulus is None or state.quarantined or reading.wh >= modulus:
@@ -221,18 +226,18 @@ def plausible_wh(state: Register, reading: RegisterReading, rating_w: int) -> in
 
 
 def _lost_ms(before: Register | Doubt, reading: RegisterReading) -> int:
-    """Return by how much less event time passed since than time."""
+    """Return by how much less event time than real time has passed since."""
     return max(before.ahead_ms - reading.ahead_ms, 0)
 
 
 def _still_jumped(state: Register, rise: int) -> bool:
-    """Return whether a quarantined jump is still there; time alone does not make it possible."""
+    """Return whether a quarantined jump is still there; time alone does not make it plausible."""
     jumped_to = state.doubt.jumped_to_wh if state.doubt is not None and state.quarantined else None
     return jumped_to is not None and state.watermark_wh + rise >= jumped_to
 
 
 def _was_reset(state: Register, reading: RegisterReading) -> bool:
-    """Return whether the device itself tells that its register started anew."""
+    """Return whether the device itself reports that its register was reset."""
     changed = (
         reading.reset_marker is not None
         and state.witness is not None
@@ -242,44 +247,24 @@ def _was_reset(state: Register, reading: RegisterReading) -> bool:
 
 
 def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
-    """Begin an epoch after a witnessed reset; what the new counter shows is charged where it is plausible."""
+    """Begin an epoch after a reported reset; the new counter's value is charged if it is plausible."""
     plausible = reading.wh <= plausible_wh(state, reading, rating_w)
     begin = 0 if plausible else reading.wh
-    fresh = Register(
-        state.epoch + 1,
-        begin,
-        reading.wh,
-        reading.at,
-        reading.reset_marker,
-        retired=state.witness,
-        boot=reading.boot_id or state.boot,
-        since=reading.at,
-        ahead_ms=reading.ahead_ms,
-    )
+    boot = reading.boot_id or state.boot
+    fresh = replace(next_epoch(state, reading), start_wh=begin, retired=state.witness, boot=boot)
     return RegisterStep(fresh, reading.wh - begin, state.at)
 
 
 def _doubt_fall(state: Register, reading: RegisterReading) -> Register:
-    """Doubt a fall; where it persists and the device restarted meanwhile, begin an epoch where it is now."""
+    """Doubt a fall; if it persists and the device has restarted, begin an epoch at the present value."""
     doubted = _add_doubt(state, reading, Cause.FELL)
     restarted = None not in (state.boot, reading.boot_id) and reading.boot_id != state.boot
     if not (restarted and doubted.quarantined) or doubted.doubt is None or doubted.doubt.jumped_to_wh:
         return doubted
-    witness = reading.reset_marker or state.witness
-    return Register(
-        state.epoch + 1,
-        reading.wh,
-        reading.wh,
-        reading.at,
-        witness,
-        boot=reading.boot_id,
-        since=reading.at,
-        ahead_ms=reading.ahead_ms,
-    )
+    return replace(next_epoch(state, reading), witness=reading.reset_marker or state.witness)
 
 
 def _add_doubt(state: Register, reading: RegisterReading, cause: Cause) -> Register:
-    """Return the state with one more reading that contradicts the watermark; the watermark stays."""
     before = state.doubt
     since = reading.at if before is None or before.since is None else before.since - _lost_ms(before, reading)
     jumps = [] if before is None or before.jumped_to_wh is None else [before.jumped_to_wh]
@@ -300,7 +285,7 @@ def _add_doubt(state: Register, reading: RegisterReading, cause: Cause) -> Regis
 
 
 def _count_doubt(before: Doubt | None, lasted_ms: int) -> int:
-    """Count one doubt more; the one that opens a quarantine counts only once they lasted long enough."""
+    """Count one more doubt; the one that opens a quarantine counts only after ``MIN_DOUBT_MS``."""
     count = 1 if before is None else min(before.count + 1, DOUBTS_BEFORE_QUARANTINE)
     opens = count == DOUBTS_BEFORE_QUARANTINE and before is not None and before.count < count
     return count - 1 if opens and lasted_ms < MIN_DOUBT_MS else count
@@ -310,32 +295,22 @@ def decide(state: Register, decision: Decision) -> RegisterStep:
     """Apply a person's decision on a quarantined register; raises ``ValueError`` where it cannot be taken."""
     doubt = state.doubt
     if doubt is None or not state.quarantined:
-        msg = "the register is not in quarantine; there is nothing to decide"
-        raise ValueError(msg)
+        raise ValueError("the register is not in quarantine; there is nothing to decide")
     witness, retired = _markers_after(state, doubt)
     at = max(doubt.at, state.at)
-    fresh = Register(
-        state.epoch + 1,
-        doubt.register_wh,
-        doubt.register_wh,
-        at,
-        witness,
-        retired=retired,
-        boot=state.boot,
-        since=at,
-        ahead_ms=doubt.ahead_ms,
-    )
     fell = doubt.register_wh < state.watermark_wh
     if decision == Decision.NEW_EPOCH or (fell and decision == Decision.DISCARD):
-        return RegisterStep(fresh)
+        present = RegisterReading(
+            doubt.register_wh, at, reset_marker=witness, boot_id=state.boot, ahead_ms=doubt.ahead_ms
+        )
+        return RegisterStep(replace(next_epoch(state, present), retired=retired))
     turned = (doubt.modulus_wh or 0) if fell else 0
     rise = doubt.register_wh + turned - state.watermark_wh
     if rise < 0:
-        msg = (
+        raise ValueError(
             "a register that fell has nothing to charge; discard it or start a new epoch,"
             " or say in the site file where it wraps if it rolled over"
         )
-        raise ValueError(msg)
     moved = replace(
         state,
         watermark_wh=doubt.register_wh,
@@ -352,7 +327,7 @@ def decide(state: Register, decision: Decision) -> RegisterStep:
 
 
 def _markers_after(state: Register, doubt: Doubt) -> tuple[str | None, str | None]:
-    """Return the witness in force and the retired one once a doubted reading is believed."""
+    """Return the current and the retired reset marker once a doubted reading is accepted."""
     if doubt.witness is None or doubt.witness == state.witness:
         return state.witness, state.retired
     return doubt.witness, state.witness
@@ -386,3 +361,56 @@ def update_reverse_energy(state: ReverseEnergy | None, wh: int, at: int) -> Reve
     if wh - state.mark_wh >= CREEP_WH:
         return ReverseEnergy(wh, wh, at)
     return replace(state, wh=wh, flowed_at=flowed_at)
+
+
+class ImplausibleError(ValueError):
+    """A closing reading that the old counter can hardly have shown; a person may say that it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What a replacement does: the last step of the old counter, and the new one."""
+
+    closing_step: RegisterStep
+    new_register: Register
+
+
+def replace_meter(
+    state: Register, closing: RegisterReading, opening_wh: int, rating_w: int, *, confirmed: bool
+) -> Replacement:
+    """Charge the old counter up to its closing reading, and begin an epoch at the new one's opening reading.
+
+    A closing reading that fell, or rose faster than the rating allows, raises ``ImplausibleError`` unless a
+    person confirmed it. Then a rise is charged and a fall is not: it never credits.
+    """
+    closed = advance(state, closing, rating_w)
+    if not _is_plausible(state, closing, closed):
+        if not confirmed:
+            raise ImplausibleError(_implausible_reason(state, closing, rating_w))
+        closed = _confirmed_step(state, closing)
+    opening = RegisterReading(opening_wh, closed.register.at, ahead_ms=closed.register.ahead_ms)
+    return Replacement(closed, replace(next_epoch(state, opening), retired=state.witness))
+
+
+def _is_plausible(state: Register, closing: RegisterReading, closed: RegisterStep) -> bool:
+    same = 0 <= state.watermark_wh - closing.wh <= closing.resolution_wh
+    return closed.register.doubt is None and (closed.delta_wh > 0 or same)
+
+
+def _confirmed_step(state: Register, closing: RegisterReading) -> RegisterStep:
+    rise = max(closing.wh - state.watermark_wh, 0)
+    at = max(closing.at, state.at)
+    watermark_wh = state.watermark_wh + rise
+    moved = replace(state, watermark_wh=watermark_wh, at=at, doubt=None, ahead_ms=closing.ahead_ms)
+    return RegisterStep(moved, rise, state.at)
+
+
+def _implausible_reason(state: Register, closing: RegisterReading, rating_w: int) -> str:
+    told, known = format_kwh(closing.wh), format_kwh(state.watermark_wh)
+    if closing.wh < state.watermark_wh:
+        return f"the closing reading {told} is below {known}, up to which was charged"
+    possible = format_kwh(plausible_wh(state, replace(closing, at=max(closing.at, state.at)), rating_w))
+    return (
+        f"the closing reading {told} is {format_kwh(closing.wh - state.watermark_wh)} above {known}, up to"
+        f" which was charged; by its rating the supply can have delivered {possible} since"
+    )

@@ -23,10 +23,7 @@ type AlertFacts = Mapping[str, Fact]
 
 @dataclass(frozen=True, slots=True)
 class ElectricalLimits:
-    """Limits of a meter's electrical quantities; ``None`` is not watched.
-
-    The defaults are EN 50160's 230 V plus and minus 10 per cent.
-    """
+    """Limits of a meter, by default EN 50160's 230 V plus and minus 10 per cent; ``None`` is not watched."""
 
     over_voltage_mv: int | None = 253_000
     under_voltage_mv: int | None = 207_000
@@ -76,10 +73,7 @@ def is_normal(limits: ElectricalLimits, millivolts: int | None, milliwatts: int 
 def voltage_alarm(
     limits: ElectricalLimits, millivolts: int | None, present: AlertKind | None, *, relay_open: bool
 ) -> AlertKind | None:
-    """Return the voltage alarm in force; without a reading the present one stays.
-
-    A relay's meter without supply reads zero: that is an open relay, or else an outage, not under-voltage.
-    """
+    """Return the voltage alarm, unchanged without a reading; zero volts mean an open relay or an outage."""
     if millivolts is None:
         return present
     if millivolts <= NO_VOLTAGE_MV:

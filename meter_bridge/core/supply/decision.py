@@ -151,13 +151,12 @@ def decide(policy: Policy, inputs: SupplyInputs) -> Decision:
 
 
 def _exceeded(trip: Trip) -> Decision:
-    """Return the decision where more was used than a limit allows: off for a while, or until confirmed."""
+    """Disconnect for a while, or until the customer confirms."""
     state = SupplyState.DISCONNECTED if trip is Trip.RESETTING else SupplyState.ARMED
     return Decision(state, SupplyReason.LOAD_LIMIT_EXCEEDED)
 
 
 def _decide(policy: Policy, inputs: SupplyInputs) -> Decision:
-    """Return what credit, holds and protections ask for."""
     if inputs.hold is HoldPosition.OFF:
         return Decision(SupplyState.DISCONNECTED, SupplyReason.LANDLORD_OFF)
     if inputs.tripped:
@@ -174,7 +173,7 @@ def _decide(policy: Policy, inputs: SupplyInputs) -> Decision:
 
 
 def _exhausted(policy: Policy, inputs: SupplyInputs) -> Decision:
-    """Return the decision without credit: cut or limited, unless the hour or an unsure clock spares it."""
+    """Cut or limit, unless friendly hours or an unsure clock prevent it."""
     if inputs.present is SupplyState.CONNECTED:
         if not inputs.clock_sure:
             return Decision(SupplyState.CONNECTED, SupplyReason.CLOCK_UNSURE)
@@ -193,10 +192,7 @@ def _exhausted(policy: Policy, inputs: SupplyInputs) -> Decision:
 
 
 def _limited(policy: Policy, inputs: SupplyInputs) -> Decision:
-    """Return the decision without credit where the policy limits instead of cutting.
-
-    One that exceeded its limit too often waits for the customer, who is to switch something off first.
-    """
+    """Limit instead of cutting; after too many trips wait until the customer has switched something off."""
     if inputs.load_trip is not None:
         return _exceeded(inputs.load_trip)
     if inputs.present is not SupplyState.CONNECTED and _awaits_customer(policy, inputs):
@@ -205,7 +201,6 @@ def _limited(policy: Policy, inputs: SupplyInputs) -> Decision:
 
 
 def _restore(policy: Policy, inputs: SupplyInputs) -> Decision:
-    """Return the decision for a supply that is off and has credit."""
     enough = may_restore(policy, inputs.headroom, inputs.available)
     if inputs.present is SupplyState.DISCONNECTED and inputs.ran_out and not enough:
         return Decision(SupplyState.DISCONNECTED, SupplyReason.BELOW_RESTORE_MINIMUM)
@@ -215,7 +210,6 @@ def _restore(policy: Policy, inputs: SupplyInputs) -> Decision:
 
 
 def _awaits_customer(policy: Policy, inputs: SupplyInputs) -> bool:
-    """Return whether a supply that may be connected waits until its customer says so."""
     return policy.restore is RestoreMode.ARMED and not inputs.confirmed
 
 

@@ -37,10 +37,7 @@ class Exposure:
 def supply_exposure(
     outlets: Sequence[MeterExposure], units_wh: int, spendable: int, dearest: int
 ) -> Exposure:
-    """Return the exposure of a supply; ``dearest`` is the exact value of its dearest Wh with taxes.
-
-    The outlets share one credit and do not know of each other: each of them alone may use all of it.
-    """
+    """Return the exposure; each outlet may use all the credit. ``dearest`` is the exact value of one Wh."""
     reach = sum(
         outlet.cut_off_in_wh + max_energy_wh(outlet.rating_w, REACTION_MS)
         for outlet in outlets
@@ -59,5 +56,4 @@ def supply_exposure(
 
 
 def _cost_rounded_up(wh: int, value: int) -> int:
-    """Return what energy costs, rounded up."""
     return -(-wh * max(value, 0) // EXACT_SCALE)

@@ -80,7 +80,6 @@ def friendly_span(hours: FriendlyHours, at: int, time_zone: str) -> tuple[int, i
 
 
 def _start_of(calendars: tuple[BandCalendar, ...], at: int) -> int:
-    """Return when the friendly hours around an instant began, looking back some days."""
     began = at
     for _ in range(4 * len(calendars)):
         starts = [span.start for calendar in calendars if (span := calendar.at(began)).band == _FRIENDLY]
@@ -105,7 +104,7 @@ def longest_friendly_period(hours: FriendlyHours, start: int, end: int, time_zon
 
 @lru_cache(maxsize=1024)
 def _calendars(hours: FriendlyHours, time_zone: str) -> tuple[BandCalendar, ...]:
-    """Return calendars of which any makes an instant friendly."""
+    """Return calendars; an instant is friendly if it is in any of them."""
     weekly = tuple(replace(window, days=window.days - {HOLIDAY}) for window in hours.windows)
     special = tuple(window for window in hours.windows if HOLIDAY in window.days)
     parts = ((weekly, ()), (special, hours.holidays), ((_WHOLE_DAY,), hours.dates))
@@ -117,15 +116,15 @@ def _calendars(hours: FriendlyHours, time_zone: str) -> tuple[BandCalendar, ...]
 
 
 def _friendly_until(calendars: tuple[BandCalendar, ...], at: int) -> int | None:
-    """Return the end of the stretch around an instant within its local day; None outside friendly hours."""
+    """Return the end of the friendly stretch within the local day; None outside friendly hours."""
     ends = [span.end for calendar in calendars if (span := calendar.at(at)).band == _FRIENDLY]
     return max(ends, default=None)
 
 
 def _latest_end(calendars: tuple[BandCalendar, ...], at: int, horizon: int) -> int | None:
-    """Return when the friendly hours around an instant end, or else when those before it ended.
+    """Return when the friendly hours around an instant end, or when the last ones ended.
 
-    Looks back a day, which no grace exceeds, and no further than to the horizon.
+    Looks back a day, the longest grace, and ahead to the horizon.
     """
     end = at
     while end < horizon and (later := _friendly_until(calendars, end)) is not None:
@@ -137,7 +136,6 @@ def _latest_end(calendars: tuple[BandCalendar, ...], at: int, horizon: int) -> i
 
 
 def _spans_before(calendars: tuple[BandCalendar, ...], at: int) -> Iterator[BandSpan]:
-    """Yield the spans of an instant's local day and of the two before."""
     for calendar in calendars:
         day = local_day(at, calendar.zone)
         for back in range(3):

@@ -156,10 +156,7 @@ def reported_cut_off_wh(cut_off: CutOffState) -> int | None:
 
 
 def latest_cut_off_wh(cut_off: CutOffState) -> int | None:
-    """Return the value at which the device cuts at the latest; None where it may cut at none.
-
-    What was sent and not confirmed may have arrived, although its answer did not.
-    """
+    """Return the latest value at which the device cuts, sent ones included; None if it may not cut at all."""
     held = reported_cut_off_wh(cut_off)
     if held is None or cut_off.target_wh is None or cut_off.sent_wh == NO_CUT_OFF_WH:
         return None
@@ -209,7 +206,6 @@ def after_request(cut_off: CutOffState, step: CutOffRequest, at: int) -> CutOffS
 
 
 def _target_value(cut_off: CutOffState) -> int:
-    """Return what is to be held as a value that can be compared."""
     return NO_CUT_OFF_WH if cut_off.target_wh is None else cut_off.target_wh
 
 
@@ -227,7 +223,6 @@ def observe(cut_off: CutOffState, held: SlotState, held_wh: int | None, at: int)
 
 
 def _too_early(cut_off: CutOffState) -> bool:
-    """Return whether a device would cut before it is to."""
     held, wanted = reported_cut_off_wh(cut_off), cut_off.target_wh
     return held is not None and wanted is not None and held < wanted
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-HOUR_MS: Final = 3_600_000
+from meter_bridge.core.calendar import HOUR_MS
+
 MAX_RESETS: Final = 60
 """Most automatic resets that a rule may allow in an hour."""
 

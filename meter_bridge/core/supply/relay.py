@@ -70,15 +70,11 @@ def with_command(
 
 
 def _is_load(power_mw: int) -> bool:
-    """Return whether a power, in either direction, flows through a closed contact."""
     return abs(power_mw) > NO_LOAD_MW
 
 
 def after_restart(relay: Relay) -> Relay:
-    """Return the relay after its device was away or restarted: it may have forgotten what it was told.
-
-    A closed relay that the customer had opened at the device stays their own choice.
-    """
+    """Return the relay to be commanded again after its device was away, unless the customer had opened it."""
     chosen = relay.requested is RelayPosition.CLOSED and relay.reported is RelayPosition.OPEN
     if relay.requested is None or (chosen and relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)):
         return relay
@@ -108,7 +104,7 @@ def observe(relay: Relay, observation: Observation) -> Relay:
 
 
 def _proof(relay: Relay, observation: Observation, before: RelayPosition | None) -> RelayProof:
-    """Return how far a fresh report proves the requested position; ``before`` was reported until then."""
+    """Return how far a fresh report proves the requested position; ``before`` is the last reported one."""
     if observation.position is not None and observation.position is not relay.requested:
         return _proof_of_contradiction(relay, observation)
     if relay.reported is not relay.requested or relay.reported_at < relay.sent_at:
@@ -126,10 +122,7 @@ def _proof(relay: Relay, observation: Observation, before: RelayPosition | None)
 
 
 def _proof_of_contradiction(relay: Relay, observation: Observation) -> RelayProof:
-    """Return the proof after a fresh report of the other position.
-
-    A closed relay that the customer opens at the device is their own choice; an open one that closes is not.
-    """
+    # A closed relay that is opened at the device is the customer's choice; an open one that closes is not.
     settled = relay.proof in PROVEN
     if settled and relay.requested is RelayPosition.CLOSED:
         return relay.proof
@@ -138,11 +131,7 @@ def _proof_of_contradiction(relay: Relay, observation: Observation) -> RelayProo
 
 
 def retry_at(relay: Relay) -> int | None:
-    """Return when the command is to be sent (again), or None when it is obeyed.
-
-    A command that never went out is due at once; after that the pause doubles up to a minute, so that a relay
-    that comes back by itself is opened again without hammering it.
-    """
+    """Return when to send the command (again), with pauses that double up to a minute; None once obeyed."""
     if relay.requested is None or relay.proof in PROVEN:
         return None
     if relay.attempts == 0:
@@ -173,5 +162,4 @@ def add_switching(switchings: tuple[int, ...], at: int) -> tuple[int, ...]:
 
 
 def _last_day(switchings: tuple[int, ...], at: int) -> tuple[int, ...]:
-    """Return the switchings of the last day, oldest first."""
     return tuple(switching for switching in switchings if at - switching < DAY_MS)

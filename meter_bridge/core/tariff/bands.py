@@ -87,8 +87,6 @@ class BandSpan:
 
 
 class _DayKind(NamedTuple):
-    """What the bands of a day depend on."""
-
     season: str
     day_type: int
 
@@ -178,7 +176,7 @@ class BandCalendar:
 def _scan_day(
     runs: tuple[tuple[int, str], ...], start: int, end: int, zone: ZoneInfo
 ) -> list[tuple[int, str]]:
-    """Return the starts of the bands of a day on which the clocks change, minute by minute."""
+    """Return the starts of the bands of a day on which clocks change, found minute by minute."""
     starts: list[tuple[int, str]] = []
     for at in range(start, end, MINUTE_MS):
         time = local_time(at, zone)
@@ -190,7 +188,7 @@ def _scan_day(
 
 
 def _bands_by_minute(bands: Sequence[Band], before: _DayKind, today: _DayKind) -> list[list[str]]:
-    """Return for each minute of a day the bands that claim it, given the day before."""
+    """Return for each minute of a day the bands that claim it."""
     claims: list[list[str]] = [[] for _ in range(MINUTES_PER_DAY)]
     rest = [band.name for band in bands if band.rest]
     for band in bands:
@@ -203,12 +201,11 @@ def _bands_by_minute(bands: Sequence[Band], before: _DayKind, today: _DayKind) -
 
 
 def _applies(window: Window, kind: _DayKind) -> bool:
-    """Return whether a window begins on days of a kind."""
     return kind.day_type in window.days and (not window.seasons or kind.season in window.seasons)
 
 
 def _minutes_of(window: Window, before: _DayKind, today: _DayKind) -> list[int]:
-    """Return the minutes of a day that a window covers, its part from the day before included."""
+    """Return the minutes of a day that a window covers, including its part from the day before."""
     crosses = window.end <= window.start
     minutes: list[int] = []
     if _applies(window, today):
@@ -229,36 +226,33 @@ def check_bands(calendar: BandCalendar) -> None:
 
 
 def _check_names(what: str, names: list[str]) -> None:
-    """Check that no two parts share a name."""
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        msg = f"two of the {what} entries are named {twice!r}; give each {what} a name of its own"
-        raise BandError(msg)
+        raise BandError(f"two of the {what} entries are named {twice!r}; give each {what} a name of its own")
 
 
 def _check_windows(calendar: BandCalendar) -> None:
-    """Check that windows keep within the day, the week and the seasons that there are."""
     seasons = {season.name for season in calendar.seasons}
     for band in calendar.bands:
         for window in band.windows:
             within = 0 <= window.start < MINUTES_PER_DAY and 0 <= window.end <= MINUTES_PER_DAY
             if not within or not window.days <= EVERY_DAY:
-                msg = f"band {band.name!r} has a window outside the day or week; keep to 00:00-24:00, mon-sun"
-                raise BandError(msg)
+                raise BandError(
+                    f"band {band.name!r} has a window outside the day or week; keep to 00:00-24:00, mon-sun"
+                )
             unknown = sorted(window.seasons - seasons)
             if unknown:
                 known = ", ".join(sorted(seasons)) or "none"
-                msg = f"band {band.name!r} names an unknown season {unknown[0]!r}; the seasons are {known}"
-                raise BandError(msg)
+                raise BandError(
+                    f"band {band.name!r} names an unknown season {unknown[0]!r}; the seasons are {known}"
+                )
 
 
 def _days_of_year() -> Iterator[date]:
-    """Yield every day of a leap year."""
     return (date(_LEAP_YEAR, 1, 1) + timedelta(days=index) for index in range(366))
 
 
 def _check_seasons(calendar: BandCalendar) -> None:
-    """Check that every day of the year is in exactly one season."""
     if not calendar.seasons:
         return
     rest = any(season.rest for season in calendar.seasons)
@@ -266,15 +260,13 @@ def _check_seasons(calendar: BandCalendar) -> None:
         names = [season.name for season in calendar.seasons if season.covers(day)]
         place = f"{day.day} {day:%B}"
         if len(names) > 1:
-            msg = f"{place} is in two seasons, {names[0]!r} and {names[1]!r}; shorten one of them"
-            raise BandError(msg)
+            raise BandError(f"{place} is in two seasons, {names[0]!r} and {names[1]!r}; shorten one of them")
         if not names and not rest:
-            msg = f"{place} is in no season; extend one, or mark one as 'rest'"
-            raise BandError(msg)
+            raise BandError(f"{place} is in no season; extend one, or mark one as 'rest'")
 
 
 def _adjacent_kinds(calendar: BandCalendar) -> list[tuple[_DayKind, _DayKind]]:
-    """Return every pair of kinds that two days in a row can have in any year, Mondays first."""
+    """Return every pair of kinds that two consecutive days can have in any year."""
     days = list(_days_of_year())
     seasons = {
         (calendar.season(before), calendar.season(today))
@@ -294,7 +286,6 @@ def _adjacent_kinds(calendar: BandCalendar) -> list[tuple[_DayKind, _DayKind]]:
 
 
 def _check_minutes(calendar: BandCalendar, before: _DayKind, today: _DayKind) -> None:
-    """Check that each minute of a kind of day belongs to exactly one band."""
     for minute, names in enumerate(_bands_by_minute(calendar.bands, before, today)):
         if len(names) == 1:
             continue

@@ -28,12 +28,12 @@ def profile_of(days: Sequence[Sequence[int]]) -> LoadProfile:
     Raises ``ValueError`` where a day has not 24 weights, one is negative, or a week has none above zero.
     """
     if len(days) != DAY_TYPES or any(len(row) != HOURS or min(row) < 0 for row in days):
-        msg = f"a load profile has {HOURS} weights for each of {DAY_TYPES} types of day, none negative"
-        raise ValueError(msg)
+        raise ValueError(
+            f"a load profile has {HOURS} weights for each of {DAY_TYPES} types of day, none negative"
+        )
     week = sum(sum(row) for row in days[:HOLIDAY])
     if not week:
-        msg = "a load profile has some use in the week; write a weight above zero"
-        raise ValueError(msg)
+        raise ValueError("a load profile has some use in the week; write a weight above zero")
     return LoadProfile(
         tuple(tuple(weight * EVEN_WEIGHT * HOURS * 7 // week for weight in row) for row in days)
     )

@@ -59,7 +59,6 @@ class PeriodRule:
 
 @lru_cache(maxsize=4096)
 def _start_of(rule: PeriodRule, day: date) -> date:
-    """Return the first day of the period that holds a day."""
     if rule.unit is PeriodUnit.DAY:
         return day
     if rule.unit is PeriodUnit.WEEK:
@@ -71,7 +70,6 @@ def _start_of(rule: PeriodRule, day: date) -> date:
 
 
 def _next_start(unit: PeriodUnit, start: date) -> date:
-    """Return the first day after a period."""
     if unit is PeriodUnit.DAY:
         return start + timedelta(days=1)
     if unit is PeriodUnit.WEEK:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_start, local_day
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.tariff.bands import Band, BandCalendar, BandError, BandSpan, check_bands
+from meter_bridge.core.tariff.bands import Band, BandCalendar, BandError, check_bands
 from meter_bridge.core.tariff.load_profile import LoadProfile
 from meter_bridge.core.tariff.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit, period_bounds
 
@@ -239,7 +239,7 @@ class TariffVersion:
 
 
 def _tax_terms(taxes: Sequence[Tax], base: TaxBase) -> tuple[TaxTerm, ...]:
-    """Return what each tax adds to a charge of one kind, taxes on taxes followed through."""
+    """Return what each tax adds to a kind of charge, taxes on taxes included."""
     found: dict[str, TaxTerm] = {}
     energy = base is TaxBase.CONSUMPTION
     for tax in taxes:
@@ -281,7 +281,6 @@ class Timeline:
     """Of two with the same start the later one given is in force."""
 
     def __post_init__(self) -> None:
-        """Bring the versions into the order of their start."""
         in_order = sorted(self.versions, key=lambda version: version.valid_from)
         object.__setattr__(self, "versions", tuple(in_order))
 
@@ -290,8 +289,7 @@ class Timeline:
         for version in reversed(self.versions):
             if version.valid_from <= instant:
                 return version
-        msg = f"no tariff version is in force at {instant}"
-        raise TariffError(msg)
+        raise TariffError(f"no tariff version is in force at {instant}")
 
     def next_start(self, instant: int) -> int | None:
         """Return when the next version begins, or None."""
@@ -337,10 +335,7 @@ class Timeline:
         )
 
     def has_period_to_date(self, period: str) -> bool:
-        """Return whether some version in force in a billing period has lines that are values to date.
-
-        Then what any version charges in it may change them.
-        """
+        """Return whether a version in force in a period has values to date, which any charge may change."""
         found = self._period_to_date.get(period)
         if found is None:
             start, end = (day_start(day, self.versions[0].zone) for day in period_bounds(period))
@@ -361,15 +356,11 @@ class Timeline:
 
     @cached_property
     def _by_id(self) -> dict[str, TariffVersion]:
-        """Return the versions by their ids."""
         return {version.id: version for version in reversed(self.versions)}
 
 
 def compose_timeline(turns: Sequence[tuple[int, Sequence[TariffVersion]]]) -> Timeline:
-    """Return the timeline of a supply that changed its tariff: each holds from its turn until the next.
-
-    The first tariff holds from its own first version on.
-    """
+    """Return the timeline of a supply that changed tariffs; the first holds from its own first version on."""
     ends = [start for start, _ in turns[1:]] + [None]
     parts: list[TariffVersion] = []
     for index, ((start, versions), end) in enumerate(zip(turns, ends, strict=True)):
@@ -405,22 +396,12 @@ def limits_in_period(
     return full if days in (0, total) else tuple(limit * days // total for limit in full)
 
 
-def day_spans(version: TariffVersion, day: date) -> tuple[BandSpan, ...]:
-    """Return the bands of a local day in order, without gaps, by the wall clock also across DST changes."""
-    return version.calendar.spans(day)
-
-
-def span_at(version: TariffVersion, at: int) -> BandSpan:
-    """Return the band in force at an instant, within its local day."""
-    return version.calendar.at(at)
-
-
 def next_price_change(version: TariffVersion, at: int, *, days: int = 8) -> int | None:
     """Return the next instant at which another band begins, or None if none does within the days."""
-    present = span_at(version, at).band
+    present = version.calendar.at(at).band
     day = local_day(at, version.zone)
     for offset in range(days):
-        for span in day_spans(version, day + timedelta(days=offset)):
+        for span in version.calendar.spans(day + timedelta(days=offset)):
             if span.start > at and span.band != present:
                 return span.start
     return None
@@ -440,154 +421,138 @@ def check_tariff(version: TariffVersion) -> None:
 
 
 def _check_schedules(version: TariffVersion) -> None:
-    """Check that every band climbs one ladder and every block prices every band."""
     named = [band for ladder in version.ladders for band in ladder.bands]
     for band in version.bands:
         if named.count(band.name) != 1:
             times = "no ladder" if band.name not in named else "more than one ladder"
-            msg = f"band {band.name!r} has {times}; give each band prices once"
-            raise TariffError(msg)
+            raise TariffError(f"band {band.name!r} has {times}; give each band prices once")
     unknown = [name for name in named if name not in {band.name for band in version.bands}]
     if unknown:
-        msg = f"prices are given for {unknown[0]!r}, which is no band; name one of the bands"
-        raise TariffError(msg)
+        raise TariffError(f"prices are given for {unknown[0]!r}, which is no band; name one of the bands")
     for ladder in version.ladders:
         _check_schedule(ladder)
 
 
 def _check_schedule(schedule: BlockSchedule) -> None:
-    """Check that block limits rise and that every block prices every band."""
     rising = [0, *schedule.limits]
     if any(low >= high for low, high in zip(rising, schedule.limits, strict=False)):
         given = ", ".join(format_kwh(limit) for limit in schedule.limits)
-        msg = f"block limits must rise, each above the one before: {given}"
-        raise TariffError(msg)
+        raise TariffError(f"block limits must rise, each above the one before: {given}")
     if schedule.blocks != len(schedule.limits) + 1:
-        msg = (
+        raise TariffError(
             f"{len(schedule.limits)} block limits make {len(schedule.limits) + 1} blocks,"
             f" but {schedule.blocks} prices are given; give one price for each block"
         )
-        raise TariffError(msg)
     if any(len(row) != len(schedule.bands) or min(row, default=0) < 0 for row in schedule.prices):
-        msg = "every block needs one price for each band, none of them negative"
-        raise TariffError(msg)
+        raise TariffError("every block needs one price for each band, none of them negative")
 
 
 def _check_meaning(version: TariffVersion) -> None:
-    """Check that the meaning of blocks and bands fits the ladders."""
     meaning = version.meaning
     several = any(len(ladder.bands) > 1 for ladder in version.ladders)
     if meaning is BlockBandMeaning.LADDER_PER_BAND and several:
-        msg = "with a ladder per band no two bands share one; give each band blocks of its own"
-        raise TariffError(msg)
+        raise TariffError("with a ladder per band no two bands share one; give each band blocks of its own")
     if meaning is BlockBandMeaning.POOLED_PRO_RATA and version.block_period != version.billing_period:
-        msg = "pro rata blocks need blocks and bills of the same period; give both the same period"
-        raise TariffError(msg)
+        raise TariffError(
+            "pro rata blocks need blocks and bills of the same period; give both the same period"
+        )
     if version.history_periods and meaning is BlockBandMeaning.POOLED_PRO_RATA:
-        msg = "a block by history applies to all units; leave out pro rata"
-        raise TariffError(msg)
+        raise TariffError("a block by history applies to all units; leave out pro rata")
     if version.basis is BlockBasis.PURCHASE_TIME:
         _check_purchase(version)
 
 
 def _check_purchase(version: TariffVersion) -> None:
-    """Check that units can be sold by the tariff: at the time of a top-up no band is known."""
+    """At the time of a top-up the band is not known."""
     if len(version.bands) > 1:
-        msg = "units bought at the top-up cannot know their band; leave out bands, or use consumption time"
-        raise TariffError(msg)
+        raise TariffError(
+            "units bought at the top-up cannot know their band; leave out bands, or use consumption time"
+        )
     if version.meaning is BlockBandMeaning.POOLED_PRO_RATA:
-        msg = "units bought at the top-up keep their block; leave out pro rata"
-        raise TariffError(msg)
+        raise TariffError("units bought at the top-up keep their block; leave out pro rata")
     if version.lifeline is not None or version.history_periods:
-        msg = "units bought at the top-up keep their price; leave out lifeline and history"
-        raise TariffError(msg)
+        raise TariffError("units bought at the top-up keep their price; leave out lifeline and history")
 
 
 def _check_periods(version: TariffVersion) -> None:
-    """Check that the periods can be told apart and begin on a day that every month has."""
     for what, rule in (("block", version.block_period), ("billing", version.billing_period)):
         last = 7 if rule.unit is PeriodUnit.WEEK else LATEST_ANCHOR_DAY
         if rule.day not in range(1, last + 1) or rule.month not in range(1, 13):
-            msg = f"the {what} period begins on day {rule.day}; choose one from 1 to {last}"
-            raise TariffError(msg)
+            raise TariffError(f"the {what} period begins on day {rule.day}; choose one from 1 to {last}")
     if version.billing_period.unit is not PeriodUnit.MONTH:
-        msg = f"bills run per month, not per {version.billing_period.unit}; give the day on which it begins"
-        raise TariffError(msg)
+        raise TariffError(
+            f"bills run per month, not per {version.billing_period.unit}; give the day on which it begins"
+        )
     if version.history_periods not in range(25):
-        msg = f"a history of {version.history_periods} months is too long; use at most 24"
-        raise TariffError(msg)
+        raise TariffError(f"a history of {version.history_periods} months is too long; use at most 24")
 
 
 def _check_charges(version: TariffVersion) -> None:
-    """Check standing, demand and minimum charges, free units and lifeline."""
     names = [charge.name for charge in version.standing]
     if len(set(names)) != len(names):
-        msg = f"two standing charges are named {names[0]!r}; give each a name of its own"
-        raise TariffError(msg)
+        raise TariffError(f"two standing charges are named {names[0]!r}; give each a name of its own")
     if any(charge.amount < 0 for charge in version.standing) or version.minimum < 0:
-        msg = "standing charge is negative; a rebate is not a standing charge"
-        raise TariffError(msg)
+        raise TariffError("standing charge is negative; a rebate is not a standing charge")
     if any(
         charge.per not in (PeriodUnit.DAY, PeriodUnit.WEEK, PeriodUnit.MONTH) for charge in version.standing
     ):
-        msg = "a standing charge is per day, week or month; choose one of them"
-        raise TariffError(msg)
+        raise TariffError("a standing charge is per day, week or month; choose one of them")
     demand = version.demand
     if demand is not None and (demand.per_kw < 0 or demand.interval_min not in INTERVALS_MIN):
-        msg = f"a demand charge is not negative and of 15, 30 or 60 minutes, not {demand.interval_min}"
-        raise TariffError(msg)
+        raise TariffError(
+            f"a demand charge is not negative and of 15, 30 or 60 minutes, not {demand.interval_min}"
+        )
     if version.free_wh < 0:
-        msg = "free units are negative; leave them out"
-        raise TariffError(msg)
+        raise TariffError("free units are negative; leave them out")
     lifeline = version.lifeline
     if lifeline is not None and (
         lifeline.limit_wh <= 0 or len(lifeline.prices) != len(version.bands) or min(lifeline.prices) < 0
     ):
-        msg = "a lifeline needs a limit above zero and one price for each band, none of them negative"
-        raise TariffError(msg)
+        raise TariffError(
+            "a lifeline needs a limit above zero and one price for each band, none of them negative"
+        )
 
 
 def _check_taxes(version: TariffVersion) -> None:
-    """Check that taxes have names, signs and bases that make sense, and end up exact."""
     seen: dict[str, int] = {base.value: 0 for base in TaxBase}
     for tax in version.taxes:
         if tax.name in seen:
-            msg = f"two of the tax entries are named {tax.name!r}; give each tax a name of its own"
-            raise TariffError(msg)
+            raise TariffError(
+                f"two of the tax entries are named {tax.name!r}; give each tax a name of its own"
+            )
         _check_tax(tax, seen)
         seen[tax.name] = 1 + max((seen[name] for name in tax.on), default=0)
     _check_rebates(version)
 
 
 def _check_rebates(version: TariffVersion) -> None:
-    """Check that no rebate gives back more than the charge that it is on."""
     rows = [row for ladder in version.ladders for row in ladder.prices]
     rows += [version.lifeline.prices] if version.lifeline is not None else []
     negative = any(version.taxed_value(price) < 0 for row in rows for price in row)
     for terms in version.tax_terms.values():
         negative = negative or sum(term.factor for term in terms if not term.tax.inclusive) < -PPM * PPM
     if negative:
-        msg = "rebates give back more than is charged; lower them until every unit costs nothing at least"
-        raise TariffError(msg)
+        raise TariffError(
+            "rebates give back more than is charged; lower them until every unit costs nothing at least"
+        )
 
 
 def _check_tax(tax: Tax, seen: dict[str, int]) -> None:
-    """Check one tax; ``seen`` has how deep the taxes before it are nested."""
+    """``seen`` has the nesting depth of the taxes before it."""
     what = f"{tax.kind} {tax.name!r}"
     negative = tax.rate_ppm < 0 or tax.per_mwh < 0
     if tax.kind is TaxKind.REBATE and (tax.rate_ppm > 0 or tax.per_mwh > 0 or tax.inclusive):
-        msg = f"{what} adds to the charges; write a rebate as a negative rate"
-        raise TariffError(msg)
+        raise TariffError(f"{what} adds to the charges; write a rebate as a negative rate")
     if tax.kind is not TaxKind.REBATE and negative:
-        msg = f"{what} is negative; a rebate is not a tax"
-        raise TariffError(msg)
+        raise TariffError(f"{what} is negative; a rebate is not a tax")
     unknown = sorted(name for name in tax.on if name not in seen)
     if unknown:
-        msg = f"{what} is raised on {unknown[0]!r}, which is no charge and no tax before it; put that first"
-        raise TariffError(msg)
+        raise TariffError(
+            f"{what} is raised on {unknown[0]!r}, which is no charge and no tax before it; put that first"
+        )
     if any(seen[name] > 1 for name in tax.on):
-        msg = f"{what} is a tax on a tax on a tax; join two of them into one rate"
-        raise TariffError(msg)
+        raise TariffError(f"{what} is a tax on a tax on a tax; join two of them into one rate")
     if tax.inclusive and (tax.per_mwh or any(name not in set(TaxBase) for name in tax.on)):
-        msg = f"{what} is contained in prices and can only be a rate on charges; leave out the rest"
-        raise TariffError(msg)
+        raise TariffError(
+            f"{what} is contained in prices and can only be a rate on charges; leave out the rest"
+        )

@@ -42,19 +42,16 @@ def find_obstacle(before: TariffVersion, after: TariffVersion, at: int) -> Obsta
 
 
 def _charges_per_bill(version: TariffVersion) -> bool:
-    """Return whether something of a version is worked out for each bill."""
     monthly = any(charge.per is PeriodUnit.MONTH for charge in version.standing)
     counted = version.minimum or version.history_periods or version.free_wh or version.demand is not None
     return bool(monthly or counted or _depends_on_bill(version))
 
 
 def _depends_on_bill(version: TariffVersion) -> bool:
-    """Return whether the price of a unit depends on all that is used in its bill."""
     return version.meaning is BlockBandMeaning.POOLED_PRO_RATA or version.lifeline is not None
 
 
 def _starts_bill(before: TariffVersion, after: TariffVersion, at: int) -> bool:
-    """Return whether an instant is the beginning of a bill under both versions."""
     day = local_day(at, after.zone)
     return day_start(day, after.zone) == at and all(
         version.billing_period.start_of(day) == day for version in (before, after)

@@ -109,11 +109,12 @@ class ReportedCutOff:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """A message to send; commands are never retained."""
+    """A message to send; only simulated meters have any retained."""
 
     topic: str
     payload: bytes
     qos: int = 1
+    retain: bool = False
 
 
 type Item = Report | Discovered | Removed | Rejected | ReportedCutOff | Publish
@@ -170,10 +171,7 @@ class ReportSink(Protocol):
 
 
 class Link(Protocol):
-    """A device spoken to without a broker, with all its channels in use.
-
-    The family's maker gives it host, addresses and password; it runs as one task, and ends with it.
-    """
+    """A device that is reached without a broker, with its channels in use; it runs as one task."""
 
     @property
     def addresses(self) -> Sequence[str]:
@@ -195,10 +193,7 @@ class Link(Protocol):
 
 @runtime_checkable
 class LinkCutsLocally(Protocol):
-    """A link whose device can open its own relay at a register value; it keeps that in a slot.
-
-    Each method raises ``ConnectionError`` while not connected.
-    """
+    """A link whose device can cut by itself; each method raises ``ConnectionError`` while not connected."""
 
     async def ask_cut_off(self, address: str, slot: int) -> None:
         """Ask what is in the slot of the device with this register."""
@@ -208,13 +203,3 @@ class LinkCutsLocally(Protocol):
 
     async def withdraw_cut_off(self, address: str, slot: int) -> None:
         """Empty the slot."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
-    """One message to publish."""
-
-    topic: str
-    payload: bytes
-    qos: int = 1
-    retain: bool = False

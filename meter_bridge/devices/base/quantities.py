@@ -28,7 +28,6 @@ class UnreadableError(ValueError):
     """A payload that says something impossible; ``slug`` is stable, the text names the value."""
 
     def __init__(self, slug: str, detail: str) -> None:
-        """Keep the slug apart from what is said to people."""
         super().__init__(detail)
         self.slug = slug
 
@@ -74,10 +73,7 @@ def current_ma(amperes: float) -> int:
 
 
 def power_factor_permille(factor: float | None) -> int | None:
-    """Return a power factor in thousandths; None where it is none, which is no reason to drop a reading.
-
-    Meters that divide rounded numbers come out a little above one.
-    """
+    """Return a power factor in thousandths, at most one; None if it is impossible, and the reading counts."""
     if factor is None or not -MAX_POWER_FACTOR <= factor <= MAX_POWER_FACTOR:
         return None
     return max(-1000, min(round(factor * 1000), 1000))
@@ -124,10 +120,7 @@ def rejection(topic: str, error: Exception) -> tuple[Rejected]:
 
 
 def check_new_device(name: str, known: Sized, in_use: Container[str], family: str) -> None:
-    """Refuse a device that is not to be remembered: by a name too long to keep, or as one too many.
-
-    Strangers may fill the memory up to the limit, and never keep out what is in use.
-    """
+    """Refuse too long a name and too many devices; unknown devices never keep out those in use."""
     if len(name) > NAME_LENGTH:
         raise UnreadableError("name_too_long", f"a name of {len(name)} characters, at most {NAME_LENGTH}")
     if len(known) >= DEVICE_LIMIT and name not in in_use:

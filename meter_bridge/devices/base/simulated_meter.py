@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import random
 from typing import ClassVar, Final, Self
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_physics import (
     MICROJOULES_PER_WH,
     ConstantLoad,
@@ -50,17 +50,16 @@ class SimulatedMeter(ABC):
     """Topic filters of the commands to all meters of the family."""
 
     @classmethod
-    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[OutgoingMessage]:  # noqa: ARG003 - most need no gateway
+    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[Publish]:  # noqa: ARG003 - most need no gateway
         """Return what the gateway of some meters publishes when it starts; nothing where there is none."""
         return ()
 
     @classmethod
-    def gateway_farewell(cls) -> Sequence[OutgoingMessage]:
+    def gateway_farewell(cls) -> Sequence[Publish]:
         """Return a gateway's last will."""
         return ()
 
     def __init__(self, settings: MeterSettings, *, random: random.Random, start_ms: int) -> None:
-        """Take what the meter is and when its time begins (ms since 1970 UTC)."""
         self.settings = settings
         self.random = random
         self.physics = Physics(
@@ -76,7 +75,7 @@ class SimulatedMeter(ABC):
         self._next_report_ms = start_ms + random.randrange(settings.interval_ms)  # nosec B311 - a simulation
         self._reclose_ms = NEVER
         self._silent = False
-        self._delayed: list[OutgoingMessage] = []
+        self._delayed: list[Publish] = []
 
     @property
     def name(self) -> str:
@@ -110,7 +109,7 @@ class SimulatedMeter(ABC):
         """Report earlier than the interval would."""
         self._next_report_ms = min(self._next_report_ms, self.physics.now_ms + in_ms)
 
-    def step(self, ms: int) -> Sequence[OutgoingMessage]:
+    def step(self, ms: int) -> Sequence[Publish]:
         """Let time pass and return what the meter publishes meanwhile."""
         end = self.physics.now_ms + ms
         messages = list(self._silence_changed())
@@ -121,34 +120,34 @@ class SimulatedMeter(ABC):
         self._plan_reclosing()
         return messages
 
-    def handle(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
+    def handle(self, topic: str, payload: bytes) -> Sequence[Publish]:
         """Take a message of the broker and return the answers."""
         if self.faults.silent or self.faults.deaf:
             return []
         return self._apply_faults(self.answer(topic, payload))
 
-    def come_online(self) -> Sequence[OutgoingMessage]:
+    def come_online(self) -> Sequence[Publish]:
         """Return what the device publishes when it has connected."""
         return [] if self.faults.silent else self._apply_faults(self.birth_messages())
 
     @abstractmethod
-    def answer(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
+    def answer(self, topic: str, payload: bytes) -> Sequence[Publish]:
         """Answer a command or question."""
 
     @abstractmethod
-    def birth_messages(self) -> Sequence[OutgoingMessage]:
+    def birth_messages(self) -> Sequence[Publish]:
         """Say who one is, and that one is there."""
 
     @abstractmethod
-    def will_messages(self) -> Sequence[OutgoingMessage]:
+    def will_messages(self) -> Sequence[Publish]:
         """Return what the broker publishes when the device is gone."""
 
     @abstractmethod
-    def report(self) -> Sequence[OutgoingMessage]:
+    def report(self) -> Sequence[Publish]:
         """Tell the readings, as every interval."""
 
     @abstractmethod
-    def relay_report(self) -> Sequence[OutgoingMessage]:
+    def relay_report(self) -> Sequence[Publish]:
         """Tell that the relay moved by itself."""
 
     @abstractmethod
@@ -162,8 +161,8 @@ class SimulatedMeter(ABC):
         self.report_soon(SETTLING_MS)
         self._plan_reclosing()
 
-    def _act(self) -> Sequence[OutgoingMessage]:
-        messages: list[OutgoingMessage] = []
+    def _act(self) -> Sequence[Publish]:
+        messages: list[Publish] = []
         if self._reclose_ms <= self.physics.now_ms:
             messages += self._reclose()
         if self._next_report_ms <= self.physics.now_ms:
@@ -171,7 +170,7 @@ class SimulatedMeter(ABC):
             messages += self.report()
         return self._apply_faults(messages)
 
-    def _reclose(self) -> Sequence[OutgoingMessage]:
+    def _reclose(self) -> Sequence[Publish]:
         self._reclose_ms = NEVER
         self.physics.contact_closed = self.physics.reported_closed = True
         self.report_soon(SETTLING_MS)
@@ -183,13 +182,13 @@ class SimulatedMeter(ABC):
         elif self._reclose_ms == NEVER:
             self._reclose_ms = self.physics.now_ms + self.faults.recloses_after_ms
 
-    def _silence_changed(self) -> Sequence[OutgoingMessage]:
+    def _silence_changed(self) -> Sequence[Publish]:
         before, self._silent = self._silent, self.faults.silent
         if before == self._silent:
             return []
         return self.will_messages() if self._silent else self._apply_faults(self.birth_messages())
 
-    def _apply_faults(self, messages: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
+    def _apply_faults(self, messages: Sequence[Publish]) -> list[Publish]:
         if self.faults.silent:
             return []
         sent = [message for message in messages for _ in range(2 if self.faults.repeats else 1)]

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import random
 from typing import Final
 
+from meter_bridge.core.calendar import DAY_MS, HOUR_MS
+
 MICROJOULES_PER_WH: Final = 3_600_000_000
 MICROJOULES_PER_MWH: Final = 3_600_000
 INTEGRATION_STEP_MS: Final = 1_000
-DAY_MS: Final = 86_400_000
-HOUR_MS: Final = 3_600_000
 VOLTAGE_NOISE_MV: Final = 900
 FREQUENCY_NOISE_MHZ: Final = 30
 

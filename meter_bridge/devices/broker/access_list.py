@@ -21,7 +21,6 @@ class AccessListError(ValueError):
     """Devices whose rights cannot be kept apart."""
 
     def __init__(self, what: str, remedy: str) -> None:
-        """Keep what is wrong and the way out."""
         super().__init__(f"{what}; {remedy}")
         self.what = what
         self.remedy = remedy
@@ -48,7 +47,6 @@ def users_of(addresses: Iterable[str]) -> tuple[BrokerUser, ...]:
 
 
 def _device_user(address: Address) -> BrokerUser:
-    """Return the user of a device, or of its gateway."""
     rights = families()[address.family].rights(address.device)
     name = rights.user
     if name is None:
@@ -58,7 +56,7 @@ def _device_user(address: Address) -> BrokerUser:
 
 
 def _bridge(in_use: Sequence[str], parsed: Sequence[Address]) -> BrokerUser:
-    """Return the bridge's user: hears what its drivers subscribe to, commands every device it may find."""
+    # The bridge hears what its drivers subscribe to, and commands every device that it may find.
     heard = {name for driver in build_drivers(in_use) for name, _ in driver.filters()}
     known = families()
     commands = {topic for family in known.values() for topic in family.commands}
@@ -68,7 +66,6 @@ def _bridge(in_use: Sequence[str], parsed: Sequence[Address]) -> BrokerUser:
 
 
 def _check_name(address: Address) -> None:
-    """Raise ``AccessListError`` for a device that an access list would read as another."""
     if address.device != address.device.strip():
         raise AccessListError(
             f"{address}: the device's name begins or ends with a space, which an access list leaves out",
@@ -77,7 +74,7 @@ def _check_name(address: Address) -> None:
 
 
 def _name(address: Address) -> str:
-    """Return a user's name of plain letters, different for different devices."""
+    """Return a name of plain letters that is unique for the device."""
     plain = _UNUSUAL.sub("-", address.device)
     name = f"{address.family}-{plain}"
     if plain == address.device:
@@ -104,7 +101,6 @@ class FilterTree:
     """Topic filters with whose they are, level by level."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self._users: list[BrokerUser] = []
         self._below: dict[str, FilterTree] = {}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import logging
 from typing import Final
 
-from meter_bridge.devices.base.driver import Discovered, Driver, Item, OutgoingMessage, Publish, Rejected
+from meter_bridge.devices.base.driver import Discovered, Driver, Item, Publish, Rejected
 from meter_bridge.devices.broker.session import BrokerSession, MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 
@@ -22,7 +22,7 @@ type OnItems = Callable[[Sequence[Item]], None]
 type OnConnected = Callable[[bool], None]
 
 
-class MqttConnection:
+class MqttConnection(BrokerSession):
     """Feeds drivers from one broker."""
 
     def __init__(
@@ -35,16 +35,13 @@ class MqttConnection:
         own_topics_only: bool = False,
         make_client: MakeClient = gmqtt_client,
     ) -> None:
-        """Take whom to feed and tell; ``on_items`` is called at once, once per message that has items.
-
-        ``own_alone`` leaves the messages of devices that are not in use to others.
-        """
+        """``on_items`` gets the items of one message; ``own_topics_only`` ignores devices not in use."""
         self._drivers = tuple(drivers)
         self._own_topics_only = own_topics_only
         self._on_items = on_items
-        self._session = BrokerSession(
+        super().__init__(
             settings,
-            filters=self._filters,
+            filters=self._needed_filters,
             on_message=self.receive,
             on_connected=on_connected,
             make_client=make_client,
@@ -54,37 +51,6 @@ class MqttConnection:
         """Messages heard since the start, foreign ones included."""
         self.rejections: Counter[str] = Counter()
         """Messages that could not be read, per kind."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether the broker's connection stands."""
-        return self._session.connected
-
-    @property
-    def problem(self) -> str | None:
-        """Why there is no connection, for people."""
-        return self._session.problem
-
-    @property
-    def in_flight(self) -> int:
-        """Number of commands that the broker has not acknowledged."""
-        return self._session.in_flight
-
-    def start(self) -> None:
-        """Begin connecting; raise ``BrokerSettingsError`` for settings that cannot work."""
-        self._session.start()
-
-    async def stop(self) -> None:
-        """Disconnect and end."""
-        await self._session.stop()
-
-    def send(self, publish: Publish) -> bool:
-        """Hand a command over; False when it could not be, and then nothing is kept."""
-        return self._session.send(OutgoingMessage(publish.topic, publish.payload, publish.qos))
-
-    def refresh(self) -> None:
-        """Subscribe to what drivers have come to need, after ``assign``."""
-        self._session.refresh()
 
     def receive(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001
         """Route one message to its driver and the driver's items onwards."""
@@ -98,7 +64,6 @@ class MqttConnection:
             self._dispatch(items)
 
     def _decode(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """Let each driver try, and remember the one that understood the topic."""
         for driver in self._drivers:
             items = driver.decode(topic, payload, retained=retained) if driver.matches(topic) else ()
             if items:
@@ -111,11 +76,11 @@ class MqttConnection:
     def _dispatch(self, items: Sequence[Item]) -> None:
         for item in items:
             if isinstance(item, Publish):
-                self._session.send(OutgoingMessage(item.topic, item.payload, item.qos), urgent=False)
+                self.send(item, urgent=False)
             elif isinstance(item, Rejected):
                 self._count_rejection(item)
             elif isinstance(item, Discovered):
-                self._session.refresh()
+                self.refresh()
         self._on_items(items)
 
     def _count_rejection(self, rejected: Rejected) -> None:
@@ -128,7 +93,7 @@ class MqttConnection:
                 rejected.detail,
             )
 
-    def _filters(self) -> Sequence[tuple[str, int]]:
+    def _needed_filters(self) -> Sequence[tuple[str, int]]:
         if self._own_topics_only:
             return [named for driver in self._drivers for named in driver.own_filters()]
         return [named for driver in self._drivers for named in driver.filters()]

@@ -68,7 +68,7 @@ class EmbeddedBroker:
     """Starts the broker and stops it, as an asynchronous context manager or by ``start`` and ``stop``."""
 
     def __init__(self, port: int = 0, *, mqtt3_port: int = 0) -> None:
-        """Take the port for MQTT 5, 0 for a free one, and likewise the one for MQTT 3.1.1."""
+        """Use these ports for MQTT 5 and MQTT 3.1.1; 0 stands for a free one."""
         self.port = port
         self.mqtt3_port = mqtt3_port
         self._process: asyncio.subprocess.Process | None = None
@@ -118,14 +118,12 @@ class EmbeddedBroker:
             directory.cleanup()
 
     async def __aenter__(self) -> Self:
-        """Start."""
         await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
         await self.stop()
 
     async def _until_accepting(self, process: asyncio.subprocess.Process) -> None:
@@ -163,7 +161,7 @@ async def _accepts_connections(port: int) -> bool:
 
 
 def _free_port(port: int) -> int:
-    """Return the port, or a free one for 0; raise ``EmbeddedBrokerError`` where another program has it."""
+    """Return the port, or a free one for 0; raise ``EmbeddedBrokerError`` if another program uses it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 
 MAX_QUEUED_COMMANDS: Final = 1_000
 MAX_QUEUED_QUERIES: Final = 50_000
@@ -23,12 +23,12 @@ class OutgoingQueue:
     read-back.
     """
 
-    def __init__(self, publish: Callable[[OutgoingMessage], bool]) -> None:
-        """Take the function that writes to the socket; it returns False when it could not."""
+    def __init__(self, publish: Callable[[Publish], bool]) -> None:
+        """``publish`` returns False if the socket did not take the message."""
         self._publish = publish
         self._in_flight: set[int] = set()
-        self._commands: deque[OutgoingMessage] = deque()
-        self._queries: deque[OutgoingMessage] = deque()
+        self._commands: deque[Publish] = deque()
+        self._queries: deque[Publish] = deque()
         self._window = 0
 
     @property
@@ -53,7 +53,7 @@ class OutgoingQueue:
         self._commands.clear()
         self._queries.clear()
 
-    def send(self, message: OutgoingMessage, *, urgent: bool) -> bool:
+    def send(self, message: Publish, *, urgent: bool) -> bool:
         """Send now or keep for the next room; False when not connected or when too many wait."""
         if self._window == 0:
             return False

@@ -14,7 +14,7 @@ from typing import Final, Protocol, cast
 
 import gmqtt
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.outgoing_queue import OutgoingQueue
 from meter_bridge.devices.broker.url import MqttSettings
 
@@ -92,7 +92,6 @@ class BrokerSession:
         on_connected: Callable[[bool], None],
         make_client: MakeClient = gmqtt_client,
     ) -> None:
-        """Take what to hear and whom to tell; nothing happens before ``start``."""
         self._make_client = make_client
         self._settings = settings
         self._filters = filters
@@ -137,7 +136,7 @@ class BrokerSession:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def send(self, message: OutgoingMessage, *, urgent: bool = True) -> bool:
+    def send(self, message: Publish, *, urgent: bool = True) -> bool:
         """Hand a message over; False when not connected or when too many wait already."""
         return self._outgoing.send(message, urgent=urgent)
 
@@ -170,7 +169,7 @@ class BrokerSession:
             delay = min(delay * 2, MAX_DELAY_S)
 
     async def _keep_connection(self, context: ssl.SSLContext | None) -> bool:
-        """Keep one connection as long as it stands; return whether it ever stood."""
+        """Keep one connection open as long as it lasts; return whether it was ever accepted."""
         client = self._new_client()
         try:
             await self._connect(client, context)
@@ -264,7 +263,7 @@ class BrokerSession:
         self._lost.set()
 
     def _connection_lost(self) -> bool:
-        """Forget the connection and say so once; return whether it stood."""
+        """Reset after a connection and report its loss once; return whether it was open."""
         stood, self._connected = self._connected, False
         self._client = None
         self._cancel_refresh()
@@ -281,7 +280,7 @@ class BrokerSession:
             LOGGER.error("%s; trying again", problem)
         self.problem = problem
 
-    def _publish(self, message: OutgoingMessage) -> bool:
+    def _publish(self, message: Publish) -> bool:
         client = self._client
         if client is None or not self._connected or not client.is_connected:
             return False

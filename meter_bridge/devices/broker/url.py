@@ -1,4 +1,4 @@
-"""Where the broker is: the site file's URL, checked before anything connects."""
+"""Where the broker is: its URL in the site file, checked before anything connects."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +107,6 @@ def _client_id(client_id: str | None) -> str:
 
 
 def _url_error(parts: SplitResult, problem: str) -> BrokerSettingsError:
-    """Name the URL without its password."""
+    """Show the URL without its password."""
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return BrokerSettingsError(f"mqtt url '{place}' {problem}")

@@ -6,7 +6,7 @@ Requests carry fixed ids, one per method, so that an answer tells what was asked
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 import re
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -52,19 +52,23 @@ OLDEST_CLOCK_S: Final = 1_600_000_000
 """A device whose clock stands earlier has not learnt the time yet."""
 NEWEST_CLOCK_S: Final = 4_102_444_800
 
-type Values = tuple[
-    int | None,
-    int | None,
-    int | None,
-    int | None,
-    int | None,
-    RelayPosition | None,
-    int | None,
-    int | None,
-    tuple[Phase, ...],
-]
-"""Register in Wh, power in mW, voltage in mV, current in mA, frequency in millihertz, relay, returned Wh,
-power factor in thousandths, phases."""
+
+class Values(NamedTuple):
+    """What a component reports, with the fields of ``Report``."""
+
+    register_wh: int | None = None
+    power_mw: int | None = None
+    voltage_mv: int | None = None
+    current_ma: int | None = None
+    frequency_mhz: int | None = None
+    relay: RelayPosition | None = None
+    returned_wh: int | None = None
+    power_factor_permille: int | None = None
+    phases: tuple[Phase, ...] | None = None
+
+    def or_else(self, other: Values) -> Values:
+        """Return these values, completed by those of another component."""
+        return other._replace(**{name: value for name, value in self._asdict().items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def switch_request(channel: str, position: RelayPosition) -> Request:
 
 @dataclass(slots=True)
 class _Counters:
-    """The two counters of a switch: ``aenergy`` holds both directions where ``ret_aenergy`` exists."""
+    """The two counters of a switch: ``aenergy`` counts both directions if ``ret_aenergy`` exists."""
 
     returned_mwh: int | None = None
     returned_minute: int | None = None
@@ -204,7 +208,7 @@ class ShellyDevice:
             if reader is not None and COMPONENT_NUMBER.fullmatch(number):
                 owner = f"{kind.removesuffix('data')}:{number}"
                 values = reader(self, name, raw, full)
-                found[owner] = _merged_values(found[owner], values) if owner in found else values
+                found[owner] = found[owner].or_else(values) if owner in found else values
         for name, values in found.items():
             self._remember(name, values)
             yield self._report(name, values, at_ms, retained=retained, boot=boot)
@@ -212,56 +216,33 @@ class ShellyDevice:
     def _report(
         self, name: str, values: Values, at_ms: int | None, *, retained: bool, boot: str | None
     ) -> Report:
-        register, power, voltage, current, frequency, relay, returned, factor, phases = values
-        online = None if retained else True
-        address = self.addresses.get(name) or self.address(name)
+        known: dict[str, Any] = {name: value for name, value in values._asdict().items() if value is not None}
         return Report(
-            address,
-            register,
-            1,
-            None,
-            power,
-            voltage,
-            current,
-            frequency,
-            relay,
-            online,
-            at_ms,
-            retained,
-            boot,
-            returned_wh=returned,
-            power_factor_permille=factor,
-            phases=phases,
+            self.addresses.get(name) or self.address(name),
+            online=None if retained else True,
+            measured_at_ms=at_ms,
+            stale=retained,
+            boot_id=boot,
+            **known,
         )
 
     def _remember(self, name: str, values: Values) -> None:
-        if values[0] is not None or name not in self.components:
-            self.components[name] = self.components.get(name, False) or values[0] is not None
+        self.components[name] = self.components.get(name, False) or values.register_wh is not None
 
     def _switching(self, name: str, raw: msgspec.Raw, full: bool) -> Values:  # noqa: FBT001
         switching = SWITCHING.decode(raw)
         register = self._import_wh(name, switching, full=full)
-        relay = (
-            None
-            if switching.output is None
-            else RelayPosition.CLOSED
-            if switching.output
-            else RelayPosition.OPEN
+        measured = _measured(
+            switching.apower, switching.voltage, switching.current, switching.freq, switching.pf
         )
-        returned = None if switching.ret_aenergy is None else _wh(switching.ret_aenergy.total)
-        return _values(
-            register,
-            switching.apower,
-            switching.voltage,
-            switching.current,
-            switching.freq,
-            relay,
-            returned,
-            switching.pf,
+        return measured._replace(
+            register_wh=register,
+            relay=None if switching.output is None else _POSITIONS[switching.output],
+            returned_wh=None if switching.ret_aenergy is None else _wh(switching.ret_aenergy.total),
         )
 
     def _import_wh(self, name: str, switching: Switching, *, full: bool) -> int | None:
-        """Return imported energy: ``aenergy`` less ``ret_aenergy``, only where both are of one moment."""
+        """Return imported energy: ``aenergy`` less ``ret_aenergy``, only if both are from the same moment."""
         counters = self.counters.setdefault(name, _Counters())
         if full:
             counters.complete = True
@@ -288,7 +269,7 @@ class ShellyDevice:
         return not counters.returned_mwh or same_minute
 
     def _boot(self, raw: msgspec.Raw | None) -> str | None:
-        """Name the boot by its instant, kept as long as the device's arithmetic stays near it."""
+        """Identify the boot by its instant, which is kept while the device's arithmetic stays close to it."""
         system = System() if raw is None else SYSTEM.decode(raw)
         if system.unixtime is None or system.uptime is None:
             return None
@@ -298,42 +279,23 @@ class ShellyDevice:
         return str(self.booted_s)
 
 
-def _values(  # noqa: PLR0913, PLR0917 - as many as a component has
-    register: int | None,
+_POSITIONS: Final = {True: RelayPosition.CLOSED, False: RelayPosition.OPEN}
+
+
+def _measured(
     power: float | None,
     voltage: float | None,
     current: float | None,
-    frequency: float | None,
-    relay: RelayPosition | None = None,
-    returned: int | None = None,
+    frequency: float | None = None,
     factor: float | None = None,
 ) -> Values:
-    return (
-        register,
+    return Values(
+        None,
         None if power is None else power_mw(power),
         None if voltage is None else voltage_mv(voltage),
         None if current is None else current_ma(current),
         None if frequency is None else frequency_mhz(frequency),
-        relay,
-        returned,
-        power_factor_permille(factor),
-        (),
-    )
-
-
-def _merged_values(first: Values, second: Values) -> Values:
-    """Join what a component and its data component say; neither speaks of what the other does."""
-    register, power, voltage, current, frequency, relay, returned, factor, phases = first
-    return (
-        second[0] if register is None else register,
-        second[1] if power is None else power,
-        second[2] if voltage is None else voltage,
-        second[3] if current is None else current,
-        second[4] if frequency is None else frequency,
-        second[5] if relay is None else relay,
-        second[6] if returned is None else returned,
-        second[7] if factor is None else factor,
-        phases or second[8],
+        power_factor_permille=power_factor_permille(factor),
     )
 
 
@@ -345,16 +307,14 @@ def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: boo
         _phase(component.c_act_power, component.c_voltage, component.c_current, component.c_pf),
     )
     voltages = [phase.voltage_mv for phase in phases if phase.voltage_mv is not None]
-    _, power, _, current, frequency, *_ = _values(
-        None, component.total_act_power, None, component.total_current, component.a_freq
-    )
-    known = phases if any(phase != Phase() for phase in phases) else ()
-    return None, power, worst_phase(voltages), current, frequency, None, None, None, known
+    total = _measured(component.total_act_power, None, component.total_current, component.a_freq)
+    known = phases if any(phase != Phase() for phase in phases) else None
+    return total._replace(voltage_mv=worst_phase(voltages), phases=known)
 
 
 def _phase(power: float | None, voltage: float | None, current: float | None, factor: float | None) -> Phase:
-    _, milliwatts, millivolts, milliamperes, *_ = _values(None, power, voltage, current, None)
-    return Phase(milliwatts, millivolts, milliamperes, power_factor_permille(factor))
+    measured = _measured(power, voltage, current, factor=factor)
+    return Phase(measured.power_mw, measured.voltage_mv, measured.current_ma, measured.power_factor_permille)
 
 
 def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
@@ -364,9 +324,7 @@ def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full
 
 def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
     component = SINGLE_PHASE.decode(raw)
-    return _values(
-        None, component.act_power, component.voltage, component.current, component.freq, factor=component.pf
-    )
+    return _measured(component.act_power, component.voltage, component.current, component.freq, component.pf)
 
 
 def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
@@ -375,7 +333,7 @@ def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _ful
 
 
 def _registers(imported: float | None, returned: float | None) -> Values:
-    return _wh(imported), None, None, None, None, None, _wh(returned), None, ()
+    return Values(_wh(imported), returned_wh=_wh(returned))
 
 
 def _wh(total: float | None) -> int | None:
@@ -383,7 +341,7 @@ def _wh(total: float | None) -> int | None:
 
 
 def _instant_ms(raw: msgspec.Raw | None) -> int | None:
-    """Return the notification's own time; None before the device has learnt the time."""
+    """Return the time of the notification; None while the device does not know the time."""
     seconds = 0.0 if raw is None else INSTANT.decode(raw)
     return round(seconds * 1000) if OLDEST_CLOCK_S < seconds < NEWEST_CLOCK_S else None
 

@@ -17,6 +17,7 @@ from meter_bridge.devices.base.quantities import (
     rejection,
     too_large,
 )
+from meter_bridge.devices.shelly import NAME, TITLE
 from meter_bridge.devices.shelly.device import (
     INFORMATION_REQUEST,
     METERING,
@@ -25,7 +26,6 @@ from meter_bridge.devices.shelly.device import (
     ShellyDevice,
     switch_request,
 )
-from meter_bridge.devices.shelly.names import NAME, TITLE
 from meter_bridge.protocol.vocabulary import RelayPosition
 
 EVENTS: Final = "/events/rpc"
@@ -41,7 +41,7 @@ class ShellyDriver:
     family = NAME
 
     def __init__(self, source: str = "prepaid-meter-bridge") -> None:
-        """Take the topic under which answers come; it must be this installation's own."""
+        """``source`` is the topic under which answers come; it must be unique to this installation."""
         self._source = source + "/"
         self._devices: dict[str, ShellyDevice] = {}
         self._assigned: dict[str, set[str]] = {}
@@ -124,7 +124,6 @@ class ShellyDriver:
         return (*items, *self._missing_requests(device))
 
     def _missing_requests(self, device: ShellyDevice) -> Sequence[Publish]:
-        """Ask for what is still unknown of a device that shows signs of life."""
         wanted = [] if device.information_known else [INFORMATION_REQUEST]
         if device.wants_status or not device.status_known:
             wanted.append(STATUS_REQUEST)

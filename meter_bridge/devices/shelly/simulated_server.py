@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import WSMsgType, web
 import msgspec
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.shelly.digest import ALGORITHM, Challenge, expected_response
 from meter_bridge.devices.shelly.simulator import Call, ShellyMeter
 from meter_bridge.devices.simulators.fleet import TICK_S, wall_clock_ms
@@ -25,7 +25,6 @@ class ShellyServer:
     def __init__(
         self, meter: ShellyMeter, *, password: str | None = None, clock: Callable[[], int] = wall_clock_ms
     ) -> None:
-        """Take the meter and, where it asks for one, its password."""
         self.meter = meter
         self._password = password
         self._clock = clock
@@ -73,7 +72,7 @@ class ShellyServer:
         for socket in list(self._sockets):
             await socket.close()
 
-    async def _notify(self, messages: Sequence[OutgoingMessage]) -> None:
+    async def _notify(self, messages: Sequence[Publish]) -> None:
         for message in messages:
             if message.topic.endswith(EVENTS):
                 for socket in list(self._sockets):

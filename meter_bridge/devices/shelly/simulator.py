@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
+from meter_bridge.devices.shelly import NAME
 from meter_bridge.devices.shelly.digest import Answer
-from meter_bridge.devices.shelly.names import NAME
 
 NOT_FOUND: Final = 404
 INVALID_ARGUMENT: Final = -103
@@ -21,7 +21,6 @@ class RpcError(Exception):
     """A request that the device refuses."""
 
     def __init__(self, code: int, message: str) -> None:
-        """Keep the code beside the message."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -53,26 +52,26 @@ class ShellyMeter(SimulatedMeter):
         """Return whether a command topic is of this meter."""
         return topic == f"{self.name}/rpc" or topic.startswith(f"{self.name}/command/")
 
-    def birth_messages(self) -> Sequence[OutgoingMessage]:
+    def birth_messages(self) -> Sequence[Publish]:
         """Come online and tell the full status."""
         return [
-            OutgoingMessage(f"{self.name}/online", b"true", 1, retain=True),
+            Publish(f"{self.name}/online", b"true", 1, retain=True),
             self._event(self.full_status_frame()),
         ]
 
-    def will_messages(self) -> Sequence[OutgoingMessage]:
+    def will_messages(self) -> Sequence[Publish]:
         """Return the last will."""
-        return [OutgoingMessage(f"{self.name}/online", b"false", 1, retain=True)]
+        return [Publish(f"{self.name}/online", b"false", 1, retain=True)]
 
-    def report(self) -> Sequence[OutgoingMessage]:
+    def report(self) -> Sequence[Publish]:
         """Tell what changes all the time."""
         return [self._event(self.report_frame())]
 
-    def relay_report(self) -> Sequence[OutgoingMessage]:
+    def relay_report(self) -> Sequence[Publish]:
         """Tell the output alone, as the firmware does."""
         return [self._event(self.relay_frame())]
 
-    def answer(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
+    def answer(self, topic: str, payload: bytes) -> Sequence[Publish]:
         """Answer a frame, or obey a plain command."""
         if topic.endswith("/rpc"):
             return self._answer_frame(payload)
@@ -80,7 +79,7 @@ class ShellyMeter(SimulatedMeter):
         if payload in words:
             self.move(closed=words[payload])
             return self.relay_report()
-        return [OutgoingMessage(f"{self.name}/status/switch:0", msgspec.json.encode(self.switch_status()))]
+        return [Publish(f"{self.name}/status/switch:0", msgspec.json.encode(self.switch_status()))]
 
     def relay_frame(self) -> dict[str, object]:
         """Return the notification of a moved relay."""
@@ -133,13 +132,13 @@ class ShellyMeter(SimulatedMeter):
             "temperature": {"tC": 41.2, "tF": 106.2},
         }
 
-    def _answer_frame(self, payload: bytes) -> Sequence[OutgoingMessage]:
+    def _answer_frame(self, payload: bytes) -> Sequence[Publish]:
         try:
             call = msgspec.json.decode(payload, type=Call)
         except msgspec.MsgspecError:
             return []
         before = self.physics.reported_closed
-        answer = OutgoingMessage(f"{call.src}/rpc", msgspec.json.encode(self.call(call)))
+        answer = Publish(f"{call.src}/rpc", msgspec.json.encode(self.call(call)))
         return [answer] if before == self.physics.reported_closed else [answer, *self.relay_report()]
 
     def _result(self, call: Call) -> object:
@@ -209,5 +208,5 @@ class ShellyMeter(SimulatedMeter):
         timed = {"ts": round(self.physics.device_time_ms / 1000, 2)} | params
         return {"src": self.name, "dst": f"{self.name}/events", "method": method, "params": timed}
 
-    def _event(self, frame: dict[str, object]) -> OutgoingMessage:
-        return OutgoingMessage(f"{self.name}/events/rpc", msgspec.json.encode(frame), 0)
+    def _event(self, frame: dict[str, object]) -> Publish:
+        return Publish(f"{self.name}/events/rpc", msgspec.json.encode(frame), 0)

@@ -49,7 +49,7 @@ class ShellyWebSocket:
         source: str = "prepaid-meter-bridge",
         make_cnonce: Callable[[], int] = lambda: secrets.randbits(31),
     ) -> None:
-        """Take where the device is and its addresses, which all name the same device."""
+        """All addresses name the same device."""
         names = {parse_address(address).device for address in addresses}
         if len(names) != 1:
             raise ValueError(
@@ -133,7 +133,7 @@ class ShellyWebSocket:
             await self._send(STATUS_REQUEST)
 
     async def _answer_challenge(self, payload: bytes) -> bool:
-        """Repeat a request that was refused for want of proof; return whether it will be answered anew."""
+        """Repeat a request that was refused without authentication; return whether it was repeated."""
         frame = FRAME.decode(payload)
         if frame.id is None or frame.method is not None:
             return False

@@ -2,8 +2,7 @@
 
 from meter_bridge.devices.base.simulated_meter import MeterSettings, SimulatedMeter
 from meter_bridge.devices.base.simulated_physics import ConstantLoad, DailyProfile, Faults, Load
-from meter_bridge.devices.simulators.catalogue import simulated_meter
-from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
+from meter_bridge.devices.simulators.fleet import Fleet, simulated_meter, wall_clock_ms
 
 __all__ = [
     "ConstantLoad",

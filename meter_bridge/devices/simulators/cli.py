@@ -14,11 +14,10 @@ import yaml
 
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.base.simulated_physics import DailyProfile, Faults, Load
-from meter_bridge.devices.broker.ports import DEFAULT_EMBEDDED_PORT
+from meter_bridge.devices.broker import DEFAULT_EMBEDDED_PORT
 from meter_bridge.devices.broker.url import BrokerSettingsError
 from meter_bridge.devices.registry import families
-from meter_bridge.devices.simulators.catalogue import simulated_meter
-from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
+from meter_bridge.devices.simulators.fleet import Fleet, simulated_meter, wall_clock_ms
 
 EXAMPLE: Final = """\
 example of a file:

@@ -1,16 +1,19 @@
-"""Many simulated meters on one broker connection, in real time."""
+"""Making simulated meters, and running many of them on one broker connection in real time."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 import heapq
+import random
 import time
 from typing import Final
 
-from meter_bridge.devices.base.driver import OutgoingMessage
-from meter_bridge.devices.base.simulated_meter import SimulatedMeter
+from meter_bridge.devices.base.driver import Publish
+from meter_bridge.devices.base.simulated_meter import MeterSettings, SimulatedMeter
+from meter_bridge.devices.base.simulated_physics import Load
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
+from meter_bridge.devices.registry import families, usual_family
 
 RESPONSIVE_FLEET: Final = 200
 """Fleets up to this size are stepped at every tick, so that a fault shows at once."""
@@ -31,7 +34,7 @@ class Fleet:
     def __init__(
         self, url: str, meters: Iterable[SimulatedMeter], *, clock: Callable[[], int] = wall_clock_ms
     ) -> None:
-        """Take the broker's URL and the meters; ``clock`` returns ms since 1970 UTC."""
+        """``clock`` returns ms since 1970 UTC."""
         self._meters = {meter.name: meter for meter in meters}
         self._clock = clock
         self._ready = asyncio.Event()
@@ -118,20 +121,18 @@ class Fleet:
                 await self._wait_until_sent()
 
     def _kinds(self) -> dict[type[SimulatedMeter], list[SimulatedMeter]]:
-        """Return the meters of each family, in the order of the families' names."""
         kinds: dict[type[SimulatedMeter], list[SimulatedMeter]] = {}
         for meter in sorted(self._meters.values(), key=lambda meter: meter.family):
             kinds.setdefault(type(meter), []).append(meter)
         return kinds
 
     async def _wait_until_sent(self) -> None:
-        """Wait until the broker has taken what was published, as long as there is one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 while self._session.connected and (self._session.waiting or self._session.in_flight):  # noqa: ASYNC110
                     await asyncio.sleep(DRAIN_POLL_S)
 
-    def _publish(self, messages: Sequence[OutgoingMessage]) -> None:
+    def _publish(self, messages: Sequence[Publish]) -> None:
         for message in messages:
             self.published += self._session.send(message, urgent=False)
 
@@ -157,3 +158,30 @@ class Fleet:
             self._greeting = asyncio.create_task(self._announce(), name="simulated-greeting")
         if connected:
             self._ready.set()
+
+
+def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all but two have defaults
+    name: str,
+    family: str | None = None,
+    *,
+    load_w: float = 100.0,
+    load: Load | None = None,
+    register_wh: int = 0,
+    interval_s: float = 10.0,
+    closed: bool = True,
+    phases: int = 1,
+    start_ms: int,
+    seed: int = 0,
+) -> SimulatedMeter:
+    """Return a meter, by default of the usual family; ``start_ms`` is in ms since 1970 UTC."""
+    kind = usual_family() if family is None else families()[family]
+    settings = MeterSettings(
+        name=name,
+        load=load,
+        load_w=load_w,
+        register_wh=register_wh,
+        interval_ms=max(1, round(interval_s * 1000)),
+        closed=closed,
+        phases=phases,
+    )
+    return kind.simulator()(settings, random=random.Random(f"{seed}/{name}"), start_ms=start_ms)  # noqa: S311

@@ -26,8 +26,8 @@ from meter_bridge.devices.base.quantities import (
     rejection,
     too_large,
 )
+from meter_bridge.devices.tasmota import NAME, TITLE
 from meter_bridge.devices.tasmota.device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
-from meter_bridge.devices.tasmota.names import NAME, TITLE
 from meter_bridge.devices.tasmota.payloads import (
     ANNOUNCED_SENSORS,
     ANNOUNCEMENT,
@@ -67,7 +67,6 @@ class TasmotaDriver:
     family = NAME
 
     def __init__(self) -> None:
-        """Start without any device."""
         self._devices: dict[str, TasmotaDevice] = {}
         self._assigned: frozenset[str] = frozenset()
         self._by_mac: dict[str, TasmotaDevice] = {}
@@ -299,7 +298,7 @@ def _in_use(device: TasmotaDevice) -> list[str]:
 
 
 def _query_all(device: TasmotaDevice) -> Sequence[Publish]:
-    """Ask a device in use for its state as soon as it is there; status 1 tells its boot."""
+    """Status 1 reports the boot, 10 the sensors, 11 the relays."""
     return [device.command("STATUS", number) for number in ("1", "10", "11")] if device.channels else []
 
 
@@ -316,7 +315,6 @@ def _relay_reports(device: TasmotaDevice, number: int, word: str, *, retained: b
 
 
 def _reported_cutoff(device: TasmotaDevice, slot: int, rule_set: RuleSet) -> ReportedCutOff:
-    """Return what a rule set is to the bridge."""
     address = device.address("1")
     if device.has_single_total is False:
         return ReportedCutOff(address, slot, SlotState.UNABLE)
@@ -326,7 +324,7 @@ def _reported_cutoff(device: TasmotaDevice, slot: int, rule_set: RuleSet) -> Rep
 
 
 def _restarted(device: TasmotaDevice, state: State) -> Sequence[Publish]:
-    """Ask which boot this is when the uptime fell."""
+    """Ask which boot this is if the uptime fell."""
     before, device.uptime_s = device.uptime_s, device.uptime_s if state.uptime_s is None else state.uptime_s
     return (device.command("STATUS", "1"),) if device.uptime_s < before and device.channels else ()
 
@@ -338,7 +336,7 @@ def _boots(device: TasmotaDevice, parameters: Parameters | None) -> Iterator[Rep
 
 
 def _discovered(device: TasmotaDevice) -> Sequence[Discovered]:
-    """Offer the first channel with the register, further relays without; nothing before sensors are known."""
+    """Report the first channel with the register, other relays without; nothing before sensors are known."""
     if device.has_register is None or not device.announced:
         return ()
     channels = sorted({*device.relays, 1} if device.has_register else device.relays)

@@ -51,7 +51,6 @@ def whole_report(address: str, sensor: Sensor, *, retained: bool) -> Report | No
 
 
 def _all_phases(energy: Energy) -> tuple[Phase, ...]:
-    """Return the values of each phase where the device measures several, else none."""
     split = (energy.power, energy.voltage, energy.current, energy.factor)
     count = max((len(each) for each in split if isinstance(each, list | dict)), default=0)
     if count < 2:  # noqa: PLR2004 - a meter of one phase has no others to tell it from
@@ -145,7 +144,7 @@ def _combined(
 
 
 def _phase(quantity: Quantity, number: int) -> float | None:
-    """Return one phase's value; a scalar such as the voltage holds for every phase."""
+    """Return the value of one phase; a scalar such as the voltage holds for every phase."""
     phases = _values(quantity)
     if isinstance(quantity, list | dict):
         return phases[number - 1] if number <= len(phases) else None

@@ -88,7 +88,7 @@ class RuleSet:
         return min((limit for number, limit in limits.items() if not above[number]), default=math.inf)
 
     def _should_act(self, number: int, matched: bool | None) -> bool:  # noqa: FBT001
-        """Return whether a rule acts; None is an event that does not speak of its trigger."""
+        """Return whether a rule acts; None is an event without its trigger."""
         if matched is None or not self.once:
             return bool(matched)
         was_true = number in self.matched
@@ -97,7 +97,7 @@ class RuleSet:
 
 
 def _rules(text: str) -> list[tuple[str, str]]:
-    """Return trigger and command of each rule up to the first that is not one."""
+    """Return trigger and command of each rule, up to the first invalid one."""
     found: list[tuple[str, str]] = []
     rest = text.strip()
     while rest.upper().startswith("ON "):
@@ -141,7 +141,7 @@ def matches(trigger: str, event: Event) -> bool | None:
 
 
 def _single(value: object) -> float:
-    """Return a number as the firmware keeps it: float32, and 0 for what is none."""
+    """Return a number as the firmware stores it: float32, and 0 for text."""
     try:
         number = float(str(value))
     except ValueError:

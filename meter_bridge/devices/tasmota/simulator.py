@@ -10,10 +10,10 @@ import random
 import struct
 from typing import Final, override
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_meter import NEVER, MeterSettings, SimulatedMeter
 from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, ConstantLoad
-from meter_bridge.devices.tasmota.names import NAME
+from meter_bridge.devices.tasmota import NAME
 from meter_bridge.devices.tasmota.simulated_rules import RULE_SETS, Event, RuleSet, upper
 
 ENERGY_DECIMALS: Final = 5
@@ -38,7 +38,6 @@ class TasmotaMeter(SimulatedMeter):
     commands = ("cmnd/#",)
 
     def __init__(self, settings: MeterSettings, *, random: random.Random, start_ms: int) -> None:
-        """Start without rules."""
         super().__init__(settings, random=random, start_ms=start_ms)
         self.rule_sets = {number: RuleSet() for number in range(1, RULE_SETS + 1)}
         self._rules_ms = start_ms + RULES_AFTER_BOOT_MS
@@ -57,12 +56,12 @@ class TasmotaMeter(SimulatedMeter):
         super().move(closed=closed)
 
     @override
-    def _reclose(self) -> Sequence[OutgoingMessage]:
+    def _reclose(self) -> Sequence[Publish]:
         self._moved_ms = self.physics.now_ms + RULES_AFTER_MOVE_MS
         return super()._reclose()
 
     @override
-    def _act(self) -> Sequence[OutgoingMessage]:
+    def _act(self) -> Sequence[Publish]:
         messages = list(super()._act())
         self._notice_restart()
         if self._moved_ms <= self.physics.now_ms:
@@ -74,7 +73,7 @@ class TasmotaMeter(SimulatedMeter):
         return messages
 
     def _next_rule_check_ms(self) -> int:
-        """Return when rules look next and may find something new; looks that find nothing are left out."""
+        """Return when rules are next checked; checks that cannot change anything are left out."""
         enabled = [each for each in self.rule_sets.values() if each.enabled and each.text]
         if not enabled:
             return NEVER
@@ -83,7 +82,7 @@ class TasmotaMeter(SimulatedMeter):
         return NEVER if soonest == NEVER else self._rules_ms + -(-late // RULES_EVERY_MS) * RULES_EVERY_MS
 
     def _soonest_ms(self, register_kwh: float) -> int:
-        """Return when the register may come near a value, no later than it does."""
+        """Return a lower bound for when the register comes near a value."""
         now, load = self.physics.now_ms, self.physics.load
         if self._boots != self.physics.boots or not isinstance(load, ConstantLoad):
             return now
@@ -94,19 +93,18 @@ class TasmotaMeter(SimulatedMeter):
         return NEVER if power <= 0 or missing == math.inf else now + int(missing / power)
 
     def _notice_restart(self) -> None:
-        """Forget what rules remember in memory, and leave the sensors in peace for a while."""
         if self._boots != self.physics.boots:
             self._boots = self.physics.boots
             self._rules_ms = self.physics.booted_ms + RULES_AFTER_BOOT_MS
             for each in self.rule_sets.values():
                 each.restart()
 
-    def _trigger_rules(self, event: Event) -> Sequence[OutgoingMessage]:
-        """Let the enabled rule sets act on an event; what a rule does is no event for other rules."""
+    def _trigger_rules(self, event: Event) -> Sequence[Publish]:
+        """Apply the enabled rule sets to an event; the actions of a rule trigger no other rule."""
         heard = upper(event)
         enabled = [each for each in self.rule_sets.values() if each.enabled]
         commands = [command for each in enabled for command in each.triggered(heard)]
-        messages: list[OutgoingMessage] = []
+        messages: list[Publish] = []
         for command in commands:
             name, _, payload = command.partition(" ")
             messages += self.answer(f"cmnd/{self.name}/{name}", payload.encode())
@@ -121,40 +119,40 @@ class TasmotaMeter(SimulatedMeter):
         """Return whether a command topic is of this meter."""
         return topic.startswith(f"cmnd/{self.name}/")
 
-    def birth_messages(self) -> Sequence[OutgoingMessage]:
+    def birth_messages(self) -> Sequence[Publish]:
         """Announce the device, its sensors and its boot."""
         mac = self._mac()
         return [
             self._message(f"tasmota/discovery/{mac}/config", self._configuration(mac), retain=True),
             self._message(f"tasmota/discovery/{mac}/sensors", {"sn": self._sensors(), "ver": 1}, retain=True),
-            OutgoingMessage(f"tele/{self.name}/LWT", b"Online", 1, retain=True),
+            Publish(f"tele/{self.name}/LWT", b"Online", 1, retain=True),
             self._message(f"tele/{self.name}/INFO3", {"Info3": self._boot()}),
             *self.report(),
         ]
 
-    def will_messages(self) -> Sequence[OutgoingMessage]:
+    def will_messages(self) -> Sequence[Publish]:
         """Return the last will."""
-        return [OutgoingMessage(f"tele/{self.name}/LWT", b"Offline", 1, retain=True)]
+        return [Publish(f"tele/{self.name}/LWT", b"Offline", 1, retain=True)]
 
-    def report(self) -> Sequence[OutgoingMessage]:
+    def report(self) -> Sequence[Publish]:
         """Tell state and sensors, as every ``TelePeriod``."""
         return [
             self._message(f"tele/{self.name}/STATE", self._state()),
             self._message(f"tele/{self.name}/SENSOR", self._sensors(period=True)),
         ]
 
-    def relay_report(self) -> Sequence[OutgoingMessage]:
+    def relay_report(self) -> Sequence[Publish]:
         """Tell the relay's position, as after every change."""
         word = self._word()
         return [
             self._message(f"stat/{self.name}/RESULT", {"POWER": word}),
-            OutgoingMessage(f"stat/{self.name}/POWER", word.encode(), 0),
+            Publish(f"stat/{self.name}/POWER", word.encode(), 0),
         ]
 
-    def answer(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
+    def answer(self, topic: str, payload: bytes) -> Sequence[Publish]:
         """Obey a command."""
         name = topic.rpartition("/")[2].upper()
-        known: dict[str, Callable[[str], Sequence[OutgoingMessage]]] = {
+        known: dict[str, Callable[[str], Sequence[Publish]]] = {
             "POWER": self._power,
             "POWER1": self._power,
             "STATUS": self._status,
@@ -166,7 +164,7 @@ class TasmotaMeter(SimulatedMeter):
         text = payload.decode(errors="replace").strip()
         return self._result({"Command": "Unknown"}) if command is None else command(text)
 
-    def _power(self, word: str) -> Sequence[OutgoingMessage]:
+    def _power(self, word: str) -> Sequence[Publish]:
         moves = {"ON": True, "1": True, "OFF": False, "0": False}
         closed = moves.get(word.upper())
         if word.upper() in {"TOGGLE", "2"}:
@@ -175,7 +173,7 @@ class TasmotaMeter(SimulatedMeter):
             self.move(closed=closed)
         return self.relay_report()
 
-    def _status(self, number: str) -> Sequence[OutgoingMessage]:
+    def _status(self, number: str) -> Sequence[Publish]:
         answers: dict[str, tuple[str, object]] = {
             "1": ("StatusPRM", self._boot()),
             "8": ("StatusSNS", self._sensors()),
@@ -187,25 +185,25 @@ class TasmotaMeter(SimulatedMeter):
             return self._result({"Command": "Error"})
         return [self._message(f"stat/{self.name}/STATUS{number}", {found[0]: found[1]})]
 
-    def _tele_period(self, _seconds: str) -> Sequence[OutgoingMessage]:
+    def _tele_period(self, _seconds: str) -> Sequence[Publish]:
         self.report_soon()
         return self._result({"TelePeriod": self.settings.interval_ms // 1000})
 
-    def _rule(self, number: int, payload: str) -> Sequence[OutgoingMessage]:
+    def _rule(self, number: int, payload: str) -> Sequence[Publish]:
         self._notice_restart()
         self.rule_sets[number].apply(payload)
         return self._result({f"Rule{number}": self.rule_sets[number].answer()})
 
-    def _energy_total(self, _value: str) -> Sequence[OutgoingMessage]:
+    def _energy_total(self, _value: str) -> Sequence[Publish]:
         self.reset_register(with_witness=True)
         total = {"Total": 0, "Yesterday": 0, "Today": 0}
         return self._result({"EnergyTotal": total})
 
-    def _result(self, content: object) -> Sequence[OutgoingMessage]:
+    def _result(self, content: object) -> Sequence[Publish]:
         return [self._message(f"stat/{self.name}/RESULT", content)]
 
-    def _message(self, topic: str, content: object, *, retain: bool = False) -> OutgoingMessage:
-        return OutgoingMessage(topic, json.dumps(content, separators=(",", ":")).encode(), 0, retain)
+    def _message(self, topic: str, content: object, *, retain: bool = False) -> Publish:
+        return Publish(topic, json.dumps(content, separators=(",", ":")).encode(), 0, retain)
 
     def _word(self) -> str:
         return "ON" if self.physics.reported_closed else "OFF"
@@ -254,12 +252,11 @@ class TasmotaMeter(SimulatedMeter):
         return {"Time": _local_time(self.physics.device_time_ms), "ENERGY": energy}
 
     def _split_over_phases(self, watts: int) -> object:
-        """Spread a power, to the last watt, over the phases."""
         share, rest = divmod(watts, self.settings.phases)
         return self._as_reported([share + (number < rest) for number in range(self.settings.phases)])
 
     def _as_reported(self, values: list[float]) -> object:
-        """Return a list where the device measures several phases, as the firmware does, else the value."""
+        """Return a list for a meter of several phases, as the firmware does, otherwise the value."""
         return values if self.settings.phases > 1 else values[0]
 
     def total_kwh(self) -> float:
@@ -292,19 +289,7 @@ class TasmotaMeter(SimulatedMeter):
             "swc": [-1] * 8,
             "swn": [None] * 8,
             "btn": [0] * 8,
-            "so": {
-                "4": 0,
-                "11": 0,
-                "13": 0,
-                "17": 0,
-                "20": 0,
-                "30": 0,
-                "68": 0,
-                "73": 0,
-                "82": 0,
-                "114": 0,
-                "117": 0,
-            },
+            "so": dict.fromkeys(("4", "11", "13", "17", "20", "30", "68", "73", "82", "114", "117"), 0),
             "lk": 0,
             "lt_st": 0,
             "ver": 1,

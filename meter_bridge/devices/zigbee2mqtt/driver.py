@@ -28,6 +28,7 @@ from meter_bridge.devices.base.quantities import (
     too_large,
     voltage_mv,
 )
+from meter_bridge.devices.zigbee2mqtt import NAME
 from meter_bridge.devices.zigbee2mqtt.exposes import (
     DEVICES,
     Channel,
@@ -39,7 +40,6 @@ from meter_bridge.devices.zigbee2mqtt.exposes import (
     assumed_channel,
     channels_of,
 )
-from meter_bridge.devices.zigbee2mqtt.names import NAME
 from meter_bridge.protocol.vocabulary import RelayPosition
 
 DEVICE_LIST_LIMIT: Final = 8 * 1024 * 1024
@@ -61,8 +61,6 @@ class Availability(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Meter:
-    """One channel with what was last heard of it."""
-
     address: str
     channel: Channel
     is_listed: bool = False
@@ -84,7 +82,6 @@ class Zigbee2MqttDriver:
     family = NAME
 
     def __init__(self, base: str = "zigbee2mqtt") -> None:
-        """Take the gateway's base topic."""
         self._prefix = base + "/"
         self._devices: dict[str, _Device] = {}
         self._assigned: dict[str, set[str]] = {}
@@ -171,7 +168,7 @@ class Zigbee2MqttDriver:
         return tuple(Report(meter.address, online=online, stale=retained) for meter in device.meters)
 
     def _gateway_state(self, payload: bytes, *, retained: bool) -> Sequence[Item]:
-        """Take every meter for lost with its gateway; its return proves nothing of the meters."""
+        """Meters are offline with their gateway; its return proves nothing about them."""
         if not payload or _online(payload):
             return ()
         return tuple(
@@ -214,7 +211,6 @@ class Zigbee2MqttDriver:
                 yield Discovered(meter.address, name, model, listed.software_build_id, registers, relays)
 
     def _rebuild(self, name: str) -> None:
-        """Make a device's meters from what the gateway lists and what is in use."""
         listed = self._listed.get(name)
         channels = channels_of(listed.definition) if listed and listed.definition else ()
         meters = [
@@ -234,13 +230,12 @@ class Zigbee2MqttDriver:
 
 
 def _usable(listed: GatewayDevice) -> bool:
-    """Return whether a device has meters' properties at all and a name that a topic can carry."""
+    """Return whether a device has properties and a name that fits into a topic."""
     name = listed.friendly_name
     return listed.definition is not None and 0 < len(name) <= NAME_LENGTH and not FORBIDDEN.search(name)
 
 
 def _with_previous_state(meters: Iterable[_Meter], before: _Device | None) -> Iterable[_Meter]:
-    """Keep what was last heard of each meter over a new device list."""
     known = {meter.address: meter for meter in before.meters} if before else {}
     for meter in meters:
         old = known.get(meter.address)
@@ -257,7 +252,7 @@ def _is_switch(meters: Iterable[_Meter], name: str) -> bool:
 def _decoder(
     properties: tuple[str, ...], switches: tuple[bool, ...]
 ) -> tuple[msgspec.json.Decoder[msgspec.Struct], dict[str, str]]:
-    """Make a strict decoder for one set of properties; devices of a model share it."""
+    """Make a strict decoder for a set of properties; devices of the same model share it."""
     fields: dict[str, str] = {}
     members: list[tuple[str, type, object]] = [
         ("seen", Word, msgspec.field(default=None, name="last_seen")),  # type: ignore[list-item]
@@ -302,7 +297,7 @@ def _report(device: _Device, meter: _Meter, reading: msgspec.Struct, *, retained
 
 
 def _is_repeat(meter: _Meter, seen: Word, measured: MeasuredValues) -> bool:
-    """Return whether nothing was heard from the device itself since the last message."""
+    """Return whether nothing came from the device itself since the last message."""
     repeated = meter.last_seen == seen and meter.measured == measured
     meter.last_seen, meter.measured = seen, measured
     return repeated
@@ -343,7 +338,7 @@ def _online(payload: bytes) -> bool:
 
 
 def _instant_ms(seen: Word) -> int | None:
-    """Read ``last_seen`` in any of its configured forms; one that is no instant says nothing."""
+    """Read ``last_seen`` in any of its configured formats; None if it is no instant."""
     if isinstance(seen, str):
         return _iso_ms(seen)
     if isinstance(seen, bool) or seen is None or not 0 < seen < LATEST_MS:

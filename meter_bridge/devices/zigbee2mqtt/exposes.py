@@ -175,7 +175,7 @@ def _register(numeric: Mapping[str | None, Expose], names: Sequence[str]) -> Reg
 
 
 def _measure(numeric: Mapping[str | None, Expose], name: str, suffix: str) -> Measure | None:
-    """Find a quantity of this gang, or of the whole device where gangs share it (voltage)."""
+    """Find a quantity of this gang, or the voltage that all gangs share."""
     own = f"{name}{suffix}"
     found = own if own in numeric else name if name == "voltage" and name in numeric else None
     return None if found is None else Measure(found, FACTORS.get(numeric[found].unit, 1.0))

@@ -11,9 +11,9 @@ from typing import Final, Self, override
 
 import msgspec
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
-from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME
+from meter_bridge.devices.zigbee2mqtt import BASE, NAME
 
 
 class SetRequest(msgspec.Struct):
@@ -37,7 +37,7 @@ class Zigbee2MqttMeter(SimulatedMeter):
 
     @classmethod
     @override
-    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[OutgoingMessage]:
+    def gateway_greeting(cls, meters: Sequence[Self]) -> Sequence[Publish]:
         coordinator = {
             "friendly_name": "Coordinator",
             "type": "Coordinator",
@@ -45,37 +45,37 @@ class Zigbee2MqttMeter(SimulatedMeter):
         }
         listed = [coordinator, *(meter.exposes() for meter in meters)]
         return [
-            OutgoingMessage(f"{BASE}/bridge/state", b'{"state":"online"}', 1, retain=True),
-            OutgoingMessage(f"{BASE}/bridge/devices", msgspec.json.encode(listed), 1, retain=True),
+            Publish(f"{BASE}/bridge/state", b'{"state":"online"}', 1, retain=True),
+            Publish(f"{BASE}/bridge/devices", msgspec.json.encode(listed), 1, retain=True),
         ]
 
     @classmethod
     @override
-    def gateway_farewell(cls) -> Sequence[OutgoingMessage]:
-        return [OutgoingMessage(f"{BASE}/bridge/state", b'{"state":"offline"}', 1, retain=True)]
+    def gateway_farewell(cls) -> Sequence[Publish]:
+        return [Publish(f"{BASE}/bridge/state", b'{"state":"offline"}', 1, retain=True)]
 
     def owns(self, topic: str) -> bool:
         """Return whether a command topic is of this meter."""
         return topic in {f"{BASE}/{self.name}/set", f"{BASE}/{self.name}/get"}
 
-    def birth_messages(self) -> Sequence[OutgoingMessage]:
+    def birth_messages(self) -> Sequence[Publish]:
         """Become available and report."""
         return [self._availability("online"), *self.report()]
 
-    def will_messages(self) -> Sequence[OutgoingMessage]:
+    def will_messages(self) -> Sequence[Publish]:
         """Return what the gateway publishes when the device no longer answers."""
         return [self._availability("offline")]
 
-    def report(self) -> Sequence[OutgoingMessage]:
+    def report(self) -> Sequence[Publish]:
         """Tell what the device itself measured just now."""
         self._cache = self._measured()
         return [self._publish(self._cache)]
 
-    def relay_report(self) -> Sequence[OutgoingMessage]:
+    def relay_report(self) -> Sequence[Publish]:
         """Tell a moved relay; measurements follow."""
         return self.report()
 
-    def answer(self, topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
+    def answer(self, topic: str, payload: bytes) -> Sequence[Publish]:
         """Repeat the cache with the wish in it; the device's own report follows if it obeys."""
         if topic.endswith("/get"):
             return self.report()
@@ -120,17 +120,16 @@ class Zigbee2MqttMeter(SimulatedMeter):
             "voltage": round(voltage / 1000),
         }
 
-    def _publish(self, content: dict[str, object]) -> OutgoingMessage:
-        return OutgoingMessage(f"{BASE}/{self.name}", msgspec.json.encode(content), 0)
+    def _publish(self, content: dict[str, object]) -> Publish:
+        return Publish(f"{BASE}/{self.name}", msgspec.json.encode(content), 0)
 
-    def _availability(self, state: str) -> OutgoingMessage:
-        return OutgoingMessage(
+    def _availability(self, state: str) -> Publish:
+        return Publish(
             f"{BASE}/{self.name}/availability", msgspec.json.encode({"state": state}), 1, retain=True
         )
 
 
 def _number_of(name: str) -> int:
-    """Return a stable number for a name."""
     return int.from_bytes(sha256(name.encode()).digest()[:8])
 
 

@@ -6,10 +6,11 @@ from typing import ClassVar, Final, override
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.debt import PPM, Debt, next_due
+from meter_bridge.core.ledger.debt import Debt, next_due
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT, format_amount, parse_decimal
 from meter_bridge.core.tariff.periods import PeriodUnit
+from meter_bridge.core.tariff.tariff import PPM
 from meter_bridge.engine.accounts.adjustments import require_debt, write_off
 from meter_bridge.engine.accounts.booking import AccountOperation, Booking, book_entry
 from meter_bridge.engine.ledger.amounts import check_amount

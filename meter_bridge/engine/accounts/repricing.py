@@ -10,9 +10,13 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from meter_bridge.config.codec import decode_tariff_version
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.core.rating.load_pricing import LoadInterval, PricedPeriod
+from meter_bridge.core.rating.load_pricing import (
+    LoadInterval,
+    PricedPeriod,
+    energy_needed_from,
+    reprice_period,
+)
 from meter_bridge.core.rating.rating import LineKind, SupplyTerms
-from meter_bridge.core.rating.repricing import energy_needed_from, reprice_period
 from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffVersion
 from meter_bridge.engine.accounts.adjustments import book_correction

@@ -8,7 +8,7 @@ from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.journal import Bucket, EntryKind
 from meter_bridge.core.money import MAX_AMOUNT
-from meter_bridge.core.rating.move_out import PrepaidCharge, prorate_final_period
+from meter_bridge.core.rating.fixed_charges import PrepaidCharge, prorate_final_period
 from meter_bridge.core.rating.rating import Rating
 from meter_bridge.engine.accounts.adjustments import receive_transfer
 from meter_bridge.engine.accounts.booking import (

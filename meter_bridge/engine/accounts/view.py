@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from meter_bridge.core.calendar import DAY_MS, day_start, iso, local_day
-from meter_bridge.core.forecast.depletion import Depletion
+from meter_bridge.core.forecast.cost_projection import Depletion
 from meter_bridge.core.ledger.credit import (
     CreditState,
     emergency_left,

@@ -6,9 +6,13 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from meter_bridge.core.calendar import day_end, day_start, local_day
+from meter_bridge.core.calendar import (
+    day_end,
+    day_start,
+    local_day,
+)
 from meter_bridge.core.forecast.consumption_model import History
-from meter_bridge.engine.forecasting.stored_forecast import empty_forecast_row
+from meter_bridge.engine.forecasting.stored_forecast import forecast_row
 from meter_bridge.engine.ledger.journal import DAYS_KEPT
 from meter_bridge.engine.state.model import Installation, Supply
 from meter_bridge.engine.state.transaction import Transaction
@@ -62,7 +66,7 @@ def clear_daily_use(supply: Supply, tx: Transaction) -> None:
         tx.changeset.add(
             ops.UPSERT_DAILY_USE, {"supply_id": supply.id, "last_day": day.isoformat(), "uses": "[]"}
         )
-        tx.changeset.add(ops.UPSERT_FORESIGHT, empty_forecast_row(supply, tx.at))
+        tx.changeset.add(ops.UPSERT_FORESIGHT, forecast_row(supply, None, tx.at))
 
 
 def _all_read(supply: Supply, at: int) -> bool:

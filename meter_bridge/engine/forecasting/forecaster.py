@@ -20,7 +20,6 @@ from meter_bridge.core.forecast.cost_projection import (
     Point,
     add_debt_recovery,
     projected_points,
-    sells_units,
 )
 from meter_bridge.core.forecast.prediction_interval import (
     HORIZONS,
@@ -28,6 +27,7 @@ from meter_bridge.core.forecast.prediction_interval import (
     backtest_errors,
     prediction_interval,
 )
+from meter_bridge.core.rating.unit_purchase import sells_units
 from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.engine.alerts.alerting import set_alert
@@ -130,7 +130,8 @@ class Forecaster:
         yield from _make_forecast(supply, at)
         if supply.forecast is not None:
             tx = Transaction(self._session.clock.now())
-            tx.changeset.add(ops.UPSERT_FORESIGHT, forecast_row(supply, supply.forecast))
+            row = forecast_row(supply, supply.forecast, supply.forecast.made_at)
+            tx.changeset.add(ops.UPSERT_FORESIGHT, row)
             self._session.submit(tx)
 
     def _update_days_left_alert(self, account: Account, tx: Transaction) -> None:

@@ -11,8 +11,14 @@ import json
 import sys
 from typing import Final, overload, override
 
-from meter_bridge.core.forecast.cost_projection import CostProjection, ForecastRun, Point
-from meter_bridge.core.forecast.depletion import Depletion, SupplyForecast, forecast_depletion as run_out_of
+from meter_bridge.core.forecast.cost_projection import (
+    CostProjection,
+    Depletion,
+    ForecastRun,
+    Point,
+    SupplyForecast,
+    forecast_depletion as run_out_of,
+)
 from meter_bridge.core.forecast.prediction_interval import PredictionInterval
 from meter_bridge.core.ledger.credit import headroom
 from meter_bridge.core.ledger.debt import Debt
@@ -68,28 +74,16 @@ def pack_points(points: Sequence[Point]) -> bytes:
     return numbers.tobytes()
 
 
-def forecast_row(supply: Supply, forecast: ForecastRun) -> dict[str, object]:
-    """Return the row of what is foretold of a supply; without points where too little is known."""
-    projection = forecast.projection
-    return {
-        "supply_id": supply.id,
-        "account_id": supply.account.id,
-        "made_at": forecast.made_at,
-        "in_units": projection is not None and projection.in_units,
-        "points": b"" if projection is None else pack_points(projection.points),
-        "bands": intervals_text(forecast.intervals),
-    }
-
-
-def empty_forecast_row(supply: Supply, at: int) -> dict[str, object]:
-    """Return the row of a supply of which nothing is known any more."""
+def forecast_row(supply: Supply, forecast: ForecastRun | None, at: int) -> dict[str, object]:
+    """Return the row of a supply's forecast, made at an instant; without points where too little is known."""
+    projection = None if forecast is None else forecast.projection
     return {
         "supply_id": supply.id,
         "account_id": supply.account.id,
         "made_at": at,
-        "in_units": False,
-        "points": b"",
-        "bands": "{}",
+        "in_units": projection is not None and projection.in_units,
+        "points": b"" if projection is None else pack_points(projection.points),
+        "bands": intervals_text(forecast.intervals if forecast else {}),
     }
 
 

@@ -70,12 +70,8 @@ def history_page(
     counts as changed after entry 0.
     """
     wanted = sorted(
-        (
-            account_query
-            for account_query in request
-            if from_account is None or account_query.account_id >= from_account
-        ),
-        key=lambda each: each.account_id,
+        (query for query in request if from_account is None or query.account_id >= from_account),
+        key=lambda query: query.account_id,
     )
     histories: list[AccountHistory] = []
     with snapshot(reader) as connection:
@@ -84,12 +80,10 @@ def history_page(
         known = span.after and span.after >= retired_upto(connection)
         firsts = _first_changed(connection, span, wanted) if known else None
         room = most_hours
-        for account_query in wanted:
+        for query in wanted:
             if room <= 0:
-                return HistoryPage(
-                    seq=span.upto, accounts=tuple(histories), next_account=account_query.account_id
-                )
-            history = _account_hours(connection, archive, account_query, span, firsts)
+                return HistoryPage(seq=span.upto, accounts=tuple(histories), next_account=query.account_id)
+            history = _account_hours(connection, archive, query, span, firsts)
             if history is not None:
                 histories.append(history)
                 room -= len(history.hours)

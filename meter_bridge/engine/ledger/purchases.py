@@ -8,7 +8,7 @@ from sqlalchemy import Engine, ScalarSelect, exists, select
 
 from meter_bridge.core.ledger.credit import Spending
 from meter_bridge.core.ledger.journal import EntryKind, Posting, charge_postings, units_bought_postings
-from meter_bridge.core.rating.move_out import PrepaidCharge
+from meter_bridge.core.rating.fixed_charges import PrepaidCharge
 from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.core.rating.unit_purchase import (
     NO_PURCHASE,

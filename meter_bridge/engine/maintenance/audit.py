@@ -99,13 +99,9 @@ class Auditor:
             len(report.skipped),
             f" ({'; '.join(reasons)})" if reasons else "",
         )
-        session.last_audit = AuditResult(
-            report.upto,
-            report.supplies,
-            len(report.skipped),
-            len(report.differences),
-            session.last_audit.failures,
-        )
+        skipped, differing = len(report.skipped), len(report.differences)
+        failures = session.last_audit.failures
+        session.last_audit = AuditResult(report.upto, report.supplies, skipped, differing, failures)
         self._update_alerts(report)
 
     def _update_alerts(self, report: AuditReport) -> None:

@@ -218,15 +218,11 @@ def _file_problems(connection: Connection) -> Iterable[str]:
 
 
 def _reference_problems(connection: Connection) -> Iterable[str]:
-    if not on_sqlite(connection):
-        yield from _broken_references(connection)
+    """Yield a dangling reference of each table, as after a restore with checks switched off."""
+    if on_sqlite(connection):
+        for row in connection.execute(text("PRAGMA foreign_key_check")):
+            yield f"a row of {row[0]} names a row of {row[2]} that does not exist"
         return
-    for row in connection.execute(text("PRAGMA foreign_key_check")):
-        yield f"a row of {row[0]} names a row of {row[2]} that does not exist"
-
-
-def _broken_references(connection: Connection) -> Iterable[str]:
-    """Yield tables with a dangling reference, as after a restore with checks switched off."""
     for table in metadata.sorted_tables:
         for key in table.foreign_keys:
             there, named = key.column.table.alias(), key.column.name

@@ -10,6 +10,7 @@ from meter_bridge.core.rating.rating import allocate
 from meter_bridge.core.register import register as rules
 from meter_bridge.core.register.register import (
     Cause,
+    Doubt,
     Register,
     RegisterReading,
     update_reverse_energy,
@@ -30,8 +31,7 @@ from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
-from meter_bridge.engine.supply.decision import EvaluationContext
-from meter_bridge.engine.supply.evaluation import evaluate_account
+from meter_bridge.engine.supply.evaluation import EvaluationContext, evaluate_account
 from meter_bridge.engine.supply.relays import Relays, reports_open
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof
@@ -266,7 +266,7 @@ class MeterReports:
         if register.quarantined and register.doubt is not None:
             doubt = register.doubt
             meter.quarantine_id = f"quarantine-{self.installation.sequences.event + 1}"
-            self.store_quarantine(meter, tx, {"cause": doubt.cause, "register_wh": doubt.register_wh})
+            self._store_quarantine(meter, tx, register, doubt)
             facts = {
                 "case": "fell" if doubt.cause is Cause.FELL else "jumped",
                 "before_wh": register.watermark_wh,
@@ -288,20 +288,11 @@ class MeterReports:
         tx.save_supply(meter.supply)
         self._alert_quarantine(meter, tx, None)
 
-    def store_quarantine(self, meter: Meter, tx: Transaction, what: dict[str, object]) -> None:
-        """Add a new quarantine to the unit."""
-        register = meter.register
-        row = {
-            "id": meter.quarantine_id,
-            "meter_id": meter.id,
-            "opened_at": tx.at,
-            "watermark_wh": register.watermark_wh if register else 0,
-            "closed_at": None,
-            "decision": None,
-            "actor": None,
-            "reason": None,
-        }
-        tx.changeset.add(ops.INSERT_QUARANTINE, row | what)
+    def _store_quarantine(self, meter: Meter, tx: Transaction, register: Register, doubt: Doubt) -> None:
+        row = dict.fromkeys(("closed_at", "decision", "actor", "reason"))
+        opened = {"id": meter.quarantine_id, "meter_id": meter.id, "opened_at": tx.at, "cause": doubt.cause}
+        registers = {"watermark_wh": register.watermark_wh, "register_wh": doubt.register_wh}
+        tx.changeset.add(ops.INSERT_QUARANTINE, {**row, **opened, **registers})
         tx.save_supply(meter.supply)
 
     def _alert_quarantine(self, meter: Meter, tx: Transaction, facts: AlertFacts | None) -> None:

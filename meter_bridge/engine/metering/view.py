@@ -1,9 +1,10 @@
 """How a meter looks from outside."""
 
+import msgspec
+
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.relay import Relay
-from meter_bridge.devices.base.driver import Phase
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.protocol.messages import MeterView, PhaseView, QuarantineView, RelayView
 from meter_bridge.protocol.vocabulary import AlertKind, RelayProof
@@ -32,16 +33,7 @@ def meter_view(meter: Meter) -> MeterView:
         returned_wh=meter.reverse_energy.wh if meter.reverse_energy else None,
         quarantine=_quarantine_view(meter),
         power_factor_permille=meter.power_factor_permille,
-        phases=tuple(_phase_view(phase) for phase in meter.phases),
-    )
-
-
-def _phase_view(phase: Phase) -> PhaseView:
-    return PhaseView(
-        power_mw=phase.power_mw,
-        voltage_mv=phase.voltage_mv,
-        current_ma=phase.current_ma,
-        power_factor_permille=phase.power_factor_permille,
+        phases=tuple(msgspec.convert(meter.phases, list[PhaseView], from_attributes=True)),
     )
 
 

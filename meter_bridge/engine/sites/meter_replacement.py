@@ -8,11 +8,15 @@ from msgspec.structs import astuple
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
 from meter_bridge.config.units import has_relay
 from meter_bridge.core.calendar import iso
-from meter_bridge.core.register.register import RegisterReading, RegisterStep
-from meter_bridge.core.register.replacement import ImplausibleError, Replacement, replace_meter
+from meter_bridge.core.register.register import (
+    ImplausibleError,
+    RegisterReading,
+    RegisterStep,
+    Replacement,
+    replace_meter,
+)
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.devices.addresses import AddressError, parse_address
-from meter_bridge.devices.local_cutoff import unsupported_reason
+from meter_bridge.devices.addresses import AddressError, parse_address, unsupported_reason
 from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.metering.manual_readings import (
     ReportedReading,

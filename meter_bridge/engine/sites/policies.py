@@ -7,7 +7,6 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.config.describe import show_policy
 from meter_bridge.config.plan import InstallationPlan
-from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.engine.accounts import view
 from meter_bridge.engine.alerts.alerting import set_alert
@@ -95,5 +94,5 @@ def _close_dropped_warnings(session: Session, tx: Transaction, account: Account)
     open_now = [key for key in account.alerts if key.kind is AlertKind.LOW_CREDIT]
     for key in open_now:
         if key.detail not in kept:
-            set_alert(session.installation, account, tx, AlertKey(*key), None)
+            set_alert(session.installation, account, tx, key, None)
     account.low_level = sum(1 for key in open_now if key.detail in kept)

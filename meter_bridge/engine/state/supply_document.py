@@ -1,6 +1,7 @@
 """The stored form of a supply's state: compact JSON arrays, written for each touched supply once a second."""
 
 from functools import lru_cache
+from operator import attrgetter
 from sys import intern
 from typing import Final
 
@@ -50,8 +51,13 @@ class _MeterDocument(msgspec.Struct, array_like=True):
     online: bool | None
     last_seen: int | None
     quarantine_id: str | None
-    boot: str | None
-    returned: ReverseEnergy | None
+    boot_id: str | None
+    reverse_energy: ReverseEnergy | None
+
+
+_REGISTER_FIELDS: Final = attrgetter(*_RegisterDocument.__struct_fields__)
+_METER_VALUE_NAMES: Final = _MeterDocument.__struct_fields__[2:]
+_METER_VALUES: Final = attrgetter(*_METER_VALUE_NAMES)
 
 
 class _Document(msgspec.Struct, array_like=True):
@@ -112,38 +118,10 @@ def encode(supply: Supply) -> bytes:
     )
 
 
-def _encode_register(register: Register) -> _RegisterDocument:
-    return _RegisterDocument(
-        register.epoch,
-        register.start_wh,
-        register.watermark_wh,
-        register.at,
-        register.witness,
-        register.doubt,
-        register.skipped_wh,
-        register.retired,
-        register.turned_wh,
-        register.boot,
-        register.since,
-        register.ahead_ms,
-    )
-
-
 def _encode_meter(meter: Meter) -> _MeterDocument:
-    return _MeterDocument(
-        meter.id,
-        None if meter.register is None else _encode_register(meter.register),
-        meter.earlier_wh,
-        meter.power_mw,
-        meter.voltage_mv,
-        meter.current_ma,
-        meter.frequency_mhz,
-        meter.online,
-        meter.last_seen,
-        meter.quarantine_id,
-        meter.boot_id,
-        meter.reverse_energy,
-    )
+    register = meter.register
+    stored = None if register is None else _RegisterDocument(*_REGISTER_FIELDS(register))
+    return _MeterDocument(meter.id, stored, *_METER_VALUES(meter))
 
 
 def decode_into(supply: Supply, document: bytes) -> None:
@@ -194,12 +172,9 @@ def _block_usage_key(period: str, ladder: int) -> BlockUsageKey:
 
 
 def _restore_meter(meter: Meter, row: _MeterDocument) -> None:
-    meter.earlier_wh = row.earlier_wh
-    meter.power_mw, meter.voltage_mv = row.power_mw, row.voltage_mv
-    meter.current_ma, meter.frequency_mhz = row.current_ma, row.frequency_mhz
-    meter.online, meter.last_seen = row.online, row.last_seen
-    meter.quarantine_id, meter.boot_id = row.quarantine_id, row.boot
-    meter.register, meter.reverse_energy = _register(row), row.returned
+    for name in _METER_VALUE_NAMES:
+        setattr(meter, name, getattr(row, name))
+    meter.register = _register(row)
 
 
 def _register(row: _MeterDocument) -> Register | None:

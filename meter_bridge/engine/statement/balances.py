@@ -88,7 +88,9 @@ def read_holdings(
     if any(name != Bucket.BALANCE for name, _ in now):
         since = _posted_since(connection, entry_range, is_holding(tables.posting, entry_range.currency))
     else:
-        since = {Bucket.BALANCE.value: _balance_since(connection, entry_range)}
+        newest = balance_before(connection, entry_range.account_id, LAST_SEQ)
+        before_stop = balance_before(connection, entry_range.account_id, entry_range.stop)
+        since = {Bucket.BALANCE.value: newest - before_stop}
     holdings = []
     for name, amount in now:
         closing = amount - since.get(name, 0)
@@ -108,13 +110,6 @@ def balance_before(connection: Connection, account_id: str, seq: int) -> int:
     entry = tables.journal_entry.c
     query = select(entry.balance_after).where(entry.account_id == account_id, entry.seq < seq)
     return connection.execute(query.order_by(entry.seq.desc()).limit(1)).scalar() or 0
-
-
-def _balance_since(connection: Connection, entry_range: EntryRange) -> int:
-    newest, then = (
-        balance_before(connection, entry_range.account_id, seq) for seq in (LAST_SEQ, entry_range.stop)
-    )
-    return newest - then
 
 
 def _posted_since(

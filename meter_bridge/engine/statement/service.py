@@ -17,7 +17,7 @@ from meter_bridge.engine.statement.period import Period, parse_period, period_wi
 from meter_bridge.engine.supply.evaluation import evaluate
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
-from meter_bridge.protocol.statements import Detail, Statement
+from meter_bridge.protocol.statements import Detail, Statement, StatementEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,9 @@ async def make_statement(session: Session, account: Account, request: StatementR
         period = _period(account, request, past, now)
         await _post_until(session, account.id, period.end)
         holder = await _holder(session, account, past)
-        own = (
-            TenancyRange()
-            if past is None
-            else TenancyRange(past.first_seq, past.stop_seq or TenancyRange().stop)
-        )
+        own = TenancyRange()
+        if past is not None:
+            own = TenancyRange(past.first_seq, past.stop_seq or own.stop)
         books = await asyncio.to_thread(
             read_statement_data,
             session.reader,
@@ -113,12 +111,10 @@ def _period(account: Account, request: StatementRequest, past: PastTenancy | Non
 
 async def _holder(session: Session, account: Account, past: PastTenancy | None) -> StatementHolder:
     site = account.site
-    moved_out = past is not None and past.end is not None
-    settled = (
-        await asyncio.to_thread(read_settlements, session.reader, account.id, past.n)
-        if past is not None and moved_out
-        else ()
-    )
+    former = None if past is None or past.end is None else past
+    settlements: tuple[StatementEntry, ...] = ()
+    if former is not None:
+        settlements = await asyncio.to_thread(read_settlements, session.reader, account.id, former.n)
     return StatementHolder(
         account_id=account.id,
         account_name=account.name,
@@ -128,8 +124,8 @@ async def _holder(session: Session, account: Account, past: PastTenancy | None) 
         time_zone=site.time_zone,
         currency=site.currency,
         tenancy=None if past is None else past.n,
-        outstanding=past.outstanding if past is not None and moved_out else None,
-        settlements=settled,
+        outstanding=None if former is None else former.outstanding,
+        settlements=settlements,
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,8 +21,51 @@ INTERVAL_S: Final = 0.1
 MAX_BACKLOG: Final = 10_000
 """Events that a subscriber may be behind before it is cut off."""
 
-type ReadEvents = Callable[[int, int], Sequence[Event]]
-"""Returns the durable events after one ``seq`` up to another."""
+
+class Snapshots:
+    """Views of the state for an actor."""
+
+    def __init__(self, session: Session, discovery: Discovery) -> None:
+        self._session = session
+        self._visibility = Visibility(session)
+        self._discovery = discovery
+
+    def account_or_none(self, actor: Actor, account_id: str) -> AccountView | None:
+        """Return an account that the actor may see, or None."""
+        account = self._session.installation.accounts.get(account_id)
+        if account is None or not may_see(actor, account):
+            return None
+        return account_view(account, self._session.clock.now())
+
+    def may_receive(self, actor: Actor, event: Event) -> bool:
+        """Return whether an actor may hear of an event: a tenant only of those of the own tenancy."""
+        if event.account_id is None:
+            return actor.role in STAFF
+        account = self._session.installation.accounts.get(event.account_id)
+        if account is None or not may_see(actor, account):
+            return False
+        own = account.tenancy.n
+        of_others = event.data.get("kind") == EntryKind.SETTLEMENT or event.data.get("tenancy", own) != own
+        return actor.role in STAFF or (account.tenancy.includes_event(event.seq) and not of_others)
+
+    def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
+        """Return the open alerts that belong to no account, for those who may hear of them."""
+        if actor.role not in STAFF:
+            return ()
+        found = self._session.installation.alerts | self._session.unstored_alerts()
+        return tuple(alert_view(key, alert, None) for key, alert in found.items())
+
+    def snapshot(self, actor: Actor) -> Snapshot:
+        """Return everything that the actor may see now."""
+        now = self._session.clock.now()
+        return Snapshot(
+            type="snapshot",
+            seq=self._session.feed.seq,
+            role=actor.role,
+            accounts=tuple(account_view(account, now) for account in self._visibility.visible(actor)),
+            unassigned_meters=self._discovery.unassigned(actor, self._session.installation),
+            alerts=self.site_alerts(actor),
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -38,24 +81,14 @@ class Subscription:
     ended: RequestRefused | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Views:
-    """How the feed looks at the state."""
-
-    snapshot: Callable[[Actor], Snapshot]
-    account: Callable[[Actor, str], AccountView | None]
-    alerts: Callable[[Actor], tuple[AlertView, ...]]
-    may_receive: Callable[[Actor, Event], bool]
-
-
 class Feed:
     """All subscribers of the bridge."""
 
-    def __init__(self, views: Views, read_events: ReadEvents) -> None:
-        self._views = views
-        self._read_events = read_events
+    def __init__(self, session: Session, snapshots: Snapshots) -> None:
+        self._session = session
+        self._snapshots = snapshots
         self._subscriptions: set[Subscription] = set()
-        self.seq = 0
+        self.seq = session.installation.sequences.event
         """Newest durable event that was committed."""
 
     @property
@@ -67,7 +100,7 @@ class Feed:
         """Tell an event that was committed."""
         self.seq = event.seq
         for subscription in list(self._subscriptions):
-            if self._views.may_receive(subscription.actor, event):
+            if self._snapshots.may_receive(subscription.actor, event):
                 subscription.events.append(event)
                 subscription.changed.set()
                 if len(subscription.events) > MAX_BACKLOG:
@@ -125,11 +158,11 @@ class Feed:
         self._subscriptions.add(subscription)
         try:
             upto = self.seq
-            yield self._views.snapshot(actor)
+            yield self._snapshots.snapshot(actor)
             while since is not None and since < upto:
-                missed = await asyncio.to_thread(self._read_events, since, upto)
+                missed = await asyncio.to_thread(read_events, self._session.reader, since, upto)
                 for event in missed:
-                    if self._views.may_receive(actor, event):
+                    if self._snapshots.may_receive(actor, event):
                         yield event
                 since = missed[-1].seq if missed else None
             while True:
@@ -154,7 +187,8 @@ class Feed:
         changed, subscription.accounts = subscription.accounts, set()
         removed, subscription.removed = subscription.removed, set()
         alerts, subscription.alerts_changed = subscription.alerts_changed, False
-        views = [self._views.account(subscription.actor, account_id) for account_id in sorted(changed)]
+        actor, look_up = subscription.actor, self._snapshots.account_or_none
+        views = [look_up(actor, account_id) for account_id in sorted(changed)]
         accounts = tuple(view for view in views if view is not None)
         if not accounts and not removed and not alerts:
             return None
@@ -162,56 +196,5 @@ class Feed:
             type="update",
             accounts=accounts,
             removed=tuple(sorted(removed)),
-            alerts=self._views.alerts(subscription.actor) if alerts else None,
-        )
-
-
-class Snapshots:
-    """Views of the state for an actor."""
-
-    def __init__(self, session: Session, discovery: Discovery) -> None:
-        self._session = session
-        self._visibility = Visibility(session)
-        self._discovery = discovery
-
-    def feed(self) -> Feed:
-        """Return a feed that publishes these views as they change."""
-        views = Views(self.snapshot, self.account_or_none, self.site_alerts, self.may_receive)
-        return Feed(views, lambda after, upto: read_events(self._session.reader, after, upto))
-
-    def account_or_none(self, actor: Actor, account_id: str) -> AccountView | None:
-        """Return an account that the actor may see, or None."""
-        account = self._session.installation.accounts.get(account_id)
-        if account is None or not may_see(actor, account):
-            return None
-        return account_view(account, self._session.clock.now())
-
-    def may_receive(self, actor: Actor, event: Event) -> bool:
-        """Return whether an actor may hear of an event: a tenant only of those of the own tenancy."""
-        if event.account_id is None:
-            return actor.role in STAFF
-        account = self._session.installation.accounts.get(event.account_id)
-        if account is None or not may_see(actor, account):
-            return False
-        own = account.tenancy.n
-        of_others = event.data.get("kind") == EntryKind.SETTLEMENT or event.data.get("tenancy", own) != own
-        return actor.role in STAFF or (account.tenancy.includes_event(event.seq) and not of_others)
-
-    def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
-        """Return the open alerts that belong to no account, for those who may hear of them."""
-        if actor.role not in STAFF:
-            return ()
-        found = self._session.installation.alerts | self._session.unstored_alerts()
-        return tuple(alert_view(key, alert, None) for key, alert in found.items())
-
-    def snapshot(self, actor: Actor) -> Snapshot:
-        """Return everything that the actor may see now."""
-        now = self._session.clock.now()
-        return Snapshot(
-            type="snapshot",
-            seq=self._session.feed.seq,
-            role=actor.role,
-            accounts=tuple(account_view(account, now) for account in self._visibility.visible(actor)),
-            unassigned_meters=self._discovery.unassigned(actor, self._session.installation),
-            alerts=self.site_alerts(actor),
+            alerts=self._snapshots.site_alerts(actor) if alerts else None,
         )

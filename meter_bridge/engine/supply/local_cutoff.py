@@ -9,7 +9,7 @@ says it.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 from meter_bridge.core.calendar import DAY_MS
 from meter_bridge.core.ledger.credit import headroom
@@ -24,18 +24,18 @@ from meter_bridge.core.supply.friendly_hours import longest_friendly_period
 from meter_bridge.core.supply.local_cutoff import (
     VALID_DAYS,
     CutOffBasis,
-    CutOffRequest,
     SlotState,
     WithoutBridge,
 )
 from meter_bridge.core.tariff.tariff import TariffVersion
+from meter_bridge.devices.addresses import unsupported_reason
 from meter_bridge.devices.base.driver import ReportedCutOff
-from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.state.model import Account, CutOffSlot, DeviceCutOff, Meter, Supply
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.engine.state.transport import Transport
 from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, RelayPosition, SupplyReason
 from meter_bridge.storage import changeset as ops
 
@@ -56,15 +56,6 @@ NOT_WITHDRAWN: Final = "not_withdrawn"
 PROBLEMS: Final = (NO_VALUE, SlotState.FOREIGN.value, SlotState.UNABLE.value, "unconfirmed", NOT_WITHDRAWN)
 
 
-class CutOffTransport(Protocol):
-    """The way to the devices that cut by themselves."""
-
-    def cut_off(
-        self, slot: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
-    ) -> bool:
-        """Ask, write or withdraw; False while there is no way to the device."""
-
-
 @dataclass(slots=True, eq=False)
 class _CutOffMeter:
     """A meter whose device is to cut by itself, with when its value was worked out last, and from what."""
@@ -79,7 +70,7 @@ class CutOffs:
     """Every local cut-off of the installation."""
 
     def __init__(
-        self, session: Session, transport: CutOffTransport, reassert: Callable[[Meter, Transaction], None]
+        self, session: Session, transport: Transport, reassert: Callable[[Meter, Transaction], None]
     ) -> None:
         self._session = session
         self._transport = transport

@@ -1,6 +1,6 @@
-"""Guards of an account's meters: shown the newest values, woken by the clock, kept through restarts."""
+"""Protection timers of an account: shown the newest values, advanced by the clock, kept over restarts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from meter_bridge.core.supply import protection as rules
@@ -13,14 +13,14 @@ from meter_bridge.protocol.vocabulary import AlertKind, SupplyReason
 LIMITED: Final = (SupplyReason.LOAD_LIMITED, SupplyReason.LOAD_LIMIT_EXCEEDED)
 """Reasons under which the load limit of a supply without credit is watched."""
 LOAD_LIMIT_KEY: Final = ProtectionKey("", GuardedLimit.LOAD_LIMIT)
-"""The guard of the load over all meters of a supply without credit."""
+"""Timer of the load over all meters of a supply without credit."""
 POWER_LIMIT_KEY: Final = ProtectionKey("", GuardedLimit.POWER_LIMIT)
-"""The guard of the load over all meters, whatever the credit."""
+"""Timer of the load over all meters, whatever the credit."""
 _LIMITS: Final = (LOAD_LIMIT_KEY, POWER_LIMIT_KEY)
 
 
 class UpdateResult(NamedTuple):
-    """What came of showing the guards a report."""
+    """What a report changed."""
 
     changed: bool = False
     """One tripped or was reset."""
@@ -29,14 +29,14 @@ class UpdateResult(NamedTuple):
 
 
 def is_watched(account: Account) -> bool:
-    """Say quickly whether a guard may have to see a reading that lies within all limits."""
+    """Return quickly whether a timer may have to see a reading that lies within all limits."""
     return (
         bool(account.protection_timers) or account.reason in LIMITED or account.policy.power_limit is not None
     )
 
 
 def update(meter: Meter, report: Report, at: int) -> UpdateResult:
-    """Show the guards what a report says, after its alarms."""
+    """Show the timers what a report says, after its alarms."""
     account = meter.supply.account
     present = _rules(account)
     changed = began = False
@@ -45,34 +45,34 @@ def update(meter: Meter, report: Report, at: int) -> UpdateResult:
             whole = protection in (GuardedLimit.LOAD_LIMIT, GuardedLimit.POWER_LIMIT)
             key = ProtectionKey("" if whole else meter.id, protection)
             before = account.protection_timers.get(key, IDLE)
-            guard = rules.observe(before, present[protection], at, bad=bad)
-            changed |= _store_timer(account, key, guard, at)
-            began |= before.bad_since is None and guard.bad_since is not None
+            timer = rules.observe(before, present[protection], at, bad=bad)
+            changed |= _store_timer(account, key, timer, at)
+            began |= before.bad_since is None and timer.bad_since is not None
     _schedule_next(account)
     return UpdateResult(changed, began)
 
 
 def advance(account: Account, at: int) -> bool:
-    """Let time pass for the guards; say whether one tripped or was reset."""
+    """Advance the timers to an instant; return whether one tripped or was reset."""
     present = _rules(account)
     changed = False
-    for key, guard in list(account.protection_timers.items()):
+    for key, timer in list(account.protection_timers.items()):
         rule = present.get(key.protection)
-        after = IDLE if rule is None else rules.advance(guard, rule, at)
+        after = IDLE if rule is None else rules.advance(timer, rule, at)
         changed |= _store_timer(account, key, after, at)
     _schedule_next(account)
     return changed
 
 
 def restore(account: Account, at: int) -> None:
-    """Take the guards up after a time in which nothing was watched; those without a rule or meter end."""
+    """Resume the timers after a time in which nothing was watched; those without rule or meter end."""
     if not account.protection_timers:
         account.next_protection_at = UNLIMITED
         return
     present, meters = _rules(account), {"", *(meter.id for meter in account.meters)}
     account.protection_timers = {
-        key: rules.restored(guard, at)
-        for key, guard in account.protection_timers.items()
+        key: rules.restored(timer, at)
+        for key, timer in account.protection_timers.items()
         if key.protection in present and key.meter_id in meters
     }
     _schedule_next(account)
@@ -80,32 +80,31 @@ def restore(account: Account, at: int) -> None:
 
 def reset(account: Account) -> None:
     """Reset every protection by hand; the load limit is the customer's to confirm."""
-    account.protection_timers = {
-        key: guard
-        for key, guard in account.protection_timers.items()
-        if key == LOAD_LIMIT_KEY or guard.trip is None
-    }
-    _schedule_next(account)
+    timers = account.protection_timers.items()
+    _end_timers(account, [key for key, timer in timers if key != LOAD_LIMIT_KEY and timer.trip])
 
 
 def reset_load_limit(account: Account) -> None:
-    """Begin anew with the load limit of a supply without credit: it holds no more."""
-    if account.protection_timers.pop(LOAD_LIMIT_KEY, None) is not None:
-        _schedule_next(account)
+    """Reset the load limit of a supply without credit: it holds no more."""
+    _end_timers(account, (LOAD_LIMIT_KEY,))
 
 
 def reset_load_limits(account: Account) -> None:
-    """Begin anew with every limit of the load: the customer has switched something off."""
-    account.protection_timers = {
-        key: guard for key, guard in account.protection_timers.items() if key not in _LIMITS
-    }
-    _schedule_next(account)
+    """Reset every limit of the load: the customer has switched something off."""
+    _end_timers(account, _LIMITS)
+
+
+def _end_timers(account: Account, keys: Iterable[ProtectionKey]) -> None:
+    """End timers; new ones begin when what they watch is bad again."""
+    ended = [key for key in keys if account.protection_timers.pop(key, None) is not None]
+    if ended:
+        _schedule_next(account)
 
 
 def tripped_protections(account: Account) -> Mapping[ProtectionKey, ProtectionTimer]:
     """Return the protections that have tripped."""
     return {
-        key: guard for key, guard in account.protection_timers.items() if key not in _LIMITS and guard.trip
+        key: timer for key, timer in account.protection_timers.items() if key not in _LIMITS and timer.trip
     }
 
 
@@ -178,8 +177,8 @@ def _schedule_next(account: Account) -> None:
     """Work out when time alone changes a timer."""
     present = _rules(account)
     due = (
-        rules.wake_at(guard, present[key.protection])
-        for key, guard in account.protection_timers.items()
+        rules.wake_at(timer, present[key.protection])
+        for key, timer in account.protection_timers.items()
         if key.protection in present
     )
     account.next_protection_at = min((instant for instant in due if instant is not None), default=UNLIMITED)

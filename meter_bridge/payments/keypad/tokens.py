@@ -86,7 +86,7 @@ def special_token(count: int, kind: KeypadTokenKind) -> IssuedToken:
 
 
 def _next_count(count: int, kind: KeypadTokenKind) -> int:
-    """Return the count of the next token: even ones add, odd ones do all else."""
+    """Even counts add units, odd ones do everything else."""
     found = count + 1 if (count + 1) % 2 == (kind is not KeypadTokenKind.ADD) else count + 2
     if found > MAX_COUNT:
         raise KeypadError(
@@ -121,7 +121,6 @@ class KeypadTokenIssuer:
     """Tokens of the keypad meters of one session."""
 
     def __init__(self, session: Session, keypads: Mapping[str, Keypad]) -> None:
-        """Keep the meters by their accounts."""
         self._session = session
         self._keypads = keypads
         self._lock = asyncio.Lock()
@@ -149,7 +148,6 @@ class KeypadTokenIssuer:
         return await asyncio.to_thread(_newest_tokens, self._session.reader, keypad, since)
 
     async def _due_tokens(self, keypad: Keypad, account: Account, kind: KeypadTokenKind) -> list[IssuedToken]:
-        """Return the tokens that are due now."""
         bought, issued, count = await asyncio.to_thread(_bought_and_issued, self._session.reader, keypad)
         try:
             if kind is not KeypadTokenKind.ADD:
@@ -161,7 +159,7 @@ class KeypadTokenIssuer:
             ) from error
 
     async def _save(self, actor: Actor, keypad: Keypad, account: Account, tokens: list[IssuedToken]) -> None:
-        """Store tokens before anybody sees their digits; the database refuses a count twice."""
+        """Store tokens before anybody sees their digits; the database refuses to use a count twice."""
         tx = self._session.begin(actor)
         for each in tokens:
             row = {"serial": keypad.serial, "count": each.count, "account_id": account.id}
@@ -175,7 +173,7 @@ class KeypadTokenIssuer:
 
 
 def _bought_and_issued(reader: SqlEngine, keypad: Keypad) -> tuple[int, int, int]:
-    """Return the Wh that were bought, less those taken back, the units issued, and the newest count."""
+    """Return the Wh bought less reversals, the units issued, and the newest count."""
     entry, posting = tables.journal_entry, tables.posting
     bought = (
         select(func.coalesce(func.sum(posting.c.amount), 0))
@@ -193,7 +191,6 @@ def _bought_and_issued(reader: SqlEngine, keypad: Keypad) -> tuple[int, int, int
 
 
 def _newest_tokens(reader: SqlEngine, keypad: Keypad, since: int) -> KeypadTokens:
-    """Return the newest tokens of a meter with their digits, made anew from its key."""
     query = select(_TABLE).where(_TABLE.c.serial == keypad.serial, _TABLE.c.at >= since)
     with reader.connect() as connection:
         rows = connection.execute(query.order_by(_TABLE.c.count.desc()).limit(MAX_LISTED)).mappings().all()

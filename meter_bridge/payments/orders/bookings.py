@@ -23,10 +23,9 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.order import BookingStep, NextStep, Order, PaymentCase
+from meter_bridge.payments.order import BookingStep, NextStep, Order, PaymentCase, ProviderEventKind
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.order_queries import Subject
-from meter_bridge.payments.provider_event import ProviderEventKind
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode, OperationResult, Role, TopUpResult
 from meter_bridge.storage import changeset as ops, tables
@@ -197,6 +196,11 @@ class ReversePayment(BookOperation):
         return seq, detail
 
 
+def provider_actor(provider_id: str) -> Actor:
+    """Return who acts when a provider reports something."""
+    return Actor(name=f"provider {provider_id}", role=Role.UNKNOWN)
+
+
 REVERSED_BY_HAND: Final = "a person had taken the top-up back before"
 NOTHING_TO_REINSTATE: Final = "other refunds and charge-backs still stand for all of the payment"
 
@@ -205,7 +209,7 @@ class BookingSteps:
     """Books steps on one session."""
 
     def __init__(self, session: Session, operations: Operations, name_of: Callable[[str], str]) -> None:
-        """Keep what steps go through; ``name_of`` names a provider for people."""
+        """``name_of`` returns a provider's name for people."""
         self._session = session
         self._operations = operations
         self._name_of = name_of
@@ -239,18 +243,18 @@ class BookingSteps:
 
     async def book(self, subject: Subject, case: PaymentCase, step: NextStep) -> None:
         """Book a step, or note that a person had booked it."""
-        actor = Actor(name=f"provider {subject.provider}", role=Role.UNKNOWN)
+        actor = provider_actor(subject.provider)
         record = self._record(subject, case, step)
         account_id = step.account_id(case)
         if step.step is BookingStep.CREDIT:
-            await self._run_operation(actor, account_id, CreditPayment(record), record)
+            await self._operations.run(actor, account_id, CreditPayment(record), record.operation_key)
             return
         credited = case.credited[step.payment_id]
         if step.step is BookingStep.REINSTATE and not step.amount:
             await self.record_without_entry(actor, record, account_id, NOTHING_TO_REINSTATE)
             return
         if step.step is BookingStep.REINSTATE:
-            await self._run_operation(actor, account_id, ReinstatePayment(record), record)
+            await self._operations.run(actor, account_id, ReinstatePayment(record), record.operation_key)
             return
         earlier = [
             each
@@ -261,7 +265,7 @@ class BookingSteps:
         is_first = not any(each.entry_id for each in earlier)
         operation = ReversePayment(record, credited.entry_id or "", is_whole, is_first)
         try:
-            await self._run_operation(actor, account_id, operation, record)
+            await self._operations.run(actor, account_id, operation, record.operation_key)
         except RequestRefused as refused:
             if refused.code is not ErrorCode.ALREADY_REVERSED:
                 raise
@@ -286,11 +290,6 @@ class BookingSteps:
             note=f"{label}, {name}" if step.step is BookingStep.REVERSE else "",
             tenancy=case.order.tenancy if case.order is not None and is_order_account else None,
         )
-
-    async def _run_operation[T](
-        self, actor: Actor, account_id: str, operation: Operation[T], record: BookingRecord
-    ) -> None:
-        await self._operations.run(actor, account_id, operation, record.operation_key)
 
     async def record_without_entry(
         self, actor: Actor, record: BookingRecord, account_id: str | None, note: str

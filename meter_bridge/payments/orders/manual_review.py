@@ -44,7 +44,6 @@ class ManualReview:
     def __init__(
         self, session: Session, operations: Operations, orders: OrderService, find_account: FindAccount
     ) -> None:
-        """Keep what decisions go through; ``account`` finds an account that an actor may see."""
         self._session = session
         self._operations = operations
         self._orders = orders
@@ -60,7 +59,7 @@ class ManualReview:
         return WaitingPayments(tuple(found))
 
     async def _may_see(self, actor: Actor, order: Order | None) -> bool:
-        """Return whether an actor may see an order; one without an account is the installation's."""
+        """Return whether the actor may see an order; payments without one belong to the installation."""
         if EVERYTHING in actor.sites:
             return True
         if order is None:
@@ -125,7 +124,6 @@ class ManualReview:
     async def _credit(
         self, actor: Actor, decision: PaymentDecision, case: PaymentCase, item: ReviewItem
     ) -> str:
-        """Credit what was paid, as the provider told it and a person vouches for it."""
         account_id = decision.account or (case.order.account_id if case.order else None)
         if account_id is None:
             raise RequestRefused(
@@ -182,7 +180,6 @@ class ManualReview:
 
 
 def _message(case: PaymentCase, item: ReviewItem) -> str:
-    """Return for people what was told and why it waits."""
     event, order = item.event, case.order
     label = "A refund or charge-back" if event.reversal_id else "A payment"
     text = f"{label} of {_amount_text(event.amount, event.currency)} waits: {_REASON_TEXTS[item.reason]}"

@@ -1,4 +1,4 @@
-"""Reading orders, what was told of them and what was booked for them from the database, beside the writer."""
+"""Queries for orders, their events, their bookings and their shards."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,13 +27,14 @@ from meter_bridge.payments.order import (
     BookingStep,
     Order,
     PaymentCase,
+    ProviderEvent,
+    ProviderEventKind,
     order_state,
 )
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import Checkout
 from meter_bridge.protocol.payments import PaymentView
 from meter_bridge.storage import tables
-from meter_bridge.storage.shards import Shard
+from meter_bridge.storage.shards import Shard, shard_of_account
 
 _ORDER: Final = tables.payment_order
 _EVENT: Final = tables.payment_event
@@ -192,7 +193,7 @@ def read_case(reader: Engine, subject: Subject, is_open: IsOpen) -> PaymentCase:
 
 
 def _read_case(connection: Connection, subject: Subject, is_open: IsOpen) -> PaymentCase:
-    """Return a case: events that name the order, and those that name only one of its payments."""
+    # The events of a case name its order, or only one of its payments.
     order = None
     payments: set[str] = {subject.payment_id} if subject.payment_id is not None else set()
     parameters: dict[str, object] = {"provider": subject.provider, "order_id": subject.order_id}
@@ -221,7 +222,7 @@ def _bookings(connection: Connection, provider: str, payments: Iterable[str]) ->
 
 
 def _subjects_without_step() -> Select[tuple[str, str | None, str | None]]:
-    """Return the question what events are about for which no step was taken, oldest first."""
+    """Return the query for the subjects of events without a booking, oldest first."""
     done = exists().where(
         _BOOKING.c.provider == _EVENT.c.provider,
         or_(_BOOKING.c.key == _EVENT.c.payment_id, _BOOKING.c.key == _EVENT.c.reversal_id),
@@ -239,10 +240,7 @@ _WITHOUT_STEP: Final = _subjects_without_step()
 
 
 def unsettled_subjects(reader: Engine, condition: ColumnElement[bool] | None = None) -> list[Subject]:
-    """Return what payments or reversals are about for which no step was taken, oldest first.
-
-    ``news`` limits it to some of the events.
-    """
+    """Return the subjects of payments and reversals without a booking, oldest first."""
     query = _WITHOUT_STEP if condition is None else _WITHOUT_STEP.where(condition)
     with reader.connect() as connection:
         found = connection.execute(query).all()
@@ -303,3 +301,39 @@ def payment_view(case: PaymentCase, provider_name: str) -> PaymentView:
         top_up=credited[0].entry_id if credited else None,
         taken_back=sum(each.amount for each in credited) - sum(each.amount for each in case.bookings),
     )
+
+
+DEFAULT_SHARD: Final = 0
+"""The shard that takes what belongs to no order."""
+
+
+def find_order(reader: Engine, provider: str, event: ProviderEvent) -> Order | None:
+    """Return the order that a provider names, by its id or by the reference that a customer typed."""
+    order = None
+    if event.order_id is not None:
+        order = get_order(reader, event.order_id)
+    elif event.reference is not None:
+        order = order_by_reference(reader, provider, event.reference.upper())
+    return order if order is not None and order.provider == provider else None
+
+
+def shard_of_event(reader: Engine, provider: str, event: ProviderEvent) -> int:
+    """Return the shard that keeps what was told: that of its order's account."""
+    order = find_order(reader, provider, event)
+    if order is None and event.order_id is None and event.payment_id is not None:
+        return shard_of_payment(reader, provider, event.payment_id)
+    return DEFAULT_SHARD if order is None else account_shard(reader, order.account_id)
+
+
+def shard_of_payment(reader: Engine, provider: str, payment_id: str) -> int:
+    """Return the shard of the order to which a payment was told to belong."""
+    order_id = order_id_of_payment(reader, provider, payment_id)
+    order = None if order_id is None else get_order(reader, order_id)
+    return DEFAULT_SHARD if order is None else account_shard(reader, order.account_id)
+
+
+def account_shard(reader: Engine, account_id: str) -> int:
+    """Return the shard of an account; what is of none belongs where nobody's belongs."""
+    with reader.connect() as connection:
+        found = connection.execute(shard_of_account(tables.account.c.id == account_id)).scalar()
+    return DEFAULT_SHARD if found is None else found

@@ -7,9 +7,8 @@ from sqlalchemy import Engine, RowMapping, select
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.money import amount_digits
-from meter_bridge.payments.order import BookingStep
+from meter_bridge.payments.order import BookingStep, ProviderEventKind
 from meter_bridge.payments.orders.statement_file import StatementFile, StatementLine, first_and_last
-from meter_bridge.payments.provider_event import ProviderEventKind
 from meter_bridge.protocol.payments import Difference, Reconciliation
 from meter_bridge.storage import tables
 
@@ -61,20 +60,19 @@ def read_books(reader: Engine, provider: str) -> ProviderBooks:
 
 
 def _add_booking(booked: dict[str, BookedPayment], row: RowMapping, currency: str) -> None:
-    """Add a booking to its payment, and a reversal also under its own id."""
-    payment, key, amount = str(row["payment_id"]), str(row["key"]), int(str(row["amount"]))
-    account = None if row["account_id"] is None else str(row["account_id"])
+    """Add a booking to its payment; a reversal also under its own id."""
+    payment, account, amount = row["payment_id"], row["account_id"], row["amount"]
     whole = booked.setdefault(payment, BookedPayment(account, currency))
     whole.net += amount
     if row["step"] in (BookingStep.CREDIT, BookingStep.DISMISS):
         whole.account_id, whole.currency = account, currency or whole.currency
         whole.amount += amount
-        whole.at, whole.dismissed = int(str(row["at"])), row["step"] == BookingStep.DISMISS
-        whole.entry_id = None if row["entry_id"] is None else str(row["entry_id"])
+        whole.at, whole.dismissed = row["at"], row["step"] == BookingStep.DISMISS
+        whole.entry_id = row["entry_id"]
     if row["step"] == BookingStep.REVERSE:
-        entry = None if row["entry_id"] is None else str(row["entry_id"])
-        at = int(str(row["at"]))
-        booked[key] = BookedPayment(account, currency, amount, amount, entry, at, payment)
+        booked[row["key"]] = BookedPayment(
+            account, currency, amount, amount, row["entry_id"], row["at"], payment
+        )
 
 
 def reconcile(
@@ -83,7 +81,9 @@ def reconcile(
     """Compare a statement with the books of its period: that which is named, or the statement's own."""
     own_first, own_last = first_and_last(file.lines)
     first, last = first or own_first, last or own_last
-    sums = _totals(file.lines)
+    sums: dict[str, list[StatementLine]] = {}
+    for line in file.lines:
+        sums.setdefault(line.payment, []).append(line)
     matched, total, differences = 0, 0, list[Difference]()
     for payment, lines in sums.items():
         found = _compare(payment, lines, books)
@@ -106,13 +106,6 @@ def reconcile(
         differences=tuple(differences),
         unreadable=tuple(file.unreadable),
     )
-
-
-def _totals(lines: Sequence[StatementLine]) -> dict[str, list[StatementLine]]:
-    sums: dict[str, list[StatementLine]] = {}
-    for line in lines:
-        sums.setdefault(line.payment, []).append(line)
-    return sums
 
 
 def _compare(payment: str, lines: Sequence[StatementLine], books: ProviderBooks) -> Difference | None:
@@ -155,7 +148,6 @@ def _difference(
 def _missing_on_statement(
     sums: Mapping[str, Sequence[StatementLine]], books: ProviderBooks, first: str, last: str
 ) -> list[Difference]:
-    """Return what was booked in the period and is not on the statement."""
     found = []
     for payment, booked in books.booked.items():
         named = payment in sums or booked.payment in sums
@@ -165,10 +157,10 @@ def _missing_on_statement(
 
 
 def _within(at: int, first: str, last: str) -> bool:
-    """Return whether an instant is in a period of days; one that is not named has no end.
+    """Return whether an instant is within a period of days; an empty day is no limit.
 
     A payment of the first or last day may be on the next statement of a provider in another time zone, and is
-    told all the same: better asked for once too often.
+    reported all the same.
     """
     day = iso(at)[:10]
     return (not first or day >= first) and (not last or day <= last)

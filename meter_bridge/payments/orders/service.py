@@ -9,19 +9,18 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from meter_bridge.actor import Actor
+from meter_bridge.core.calendar import HOUR_MS
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.operations.operation import MAX_KEY_LENGTH, Operations, account_closed
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused, check_text
-from meter_bridge.payments.order import Order
+from meter_bridge.payments.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import BookingSteps
 from meter_bridge.payments.orders.order_queries import Subject, checkout_of, payment_view
-from meter_bridge.payments.orders.polling import ProviderPolling
-from meter_bridge.payments.orders.webhooks import ProviderEventHandler
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.orders.webhooks import ProviderEventHandler, ProviderPolling
 from meter_bridge.payments.providers.provider import Provider, ProviderDownError, ReturnLinks
 from meter_bridge.payments.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import ALPHABET
@@ -31,7 +30,6 @@ from meter_bridge.protocol.requests import PaymentOrder
 from meter_bridge.storage import changeset as ops
 
 REFERENCE_LENGTH: Final = 8
-HOUR_MS: Final = 3_600_000
 MAX_PER_HOUR: Final = 30
 """Orders of one account; each costs a call to the provider."""
 MAX_LISTED: Final = 50
@@ -41,7 +39,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Customer:
-    """Who pays: an account and its tenancy then."""
+    """The customer who pays: an account and its tenancy at the time."""
 
     account_id: str
     tenancy: int
@@ -56,7 +54,6 @@ class OrderService:
     """Orders and payments of one session."""
 
     def __init__(self, session: Session, operations: Operations, file: ProvidersFile) -> None:
-        """Keep the providers, and take up what was ordered and heard before the start."""
         self._session = session
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self.file = file
@@ -91,7 +88,6 @@ class OrderService:
             return await self.view(order), known
 
     def _provider(self, account: Account, provider_id: str) -> Provider:
-        """Return a provider that is offered; raises ``RequestRefused`` otherwise."""
         offered = {each.id: each for each in self.offered_providers(account)}
         if provider_id not in offered:
             names = ", ".join(offered)
@@ -107,7 +103,6 @@ class OrderService:
     async def _find_or_create(
         self, actor: Actor, customer: _Customer, provider: Provider, top_up: TopUp, key: str
     ) -> tuple[Order, bool]:
-        """Return the order of a key, made now unless it was before."""
         reader = self._session.reader
         known = await asyncio.to_thread(order_queries.order_by_key, reader, customer.account_id, key)
         if known is None:
@@ -138,7 +133,7 @@ class OrderService:
             )
 
     def _current_account(self, customer: _Customer) -> Account:
-        """Return a customer's account as it is now: the state may have been read anew since they asked."""
+        """Return a customer's account as it is now: the state may have been reloaded since the request."""
         account = self._session.installation.accounts.get(customer.account_id)
         if account is None:
             raise account_closed(customer.account_id)
@@ -159,7 +154,6 @@ class OrderService:
     async def _create(
         self, actor: Actor, customer: _Customer, provider: Provider, amount: int, key: str
     ) -> Order:
-        """Store a new order."""
         account = self._current_account(customer)
         tx = self._session.begin(actor)
         order = Order(
@@ -183,7 +177,6 @@ class OrderService:
         return order
 
     async def _start(self, provider: Provider, order: Order) -> None:
-        """Let the customer pay, unless the order was started before."""
         case = await self.booking_steps.read_case(Subject(order.provider, order.id, None))
         if checkout_of(case) is not None or case.credited:
             return
@@ -193,7 +186,13 @@ class OrderService:
         except (ProviderDownError, TimeoutError) as error:
             reason = str(error) or "no answer in time"
             _LOGGER.warning("%s could not start %s: %s", provider.id, order.id, reason)
-            raise _unavailable(provider) from error
+            raise RequestRefused(
+                ErrorCode.PROVIDER_UNAVAILABLE,
+                f"{provider.name} does not answer; nothing was paid",
+                field="provider",
+                value=provider.id,
+                remedy="try again in a minute, or use a voucher",
+            ) from error
         detail = {"url": started.url, "instructions": started.instructions, "handle": started.handle}
         event_id, text = f"start:{order.id}", json.dumps(detail)
         event = ProviderEvent(
@@ -202,7 +201,6 @@ class OrderService:
         await self.event_handler.save(provider.id, event, order)
 
     def _return_links(self, order: Order) -> ReturnLinks | None:
-        """Return where a provider sends the customer afterwards, where the page's address is known."""
         page = self.file.page
         if page is None:
             return None
@@ -238,14 +236,3 @@ class OrderService:
         if self._session.can_change:
             await self.event_handler.settle_unsettled()
             await self._polling.tick()
-
-
-def _unavailable(provider: Provider) -> RequestRefused:
-    """Return the refusal where a provider does not do what is asked."""
-    return RequestRefused(
-        ErrorCode.PROVIDER_UNAVAILABLE,
-        f"{provider.name} does not answer; nothing was paid",
-        field="provider",
-        value=provider.id,
-        remedy="try again in a minute, or use a voucher",
-    )

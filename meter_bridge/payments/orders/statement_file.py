@@ -51,10 +51,7 @@ class StatementFile:
 
 
 def read_statement(raw: bytes, chosen: Mapping[str, str], currency: str | None) -> StatementFile:
-    """Return what a file says; ``chosen`` names columns that are not found by themselves.
-
-    Raises ``RequestRefused`` for a file in which nobody could find payments.
-    """
+    """Read a file; ``chosen`` names columns. Raises ``RequestRefused`` if no payments can be found in it."""
     text = decode_text(raw)
     head = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
@@ -79,7 +76,6 @@ def decode_text(raw: bytes) -> str:
 
 
 def _columns(head: Sequence[str], chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return which column holds what."""
     plain = {_PLAIN.sub(" ", name.casefold()).strip(): name for name in reversed(head)}
     found: dict[str, str] = {}
     for what, names in KNOWN_HEADERS.items():
@@ -136,7 +132,7 @@ def plain_number(text: str, places: int) -> str:
 
 
 def _day(text: str) -> str:
-    """Return the day of a date as ISO, read as day.month.year where the year comes last."""
+    """Return a date as ISO; day.month.year if the year comes last."""
     found = _DATE.search(text)
     if found is None:
         return ""

@@ -1,11 +1,11 @@
-"""Hearing what providers tell: stored once and for ever, then settled.
+"""Events of providers, from webhooks and from polling: stored once and permanently, then settled.
 
-An event is stored before anything is booked for it, and its provider is answered only after both. Where the
-bridge ends in between, the event waits in the database: it is settled at the next start, or when the provider
-repeats it.
+An event is stored before anything is booked for it, and its provider is answered only after both. If the
+bridge stops in between, the event is settled at the next start, or when the provider repeats it. Providers
+whose orders are still undecided are polled as well, since a webhook may never come.
 
-Where several bridges share the sites, an event is stored by that of its order's account, and one without an
-order by the first shard's. Each step is taken by the bridge that keeps the account's books.
+If several bridges share the sites, an event is stored by the bridge of its order's account, without an
+order by that of the first shard. Each step is booked by the bridge that keeps the account's books.
 """
 
 import asyncio
@@ -15,19 +15,31 @@ import logging
 from math import inf
 from typing import Final
 
-from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertFacts
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.order import Order, PaymentCase, next_step, review_items
-from meter_bridge.payments.orders import order_queries, shard_lookup
-from meter_bridge.payments.orders.bookings import KEY_LENGTH, BookingSteps
-from meter_bridge.payments.orders.order_queries import Subject
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
-from meter_bridge.payments.providers.provider import Provider, UnreadableError, WrongSignatureError
-from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
+from meter_bridge.payments.order import (
+    UNDECIDED_STATES,
+    Order,
+    PaymentCase,
+    ProviderEvent,
+    ProviderEventKind,
+    next_step,
+    order_state,
+    review_items,
+)
+from meter_bridge.payments.orders import order_queries
+from meter_bridge.payments.orders.bookings import KEY_LENGTH, BookingSteps, provider_actor
+from meter_bridge.payments.orders.order_queries import Subject, checkout_of
+from meter_bridge.payments.providers.provider import (
+    Provider,
+    ProviderDownError,
+    UnreadableError,
+    WrongSignatureError,
+)
+from meter_bridge.protocol.messages import ErrorCode, EventKind
 from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.shards import Shard
@@ -43,7 +55,6 @@ class ProviderEventHandler:
     def __init__(
         self, session: Session, booking_steps: BookingSteps, providers: Mapping[str, Provider]
     ) -> None:
-        """Keep the providers, and note what was heard and not settled before the start."""
         self._session = session
         self._booking_steps = booking_steps
         self._providers = providers
@@ -79,13 +90,10 @@ class ProviderEventHandler:
         )
 
     async def _is_stored_here(self, provider_id: str, event: ProviderEvent) -> bool:
-        """Return whether this bridge stores an event.
-
-        Raises ``RequestRefused`` where another has to and has not.
-        """
+        """Raise ``RequestRefused`` if another bridge has to store the event and has not."""
         reader = self._session.reader
         if (
-            await asyncio.to_thread(shard_lookup.shard_of_event, reader, provider_id, event)
+            await asyncio.to_thread(order_queries.shard_of_event, reader, provider_id, event)
             == self._session.shard.n
         ):
             return True
@@ -113,7 +121,7 @@ class ProviderEventHandler:
         return new
 
     async def _save_new(self, provider_id: str, event: ProviderEvent) -> tuple[bool, ProviderEvent]:
-        """Store an event under the order that it belongs to; the same event again must say the same."""
+        """Store an event with its order; a repeated event must have the same content."""
         event, stored, order = await asyncio.to_thread(self._look_up, provider_id, event)
         if stored is None:
             await self.save(provider_id, event, order)
@@ -131,9 +139,9 @@ class ProviderEventHandler:
     def _look_up(
         self, provider_id: str, event: ProviderEvent
     ) -> tuple[ProviderEvent, ProviderEvent | None, Order | None]:
-        """Return an event with the id of its order, as it was told before, and the order itself."""
+        """Return the event with its order's id, the event as stored before, and the order."""
         reader = self._session.reader
-        order = shard_lookup.find_order(reader, provider_id, event)
+        order = order_queries.find_order(reader, provider_id, event)
         stored = order_queries.get_event(reader, provider_id, event.event_id)
         event = replace(event, order_id=None if order is None else order.id, reference=None)
         return event, stored, order
@@ -152,10 +160,7 @@ class ProviderEventHandler:
         await self._session.commit(tx)
 
     async def _settle(self, subject: Subject) -> bool:
-        """Book every step that is due here, one after the other; say whether a person must decide the rest.
-
-        That opens an alert.
-        """
+        """Book every step that is due; return whether a person must decide the rest, which opens an alert."""
         subject = await self._booking_steps.with_order(subject)
         case = await self._booking_steps.read_case(subject)
         while (step := next_step(case)) is not None and self._booking_steps.is_local_account(
@@ -171,17 +176,16 @@ class ProviderEventHandler:
     def is_responsible_for(self, case: PaymentCase) -> bool:
         """Return whether this bridge reports a waiting case; the first one has those without an order."""
         if case.order is None:
-            return self._session.shard.n == shard_lookup.DEFAULT_SHARD
+            return self._session.shard.n == order_queries.DEFAULT_SHARD
         return self._booking_steps.is_local_account(case.order.account_id)
 
     def _newest_elsewhere(self) -> dict[Shard, int]:
-        """Return the newest event of every other shard."""
         own = self._session.shard
         others = (Shard(n, own.count) for n in range(own.count) if n != own.n)
         return {shard: order_queries.newest_event_number(self._session.reader, shard) for shard in others}
 
     async def _check_other_shards(self) -> None:
-        """Find what other bridges heard that concerns an account here, as a refund before its payment may."""
+        """Find what other bridges received for accounts here, such as a refund before its payment."""
         if not self._providers:
             return
         newest = await asyncio.to_thread(self._newest_elsewhere)
@@ -196,10 +200,7 @@ class ProviderEventHandler:
         self._seen_elsewhere = newest
 
     async def settle_unsettled(self, *, after_decision: bool = False) -> None:
-        """Settle everything that was told and not booked; what is left waits for a person.
-
-        After a decision a refund of the payment may be due that another bridge heard of before.
-        """
+        """Settle what was not booked yet; after a decision a refund may be due that was reported before."""
         self._has_unsettled = self._has_unsettled or after_decision
         await self._check_other_shards()
         if not self._has_unsettled and self._session.clock.steady_ms() < self._next_check_at:
@@ -216,7 +217,7 @@ class ProviderEventHandler:
         set_installation_alert(self._session, AlertKind.PAYMENT_WAITING, facts)
 
     async def _settle_all(self, subjects: Iterable[Subject]) -> tuple[bool, bool]:
-        """Settle what is due; say whether some was refused for now, and whether some waits for a person."""
+        """Return whether a step was refused for now, and whether something needs a person's decision."""
         refused = needs_review = False
         for subject in subjects:
             async with self.lock:
@@ -228,13 +229,7 @@ class ProviderEventHandler:
         return refused, needs_review
 
 
-def provider_actor(provider_id: str) -> Actor:
-    """Return who acts where a provider told something."""
-    return Actor(name=f"provider {provider_id}", role=Role.UNKNOWN)
-
-
 def _event_data(provider_id: str, event: ProviderEvent) -> dict[str, object]:
-    """Return what the event log keeps of an event."""
     return {
         "provider": provider_id,
         "event": event.event_id,
@@ -248,7 +243,6 @@ def _event_data(provider_id: str, event: ProviderEvent) -> dict[str, object]:
 
 
 def _check_ids(event: ProviderEvent) -> None:
-    """Refuse ids that no key could hold."""
     for name, value in (
         ("id", event.event_id),
         ("payment", event.payment_id),
@@ -257,3 +251,102 @@ def _check_ids(event: ProviderEvent) -> None:
         if value is not None and len(value) > KEY_LENGTH:
             what = f"{name} is longer than {KEY_LENGTH} characters"
             raise RequestRefused(ErrorCode.BAD_REQUEST, what, field=name, remedy="see docs/payments.md")
+
+
+POLL_PAUSES_MS: Final = (15_000, 30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000)
+"""Pauses before a provider is asked again; the last one goes on."""
+POLL_FOR_MS: Final = 26 * 3_600_000
+"""How long a provider is asked; a page of Stripe's is good for 24 hours."""
+MIN_PAUSE_MS: Final = 2_000
+"""A customer who looks makes the bridge ask no more often than this."""
+ANSWER_TIMEOUT_S: Final = 8.0
+
+
+class ProviderPolling:
+    """Follows orders until something final is known of them."""
+
+    def __init__(
+        self,
+        session: Session,
+        booking_steps: BookingSteps,
+        event_handler: ProviderEventHandler,
+        providers: Mapping[str, Provider],
+    ) -> None:
+        self._session = session
+        self._booking_steps = booking_steps
+        self._event_handler = event_handler
+        self._providers = providers
+        self._attempts: dict[str, int] = {}
+        self._last_polled_at: dict[str, int] = {}
+        self.follow(
+            order_queries.unpaid_since(session.reader, session.clock.now() - POLL_FOR_MS, session.shard)
+        )
+
+    def follow(self, orders: Iterable[Order]) -> None:
+        """Begin to ask for orders."""
+        for order in orders:
+            self._attempts[order.id], self._last_polled_at[order.id] = 0, self._session.clock.steady_ms()
+
+    async def poll_now(self, order: Order) -> None:
+        """Ask because a customer looks, unless that was done a moment ago."""
+        last = self._last_polled_at.get(order.id)
+        if (
+            last is not None
+            and self._session.can_change
+            and self._session.clock.steady_ms() - last >= MIN_PAUSE_MS
+        ):
+            await self._poll(order)
+
+    async def tick(self) -> None:
+        """Ask for the orders that are due, and follow no more those of which something final is known."""
+        now, steady = self._session.clock.now(), self._session.clock.steady_ms()
+        for order_id in list(self._attempts):
+            if not self._session.can_change:
+                return
+            if self._is_due(order_id, steady):
+                order = await asyncio.to_thread(order_queries.get_order, self._session.reader, order_id)
+                if order is None or now - order.created_at > POLL_FOR_MS:
+                    self._stop_polling(order_id)
+                elif self._is_due(order_id, steady):  # no customer looked meanwhile
+                    await self._poll(order)
+
+    def _is_due(self, order_id: str, steady: int) -> bool:
+        attempts = self._attempts.get(order_id)
+        if attempts is None:
+            return False
+        return (
+            steady - self._last_polled_at[order_id] >= POLL_PAUSES_MS[min(attempts, len(POLL_PAUSES_MS) - 1)]
+        )
+
+    def _stop_polling(self, order_id: str) -> None:
+        self._attempts.pop(order_id, None)
+        self._last_polled_at.pop(order_id, None)
+
+    async def _poll(self, order: Order) -> None:
+        """Poll a provider; poll again later if there is no answer or it cannot be stored."""
+        self._attempts[order.id] += 1
+        self._last_polled_at[order.id] = self._session.clock.steady_ms()
+        case = await self._booking_steps.read_case(Subject(order.provider, order.id, None))
+        if order_state(case) not in UNDECIDED_STATES:
+            self._stop_polling(order.id)
+            return
+        provider, started = self._providers.get(order.provider), checkout_of(case)
+        if provider is None or started is None or started.handle is None:
+            return
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                events = await provider.fetch_events(order, started.handle)
+        except (ProviderDownError, TimeoutError) as error:
+            reason = str(error) or "no answer in time"
+            _LOGGER.warning("%s was asked for %s: %s", order.provider, order.id, reason)
+            return
+        try:
+            for event in events:
+                await self._event_handler.handle(order.provider, event)
+        except RequestRefused as refused:
+            if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
+                raise
+            message = "What %s told of %s could not be settled yet, it is asked again: %s"
+            _LOGGER.warning(message, order.provider, order.id, refused.message)
+            if order.id in self._attempts:
+                self._attempts[order.id] = 0  # the next pause is the first one's, not up to an hour

@@ -1,18 +1,17 @@
 """Any local provider, through one signed webhook: mobile money, a bank's import, a shop's till."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, override
 from urllib.parse import quote
 
 import msgspec
 
 from meter_bridge.core.money import MoneyError, format_amount, minor_digits, parse_amount
-from meter_bridge.payments.order import Order
-from meter_bridge.payments.provider_event import REVERSALS, ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import REVERSALS, Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
-from meter_bridge.payments.providers.provider import Checkout, ReturnLinks, UnreadableError
+from meter_bridge.payments.providers.provider import Checkout, Provider, ReturnLinks, UnreadableError
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 _EVENT_KINDS: Final = {
@@ -37,28 +36,16 @@ class Message(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookProvider:
+class WebhookProvider(Provider):
     """A provider that tells of payments with signed messages."""
 
-    id: str
-    name: str
-    secrets: Sequence[str] = field(repr=False)
     link: str | None = None
     """Where customers pay; ``{order}``, ``{amount}``, ``{currency}`` and ``{reference}`` are filled in."""
     instructions: str | None = None
     """What customers do; filled in likewise."""
-    currencies: frozenset[str] = frozenset()
-    sites: frozenset[str] = frozenset()
 
-    def accepts(self, currency: str, site_id: str) -> bool:
-        """Return whether customers of a site may pay with it; where nothing is named, all may."""
-        return (not self.currencies or currency in self.currencies) and (
-            not self.sites or site_id in self.sites
-        )
-
+    @override
     async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
-        """Return where the customer pays, or how."""
-        del links  # the provider's page knows where it sends whom
         amount = format_amount(order.amount, order.currency).partition(" ")[2].replace(",", "")
         filled = {
             "order": order.id,
@@ -73,13 +60,12 @@ class WebhookProvider:
             None if self.instructions is None else self.instructions.format(**shown),
         )
 
+    @override
     async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
-        """Return nothing: such a provider is not asked, it tells."""
-        del order, handle
         return ()
 
+    @override
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
-        """Return the one thing that a message tells."""
         signature.verify(self.secrets, headers.get(signature.HEADER), body, now // 1000)
         try:
             message = msgspec.json.decode(body, type=Message)
@@ -105,7 +91,6 @@ class WebhookProvider:
 
 
 def _check(message: Message, kind: ProviderEventKind) -> None:
-    """Refuse a message that lacks what its type needs."""
     needed = {"order or reference": message.order or message.reference or message.payment}
     if kind is ProviderEventKind.SUCCEEDED:
         needed |= {"payment": message.payment, "amount": message.amount, "currency": message.currency}
@@ -117,7 +102,6 @@ def _check(message: Message, kind: ProviderEventKind) -> None:
 
 
 def _amount(message: Message) -> int | None:
-    """Return the amount; an amount in a currency that is none cannot be read."""
     if message.amount is None:
         return None
     try:

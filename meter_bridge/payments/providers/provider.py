@@ -1,11 +1,10 @@
-"""The one interface of payment providers; each adapter is one file that implements it."""
+"""The base of all payment providers; each adapter is one file."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 
-from meter_bridge.payments.order import Order
-from meter_bridge.payments.provider_event import ProviderEvent
+from meter_bridge.payments.order import Order, ProviderEvent
 
 
 class WrongSignatureError(Exception):
@@ -38,32 +37,34 @@ class Checkout:
     """What the provider calls it, to ask for it."""
 
 
-class Provider(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider(ABC):
     """A provider of payments as it was configured."""
 
-    @property
-    def id(self) -> str:
-        """Return the id under which it was configured; part of the address of its webhook."""
-
-    @property
-    def name(self) -> str:
-        """Return the name that customers read."""
+    id: str
+    """Part of the address of its webhook."""
+    name: str
+    """The name that customers read."""
+    secrets: Sequence[str] = field(repr=False)
+    """Secrets with which webhooks are signed."""
+    currencies: frozenset[str] = frozenset()
+    sites: frozenset[str] = frozenset()
 
     def accepts(self, currency: str, site_id: str) -> bool:
-        """Return whether customers of a site may pay with it."""
+        """Return whether customers of a site may pay with it; if nothing is named, all may."""
+        return (not self.currencies or currency in self.currencies) and (
+            not self.sites or site_id in self.sites
+        )
 
+    @abstractmethod
     async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
-        """Let a customer pay an order; the same order again starts nothing new.
+        """Let a customer pay an order, which is started only once; raises ``ProviderDownError``."""
 
-        Raises ``ProviderDownError``.
-        """
-
+    @abstractmethod
     async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
-        """Return what has become of an order by now, for when no webhook comes.
+        """Return an order's events so far, none if there is no API to ask; raises ``ProviderDownError``."""
 
-        Raises ``ProviderDownError``; a provider that cannot be asked returns nothing.
-        """
-
+    @abstractmethod
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
         """Return what a webhook tells; nothing where it speaks of what does not matter here.
 

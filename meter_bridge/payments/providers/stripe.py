@@ -6,17 +6,17 @@ The library takes some thirty megabytes; it is loaded only where ``payments.yaml
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, cast, override
 
 from aiohttp import ClientSession
 import msgspec
 import stripe
 
-from meter_bridge.payments.order import Order
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import Order, ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers import signature
 from meter_bridge.payments.providers.provider import (
     Checkout,
+    Provider,
     ProviderDownError,
     ReturnLinks,
     UnreadableError,
@@ -39,29 +39,17 @@ MAX_ERROR_LENGTH: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StripeProvider:
+class StripeProvider(Provider):
     """An account at Stripe."""
 
-    id: str
-    name: str
     key: str = field(repr=False)
     """Secret or restricted key of the API."""
-    secrets: Sequence[str] = field(repr=False)
-    """Signing secrets of the webhook's endpoint."""
-    currencies: frozenset[str] = frozenset()
-    sites: frozenset[str] = frozenset()
     api: str | None = None
     """Where the API is, where that is not Stripe's own: a stand-in of tests."""
 
-    def accepts(self, currency: str, site_id: str) -> bool:
-        """Return whether customers of a site may pay with it; where nothing is named, all may."""
-        return (not self.currencies or currency in self.currencies) and (
-            not self.sites or site_id in self.sites
-        )
-
     @asynccontextmanager
     async def _client(self) -> AsyncGenerator[stripe.StripeClient]:
-        """Offer a client of the API; raises ``ProviderDownError`` for whatever goes wrong with it."""
+        """Provide an API client; raises ``ProviderDownError`` on any failure."""
         addresses = None if self.api is None else {"api": self.api}
         try:
             async with ClientSession() as session:
@@ -75,14 +63,14 @@ class StripeProvider:
             raise ProviderDownError(self._error_text(error)) from error
 
     def _error_text(self, error: Exception) -> str:
-        """Return what went wrong for the log: short, and without the secrets that an answer may repeat."""
+        """Return a short text for the log, without the secrets that an answer may repeat."""
         text = f"{type(error).__name__}: {error}"
         for secret in (self.key, *self.secrets):
             text = text.replace(secret, "…")
         return text if len(text) <= MAX_ERROR_LENGTH else text[: MAX_ERROR_LENGTH - 1] + "…"
 
+    @override
     async def start_checkout(self, order: Order, links: ReturnLinks | None) -> Checkout:
-        """Make a Checkout Session; the order's id as the idempotency key makes it one however often."""
         if links is None:
             raise ProviderDownError("Stripe wants to know where to send the customer: set page:")
         async with self._client() as client:
@@ -91,8 +79,8 @@ class StripeProvider:
             session = await sessions.create_async(params, {"idempotency_key": order.id})
         return Checkout(url=session.url, handle=session.id)
 
+    @override
     async def fetch_events(self, order: Order, handle: str) -> Sequence[ProviderEvent]:
-        """Return what has become of the session of an order."""
         async with self._client() as client:
             found = await client.v1.checkout.sessions.retrieve_async(handle)
         session = found.to_dict()
@@ -102,12 +90,10 @@ class StripeProvider:
         event = event_of_session(f"asked:{handle}:{kind}", int(session.get("created") or 0), session, kind)
         return () if event is None or event.order_id != order.id else (event,)
 
+    @override
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: int) -> Sequence[ProviderEvent]:
-        """Return what a webhook tells: signed by Stripe with one of the secrets, within five minutes of now.
-
-        The library refuses old times alone, and by its own clock; ours refuses both ways, by the bridge's.
-        """
         header = headers.get(HEADER)
+        # The library refuses only old times, and by its own clock; ours both ways, by the bridge's clock.
         signature.verify(self.secrets, header, body, now // 1000)
         if not any(_is_signed(body, header, secret) for secret in self.secrets):
             raise WrongSignatureError("Stripe's library does not accept the signature")
@@ -128,7 +114,6 @@ def _is_signed(body: bytes, header: str | None, secret: str) -> bool:
 
 
 def _session_parameters(order: Order, links: ReturnLinks) -> dict[str, object]:
-    """Return what a session is made of: everything from our own order."""
     product = {"name": "Electricity, prepaid", "description": f"Reference {order.reference}"}
     price = {
         "currency": order.currency.lower(),

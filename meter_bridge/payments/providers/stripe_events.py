@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from meter_bridge.core.money import MoneyError, amount_digits
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.order import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.provider import UnreadableError
 
 _ZERO: Final = frozenset(
@@ -31,8 +31,9 @@ def to_stripe(amount: int, currency: str) -> int:
     written, rest = divmod(amount, steps)
     coarse = 100 if currency in _WHOLE else 10 if currency in _THREE else 1
     if rest or written % coarse:
-        msg = f"Stripe cannot take {amount / 10 ** amount_digits(currency)} {currency} exactly"
-        raise NotPayableError(msg)
+        raise NotPayableError(
+            f"Stripe cannot take {amount / 10 ** amount_digits(currency)} {currency} exactly"
+        )
     return written
 
 
@@ -102,10 +103,7 @@ def _parse(event: StripeEvent, thing: Mapping[str, Any]) -> ProviderEvent | None
 def event_of_session(
     event_id: str, created: int, session: Mapping[str, Any], kind: ProviderEventKind | None
 ) -> ProviderEvent | None:
-    """Return what a Checkout Session tells; None where it is not of an order of ours.
-
-    One that is complete is paid, or its money is on its way.
-    """
+    """Return the event of a Checkout Session, once complete paid or pending; None if it is not ours."""
     order_id = (session.get("metadata") or {}).get(ORDER)
     if order_id is None:
         return None

@@ -6,7 +6,7 @@ import secrets
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.core.calendar import iso
+from meter_bridge.core.calendar import DAY_MS, iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.ledger.amounts import parse_request_amount
@@ -28,7 +28,6 @@ from meter_bridge.protocol.payments import (
 from meter_bridge.protocol.requests import VoucherOrder
 from meter_bridge.storage import changeset as ops
 
-DAY_MS: Final = 86_400_000
 ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Of serial numbers: no sign that could be taken for another."""
 _LIST: Final = "'meter-bridge voucher list' shows those that there are"
@@ -38,7 +37,6 @@ class VoucherBatchService:
     """Vouchers of one session, as the landlord deals with them."""
 
     def __init__(self, session: Session, key: SecretKey) -> None:
-        """Keep the session and the key of the codes' hashes."""
         self._session = session
         self._key = key
 
@@ -85,10 +83,7 @@ class VoucherBatchService:
         return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in new_vouchers))
 
     async def _currency(self, actor: Actor, order: VoucherOrder) -> str:
-        """Return the currency of new vouchers.
-
-        Raises ``RequestRefused`` for a site that the actor may not see.
-        """
+        """Raise ``RequestRefused`` for a site that the actor may not see."""
         sites = await asyncio.to_thread(queries.currencies, self._session.reader)
         if order.site is not None:
             if order.site not in sites or not _sees(actor, order.site):
@@ -196,7 +191,6 @@ class VoucherBatchService:
         return await self._save_changes(tx, "blocked", found, reason=reason)
 
     def _find(self, actor: Actor, serials: Sequence[str]) -> list[Voucher]:
-        """Return vouchers by serial number; raises ``RequestRefused`` for one that the actor may not see."""
         found = {each.serial: each for each in queries.by_serials(self._session.reader, serials)}
         for serial in serials:
             if serial not in found or not _sees(actor, found[serial].site_id):
@@ -206,7 +200,6 @@ class VoucherBatchService:
     async def _save_changes(
         self, tx: Transaction, what: str, vouchers: Sequence[Voucher], **more: object
     ) -> VouchersChanged:
-        """Store a change of vouchers with its event."""
         serials = tuple(voucher.serial for voucher in vouchers)
         if serials:
             self._record_event(tx, what, serials=serials, **more)
@@ -219,7 +212,7 @@ class VoucherBatchService:
 
 
 def _sees(actor: Actor, site_id: str | None) -> bool:
-    """Return whether an actor may see vouchers of a site, or those that are good everywhere."""
+    """Return whether the actor may see vouchers of a site; None stands for those valid everywhere."""
     return EVERYTHING in actor.sites or (site_id is not None and site_id in actor.sites)
 
 

@@ -20,7 +20,6 @@ _EVERYTHING: Final = _VOUCHER.join(_BATCH, _BATCH.c.id == _VOUCHER.c.batch_id).o
 
 
 def _query() -> Select[Any]:
-    """Return the query for vouchers with all that is known of them."""
     return select(
         _VOUCHER.c.id,
         _VOUCHER.c.batch_id,
@@ -96,7 +95,6 @@ def _batch(connection: Connection, row: RowMapping, at: int) -> VoucherBatch:
 
 
 def _states(connection: Connection, batch: RowMapping, at: int) -> dict[VoucherState, int]:
-    """Return how many vouchers of a batch are in each state, counted by the database."""
     used, blocked, sold = (
         column.is_not(None) for column in (_USED.c.at, _VOUCHER.c.blocked_at, _VOUCHER.c.sold_at)
     )

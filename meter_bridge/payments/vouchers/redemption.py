@@ -50,7 +50,12 @@ class RedeemVoucher(Operation[TopUpResult]):
         """Read the voucher; refuse a code that belongs to none."""
         self.voucher = queries.by_code(session.reader, self.code_hash)
         if self.voucher is None:
-            raise unknown_code()
+            raise RequestRefused(
+                ErrorCode.VOUCHER_NOT_VALID,
+                "this voucher is not valid",
+                field="code",
+                remedy="compare every digit with the voucher, or ask where it was bought",
+            )
 
     @override
     def check(self, session: Session, account: Account) -> None:
@@ -98,18 +103,7 @@ class RedeemVoucher(Operation[TopUpResult]):
         return TopUp(self._voucher().amount, METHOD, self._voucher().serial)
 
 
-def unknown_code() -> RequestRefused:
-    """Return the refusal of a code that was never printed."""
-    return RequestRefused(
-        ErrorCode.VOUCHER_NOT_VALID,
-        "this voucher is not valid",
-        field="code",
-        remedy="compare every digit with the voucher, or ask where it was bought",
-    )
-
-
-def mistyped_code() -> RequestRefused:
-    """Return the refusal of a code in which a digit is wrong, or two changed places."""
+def _mistyped_code() -> RequestRefused:
     return RequestRefused(
         ErrorCode.VOUCHER_NOT_VALID,
         "this is not a voucher code: a digit is wrong, missing, or two have changed places",
@@ -119,10 +113,7 @@ def mistyped_code() -> RequestRefused:
 
 
 def check_usable(voucher: Voucher, at: int) -> None:
-    """Raise ``RequestRefused`` where a voucher is not good any more, or not yet.
-
-    Each has an answer of its own.
-    """
+    """Raise ``RequestRefused`` with its own reason if a voucher is not valid any more, or not yet."""
     state = voucher.state(at)
     if state is VoucherState.REDEEMED:
         used = iso(voucher.redeemed_at or 0)[:_DAY]
@@ -156,7 +147,6 @@ class VoucherRedemption:
     """Where codes become credit; wrong ones count beyond a restart."""
 
     def __init__(self, session: Session, operations: Operations, key: SecretKey) -> None:
-        """Keep what effects go through, and take up what was guessed before the start."""
         self._session = session
         self._operations = operations
         self._key = key
@@ -175,14 +165,13 @@ class VoucherRedemption:
     async def _redeem_serialized(
         self, actor: Actor, account: Account, code: str, key: str, who: Sequence[str]
     ) -> tuple[TopUpResult, bool]:
-        """Redeem a code in one's turn."""
         digits = digits_of(code)
         whole = digits is not None and has_valid_check_digits(digits)
         mark = code_hash(self._key, digits or code)
         try:
             self._check_lockout(who, account, key if whole else "")
             if not whole:
-                raise mistyped_code()
+                raise _mistyped_code()
             operation = RedeemVoucher(mark)
             result = await self._operations.run(actor, account.id, operation, key)
         except RequestRefused as refused:
@@ -201,7 +190,7 @@ class VoucherRedemption:
         return result
 
     def _was_answered(self, account: Account, key: str) -> bool:
-        """Return whether a key was answered before: it is answered again even while entry is locked."""
+        """Return whether a key was answered before; it is answered again even while entry is locked."""
         done = tables.operation.c
         query = select(done.at).where(
             done.account_id == account.id, done.operation == RedeemVoucher.name, done.key == key
@@ -225,7 +214,6 @@ class VoucherRedemption:
     async def _count_wrong_code(
         self, actor: Actor, account: Account, who: Sequence[str], mark: str, weight: int
     ) -> None:
-        """Count a wrong code, lock where there were too many, and keep it on record."""
         at = self._session.clock.now()
         rejected_while_locked = max(self._lockout.rejected_since_lock(each) for each in who)
         verdicts = {self._lockout.record_wrong(each, mark, weight, at) for each in who}
@@ -243,7 +231,6 @@ class VoucherRedemption:
         set_installation_alert(self._session, AlertKind.VOUCHER_GUESSING, {} if attacked else None)
 
     async def _record_refusal(self, actor: Actor, account: Account, data: dict[str, object]) -> None:
-        """Keep a refused code on record, unless nothing can be stored."""
         if self._session.can_change:
             tx = self._session.begin(actor)
             event_data = {"by": tx.actor, **data}
@@ -252,7 +239,7 @@ class VoucherRedemption:
             await self._session.commit(tx)
 
     def _check_key(self, refused: RequestRefused) -> None:
-        """Name the real reason where vouchers cannot be recognised: their key was lost in a restore."""
+        """Explain a refusal if vouchers cannot be recognised because their key was lost in a restore."""
         if queries.uses_other_key(self._session.reader, self._key.id):
             lost = "some vouchers were made under another secret.key, restore it from a backup"
             refused.remedy = f"{refused.remedy}; {lost}"

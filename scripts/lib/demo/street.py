@@ -7,8 +7,7 @@ from typing import Final
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.shelly.simulated_server import ShellyServer
 from meter_bridge.devices.shelly.simulator import ShellyMeter
-from meter_bridge.devices.simulators.catalogue import simulated_meter
-from meter_bridge.devices.simulators.fleet import Fleet, wall_clock_ms
+from meter_bridge.devices.simulators.fleet import Fleet, simulated_meter, wall_clock_ms
 
 CONNECT_S: Final = 30.0
 

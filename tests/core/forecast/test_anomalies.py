@@ -7,7 +7,6 @@ from meter_bridge.core.forecast.anomalies import (
     compare_with_own_past,
     compare_with_similar,
     idle_days,
-    rank_anomalies,
     unaccounted_energy,
     weekly_mean,
 )
@@ -61,7 +60,6 @@ def test_a_unit_that_stands_out_among_similar_ones_is_found() -> None:
     assert compare_with_similar(street) == {}
     found = compare_with_similar(street | {"greedy": 40_000, "silent": 900})
     assert set(found) == {"greedy", "silent"}
-    assert rank_anomalies(found) == ["silent", "greedy"]
 
 
 def test_few_units_are_not_compared() -> None:

@@ -12,7 +12,6 @@ from meter_bridge.core.forecast.cost_projection import (
     add_debt_recovery,
     depletion_at,
     projected_points,
-    sells_units,
 )
 from meter_bridge.core.forecast.prediction_interval import (
     MIN_ERRORS,
@@ -22,6 +21,7 @@ from meter_bridge.core.forecast.prediction_interval import (
 )
 from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.rating.rating import BlockUsageKey, Lot, Rating, SupplyTerms
+from meter_bridge.core.rating.unit_purchase import sells_units
 from meter_bridge.core.tariff.periods import PeriodUnit
 from meter_bridge.core.tariff.tariff import BlockBasis, DemandCharge, TariffVersion, Timeline
 from tests.core.back_test import rows

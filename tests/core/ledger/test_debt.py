@@ -8,7 +8,6 @@ import pytest
 
 from meter_bridge.core.calendar import DAY_MS
 from meter_bridge.core.ledger.debt import (
-    RECOVERY_PERIODS,
     Debt,
     due_debts,
     next_due,
@@ -30,7 +29,7 @@ debts = st.builds(
     priority=st.integers(1, 3),
     percent_ppm=st.sampled_from([0, 1, 100_000, 700_000, 1_000_000]),
     cap=st.sampled_from([None, 0, 40]),
-    cap_every=st.sampled_from(RECOVERY_PERIODS),
+    cap_every=st.sampled_from((PeriodUnit.DAY, PeriodUnit.WEEK, PeriodUnit.MONTH)),
 )
 
 

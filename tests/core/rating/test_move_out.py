@@ -6,8 +6,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.core.calendar import day_start
-from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.move_out import PrepaidCharge, prorate_final_period
+from meter_bridge.core.rating.fixed_charges import PrepaidCharge, charge_day, prorate_final_period
 from meter_bridge.core.rating.period_to_date import close_segments
 from meter_bridge.core.rating.rating import Charges, LineKind, Rating, SupplyTerms
 from meter_bridge.core.tariff.periods import PeriodUnit

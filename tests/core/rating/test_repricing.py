@@ -7,10 +7,9 @@ import pytest
 
 from meter_bridge.core.calendar import day_start
 from meter_bridge.core.rating.fixed_charges import charge_day
-from meter_bridge.core.rating.load_pricing import LoadInterval
+from meter_bridge.core.rating.load_pricing import LoadInterval, energy_needed_from, reprice_period
 from meter_bridge.core.rating.period_to_date import close_segments
 from meter_bridge.core.rating.rating import LineKind, Rating, SupplyTerms, allocate
-from meter_bridge.core.rating.repricing import energy_needed_from, reprice_period
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline
 from tests.core.builders import DAY, HOUR, SLOT, amount, instant, tariff

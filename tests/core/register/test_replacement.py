@@ -7,12 +7,13 @@ import pytest
 
 from meter_bridge.core.register.register import (
     DOUBTS_BEFORE_QUARANTINE,
+    ImplausibleError,
     Register,
     RegisterReading,
     advance,
     first_reading,
+    replace_meter,
 )
-from meter_bridge.core.register.replacement import ImplausibleError, replace_meter
 from tests.core.builders import HOUR
 
 RATING_W = 10_000

@@ -6,8 +6,8 @@ from typing import Final
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from meter_bridge.core.calendar import HOUR_MS
 from meter_bridge.core.supply.protection import (
-    HOUR_MS,
     IDLE,
     GuardedLimit,
     ProtectionRule,

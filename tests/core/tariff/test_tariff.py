@@ -22,9 +22,7 @@ from meter_bridge.core.tariff.tariff import (
     Timeline,
     check_tariff,
     compose_timeline,
-    day_spans,
     next_price_change,
-    span_at,
 )
 from tests.core.builders import (
     DAY,
@@ -66,21 +64,21 @@ def test_a_minute_with_two_prices_is_refused_with_its_place() -> None:
 def test_a_window_across_midnight_belongs_to_the_day_on_which_it_begins() -> None:
     version = tariff([["1", "2"]], bands=[band("party", window("22:00-06:00", "fri")), band("rest")])
     found = [
-        span_at(version, instant(text, version.time_zone)).band
+        version.calendar.at(instant(text, version.time_zone)).band
         for text in ("2026-01-02 21:59", "2026-01-02 22:00")
     ]
     found += [
-        span_at(version, instant(text, version.time_zone)).band
+        version.calendar.at(instant(text, version.time_zone)).band
         for text in ("2026-01-03 05:59", "2026-01-03 06:00")
     ]
     assert found == ["rest", "party", "party", "rest"]
-    assert span_at(version, instant("2026-01-02 05:59", version.time_zone)).band == "rest"
+    assert version.calendar.at(instant("2026-01-02 05:59", version.time_zone)).band == "rest"
 
 
 def test_a_window_of_equal_ends_is_a_whole_day_from_there() -> None:
     version = tariff([["1", "2"]], bands=[band("long", window("08:00-08:00", "mon")), band("rest")])
     monday = instant("2026-01-05 08:00", version.time_zone)
-    assert [span_at(version, monday + offset).band for offset in (-1, 0, DAY - 1, DAY)] == [
+    assert [version.calendar.at(monday + offset).band for offset in (-1, 0, DAY - 1, DAY)] == [
         "rest",
         "long",
         "long",
@@ -170,7 +168,7 @@ def test_no_minute_is_free_or_priced_twice_on_days_on_which_the_clocks_change(zo
     line = timeline(version)
     for offset in range(3):
         today = date.fromisoformat(day) + timedelta(days=offset)
-        spans = day_spans(version, today)
+        spans = version.calendar.spans(today)
         edges = [spans[0].start, *(span.end for span in spans)]
         assert edges == [day_start(today, info), *(span.start for span in spans[1:]), day_end(today, info)]
         for span in spans:
@@ -184,7 +182,7 @@ def test_a_window_inside_a_repeated_hour_holds_twice_and_inside_a_skipped_one_no
     )
 
     def happy_hours(day: date) -> float:
-        return sum(span.end - span.start for span in day_spans(version, day) if span.band == "happy") / (
+        return sum(span.end - span.start for span in version.calendar.spans(day) if span.band == "happy") / (
             60 * MINUTE
         )
 
@@ -203,7 +201,7 @@ def test_the_next_price_change_is_the_next_minute_with_another_band(
     present = naive_price_key(line, at)[2]
     later = range((at // SLOT + 1) * SLOT, at + 8 * DAY, SLOT)
     expected = next((minute for minute in later if naive_price_key(line, minute)[2] != present), None)
-    assert span_at(version, at).band == present
+    assert version.calendar.at(at).band == present
     assert next_price_change(version, at) == expected
 
 
@@ -214,8 +212,8 @@ def test_a_tariff_of_one_band_never_changes_its_price_by_the_clock() -> None:
 def test_a_band_begins_at_its_first_instant() -> None:
     version = day_and_night(time_zone="Europe/London")
     start = instant("2026-01-05 07:00", "Europe/London")
-    assert span_at(version, start - 1).band == "night"
-    assert span_at(version, start).band == "day"
+    assert version.calendar.at(start - 1).band == "night"
+    assert version.calendar.at(start).band == "day"
     assert next_price_change(version, start - 1) == start
     assert next_price_change(version, start) == start + 16 * 60 * MINUTE
 

@@ -13,7 +13,7 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import units
 from dashboard.status.attention import unit_statuses
 from dashboard.status.depletion import BEYOND_FORECAST, balance_forecast
-from meter_bridge.core.forecast.depletion import Depletion
+from meter_bridge.core.forecast.cost_projection import Depletion
 from meter_bridge.engine.forecasting.forecaster import Forecaster
 from meter_bridge.engine.forecasting.stored_forecast import account_depletion
 from meter_bridge.protocol.requests import SelectEmergencyCredit

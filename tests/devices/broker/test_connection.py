@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from meter_bridge.devices.base.driver import Item, OutgoingMessage, Publish, Report
+from meter_bridge.devices.base.driver import Item, Publish, Report
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
@@ -51,7 +51,7 @@ class Bench:
         before = len(self.items)
 
         def heard() -> bool:
-            self.device.send(OutgoingMessage("tele/kitchen/SENSOR", READING, 0))
+            self.device.send(Publish("tele/kitchen/SENSOR", READING, 0))
             return len(self.items) > before
 
         await eventually(heard, "reading heard")
@@ -83,7 +83,7 @@ async def test_retained_messages_are_told_apart(mosquitto: Mosquitto) -> None:
     bench = Bench(parse_broker_url(mosquitto.url))
     bench.device.start()
     await eventually(lambda: bench.device.connected)
-    assert bench.device.send(OutgoingMessage("tele/kitchen/LWT", b"Online", 1, retain=True))
+    assert bench.device.send(Publish("tele/kitchen/LWT", b"Online", 1, retain=True))
     await eventually(lambda: bench.device.in_flight == 0)
     await bench.start()
     await eventually(lambda: bench.items)
@@ -99,7 +99,7 @@ async def test_a_command_reaches_the_device(bench: Bench) -> None:
 
 async def test_what_a_driver_asks_is_sent(bench: Bench) -> None:
     bench.driver.assign(["tasmota:kitchen/1"])
-    bench.device.send(OutgoingMessage("tele/kitchen/LWT", b"Online", 0))
+    bench.device.send(Publish("tele/kitchen/LWT", b"Online", 0))
     await eventually(lambda: ("cmnd/kitchen/STATUS", b"10") in bench.heard)
 
 
@@ -159,8 +159,8 @@ async def test_unreadable_messages_are_counted_and_logged_once_per_kind(
 ) -> None:
     await bench.hears_readings()
     for _ in range(3):
-        bench.device.send(OutgoingMessage("tele/kitchen/SENSOR", b"{", 1))
-    bench.device.send(OutgoingMessage("tele/kitchen/SENSOR", b'{"ENERGY":{"Total":-1}}', 1))
+        bench.device.send(Publish("tele/kitchen/SENSOR", b"{", 1))
+    bench.device.send(Publish("tele/kitchen/SENSOR", b'{"ENERGY":{"Total":-1}}', 1))
     await eventually(lambda: bench.connection.rejections.total() == 4)
     assert bench.connection.rejections == {"not_json": 3, "register_out_of_range": 1}
     assert len([record for record in caplog.records if "unreadable message" in record.message]) == 2
@@ -168,14 +168,12 @@ async def test_unreadable_messages_are_counted_and_logged_once_per_kind(
 
 async def test_a_device_with_an_unusual_layout_is_subscribed_when_it_announces_itself(bench: Bench) -> None:
     config = b'{"t":"kitchen","ft":"home/%topic%/%prefix%/","mac":"AABBCCDDEEFF","rl":[1]}'
-    bench.device.send(OutgoingMessage("tasmota/discovery/AABBCCDDEEFF/config", config, 1))
-    bench.device.send(
-        OutgoingMessage("tasmota/discovery/AABBCCDDEEFF/sensors", b'{"sn":{"ENERGY":{"Total":1}}}', 1)
-    )
+    bench.device.send(Publish("tasmota/discovery/AABBCCDDEEFF/config", config, 1))
+    bench.device.send(Publish("tasmota/discovery/AABBCCDDEEFF/sensors", b'{"sn":{"ENERGY":{"Total":1}}}', 1))
     await eventually(lambda: bench.items, "discovered")
 
     def heard() -> bool:
-        bench.device.send(OutgoingMessage("home/kitchen/tele/SENSOR", READING, 0))
+        bench.device.send(Publish("home/kitchen/tele/SENSOR", READING, 0))
         return any(report.register_wh == 1500 for report in reports(bench.items))
 
     await eventually(heard, "reading on the unusual topic")
@@ -195,7 +193,7 @@ async def test_large_device_lists_pass(bench: Bench) -> None:
 
     def heard() -> bool:
         if not sizes:
-            bench.device.send(OutgoingMessage("big", b"x" * 1_000_000, 0))
+            bench.device.send(Publish("big", b"x" * 1_000_000, 0))
         return 1_000_000 in sizes
 
     await eventually(heard)
@@ -203,7 +201,7 @@ async def test_large_device_lists_pass(bench: Bench) -> None:
 
 
 async def test_the_socket_sends_small_packets_at_once(bench: Bench) -> None:
-    client = bench.connection._session._client
+    client = bench.connection._client
     assert client is not None
     raw = client._connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]
     assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -220,7 +218,7 @@ async def test_a_fault_of_the_sink_does_not_end_the_connection(
     before = bench.connection.messages
 
     def heard() -> bool:
-        bench.device.send(OutgoingMessage("tele/kitchen/SENSOR", READING, 0))
+        bench.device.send(Publish("tele/kitchen/SENSOR", READING, 0))
         return bench.connection.messages > before
 
     await eventually(heard)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.embedded import EmbeddedBroker, EmbeddedBrokerError
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
@@ -38,7 +38,7 @@ async def test_it_carries_messages_and_leaves_nothing_behind() -> None:
 
         def arrived() -> bool:
             if not heard:
-                session.send(OutgoingMessage("a/b", b"x" * 200_000, 1))
+                session.send(Publish("a/b", b"x" * 200_000, 1))
             return bool(heard)
 
         await eventually(arrived)

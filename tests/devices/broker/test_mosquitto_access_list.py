@@ -12,7 +12,7 @@ import pytest
 
 from meter_bridge.cli import main
 from meter_bridge.devices.addresses import parse_address
-from meter_bridge.devices.base.driver import Item, OutgoingMessage, Publish, Report
+from meter_bridge.devices.base.driver import Item, Publish, Report
 from meter_bridge.devices.broker.access_list import BRIDGE
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import BrokerSession
@@ -113,8 +113,8 @@ def guarded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Guar
 async def test_a_meters_credentials_neither_speak_as_another_nor_command_one(guarded: Guarded) -> None:
     async with guarded.peer("observer", "#") as observer, guarded.peer("tasmota-flat-1") as meter:
         for topic in OTHERS:
-            assert meter.session.send(OutgoingMessage(topic, b"forged"))
-        assert meter.session.send(OutgoingMessage("tele/flat-1/SENSOR", b"own"))
+            assert meter.session.send(Publish(topic, b"forged"))
+        assert meter.session.send(Publish("tele/flat-1/SENSOR", b"own"))
         # One client's messages are taken in their order, so with the last one all have been looked at.
         await eventually(lambda: "tele/flat-1/SENSOR" in observer.topics(), "the own message")
         assert observer.topics() == {"tele/flat-1/SENSOR"}
@@ -127,8 +127,8 @@ async def test_a_meter_hears_its_own_commands_alone(guarded: Guarded) -> None:
         guarded.peer("tasmota-flat-1", "#", "cmnd/#", "+/rpc", "zigbee2mqtt/#", "$SYS/#") as meter,
     ):
         for topic in ("cmnd/board-caretaker/POWER2", f"{SHELLY}/rpc", "zigbee2mqtt/Plug 7/set"):
-            assert bridge.session.send(OutgoingMessage(topic, b"{}"))
-        assert bridge.session.send(OutgoingMessage("cmnd/flat-1/POWER1", b"OFF"))
+            assert bridge.session.send(Publish(topic, b"{}"))
+        assert bridge.session.send(Publish("cmnd/flat-1/POWER1", b"OFF"))
         await eventually(lambda: "cmnd/flat-1/POWER1" in meter.topics(), "the own command")
         assert meter.topics() == {"cmnd/flat-1/POWER1"}
         await eventually(lambda: len(observer.topics()) == 4, "what the bridge may say")

@@ -1,4 +1,4 @@
-from meter_bridge.devices.base.driver import OutgoingMessage
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.outgoing_queue import MAX_QUEUED_COMMANDS, OutgoingQueue
 
 
@@ -10,7 +10,7 @@ class Wire:
         self.broken = False
         self.outgoing = OutgoingQueue(self.publish)
 
-    def publish(self, message: OutgoingMessage) -> bool:
+    def publish(self, message: Publish) -> bool:
         if self.broken:
             return False
         self.sent.append(message.topic)
@@ -19,8 +19,8 @@ class Wire:
         return True
 
 
-def message(topic: str, qos: int = 1) -> OutgoingMessage:
-    return OutgoingMessage(topic, b"", qos)
+def message(topic: str, qos: int = 1) -> Publish:
+    return Publish(topic, b"", qos)
 
 
 def test_nothing_is_taken_while_disconnected() -> None:

@@ -6,7 +6,7 @@ import random
 from hypothesis import given, strategies as st
 import pytest
 
-from meter_bridge.devices.base.driver import Discovered, Driver, Item, OutgoingMessage, Rejected, Report
+from meter_bridge.devices.base.driver import Discovered, Driver, Item, Publish, Rejected, Report
 from meter_bridge.devices.base.simulated_physics import Physics
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.url import parse_broker_url
@@ -39,7 +39,7 @@ class Table:
         self.carry(self.meter.gateway_greeting([self.meter]))
         self.carry(self.meter.come_online())
 
-    def carry(self, messages: Sequence[OutgoingMessage]) -> None:
+    def carry(self, messages: Sequence[Publish]) -> None:
         """Bring messages to the driver and its questions back."""
         for message in messages:
             items = self.driver.decode(message.topic, message.payload, retained=False)
@@ -252,7 +252,7 @@ def test_a_restart_is_seen_as_another_boot() -> None:
 
 
 def test_the_same_seed_behaves_the_same() -> None:
-    def messages(seed: int) -> list[OutgoingMessage]:
+    def messages(seed: int) -> list[Publish]:
         meter = simulated_meter("m", start_ms=START_MS, seed=seed)
         return [*meter.come_online(), *meter.step(HOUR_MS)]
 

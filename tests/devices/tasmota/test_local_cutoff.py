@@ -6,9 +6,9 @@ import json
 import pytest
 
 from meter_bridge.core.supply.local_cutoff import SlotState
+from meter_bridge.devices.addresses import unsupported_reason
 from meter_bridge.devices.base.driver import Item, Publish, ReportedCutOff, SupportsLocalCutOff
 from meter_bridge.devices.base.simulated_physics import DailyProfile
-from meter_bridge.devices.local_cutoff import unsupported_reason
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver

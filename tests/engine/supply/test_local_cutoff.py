@@ -14,7 +14,7 @@ import pytest
 
 from meter_bridge.config.site_file import load
 from meter_bridge.core.supply.local_cutoff import CutOffRequest, SlotState
-from meter_bridge.devices.base.driver import OutgoingMessage, Publish
+from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.rules import write_rule
@@ -115,7 +115,7 @@ class Plug(Recorder):
         return self.meter.physics.contact_closed
 
 
-async def deliver(home: House, plug: Plug, messages: Sequence[OutgoingMessage]) -> None:
+async def deliver(home: House, plug: Plug, messages: Sequence[Publish]) -> None:
     """Bring what the device said to the bridge and back what that answers, until all is said."""
     waiting = list(messages)
     while waiting or plug.outgoing:
@@ -514,7 +514,7 @@ def answers_of_writes_are_lost(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> N
     """Let a device hear what is written into its rules, and its answers get lost."""
     handle = plug.meter.handle
 
-    def handled(topic: str, payload: bytes) -> Sequence[OutgoingMessage]:
+    def handled(topic: str, payload: bytes) -> Sequence[Publish]:
         answers = handle(topic, payload)
         return () if "Rule" in topic and payload else answers
 

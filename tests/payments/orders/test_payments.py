@@ -13,9 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.errors import RequestRefused
-from meter_bridge.payments.order import next_step
+from meter_bridge.payments.order import ProviderEvent, ProviderEventKind, next_step
 from meter_bridge.payments.orders.order_queries import Subject
-from meter_bridge.payments.provider_event import ProviderEvent, ProviderEventKind
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import ErrorCode, Event, Role
 from meter_bridge.protocol.payments import PaymentView

@@ -1,8 +1,0 @@
-"""Names of the family."""
-
-from typing import Final
-
-NAME: Final = "shelly"
-"""In addresses."""
-TITLE: Final = "Shelly"
-"""For people."""

@@ -1,8 +1,0 @@
-"""Names of the family."""
-
-from typing import Final
-
-NAME: Final = "tasmota"
-"""In addresses."""
-TITLE: Final = "Tasmota"
-"""For people."""
