@@ -28,7 +28,6 @@ async def async_setup_cards(hass: HomeAssistant) -> None:
 
 
 def _fingerprint(folder: Path) -> str:
-    """Return a short hash of the folder's content."""
     digest = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(str(file.relative_to(folder)).encode())

@@ -82,7 +82,6 @@ class DeviceManager:
 
     @callback
     def _bridge_changed(self) -> None:
-        """Update version and name of the bridge, for example after an upgrade."""
         if self._coordinator.server != self._server:
             self._server = self._coordinator.server
             self._register_bridge()

@@ -85,7 +85,6 @@ class HistoryImporter:
 
     @callback
     def _accounts_changed(self, changed: Collection[AccountView], _removed: Collection[str]) -> None:
-        """Schedule an import when the posted balance of an account has changed."""
         balances = {account.id: account.balance for account in changed}
         if any(self._balances.get(account_id) != balance for account_id, balance in balances.items()):
             self._wake.set()
@@ -132,7 +131,6 @@ class HistoryImporter:
             self._store.async_set_history(0)
 
     async def _import_new_accounts(self) -> None:
-        """Import the whole history of accounts that are new, or whose statistics were deleted."""
         for account in list(self._coordinator.accounts.values()):
             if account.id not in self._registered:
                 await self._import_page(await self._coordinator.connection.history(0, account_id=account.id))
@@ -173,7 +171,6 @@ class HistoryImporter:
         return (energy, energy_by_hour(history.hours)), (cost, cost_by_hour(history.hours))
 
     async def _write(self, first_hour: datetime, values: list[tuple[StatisticsSeries, HourlyValues]]) -> None:
-        """Write series whose hours all start at ``first_hour``."""
         await self._recorder.async_block_till_done()  # earlier rows must be visible
         existing = await self._recorder.async_add_executor_job(
             _rows_since, self._hass, first_hour, [series for series, _ in values]

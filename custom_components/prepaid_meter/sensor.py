@@ -378,7 +378,6 @@ def _of_emergency_credit(
 
 
 def _owed(account: AccountView) -> int:
-    """Return the amount owed: the arrears and the rest of every debt."""
     return account.arrears + sum(debt.owed for debt in account.debts)
 
 

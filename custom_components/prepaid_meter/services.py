@@ -56,7 +56,6 @@ def _decimal(value: object) -> Decimal:
 
 
 def _amount(value: object) -> Decimal:
-    """Return a decimal above zero."""
     amount = _decimal(value)
     if amount <= 0:
         raise probatio.Invalid("expected an amount above zero")
@@ -64,7 +63,6 @@ def _amount(value: object) -> Decimal:
 
 
 def _threshold(value: object) -> Decimal:
-    """Return a decimal of zero or more."""
     threshold = _decimal(value)
     if threshold < 0:
         raise probatio.Invalid("expected a threshold of zero or more")
@@ -130,7 +128,6 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _async_top_up(call: ServiceCall) -> ServiceResponse:
-    """Top up an account and return how the amount was allocated."""
     coordinator, account = _account_of(call)
     if coordinator.role is not Role.LANDLORD:
         raise _refusal("top_up_not_allowed", account=account.name)
@@ -149,7 +146,6 @@ async def _async_top_up(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_redeem_voucher(call: ServiceCall) -> ServiceResponse:
-    """Redeem a voucher and return how its amount was allocated."""
     coordinator, account = _account_of(call)
     _check_role(coordinator, Role.LANDLORD, Role.TENANT)
     with translated_errors():
@@ -161,7 +157,6 @@ async def _async_redeem_voucher(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_account_status(call: ServiceCall) -> ServiceResponse:
-    """Return the current state of the account."""
     coordinator, account = _account_of(call)
     if not coordinator.available:
         raise _refusal("not_loaded", name=coordinator.config_entry.title)
@@ -169,7 +164,6 @@ async def _async_account_status(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_statement(call: ServiceCall) -> ServiceResponse:
-    """Return the statement of a period."""
     coordinator, account = _account_of(call)
     first, last = call.data.get(ATTR_FIRST_DAY), call.data.get(ATTR_LAST_DAY)
     with translated_errors():
@@ -183,7 +177,6 @@ async def _async_statement(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_tariff_now(call: ServiceCall) -> ServiceResponse:
-    """Return the current price."""
     coordinator, account = _account_of(call)
     if not coordinator.available or account.tariff is None:
         raise _refusal("no_tariff", account=account.name)
@@ -203,7 +196,6 @@ async def _async_tariff_now(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_set_thresholds(call: ServiceCall) -> ServiceResponse:
-    """Set the warning thresholds, the load limit or both, and return the new values."""
     coordinator, account = _account_of(call)
     _check_role(coordinator, Role.LANDLORD)
     thresholds: list[Decimal] | None = call.data.get(ATTR_THRESHOLDS)
@@ -253,7 +245,6 @@ def _top_up_response(result: TopUpResult, account: AccountView) -> ServiceRespon
 
 
 def _account_of(call: ServiceCall) -> tuple[PrepaidMeterCoordinator, AccountView]:
-    """Return the account that the action's device or entity belongs to."""
     device = dr.async_get(call.hass).async_get(_device_id(call))
     entries: list[PrepaidMeterConfigEntry] = call.hass.config_entries.async_entries(DOMAIN)
     for entry in entries:

@@ -40,7 +40,6 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 async def _check_reachable(coordinator: PrepaidMeterCoordinator) -> str | dict[str, str]:
-    """Send a request to the bridge over the integration's own connection."""
     try:
         await coordinator.connection.info()
     except PrepaidMeterError:

@@ -275,7 +275,6 @@ class RunsOutWithin(AccountTrigger):
 
 
 def _threshold(event: Event, account: AccountView) -> str | None:
-    """Return the threshold that was reached, as a decimal."""
     try:
         return decimal_text(int(str(event.data.get("detail"))), account)
     except ValueError, InvalidOperation:

@@ -230,7 +230,7 @@ class FakeBridge:
     takes_vouchers: bool = True
     statement: Any = field(default_factory=dict)
     history: Callable[[dict[str, str]], HistoryPage] | None = None
-    """What answers a request for history; None where the bridge is too old to tell it."""
+    """Responds to a request for history; None if the bridge is too old to provide it."""
     history_requests: list[dict[str, str]] = field(default_factory=list)
     history_refusals: list[dict[str, str]] = field(default_factory=list)
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)

@@ -161,7 +161,6 @@ class BridgeStream:
 
 
 async def _receive(socket: ClientWebSocketResponse, kind: str, version: str = "") -> dict[str, object]:
-    """Return the next message, which must be of the expected kind."""
     message = await _message(socket)
     if message["type"] == "error":
         _raise_refusal(message, version)
