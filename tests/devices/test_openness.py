@@ -215,5 +215,6 @@ def test_a_folder_says_what_its_family_is_without_loading_driver_or_simulator() 
         tree = ast.parse((PACKAGE / "devices" / name / "__init__.py").read_text(encoding="utf-8"))
         imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
         assert {each for each in imported if each and each.startswith("meter_bridge")} == {
-            "meter_bridge.devices.family"
+            "meter_bridge.devices.family",
+            f"meter_bridge.devices.{name}.names",
         }

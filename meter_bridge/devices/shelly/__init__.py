@@ -5,15 +5,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
+from meter_bridge.devices.shelly.names import NAME, TITLE
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver, Link
     from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
-NAME: Final = "shelly"
-"""Name in addresses."""
-TITLE: Final = "Shelly"
-"""Name for people."""
 SOURCE: Final = "prepaid-meter-bridge"
 """Topic under which devices answer; two bridges on one broker need two."""
 CLAMP: Final = "em1:"

@@ -17,7 +17,6 @@ from meter_bridge.devices.base.quantities import (
     rejection,
     too_large,
 )
-from meter_bridge.devices.shelly import NAME, TITLE
 from meter_bridge.devices.shelly.device import (
     INFORMATION_REQUEST,
     METERING,
@@ -26,6 +25,7 @@ from meter_bridge.devices.shelly.device import (
     ShellyDevice,
     switch_request,
 )
+from meter_bridge.devices.shelly.names import NAME, TITLE
 from meter_bridge.protocol.vocabulary import RelayPosition
 
 EVENTS: Final = "/events/rpc"

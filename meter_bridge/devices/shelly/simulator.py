@@ -7,8 +7,8 @@ import msgspec
 
 from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
-from meter_bridge.devices.shelly import NAME
 from meter_bridge.devices.shelly.digest import Answer
+from meter_bridge.devices.shelly.names import NAME
 
 NOT_FOUND: Final = 404
 INVALID_ARGUMENT: Final = -103

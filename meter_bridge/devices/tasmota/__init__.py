@@ -5,15 +5,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
+from meter_bridge.devices.tasmota.names import NAME, TITLE
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver
     from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
-NAME: Final = "tasmota"
-"""Name in addresses."""
-TITLE: Final = "Tasmota"
-"""Name for people."""
 TOTAL: Final = "1"
 """Channel of the register that a device counts over all its phases."""
 

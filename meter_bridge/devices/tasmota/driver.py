@@ -26,8 +26,8 @@ from meter_bridge.devices.base.quantities import (
     rejection,
     too_large,
 )
-from meter_bridge.devices.tasmota import NAME, TITLE
 from meter_bridge.devices.tasmota.device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
+from meter_bridge.devices.tasmota.names import NAME, TITLE
 from meter_bridge.devices.tasmota.payloads import (
     ANNOUNCED_SENSORS,
     ANNOUNCEMENT,

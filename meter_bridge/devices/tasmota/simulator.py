@@ -13,7 +13,7 @@ from typing import Final, override
 from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_meter import NEVER, MeterSettings, SimulatedMeter
 from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH, ConstantLoad
-from meter_bridge.devices.tasmota import NAME
+from meter_bridge.devices.tasmota.names import NAME
 from meter_bridge.devices.tasmota.simulated_rules import RULE_SETS, Event, RuleSet, upper
 
 ENERGY_DECIMALS: Final = 5

@@ -4,18 +4,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
+from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME, TITLE
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver
     from meter_bridge.devices.base.simulated_meter import SimulatedMeter
-
-
-NAME: Final = "zigbee2mqtt"
-"""Name in addresses."""
-TITLE: Final = "Zigbee2MQTT"
-"""Name for people."""
-BASE: Final = "zigbee2mqtt"
-"""The gateway's base topic."""
 
 
 def _driver() -> Driver:

@@ -28,7 +28,6 @@ from meter_bridge.devices.base.quantities import (
     too_large,
     voltage_mv,
 )
-from meter_bridge.devices.zigbee2mqtt import NAME
 from meter_bridge.devices.zigbee2mqtt.exposes import (
     DEVICES,
     Channel,
@@ -40,6 +39,7 @@ from meter_bridge.devices.zigbee2mqtt.exposes import (
     assumed_channel,
     channels_of,
 )
+from meter_bridge.devices.zigbee2mqtt.names import NAME
 from meter_bridge.protocol.vocabulary import RelayPosition
 
 DEVICE_LIST_LIMIT: Final = 8 * 1024 * 1024

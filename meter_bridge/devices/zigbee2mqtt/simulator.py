@@ -13,7 +13,7 @@ import msgspec
 
 from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
-from meter_bridge.devices.zigbee2mqtt import BASE, NAME
+from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME
 
 
 class SetRequest(msgspec.Struct):
