@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Final, cast
+import warnings
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import iso, local_time
@@ -163,12 +164,21 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
 
 
 def alert_text(kind: str, facts: AlertFacts, language: str = ENGLISH) -> str:
-    """Return what an alert says in a language; raises ``KeyError`` for a fact that is missing.
+    """Return what an alert says in a language.
 
-    An alert of a version that stored texts has its text as the one fact ``message``.
+    An alert of a version that stored texts has its text as the one fact ``message``. One of an unknown kind,
+    or with a missing fact, is a defect: its kind and facts are shown as they are, and a warning is given.
     """
     if "message" in facts:
         return str(facts["message"])
+    try:
+        return _sentences(kind, facts, language)
+    except (KeyError, ValueError) as error:
+        warnings.warn(f"no text for an alert of kind {kind!r}: {error!r}", stacklevel=2)
+        return f"{kind}: {', '.join(f'{name}={fact}' for name, fact in facts.items())}"
+
+
+def _sentences(kind: str, facts: AlertFacts, language: str) -> str:
     words = translator(BRIDGE, language)
     values = {name: _shown(name, fact, facts, words.language) for name, fact in facts.items()}
     texts = TEXTS[AlertKind(kind)]
