@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from meter_bridge.engine.state.session import Session
-from meter_bridge.protocol.vocabulary import AlertKind, SupplyState, known_members
+from meter_bridge.protocol.members import known_members
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
 
 
 class EngineCollector:

@@ -17,7 +17,8 @@ import msgspec
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.yaml_text import Document, read_yaml
 from meter_bridge.core.money import MoneyError, parse_decimal
-from meter_bridge.protocol.vocabulary import AlertKind, known_members
+from meter_bridge.protocol.members import known_members
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.text.catalogue import LANGUAGES
 

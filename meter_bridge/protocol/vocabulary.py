@@ -119,8 +119,3 @@ class EmergencyCreditState(StrEnum):
     IN_USE = "in_use"
     EXHAUSTED = "exhausted"
     UNKNOWN = "unknown"
-
-
-def known_members[E: StrEnum](kind: type[E]) -> tuple[E, ...]:
-    """Return the members that the bridge itself uses: all but ``UNKNOWN``."""
-    return tuple(member for member in kind if member.name != "UNKNOWN")

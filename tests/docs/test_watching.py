@@ -13,7 +13,8 @@ import yaml
 
 from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.state.session import AuditResult
-from meter_bridge.protocol.vocabulary import AlertKind, known_members
+from meter_bridge.protocol.members import known_members
+from meter_bridge.protocol.vocabulary import AlertKind
 from tests.engine.harness import House, house
 
 ROOT: Final = Path(__file__).parents[2]

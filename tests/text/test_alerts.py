@@ -5,7 +5,8 @@ from typing import Final
 import pytest
 
 from meter_bridge.core.supply.alerts import Fact
-from meter_bridge.protocol.vocabulary import AlertKind, known_members
+from meter_bridge.protocol.members import known_members
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.alerts import TEXTS, alert_event_text, alert_text
 from meter_bridge.text.catalogue import LANGUAGES
 

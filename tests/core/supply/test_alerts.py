@@ -12,7 +12,8 @@ from meter_bridge.core.supply.alerts import (
     overloaded,
     voltage_alarm,
 )
-from meter_bridge.protocol.vocabulary import AlertKind, known_members
+from meter_bridge.protocol.members import known_members
+from meter_bridge.protocol.vocabulary import AlertKind
 
 keys = st.builds(
     AlertKey,

@@ -22,7 +22,8 @@ from meter_bridge.core.supply.decision import (
 )
 from meter_bridge.core.supply.friendly_hours import FriendlyPeriod
 from meter_bridge.core.supply.protection import ProtectionRule, Trip
-from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState, known_members
+from meter_bridge.protocol.members import known_members
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState
 
 CONNECTED, DISCONNECTED, ARMED = SupplyState.CONNECTED, SupplyState.DISCONNECTED, SupplyState.ARMED
 MINIMUM = 10

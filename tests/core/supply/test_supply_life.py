@@ -27,7 +27,8 @@ from meter_bridge.core.supply.friendly_hours import FriendlyHours, friendly_peri
 from meter_bridge.core.supply.protection import IDLE, ProtectionRule, ProtectionTimer
 from meter_bridge.core.supply.relay import add_switching, switching_blocked_until
 from meter_bridge.core.tariff.bands import EVERY_DAY, Window
-from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState, known_members
+from meter_bridge.protocol.members import known_members
+from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState
 from tests.core.builders import DAY, HOUR, MINUTE, instant
 
 ON, OFF, ARMED = SupplyState.CONNECTED, SupplyState.DISCONNECTED, SupplyState.ARMED
