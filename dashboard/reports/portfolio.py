@@ -246,7 +246,7 @@ def _alerts(alerts: Sequence[AlertCount]) -> Table:
     rows = tuple(
         Row((alert_label(each.kind).said, count(each.many), count(each.still_open))) for each in alerts
     )
-    columns = (_("Alert"), _("Opened"), _("Open still"))
+    columns = (_("Alert"), _("Opened"), _("Still open"))
     return table(_("Alerts"), columns, rows, "" if rows else _("No alert opened."))
 
 
