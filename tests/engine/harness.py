@@ -416,6 +416,7 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
         await house.tick(0)
         yield house
     finally:
+        await house.settle()
         reader.dispose()
         store.close()
 
