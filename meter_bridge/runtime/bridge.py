@@ -19,6 +19,7 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine, select
 
+from meter_bridge import VERSION
 from meter_bridge.config.settings import Settings
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Item, ReportSink
@@ -39,10 +40,10 @@ from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.changeset import Changeset
-from meter_bridge.storage.database import Ownership, open_reader, reading
+from meter_bridge.storage.database import Ownership, errors_named, open_reader, reading
 from meter_bridge.storage.errors import LockedError
-from meter_bridge.storage.location import Location, location_of
-from meter_bridge.storage.migrate import migrate
+from meter_bridge.storage.location import Location, location_of, shown
+from meter_bridge.storage.migrate import HEAD, migrate
 from meter_bridge.storage.owning import owned
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of
@@ -87,8 +88,8 @@ def prepare(data: Path, now: int | None = None, ownership: Ownership | None = No
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     ownership = ownership or Ownership(location_of(data))
     database = ownership.location
-    migrate(database)
-    with ownership.writer().begin() as connection:
+    migrate(database, keep_copy=True)
+    with errors_named(database), ownership.writer().begin() as connection:
         if connection.execute(select(tables.installation.c.id)).first() is None:
             work, now = Changeset(), wall_ms() if now is None else now
             row = {
@@ -109,11 +110,13 @@ async def offline(settings: Settings) -> AsyncIterator[Application]:
         database = await asyncio.to_thread(prepare, settings.data, None, ownership)
         store = InlineWriter(ownership.writer())
         with reading(database) as reader:
-            _check_shards(reader, 1)
-            engine = Engine(reader, store, DeviceTransport(), Clocks())
             try:
+                with errors_named(database):
+                    _check_shards(reader, 1)
+                    engine = Engine(reader, store, DeviceTransport(), Clocks())
+                    app = build_application(engine, settings.data)
                 await engine.run_due_accounts()
-                yield build_application(engine, settings.data)
+                yield app
                 await engine.run_due_accounts()
                 engine.session.flush(everything=True)
                 await engine.session.drain()
@@ -167,13 +170,21 @@ async def running(
     outside = outside or Environment()
     ownership = ownership or Ownership(settings.location)
     database = prepare(settings.data, None, ownership)
+    _LOGGER.info("Version %s, schema %s, database %s", VERSION, HEAD, shown(database))
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport = DeviceTransport()
     reader = open_reader(database, kept=True)
-    with ExitStack() as on_failure, ownership.suspend_watchdog(), _collection_paused():
+    with (
+        ExitStack() as on_failure,
+        ownership.suspend_watchdog(),
+        _collection_paused(),
+        errors_named(database),
+    ):
+        on_failure.callback(store.close)
         on_failure.callback(reader.dispose)
         _check_shards(reader, shard.count)
         engine = Engine(reader, store, transport, outside.clocks, shard)
+        app = build_application(engine, settings.data)
         on_failure.pop_all()
     engine.session.suspend_watchdog = ownership.suspend_watchdog
     gateway = Gateway(
@@ -186,7 +197,6 @@ async def running(
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.set_meters(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME)
-    app = build_application(engine, settings.data)
     payments = ("payments", PAYMENTS_INTERVAL_S, app.payments.tick)
     forecasting = ("forecast", FORECAST_S, Forecaster(engine.session).tick)
     notices = ("notices", NOTICES_INTERVAL_S, app.notices.tick)
