@@ -43,6 +43,8 @@ class Application:
     notices: Notices
     page: TenantPage
     feed: Feed
+    problems: tuple[str, ...] = ()
+    """What is wrong in the files of settings, and turns off a part of the services."""
 
 
 def build_application(engine: Engine, data: Path) -> Application:
@@ -52,7 +54,7 @@ def build_application(engine: Engine, data: Path) -> Application:
     visibility = Visibility(session)
     operations = Operations(session)
     tokens = TokenService(session)
-    providers, key = load_providers(data), load_key(data)
+    providers, people, key = load_providers(data), load_people(data), load_key(data)
     return Application(
         status=BridgeStatus(engine),
         accounts=AccountService(session, visibility, operations),
@@ -63,7 +65,8 @@ def build_application(engine: Engine, data: Path) -> Application:
         tokens=tokens,
         alerts=AlertService(session, visibility),
         payments=Payments(session, operations, key, providers, visibility.account),
-        notices=Notices(session, load_people(data), providers.page, visibility.account),
+        notices=Notices(session, people, providers.page, visibility.account),
         page=TenantPage(session, key, providers.page, visibility.account),
         feed=engine.feed,
+        problems=tuple(map(str, (*providers.problems, *people.problems))),
     )

@@ -21,6 +21,7 @@ from sqlalchemy import Engine as SqlEngine, select
 
 from meter_bridge import VERSION
 from meter_bridge.config.settings import Settings
+from meter_bridge.core.supply.alerts import AlertFacts
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Item, ReportSink
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
@@ -59,6 +60,8 @@ _LOGGER: Final = logging.getLogger(__name__)
 _HASH_COST: Final = 2**14
 """Of scrypt: some 50 ms and 16 MB, once at the start."""
 _ID_BYTES: Final = 16
+_MOST_PROBLEMS: Final = 5
+"""Of the settings that an alert names; the log and 'meter-bridge check' name all."""
 
 
 class DeviceTransport:
@@ -165,8 +168,12 @@ async def running(
     outside: Environment | None = None,
     ownership: Ownership | None = None,
     shard: Shard = WHOLE,
+    problems: Sequence[str] = (),
 ) -> AsyncIterator[RunningBridge]:
-    """Run the engine of a shard with its devices; the API is served by whoever enters this."""
+    """Run the engine of a shard with its devices; the API is served by whoever enters this.
+
+    ``problems`` are mistakes in the settings that turn off a part of the bridge; its alert names them.
+    """
     outside = outside or Environment()
     ownership = ownership or Ownership(settings.location)
     database = prepare(settings.data, None, ownership)
@@ -210,6 +217,8 @@ async def running(
         jobs.append(
             ("forgetting", PURGE_INTERVAL_S, EventRetention(engine.session, settings.keep_events_days).tick)
         )
+    missing = gateway.missing_passwords(engine.session.installation)
+    _report_problems(engine, (*problems, *app.problems, *missing))
     daemon = Scheduler(engine, exporter, settings.export_every_s, *jobs, intervals=outside.pace)
     try:
         gateway.start(engine.session.installation)
@@ -295,6 +304,18 @@ def _broker_changed(engine: Engine, *, connected: bool) -> None:
     if connected:
         engine.cut_offs.resume()
         engine.relays.resume()
+
+
+def _report_problems(engine: Engine, problems: Sequence[str]) -> None:
+    """Open the alert of mistakes in the settings, or close it; a new mistake is a new alert."""
+    for problem in problems:
+        _LOGGER.error("A mistake turns a part of the bridge off: %s", problem)
+    shown = [*problems[:_MOST_PROBLEMS], *(["…"] if len(problems) > _MOST_PROBLEMS else [])]
+    facts: AlertFacts | None = {"problems": " | ".join(shown)} if problems else None
+    known = engine.session.installation.alerts.get(engine.session.bridge_alert_key(AlertKind.SETTINGS_WRONG))
+    if known is not None and known.facts != facts:
+        set_installation_alert(engine.session, AlertKind.SETTINGS_WRONG, None)
+    set_installation_alert(engine.session, AlertKind.SETTINGS_WRONG, facts)
 
 
 async def until_any(*events: asyncio.Event) -> None:
