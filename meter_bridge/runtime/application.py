@@ -45,6 +45,8 @@ class Application:
     page: TenantPage
     feed: Feed
     answers: StoredAnswers
+    problems: tuple[str, ...] = ()
+    """What is wrong in the files of settings, and turns off a part of the services."""
 
 
 def build_application(engine: Engine, data: Path) -> Application:
@@ -54,7 +56,7 @@ def build_application(engine: Engine, data: Path) -> Application:
     visibility = Visibility(session)
     operations = Operations(session)
     tokens = TokenService(session)
-    providers, key = load_providers(data), load_key(data)
+    providers, people, key = load_providers(data), load_people(data), load_key(data)
     return Application(
         status=BridgeStatus(engine),
         accounts=AccountService(session, visibility, operations),
@@ -65,8 +67,9 @@ def build_application(engine: Engine, data: Path) -> Application:
         tokens=tokens,
         alerts=AlertService(session, visibility),
         payments=Payments(session, operations, key, providers, visibility.account),
-        notices=Notices(session, load_people(data), providers.page, visibility.account),
+        notices=Notices(session, people, providers.page, visibility.account),
         page=TenantPage(session, key, providers.page, visibility.account),
         feed=engine.feed,
         answers=StoredAnswers(session),
+        problems=tuple(map(str, (*providers.problems, *people.problems))),
     )
