@@ -1,11 +1,5 @@
 """Errors of storage."""
 
-from typing import Final
-
-from sqlalchemy import exc
-
-_UNAVAILABLE: Final = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
-
 
 class StorageError(Exception):
     """The database could not read or write; nothing of the changeset was stored."""
@@ -37,15 +31,6 @@ class BackupError(Exception):
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
         self.remedy = remedy
-
-
-def is_storage_failure(error: BaseException) -> bool:
-    """Return whether the database failed, rather than the program that asked it."""
-    if isinstance(error, (StorageError, *_UNAVAILABLE)):
-        return True
-    # A damaged file is a plain ``DatabaseError``; its other subclasses are mistakes in what was asked.
-    damaged = type(error) is exc.DatabaseError
-    return damaged or (isinstance(error, exc.DBAPIError) and error.connection_invalidated)
 
 
 def reason(error: BaseException) -> str:

@@ -19,7 +19,8 @@ from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.patterns import KEY_HEADER
 from meter_bridge.runtime.bridge import offline
-from meter_bridge.storage.errors import StorageError, is_storage_failure
+from meter_bridge.storage.errors import StorageError
+from meter_bridge.storage.failures import is_storage_failure
 from meter_bridge.storage.location import written
 from tests import postgresql_server
 from tests.api.real_engine import PROVIDERS, RealEngine, prepared

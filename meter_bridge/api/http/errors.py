@@ -15,7 +15,8 @@ import msgspec
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Problem, ProblemDetail
-from meter_bridge.storage.errors import is_storage_failure, reason
+from meter_bridge.storage.errors import reason
+from meter_bridge.storage.failures import is_storage_failure
 
 SHOWN_CHARACTERS: Final = 80
 _TOKEN: Final = re.compile(r"pmb_[\w-]*")
