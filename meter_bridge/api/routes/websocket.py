@@ -51,7 +51,7 @@ async def follow(call: Call) -> web.StreamResponse:
         max_msg_size=MAX_MESSAGE_BYTES,
         writer_limit=WRITE_BUFFER_BYTES,
     )
-    with call.request.app[SOCKETS].admit(socket):
+    with call.request.app[SOCKETS].admit(socket, call.actor):
         await socket.prepare(call.request)
         await _WebSocketSession(call, socket).run()
     return socket
