@@ -216,7 +216,7 @@ class Session:
             raise RequestRefused(
                 ErrorCode.STORAGE_UNAVAILABLE,
                 "the bridge cannot store anything now; nothing was changed",
-                remedy="try again in a minute; /health says why",
+                remedy="try again in a minute; the bridge's log says why",
             )
         return Transaction(self.clock.now(), actor=actor.name)
 
@@ -430,5 +430,5 @@ def storage_unavailable() -> RequestRefused:
     return RequestRefused(
         ErrorCode.STORAGE_UNAVAILABLE,
         "the bridge cannot store anything now; nothing was booked or changed",
-        remedy="try again with the same key in a minute; /health says why",
+        remedy="try again with the same key in a minute; the bridge's log says why",
     )
