@@ -98,12 +98,9 @@ class PrepaidMeterCoordinator:
             await self._stream.connect()
         except PrepaidMeterError as error:
             issues.async_report_connection(self.hass, self.config_entry, error)
+            LOGGER.debug("Cannot connect to %s: %s", self.config_entry.title, error)
             error_class = ConfigEntryAuthFailed if isinstance(error, TOKEN_ERRORS) else ConfigEntryNotReady
-            raise error_class(
-                translation_domain=DOMAIN,
-                translation_key=error_key(error),
-                translation_placeholders={"error": str(error)},
-            ) from error
+            raise error_class(translation_domain=DOMAIN, translation_key=error_key(error)) from error
 
     @callback
     def async_start(self) -> None:
