@@ -30,6 +30,7 @@ async def async_get_config_entry_diagnostics(
     return {
         "entry": _shareable(dict(entry.data)),
         "connected": coordinator.available,
+        "lost_because": coordinator.lost_because,
         "server": _shareable(coordinator.server),
         "role": coordinator.role,
         "accounts": _shareable(list(coordinator.accounts.values())),
