@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 import os
 from pathlib import Path
 import shutil
 import socket
 import subprocess
 import time
+from typing import Any
 
 from meter_bridge.devices.base.driver import Driver, Item, Publish, Report
 
@@ -30,6 +32,12 @@ async def eventually(condition: Callable[[], object], what: str = "condition") -
 def reports(items: Sequence[Item]) -> list[Report]:
     """Return the reports among items."""
     return [item for item in items if isinstance(item, Report)]
+
+
+def without(report: Report, *fields: str) -> Report:
+    """Return a report that does not speak of some values."""
+    silent: dict[str, Any] = dict.fromkeys(fields)
+    return replace(report, **silent)
 
 
 def requests(items: Sequence[Item]) -> list[Publish]:
