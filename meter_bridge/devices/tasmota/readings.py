@@ -36,7 +36,7 @@ def whole_report(address: str, sensor: Sensor, *, retained: bool) -> Report | No
         address,
         register,
         step,
-        energy.started,
+        _reset_marker(energy),
         _combined(energy.power, power_mw, sum),
         _combined(energy.voltage, voltage_mv, worst_phase),
         _combined(energy.current, current_ma, sum),
@@ -74,7 +74,7 @@ def phase_report(address: str, energy: Energy, number: int, *, retained: bool) -
         address,
         _converted(total, _register_wh),
         1 if total is None else float32_step_wh(total),
-        energy.started,
+        _reset_marker(energy),
         _converted(_phase(energy.power, number), power_mw),
         _converted(_phase(energy.voltage, number), voltage_mv),
         _converted(_phase(energy.current, number), current_ma),
@@ -84,6 +84,11 @@ def phase_report(address: str, energy: Energy, number: int, *, retained: bool) -
         returned_wh=_converted(_phase(energy.returned, number), _register_wh),
         power_factor_permille=power_factor_permille(_phase(energy.factor, number)),
     )
+
+
+def _reset_marker(energy: Energy) -> str | None:
+    """Return since when the total counts; a device that never had the time says 1970 until it has it."""
+    return None if energy.started is None or energy.started.startswith("1970-") else energy.started
 
 
 def _register_wh(kwh: float) -> int:

@@ -101,6 +101,11 @@ def test_a_reset_is_witnessed_by_the_device_and_a_restart_by_its_count_of_boots(
     assert only(driver, "tele/kitchen/INFO3", '{"Info3":{"BootCount":8}}').boot_id == "8"
 
 
+def test_a_start_time_of_1970_tells_nothing_as_the_device_has_no_time_yet(driver: TasmotaDriver) -> None:
+    report = only(driver, "tele/kitchen/SENSOR", sensor(TotalStartTime="1970-01-01T00:00:00"))
+    assert (report.reset_marker, report.register_wh is None) == (None, False)
+
+
 @pytest.mark.parametrize("number", ["8", "10", "0"])
 def test_a_status_answer_reads_like_telemetry(driver: TasmotaDriver, number: str) -> None:
     told = only(driver, f"stat/kitchen/STATUS{number}", '{"StatusSNS":{"ENERGY":{"Total":1.5,"Power":3}}}')
