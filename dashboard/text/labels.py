@@ -114,7 +114,11 @@ OUTCOMES: Final = {
     "abandoned": N_("abandoned"),
 }
 POSITIONS: Final = {"open": N_("open"), "closed": N_("closed")}
-CAUSES: Final = {"fell": N_("register fell"), "jumped": N_("register jumped")}
+CAUSES: Final = {
+    "fell": N_("register fell"),
+    "jumped": N_("register jumped"),
+    "other_counter": N_("another counter"),
+}
 MADE_OF_NAMES: Final = (
     *(N_("Off-peak"), N_("Standard"), N_("Peak"), N_("Block"), N_("Band"), N_("Day"), N_("Hour")),
     *(N_("Standing"), N_("Demand"), N_("Minimum"), N_("Standing charge"), N_("In force"), N_("Source")),

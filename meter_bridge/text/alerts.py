@@ -84,6 +84,11 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
             "{name}: the register of {meter} jumped from {before_wh} to {after_wh}; nothing is charged until"
             " somebody decides (accept, discard or new epoch)"
         ),
+        "other_counter": N_(
+            "{name}: {meter} says that it counts since another time, and went from {before_wh} to"
+            " {after_wh}; it looks like another device, so nothing is charged until somebody decides"
+            " (accept, discard or new epoch)"
+        ),
     },
     AlertKind.LOCAL_CUT_OFF: {
         "no_value": N_(

@@ -101,6 +101,21 @@ class DayTotal:
     amount: int = 0
 
 
+@dataclass(slots=True)
+class Absence:
+    """For how long a meter was offline since its newest reading, and whether its device lost power then."""
+
+    lasted_ms: int
+    back_at: int
+    restarted: bool | None = None
+    """None until the device says which boot this is."""
+
+    @property
+    def without_power_ms(self) -> int:
+        """Return for how long nothing flowed through the device for all that is known."""
+        return self.lasted_ms if self.restarted else 0
+
+
 @dataclass(slots=True, eq=False)
 class Meter:
     """A meter with its register, newest values and relay."""
@@ -132,6 +147,8 @@ class Meter:
     tampered_at: int | None = None
     quarantine_id: str | None = None
     boot_id: str | None = None
+    absence: Absence | None = None
+    """None once it was read again; not kept over a restart."""
     reverse_energy: ReverseEnergy | None = None
     cut_offs: list[DeviceCutOff] = field(default_factory=list)
     """What its device is to hold, and what it said that it holds, by slot."""
