@@ -283,6 +283,7 @@ def _broker_changed(engine: Engine, *, connected: bool) -> None:
     """Tell whether the broker is there, and take up what waits for it."""
     set_installation_alert(engine.session, AlertKind.BROKER_LOST, None if connected else {})
     if connected:
+        engine.silence.restart()
         engine.cut_offs.resume()
         engine.relays.resume()
 

@@ -15,6 +15,8 @@ FACTS: Final[dict[str, Fact]] = {
     "meter": "meter-1",
     "slot": 2,
     "reason": "disk full",
+    "address": "tasmota:kitchen/1",
+    "advice_text": "look at the device's settings",
     "currency": "ZAR",
     "time_zone": "Africa/Johannesburg",
     **dict.fromkeys(("left_amount", "threshold_amount", "limit_amount"), 4_000_000),

@@ -42,6 +42,8 @@ from meter_bridge.storage import changeset as ops
 
 RELAY_SETTLING_MS: Final = 30_000
 """After a relay moved, for so long a reading may still be from before."""
+CASE: Final = "case"
+"""Fact of a silent meter's alert that names what it does not tell; without it nothing is heard any more."""
 REVERSE_ENERGY_DETAIL: Final = "reverse energy"
 """Detail of the tamper alert of energy that flows back."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -117,11 +119,14 @@ class MeterReports:
         self._submit(tx)
 
     def set_online(self, meter: Meter, tx: Transaction, *, online: bool) -> None:
-        """Keep whether a meter is there, with its alert."""
-        meter.online = online
-        account = meter.supply.account
-        key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
-        set_alert(self.installation, account, tx, key, None if online else {})
+        """Keep whether a meter is there, with its alert; that does not end the silence of a register."""
+        meter.online, meter.silent_at = online, 0
+        account, key = meter.supply.account, offline_key(meter)
+        if online:
+            meter.present_since = tx.at
+        alert = account.alerts.get(key)
+        if not online or alert is None or CASE not in alert.facts:
+            set_alert(self.installation, account, tx, key, None if online else {})
         if tx.changeset:
             tx.save_supply(meter.supply)
         self._dirty.add(meter.supply)
@@ -350,6 +355,11 @@ class MeterReports:
         tx = Transaction(at)
         self.relays.apply_observation(meter, Observation(at, position, load, report.stale), tx)
         self._submit(tx)
+
+
+def offline_key(meter: Meter) -> AlertKey:
+    """Return the key of the alert of a meter that is silent."""
+    return AlertKey(AlertKind.METER_OFFLINE, meter.supply.account.id, meter.id)
 
 
 def _is_repetition(relay: Relay, position: RelayPosition | None, load: int | None) -> bool:
