@@ -134,7 +134,17 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
             " them since {since_ms}; the power or the network of the whole site has failed"
         ),
     },
-    AlertKind.BROKER_LOST: N_("The connection to the MQTT broker is lost; readings and commands wait"),
+    AlertKind.BROKER_LOST: {
+        "": N_("The connection to the MQTT broker is lost; readings and commands wait"),
+        "never_reached": N_(
+            "The MQTT broker has been unreachable since the bridge started; readings and commands wait:"
+            " {reason}"
+        ),
+        "refused": N_(
+            "The MQTT broker refuses topics, so some meters cannot report: {topics}; allow them to user"
+            " '{user}' there"
+        ),
+    },
     AlertKind.CLOCK_WRONG: N_(
         "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"
     ),

@@ -15,6 +15,8 @@ FACTS: Final[dict[str, Fact]] = {
     "meter": "meter-1",
     "slot": 2,
     "reason": "disk full",
+    "topics": "tele/#, stat/#",
+    "user": "prepaid-meter",
     "address": "tasmota:kitchen/1",
     "advice_text": "look at the device's settings",
     "currency": "ZAR",

@@ -24,7 +24,7 @@ from meter_bridge.core.supply.relay import (
     Relay,
 )
 from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Removed, Report, ReportedCutOff
-from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.alerts.alerting import CASE, set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
@@ -42,8 +42,6 @@ from meter_bridge.storage import changeset as ops
 
 RELAY_SETTLING_MS: Final = 30_000
 """After a relay moved, for so long a reading may still be from before."""
-CASE: Final = "case"
-"""Fact of a silent meter's alert that names what it does not tell; without it nothing is heard any more."""
 REVERSE_ENERGY_DETAIL: Final = "reverse energy"
 """Detail of the tamper alert of energy that flows back."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -125,7 +123,7 @@ class MeterReports:
         if online:
             meter.present_since = tx.at
         alert = account.alerts.get(key)
-        if not online or alert is None or CASE not in alert.facts:
+        if not online or alert is None or CASE not in alert.facts:  # a case is about more than its presence
             set_alert(self.installation, account, tx, key, None if online else {})
         if tx.changeset:
             tx.save_supply(meter.supply)

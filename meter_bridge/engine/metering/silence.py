@@ -8,8 +8,8 @@ the bridge itself could not hear, or not take what it heard.
 from meter_bridge.core.supply.alerts import AlertFacts
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.registry import families
-from meter_bridge.engine.alerts.alerting import set_alert
-from meter_bridge.engine.metering.readings import CASE, MeterReports, offline_key
+from meter_bridge.engine.alerts.alerting import CASE, update_alert
+from meter_bridge.engine.metering.readings import MeterReports, offline_key
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -57,14 +57,8 @@ class SilenceWatch:
             meter.silent_at = now  # not yet told, but soon enough after something changed
 
     def _tell(self, meter: Meter, now: int, facts: AlertFacts | None) -> None:
-        """Open the alert of a meter, or close it; one that is open for another reason is replaced."""
-        account, key = meter.supply.account, offline_key(meter)
-        present = account.alerts.get(key)
-        if present is not None and facts is not None and present.facts.get(CASE) == facts[CASE]:
-            return
         tx = Transaction(now)
-        set_alert(self._session.installation, account, tx, key, None)
-        set_alert(self._session.installation, account, tx, key, facts)
+        update_alert(self._session.installation, meter.supply.account, tx, offline_key(meter), facts)
         self._session.submit(tx)
 
 
