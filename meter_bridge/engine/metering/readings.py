@@ -23,7 +23,7 @@ from meter_bridge.core.supply.relay import (
     Relay,
 )
 from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Removed, Report, ReportedCutOff
-from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.alerts.alerting import CASE, set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
@@ -131,11 +131,14 @@ class MeterReports:
         self._submit(tx)
 
     def set_online(self, meter: Meter, tx: Transaction, *, online: bool) -> None:
-        """Keep whether a meter is there, with its alert."""
-        meter.online = online
-        account = meter.supply.account
-        key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
-        set_alert(self.installation, account, tx, key, None if online else {})
+        """Keep whether a meter is there, with its alert; that does not end the silence of a register."""
+        meter.online, meter.silent_at = online, 0
+        account, key = meter.supply.account, offline_key(meter)
+        if online:
+            meter.present_since = tx.at
+        alert = account.alerts.get(key)
+        if not online or alert is None or CASE not in alert.facts:  # a case is about more than its presence
+            set_alert(self.installation, account, tx, key, None if online else {})
         if tx.changeset:
             tx.save_supply(meter.supply)
         self._dirty.add(meter.supply)
@@ -370,6 +373,11 @@ class MeterReports:
         tx = Transaction(at)
         self.relays.apply_observation(meter, Observation(at, position, load, report.stale), tx)
         self._submit(tx)
+
+
+def offline_key(meter: Meter) -> AlertKey:
+    """Return the key of the alert of a meter that is silent."""
+    return AlertKey(AlertKind.METER_OFFLINE, meter.supply.account.id, meter.id)
 
 
 def _is_repetition(relay: Relay, position: RelayPosition | None, load: int | None) -> bool:
