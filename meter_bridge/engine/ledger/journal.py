@@ -237,6 +237,11 @@ def may_defer(supply: Supply, at: int) -> bool:
     )
 
 
+def has_deferred(account: Account) -> bool:
+    """Return whether something closed of an account that waits for its turn to be posted."""
+    return any(supply.deferred_posting is not None for supply in account.supplies)
+
+
 def post_deferred(installation: Installation, account: Account, tx: Transaction) -> None:
     """Post what is deferred of an account, before the transaction books anything else."""
     for supply in account.supplies:
