@@ -60,7 +60,8 @@ _QUERY: Final = """
            c."at" AS read_at, c.energy_wh, c.power_mw, s.supply_state, s.reason, s.since,
            nullif(s.hold::VARCHAR, '') AS hold,
            nullif(s.note::VARCHAR, '') AS note, coalesce(o.kinds, []) AS alerts, o.silent_since,
-           t."at" AS top_up_at, t.amount AS top_up_amount, coalesce(l.amount, 0) AS lent, coalesce(s.document, '{}') AS document
+           t."at" AS top_up_at, t.amount AS top_up_amount, coalesce(l.amount, 0) AS lent,
+           coalesce(s.document, '{}') AS document
     FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     LEFT JOIN money m ON m.account_id = a.id AND m.asset = a.currency
     LEFT JOIN lending l ON l.account_id = a.id AND l.asset = a.currency

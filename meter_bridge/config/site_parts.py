@@ -204,7 +204,7 @@ class DefaultsPart(MeterDefaultsPart, models=(Policy, CreditPolicy)):
     restore: RestoreMode = key(words(RestoreMode))
     never_cut: bool = key(flag)
     building_meter: bool = key(flag)
-    minimum_to_restore: int = key(amount_text)
+    minimum_to_restore: int | None = key(optional(amount_text))
     low_credit: tuple[int, ...] = key(list_of(amount_text))
     low_credit_hysteresis: int = key(amount_text)
     days_left: int = key(optional(whole(1, MOST_DAYS_LEFT), none=0))

@@ -10,8 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
