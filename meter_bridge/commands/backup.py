@@ -32,9 +32,12 @@ With --encrypt-to, only the holder of the secret key can read the backup (age, h
 unencrypted copy exists temporarily in the data folder and is then deleted. Generate the key pair on another
 machine with 'age-keygen -o key.txt' and keep it there.
 
+Of a service, run this as the service's user, who must be able to write to the destination's folder.
+
 examples:
   meter-bridge backup /media/usb/bridge-2026-03-01.db
-  meter-bridge backup "$HOME/backups/bridge-$(date +%F).db"
+  sudo -u prepaid-meter meter-bridge --data /var/lib/prepaid-meter \\
+    backup "/var/backups/prepaid-meter/bridge-$(date +%F).db"
   meter-bridge backup /media/usb/bridge.db.age \\
     --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
 """
