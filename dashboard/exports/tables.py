@@ -153,6 +153,7 @@ def reconciliation_table(found: Reconciliation, currency: str) -> Sheet:
             *(("not booked", line, None) for line in found.only_statement),
             *(("differs", pair.line, pair.payment) for pair in found.differ),
             *(("not on statement", None, payment) for payment in found.only_ledger),
+            *(("not expected on statement", None, payment) for payment in found.apart),
             *(("agrees", pair.line, pair.payment) for pair in found.agree),
         ),
     )
