@@ -56,7 +56,8 @@ _QUERY: Final = """
                           min(opened_at) FILTER (WHERE kind = 'meter_offline') AS silent_since
                    FROM alert WHERE closed_at IS NULL GROUP BY account_id)
     SELECT a.id, a.name, nullif(a.customer::VARCHAR, '') AS customer, a.site_id, a.site_name, a.time_zone,
-           a.currency, a.policy, coalesce(m.amount, 0) AS balance, coalesce(c.accrued, 0) AS accrued,
+           a.currency, a.policy, nullif(a.vacant_since, 0) AS vacant_since,
+           coalesce(m.amount, 0) AS balance, coalesce(c.accrued, 0) AS accrued,
            c."at" AS read_at, c.energy_wh, c.power_mw, s.supply_state, s.reason, s.since,
            nullif(s.hold::VARCHAR, '') AS hold,
            nullif(s.note::VARCHAR, '') AS note, coalesce(o.kinds, []) AS alerts, o.silent_since,
@@ -84,6 +85,8 @@ class Unit:
     time_zone: str
     currency: str
     policy: str
+    vacant_since: int | None
+    """When the last customer moved out; None where somebody lives there."""
     balance: int
     accrued: int
     read_at: int | None
