@@ -15,6 +15,7 @@ FACTS: Final[dict[str, Fact]] = {
     "meter": "meter-1",
     "slot": 2,
     "reason": "disk full",
+    "problems": "payments.yaml, line 3",
     "currency": "ZAR",
     "time_zone": "Africa/Johannesburg",
     **dict.fromkeys(("left_amount", "threshold_amount", "limit_amount"), 4_000_000),
