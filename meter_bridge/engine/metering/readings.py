@@ -27,6 +27,7 @@ from meter_bridge.engine.alerts.alerting import CASE, set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.measured_age import MeasuredAges
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Absence, Meter
 from meter_bridge.engine.state.session import Session
@@ -58,6 +59,7 @@ class MeterReports:
         self._dirty = session.changed_supplies
         self._postings = postings
         self._clock = session.clock
+        self._ages = MeasuredAges(session.clock, session.counts)
         self.attach()
 
     def attach(self) -> None:
@@ -67,6 +69,10 @@ class MeterReports:
     def handle(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
         meter = self.installation.by_energy_address.get(report.address)
+        switched = self.installation.by_relay_address.get(report.address)
+        measured = report.measured_at_ms
+        if measured is not None and (meter is not None or switched):
+            report = self._ages.judge(report, measured, at)
         if meter is not None:
             if clock_sure and fast_path.try_report(meter, report, at):
                 self._dirty.add(meter.supply)
@@ -74,7 +80,6 @@ class MeterReports:
             self._handle_values(meter, report, at, clock_sure=clock_sure)
             if report.relay is None and meter.relay.requested is None:
                 return True
-        switched = self.installation.by_relay_address.get(report.address)
         if switched:
             for switched_meter in switched:
                 self._handle_relay(switched_meter, report.relay, report, at)
@@ -416,10 +421,6 @@ def _nothing_open(meter: Meter) -> bool:
     )
 
 
-MAX_KINDS: Final = 200
-"""Kinds of unreadable payloads that are distinguished; drivers use fewer, this bounds what a bug could do."""
-
-
 class ReportHandler:
     """Takes items in the order in which they were heard."""
 
@@ -460,9 +461,4 @@ class ReportHandler:
         elif isinstance(item, Removed):
             self._discovery.remove(item.address)
         elif isinstance(item, Rejected):
-            self._count_rejected(item.kind)
-
-    def _count_rejected(self, kind: str) -> None:
-        rejected = self._session.counts.rejected
-        if kind in rejected or len(rejected) < MAX_KINDS:
-            rejected[kind] = rejected.get(kind, 0) + 1
+            session.counts.count_rejected(item.kind)

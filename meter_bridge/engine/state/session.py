@@ -73,12 +73,21 @@ class Health:
     reasons: tuple[str, ...]
 
 
+MAX_KINDS: Final = 200
+"""Kinds of unreadable payloads that are distinguished; drivers use fewer, this bounds what a bug could do."""
+
+
 @dataclass(slots=True)
 class Counts:
     """What was counted since the start."""
 
     reports: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+
+    def count_rejected(self, kind: str) -> None:
+        """Count what could not be used, by kind."""
+        if kind in self.rejected or len(self.rejected) < MAX_KINDS:
+            self.rejected[kind] = self.rejected.get(kind, 0) + 1
 
 
 @dataclass(slots=True)
