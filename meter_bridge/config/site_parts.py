@@ -252,3 +252,4 @@ class MeterPart(MeterDefaultsPart, models=(MeterPlan,)):
     password_env: str | None = key(scalars.variable, name="password variable")
     register_modulus_wh: int | None = key(quantities.modulus, name="register wraps at")
     returns_energy: bool = key(flag)
+    read_by_hand: bool = key(flag)
