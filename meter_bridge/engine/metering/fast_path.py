@@ -281,7 +281,7 @@ def _begin(meter: Meter, at: int, *, sole_meter: bool) -> FastPath | None:
     if parts[-1].key != key or meter.relay.requested is RelayPosition.OPEN:
         return None
     to_next_block = energy_to_next_block(rating, interval)
-    usage_key = BlockUsageKey(interval.block_period, interval.schedule)
+    usage_key = BlockUsageKey(interval.block_period, interval.counter)
     lowest_mv, highest_mv, highest_mw = normal_range(meter.plan.limits)
     return FastPath(
         meter=meter,
