@@ -46,12 +46,12 @@ class IssueManager:
         """Update the issues of the bridge; while it is disconnected they stay as they are."""
         if not self._coordinator.available:
             return
-        open_alerts = {alert.kind: alert for alert in self._coordinator.alerts if alert.closed_at is None}
+        open_alerts = {alert.kind for alert in self._coordinator.alerts if alert.closed_at is None}
         current = set()
         for kind, severity in BRIDGE_ALERTS.items():
-            if alert := open_alerts.get(kind):
+            if kind in open_alerts:
                 issue_id = f"{kind}_{self._entry.entry_id}"
-                placeholders = {"name": self._entry.title, "message": alert.message}
+                placeholders = {"name": self._entry.title}
                 issues.async_report(self._hass, issue_id, kind.value, placeholders, severity)
                 current.add(issue_id)
         self._bridge_issues = self._replace(self._bridge_issues, current)

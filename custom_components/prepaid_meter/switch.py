@@ -70,10 +70,7 @@ class SupplySwitch(AccountEntity, SwitchEntity):
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="stays_off",
-                translation_placeholders={
-                    "account": self.account.name,
-                    "state": supply.reason.value.replace("_", " "),
-                },
+                translation_placeholders={"account": self.account.name},
             )
 
     @override

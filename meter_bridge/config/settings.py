@@ -257,8 +257,6 @@ def _check_tls(settings: Settings) -> None:
         remedy = f"set {variable_of(missing[0])} as well, or neither"
         message = f"needs {variable_of(missing[0])}"
         raise _invalid(present, str(pair[present]), message, remedy)
-    for name, path in pair.items():
-        _check_file(name, path)
 
 
 def _check_file(name: str, path: Path | None) -> None:

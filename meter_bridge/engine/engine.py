@@ -94,10 +94,10 @@ class Engine:
         """Look for room, read the state again and probe a commit; True if storage works again."""
         session = self.session
         try:
-            await asyncio.to_thread(session.store.check_disk_space)
             await session.drain()
             session.reader.dispose()  # what is open on a disk that was away reads nothing any more
             session.reload()
+            await asyncio.to_thread(session.store.check_disk_space)
             session.store.recover()
             await session.store.commit(session.heartbeat_changeset())
         except Exception as error:  # noqa: BLE001 - whatever storage raises, it does not work yet

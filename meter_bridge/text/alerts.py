@@ -177,6 +177,9 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
         "{name}: {missing_wh} of {total_wh} in the last days ({percent} %) went through no unit's meter;"
         " losses, a stopped meter, or an illegal connection"
     ),
+    AlertKind.SETTINGS_WRONG: N_(
+        "A mistake turns a part of the bridge off: {problems}. Correct it, then restart the bridge"
+    ),
     AlertKind.LEDGER_AUDIT: N_(
         "{name}: from {first_day} until {end_day} the ledger charged {charged_amount}, but its price list"
         " gives {priced_amount} for the same energy; keep a backup and report it"

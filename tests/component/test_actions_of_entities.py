@@ -66,12 +66,13 @@ async def test_an_armed_supply_is_confirmed_and_a_protection_reset(
     assert bridge.requests[0][2] == {"action": action}
 
 
-async def test_a_refusal_shows_the_bridges_message(
-    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+async def test_a_refusal_is_translated_and_logged(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
     bridge.refuse_with = (409, {"code": "conflict", "message": "Not armed.", "remedy": "Top up first."})
-    with pytest.raises(ServiceValidationError, match=r"Not armed\. Top up first\."):
+    with pytest.raises(ServiceValidationError, match="current state"):
         await press(hass, "button.flat_1_reconnect_supply")
+    assert "Not armed. Top up first." in caplog.text
 
 
 async def test_a_threshold_is_set_among_the_others_and_shown_at_once(

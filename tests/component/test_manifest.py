@@ -151,8 +151,7 @@ def test_icons_are_material_design_icons() -> None:
 
 
 def test_actions_have_valid_selectors_texts_and_icons() -> None:
-    file = load_yaml_dict(FOLDER / "services.yaml")
-    services = {name: value for name, value in file.items() if not name.startswith(".")}
+    services = load_yaml_dict(FOLDER / "services.yaml")
     assert set(services) == set(ENGLISH["services"]) == set(ICONS["services"])
     for name, action in services.items():
         assert "target" not in action

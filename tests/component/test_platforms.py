@@ -180,7 +180,7 @@ async def test_an_error_is_raised_if_a_supply_without_credit_stays_off(
         )
 
     assert refused.value.translation_key == "stays_off"
-    assert refused.value.translation_placeholders == {"account": "Flat 1", "state": "credit exhausted"}
+    assert refused.value.translation_placeholders == {"account": "Flat 1"}
     assert value(hass, "switch.flat_1_supply") == "off"
 
 

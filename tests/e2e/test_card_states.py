@@ -148,7 +148,7 @@ CASES: Final = {
     "bridge away": (
         {kind: known("unavailable") for kind in account()},
         LANDLORD,
-        ("Bridge not reachable",),
+        ("No connection to the bridge",),
         ("20.00", "Debt", "Emergency credit"),
     ),
     "tenant": (of_tenant(account()), {"Enter voucher"}, ("20.00",), ()),

@@ -19,6 +19,7 @@ FACTS: Final[dict[str, Fact]] = {
     "user": "prepaid-meter",
     "address": "tasmota:kitchen/1",
     "advice_text": "look at the device's settings",
+    "problems": "payments.yaml, line 3",
     "currency": "ZAR",
     "time_zone": "Africa/Johannesburg",
     **dict.fromkeys(("left_amount", "threshold_amount", "limit_amount"), 4_000_000),

@@ -158,7 +158,7 @@ export class PrepaidMeterCard extends HTMLElement {
     const supply = account.supply;
     const tone = { connected: "green", armed: "amber", disconnected: "red" }[supply] ?? "grey";
     const iconName = { connected: "mdi:power-plug", armed: "mdi:power-plug-outline", disconnected: "mdi:power-plug-off" }[supply];
-    const state = account.text("sensor.supply_state") ?? localize("condition.away");
+    const state = account.text("sensor.supply_state") ?? localize(account.away ? `condition.${account.condition}` : "label.unsure");
     const text = account.condition === "well" ? [state, ...this._reason(account, UNREMARKABLE_REASONS)].join(" · ") : state;
     chip.className = `chip ${tone}`;
     if (chip.textContent !== text) chip.replaceChildren(icon(iconName ?? "mdi:lan-disconnect"), h("span", {}, text));
@@ -182,7 +182,7 @@ export class PrepaidMeterCard extends HTMLElement {
   /** Return the explanation of the account's condition; empty if all is well. */
   _lines(account, condition) {
     if (condition === "well") return [];
-    if (condition === "away") return [localize("hint.away")];
+    if (account.away) return [localize(`hint.${condition}`)];
     if (condition === "low") return [this._lowHint(account)];
     if (condition === "alert") return account.alerts.map((alert) => alert.message);
     const payable = account.attribute("sensor.supply_state", "reason") === "credit_exhausted";

@@ -3,7 +3,7 @@
 import { DOMAIN } from "./account.js";
 import { h, icon, setAttribute, setTextOrHide } from "./dom.js";
 import { currencyDigits, decimalText, money, number } from "./format.js";
-import { localize } from "./localize.js";
+import { explain, localize } from "./localize.js";
 
 const METHODS = ["cash", "card", "transfer", "mobile", "other"];
 
@@ -106,7 +106,7 @@ export class TopUpDialog {
       const answer = await this.hass.callService(DOMAIN, action, data, undefined, false, true);
       this._done(answer.response);
     } catch (error) {
-      this._failed(error);
+      this._failed(await explain(this.hass, error));
     } finally {
       this.busy = false;
     }
@@ -119,8 +119,7 @@ export class TopUpDialog {
     return ["top_up", data];
   }
 
-  _failed(error) {
-    const reason = error?.message || String(error);
+  _failed(reason) {
     const texts = [h("strong", {}, localize("top_up.failed", { reason })), h("p", {}, localize("top_up.look"))];
     const banner = h("div", { class: "banner red", role: "alert" }, icon("mdi:alert-circle"), h("div", {}, ...texts));
     this._show([banner, this._buttons("button.close", () => this.dialog.close())], () => this.dialog.close());

@@ -37,8 +37,8 @@ export class VoucherDialog extends TopUpDialog {
   }
 
   /** A code counts once however often it is sent, so it can be corrected and sent again. */
-  _failed(error) {
-    this._showForm(error?.message || String(error));
+  _failed(reason) {
+    this._showForm(reason);
     this.input.focus();
   }
 }
