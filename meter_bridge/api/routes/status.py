@@ -40,6 +40,7 @@ class Me:
     "/health",
     access=PUBLIC,
     answer=Health,
+    live=True,
     other_status={HTTPStatus.SERVICE_UNAVAILABLE: "The bridge is down."},
 )
 async def get_health(call: Call) -> Reply:
@@ -54,19 +55,19 @@ def _sees_everything(actor: Actor) -> bool:
     return actor.role in STAFF.roles and EVERYTHING in actor.sites
 
 
-@Endpoint("GET", "/metrics", access=LANDLORD_OF_ALL_SITES, answer="text/plain")
+@Endpoint("GET", "/metrics", access=LANDLORD_OF_ALL_SITES, answer="text/plain", live=True)
 async def get_metrics(call: Call) -> web.Response:
     """Return the metrics in Prometheus' text format."""
     return web.Response(body=call.app.status.metrics(), headers={"Content-Type": METRICS_TYPE})
 
 
-@Endpoint("GET", "/api/v1/info", access=PUBLIC, answer=ServerInfo, answer_example=INFO)
+@Endpoint("GET", "/api/v1/info", access=PUBLIC, answer=ServerInfo, answer_example=INFO, live=True)
 async def get_info(call: Call) -> Reply:
     """Return the bridge's identity and the schema versions that it supports."""
     return Reply(call.app.status.info())
 
 
-@Endpoint("GET", "/api/v1/me", access=ANY_TOKEN, answer=Me)
+@Endpoint("GET", "/api/v1/me", access=ANY_TOKEN, answer=Me, live=True)
 async def get_me(call: Call) -> Reply:
     """Return the identity of the token."""
     actor = call.actor

@@ -40,7 +40,7 @@ class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ, description="The last `seq` it saw.")] | None = None
 
 
-@Endpoint("GET", "/api/v1/ws", access=PEOPLE, answer=None, status=HTTPStatus.SWITCHING_PROTOCOLS)
+@Endpoint("GET", "/api/v1/ws", access=PEOPLE, answer=None, status=HTTPStatus.SWITCHING_PROTOCOLS, live=True)
 async def follow(call: Call) -> web.StreamResponse:
     """Open a WebSocket: server info, then after `subscribe` a snapshot, events and updates."""
     _refuse_foreign_origin(call.request)

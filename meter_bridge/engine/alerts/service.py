@@ -82,9 +82,9 @@ class AlertService:
 
     async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
         """Acknowledge an open alert; doing so again changes nothing."""
+        tx = self._session.begin(actor)
         key, alert, account = self._open_alert(actor, alert_id)
         if alert.acknowledged_at is None:
-            tx = self._session.begin(actor)
             alert.acknowledged_at = tx.at
             row = {"row_id": alert.id, "new_acknowledged_at": tx.at, "new_acknowledged_by": actor.name}
             tx.changeset.add(ops.ACKNOWLEDGE_ALERT, row)
@@ -96,8 +96,9 @@ class AlertService:
                 meter_id=key.meter_id,
                 data={"id": alert.id, "by": actor.name},
             )
-            await self._session.commit(tx)
-        return alert_view(key, alert, account)
+        view = alert_view(key, alert, account)
+        await self._session.commit(tx)
+        return view
 
     def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
         for key, alert, account in self._open_alerts(actor):

@@ -13,6 +13,7 @@ from meter_bridge.engine.state import supply_document
 from meter_bridge.storage.database import on_sqlite, reading, snapshot
 from meter_bridge.storage.errors import reason
 from meter_bridge.storage.location import Location
+from meter_bridge.storage.migrate import check_schema
 from meter_bridge.storage.schema_objects import schema_problems
 from meter_bridge.storage.shards import RANGE
 from meter_bridge.storage.tables import metadata
@@ -146,7 +147,11 @@ _CHECKS: Final = (
 
 
 def verify(location: Location) -> Sequence[str]:
-    """Return what is wrong with an installation's database, empty if nothing is."""
+    """Return what is wrong with an installation's database, empty if nothing is.
+
+    Raises ``SchemaError`` if it has the schema of another version.
+    """
+    check_schema(location)
     with reading(location) as reader:
         return verify_engine(reader)
 
@@ -205,9 +210,9 @@ def _energy_problems(connection: Connection) -> Iterable[str]:
 def _file_problems(connection: Connection) -> Iterable[str]:
     if not on_sqlite(connection):
         return
-    for row in connection.execute(text("PRAGMA quick_check(5)")):
-        if row[0] != "ok":
-            yield f"the database file is damaged: {row[0]}"
+    answer = str(connection.execute(text("PRAGMA quick_check(1)")).scalar_one())
+    if answer != "ok":
+        yield f"the database file is damaged: {answer.splitlines()[-1]}"
 
 
 def _reference_problems(connection: Connection) -> Iterable[str]:

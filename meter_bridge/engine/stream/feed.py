@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
@@ -14,6 +15,7 @@ from meter_bridge.engine.alerts.view import alert_view
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.state.stored_answers import StoredAnswers
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import (
     AccountView,
@@ -115,6 +117,7 @@ class Feed:
     def __init__(self, session: Session, snapshots: Snapshots) -> None:
         self._session = session
         self._snapshots = snapshots
+        self._answers = StoredAnswers(session)
         self._subscriptions: set[Subscription] = set()
         self.seq = session.installation.sequences.event
         """Newest durable event that was committed."""
@@ -185,8 +188,9 @@ class Feed:
         subscription = Subscription(actor)
         self._subscriptions.add(subscription)
         try:
-            upto = self.seq
-            yield self._snapshots.snapshot(actor)
+            snapshot = await self._answers.reading(partial(self._take_snapshot, actor))
+            upto = snapshot.seq
+            yield snapshot
             while since is not None and since < upto:
                 missed = await asyncio.to_thread(read_events, self._session.reader, since, upto)
                 for event in missed:
@@ -206,18 +210,27 @@ class Feed:
             yield subscription.events.popleft()
         if subscription.ended is not None:
             raise subscription.ended
-        update = self._update(subscription)
+        update = await self._update(subscription)
         if update is not None:
             yield update
             await asyncio.sleep(INTERVAL_S)
 
-    def _update(self, subscription: Subscription) -> Update | None:
+    async def _take_snapshot(self, actor: Actor) -> Snapshot:
+        return self._snapshots.snapshot(actor)
+
+    async def _accounts(self, actor: Actor, account_ids: Iterable[str]) -> tuple[AccountView, ...]:
+        views = [self._snapshots.account_or_none(actor, account_id) for account_id in sorted(account_ids)]
+        return tuple(view for view in views if view is not None)
+
+    async def _update(self, subscription: Subscription) -> Update | None:
         changed, subscription.accounts = subscription.accounts, set()
         removed, subscription.removed = subscription.removed, set()
         alerts, subscription.alerts_changed = subscription.alerts_changed, False
-        actor, look_up = subscription.actor, self._snapshots.account_or_none
-        views = [look_up(actor, account_id) for account_id in sorted(changed)]
-        accounts = tuple(view for view in views if view is not None)
+        actor = subscription.actor
+        try:
+            accounts = await self._answers.reading(partial(self._accounts, actor, changed))
+        except RequestRefused:
+            accounts = ()  # all of them follow as soon as the state was read again
         if not accounts and not removed and not alerts:
             return None
         return Update(
