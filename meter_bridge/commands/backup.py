@@ -9,13 +9,14 @@ from typing import Final
 
 from sqlalchemy.exc import DatabaseError
 
+from meter_bridge.actor import EVERYTHING
 from meter_bridge.commands.command import JSON, Command, argument, choice_of
 from meter_bridge.commands.installation import database_of, settings_of
 from meter_bridge.commands.output import Output, print_line
 from meter_bridge.commands.parser import REFUSED, UNREACHABLE, CommandError
 from meter_bridge.engine.maintenance.backup import BackupEncryption, backup
 from meter_bridge.engine.maintenance.encryption import parse_recipient, read_identities
-from meter_bridge.engine.maintenance.restore import restore
+from meter_bridge.engine.maintenance.restore import restore, valid_tokens
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
 from meter_bridge.storage.errors import BackupError, LockedError, SchemaError, StorageError
@@ -85,10 +86,16 @@ def _restore(arguments: Namespace) -> int:
         identities = () if arguments.identity is None else read_identities(arguments.identity)
         with _destination(arguments) as destination:
             size = restore(arguments.source, destination, identities)
+            tokens = valid_tokens(destination)
     except BackupError as error:
         raise CommandError(str(error), error.remedy) from error
     where = "can be restored" if arguments.check else f"restored to {destination}"
     print_line(f"{arguments.source}: {where}, {size / 1_000_000:.1f} MB, the books are correct")
+    for token in tokens:
+        scope = ", ".join(sorted(token.accounts or token.sites)).replace(EVERYTHING, "all sites")
+        print_line(f"  token {token.id} {token.name!r}: {token.role} of {scope}")
+    if tokens:
+        print_line("These tokens open it, which no backup can prove: revoke what you did not make.")
     return 0
 
 

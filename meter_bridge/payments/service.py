@@ -81,8 +81,9 @@ class Payments:
         account, now = self._find_account(actor, account_id), self._session.clock.now()
         if amount is None:
             possible = self.options(actor, account_id)
-            return preview_top_up(account, possible.to_restore or possible.smallest, now)
-        top_up = TopUp.from_request(account, amount, "preview", None)
+            top_up = TopUp(possible.to_restore or possible.smallest, "preview", None)
+        else:
+            top_up = TopUp.from_request(account, amount, "preview", None)
         top_up.check(self._session, account)
         return preview_top_up(account, top_up.amount, now)
 

@@ -6,8 +6,9 @@ carries it in memory. A new database is made from the tables as they are, with t
 by itself what must never happen; an existing one is upgraded by ``migrations``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 import filecmp
 from itertools import count
 import logging
@@ -44,38 +45,69 @@ _BEGUN: Final = (
 def create(connection: Connection) -> None:
     """Create every table, index and trigger in an empty database."""
     metadata.create_all(connection)
-    for table in APPEND_ONLY:
-        guard_rows(connection, table.name, "UPDATE", f"rows of {table.name} are never changed")
-        if table.name not in PRUNABLE:
-            guard_rows(connection, table.name, "DELETE", f"rows of {table.name} are never deleted")
-    message = "a tariff version that has begun is never changed"
-    guard_when(connection, "tariff_version_begun", "BEFORE UPDATE ON tariff_version", _BEGUN, message)
+    for guard in guards():
+        guard.create(connection)
 
 
-def guard_rows(connection: Connection, table: str, action: str, message: str) -> None:
-    """Make the database refuse to update or delete any row of a table."""
-    name = f"{table}_no_{action.lower()}"
-    guard_when(connection, name, f"BEFORE {action} ON {table}", None, message)
-    if action == "DELETE" and not on_sqlite(connection):
-        # SQLite has no other way to empty a table.
-        truncated = f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION {name}()"
-        connection.execute(text(truncated))
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A trigger with which the database refuses an action on a table, always or on a condition."""
 
+    name: str
+    action: str
+    table: str
+    message: str
+    condition: str | None = None
 
-def guard_when(connection: Connection, name: str, event: str, condition: str | None, message: str) -> None:
-    """Make the database refuse an event, such as ``BEFORE UPDATE ON site``, always or on a condition."""
-    if on_sqlite(connection):
-        when = f" WHEN {condition}" if condition else ""
-        connection.exec_driver_sql(
-            f"CREATE TRIGGER {name} {event}{when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+    @property
+    def body(self) -> str:
+        """Return the body of PostgreSQL's function."""
+        return (
+            f" BEGIN IF {self.condition or 'true'} THEN RAISE EXCEPTION '{self.message}'"
+            " USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END "
         )
-        return
-    connection.exec_driver_sql(
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {condition or 'true'} THEN"
-        f" RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';"
-        " END IF; RETURN NEW; END $$"
-    )
-    connection.exec_driver_sql(f"CREATE TRIGGER {name} {event} FOR EACH ROW EXECUTE FUNCTION {name}()")
+
+    @property
+    def triggers(self) -> Mapping[str, str]:
+        """Return PostgreSQL's triggers by name; SQLite has no other way to empty a table than to delete."""
+        execute = f"EXECUTE FUNCTION {self.name}()"
+        before = f"BEFORE {self.action} ON {self.table}"
+        made = {self.name: f"CREATE TRIGGER {self.name} {before} FOR EACH ROW {execute}"}
+        if self.action == "DELETE":
+            name = f"{self.table}_no_truncate"
+            made[name] = f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {self.table} FOR EACH STATEMENT {execute}"
+        return made
+
+    def create(self, connection: Connection) -> None:
+        """Make the trigger."""
+        if on_sqlite(connection):
+            when = f" WHEN {self.condition}" if self.condition else ""
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {self.name} BEFORE {self.action} ON {self.table}{when}"
+                f" BEGIN SELECT RAISE(ABORT, '{self.message}'); END"
+            )
+            return
+        connection.exec_driver_sql(
+            f"CREATE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql AS $${self.body}$$"
+        )
+        for trigger in self.triggers.values():
+            connection.exec_driver_sql(trigger)
+
+
+def guard_of(table: str, action: str) -> Guard:
+    """Return the guard that refuses to update or delete any row of a table."""
+    done = "changed" if action == "UPDATE" else "deleted"
+    return Guard(f"{table}_no_{action.lower()}", action, table, f"rows of {table} are never {done}")
+
+
+def guards() -> Iterator[Guard]:
+    """Yield every guard of the newest schema."""
+    for table in APPEND_ONLY:
+        yield guard_of(table.name, "UPDATE")
+        if table.name not in PRUNABLE:
+            yield guard_of(table.name, "DELETE")
+    message = "a tariff version that has begun is never changed"
+    yield Guard("tariff_version_begun", "UPDATE", "tariff_version", message, _BEGUN)
 
 
 def schema_of(location: Location) -> str | None:
@@ -91,7 +123,7 @@ def _schema_of_file(path: Path) -> str | None:
             if connection.execute(_HAS_VERSION).fetchone() is None:
                 return None
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise StorageError(f"the database {path} cannot be read: {error}") from error
     return None if row is None else str(row[0])
 
