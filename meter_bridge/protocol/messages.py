@@ -147,7 +147,7 @@ class ServerInfo:
     installation_id: str
     name: str
     latest_version: str | None = None
-    """Newest version as configured by the operator, if any; the bridge itself queries no server."""
+    """Reserved for the newest version; no bridge sets it yet, because none queries a server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
