@@ -101,6 +101,8 @@ def tier_text(price: CurrentPrice) -> str:
 
 def _last_reading(unit: Unit, now: int) -> str:
     """Return the age of the newest reading by the wall clock: the bridge may be silent as well."""
+    if unit.silent_since is not None:
+        return _("no register since {when}", when=short_moment(unit.silent_since, unit.time_zone))
     if unit.read_at is None:
         return _("no reading yet")
     if now - unit.read_at < HOUR_MS:
