@@ -98,6 +98,12 @@ class BridgeConnectivity(BridgeEntity, BinarySensorEntity):
         """Return whether the bridge is connected."""
         return self.coordinator.available
 
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """Return why the bridge is not connected: a refused token is not a bridge that cannot be reached."""
+        return {"reason": self.coordinator.lost_because}
+
 
 class BridgeProblem(BridgeEntity, BinarySensorEntity):
     """Whether there are open alerts of the bridge itself."""

@@ -48,6 +48,7 @@ class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
     """Connects to a bridge with a token."""
 
     VERSION = 1
+    MINOR_VERSION = 2
 
     _discovered: dict[str, Any]
 
@@ -99,8 +100,10 @@ class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for a new token."""
+        """Ask for a new token, and say why the bridge rejected the last one."""
         entry = self._get_reauth_entry()
+        if user_input is None and entry.state is ConfigEntryState.LOADED and entry.runtime_data.lost_because:
+            self._errors = {"base": entry.runtime_data.lost_because}
         if user_input is not None and await self._validate({**entry.data, **user_input}, entry.unique_id):
             return self.async_update_reload_and_abort(entry, data_updates=user_input)
         return self._form("reauth_confirm", TOKEN_SCHEMA, None, {CONF_NAME: entry.title})

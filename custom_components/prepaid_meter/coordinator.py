@@ -66,6 +66,8 @@ class PrepaidMeterCoordinator:
         self.hass = hass
         self.config_entry = entry
         self.available = False
+        self.lost_because: str | None = None
+        """Translation key of the error that keeps the connection from being restored."""
         self.setup_complete = asyncio.Event()
         """Set once the entry is set up; background work waits for it."""
         self.accounts = {}
@@ -98,12 +100,9 @@ class PrepaidMeterCoordinator:
             await self._stream.connect()
         except PrepaidMeterError as error:
             issues.async_report_connection(self.hass, self.config_entry, error)
+            LOGGER.debug("Cannot connect to %s: %s", self.config_entry.title, error)
             error_class = ConfigEntryAuthFailed if isinstance(error, TOKEN_ERRORS) else ConfigEntryNotReady
-            raise error_class(
-                translation_domain=DOMAIN,
-                translation_key=error_key(error),
-                translation_placeholders={"error": str(error)},
-            ) from error
+            raise error_class(translation_domain=DOMAIN, translation_key=error_key(error)) from error
 
     @callback
     def async_start(self) -> None:
@@ -189,21 +188,23 @@ class PrepaidMeterCoordinator:
 
     @callback
     def on_lost(self, error: PrepaidMeterError) -> None:
-        """Mark all entities unavailable; log the loss of the connection only once."""
+        """Mark all entities unavailable, and show why; log the loss of the connection only once."""
+        known, self.lost_because = self.lost_because, error_key(error)
         issues.async_report_connection(self.hass, self.config_entry, error)
         if isinstance(error, TOKEN_ERRORS):
             self.config_entry.async_start_reauth(self.hass)
-        if not self.available:
-            return
-        self.available = False
-        LOGGER.warning("Connection to %s lost: %s", self.config_entry.title, error)
-        self._notify_all()
+        if self.available:
+            self.available = False
+            LOGGER.warning("Connection to %s lost: %s", self.config_entry.title, error)
+            self._notify_all()
+        elif self.lost_because != known:
+            _call(self._bridge_listeners)
 
     def _set_available(self) -> None:
         issues.async_connected(self.hass, self.config_entry.entry_id)
         if not self.available and self._bridge_listeners:
             LOGGER.warning("Connection to %s restored", self.config_entry.title)
-        self.available = True
+        self.available, self.lost_because = True, None
         self._notify_all()
 
     def _update_accounts(self, accounts: Iterable[AccountView], removed: Collection[str]) -> None:

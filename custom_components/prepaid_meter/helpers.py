@@ -18,7 +18,7 @@ from .client import (
     WrongInstallationError,
 )
 from .client.protocol import ErrorCode
-from .const import DOMAIN
+from .const import DOMAIN, LOGGER
 
 _ERROR_KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
     (NotAuthenticatedError, "invalid_auth"),
@@ -34,7 +34,9 @@ _ERROR_KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
 _TRANSLATED_CODES: Final = frozenset(
     {
         ErrorCode.AMOUNT_OUT_OF_RANGE,
+        ErrorCode.CONFLICT,
         ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
+        ErrorCode.NOT_FOUND,
         ErrorCode.STORAGE_UNAVAILABLE,
         ErrorCode.TOO_MANY_REQUESTS,
         ErrorCode.VOUCHER_BLOCKED,
@@ -43,30 +45,23 @@ _TRANSLATED_CODES: Final = frozenset(
         ErrorCode.VOUCHER_USED,
     }
 )
-"""Refusals that have a translated message; all others show the bridge's own message."""
+"""Refusals with a message of their own. The bridge's words are English: they are logged, and not shown."""
 
 
-def error_key(error: PrepaidMeterError) -> str:
+def error_key(error: PrepaidMeterError, otherwise: str = "unknown") -> str:
     """Return the translation key of an error."""
-    return next((key for kind, key in _ERROR_KEYS if isinstance(error, kind)), "unknown")
+    return next((key for kind, key in _ERROR_KEYS if isinstance(error, kind)), otherwise)
 
 
 @contextmanager
 def translated_errors() -> Generator[None]:
-    """Re-raise refusals of the bridge and connection errors as Home Assistant's exceptions."""
+    """Log refusals and connection errors, and re-raise them as Home Assistant's translated exceptions."""
     try:
         yield
-    except (NotAuthenticatedError, NotAllowedError, NotSupportedError) as error:
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key=error_key(error)) from error
     except RequestRefusedError as error:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key=error.code.value if error.code in _TRANSLATED_CODES else "refused",
-            translation_placeholders={"reason": str(error)},
-        ) from error
+        LOGGER.warning("The bridge refused: %s", error)
+        key = error_key(error, error.code.value if error.code in _TRANSLATED_CODES else "refused")
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key=key) from error
     except PrepaidMeterError as error:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key=error_key(error),
-            translation_placeholders={"error": str(error)},
-        ) from error
+        LOGGER.warning("The request to the bridge failed: %s", error)
+        raise HomeAssistantError(translation_domain=DOMAIN, translation_key=error_key(error)) from error

@@ -7,9 +7,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from . import issues
-from .client.protocol import AccountView, MeterView, Role
+from .client.protocol import AccountView, MeterView
 from .client.vocabulary import AlertKind
-from .const import DOMAIN
+from .const import DOMAIN, STAFF_ROLES
 from .coordinator import PrepaidMeterConfigEntry
 
 BRIDGE_ALERTS: Final[dict[AlertKind, ir.IssueSeverity]] = {
@@ -19,8 +19,6 @@ BRIDGE_ALERTS: Final[dict[AlertKind, ir.IssueSeverity]] = {
     AlertKind.VOUCHER_GUESSING: ir.IssueSeverity.WARNING,
 }
 """Alerts of the bridge itself that need a person's attention; they close once the problem is solved."""
-STAFF_ROLES: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
-"""Roles that may decide on a quarantine; tenants do not see one."""
 
 
 class IssueManager:
@@ -46,12 +44,12 @@ class IssueManager:
         """Update the issues of the bridge; while it is disconnected they stay as they are."""
         if not self._coordinator.available:
             return
-        open_alerts = {alert.kind: alert for alert in self._coordinator.alerts if alert.closed_at is None}
+        open_alerts = {alert.kind for alert in self._coordinator.alerts if alert.closed_at is None}
         current = set()
         for kind, severity in BRIDGE_ALERTS.items():
-            if alert := open_alerts.get(kind):
+            if kind in open_alerts:
                 issue_id = f"{kind}_{self._entry.entry_id}"
-                placeholders = {"name": self._entry.title, "message": alert.message}
+                placeholders = {"name": self._entry.title}
                 issues.async_report(self._hass, issue_id, kind.value, placeholders, severity)
                 current.add(issue_id)
         self._bridge_issues = self._replace(self._bridge_issues, current)

@@ -62,6 +62,7 @@ class Output:
             if self.note:
                 print_note(self.note)
         if self.error is not None:
+            self.error.printed = True
             raise self.error
 
 

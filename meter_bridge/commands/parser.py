@@ -18,11 +18,15 @@ exit codes:
 class CommandError(Exception):
     """A command that failed: one line names the problem, one the remedy."""
 
-    def __init__(self, what: str, remedy: str, code: int = REFUSED) -> None:
+    def __init__(self, what: str, remedy: str, code: int = REFUSED, *, answer: object = None) -> None:
         super().__init__(what)
         self.what = what
         self.remedy = remedy
         self.code = code
+        self.answer = answer
+        """What ``--json`` prints; None for the error and the remedy."""
+        self.printed = False
+        """Whether the command has printed its answer."""
 
 
 class Parser(argparse.ArgumentParser):

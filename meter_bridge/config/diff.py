@@ -293,6 +293,7 @@ def show_meter(meter: MeterPlan) -> dict[str, str]:
         if meter.register_modulus_wh is None
         else format_kwh(meter.register_modulus_wh),
         "returns energy": "yes" if meter.returns_energy else "no",
+        "read by hand": "yes" if meter.read_by_hand else "no",
         "without the bridge": show_without_bridge(meter.without_bridge),
         "rule slot": str(meter.rule_slot),
         **show_limits(meter.limits),

@@ -6,7 +6,7 @@ subclass of the real one, so that its methods cannot come to differ from what ro
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, override
@@ -20,6 +20,7 @@ from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.metering.service import MeterService
 from meter_bridge.engine.sites.service import SiteFileService
 from meter_bridge.engine.state.session import Health
+from meter_bridge.engine.state.stored_answers import StoredAnswers
 from meter_bridge.engine.status import BridgeStatus
 from meter_bridge.engine.stream.feed import Feed
 from meter_bridge.engine.supply.service import SupplyService
@@ -139,6 +140,7 @@ class StandIn:
             notices=_Notices(self),
             page=_Page(self),
             feed=_Stream(self),
+            answers=_Answers(),
         )
 
     def book(self, account_id: str, amount: str, method: str, reference: str | None) -> messages.TopUpResult:
@@ -221,6 +223,21 @@ def _of_account(what: str, answer: Callable[[str], object]) -> Any:  # noqa: ANN
         return answer(self.bridge.touch(what.partition(" ")[0], actor, account_id))
 
     return method
+
+
+class _Answers(StoredAnswers):
+    """Nothing is stored here, so nothing is waited for."""
+
+    def __init__(self) -> None:
+        """Need no session."""
+
+    @override
+    async def reading[T](self, work: Callable[[], Awaitable[T]]) -> T:
+        return await work()
+
+    @override
+    async def changing[T](self, work: Callable[[], Awaitable[T]]) -> T:
+        return await work()
 
 
 class _Status(_Fake, BridgeStatus):

@@ -75,12 +75,30 @@ async def test_what_is_not_known_is_never_zero(page: Page) -> None:
     assert "0 minutes" not in text
 
 
+@pytest.mark.parametrize("reason", ["invalid_auth", "not_allowed"])
+async def test_a_refused_token_is_not_called_a_lost_connection(page: Page, reason: str) -> None:
+    await show(page, house(sensor__balance=["unavailable", {}]))
+    await expect(page.get_by_role("status")).to_contain_text("No connection to the bridge")
+    await page.evaluate(
+        "(reason) => { const entity_id = 'binary_sensor.bridge_connection'; const next = { ...hass,"
+        " devices: { house: { ...hass.devices.house, via_device_id: 'bridge' }, bridge: { id: 'bridge' } },"
+        " entities: { ...hass.entities, [entity_id]: { entity_id, device_id: 'bridge',"
+        " platform: 'prepaid_meter', translation_key: 'bridge_connectivity' } },"
+        " states: { ...hass.states, [entity_id]: { entity_id, state: 'off', attributes: { reason } } } };"
+        " window.card.hass = next; }",
+        reason,
+    )
+    await expect(page.get_by_role("status")).to_contain_text("Token not accepted")
+    await expect(page.get_by_role("status")).to_contain_text("Enter a new token")
+    await expect(page.get_by_role("status")).not_to_contain_text("No connection")
+
+
 async def test_a_bridge_that_is_away_shows_no_old_figures(page: Page) -> None:
     away = {f"sensor__{key}": ["unavailable", {}] for key in ("balance", "time_left", "cost_period", "price")}
     text = await show(page, house(**away))
-    assert "Bridge not reachable" in text
+    assert "No connection to the bridge" in text
     assert "187.12" not in text
-    await expect(page.get_by_role("button", name="Top up")).to_be_disabled()
+    await expect(page.get_by_role("button", name="Top up")).to_have_count(0)
 
 
 async def test_a_name_is_text_and_never_markup(page: Page) -> None:
@@ -120,5 +138,5 @@ async def test_figures_open_their_history_from_the_keyboard(page: Page) -> None:
 
 
 async def test_without_the_right_to_top_up_nothing_offers_it(page: Page) -> None:
-    await show(page, house(switch__supply=None))
+    await show(page, house(sensor__balance=["187.12", {"unit_of_measurement": "ZAR", "role": "caretaker"}]))
     assert await page.get_by_role("button", name="Top up").count() == 0

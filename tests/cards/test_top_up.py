@@ -6,6 +6,9 @@ import pytest
 SHOW = (
     "async (more) => { window.hass = makeHass({ house: { name: 'Fern Cottage' } });"
     " if (more.fails) hass.callService = async () => { throw new Error('The bridge refused: too much.'); };"
+    " if (more.translated) { hass.loadBackendTranslation = async (kind, domain) => texts(domain);"
+    " hass.callService = async () => { throw { message: 'The bridge refused.', translation_key: 'refused',"
+    " translation_domain: 'prepaid_meter', translation_placeholders: { name: 'Rue' } }; }; }"
     " if (more.format) hass.locale.number_format = more.format;"
     " window.card = await show('prepaid-meter-card', { device: 'house', amounts: more.amounts }, hass); }"
 )
@@ -66,6 +69,19 @@ async def test_a_refusal_says_why_and_to_look_before_trying_again(page: Page) ->
     alert = page.get_by_role("alert")
     await expect(alert).to_contain_text("The bridge refused: too much.")
     await expect(alert).to_contain_text("Check the last top-up")
+
+
+async def test_a_refusal_is_shown_in_the_users_language(page: Page) -> None:
+    """The message of an error is English; Home Assistant has its translation."""
+    await page.evaluate(
+        "() => window.texts = (domain) => (path, { name }) =>"
+        " path === `component.${domain}.exceptions.refused.message` && `La passerelle ${name} a refusé.`"
+    )
+    await opened(page, translated=True)
+    await page.keyboard.type("5")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Top up ZAR").click()
+    await expect(page.get_by_role("alert")).to_contain_text("not confirmed: La passerelle Rue a refusé.")
 
 
 async def test_going_back_keeps_what_was_typed(page: Page) -> None:

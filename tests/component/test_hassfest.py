@@ -139,8 +139,10 @@ DESCRIBED = {
 
 
 def described(kind: str) -> dict[str, Any]:
+    """Return what a file describes; only triggers and conditions may have templates, named with a dot."""
     file = load_yaml_dict(FOLDER / f"{kind}.yaml")
-    return {name: value for name, value in file.items() if not name.startswith(".")}
+    described = {name: value for name, value in file.items() if kind == "services" or name[0] != "."}
+    return {cv.slug(name): value for name, value in described.items()}
 
 
 @pytest.mark.parametrize("kind", DESCRIBED)

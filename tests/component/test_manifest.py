@@ -23,7 +23,6 @@ from custom_components.prepaid_meter import (
     helpers,
     number,
     sensor,
-    switch,
     update,
 )
 from custom_components.prepaid_meter.const import DOMAIN
@@ -115,7 +114,6 @@ def entity_keys() -> dict[str, set[str]]:
                 binary_sensor.FRIENDLY_HOURS,
             )
         },
-        "switch": {switch.SUPPLY.translation_key},
         "button": {description.translation_key for description in button.ACCOUNT_BUTTONS},
         "number": {
             number.THRESHOLD.translation_key,
@@ -151,8 +149,7 @@ def test_icons_are_material_design_icons() -> None:
 
 
 def test_actions_have_valid_selectors_texts_and_icons() -> None:
-    file = load_yaml_dict(FOLDER / "services.yaml")
-    services = {name: value for name, value in file.items() if not name.startswith(".")}
+    services = load_yaml_dict(FOLDER / "services.yaml")
     assert set(services) == set(ENGLISH["services"]) == set(ICONS["services"])
     for name, action in services.items():
         assert "target" not in action

@@ -51,7 +51,7 @@ async def test_an_issue_of_the_bridge_is_open_for_as_long_as_it_lasts(
     issue = issue_registry.async_get_issue(DOMAIN, issue_id)
     assert issue is not None
     assert (issue.translation_key, issue.is_fixable, issue.is_persistent) == (kind.value, False, False)
-    assert issue.translation_placeholders == {"name": "Long Street", "message": "The words of the bridge."}
+    assert issue.translation_placeholders == {"name": "Long Street"}
 
     await bridge.update_alerts(replace(alert, closed_at="2026-11-10T10:00:00.000Z"))
     await eventually(lambda: not issue_ids(issue_registry))

@@ -19,6 +19,7 @@ from custom_components.prepaid_meter.client import stream
 from custom_components.prepaid_meter.client.protocol import EventKind, HistoryPage
 from custom_components.prepaid_meter.client.vocabulary import AlertKind, SupplyReason, SupplyState
 from custom_components.prepaid_meter.const import DOMAIN
+from custom_components.prepaid_meter.diagnostics import async_get_config_entry_diagnostics
 from tests.component.automating import automate, trigger_data
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, FakeBridge, account_view, alert_view
@@ -181,6 +182,46 @@ async def test_a_token_that_loses_its_permission_starts_reauthentication(
     bridge.refuse_with = (403, {"code": "not_allowed", "message": "No more."})
     await bridge.drop()
     await eventually(lambda: any(loaded.async_get_active_flows(hass, {SOURCE_REAUTH})))
+
+
+@pytest.mark.parametrize(
+    "refusal, reason",
+    [((401, "not_authenticated"), "invalid_auth"), ((403, "not_allowed"), "not_allowed")],
+)
+async def test_a_refused_token_is_not_a_bridge_out_of_reach(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    loaded: MockConfigEntry,
+    eventually: Eventually,
+    issue_registry: ir.IssueRegistry,
+    refusal: tuple[int, str],
+    reason: str,
+) -> None:
+    await eventually(lambda: bridge.open_sockets)
+    connection = "binary_sensor.long_street_connection"
+    assert lost_because(hass, connection) == ("on", None)
+    await bridge.stop()
+    await eventually(lambda: lost_because(hass, connection) == ("off", "cannot_connect"))
+    status, code = refusal
+    bridge.refuse_with = (status, {"code": code, "message": "No more."})
+    await bridge.start()
+    await eventually(lambda: lost_because(hass, connection) == ("off", reason))
+    await eventually(lambda: any(loaded.async_get_active_flows(hass, {SOURCE_REAUTH})))
+    (flow,) = loaded.async_get_active_flows(hass, {SOURCE_REAUTH})
+    form = await hass.config_entries.flow.async_configure(flow["flow_id"])
+    assert form["errors"] == {"base": reason}
+    assert issue_registry.async_get_issue("homeassistant", f"config_entry_reauth_{DOMAIN}_{loaded.entry_id}")
+    assert (await async_get_config_entry_diagnostics(hass, loaded))["lost_because"] == reason
+    bridge.refuse_with = None
+    await eventually(lambda: lost_because(hass, connection) == ("on", None))
+    form = await hass.config_entries.flow.async_configure(flow["flow_id"])
+    assert form["errors"] == {}
+
+
+def lost_because(hass: HomeAssistant, entity_id: str) -> tuple[str, object]:
+    state = hass.states.get(entity_id)
+    assert state is not None
+    return state.state, state.attributes.get("reason")
 
 
 async def test_a_bridge_that_becomes_too_new_while_running_is_reported_and_reconnected_without_a_reload(

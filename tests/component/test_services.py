@@ -62,7 +62,7 @@ async def test_two_calls_have_two_keys(
 async def test_a_request_with_a_lost_response_is_repeated_with_the_same_key(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
-    bridge.drop_top_up_answers = 1
+    bridge.drop_answers = 1
     answer = await top_up(hass, entity_id=BALANCE, amount=10)
     assert answer["balance"] == "197.1187"
     assert len(bridge.requests) == 2
@@ -100,21 +100,27 @@ async def test_a_tenant_gets_an_error_that_names_who_may_top_up(
     [
         (403, "not_allowed", "not_allowed"),
         (401, "not_authenticated", "invalid_auth"),
-        (409, "conflict", "refused"),
+        (409, "conflict", "conflict"),
+        (409, "already_reversed", "refused"),
         (422, "amount_out_of_range", "amount_out_of_range"),
         (429, "too_many_requests", "too_many_requests"),
         (503, "storage_unavailable", "storage_unavailable"),
     ],
 )
-async def test_a_refusal_includes_the_bridges_message(
-    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, status: int, code: str, key: str
+async def test_a_refusal_is_translated_and_the_log_has_the_bridges_words(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    loaded: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    code: str,
+    key: str,
 ) -> None:
     bridge.refuse_with = (status, {"code": code, "message": "Too much.", "remedy": "Ask for less."})
     with pytest.raises(ServiceValidationError) as error:
         await top_up(hass, entity_id=BALANCE, amount=10)
     assert error.value.translation_key == key
-    if key == "refused":
-        assert str(error.value) == "The bridge refused: Too much. Ask for less."
+    assert "The bridge refused: Too much. Ask for less." in caplog.text
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "NaN", "ten"])
@@ -154,7 +160,7 @@ async def act(hass: HomeAssistant, name: str, **data: Any) -> Any:  # noqa: ANN4
 async def test_a_voucher_is_redeemed_once_even_if_the_response_is_lost(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
-    bridge.drop_top_up_answers = 1
+    bridge.drop_answers = 1
     answer = await act(hass, "redeem_voucher", code=" 1234 5678 9012 3456 7890 ")
     assert (answer["amount"], answer["balance"], answer["supply"]) == ("50.00", "237.1187", "connected")
     assert [body for _, _, body in bridge.requests] == [{"code": "1234 5678 9012 3456 7890"}] * 2
@@ -194,7 +200,10 @@ async def test_a_bridge_without_vouchers_is_reported_as_too_old(
         ("voucher_used", "This voucher has already been redeemed."),
         ("voucher_blocked", "This voucher is blocked. Contact the seller."),
         ("voucher_expired", "This voucher has expired. Contact the seller."),
-        ("too_many_requests", "Too many attempts. Wait before you try again: No more. Wait an hour."),
+        (
+            "too_many_requests",
+            "Too many attempts. Wait before you try again. The log of Home Assistant states how long.",
+        ),
     ],
 )
 async def test_a_refused_voucher_has_a_reason(

@@ -1,13 +1,15 @@
 /** The data of an account: its device and entities, identified by translation key. */
 
 export const DOMAIN = "prepaid_meter";
+/** Why the bridge is not connected, if it refuses Home Assistant's token. */
+const TOKEN_REFUSED = ["invalid_auth", "not_allowed"];
 const UNKNOWN_STATES = new Set(["unknown", "unavailable"]);
 const SECONDS = { s: 1, min: 60, h: 3600, d: 86400, w: 604800 };
 
 /** Indexes by entity registry: Home Assistant replaces the registry object whenever it changes. */
 const indexes = new WeakMap();
 
-/** Return the entities of every account: device ID → ``sensor.balance`` → entity ID. */
+/** Return the entities of every account and bridge: device ID → ``sensor.balance`` → entity ID. */
 function index(hass) {
   if (!indexes.has(hass.entities)) indexes.set(hass.entities, buildIndex(hass.entities));
   return indexes.get(hass.entities);
@@ -21,21 +23,22 @@ function buildIndex(registry) {
     const [domain] = entry.entity_id.split(".");
     devices.get(entry.device_id).set(`${domain}.${entry.translation_key}`, entry.entity_id);
   }
-  for (const [device, entities] of devices) {
-    if (!entities.has("sensor.balance")) devices.delete(device);
-  }
   return devices;
+}
+
+function isAccount(hass, deviceId) {
+  return Boolean(index(hass).get(deviceId)?.has("sensor.balance"));
 }
 
 /** Return the device IDs of all accounts. */
 export function accountDevices(hass) {
-  return [...index(hass).keys()];
+  return [...index(hass).keys()].filter((device) => isAccount(hass, device));
 }
 
 /** Return the account device of an entity, or null. */
 export function deviceOf(hass, entityId) {
   const device = hass.entities[entityId]?.device_id;
-  return device && index(hass).has(device) ? device : null;
+  return isAccount(hass, device) ? device : null;
 }
 
 /** The current states of one account. */
@@ -43,7 +46,7 @@ export class Account {
   constructor(hass, deviceId) {
     this.hass = hass;
     this.id = deviceId;
-    this.entities = index(hass).get(deviceId) ?? new Map();
+    this.entities = isAccount(hass, deviceId) ? index(hass).get(deviceId) : new Map();
   }
 
   get exists() {
@@ -89,6 +92,12 @@ export class Account {
     return state === undefined || state === "unavailable";
   }
 
+  /** Return the state of the connection to the account's bridge. */
+  get connection() {
+    const bridge = this.hass.devices[this.id]?.via_device_id;
+    return this.hass.states[index(this.hass).get(bridge)?.get("binary_sensor.bridge_connectivity")];
+  }
+
   get currency() {
     return this.attribute("sensor.balance", "unit_of_measurement") ?? "";
   }
@@ -112,7 +121,7 @@ export class Account {
 
   /** Return the condition of the account; the most urgent one wins. */
   get condition() {
-    if (this.away) return "away";
+    if (this.away) return TOKEN_REFUSED.includes(this.connection?.attributes.reason) ? "denied" : "away";
     if (this.supply === "disconnected") return "cut";
     if (this.supply === "armed") return "armed";
     if (this.value("binary_sensor.low_credit") === "on") return "low";
@@ -120,23 +129,36 @@ export class Account {
     return "well";
   }
 
-  /** Return whether the token may top up by amount, which is assumed if it has the supply switch. */
-  get mayTopUp() {
-    return this.entities.has("switch.supply") && Boolean(this.hass.services?.[DOMAIN]?.top_up);
+  /** Return the holds on the supply, oldest first. */
+  get holds() {
+    return this.attribute("sensor.supply_state", "holds") ?? [];
   }
 
-  /** Return whether the token may redeem vouchers: tenants and landlords, who may both reconnect. */
+  /** Return whether a token of one of the roles may perform an action of the integration. */
+  _may(action, ...roles) {
+    const role = this.attribute("sensor.balance", "role");
+    return roles.includes(role) && Boolean(this.hass.services?.[DOMAIN]?.[action]);
+  }
+
+  get mayTopUp() {
+    return this._may("top_up", "landlord");
+  }
+
   get mayRedeem() {
-    return this.entities.has("button.confirm_supply") && Boolean(this.hass.services?.[DOMAIN]?.redeem_voucher);
+    return this._may("redeem_voucher", "landlord", "tenant");
+  }
+
+  get mayHold() {
+    return this._may("hold_supply", "landlord", "caretaker");
   }
 
   /** Return the states of all entities of the account, to detect changes. */
   get states() {
-    return [...this.entities.values()].map((entity) => this.hass.states[entity]);
+    return [this.connection, ...[...this.entities.values()].map((entity) => this.hass.states[entity])];
   }
 }
 
-export const CONDITIONS = ["cut", "armed", "low", "alert", "away", "well"];
+export const CONDITIONS = ["cut", "armed", "low", "alert", "denied", "away", "well"];
 
 /** The tone and icon of each condition. */
 export const CONDITION_STYLES = {
@@ -144,6 +166,7 @@ export const CONDITION_STYLES = {
   armed: { tone: "amber", icon: "mdi:power-plug-outline" },
   low: { tone: "amber", icon: "mdi:wallet" },
   alert: { tone: "amber", icon: "mdi:alert-circle" },
+  denied: { tone: "amber", icon: "mdi:key-alert" },
   away: { tone: "grey", icon: "mdi:lan-disconnect" },
   well: { tone: "green", icon: "mdi:check-circle" },
 };

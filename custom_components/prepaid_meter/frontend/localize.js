@@ -59,3 +59,10 @@ export function localize(path, values = {}) {
 function lookUp(texts, path) {
   return path.split(".").reduce((tree, key) => tree?.[key], texts);
 }
+
+/** Return the explanation of a failed action in the user's language; an error's own message is English. */
+export async function explain(hass, error) {
+  const { translation_domain: domain, translation_key: key, translation_placeholders: placeholders } = error ?? {};
+  const texts = key && (await hass.loadBackendTranslation?.("exceptions", domain).catch(() => null));
+  return texts?.(`component.${domain}.exceptions.${key}.message`, placeholders ?? {}) || error?.message || String(error);
+}

@@ -84,7 +84,8 @@ export class PrepaidMeterUnitsCard extends HTMLElement {
   _hasChanged() {
     const devices = this._config.devices ?? accountDevices(this._hass);
     this._accounts = devices.map((id) => new Account(this._hass, id)).filter((account) => account.exists);
-    const now = [this._hass.locale, ...this._accounts.flatMap((account) => WATCHED_STATES.map((kind) => account.state(kind)))];
+    const watched = (account) => [account.connection, ...WATCHED_STATES.map((kind) => account.state(kind))];
+    const now = [this._hass.locale, ...this._accounts.flatMap(watched)];
     const same = this._rendered?.length === now.length && now.every((value, index) => value === this._rendered[index]);
     this._rendered = now;
     return !same;

@@ -184,14 +184,14 @@ async def set_notification_settings(call: Call) -> Reply:
     return Reply(await call.app.page.set_notification_settings(call.actor, account.id, wanted))
 
 
-@Endpoint("GET", "/", access=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True)
+@Endpoint("GET", "/", access=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True, live=True)
 async def lead_to_page(call: Call) -> web.StreamResponse:
     """Redirect to the tenant's page."""
     del call
     return web.Response(status=HTTPStatus.FOUND, headers={"Location": "/my/"})
 
 
-@Endpoint("GET", "/my/", access=PUBLIC, answer="text/html", any_query=True)
+@Endpoint("GET", "/my/", access=PUBLIC, answer="text/html", any_query=True, live=True)
 async def get_page(call: Call) -> web.StreamResponse:
     """Return the tenant's page."""
     return file_response(call.request, call.request.app[FILES].find(INDEX))
@@ -204,6 +204,7 @@ async def get_page(call: Call) -> web.StreamResponse:
     answer="text/html",
     other_media=tuple(sorted(MEDIA_TYPES - {"text/html"})),
     any_query=True,
+    live=True,
     refusals=(ErrorCode.NOT_FOUND,),
 )
 async def get_page_file(call: Call) -> web.StreamResponse:

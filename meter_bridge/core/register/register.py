@@ -11,7 +11,7 @@ fall persists, and charges nothing.
 
 Another counter is never charged as a rise. A higher register under another reset marker is doubted like a
 fall; after a restart a rise is bounded by the time that the device had power, and waiting makes it no more
-plausible (Tasmota issue 16791: +2.868 kWh after an outage); and a register that fell and then shows the old
+plausible (a plug was seen to add 2.868 kWh in an outage); and a register that fell and then shows the old
 total again goes on from there.
 
 Event time that is ahead of a correct wall clock passes slowly (``clock.confirm``). The real duration

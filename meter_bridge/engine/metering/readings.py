@@ -25,10 +25,11 @@ from meter_bridge.core.supply.relay import (
     Relay,
 )
 from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Removed, Report, ReportedCutOff
-from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.alerts.alerting import CASE, set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.measured_age import MeasuredAges
 from meter_bridge.engine.metering.power_check import conclude, note_phases, update_alert
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Absence, Meter
@@ -45,7 +46,7 @@ from meter_bridge.storage import changeset as ops
 RELAY_SETTLING_MS: Final = 30_000
 """After a relay moved, for so long a reading may still be from before."""
 BOOT_IS_TOLD_MS: Final = 60_000
-"""How long a device that came back is given to say whether it restarted; a Tasmota is asked at once."""
+"""How long a device that came back is given to say whether it restarted; some are asked at once."""
 REVERSE_ENERGY_DETAIL: Final = "reverse energy"
 """Detail of the tamper alert of energy that flows back."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class MeterReports:
         self._dirty = session.changed_supplies
         self._postings = postings
         self._clock = session.clock
+        self._ages = MeasuredAges(session.clock, session.counts)
         self.attach()
 
     def attach(self) -> None:
@@ -70,6 +72,10 @@ class MeterReports:
     def handle(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
         meter = self.installation.by_energy_address.get(report.address)
+        switched = self.installation.by_relay_address.get(report.address)
+        measured = report.measured_at_ms
+        if measured is not None and (meter is not None or switched):
+            report = self._ages.judge(report, measured, at)
         if meter is not None:
             if report.power_mw is not None and not report.stale and not report.buffered:
                 meter.power_record.add(report.power_mw, at)
@@ -81,7 +87,6 @@ class MeterReports:
             self._handle_values(meter, report, at, clock_sure=clock_sure)
             if report.relay is None and meter.relay.requested is None:
                 return True
-        switched = self.installation.by_relay_address.get(report.address)
         if switched:
             for switched_meter in switched:
                 self._handle_relay(switched_meter, report.relay, report, at)
@@ -129,11 +134,14 @@ class MeterReports:
         self._submit(tx)
 
     def set_online(self, meter: Meter, tx: Transaction, *, online: bool) -> None:
-        """Keep whether a meter is there, with its alert."""
-        meter.online = online
-        account = meter.supply.account
-        key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
-        set_alert(self.installation, account, tx, key, None if online else {})
+        """Keep whether a meter is there, with its alert; that does not end the silence of a register."""
+        meter.online, meter.silent_at = online, 0
+        account, key = meter.supply.account, offline_key(meter)
+        if online:
+            meter.present_since = tx.at
+        alert = account.alerts.get(key)
+        if not online or alert is None or CASE not in alert.facts:  # a case is about more than its presence
+            set_alert(self.installation, account, tx, key, None if online else {})
         if tx.changeset:
             tx.save_supply(meter.supply)
         self._dirty.add(meter.supply)
@@ -401,15 +409,21 @@ class MeterReports:
 def _note_absence(meter: Meter, at: int, *, online: bool, gone: bool) -> None:
     """Note for how long a device that tells its boots was away; only its next boot says what that was."""
     if gone and meter.gone_at is None:
-        account = meter.supply.account
-        alert = account.alerts.get(AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id))
-        meter.gone_at = at if alert is None else alert.opened_at
+        meter.gone_at = at
     elif online and meter.gone_at is not None:
         lasted_ms, meter.gone_at = at - meter.gone_at, None
         if meter.absence is not None:
             meter.absence.lasted_ms += lasted_ms
         elif meter.boot_id is not None:
             meter.absence = Absence(lasted_ms, at)
+        if meter.fast_path is not None:
+            meter.fast_path.flush()
+            meter.fast_path = None
+
+
+def offline_key(meter: Meter) -> AlertKey:
+    """Return the key of the alert of a meter that is silent."""
+    return AlertKey(AlertKind.METER_OFFLINE, meter.supply.account.id, meter.id)
 
 
 def _is_repetition(relay: Relay, position: RelayPosition | None, load: int | None) -> bool:
@@ -446,10 +460,6 @@ def _nothing_open(meter: Meter) -> bool:
     return not parts or (
         supply.deferred_posting is not None and next_slot(parts[-1].start) <= supply.deferred_posting.at
     )
-
-
-MAX_KINDS: Final = 200
-"""Kinds of unreadable payloads that are distinguished; drivers use fewer, this bounds what a bug could do."""
 
 
 class ReportHandler:
@@ -492,9 +502,4 @@ class ReportHandler:
         elif isinstance(item, Removed):
             self._discovery.remove(item.address)
         elif isinstance(item, Rejected):
-            self._count_rejected(item.kind)
-
-    def _count_rejected(self, kind: str) -> None:
-        rejected = self._session.counts.rejected
-        if kind in rejected or len(rejected) < MAX_KINDS:
-            rejected[kind] = rejected.get(kind, 0) + 1
+            session.counts.count_rejected(item.kind)

@@ -137,6 +137,10 @@ class Meter:
     phases: tuple[Phase, ...] = ()
     online: bool | None = None
     last_seen: int | None = None
+    present_since: int = 0
+    """From when on this device may be expected to tell its register: it came, or came back."""
+    silent_at: int = 0
+    """Next instant at which it may be found silent; 0 to look at once."""
     relay: Relay = _INITIAL_RELAY
     proven_at: int = 0
     """When the relay's proof last changed."""
@@ -168,6 +172,11 @@ class Meter:
     @register.setter
     def register(self, register: Register | None) -> None:
         self._register = register
+
+    def replace_device(self, at: int) -> None:
+        """Note that from now on another device is meant, of which nothing was heard."""
+        self.online = self.last_seen = None
+        self.present_since, self.silent_at = at, 0
 
     def update_values(self, report: Report) -> None:
         """Keep the newest electrical values; what a report does not speak of stays."""

@@ -1,0 +1,52 @@
+"""Errors are shown in the user's language: no translation contains words of the bridge, which are English."""
+
+import json
+import logging
+from pathlib import Path
+import re
+from typing import Final
+
+from homeassistant.exceptions import HomeAssistantError
+import pytest
+
+import custom_components.prepaid_meter as integration
+from custom_components.prepaid_meter.client import errors
+from custom_components.prepaid_meter.client.protocol import ErrorCode, Problem
+from custom_components.prepaid_meter.helpers import translated_errors
+
+FOLDER: Final = Path(integration.__file__).parent
+WORDS: Final = "Words of the bridge."
+
+
+def every_error() -> list[errors.PrepaidMeterError]:
+    """Return every error of the client, and a refusal with every code."""
+    refusals: list[errors.PrepaidMeterError] = [
+        errors.refusal(Problem(code=code, message=WORDS, field="amount", remedy=WORDS)) for code in ErrorCode
+    ]
+    kinds = [kind for _, kind in sorted(vars(errors).items()) if isinstance(kind, type)]
+    ours = [kind for kind in kinds if issubclass(kind, errors.PrepaidMeterError)]
+    others = [kind(WORDS) for kind in ours if not issubclass(kind, errors.RequestRefusedError)]
+    return refusals + others
+
+
+@pytest.mark.parametrize("error", every_error(), ids=lambda error: type(error).__name__)
+def test_no_placeholder_of_an_error_carries_english(
+    error: errors.PrepaidMeterError, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(HomeAssistantError) as shown, translated_errors():
+        raise error
+    assert shown.value.translation_placeholders is None
+    for language in FOLDER.glob("translations/*.json"):
+        texts = json.loads(language.read_text(encoding="utf-8"))["exceptions"]
+        assert "{" not in texts[shown.value.translation_key]["message"]
+    assert str(error) in caplog.text
+
+
+def test_no_other_text_shows_words_of_the_bridge() -> None:
+    """Only values that have no language, such as names, amounts and versions, are put into a translation."""
+    english = json.loads((FOLDER / "translations" / "en.json").read_text(encoding="utf-8"))
+    texts = json.dumps([english[kind] for kind in ("config", "exceptions", "issues")])
+    assert set(re.findall(r"\{(\w+)\}", texts)) == {
+        *("account", "charged", "host", "meter", "name", "register", "version"),
+    }
