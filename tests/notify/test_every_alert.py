@@ -176,6 +176,40 @@ async def test_a_register_that_jumps_waits_for_a_person(tmp_path: Path) -> None:
         await living.is_over(AlertKind.REGISTER_QUARANTINED)
 
 
+async def test_another_device_in_the_same_place_waits_for_a_person(tmp_path: Path) -> None:
+    async with home(tmp_path) as living:
+        living.meter.swap(102_000, living.house.time.wall - 90 * DAY)
+        await living.lives(2 * MINUTE)
+        await living.is_told(AlertKind.REGISTER_QUARANTINED)
+        assert living.house.alert_texts(AlertKind.REGISTER_QUARANTINED)[0].count("another device") == 1
+
+
+async def test_a_register_that_stands_still_under_load_is_told(tmp_path: Path) -> None:
+    async with home(tmp_path) as living:
+        living.draws(3_500)
+        living.meter.faults.stuck_register = True
+        await living.lives(2 * HOUR)
+        await living.is_told(AlertKind.REGISTER_DISAGREES)
+        living.meter.faults.stuck_register = False
+        await living.lives(HOUR)
+        await living.is_over(AlertKind.REGISTER_DISAGREES)
+
+
+async def test_a_register_in_another_unit_waits_for_a_person_again_and_again(tmp_path: Path) -> None:
+    async with home(tmp_path) as living:
+        living.draws(8)
+        await living.lives(HOUR)
+        living.meter.faults.wrong_unit = True
+        charged = living.house.meter.energy_wh
+        for _ in range(2):
+            await living.lives(HOUR)
+            await living.is_told(AlertKind.REGISTER_QUARANTINED)
+            await living.house.app.meters.decide_quarantine(
+                LANDLORD, "flat-1/main", "discard", reason="does not know better"
+            )
+        assert (living.house.meter.energy_wh or 0) - (charged or 0) < 2_500
+
+
 async def test_a_clock_that_jumps_is_told_of_and_charges_nothing(tmp_path: Path) -> None:
     async with home(tmp_path) as living:
         living.house.time.synchronised = False
