@@ -67,6 +67,10 @@ class Faults:
     """The mains are gone, and the meter goes on by a supply of its own."""
     leaks: bool = False
     """Energy flows and is counted though the contact is open."""
+    no_register: bool = False
+    """What the device is set to send does not hold its register."""
+    relay_only: bool = False
+    """It tells its relay and measures nothing."""
     clock_off_ms: int = 0
     """How far the device's own clock is ahead."""
 
