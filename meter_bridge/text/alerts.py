@@ -65,7 +65,7 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
         "": N_("{name}: meter {meter} is offline; its consumption will be charged when it reports again"),
         "never_heard": N_(
             "{name}: meter {meter} has never reported, so nothing is charged: check its address, {address},"
-            " and the device, or write 'read by hand: yes' in the site file if people read it"
+            " and the device ({advice_text}), or write 'read by hand: yes' in the site file if people read it"
         ),
         "relay_only": N_(
             "{name}: meter {meter} reports its relay but no register, so nothing is charged: check"

@@ -132,7 +132,8 @@ class SimulatedMeter(ABC):
         return self._apply_faults(self.answer(topic, payload))
 
     def come_online(self) -> Sequence[Publish]:
-        """Return what the device publishes when it has connected."""
+        """Return what the device publishes when it has connected; one that never did has no last will."""
+        self._silent = self.faults.silent
         return [] if self.faults.silent else self._apply_faults(self.birth_messages())
 
     @abstractmethod

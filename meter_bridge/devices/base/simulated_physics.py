@@ -71,6 +71,10 @@ class Faults:
     """Energy flows and is not counted."""
     wrong_unit: bool = False
     """The register is told in watt-hours where kilowatt-hours are meant, as after a change of settings."""
+    no_register: bool = False
+    """What the device is set to send does not hold its register."""
+    relay_only: bool = False
+    """It tells its relay and measures nothing."""
     clock_off_ms: int = 0
     """How far the device's own clock is ahead."""
 

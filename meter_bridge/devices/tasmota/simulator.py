@@ -234,6 +234,11 @@ class TasmotaMeter(SimulatedMeter):
             "Yesterday": 0.0,
             "Today": 0.0,
         }
+        time: dict[str, object] = {"Time": _local_time(self.physics.device_time_ms)}
+        if self.faults.relay_only:
+            return time
+        if self.faults.no_register:  # a smart meter's script with names of its own
+            return time | {"SML": {"Counter": self.total_kwh(), "Power_curr": round(power / 1000)}}
         if period:
             energy["Period"] = 0
         apparent = round(power / 1000)
@@ -249,7 +254,7 @@ class TasmotaMeter(SimulatedMeter):
                 * self.settings.phases
             ),
         }
-        return {"Time": _local_time(self.physics.device_time_ms), "ENERGY": energy}
+        return time | {"ENERGY": energy}
 
     def _split_over_phases(self, watts: int) -> object:
         share, rest = divmod(watts, self.settings.phases)
