@@ -67,6 +67,10 @@ class Faults:
     """The mains are gone, and the meter goes on by a supply of its own."""
     leaks: bool = False
     """Energy flows and is counted though the contact is open."""
+    no_values: bool = False
+    """Zigbee: power, voltage and current are the numbers that mean *no value*."""
+    tariff_totals: bool = False
+    """Tasmota: the total stands in a list with its share of each tariff, as before version 8.5."""
     clock_off_ms: int = 0
     """How far the device's own clock is ahead."""
 

@@ -108,6 +108,9 @@ class Zigbee2MqttMeter(SimulatedMeter):
         }
 
     def _measured(self) -> dict[str, object]:
+        return self._told() | (_NO_VALUES if self.faults.no_values else {})
+
+    def _told(self) -> dict[str, object]:
         voltage = self.physics.voltage_mv()
         return {
             "current": round(self.physics.current_ma(voltage) / 1000, 2),
@@ -149,6 +152,8 @@ def _numeric(name: str, unit: str) -> dict[str, object]:
 
 
 _MEASURES: Final = (("energy", "kWh"), ("power", "W"), ("voltage", "V"), ("current", "A"))
+_NO_VALUES: Final[dict[str, object]] = {"power": -32768, "voltage": 6553.5, "current": 65.535}
+"""The invalid values of active power, RMS voltage and RMS current, divided by 1, 10 and 1000."""
 _SWITCH: Final = {
     "type": "switch",
     "features": [
