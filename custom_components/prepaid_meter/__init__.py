@@ -1,13 +1,15 @@
 """The Prepaid Meter integration: accounts, meters and supplies of a prepaid meter bridge."""
 
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from . import issues
 from .bus_events import async_fire_bus_events
 from .cards import async_setup_cards
+from .config_flow import PrepaidMeterConfigFlow
 from .const import DOMAIN, PLATFORMS
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import DeviceManager, known_identifiers
@@ -42,6 +44,18 @@ async def async_setup_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry)
     # Start last: an event that arrives before its entity exists would be lost.
     coordinator.async_start()
     async_start_history_import(hass, entry)
+    return True
+
+
+async def async_migrate_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry) -> bool:
+    """Remove the supply switches of version 1.1, with which a tap or a voice assistant cut a supply."""
+    if entry.version > PrepaidMeterConfigFlow.VERSION:
+        return False
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        if entity.domain == Platform.SWITCH:
+            registry.async_remove(entity.entity_id)
+    hass.config_entries.async_update_entry(entry, minor_version=PrepaidMeterConfigFlow.MINOR_VERSION)
     return True
 
 

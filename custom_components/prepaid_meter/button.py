@@ -13,6 +13,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .client.protocol import AccountView, Role, SupplyAction
+from .const import STAFF_ROLES
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import AccountEntity, EntityAdder, EntityCandidate, account_unique_id
 from .helpers import translated_errors
@@ -23,7 +24,13 @@ PARALLEL_UPDATES = 1
 
 @dataclass(frozen=True, kw_only=True)
 class AccountButtonDescription(ButtonEntityDescription):
-    """A button with the roles whose tokens may use it."""
+    """A button with the roles whose tokens may use it.
+
+    All are of the category "configuration", so that areas and voice assistants do not have them by default:
+    a tap on a tile would switch or borrow without a question.
+    """
+
+    entity_category: EntityCategory | None = EntityCategory.CONFIG
 
     roles: frozenset[Role]
     exists_fn: Callable[[AccountView], bool]
@@ -93,7 +100,6 @@ class ResetProtectionButton(ConfirmSupplyButton):
 
 
 _CUSTOMER_ROLES: Final = frozenset({Role.LANDLORD, Role.TENANT})
-_STAFF_ROLES: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
 
 
 def _can_be_cut(account: AccountView) -> bool:
@@ -118,9 +124,8 @@ ACCOUNT_BUTTONS: Final[tuple[AccountButtonDescription, ...]] = (
     AccountButtonDescription(
         key="reset_protection",
         translation_key="reset_protection",
-        entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
-        roles=_STAFF_ROLES,
+        roles=STAFF_ROLES,
         exists_fn=_can_be_cut,
         button_class=ResetProtectionButton,
     ),

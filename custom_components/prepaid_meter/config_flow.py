@@ -48,6 +48,7 @@ class PrepaidMeterConfigFlow(ConfigFlow, domain=DOMAIN):
     """Connects to a bridge with a token."""
 
     VERSION = 1
+    MINOR_VERSION = 2
 
     _discovered: dict[str, Any]
 

@@ -5,6 +5,8 @@ from typing import Final
 
 from homeassistant.const import Platform
 
+from .client.protocol import Role
+
 DOMAIN: Final = "prepaid_meter"
 LOGGER: Final = logging.getLogger(__package__)
 
@@ -16,9 +18,11 @@ PLATFORMS: Final = [
     Platform.EVENT,
     Platform.NUMBER,
     Platform.SENSOR,
-    Platform.SWITCH,
     Platform.UPDATE,
 ]
+
+STAFF_ROLES: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
+"""Roles that may hold a supply off, reset protections and decide on quarantines."""
 
 SIGNAL_ACCOUNTS: Final = f"{DOMAIN}_accounts"
 """Sent with a coordinator and its new or changed accounts."""

@@ -26,7 +26,6 @@ ESSENTIAL_KEYS: Final = frozenset(
         "low_credit",
         "problem",
         "run_out",
-        "supply",
         "supply_state",
         "top_up_event",
     }

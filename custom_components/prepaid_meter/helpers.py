@@ -36,6 +36,7 @@ _TRANSLATED_CODES: Final = frozenset(
         ErrorCode.AMOUNT_OUT_OF_RANGE,
         ErrorCode.CONFLICT,
         ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
+        ErrorCode.NOT_FOUND,
         ErrorCode.STORAGE_UNAVAILABLE,
         ErrorCode.TOO_MANY_REQUESTS,
         ErrorCode.VOUCHER_BLOCKED,
@@ -59,7 +60,7 @@ def translated_errors() -> Generator[None]:
         yield
     except RequestRefusedError as error:
         LOGGER.warning("The bridge refused: %s", error)
-        key = error.code.value if error.code in _TRANSLATED_CODES else error_key(error, "refused")
+        key = error_key(error, error.code.value if error.code in _TRANSLATED_CODES else "refused")
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key=key) from error
     except PrepaidMeterError as error:
         LOGGER.warning("The request to the bridge failed: %s", error)

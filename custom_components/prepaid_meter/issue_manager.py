@@ -7,9 +7,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from . import issues
-from .client.protocol import AccountView, MeterView, Role
+from .client.protocol import AccountView, MeterView
 from .client.vocabulary import AlertKind
-from .const import DOMAIN
+from .const import DOMAIN, STAFF_ROLES
 from .coordinator import PrepaidMeterConfigEntry
 
 BRIDGE_ALERTS: Final[dict[AlertKind, ir.IssueSeverity]] = {
@@ -19,8 +19,6 @@ BRIDGE_ALERTS: Final[dict[AlertKind, ir.IssueSeverity]] = {
     AlertKind.VOUCHER_GUESSING: ir.IssueSeverity.WARNING,
 }
 """Alerts of the bridge itself that need a person's attention; they close once the problem is solved."""
-STAFF_ROLES: Final = frozenset({Role.LANDLORD, Role.CARETAKER})
-"""Roles that may decide on a quarantine; tenants do not see one."""
 
 
 class IssueManager:

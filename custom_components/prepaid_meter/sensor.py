@@ -1,7 +1,7 @@
 """Sensors of a prepaid account and its meters."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
@@ -36,6 +36,7 @@ from .client.protocol import (
     EmergencyCreditView,
     MeterView,
     PhaseView,
+    Role,
     TariffNow,
     TopUpView,
 )
@@ -148,8 +149,8 @@ def _is_wanted(account: AccountView, meter: MeterView, description: MeterSensorD
 class AccountSensor(AccountEntity, SensorEntity):
     """A sensor of an account."""
 
-    # Changes with every reading; the block itself is recorded.
-    _unrecorded_attributes = frozenset({"ladder"})
+    # The ladder changes with every reading; the block itself is recorded, and so is the reason of a supply.
+    _unrecorded_attributes = frozenset({"holds", "ladder"})
     entity_description: AccountSensorDescription
 
     def __init__(
@@ -177,6 +178,18 @@ class AccountSensor(AccountEntity, SensorEntity):
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
         """Return the attributes that belong to the value."""
         return self.entity_description.attributes_fn(self.account)
+
+
+class BalanceSensor(AccountSensor):
+    """The balance; the role of the token tells the cards what they may offer."""
+
+    _unrecorded_attributes = frozenset({"role"})
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """Return the role of the token."""
+        return {"role": _state(self.coordinator.role, Role)}
 
 
 class PeriodTotalSensor(AccountSensor):
@@ -436,6 +449,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         key="balance",
         translation_key="balance",
         value_fn=lambda account: money(account.available, account),
+        sensor_class=BalanceSensor,
     ),
     AccountSensorDescription(
         key="units_left",
@@ -565,6 +579,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
             "reason": _state(account.supply.reason, SupplyReason),
             "note": account.supply.note,
             "since": account.supply.since,
+            "holds": [asdict(hold) for hold in account.supply.holds],
         },
     ),
     AccountSensorDescription(

@@ -16,7 +16,7 @@ import probatio
 from .amounts import decimal_text, kilowatt_hours_text
 from .client import CannotConnectError
 from .client.protocol import AccountView, Role, TopUpResult
-from .const import DOMAIN
+from .const import DOMAIN, STAFF_ROLES
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import account_identifier
 from .helpers import translated_errors
@@ -24,6 +24,8 @@ from .statements import readable_statement
 from .status import readable_status
 
 SERVICE_ACCOUNT_STATUS: Final = "account_status"
+SERVICE_HOLD_SUPPLY: Final = "hold_supply"
+SERVICE_LIFT_HOLD: Final = "lift_hold"
 SERVICE_REDEEM_VOUCHER: Final = "redeem_voucher"
 SERVICE_SET_THRESHOLDS: Final = "set_thresholds"
 SERVICE_STATEMENT: Final = "statement"
@@ -34,14 +36,19 @@ ATTR_AMOUNT: Final = "amount"
 ATTR_CODE: Final = "code"
 ATTR_DETAIL: Final = "detail"
 ATTR_FIRST_DAY: Final = "first_day"
+ATTR_HOLD: Final = "hold"
 ATTR_LAST_DAY: Final = "last_day"
 ATTR_LOAD_LIMIT: Final = "load_limit"
 ATTR_METHOD: Final = "method"
+ATTR_REASON: Final = "reason"
 ATTR_REFERENCE: Final = "reference"
 ATTR_THRESHOLDS: Final = "thresholds"
 
 DEFAULT_METHOD: Final = "cash"
 DETAILS: Final = ("line", "day")
+
+
+HOLD_ID: Final = probatio.All(cv.string, probatio.Match(r"^[a-z0-9][a-z0-9-]{0,62}$"))
 
 
 def _decimal(value: object) -> Decimal:
@@ -90,9 +97,10 @@ TOP_UP_SCHEMA: Final = _schema(
         probatio.Optional(ATTR_REFERENCE): cv.string,
     }
 )
-REDEEM_SCHEMA: Final = _schema(
-    {probatio.Required(ATTR_CODE): probatio.All(cv.string, str.strip, probatio.Length(min=1))}
-)
+TEXT: Final = probatio.All(cv.string, str.strip, probatio.Length(min=1))
+REDEEM_SCHEMA: Final = _schema({probatio.Required(ATTR_CODE): TEXT})
+HOLD_SCHEMA: Final = _schema({probatio.Required(ATTR_REASON): TEXT, probatio.Optional(ATTR_HOLD): HOLD_ID})
+LIFT_SCHEMA: Final = _schema({probatio.Required(ATTR_HOLD): HOLD_ID, probatio.Optional(ATTR_REASON): TEXT})
 STATEMENT_SCHEMA: Final = _schema(
     {
         probatio.Optional(ATTR_FIRST_DAY): cv.date,
@@ -120,6 +128,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_ACCOUNT_STATUS, _async_account_status, STATUS_SCHEMA, SupportsResponse.ONLY),
         (SERVICE_TOP_UP, _async_top_up, TOP_UP_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_REDEEM_VOUCHER, _async_redeem_voucher, REDEEM_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_HOLD_SUPPLY, _async_hold_supply, HOLD_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_LIFT_HOLD, _async_lift_hold, LIFT_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_STATEMENT, _async_statement, STATEMENT_SCHEMA, SupportsResponse.ONLY),
         (SERVICE_TARIFF_NOW, _async_tariff_now, TARIFF_SCHEMA, SupportsResponse.ONLY),
         (SERVICE_SET_THRESHOLDS, _async_set_thresholds, THRESHOLDS_SCHEMA, SupportsResponse.OPTIONAL),
@@ -139,6 +149,7 @@ async def _async_top_up(call: ServiceCall) -> ServiceResponse:
                 f"{call.data[ATTR_AMOUNT]:f}",
                 method=call.data[ATTR_METHOD],
                 reference=call.data.get(ATTR_REFERENCE),
+                key=uuid4().hex,
             )
         )
     coordinator.async_apply_supply(account.id, result.supply)
@@ -150,10 +161,43 @@ async def _async_redeem_voucher(call: ServiceCall) -> ServiceResponse:
     _check_role(coordinator, Role.LANDLORD, Role.TENANT)
     with translated_errors():
         result = await _retry_once(
-            partial(coordinator.connection.redeem_voucher, account.id, call.data[ATTR_CODE])
+            partial(coordinator.connection.redeem_voucher, account.id, call.data[ATTR_CODE], key=uuid4().hex)
         )
     coordinator.async_apply_supply(account.id, result.supply)
     return _top_up_response(result, account)
+
+
+async def _async_hold_supply(call: ServiceCall) -> ServiceResponse:
+    coordinator, account = _account_of(call)
+    _check_role(coordinator, *STAFF_ROLES)
+    hold_id = call.data.get(ATTR_HOLD) or f"home-assistant-{uuid4().hex[:8]}"
+    with translated_errors():
+        hold = await _retry_once(
+            partial(coordinator.connection.place_hold, account.id, hold_id, call.data[ATTR_REASON])
+        )
+    return {
+        "account": account.name,
+        "hold": hold.id,
+        "reason": hold.reason,
+        "by": hold.by,
+        "since": hold.since,
+    }
+
+
+async def _async_lift_hold(call: ServiceCall) -> ServiceResponse:
+    coordinator, account = _account_of(call)
+    _check_role(coordinator, *STAFF_ROLES)
+    with translated_errors():
+        supply = await coordinator.connection.lift_hold(
+            account.id, call.data[ATTR_HOLD], call.data.get(ATTR_REASON)
+        )
+    coordinator.async_apply_supply(account.id, supply)
+    return {
+        "account": account.name,
+        "supply": supply.state.value,
+        "reason": supply.reason.value,
+        "holds": [hold.id for hold in supply.holds],
+    }
 
 
 async def _async_account_status(call: ServiceCall) -> ServiceResponse:
@@ -215,13 +259,12 @@ async def _async_set_thresholds(call: ServiceCall) -> ServiceResponse:
     }
 
 
-async def _retry_once(request: Callable[..., Awaitable[TopUpResult]]) -> TopUpResult:
-    """Repeat the request with the same idempotency key if the response was lost: the bridge books it once."""
-    key = uuid4().hex
+async def _retry_once[T](request: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a request whose response was lost; the request has a key by which the bridge knows it."""
     try:
-        return await request(key=key)
+        return await request()
     except CannotConnectError:
-        return await request(key=key)
+        return await request()
 
 
 def _check_role(coordinator: PrepaidMeterCoordinator, *roles: Role) -> None:

@@ -26,7 +26,7 @@ Pass passwords that way: other users of the machine can read the command line.
 examples:
   meter-bridge run
       with an embedded broker, on this machine only
-  PREPAID_METER_BROKER=mqtt://bridge:secret@localhost meter-bridge run
+  PREPAID_METER_BROKER=mqtt://prepaid-meter:secret@localhost meter-bridge run
       with an existing broker
   PREPAID_METER_DATABASE=postgresql://bridge:secret@db/prepaid meter-bridge run --standby
       as one of two bridges on a PostgreSQL database, only one of which is active

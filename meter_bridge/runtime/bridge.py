@@ -24,6 +24,7 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.core.supply.alerts import AlertFacts
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Item, ReportSink
+from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.alerts.alerting import set_installation_alert
@@ -54,6 +55,8 @@ RETENTION_INTERVAL_S: Final = 600.0
 PURGE_INTERVAL_S: Final = 3_600.0
 PAYMENTS_INTERVAL_S: Final = 5.0
 NOTICES_INTERVAL_S: Final = 1.0
+SHOWN_TOPICS: Final = 10
+"""Of those that the broker refuses, in an alert."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -194,10 +197,15 @@ async def running(
         app = build_application(engine, settings.data)
         on_failure.pop_all()
     engine.session.suspend_watchdog = ownership.suspend_watchdog
+
+    def broker_changed(_connected: bool) -> None:  # noqa: FBT001 - as the connection calls it
+        if gateway.connection is not None:
+            _broker_changed(engine, gateway.connection)
+
     gateway = Gateway(
         _as_owner(broker, database, engine),
         _log_errors(engine.intake),
-        lambda connected: _broker_changed(engine, connected=connected),
+        broker_changed,
         shard=shard,
         make_client=outside.make_client,
     )
@@ -298,10 +306,11 @@ def _log_errors(intake: ReportHandler) -> ReportSink:
     return take
 
 
-def _broker_changed(engine: Engine, *, connected: bool) -> None:
-    """Tell whether the broker is there, and take up what waits for it."""
-    set_installation_alert(engine.session, AlertKind.BROKER_LOST, None if connected else {})
-    if connected:
+def _broker_changed(engine: Engine, connection: MqttConnection) -> None:
+    """Tell whether the broker is there and lets everything be heard, and take up what waits for it."""
+    set_installation_alert(engine.session, AlertKind.BROKER_LOST, _broker_problem(connection))
+    if connection.connected:
+        engine.silence.restart()
         engine.cut_offs.resume()
         engine.relays.resume()
 
@@ -316,6 +325,18 @@ def _report_problems(engine: Engine, problems: Sequence[str]) -> None:
     if known is not None and known.facts != facts:
         set_installation_alert(engine.session, AlertKind.SETTINGS_WRONG, None)
     set_installation_alert(engine.session, AlertKind.SETTINGS_WRONG, facts)
+
+
+def _broker_problem(connection: MqttConnection) -> AlertFacts | None:
+    """Return the facts of what is wrong with the broker, or None where nothing is."""
+    if connection.refused:
+        topics = ", ".join(sorted(connection.refused)[:SHOWN_TOPICS])
+        return {"case": "refused", "topics": topics, "user": connection.user}
+    if connection.connected:
+        return None
+    if connection.remedy is None:
+        return {}
+    return {"case": "never_reached", "reason": connection.remedy}
 
 
 async def until_any(*events: asyncio.Event) -> None:

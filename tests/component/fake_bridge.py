@@ -21,6 +21,7 @@ from custom_components.prepaid_meter.client.protocol import (
     EventKind,
     FriendlyHoursView,
     HistoryPage,
+    HoldView,
     MeterView,
     OperationResult,
     PhaseView,
@@ -36,6 +37,7 @@ from custom_components.prepaid_meter.client.protocol import (
 from custom_components.prepaid_meter.client.vocabulary import (
     AlertKind,
     EmergencyCreditState,
+    HoldPosition,
     RelayPosition,
     RelayProof,
     SupplyReason,
@@ -100,6 +102,18 @@ def alert_view(kind: AlertKind = AlertKind.LOW_CREDIT, **changes: Any) -> AlertV
         opened_at="2026-11-10T09:00:00.000Z",
         acknowledged_at=None,
         closed_at=None,
+    )
+    return replace(known, **changes)
+
+
+def hold_view(hold_id: str = "leak", **changes: Any) -> HoldView:  # noqa: ANN401
+    """Return a hold that keeps a supply off."""
+    known = HoldView(
+        id=hold_id,
+        position=HoldPosition.OFF,
+        reason="leak under the sink",
+        by="test",
+        since="2026-11-10T10:00:00.000Z",
     )
     return replace(known, **changes)
 
@@ -223,7 +237,7 @@ class FakeBridge:
     events: list[Event] = field(default_factory=list)
     port: int = 0
     refuse_with: tuple[int, dict[str, Any]] | None = None
-    drop_top_up_answers: int = 0
+    drop_answers: int = 0
     raw_greeting: str | None = None
     silent: bool = False
     slow: bool = False
@@ -249,6 +263,8 @@ class FakeBridge:
                 web.get("/api/v1/ws", self._websocket),
                 web.post("/api/v1/accounts/{id}/top-ups", self._top_up),
                 web.post("/api/v1/accounts/{id}/supply", self._supply),
+                web.post("/api/v1/accounts/{id}/holds", self._place_hold),
+                web.delete("/api/v1/accounts/{id}/holds/{hold}", self._lift_hold),
                 web.post("/api/v1/accounts/{id}/policy", self._policy),
                 web.post("/api/v1/accounts/{id}/emergency-credit", self._emergency_credit),
                 web.post("/api/v1/accounts/{id}/vouchers", self._voucher),
@@ -348,10 +364,7 @@ class FakeBridge:
         self.requests.append((request.path, key, body))
         if key not in self._answers:
             self._answers[key] = asdict(self._book(request.match_info["id"], body))
-        if self.drop_top_up_answers:
-            self.drop_top_up_answers -= 1
-            assert request.transport is not None
-            request.transport.close()
+        self._drop_answer(request)
         return web.json_response(self._answers[key], status=201)
 
     def _book(self, account_id: str, body: dict[str, Any]) -> TopUpResult:
@@ -374,19 +387,46 @@ class FakeBridge:
     async def _supply(self, request: web.Request) -> web.Response:
         if refusal := self._refusal(request):
             return refusal
-        body = await request.json()
+        self.requests.append((request.path, "", await request.json()))
+        return web.json_response(asdict(self.accounts[request.match_info["id"]].supply))
+
+    async def hold(self, *holds: HoldView, account_id: str = "flat-1") -> None:
+        """Set the holds on a supply and push the update."""
+        supply = replace(CONNECTED, holds=holds)
+        if holds:
+            supply = replace(supply, state=SupplyState.DISCONNECTED, reason=SupplyReason.LANDLORD_OFF)
+        await self.update(replace(self.accounts[account_id], supply=supply))
+
+    async def _place_hold(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        body, account = await request.json(), self.accounts[request.match_info["id"]]
         self.requests.append((request.path, "", body))
-        account_id = request.match_info["id"]
-        off, exhausted = body["action"] == "off", self.accounts[account_id].available <= 0
-        reason = SupplyReason.CREDIT_EXHAUSTED if exhausted else SupplyReason.IN_CREDIT
-        supply = replace(
-            CONNECTED,
-            state=SupplyState.DISCONNECTED if off or exhausted else SupplyState.CONNECTED,
-            reason=SupplyReason.LANDLORD_OFF if off else reason,
-            note=body.get("reason"),
-        )
-        self.accounts[account_id] = replace(self.accounts[account_id], supply=supply)
-        return web.json_response(asdict(supply))
+        placed = hold_view(body["id"], reason=body["reason"])
+        if placed not in account.supply.holds:
+            await self.hold(*account.supply.holds, placed, account_id=account.id)
+        self._drop_answer(request)
+        return web.json_response(asdict(placed), status=201)
+
+    async def _lift_hold(self, request: web.Request) -> web.Response:
+        if refusal := self._refusal(request):
+            return refusal
+        account, hold_id = self.accounts[request.match_info["id"]], request.match_info["hold"]
+        holds = {hold.id: hold for hold in account.supply.holds}
+        if holds.pop(hold_id, None) is None:
+            return web.json_response(
+                {"code": "not_found", "message": f"there is no hold {hold_id}", "field": "hold"}, status=404
+            )
+        self.requests.append((request.path, "", dict(request.query)))
+        await self.hold(*holds.values(), account_id=account.id)
+        return web.json_response(asdict(self.accounts[account.id].supply))
+
+    def _drop_answer(self, request: web.Request) -> None:
+        """Close the connection before the response if a test wants it lost."""
+        if self.drop_answers:
+            self.drop_answers -= 1
+            assert request.transport is not None
+            request.transport.close()
 
     async def _policy(self, request: web.Request) -> web.Response:
         if refusal := self._refusal(request):
@@ -431,10 +471,7 @@ class FakeBridge:
         if key not in self._answers:
             top_up = {"amount": "50.00", "method": "voucher", "reference": body["code"][-4:]}
             self._answers[key] = asdict(self._book(request.match_info["id"], top_up))
-        if self.drop_top_up_answers:
-            self.drop_top_up_answers -= 1
-            assert request.transport is not None
-            request.transport.close()
+        self._drop_answer(request)
         return web.json_response(self._answers[key], status=201)
 
     async def _statement(self, request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.prepaid_meter import friendly_hours
 from custom_components.prepaid_meter.client.protocol import FriendlyHoursView, Role
-from custom_components.prepaid_meter.client.vocabulary import EmergencyCreditState, SupplyState
+from custom_components.prepaid_meter.client.vocabulary import EmergencyCreditState
 from custom_components.prepaid_meter.const import DOMAIN
 from custom_components.prepaid_meter.update import newest
 from tests.component.conftest import Eventually
@@ -107,9 +107,9 @@ async def test_the_load_limit_is_set_in_watts(
     [
         (
             Role.LANDLORD,
-            {"switch", "number", "confirm_supply", "select_emergency_credit", "reset_protection"},
+            {"number", "confirm_supply", "select_emergency_credit", "reset_protection"},
         ),
-        (Role.CARETAKER, {"switch", "reset_protection"}),
+        (Role.CARETAKER, {"reset_protection"}),
         (Role.TENANT, {"confirm_supply", "select_emergency_credit"}),
     ],
 )
@@ -127,7 +127,7 @@ async def test_a_token_gets_only_the_entities_it_may_use(
     entities = {
         entity.translation_key if entity.domain == "button" else entity.domain
         for entity in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
-        if entity.domain in {"button", "number", "switch"}
+        if entity.domain in {"button", "number"}
     }
     assert entities == offered
     assert await hass.config_entries.async_unload(entry.entry_id)
@@ -209,14 +209,6 @@ async def test_the_debt_sensor_appears_with_the_first_debt(
     await eventually(lambda: hass.states.get("sensor.flat_1_debt"))
     assert value(hass, "sensor.flat_1_debt") == "12.00"
     assert await hass.config_entries.async_unload(entry.entry_id)
-
-
-async def test_the_switch_of_an_armed_supply_is_off(
-    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
-) -> None:
-    await eventually(lambda: bridge.open_sockets)
-    await bridge.update(rich_account(supply=replace(CONNECTED, state=SupplyState.ARMED)))
-    await eventually(lambda: value(hass, "switch.flat_1_supply") == "off")
 
 
 async def test_an_updated_bridge_shows_its_new_version_without_a_reload(

@@ -162,14 +162,14 @@ async def test_a_removed_meter_loses_its_entities(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_a_token_that_changes_from_landlord_to_tenant_loses_the_switch(
+async def test_a_token_that_changes_from_landlord_to_tenant_loses_the_landlords_entities(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:
-    assert entity_registry.async_get("switch.flat_1_supply")
+    assert entity_registry.async_get("number.flat_1_low_credit_threshold")
     bridge.role = Role.TENANT
     await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
-    assert entity_registry.async_get("switch.flat_1_supply") is None
+    assert entity_registry.async_get("number.flat_1_low_credit_threshold") is None
 
 
 async def test_a_device_removed_by_the_user_is_tolerated(

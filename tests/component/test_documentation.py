@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.prepaid_meter.client.protocol import EventKind
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.conftest import Eventually
-from tests.component.fake_bridge import FakeBridge, account_view, rich_account, top_up_view
+from tests.component.fake_bridge import FakeBridge, account_view, hold_view, rich_account, top_up_view
 from tests.component.test_hassfest import ENGLISH, FOLDER
 
 PAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "home-assistant"
@@ -92,12 +92,17 @@ def test_the_page_lists_every_action_with_its_fields() -> None:
         assert fields_of(texts[f"{DOMAIN}.{name}"], "field") == set(service["fields"]), name
 
 
-@pytest.mark.parametrize("name", ["account_status", "tariff_now", "set_thresholds", "top_up"])
+@pytest.mark.parametrize(
+    "name", ["account_status", "tariff_now", "set_thresholds", "top_up", "hold_supply", "lift_hold"]
+)
 async def test_the_response_of_an_action_is_as_documented(
-    hass: HomeAssistant, loaded: MockConfigEntry, name: str
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, name: str
 ) -> None:
     wanted: dict[str, dict[str, Any]] = {"set_thresholds": {"thresholds": ["5"]}, "top_up": {"amount": "5"}}
+    hold = {"hold": "leak", "reason": "leak under the sink"}
+    wanted |= {"hold_supply": hold, "lift_hold": hold}
     data = {"entity_id": "sensor.flat_1_balance", **wanted.get(name, {})}
+    await bridge.hold(hold_view("leak"))
     answer = await hass.services.async_call(DOMAIN, name, data, blocking=True, return_response=True)
     assert answer is not None
     text = sections("actions")[f"`{DOMAIN}.{name}`"]

@@ -13,7 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.prepaid_meter import async_unload_entry
-from custom_components.prepaid_meter.client.protocol import EventKind, Role
+from custom_components.prepaid_meter.client.protocol import EventKind
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, FakeBridge, account_view, top_up_view
@@ -233,16 +233,6 @@ async def test_a_top_up_event_has_decimal_amounts(
     assert state.attributes["event_type"] == "top_up"
     assert state.attributes["amount"] == "100.00"
     assert state.attributes["balance_after"] == "187.1234"
-
-
-async def test_a_tenant_gets_no_switch(
-    hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
-) -> None:
-    bridge.role = Role.TENANT
-    await set_up(hass, entry)
-    assert hass.states.get("switch.flat_1_supply") is None
-    assert hass.states.get(BALANCE)
-    assert await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_an_entry_that_cannot_be_unloaded_keeps_running(

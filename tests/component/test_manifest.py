@@ -23,7 +23,6 @@ from custom_components.prepaid_meter import (
     helpers,
     number,
     sensor,
-    switch,
     update,
 )
 from custom_components.prepaid_meter.const import DOMAIN
@@ -115,7 +114,6 @@ def entity_keys() -> dict[str, set[str]]:
                 binary_sensor.FRIENDLY_HOURS,
             )
         },
-        "switch": {switch.SUPPLY.translation_key},
         "button": {description.translation_key for description in button.ACCOUNT_BUTTONS},
         "number": {
             number.THRESHOLD.translation_key,

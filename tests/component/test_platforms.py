@@ -6,7 +6,6 @@ from typing import Any
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
@@ -134,7 +133,6 @@ async def test_a_cut_shows_its_reason(
     await eventually(lambda: value(hass, "sensor.flat_1_supply_state") == "disconnected")
     assert value(hass, "sensor.flat_1_supply_reason") == "credit_exhausted"
     assert value(hass, "sensor.flat_1_balance") == "0.00"
-    assert value(hass, "switch.flat_1_supply") == "off"
     assert value(hass, "binary_sensor.flat_1_low_credit") == "on"
     alerts = hass.states.get("binary_sensor.flat_1_alerts")
     assert alerts is not None
@@ -151,37 +149,6 @@ async def test_a_relay_that_does_not_respond_is_a_problem(
     wrong = replace(meter, relay=replace(meter.relay, proof=RelayProof.DISOBEYS))
     await following.update(account_view(meters=(wrong,)))
     await eventually(lambda: value(hass, "binary_sensor.flat_1_relay") == "on")
-
-
-async def test_the_supply_is_held_off_and_the_hold_lifted(
-    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
-) -> None:
-    target = {"entity_id": "switch.flat_1_supply"}
-
-    await hass.services.async_call("switch", "turn_off", target, blocking=True)
-    assert value(hass, "switch.flat_1_supply") == "off"
-    assert value(hass, "sensor.flat_1_supply_reason") == "landlord_off"
-    await hass.services.async_call("switch", "turn_on", target, blocking=True)
-
-    assert value(hass, "switch.flat_1_supply") == "on"
-    asked = [body for _, _, body in following.requests]
-    assert asked == [{"action": "off", "reason": "Switched off in Home Assistant"}, {"action": "auto"}]
-
-
-async def test_an_error_is_raised_if_a_supply_without_credit_stays_off(
-    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
-) -> None:
-    await following.update(account_view(available=-1_000_000))
-    await eventually(lambda: value(hass, "sensor.flat_1_balance") == "-1.00")
-
-    with pytest.raises(HomeAssistantError) as refused:
-        await hass.services.async_call(
-            "switch", "turn_on", {"entity_id": "switch.flat_1_supply"}, blocking=True
-        )
-
-    assert refused.value.translation_key == "stays_off"
-    assert refused.value.translation_placeholders == {"account": "Flat 1"}
-    assert value(hass, "switch.flat_1_supply") == "off"
 
 
 async def test_small_changes_of_the_forecast_are_ignored(

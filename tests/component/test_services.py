@@ -62,7 +62,7 @@ async def test_two_calls_have_two_keys(
 async def test_a_request_with_a_lost_response_is_repeated_with_the_same_key(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
-    bridge.drop_top_up_answers = 1
+    bridge.drop_answers = 1
     answer = await top_up(hass, entity_id=BALANCE, amount=10)
     assert answer["balance"] == "197.1187"
     assert len(bridge.requests) == 2
@@ -160,7 +160,7 @@ async def act(hass: HomeAssistant, name: str, **data: Any) -> Any:  # noqa: ANN4
 async def test_a_voucher_is_redeemed_once_even_if_the_response_is_lost(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
-    bridge.drop_top_up_answers = 1
+    bridge.drop_answers = 1
     answer = await act(hass, "redeem_voucher", code=" 1234 5678 9012 3456 7890 ")
     assert (answer["amount"], answer["balance"], answer["supply"]) == ("50.00", "237.1187", "connected")
     assert [body for _, _, body in bridge.requests] == [{"code": "1234 5678 9012 3456 7890"}] * 2

@@ -21,7 +21,14 @@ HERE: Final = Path(__file__).parent
 PAGE: Final = """<!doctype html><meta charset="utf-8"><title>Card</title>
 <style>ha-card { display: block } body { margin: 8px; font-family: sans-serif }</style>
 <script type="module" src="/card_page.js"></script>"""
-ACTIONS: Final = ("top_up", "redeem_voucher")
+ACTIONS: Final = ("hold_supply", "lift_hold", "redeem_voucher", "top_up")
+HOLD: Final = {
+    "id": "leak",
+    "position": "off",
+    "reason": "repair",
+    "by": "Anna",
+    "since": "2026-11-10T10:00:00Z",
+}
 
 type Kinds = dict[str, dict[str, Any]]
 
@@ -33,7 +40,7 @@ def known(value: str, unit: str | None = None, **attributes: Any) -> dict[str, A
 def account(**changed: dict[str, Any]) -> Kinds:
     """Return what a landlord's token shows of an account without problems, with changes."""
     kinds = {
-        "sensor.balance": known("20.00", "ZAR"),
+        "sensor.balance": known("20.00", "ZAR", role="landlord"),
         "sensor.units_left": known("8.0", "kWh"),
         "sensor.time_left": known("3600", "s"),
         "sensor.debt": known("0.00", "ZAR"),
@@ -45,14 +52,13 @@ def account(**changed: dict[str, Any]) -> Kinds:
         "binary_sensor.problem": known("off", alerts=[]),
         "button.select_emergency_credit": known("unknown"),
         "button.confirm_supply": known("unknown"),
-        "switch.supply": known("on"),
     }
     return kinds | {name.replace("__", "."): state for name, state in changed.items()}
 
 
 def of_tenant(kinds: Kinds) -> Kinds:
     """Return what a tenant's token shows of the account."""
-    return {kind: state for kind, state in kinds.items() if kind != "switch.supply"}
+    return kinds | {"sensor.balance": known("20.00", "ZAR", role="tenant")}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -90,7 +96,7 @@ async def show(page: Page, kinds: Mapping[str, object]) -> None:
 
 async def shown(page: Page) -> tuple[set[str], str]:
     """Return the visible buttons that perform an action, and the text of the card."""
-    names = ("Top up", "Enter voucher", "Reconnect", "Use emergency credit")
+    names = ("Top up", "Enter voucher", "Lift the hold", "Reconnect", "Use emergency credit")
     buttons = {name for name in names if await page.get_by_role("button", name=name, exact=True).count()}
     return buttons, await page.locator("ha-card").inner_text()
 
@@ -119,8 +125,10 @@ CASES: Final = {
         (),
     ),
     "held off": (
-        account(sensor__supply_state=known("disconnected", reason="landlord_off", note="repair")),
-        LANDLORD,
+        account(
+            sensor__supply_state=known("disconnected", reason="landlord_off", note="repair", holds=[HOLD])
+        ),
+        LANDLORD | {"Lift the hold"},
         ("Supply is off", "landlord_off: repair"),
         ("Top up to restore",),
     ),
@@ -147,13 +155,13 @@ CASES: Final = {
     ),
     "bridge away": (
         {kind: known("unavailable") for kind in account()},
-        LANDLORD,
+        set[str](),
         ("No connection to the bridge",),
         ("20.00", "Debt", "Emergency credit"),
     ),
     "tenant": (of_tenant(account()), {"Enter voucher"}, ("20.00",), ()),
     "caretaker": (
-        {kind: state for kind, state in of_tenant(account()).items() if not kind.startswith("button.")},
+        account(sensor__balance=known("20.00", "ZAR", role="caretaker")),
         set[str](),
         ("20.00",),
         (),

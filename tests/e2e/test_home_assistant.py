@@ -1,4 +1,4 @@
-"""The integration in a real Home Assistant: set-up, values, switch, top-up, a bridge that restarts."""
+"""The integration in a real Home Assistant: set-up, values, holds, top-up, a bridge that restarts."""
 
 from decimal import Decimal
 
@@ -59,7 +59,6 @@ async def test_entities_show_the_values_of_the_bridge(
     voltage = await home.entity("sensor.calm_voltage")
     assert voltage is not None
     assert 200 < float(voltage["state"]) < 260
-    assert await home.state("switch.calm_supply") == "on"
     assert await home.state("sensor.calm_supply_state") == "connected"
     assert await home.state("binary_sensor.calm_low_credit") == "off"
     street.dials["calm"].watts = 150
@@ -70,7 +69,7 @@ async def test_a_browser_shows_the_unit(home: HomeAssistant, chromium: Chromium)
     device = next(device["id"] for device in devices if device["name"] == "Calm")
     page = await chromium.page(storage={"hassTokens": home.browser_tokens()})
     await page.goto(f"{home.url}/config/devices/device/{device}")
-    for words in ("Controls", "Supply", "Balance", "Energy today"):
+    for words in ("Sensors", "Supply state", "Balance", "Energy today"):
         await page.get_by_text(words, exact=True).first.wait_for()
 
 
@@ -84,17 +83,19 @@ async def test_energy_can_be_used_in_the_energy_dashboard(home: HomeAssistant, a
     assert 0 <= charged - Decimal(energy["state"]) * 1000 < 50
 
 
-async def test_the_switch_holds_the_supply_off_and_lifts_the_hold(
+async def test_an_action_holds_the_supply_off_and_another_lifts_the_hold(
     home: HomeAssistant, api: BridgeApi, street: Street
 ) -> None:
     physics = street.meter("calm").physics
-    await home.action("switch.turn_off", {"entity_id": "switch.calm_supply"})
+    account = {"entity_id": "sensor.calm_balance"}
+    placed = await home.action(f"{DOMAIN}.hold_supply", account | {"reason": "inspection"}, answer=True)
     await until("the contact opens", lambda: true(not physics.contact_closed), SOON_S)
-    await until("the switch is off", lambda: has(home, "switch.calm_supply", "off"), SOON_S)
+    state = "sensor.calm_supply_state"
+    await until("the supply is off", lambda: has(home, state, "disconnected"), SOON_S)
     assert (await api.account("calm")).supply.reason.value == "landlord_off"
-    await home.action("switch.turn_on", {"entity_id": "switch.calm_supply"})
+    await home.action(f"{DOMAIN}.lift_hold", account | {"hold": placed["hold"]})
     await until("the contact closes", lambda: true(physics.contact_closed), SOON_S)
-    await until("the switch is on", lambda: has(home, "switch.calm_supply", "on"), SOON_S)
+    await until("the supply is on", lambda: has(home, state, "connected"), SOON_S)
 
 
 async def true(condition: bool) -> bool | None:  # noqa: FBT001 - the condition itself
@@ -132,7 +133,7 @@ async def test_a_tenant_sees_only_their_account_and_creates_no_credit(
     await reconfigured(home, bridge, await bridge.token("tenant", "tenant", "calm"))
     try:
         await until("only the tenant's account is there", lambda: only_calm(home), SOON_S)
-        assert await home.state("switch.calm_supply") in {None, "unavailable"}
+        assert await home.state("number.calm_low_credit_threshold") in {None, "unavailable"}
         before = (await api.account("calm")).last_top_up
         with pytest.raises(RefusedError) as caught:
             await home.action("prepaid_meter.top_up", {"entity_id": "sensor.calm_balance", "amount": "5"})

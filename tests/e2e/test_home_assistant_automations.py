@@ -13,6 +13,7 @@ from scripts.lib.demo.waiting import until
 SOON_S = 40.0
 BLUEPRINTS = Path(__file__).parents[2] / "blueprints" / "automation" / DOMAIN
 BALANCE = "sensor.calm_balance"
+SUPPLY = "sensor.calm_supply_state"
 TARGET = {"entity_id": BALANCE}
 
 
@@ -55,9 +56,17 @@ async def thresholds(home: HomeAssistant, *amounts: str) -> None:
     await home.action("prepaid_meter.set_thresholds", {**TARGET, "thresholds": list(amounts)})
 
 
-async def supply(home: HomeAssistant, position: str) -> None:
-    await home.action(f"switch.turn_{position}", {"entity_id": "switch.calm_supply"})
-    await until(f"the supply is {position}", lambda: has(home, "switch.calm_supply", position), SOON_S)
+async def held_off(home: HomeAssistant) -> None:
+    await home.action(f"{DOMAIN}.hold_supply", {**TARGET, "hold": "test", "reason": "test"})
+    await until("the supply is off", lambda: has(home, SUPPLY, "disconnected"), SOON_S)
+
+
+async def lifted(home: HomeAssistant) -> None:
+    """Lift the hold, if there is one."""
+    state = await home.entity(SUPPLY)
+    if state is not None and state["attributes"]["holds"]:
+        await home.action(f"{DOMAIN}.lift_hold", {**TARGET, "hold": "test"})
+    await until("the supply is on", lambda: has(home, SUPPLY, "connected"), SOON_S)
 
 
 async def credit_low(home: HomeAssistant) -> None:
@@ -80,8 +89,8 @@ async def nothing(home: HomeAssistant) -> None:
 
 HAPPENINGS: dict[str, tuple[Callable[[HomeAssistant], Awaitable[None]], ...]] = {
     "top_up_received": (nothing, top_up),
-    "supply_cut": (nothing, lambda home: supply(home, "off")),
-    "supply_restored": (lambda home: supply(home, "off"), lambda home: supply(home, "on")),
+    "supply_cut": (nothing, held_off),
+    "supply_restored": (held_off, lifted),
     "credit_became_low": (nothing, credit_low),
     "credit_recovered": (credit_low, credit_well),
 }
@@ -90,7 +99,7 @@ HAPPENINGS: dict[str, tuple[Callable[[HomeAssistant], Awaitable[None]], ...]] = 
 @pytest.mark.parametrize("name", HAPPENINGS)
 async def test_a_trigger_runs_an_automation(home: HomeAssistant, api: BridgeApi, name: str) -> None:
     before, happen = HAPPENINGS[name]
-    await until("the account is there", lambda: has(home, "switch.calm_supply", "on"), SOON_S)
+    await until("the account is there", lambda: has(home, SUPPLY, "connected"), SOON_S)
     try:
         await before(home)
         trigger = {"trigger": f"{DOMAIN}.{name}", "target": TARGET}
@@ -100,7 +109,7 @@ async def test_a_trigger_runs_an_automation(home: HomeAssistant, api: BridgeApi,
         await happen(home)
         await until(f"{entity} ran", lambda: ran_since(home, entity, runs_before), SOON_S)
     finally:
-        await supply(home, "on")
+        await lifted(home)
         await credit_well(home)
 
 

@@ -87,7 +87,7 @@ async def every_kind_of_entity_exists_including_those_disabled_by_default(cottag
         await until(f"{entity} is there", lambda: is_there(home, entity), RELOADED_S)  # noqa: B023
     await until("the entry is loaded", lambda: is_loaded(home), SOON_S)
     known = {each["entity_id"]: each["state"] for each in await home.get("/api/states")}
-    assert known["switch.fern_cottage_supply"] == "on"
+    assert known["sensor.fern_cottage_supply_state"] == "connected"
     assert known["update.prepaid_demo_bridge_version"] == "off"
     assert 200 < float(known["sensor.fern_cottage_voltage"]) < 260
 
@@ -187,13 +187,13 @@ async def every_condition_distinguishes_true_from_false(cottage: Household) -> N
         "supply_is_connected": (("farm", {}, True), ("villa", {}, False)),
     }
     assert cases.keys() == listed("conditions")
-    hold = {"entity_id": "switch.villa_supply"}
-    await cottage.home.action("switch.turn_off", hold)
-    await until("off", lambda: shows(cottage.home, "switch.villa_supply", "off"), SOON_S)
+    hold = {"entity_id": "sensor.villa_balance", "hold": "inspection"}
+    await cottage.home.action(f"{DOMAIN}.hold_supply", hold | {"reason": "inspection"})
+    await until("off", lambda: shows(cottage.home, "sensor.villa_supply_state", "disconnected"), SOON_S)
     for condition, asked in cases.items():
         for account, options, expected in asked:
             assert await holds(cottage.home, condition, account, options) is expected, (condition, account)
-    await cottage.home.action("switch.turn_on", hold)
+    await cottage.home.action(f"{DOMAIN}.lift_hold", hold)
 
 
 async def holds(home: HomeAssistant, condition: str, account: str, options: dict[str, Any]) -> bool:
@@ -225,6 +225,8 @@ async def every_action_responds(cottage: Household, tmp_path: Path) -> None:
         "top_up": {"amount": "120.00", "method": "card", "reference": "receipt 8"},
         "redeem_voucher": {"code": await voucher(cottage, tmp_path / "vouchers.csv")},
         "set_thresholds": {"thresholds": ["2.50", "0.50"]},
+        "hold_supply": {"hold": "leak", "reason": "leak"},
+        "lift_hold": {"hold": "leak", "reason": "mended"},
         "statement": {},
         "tariff_now": {},
         "account_status": {},
@@ -238,6 +240,8 @@ async def every_action_responds(cottage: Household, tmp_path: Path) -> None:
     assert (booked["amount"], booked["currency"], booked["supply"]) == ("120.00", "ZAR", "connected")
     assert response["redeem_voucher"]["amount"] == "50.00"
     assert response["set_thresholds"]["thresholds"] == ["2.50", "0.50"]
+    assert response["hold_supply"]["hold"] == "leak"
+    assert (response["lift_hold"]["supply"], response["lift_hold"]["holds"]) == ("connected", [])
     assert response["statement"]["currency"] == "ZAR"
     assert Decimal(response["statement"]["closing"]) > 100
     price = Decimal(response["tariff_now"]["price_per_kwh"])
@@ -276,9 +280,10 @@ async def every_trigger_fires_its_automation_and_none_fired_before(cottage: Hous
     await until("low", lambda: fired(home, "credit_became_low"), SOON_S)
     await set_thresholds(home, "0.50")
     await until("recovered", lambda: fired(home, "credit_recovered"), SOON_S)
-    await home.action("switch.turn_off", {"entity_id": "switch.fern_cottage_supply"})
+    hold = {"entity_id": BALANCE, "hold": "inspection"}
+    await home.action(f"{DOMAIN}.hold_supply", hold | {"reason": "inspection"})
     await until("cut", lambda: fired(home, "supply_cut"), SOON_S)
-    await home.action("switch.turn_on", {"entity_id": "switch.fern_cottage_supply"})
+    await home.action(f"{DOMAIN}.lift_hold", hold)
     await until("restored", lambda: fired(home, "supply_restored"), SOON_S)
     await until("there is a forecast", lambda: number(home, "sensor.fern_cottage_time_left"), FORECAST_S)
     left = await number(home, BALANCE)

@@ -33,6 +33,7 @@ from .protocol import (
     AccountView,
     ErrorCode,
     HistoryPage,
+    HoldView,
     MeterView,
     OperationResult,
     Problem,
@@ -42,6 +43,7 @@ from .protocol import (
     SupplyView,
     TopUpResult,
 )
+from .vocabulary import HoldPosition
 
 type Json = dict[str, Any]
 
@@ -177,11 +179,19 @@ class BridgeConnection:
         query = {name: None if value is None else str(value) for name, value in values.items()}
         return from_dict(HistoryPage, await self.request("GET", "history", query=query))
 
-    async def set_supply(
-        self, account_id: str, action: SupplyAction, reason: str | None = None
-    ) -> SupplyView:
-        """Hold, override or release the supply of an account."""
-        body = {"action": action.value, "reason": reason}
+    async def place_hold(self, account_id: str, hold_id: str, reason: str) -> HoldView:
+        """Hold a supply off, regardless of the credit; repeating it with the same id places nothing more."""
+        body = {"position": HoldPosition.OFF.value, "reason": reason, "id": hold_id}
+        return from_dict(HoldView, await self.request("POST", "accounts", account_id, "holds", body=body))
+
+    async def lift_hold(self, account_id: str, hold_id: str, reason: str | None) -> SupplyView:
+        """Lift a hold; other holds remain, and then the credit decides."""
+        path = ("accounts", account_id, "holds", hold_id)
+        return from_dict(SupplyView, await self.request("DELETE", *path, query={"reason": reason}))
+
+    async def set_supply(self, account_id: str, action: SupplyAction) -> SupplyView:
+        """Reconnect an armed supply, or reset its protections."""
+        body = {"action": action.value}
         return from_dict(SupplyView, await self.request("POST", "accounts", account_id, "supply", body=body))
 
     async def request(

@@ -129,14 +129,27 @@ export class Account {
     return "well";
   }
 
-  /** Return whether the token may top up by amount, which is assumed if it has the supply switch. */
-  get mayTopUp() {
-    return this.entities.has("switch.supply") && Boolean(this.hass.services?.[DOMAIN]?.top_up);
+  /** Return the holds on the supply, oldest first. */
+  get holds() {
+    return this.attribute("sensor.supply_state", "holds") ?? [];
   }
 
-  /** Return whether the token may redeem vouchers: tenants and landlords, who may both reconnect. */
+  /** Return whether a token of one of the roles may perform an action of the integration. */
+  _may(action, ...roles) {
+    const role = this.attribute("sensor.balance", "role");
+    return roles.includes(role) && Boolean(this.hass.services?.[DOMAIN]?.[action]);
+  }
+
+  get mayTopUp() {
+    return this._may("top_up", "landlord");
+  }
+
   get mayRedeem() {
-    return this.entities.has("button.confirm_supply") && Boolean(this.hass.services?.[DOMAIN]?.redeem_voucher);
+    return this._may("redeem_voucher", "landlord", "tenant");
+  }
+
+  get mayHold() {
+    return this._may("hold_supply", "landlord", "caretaker");
   }
 
   /** Return the states of all entities of the account, to detect changes. */

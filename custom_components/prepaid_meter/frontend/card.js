@@ -6,6 +6,7 @@ import { cardForm } from "./editor.js";
 import { ago, instant, lastsFor, price as formatPrice } from "./format.js";
 import { styleSheets } from "./styles.js";
 import { Period } from "./period.js";
+import { SupplyDialog } from "./supply.js";
 import { TopUpDialog } from "./top-up.js";
 import { VoucherDialog } from "./voucher.js";
 import { loadLanguage, localize, pageLanguage, setLanguage, supportedLanguage } from "./localize.js";
@@ -107,7 +108,7 @@ export class PrepaidMeterCard extends HTMLElement {
     const parts = {
       language: this._rendered[0],
       title: h("h2", { id: "title" }),
-      chip: h("button", { class: "chip", type: "button", onclick: () => this._showMoreInfo("sensor.supply_state") }),
+      chip: h("button", { class: "chip", type: "button", onclick: () => this._openSupply() }),
       banner: h("div", { class: "banner", role: "status" }),
       balance: figure("sensor.balance", localize("label.balance")),
       lasts: figure("sensor.time_left", localize("label.lasts")),
@@ -127,7 +128,8 @@ export class PrepaidMeterCard extends HTMLElement {
     parts.emergencyCredit = figure("sensor.emergency_credit", localize("label.emergency_credit"));
     parts.facts.append(...FACTS.map((name) => parts[name].box));
     parts.owed.append(...DEBT_FIGURES.map((name) => parts[name].box));
-    const actions = h("div", { class: "actions" }, parts.topUp, parts.voucher, parts.reconnect, parts.emergency);
+    parts.lift = h("button", { class: "button", type: "button", onclick: () => this._openSupply() }, icon("mdi:power-plug"), localize("button.lift"));
+    const actions = h("div", { class: "actions" }, parts.topUp, parts.voucher, parts.lift, parts.reconnect, parts.emergency);
     parts.footer = h("footer", {}, actions, parts.last);
     const figures = h("div", { class: "figures" }, parts.balance.box, parts.lasts.box);
     const body = h("div", { class: "body" }, h("header", {}, parts.title, parts.chip), parts.banner, figures, parts.period.box, parts.facts, parts.owed, parts.footer);
@@ -251,22 +253,33 @@ export class PrepaidMeterCard extends HTMLElement {
   }
 
   _updateFooter(account) {
-    const { topUp, voucher, reconnect, emergency, last, footer } = this._parts;
+    const { topUp, voucher, lift, reconnect, emergency, last, footer } = this._parts;
     topUp.hidden = !this._config.top_up || !account.mayTopUp;
     voucher.hidden = !this._config.top_up || account.mayTopUp || !account.mayRedeem;
-    topUp.disabled = voucher.disabled = account.away;
+    lift.hidden = !this._mayHold || account.holds.length === 0;
     reconnect.hidden = account.supply !== "armed" || !this._canPress(account, "button.confirm_supply");
     const available = account.value("sensor.emergency_credit") === "available";
     emergency.hidden = !available || !this._canPress(account, "button.select_emergency_credit");
     const amount = account.text("sensor.last_top_up");
     const at = account.value("sensor.last_top_up_at");
     setTextOrHide(last, amount && at && localize("label.last_top_up", { amount, ago: ago(this._hass, at) }));
-    footer.hidden = topUp.hidden && voucher.hidden && reconnect.hidden && emergency.hidden && last.hidden;
+    footer.hidden = topUp.hidden && voucher.hidden && lift.hidden && reconnect.hidden && emergency.hidden && last.hidden;
   }
 
   _canPress(account, kind) {
     const state = account.state(kind)?.state;
     return state !== undefined && state !== "unavailable";
+  }
+
+  get _mayHold() {
+    return this._config.top_up && this._account.mayHold;
+  }
+
+  /** Show the holds to those who may change them, and the history of the supply to everybody else. */
+  _openSupply() {
+    const history = () => this._showMoreInfo("sensor.supply_state");
+    if (!this._mayHold) return history();
+    return new SupplyDialog(this._hass, this._account, this._config, history).open(this.shadowRoot);
   }
 
   _openTopUp() {

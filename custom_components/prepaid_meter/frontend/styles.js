@@ -115,6 +115,9 @@ const DIALOG = `
   input.amount { font-size: 24px; min-height: 56px; }
   input.code { font-size: 20px; min-height: 56px; font-variant-numeric: tabular-nums; letter-spacing: 0.02em; }
   input[aria-invalid="true"] { border-color: var(--error-color, #c62828); border-width: 2px; }
+  .holds { list-style: none; display: flex; flex-direction: column; gap: 12px; }
+  .holds li { display: flex; align-items: center; justify-content: space-between; gap: 12px; flex-wrap: wrap; }
+  .holds .soft { display: block; }
   .choices { display: flex; gap: 8px; flex-wrap: wrap; }
   .choices .button { min-height: 40px; padding: 0 14px; }
   .buttons { display: flex; justify-content: flex-end; gap: 8px; flex-wrap: wrap; }

@@ -1,43 +1,21 @@
 /** The top-up dialog: amount, confirmation, and how the amount was allocated. */
 
-import { DOMAIN } from "./account.js";
+import { AccountDialog } from "./dialog.js";
 import { h, icon, setAttribute, setTextOrHide } from "./dom.js";
 import { currencyDigits, decimalText, money, number } from "./format.js";
-import { explain, localize } from "./localize.js";
+import { localize } from "./localize.js";
 
 const METHODS = ["cash", "card", "transfer", "mobile", "other"];
 
-export class TopUpDialog {
+export class TopUpDialog extends AccountDialog {
   constructor(hass, account, config) {
-    this.hass = hass;
-    this.account = account;
-    this.name = config.name || account.name;
+    super(hass, account, config);
     this.choices = choices(config, account);
     this.amount = null;
   }
 
-  /** Show the modal dialog; it is removed when it is closed. */
-  open(parent) {
-    this.dialog = h("dialog", { "aria-labelledby": "top-up-title", onclose: () => this.dialog.remove() });
-    this.dialog.addEventListener("cancel", (event) => this.busy && event.preventDefault());
-    parent.append(this.dialog);
-    this._showForm();
-    this.dialog.showModal();
-    this.input.focus();
-  }
-
   get title() {
     return localize("top_up.title", { name: this.name });
-  }
-
-  _show(children, submit) {
-    const onSubmit = (event) => {
-      event.preventDefault();
-      submit();
-    };
-    const title = h("h2", { id: "top-up-title", tabindex: "-1" }, this.title);
-    this.dialog.replaceChildren(h("form", { novalidate: true, onsubmit: onSubmit }, title, ...children));
-    return title;
   }
 
   _showForm() {
@@ -96,25 +74,13 @@ export class TopUpDialog {
     this.input.focus();
   }
 
-  async _book(buttons) {
-    if (this.busy) return;
-    this.busy = true;
-    for (const button of buttons.children) button.disabled = true;
-    buttons.lastChild.textContent = localize("top_up.booking");
-    try {
-      const [action, data] = this._serviceCall();
-      const answer = await this.hass.callService(DOMAIN, action, data, undefined, false, true);
-      this._done(answer.response);
-    } catch (error) {
-      this._failed(await explain(this.hass, error));
-    } finally {
-      this.busy = false;
-    }
+  _book(buttons) {
+    return this._perform(buttons, localize("top_up.booking"), ...this._serviceCall());
   }
 
   /** Return the action to call, with its data. */
   _serviceCall() {
-    const data = { device_id: this.account.id, amount: this.amount, method: this.method.value };
+    const data = { amount: this.amount, method: this.method.value };
     if (this.reference.value.trim()) data.reference = this.reference.value.trim();
     return ["top_up", data];
   }
@@ -122,8 +88,7 @@ export class TopUpDialog {
   _failed(reason) {
     const texts = [h("strong", {}, localize("top_up.failed", { reason })), h("p", {}, localize("top_up.look"))];
     const banner = h("div", { class: "banner red", role: "alert" }, icon("mdi:alert-circle"), h("div", {}, ...texts));
-    this._show([banner, this._buttons("button.close", () => this.dialog.close())], () => this.dialog.close());
-    this.dialog.querySelector("button").focus();
+    this._showOutcome(banner);
   }
 
   _done(result) {
@@ -135,13 +100,7 @@ export class TopUpDialog {
     const caption = h("caption", { class: "unseen" }, localize("top_up.went"));
     const heading = h("h3", { class: "soft", "aria-hidden": "true" }, localize("top_up.went"));
     const table = h("table", { class: "split" }, caption, h("tbody", {}, ...rows), total);
-    this._show([banner, h("div", {}, heading, table), this._buttons("button.close", () => this.dialog.close())], () => this.dialog.close());
-    this.dialog.querySelector("button").focus();
-  }
-
-  _buttons(path, back, forward) {
-    const first = h("button", { class: "button plain", type: "button", onclick: back }, localize(path));
-    return h("div", { class: "buttons" }, first, forward && h("button", { class: "button strong", type: "submit" }, forward));
+    this._showOutcome(banner, h("div", {}, heading, table));
   }
 
   _money(text, currency = this.account.currency) {

@@ -1,6 +1,5 @@
 /** The dialog in which customers redeem a voucher: its code, and how the amount was allocated. */
 
-import { DOMAIN } from "./account.js";
 import { h, setAttribute, setTextOrHide } from "./dom.js";
 import { TopUpDialog } from "./top-up.js";
 import { localize } from "./localize.js";
@@ -33,7 +32,7 @@ export class VoucherDialog extends TopUpDialog {
   }
 
   _serviceCall() {
-    return ["redeem_voucher", { device_id: this.account.id, code: this.typed }];
+    return ["redeem_voucher", { code: this.typed }];
   }
 
   /** A code counts once however often it is sent, so it can be corrected and sent again. */

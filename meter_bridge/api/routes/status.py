@@ -7,7 +7,13 @@ from typing import Final
 from aiohttp import web
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.api.http.authentication import ANY_TOKEN, LANDLORD, PUBLIC, STAFF, sender_or_anonymous
+from meter_bridge.api.http.authentication import (
+    ANY_TOKEN,
+    LANDLORD_OF_ALL_SITES,
+    PUBLIC,
+    STAFF,
+    sender_or_anonymous,
+)
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply
 from meter_bridge.api.http.examples import INFO
 from meter_bridge.engine.state.session import Health
@@ -49,7 +55,7 @@ def _sees_everything(actor: Actor) -> bool:
     return actor.role in STAFF.roles and EVERYTHING in actor.sites
 
 
-@Endpoint("GET", "/metrics", access=LANDLORD, answer="text/plain", live=True)
+@Endpoint("GET", "/metrics", access=LANDLORD_OF_ALL_SITES, answer="text/plain", live=True)
 async def get_metrics(call: Call) -> web.Response:
     """Return the metrics in Prometheus' text format."""
     return web.Response(body=call.app.status.metrics(), headers={"Content-Type": METRICS_TYPE})

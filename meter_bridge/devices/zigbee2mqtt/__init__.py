@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
 from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME, TITLE
+from meter_bridge.text.marks import N_
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver
@@ -45,5 +46,6 @@ FAMILY: Final = Family(
     rights=_rights,
     commands=_commands("+"),
     nested_commands=_commands,
+    no_register=N_("set 'output: json' in Zigbee2MQTT, and look there whether the device has a register"),
     simulator=_simulator,
 )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from meter_bridge.actor import Actor
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see
+from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see, may_see_installation_alert
 from meter_bridge.engine.accounts.view import account_view
 from meter_bridge.engine.alerts.view import alert_view
 from meter_bridge.engine.metering.discovery import Discovery
@@ -17,7 +17,15 @@ from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.stored_answers import StoredAnswers
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Snapshot, Update
+from meter_bridge.protocol.messages import (
+    AccountView,
+    AlertView,
+    ErrorCode,
+    Event,
+    EventKind,
+    Snapshot,
+    Update,
+)
 
 INTERVAL_S: Final = 0.1
 MAX_BACKLOG: Final = 10_000
@@ -42,7 +50,7 @@ class Snapshots:
     def may_receive(self, actor: Actor, event: Event) -> bool:
         """Return whether an actor may hear of an event: a tenant only of those of the own tenancy."""
         if event.account_id is None:
-            return actor.role in STAFF
+            return _concerns_staff(actor, event)
         account = self._session.installation.accounts.get(event.account_id)
         if account is None or not may_see(actor, account):
             return False
@@ -52,10 +60,12 @@ class Snapshots:
 
     def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
         """Return the open alerts that belong to no account, for those who may hear of them."""
-        if actor.role not in STAFF:
-            return ()
         found = self._session.installation.alerts | self._session.unstored_alerts()
-        return tuple(alert_view(key, alert, None) for key, alert in found.items())
+        return tuple(
+            alert_view(key, alert, None)
+            for key, alert in found.items()
+            if may_see_installation_alert(actor, key.kind, key.detail)
+        )
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Return everything that the actor may see now."""
@@ -68,6 +78,24 @@ class Snapshots:
             unassigned_meters=self._discovery.unassigned(actor, self._session.installation),
             alerts=self.site_alerts(actor),
         )
+
+
+_OF_EVERY_SITE: Final = frozenset(
+    {
+        EventKind.CLOCK_CONFIRMED,
+        EventKind.ALERT_OPENED,
+        EventKind.ALERT_CLOSED,
+        EventKind.ALERT_ACKNOWLEDGED,
+    }
+)
+"""Events of no account that staff of any site hear of: they may name no other site."""
+
+
+def _concerns_staff(actor: Actor, event: Event) -> bool:
+    """Return whether an actor may hear of an event of no account."""
+    seen = EVERYTHING in actor.sites or event.kind in _OF_EVERY_SITE
+    kind, detail = str(event.data.get("kind", "")), str(event.data.get("detail", ""))
+    return seen and may_see_installation_alert(actor, kind, detail)
 
 
 @dataclass(slots=True, eq=False)

@@ -107,7 +107,7 @@ class HomeAssistant(OwnedProcess):
         return entity
 
     async def action(self, name: str, data: Mapping[str, object], *, answer: bool = False) -> Json:
-        """Perform an action, such as ``switch.turn_off``; return its response data if requested."""
+        """Perform an action, such as ``prepaid_meter.top_up``; return its response data if requested."""
         domain, _, service = name.partition(".")
         query = "?return_response" if answer else ""
         body = await self.post(f"/api/services/{domain}/{service}{query}", data)

@@ -118,10 +118,9 @@ class Story:
 
     async def cut_is_shown(self) -> str:
         """Observe the cut in Home Assistant and in the dashboard."""
-        await self._home_is("switch", "supply", "off")
         await self._home_is("sensor", "supply_state", "disconnected")
         page = await self._page_says("Disconnected", "credit used up")
-        return f"Home Assistant: switch off, supply disconnected{page}"
+        return f"Home Assistant: supply disconnected{page}"
 
     async def opened_again(self) -> str:
         """Let the relay close by itself, and observe the bridge opening it again and raising an alert."""
@@ -164,11 +163,11 @@ class Story:
 
     async def restored_is_shown(self) -> str:
         """Observe the restored supply in Home Assistant and in the dashboard, and the warning closed."""
-        await self._home_is("switch", "supply", "on")
+        await self._home_is("sensor", "supply_state", "connected")
         await self._home_is("binary_sensor", "low_credit", "off")
         page = await self._page_says("Connected", "in credit")
         await until("the cut's alert closes", lambda: self._no_alert(AlertKind.SUPPLY_CUT), SOON_S)
-        return f"Home Assistant: switch on, credit sufficient{page}"
+        return f"Home Assistant: supply connected, credit sufficient{page}"
 
     async def _account(self) -> AccountView:
         return await self.unit.api.account(self.unit.account_id)
