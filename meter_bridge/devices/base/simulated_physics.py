@@ -75,6 +75,10 @@ class Faults:
     """What the device is set to send does not hold its register."""
     relay_only: bool = False
     """It tells its relay and measures nothing."""
+    no_values: bool = False
+    """Zigbee: power, voltage and current are the numbers that mean *no value*."""
+    tariff_totals: bool = False
+    """Tasmota: the total stands in a list with its share of each tariff, as before version 8.5."""
     clock_off_ms: int = 0
     """How far the device's own clock is ahead."""
 

@@ -230,7 +230,7 @@ class TasmotaMeter(SimulatedMeter):
         voltage, power = self.physics.voltage_mv(), self.physics.power_mw
         energy: dict[str, object] = {
             "TotalStartTime": _local_time(self.physics.started_ms),
-            "Total": self.total_kwh(),
+            "Total": self._total(),
             "Yesterday": 0.0,
             "Today": 0.0,
         }
@@ -263,6 +263,12 @@ class TasmotaMeter(SimulatedMeter):
     def _as_reported(self, values: list[float]) -> object:
         """Return a list for a meter of several phases, as the firmware does, otherwise the value."""
         return values if self.settings.phases > 1 else values[0]
+
+    def _total(self) -> object:
+        total = self.total_kwh()
+        if not self.faults.tariff_totals:
+            return total
+        return [total, round(total * 0.35, ENERGY_DECIMALS), round(total * 0.5, ENERGY_DECIMALS)]
 
     def total_kwh(self) -> float:
         """Return the register as the firmware keeps it: hundredths of a Wh in a float32 of kWh."""

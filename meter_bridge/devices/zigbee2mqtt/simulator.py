@@ -110,6 +110,9 @@ class Zigbee2MqttMeter(SimulatedMeter):
         }
 
     def _measured(self) -> dict[str, object]:
+        return self._told() | (_NO_VALUES if self.faults.no_values else {})
+
+    def _told(self) -> dict[str, object]:
         voltage = self.physics.voltage_mv()
         relay: dict[str, object] = {
             "last_seen": _instant(self.physics.device_time_ms),
@@ -158,6 +161,8 @@ def _numeric(name: str, unit: str) -> dict[str, object]:
 
 
 _MEASURES: Final = (("energy", "kWh"), ("power", "W"), ("voltage", "V"), ("current", "A"))
+_NO_VALUES: Final[dict[str, object]] = {"power": -32768, "voltage": 6553.5, "current": 65.535}
+"""The invalid values of active power, RMS voltage and RMS current, divided by 1, 10 and 1000."""
 _SWITCH: Final = {
     "type": "switch",
     "features": [
