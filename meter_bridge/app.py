@@ -98,18 +98,22 @@ async def _broker(settings: Settings) -> AsyncIterator[MqttSettings]:
 async def _serve(settings: Settings, broker: MqttSettings, stop: asyncio.Event, ownership: Ownership) -> None:
     # Imported here because a standby that waits does without.
     from meter_bridge.api.http.listener import SOCKET_NAME  # noqa: PLC0415
-    from meter_bridge.api.server import ApiServer, ListenSettings  # noqa: PLC0415
+    from meter_bridge.api.server import ApiServer, ListenSettings, certificate_problem  # noqa: PLC0415
 
     host, port = settings.address
+    problem = certificate_problem(settings.tls_certificate, settings.tls_key)
     listen = ListenSettings(
-        host=host,
+        # Without its certificate the API is served to this machine's commands alone, and supply as ever.
+        host=host if problem is None else None,
         port=port,
         tls_certificate=settings.tls_certificate,
         tls_key=settings.tls_key,
         socket=settings.data / SOCKET_NAME,
         announce=settings.announce,
     )
-    async with without_garbage_collection(running(settings, broker, ownership=ownership)) as parts:
+    problems = () if problem is None else (problem,)
+    bridge = running(settings, broker, ownership=ownership, problems=problems)
+    async with without_garbage_collection(bridge) as parts:
         server = ApiServer(parts.app, listen)
         await server.start()
         try:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast, override
 
 from meter_bridge import VERSION
-from meter_bridge.commands.parser import EXIT_CODES, CommandError, Parser, add_data_folder
+from meter_bridge.commands.parser import EXIT_CODES, INTERRUPTED, CommandError, Parser, add_data_folder
 
 if TYPE_CHECKING:
     from meter_bridge.commands.command import Command
@@ -28,7 +28,7 @@ SUMMARIES: Final = MappingProxyType(
         "voucher": "create, sell, void and redeem vouchers",
         "access": "create and revoke customers' access to the tenant page",
         "notify": "list notifications, send a test, or validate notify.yaml",
-        "payments": "list provider payments and decide those awaiting review",
+        "payments": "list, decide and reconcile provider payments",
         "refund": "refund money to a customer",
         "reverse": "reverse a top-up or a charge",
         "correct": "adjust a balance up or down",
@@ -82,7 +82,6 @@ MODULES: Final = MappingProxyType(
     }
 )
 """Commands that share a module with others; every other command has one of its own name."""
-INTERRUPTED: Final = 130
 INTRODUCTION: Final = """\
 Turns any MQTT or local-network energy meter into a prepaid meter.
 
@@ -133,9 +132,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str]) -> int:
     arguments = build_parser().parse_args(argv)
-    code: int = arguments.run(arguments)
+    try:
+        code: int = arguments.run(arguments)
+    except CommandError as error:
+        if getattr(arguments, "json", False):
+            print_failure(error)
+        raise
     sys.stdout.flush()
     return code
+
+
+def print_failure(error: CommandError) -> None:
+    """Print what a program reads of a failure, unless the command has printed its answer already."""
+    from meter_bridge.commands.output import print_json  # noqa: PLC0415 - help and usage errors are fast
+
+    if not error.printed:
+        print_json({"error": error.what, "remedy": error.remedy} if error.answer is None else error.answer)
 
 
 def build_parser() -> Parser:

@@ -18,7 +18,7 @@ _WHOLE: Final = frozenset(
         "created_at", "decision_seq", "due", "end_ms", "energy_wh", "entry_seq", "estimated", "first_seq",
         "in_units", "last_instant", "local_slot", "n", "opened_at", "power_mw", "proof_at", "register_wh",
         "reported_at", "requested_at", "revision", "rows", "seq", "settled_at", "since", "start_ms", "tax",
-        "valid_from", "watermark_wh", "wh", "withdrawn_at",
+        "vacant_since", "valid_from", "watermark_wh", "wh", "withdrawn_at",
     }
 )  # fmt: skip
 
@@ -57,7 +57,9 @@ _ALERT: Final = """
            coalesce(acknowledged_by, '') AS acknowledged_by, closed_at FROM alert"""
 _ACCOUNT: Final = """
     SELECT a.id, a.name, coalesce(a.customer, '') AS customer, a.site_id, s.name AS site_name,
-           s.time_zone, s.currency, a.policy, a.opened_at
+           s.time_zone, s.currency, a.policy, a.opened_at,
+           coalesce((SELECT t.end_ms FROM tenancy t WHERE t.account_id = a.id ORDER BY t.n DESC LIMIT 1), 0)
+           AS vacant_since
     FROM account a JOIN site s ON s.id = a.site_id WHERE a.closed_at IS NULL"""
 _BALANCE: Final = "SELECT account_id, asset, amount FROM balance WHERE bucket = 'balance'"
 _OWED: Final = "SELECT account_id, bucket, asset, amount FROM balance WHERE amount <> 0"
@@ -108,8 +110,17 @@ _SINCE: Final = """
 _DEBT_ENTRY: Final = """
     SELECT j.seq, j.account_id, j.at, j.kind, p.bucket, p.amount
     FROM journal_entry j JOIN posting p ON p.entry_seq = j.seq
-    WHERE j.kind <> 'charge' AND (p.bucket LIKE 'debt:%' OR p.bucket IN ('arrears', 'emergency_credit'))
+    WHERE j.kind <> 'charge' AND (
+        p.bucket LIKE 'debt:%' OR p.bucket IN ('arrears', 'emergency_credit')
+        OR (p.bucket = 'balance' AND p.amount < 0))
     ORDER BY j.seq"""
+# Who moved out owes also where the unit is no longer served.
+_FORMER: Final = """
+    SELECT t.account_id, a.name, coalesce(t.customer, '') AS customer, a.site_id, s.name AS site_name,
+           s.time_zone, s.currency, t.end_ms AS at, b.amount
+    FROM tenancy t JOIN balance b ON b.account_id = t.account_id AND b.bucket = 'tenancy:' || t.n
+    JOIN account a ON a.id = t.account_id JOIN site s ON s.id = a.site_id
+    WHERE b.amount < 0 ORDER BY s.name, a.name, a.id, t.n"""
 _LAST_PAYMENT: Final = """
     SELECT account_id, at FROM journal_entry
     WHERE seq IN (SELECT max(seq) FROM journal_entry WHERE kind = 'top_up' GROUP BY account_id)"""
@@ -230,6 +241,7 @@ QUERIES: Final = {
         "account_status": SnapshotQuery(_STATUS),
         "supply_status": SnapshotQuery(_SUPPLY),
         "debt_entry": SnapshotQuery(_DEBT_ENTRY),
+        "former": SnapshotQuery(_FORMER),
         "last_payment": SnapshotQuery(_LAST_PAYMENT),
     }
     | _TAIL,
@@ -240,6 +252,7 @@ QUERIES: Final = {
         "reversal": SnapshotQuery(_REVERSAL),
         "owed": SnapshotQuery(_OWED),
         "debt_entry": SnapshotQuery(_DEBT_ENTRY),
+        "former": SnapshotQuery(_FORMER),
         "last_payment": SnapshotQuery(_LAST_PAYMENT),
     }
     | _TAIL,

@@ -7,12 +7,14 @@ from dashboard.exports.sheet import Column, Sheet, Value
 from dashboard.pricing.what_if import UnitChange, WhatIfAnswer
 from dashboard.queries.debts import Debtor
 from dashboard.queries.payments import Payment
+from dashboard.queries.units import Unit
 from dashboard.reconciling.matching import Reconciliation
 from dashboard.reconciling.reading import StatementLine
 from dashboard.status.attention import UnitStatus
 from dashboard.status.depletion import BEYOND_FORECAST
 from dashboard.text.formatting import at_place
-from dashboard.text.labels import alert_label, reason_text, supply_label
+from dashboard.text.labels import VACANT, alert_label, reason_text, supply_label
+from dashboard.text.translate import inside
 from meter_bridge.core.money import to_decimal
 
 type Fields[T] = Sequence[tuple[str, str, Callable[[T], Value]]]
@@ -40,7 +42,7 @@ def units_table(statuses: Sequence[UnitStatus]) -> Sheet:
         ("customer", "text", lambda status: status.unit.customer),
         ("site", "text", lambda status: status.unit.site_name),
         ("supply", "text", lambda status: supply_label(status.unit.supply_state).said),
-        ("reason", "text", lambda status: reason_text(status.unit.reason)),
+        ("reason", "text", lambda status: _reason(status.unit)),
         ("currency", "text", lambda status: status.unit.currency),
         ("available", "amount", lambda status: _amount(status.unit.available, status.unit.currency)),
         ("days left", "amount", lambda status: _days(status.days_left)),
@@ -53,6 +55,10 @@ def units_table(statuses: Sequence[UnitStatus]) -> Sheet:
         ),
     )
     return _sheet(fields, statuses)
+
+
+def _reason(unit: Unit) -> str:
+    return reason_text(unit.reason) if unit.vacant_since is None else inside(VACANT.said)
 
 
 def _days(left: float | None) -> Decimal | None:
@@ -72,6 +78,7 @@ def debts_table(debtors: Sequence[Debtor], now: int) -> Sheet:
         ("arrears", "amount", lambda debtor: _amount(debtor.arrears, debtor.currency)),
         ("emergency credit", "amount", lambda debtor: _amount(debtor.emergency, debtor.currency)),
         ("overdrawn", "amount", lambda debtor: _amount(debtor.overdrawn, debtor.currency)),
+        ("final settlement", "amount", lambda debtor: _amount(debtor.settlement, debtor.currency)),
         ("up to 30 days", "amount", lambda debtor: _amount(debtor.ages(now)[0], debtor.currency)),
         ("31 to 60 days", "amount", lambda debtor: _amount(debtor.ages(now)[1], debtor.currency)),
         ("61 to 90 days", "amount", lambda debtor: _amount(debtor.ages(now)[2], debtor.currency)),
@@ -146,6 +153,7 @@ def reconciliation_table(found: Reconciliation, currency: str) -> Sheet:
             *(("not booked", line, None) for line in found.only_statement),
             *(("differs", pair.line, pair.payment) for pair in found.differ),
             *(("not on statement", None, payment) for payment in found.only_ledger),
+            *(("not expected on statement", None, payment) for payment in found.apart),
             *(("agrees", pair.line, pair.payment) for pair in found.agree),
         ),
     )

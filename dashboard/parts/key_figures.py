@@ -19,6 +19,8 @@ from dashboard.text.formatting import change, count, kwh, money
 from dashboard.text.translate import _
 from meter_bridge.text.formats import MINUS
 
+MAX_ABREAST: Final = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -43,8 +45,10 @@ def show_key_figures(opened: Warehouse, viewer: Viewer, statuses: Sequence[UnitS
 
 
 def show_figures(figures: Sequence[Figure]) -> None:
-    """Show figures side by side, two abreast on a phone."""
-    for column, figure in zip(st.columns(len(figures)), figures, strict=True):
+    """Show figures side by side, in two rows where amounts would wrap, two abreast on a phone."""
+    abreast = len(figures) if len(figures) <= MAX_ABREAST else -(-len(figures) // 2)
+    columns = [column for _row in range(0, len(figures), abreast) for column in st.columns(abreast)]
+    for column, figure in zip(columns, figures, strict=False):
         column.metric(
             figure.label,
             figure.value,

@@ -28,7 +28,7 @@ from dashboard.reconciling.reading import (
 from dashboard.text.formatting import count, day, money, short_moment
 from dashboard.text.labels import unique_labels
 from dashboard.text.markup import Cell, muted, plain, unit_link
-from dashboard.text.translate import _
+from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
 
 NONE: Final = -1
@@ -65,7 +65,7 @@ def show_reconciliation(
         for payment in opened.cached(filtered_payments, viewer, wanted, MAX_TOP_UPS)
         if payment.currency == currency and not payment.taken_back
     ]
-    _show(reconcile(read.lines, booked), currency)
+    _show(reconcile(read.lines, booked, methods=wanted.methods), currency)
 
 
 def _columns(cells: Table, currencies: Sequence[str]) -> tuple[str, StatementColumns]:
@@ -126,6 +126,10 @@ def _show(found: Reconciliation, currency: str) -> None:
     )
     if not open_ones:
         st.success(_("Statement and ledger agree."), icon=":material/check_circle:")
+    if found.apart:
+        many = ngettext("{number} payment", "{number} payments", len(found.apart))
+        amount = money(sum(each.amount for each in found.apart), currency)
+        st.caption(f"{_('Left out, as no statement lists cash and vouchers:')} {many}, {amount}")
     title = _("On the statement, not booked")
     headers = (N_("Reference"), N_("Day"), N_("Amount"))
     _differences(title, found.only_statement, _line_row, headers, currency, "only statement")

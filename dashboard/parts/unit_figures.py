@@ -6,15 +6,26 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.charts.template import band_name
-from dashboard.data.warehouse import Warehouse
+from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.parts.key_figures import Figure
 from dashboard.queries.sums import WeekSums, charged_and_energy
 from dashboard.queries.units import Unit
 from dashboard.status.attention import UnitStatus
 from dashboard.status.current_price import CurrentPrice
 from dashboard.status.depletion import BEYOND_FORECAST
-from dashboard.text.formatting import ago, days, kwh, moment, money, number_of_days, power, short_moment
+from dashboard.text.formatting import (
+    ago,
+    day,
+    days,
+    kwh,
+    moment,
+    money,
+    number_of_days,
+    power,
+    short_moment,
+)
 from dashboard.text.translate import _, inside
+from meter_bridge.core.forecast.cost_projection import Depletion
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -29,11 +40,15 @@ def unit_figures(
     week = charged.get(unit.currency, WeekSums(now=0, before=0))
     return [
         Figure(_("Balance"), money(unit.available, unit.currency), _accrued(unit)),
-        Figure(_("Lasts"), days(status.days_left), depletion_text(status, opened.as_of or 0)),
+        Figure(_("Lasts"), _lasts(status), depletion_text(status, opened.as_of or 0)),
         *(() if price is None else (_next_kwh(price, unit.currency),)),
         Figure(_("Charged, 7 days"), money(week.now, unit.currency), kwh(energy.now)),
         Figure(_("Power now"), power(unit.power_mw), _last_reading(unit, int(time.time() * 1000))),
     ]
+
+
+def _lasts(status: UnitStatus) -> str:
+    return "–" if status.unit.vacant_since is not None else days(status.days_left)
 
 
 def _accrued(unit: Unit) -> str:
@@ -44,14 +59,19 @@ def depletion_text(status: UnitStatus, now: int) -> str:
     """Return until when credit lasts, with the interval where there is one, or why that is not known."""
     if status.unit.is_billed_later:
         return _("billed later, never cut")
+    if status.unit.vacant_since is not None:
+        return _("vacant since {day}", day=day(local_date(status.unit.vacant_since, status.unit.time_zone)))
     if status.days_left is None:
         return _("needs three full days of use")
     depletion = status.duration.depletion
-    if depletion is None:
-        return _("nothing is left") if status.days_left < BEYOND_FORECAST else _("no end in sight yet")
-    zone = status.unit.time_zone
-    if status.days_left <= 0:
+    if status.days_left <= 0 or (depletion is None and status.days_left < BEYOND_FORECAST):
         return _("nothing is left")
+    if depletion is None:
+        return _("no end in sight yet")
+    return _until(depletion, now, status.unit.time_zone)
+
+
+def _until(depletion: Depletion, now: int, zone: str) -> str:
     if depletion.earliest is None or depletion.latest is None:
         return _("until {instant}", instant=short_moment(depletion.at, zone))
     if depletion.earliest - now < DAY_MS:
@@ -81,6 +101,8 @@ def tier_text(price: CurrentPrice) -> str:
 
 def _last_reading(unit: Unit, now: int) -> str:
     """Return the age of the newest reading by the wall clock: the bridge may be silent as well."""
+    if unit.silent_since is not None:
+        return _("no register since {when}", when=short_moment(unit.silent_since, unit.time_zone))
     if unit.read_at is None:
         return _("no reading yet")
     if now - unit.read_at < HOUR_MS:

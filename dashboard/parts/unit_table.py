@@ -9,9 +9,10 @@ from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 from dashboard.parts.page import search_box, show_part
 from dashboard.queries.sums import costs_of
-from dashboard.status.attention import AttentionItem, UnitStatus, urgency
+from dashboard.queries.units import Unit
+from dashboard.status.attention import AttentionItem, UnitStatus, supply_state, urgency
 from dashboard.text.formatting import ago, count, days, money, short_moment
-from dashboard.text.labels import alert_label, reason_text, supply_label
+from dashboard.text.labels import alert_label
 from dashboard.text.markup import Cell, chip, muted, sparkline, table, unit_link
 from dashboard.text.translate import _, ngettext
 from meter_bridge.text.marks import N_
@@ -101,7 +102,7 @@ def _row(status: UnitStatus, costs: Sequence[float], now: int, *, several_sites:
     alerts = "".join(chip(alert_label(kind)) for kind in unit.alerts)
     return [
         Cell(f"{unit_link(unit.id, unit.name)}{muted(who) if who else ''}"),
-        Cell(f"{chip(supply_label(unit.supply_state))}{_reason(status)}"),
+        Cell(_supply(unit)),
         Cell(money(unit.available, unit.currency), number=True),
         Cell(_days(status), number=True),
         Cell(_spark(costs, unit.currency)),
@@ -117,13 +118,13 @@ def _spark(costs: Sequence[float], currency: str) -> str:
     return sparkline(costs, _("Cost of {days} days, {mean} a day", days=len(costs), mean=mean))
 
 
-def _reason(status: UnitStatus) -> str:
-    reason = status.unit.reason
-    return "" if reason in {None, "in_credit"} else muted(reason_text(reason))
+def _supply(unit: Unit) -> str:
+    label, why = supply_state(unit)
+    return chip(label) if unit.reason == "in_credit" or not why else f"{chip(label)}{muted(why)}"
 
 
 def _days(status: UnitStatus) -> str:
-    if status.unit.is_billed_later:
+    if status.unit.is_billed_later or status.unit.vacant_since is not None:
         return muted("–")
     left = days(status.days_left)
     return muted(left) if status.days_left is None else left

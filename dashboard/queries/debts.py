@@ -11,7 +11,7 @@ from meter_bridge.core.ledger.debt import Debt
 
 AGES: Final = (30, 60, 90)
 """Ends of the ages in days; the last age has none."""
-BY_CHARGES: Final = {"arrears": "arrears", "emergency_credit": "emergency"}
+BY_CHARGES: Final = {"arrears": "arrears", "emergency_credit": "emergency", "balance": "overdrawn"}
 """Buckets that charges add to, with the column that says what is owed of them."""
 DAY_MS: Final = 24 * 3_600_000
 
@@ -29,6 +29,7 @@ _OWED: Final = """
            a.opened_at, coalesce(s.debt, 0) AS debt, coalesce(s.arrears, 0) AS arrears,
            coalesce(s.emergency, 0) AS emergency,
            greatest(coalesce(c.accrued, 0) - coalesce(s.balance, 0), 0)::BIGINT AS overdrawn,
+           coalesce(c.accrued, 0)::BIGINT AS accrued,
            l."at" AS paid_at, coalesce(t.document, '{}') AS document
     FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     LEFT JOIN sums s ON s.account_id = a.id LEFT JOIN accrual c ON c.account_id = a.id
@@ -39,15 +40,24 @@ _OWED: Final = """
 # What is still owed is what was lent last: whatever was paid back, paid back the oldest first.
 _AGES: Final = """
     WITH lent AS (
-        SELECT e.account_id, e.bucket, e."at", -e.amount AS amount,
-               sum(-e.amount) OVER (PARTITION BY e.account_id, e.bucket ORDER BY e.seq DESC) AS newer
-        FROM debt_entry e JOIN permitted($every, $sites, $accounts) p ON p.account_id = e.account_id
-        WHERE e.amount < 0),
+        SELECT e.account_id, e.bucket, e."at", -e.amount AS amount FROM debt_entry e WHERE e.amount < 0
+        UNION ALL
+        SELECT r.account_id, 'balance', min(r.start_ms), sum(r.amount + r.tax)
+        FROM rollup r JOIN owed o ON o.account_id = r.account_id AND o.bucket = 'balance' AND o.amount < 0
+        GROUP BY r.account_id, r.local_day HAVING sum(r.amount + r.tax) > 0),
+    counted AS (
+        SELECT *, sum(amount) OVER (
+            PARTITION BY account_id, bucket ORDER BY "at" DESC ROWS UNBOUNDED PRECEDING) AS upto FROM lent),
     open AS (
         SELECT l.account_id, l.bucket, l."at",
-               greatest(least(l.amount, -o.amount - (l.newer - l.amount)), 0)::BIGINT AS amount
-        FROM lent l JOIN owed o ON o.account_id = l.account_id AND o.bucket = l.bucket WHERE o.amount < 0)
+               greatest(least(l.amount, -o.amount - (l.upto - l.amount)), 0)::BIGINT AS amount
+        FROM counted l JOIN permitted($every, $sites, $accounts) p ON p.account_id = l.account_id
+        JOIN owed o ON o.account_id = l.account_id AND o.bucket = l.bucket WHERE o.amount < 0)
     SELECT account_id, bucket, "at", amount FROM open WHERE amount > 0 ORDER BY account_id, bucket, "at" """
+_FORMER: Final = """
+    SELECT account_id, name, customer, site_name, time_zone, currency, "at", -amount AS amount,
+           account_id IN (SELECT id FROM account) AS served FROM former
+    WHERE $every OR list_contains($sites, site_id) OR list_contains($accounts, account_id)"""
 _RECOVERED: Final = """
     SELECT a.currency, coalesce(sum(e.amount), 0)::BIGINT AS amount
     FROM debt_entry e JOIN account a ON a.id = e.account_id
@@ -76,23 +86,32 @@ class Debtor:
     time_zone: str
     currency: str
     opened_at: int
-    debt: int
-    arrears: int
-    emergency: int
-    overdrawn: int
+    debt: int = 0
+    arrears: int = 0
+    emergency: int = 0
+    overdrawn: int = 0
     """What was used beyond the balance."""
-    paid_at: int | None
+    settlement: int = 0
+    """What was left at the final settlement of a customer who moved out."""
+    served: bool = True
+    """Whether the unit is still one of the site."""
+    paid_at: int | None = None
     plans: tuple[Debt, ...] = ()
     parts: tuple[DebtPart, ...] = ()
 
     @property
     def owed(self) -> int:
         """Return everything that is owed."""
-        return self.debt + self.arrears + self.emergency + self.overdrawn
+        return self.debt + self.arrears + self.emergency + self.overdrawn + self.settlement
+
+    @property
+    def former(self) -> bool:
+        """Return whether the customer moved out."""
+        return self.settlement > 0
 
     def ages(self, now: int) -> tuple[int, ...]:
-        """Return what is owed by age: up to 30, 60, 90 days, and older; an overdraft is of now."""
-        sums = [self.overdrawn, *(0 for _ in AGES)]
+        """Return what is owed by age: up to 30, 60, 90 days, and older."""
+        sums = [0, *(0 for _ in AGES)]
         for part in self.parts:
             sums[sum((now - part.at) >= end * DAY_MS for end in AGES)] += part.amount
         return tuple(sums)
@@ -108,13 +127,18 @@ class _DebtDocument(msgspec.Struct):
 
 
 def debtors(warehouse: Warehouse, viewer: Viewer) -> list[Debtor]:
-    """Return the units whose customers owe something, by site and name."""
+    """Return the customers who owe something, by site and unit; then those who moved out."""
     parts: dict[str, list[DebtPart]] = {}
     for row in warehouse.visible_rows(viewer, _AGES):
         parts.setdefault(row.pop("account_id"), []).append(DebtPart(**row))
-    return [
-        _debtor(row, tuple(parts.get(row["account_id"], ()))) for row in warehouse.visible_rows(viewer, _OWED)
+    now = warehouse.as_of or 0
+    present = [
+        _debtor(row, tuple(parts.get(row["account_id"], ())), now)
+        for row in warehouse.visible_rows(viewer, _OWED)
     ]
+    # A customer sees nothing of the one before.
+    former = warehouse.visible_rows(viewer, _FORMER) if viewer.is_staff else ()
+    return [*present, *map(_former, former)]
 
 
 def recovered(warehouse: Warehouse, viewer: Viewer, days: int) -> dict[str, int]:
@@ -124,15 +148,24 @@ def recovered(warehouse: Warehouse, viewer: Viewer, days: int) -> dict[str, int]
     return {row["currency"]: row["amount"] for row in rows}
 
 
-def _debtor(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> Debtor:
-    document = str(row.pop("document"))
-    return Debtor(**row, plans=_plans(document), parts=(*parts, *_debt_from_charges(row, parts)))
+def _debtor(row: dict[str, Any], parts: tuple[DebtPart, ...], now: int) -> Debtor:
+    document, accrued = str(row.pop("document")), row.pop("accrued")
+    used = DebtPart(bucket="balance", at=now, amount=min(accrued, row["overdrawn"]))
+    known = (*parts, used) if used.amount > 0 else parts
+    return Debtor(**row, plans=_plans(document), parts=(*known, *_debt_from_charges(row, known)))
+
+
+def _former(row: dict[str, Any]) -> Debtor:
+    at, amount = row.pop("at"), row.pop("amount")
+    part = DebtPart(bucket="tenancy", at=at, amount=amount)
+    return Debtor(**row, opened_at=at, settlement=amount, parts=(part,))
 
 
 def _debt_from_charges(row: dict[str, Any], parts: tuple[DebtPart, ...]) -> list[DebtPart]:
     """Return what charges put into arrears or emergency credit, dated from the last payment.
 
-    Charges are the bulk of the journal; searching them for these few would take too long.
+    Charges are the bulk of the journal; searching them for these few would take too long. What is left of an
+    overdraft is of charges whose days are no longer stored.
     """
     at = row["opened_at"] if row["paid_at"] is None else row["paid_at"]
     known = {bucket: sum(part.amount for part in parts if part.bucket == bucket) for bucket in BY_CHARGES}

@@ -9,11 +9,12 @@ from dashboard.data.warehouse import Warehouse
 _METERS: Final = """
     SELECT m.id, m.name, split_part(m.energy_address, ':', 1) AS family, m.energy_address AS address,
            a.id AS account_id, a.name AS unit, a.time_zone, s."at" AS read_at,
-           m.id IN (SELECT meter_id FROM alert WHERE kind = 'meter_offline') AS offline
+           o.opened_at AS silent_since
     FROM meter m JOIN account a ON a.id = m.account_id
     JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     LEFT JOIN supply_status s ON s.supply_id = m.supply_id
-    ORDER BY offline DESC, s."at" NULLS FIRST, a.name, m.name"""
+    LEFT JOIN alert o ON o.meter_id = m.id AND o.kind = 'meter_offline' AND o.closed_at IS NULL
+    ORDER BY o.opened_at NULLS LAST, s."at" NULLS FIRST, a.name, m.name"""
 _QUARANTINES: Final = """
     SELECT q.id, q.meter_id, m.name AS meter_name, q.opened_at, q.cause, q.watermark_wh, q.register_wh,
            a.id AS account_id, a.name AS unit, a.time_zone
@@ -35,7 +36,8 @@ class Meter:
     unit: str
     time_zone: str
     read_at: int | None
-    offline: bool
+    silent_since: int | None
+    """Since when it is known to report no register, whatever else it reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Quarantine:
 
 
 def meters(warehouse: Warehouse, viewer: Viewer) -> list[Meter]:
-    """Return meters, those that are offline or reported longest ago first."""
+    """Return meters, those that are silent or reported longest ago first."""
     return warehouse.records(Meter, viewer, _METERS)
 
 

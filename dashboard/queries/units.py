@@ -52,14 +52,17 @@ _QUERY: Final = """
                       FROM top_up GROUP BY account_id),
     lending AS (SELECT account_id, asset, -sum(amount)::BIGINT AS amount FROM held
                 WHERE bucket = 'emergency_credit' GROUP BY account_id, asset),
-    open_alert AS (SELECT account_id, list(DISTINCT kind ORDER BY kind) AS kinds
+    open_alert AS (SELECT account_id, list(DISTINCT kind ORDER BY kind) AS kinds,
+                          min(opened_at) FILTER (WHERE kind = 'meter_offline') AS silent_since
                    FROM alert WHERE closed_at IS NULL GROUP BY account_id)
     SELECT a.id, a.name, nullif(a.customer::VARCHAR, '') AS customer, a.site_id, a.site_name, a.time_zone,
-           a.currency, a.policy, coalesce(m.amount, 0) AS balance, coalesce(c.accrued, 0) AS accrued,
+           a.currency, a.policy, nullif(a.vacant_since, 0) AS vacant_since,
+           coalesce(m.amount, 0) AS balance, coalesce(c.accrued, 0) AS accrued,
            c."at" AS read_at, c.energy_wh, c.power_mw, s.supply_state, s.reason, s.since,
            nullif(s.hold::VARCHAR, '') AS hold,
-           nullif(s.note::VARCHAR, '') AS note, coalesce(o.kinds, []) AS alerts, t."at" AS top_up_at,
-           t.amount AS top_up_amount, coalesce(l.amount, 0) AS lent, coalesce(s.document, '{}') AS document
+           nullif(s.note::VARCHAR, '') AS note, coalesce(o.kinds, []) AS alerts, o.silent_since,
+           t."at" AS top_up_at, t.amount AS top_up_amount, coalesce(l.amount, 0) AS lent,
+           coalesce(s.document, '{}') AS document
     FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     LEFT JOIN money m ON m.account_id = a.id AND m.asset = a.currency
     LEFT JOIN lending l ON l.account_id = a.id AND l.asset = a.currency
@@ -82,6 +85,8 @@ class Unit:
     time_zone: str
     currency: str
     policy: str
+    vacant_since: int | None
+    """When the last customer moved out; None where somebody lives there."""
     balance: int
     accrued: int
     read_at: int | None
@@ -93,6 +98,8 @@ class Unit:
     hold: str | None
     note: str | None
     alerts: tuple[str, ...]
+    silent_since: int | None
+    """Since when a meter of it is known to report no register, whatever else it reports."""
     top_up_at: int | None
     top_up_amount: int | None
     lent: int

@@ -1,7 +1,7 @@
 """Which payment of the ledger is which line of a statement: by reference, else by amount and day."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -12,6 +12,8 @@ from dashboard.text.formatting import at_place
 
 MAX_DAYS_APART: Final = 3
 """A provider books up to so many days apart (weekends)."""
+OFF_STATEMENT: Final = frozenset({"cash", "voucher"})
+"""Methods whose payments no bank and no provider lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Reconciliation:
     """Paid to the provider, but not booked."""
     only_ledger: tuple[Payment, ...]
     """Booked, but not on the statement."""
+    apart: tuple[Payment, ...] = ()
+    """Booked, and not expected on a statement."""
 
     @cached_property
     def statement_total(self) -> int:
@@ -55,13 +59,21 @@ def comparable(reference: str) -> str:
     return "".join(letter for letter in reference.casefold() if letter.isalnum())
 
 
-def reconcile(lines: Sequence[StatementLine], payments: Sequence[Payment]) -> Reconciliation:
-    """Return how lines and payments of one currency go together; each belongs to one other at most."""
+def reconcile(
+    lines: Sequence[StatementLine], payments: Sequence[Payment], *, methods: Collection[str] = ()
+) -> Reconciliation:
+    """Return how lines and payments of one currency go together; each belongs to one other at most.
+
+    Cash and vouchers are missed only where somebody asked for these ``methods``; a reference finds them.
+    """
     pairs, lines_left, payments_left = _by_reference(lines, payments)
     agree = [pair for pair in pairs if pair.line.amount == pair.payment.amount]
     differ = [pair for pair in pairs if pair.line.amount != pair.payment.amount]
-    more, lines_left, payments_left = _by_amount(lines_left, payments_left)
-    return Reconciliation((*agree, *more), tuple(differ), tuple(lines_left), tuple(payments_left))
+    unexpected = OFF_STATEMENT.difference(methods)
+    apart = tuple(each for each in payments_left if each.method.casefold() in unexpected)
+    expected = [each for each in payments_left if each.method.casefold() not in unexpected]
+    more, lines_left, payments_left = _by_amount(lines_left, expected)
+    return Reconciliation((*agree, *more), tuple(differ), tuple(lines_left), tuple(payments_left), apart)
 
 
 type MatchResult = tuple[list[MatchedPair], list[StatementLine], list[Payment]]

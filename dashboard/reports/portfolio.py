@@ -131,7 +131,9 @@ def _figures(
         Figure(_("Charged"), money(charged, currency), _("taxes included")),
         Figure(_("Energy"), kwh(used), _mean_price(charged, used, currency)),
         Figure(
-            _("Owed now"), money(sum(owed), currency), ngettext("{number} unit", "{number} units", len(owed))
+            _("Owed now"),
+            money(sum(owed), currency),
+            ngettext("{number} customer", "{number} customers", len(owed)),
         ),
         Figure(_("Units"), count(len(mine)), _("{number} not connected now", number=count(off))),
     )

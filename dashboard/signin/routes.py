@@ -21,10 +21,13 @@ from dashboard.settings import settings
 from dashboard.signin.sessions import COOKIE, SESSIONS
 from dashboard.signin.tokens import viewer_of_token
 from dashboard.text.translate import _
+from meter_bridge.engine.access.throttle import Throttle
 
 SIGN_IN: Final = "sign-in"
 SIGN_OUT: Final = "sign-out"
 SINGLE_SIGN_ON: Final = "single-sign-on"
+THROTTLE: Final = Throttle()
+"""A right token passes whatever others of its address sent: behind a proxy everybody has the same."""
 MAX_FORM: Final = 4_096
 MAKING_ONE: Final = "meter-bridge token create --name NAME --role landlord --all-sites"
 _PAGE: Final = (Path(__file__).parent / "sign_in.html").read_text(encoding="utf-8")
@@ -45,11 +48,10 @@ async def sign_in(request: Request) -> Response:
         return _form("", _("That is too long for a token."), 413)
     async with request.form(max_files=0, max_fields=4) as form:
         token, wanted = str(form.get("token", "")).strip(), str(form.get("next", ""))
-    if SESSIONS.is_rate_limited():
-        return _form(wanted, _("Too many wrong tokens were tried. Wait a minute."), 429)
     current_settings = settings()
     if await to_thread.run_sync(viewer_of_token, current_settings, token) is None:
-        SESSIONS.count_wrong_token()
+        if THROTTLE.count_wrong_token("" if request.client is None else request.client.host):
+            return _form(wanted, _("Too many wrong tokens were tried. Wait a minute."), 429)
         message = _("This token is unknown, expired or revoked, or the bridge that made it is not here.")
         return _form(wanted, message, 403)
     response = RedirectResponse(f"./{_safe_target(wanted)}", 303, _HEADERS)

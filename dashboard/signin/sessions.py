@@ -9,8 +9,6 @@ from typing import Final
 
 COOKIE: Final = "prepaid_dashboard"
 MAX_SESSIONS: Final = 10_000
-WRONG_PER_MINUTE: Final = 20
-MINUTE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,6 @@ class Sessions:
 
     clock: Callable[[], float] = time.monotonic
     _open: dict[str, Session] = field(default_factory=dict)
-    _wrong: list[float] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def begin(self, token: str, hours: int) -> str:
@@ -56,18 +53,6 @@ class Sessions:
         """End a session."""
         with self._lock:
             self._open.pop(cookie or "", None)
-
-    def is_rate_limited(self) -> bool:
-        """Return whether wrong tokens come too fast."""
-        now = self.clock()
-        with self._lock:
-            self._wrong = [at for at in self._wrong if now - at < MINUTE_S]
-            return len(self._wrong) >= WRONG_PER_MINUTE
-
-    def count_wrong_token(self) -> None:
-        """Count a wrong token."""
-        with self._lock:
-            self._wrong.append(self.clock())
 
 
 SESSIONS: Final = Sessions()

@@ -8,7 +8,8 @@ from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 from dashboard.queries.units import Unit, units
 from dashboard.status.depletion import UNKNOWN_DURATION, CreditDuration, credit_duration, forecasts
-from dashboard.text.labels import Label
+from dashboard.text.labels import VACANT, Label, reason_text, supply_label
+from dashboard.text.translate import inside
 from meter_bridge.text.marks import N_
 
 SOON_DAYS: Final = 3.0
@@ -51,8 +52,10 @@ def _has(*kinds: str) -> Callable[[UnitStatus], bool]:
 
 
 def out_of_credit(status: UnitStatus) -> bool:
-    """Return whether a unit has nothing left or was cut for it."""
+    """Return whether a unit has nothing left or was cut for it; a vacant one needs nothing."""
     unit = status.unit
+    if unit.vacant_since is not None:
+        return False
     return unit.reason == "credit_exhausted" or "supply_cut" in unit.alerts or _exhausted(unit)
 
 
@@ -64,7 +67,8 @@ def _exhausted(unit: Unit) -> bool:
 def runs_out_soon(status: UnitStatus) -> bool:
     """Return whether credit lasts only days, or fell below a threshold."""
     soon = status.days_left is not None and status.days_left < SOON_DAYS
-    return not out_of_credit(status) and (soon or "low_credit" in status.unit.alerts)
+    vacant = status.unit.vacant_since is not None
+    return not vacant and not out_of_credit(status) and (soon or "low_credit" in status.unit.alerts)
 
 
 CAUSES: Final = (
@@ -81,6 +85,14 @@ CAUSES: Final = (
     ),
     Cause("electrical", Label(N_("Voltage or load"), "electric_bolt", "amber"), _has(*ELECTRICAL)),
 )
+
+
+def supply_state(unit: Unit) -> tuple[Label, str]:
+    """Return how the supply of a unit stands, and why; a vacant one alarms nobody."""
+    label = supply_label(unit.supply_state)
+    if unit.vacant_since is not None:
+        return VACANT, inside(label.said)
+    return label, reason_text(unit.reason) if unit.reason else ""
 
 
 def attention_items(statuses: Sequence[UnitStatus]) -> list[AttentionItem]:

@@ -28,6 +28,7 @@ class Label:
 
 
 UNKNOWN: Final = Label(N_("Not known"), "help", "grey")
+VACANT: Final = Label(N_("Vacant"), "meeting_room", "grey")
 
 SUPPLY: Final = {
     "connected": Label(N_("Connected"), "power", "green"),
@@ -77,6 +78,7 @@ ALERTS: Final = {
     "unusual_consumption": Label(N_("Unusual consumption"), "query_stats", "amber"),
     "no_consumption": Label(N_("No consumption"), "power_settings_new", "amber"),
     "energy_unaccounted": Label(N_("Energy unaccounted for"), "leak_remove", "amber"),
+    "settings_wrong": Label(N_("Mistake in the settings"), "rule_settings", "red"),
     "ledger_audit": Label(N_("Ledger differs from prices"), "balance", "red"),
 }
 METHODS: Final = {
@@ -113,11 +115,15 @@ OUTCOMES: Final = {
     "abandoned": N_("abandoned"),
 }
 POSITIONS: Final = {"open": N_("open"), "closed": N_("closed")}
-CAUSES: Final = {"fell": N_("register fell"), "jumped": N_("register jumped")}
+CAUSES: Final = {
+    "fell": N_("register fell"),
+    "jumped": N_("register jumped"),
+    "other_counter": N_("another counter"),
+}
 MADE_OF_NAMES: Final = (
     *(N_("Off-peak"), N_("Standard"), N_("Peak"), N_("Block"), N_("Band"), N_("Day"), N_("Hour")),
     *(N_("Standing"), N_("Demand"), N_("Minimum"), N_("Standing charge"), N_("In force"), N_("Source")),
-    *(N_("Last top-up"), N_("14 days"), N_("overdrawn"), N_("this machine")),
+    *(N_("Last top-up"), N_("14 days"), N_("overdrawn"), N_("moved out"), N_("this machine")),
 )
 """What pages put together of names in code and in tariffs."""
 

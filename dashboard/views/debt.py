@@ -1,6 +1,7 @@
 """What is owed: how old it is, by which plans it comes back, and emergency credit that is out."""
 
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Final
 
 import streamlit as st
@@ -46,7 +47,7 @@ def show() -> None:
 
 def _debt(opened: Warehouse, viewer: Viewer) -> None:
     owing = opened.cached(debtors, viewer)
-    detail = ngettext("{number} unit owes", "{number} units owe", len(owing))
+    detail = ngettext("{number} customer owes", "{number} customers owe", len(owing))
     if not show_head(opened, viewer, _("Debt and arrears"), detail):
         return
     if not owing:
@@ -67,14 +68,21 @@ def _debt(opened: Warehouse, viewer: Viewer) -> None:
 def _figures(owing: Sequence[Debtor], currency: str, back: Mapping[str, int]) -> list[Figure]:
     sums = {
         name: sum(getattr(each, name) for each in owing)
-        for name in ("debt", "arrears", "emergency", "overdrawn")
+        for name in ("debt", "arrears", "emergency", "overdrawn", "settlement")
     }
-    people = ngettext("{number} unit", "{number} units", len(owing))
+    people = ngettext("{number} customer", "{number} customers", len(owing))
+    moved = sum(each.former for each in owing)
     return [
         Figure(_("Owed"), money(sum(sums.values()), currency), people),
         Figure(_("Debts"), money(sums["debt"], currency), _("on a plan")),
         Figure(_("Arrears"), money(sums["arrears"], currency), _("charges made without credit")),
+        Figure(_("Overdrawn"), money(sums["overdrawn"], currency), _("used beyond the balance")),
         Figure(_("Emergency credit"), money(sums["emergency"], currency), _("repaid first by a top-up")),
+        Figure(
+            _("Moved out"),
+            money(sums["settlement"], currency),
+            ngettext("{number} former customer", "{number} former customers", moved),
+        ),
         Figure(_("Recovered"), money(back.get(currency, 0), currency), _("in the last 30 days")),
     ]
 
@@ -107,16 +115,22 @@ def _debtors(owing: Sequence[Debtor], now: int) -> None:
 
 def _debtor(each: Debtor, now: int) -> list[Cell]:
     who = " · ".join(part for part in (each.customer, each.site_name) if part)
-    paid = muted(_("never")) if each.paid_at is None else ago(each.paid_at, now)
+    unit = unit_link(each.account_id, each.name) if each.served else escape(each.name)
     return [
-        Cell(f"{unit_link(each.account_id, each.name)}{muted(who)}"),
+        Cell(f"{unit}{muted(who)}"),
         Cell(f"{money(each.owed, each.currency)}{muted(_kinds(each))}", number=True),
         *(
             Cell(money(amount, each.currency) if amount else muted("–"), number=True)
             for amount in each.ages(now)
         ),
-        Cell(paid, number=True),
+        Cell(_last_payment(each, now), number=True),
     ]
+
+
+def _last_payment(each: Debtor, now: int) -> str:
+    if each.paid_at is None:
+        return muted("–" if each.former else _("never"))
+    return ago(each.paid_at, now)
 
 
 def _kinds(each: Debtor) -> str:
@@ -125,6 +139,7 @@ def _kinds(each: Debtor) -> str:
         "arrears": each.arrears,
         "emergency credit": each.emergency,
         "overdrawn": each.overdrawn,
+        "moved out": each.settlement,
     }
     there = [_(name) for name, amount in kinds.items() if amount]
     return ", ".join(there)
@@ -191,7 +206,7 @@ def _emergency(owing: Sequence[Debtor], now: int) -> None:
             lambda each: [
                 Cell(f"{unit_link(each.account_id, each.name)}{muted(each.customer)}"),
                 Cell(money(each.emergency, each.currency), number=True),
-                Cell(muted(_("never")) if each.paid_at is None else ago(each.paid_at, now), number=True),
+                Cell(_last_payment(each, now), number=True),
             ],
             (N_("Unit"), N_("Outstanding"), N_("Last payment")),
             key="emergency",

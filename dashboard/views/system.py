@@ -74,7 +74,7 @@ def _health(opened: Warehouse, zone: str, every: Sequence[Meter], waiting: Seque
     now = int(time.time() * 1000)
     silent = opened.as_of is None or now - opened.as_of > STALE_MS
     newest = _("no data yet") if opened.as_of is None else moment(opened.as_of, zone)
-    offline = sum(meter.offline for meter in every)
+    offline = sum(meter.silent_since is not None for meter in every)
     done, last = opened.cached(export_progress)
     show_figures(
         [
@@ -142,8 +142,11 @@ def _meters(every: Sequence[Meter], now: int) -> None:
 
 
 def _meter_row(meter: Meter, now: int) -> list[Cell]:
-    word = OFFLINE if meter.offline else SILENT if meter.read_at is None else HEARD
+    word = SILENT if meter.read_at is None else HEARD
     when = "" if meter.read_at is None else muted(ago(meter.read_at, now))
+    if meter.silent_since is not None:
+        word = OFFLINE
+        when = muted(_("since {when}", when=short_moment(meter.silent_since, meter.time_zone)))
     return [
         Cell(f"{escape(meter.name)}{muted(family_name(meter.family))}"),
         Cell(unit_link(meter.account_id, meter.unit)),

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from html import escape
-import time
 from typing import Final
 
 import streamlit as st
@@ -14,7 +13,7 @@ from dashboard.parts.page import card, show_alerts, show_no_units, show_page, sh
 from dashboard.queries.alerts import site_alerts
 from dashboard.queries.payments import Payment, newest_payments
 from dashboard.status.attention import AttentionItem, UnitStatus, attention_items, unit_statuses
-from dashboard.text.formatting import ago, count, days, moment, money, short_moment
+from dashboard.text.formatting import count, days, moment, money, short_moment
 from dashboard.text.labels import Label
 from dashboard.text.markup import Cell, chip, link, muted, page_title, table, unit_link
 from dashboard.text.translate import _, ngettext
@@ -24,21 +23,21 @@ SHOWN_UNITS: Final = 4
 ALL_WELL: Final = Label(N_("All well"), "check_circle", "green")
 
 
-def show_attention(found: Sequence[AttentionItem], now: int) -> None:
+def show_attention(found: Sequence[AttentionItem]) -> None:
     """Show a card for each cause, or that there is none."""
     if not found:
         text = escape(_("Nothing needs your attention."))
         st.html(f'<div class="pm-calm">{chip(ALL_WELL)}<span>{text}</span></div>')
         return
-    st.html(f'<div class="pm-cards">{"".join(_card(concern, now) for concern in found)}</div>')
+    st.html(f'<div class="pm-cards">{"".join(_card(concern) for concern in found)}</div>')
 
 
-def _card(concern: AttentionItem, now: int) -> str:
+def _card(concern: AttentionItem) -> str:
     listed = concern.statuses[:SHOWN_UNITS]
     rest = len(concern.statuses) - len(listed)
     items = "".join(
         f"<li>{unit_link(standing.unit.id, standing.unit.name)}"
-        f"<span>{_figure(concern.cause.key, standing, now)}</span></li>"
+        f"<span>{_figure(concern.cause.key, standing)}</span></li>"
         for standing in listed
     )
     more = f"<li>{link('units', _('and {number} more', number=count(rest)))}</li>" if rest else ""
@@ -47,15 +46,15 @@ def _card(concern: AttentionItem, now: int) -> str:
     return f'<section class="pm-card">{header}<ul>{items}{more}</ul></section>'
 
 
-def _figure(cause: str, status: UnitStatus, now: int) -> str:
+def _figure(cause: str, status: UnitStatus) -> str:
     unit = status.unit
     if cause == "out":
         return money(unit.available, unit.currency)
     if cause == "soon":
         left = days(status.days_left)
         return left if status.days_left is not None else money(unit.available, unit.currency)
-    if cause == "offline" and unit.read_at is not None:
-        return muted(_("last seen {when}", when=ago(unit.read_at, now)))
+    if cause == "offline" and unit.silent_since is not None:
+        return muted(_("since {when}", when=short_moment(unit.silent_since, unit.time_zone)))
     if cause == "armed":
         return money(unit.available, unit.currency)
     return muted(unit.customer or unit.site_name)
@@ -77,7 +76,7 @@ def _today(opened: Warehouse, viewer: Viewer) -> None:
         return
     show_staleness(opened, statuses[0].unit.time_zone)
     show_alerts(opened.cached(site_alerts, viewer))
-    show_attention(opened.cached(_concerns, viewer), int(time.time() * 1000))
+    show_attention(opened.cached(_concerns, viewer))
     show_key_figures(opened, viewer, statuses)
     show_weeks(opened, viewer)
     if viewer.sees_money:

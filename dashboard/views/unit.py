@@ -27,9 +27,9 @@ from dashboard.parts.unit_table import matching
 from dashboard.queries.sums import newest_day
 from dashboard.queries.units import Unit, opening_day, units
 from dashboard.signin.current import current_viewer
-from dashboard.status.attention import UnitStatus, unit_statuses
+from dashboard.status.attention import UnitStatus, supply_state, unit_statuses
 from dashboard.status.current_price import current_price
-from dashboard.text.labels import alert_label, reason_text, supply_label
+from dashboard.text.labels import alert_label
 from dashboard.text.markup import chip, page_title, unit_link
 from dashboard.text.translate import _
 from meter_bridge.protocol.messages import Role
@@ -60,7 +60,7 @@ def _choose(opened: Warehouse, viewer: Viewer) -> None:
         return
     found = matching(every, search_box(_("Unit, customer or site"), "choose"))
     links = "".join(
-        f"<li>{unit_link(unit.id, unit.name)}<span>{chip(supply_label(unit.supply_state))}</span></li>"
+        f"<li>{unit_link(unit.id, unit.name)}<span>{chip(supply_state(unit)[0])}</span></li>"
         for unit in (one.unit for one in found[:LISTED_UNITS])
     )
     none = f"<li>{_('No unit matches.')}</li>"
@@ -92,7 +92,8 @@ def _unit(opened: Warehouse, viewer: Viewer) -> None:
 
 def _header(status: UnitStatus) -> None:
     unit = status.unit
-    chips = chip(supply_label(unit.supply_state), f"· {reason_text(unit.reason)}" if unit.reason else "")
+    label, why = supply_state(unit)
+    chips = chip(label, f"· {why}" if why else "")
     alerts = "".join(chip(alert_label(kind)) for kind in unit.alerts)
     who = " · ".join(part for part in (unit.customer, unit.site_name) if part)
     st.html(page_title(unit.name, who, f"{chips}{alerts}"))

@@ -119,7 +119,8 @@ class ApiServer:
         self._stack.callback(server.close)
 
     async def _serve_over_tcp(self, runner: web.AppRunner, host: str) -> None:
-        loop, tls, limit = asyncio.get_running_loop(), _tls(self._listen), ConnectionLimit()
+        loop, limit = asyncio.get_running_loop(), ConnectionLimit()
+        tls = _tls(self._listen.tls_certificate, self._listen.tls_key)
         for family, address in await _addresses(host, self._listen.port):
             server = await loop.create_server(
                 _connection_factory(runner, logged=self.logs_requests),
@@ -165,10 +166,24 @@ def _connection_factory(runner: web.AppRunner, *, logged: bool) -> Callable[[], 
     )
 
 
-def _tls(listen: ListenSettings) -> ssl.SSLContext | None:
-    if listen.tls_certificate is None:
+def certificate_problem(certificate: Path | None, key: Path | None) -> str | None:
+    """Return what keeps a certificate from being used, with its remedy; None if nothing does."""
+    try:
+        _tls(certificate, key)
+    except OSError as error:
+        reason = (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or error
+        return (
+            f"the certificate {certificate} and its key {key} cannot be used, so other machines cannot reach"
+            f" the bridge: {reason}; provide both in PEM format, readable for the bridge's user, with the key"
+            " that matches the certificate"
+        )
+    return None
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(listen.tls_certificate, listen.tls_key)
+    context.load_cert_chain(certificate, key)
     return context

@@ -9,17 +9,19 @@ from typing import Final
 
 from sqlalchemy.exc import DatabaseError
 
+from meter_bridge.actor import EVERYTHING
 from meter_bridge.commands.command import JSON, Command, argument, choice_of
 from meter_bridge.commands.installation import database_of, settings_of
 from meter_bridge.commands.output import Output, print_line
 from meter_bridge.commands.parser import REFUSED, UNREACHABLE, CommandError
 from meter_bridge.engine.maintenance.backup import BackupEncryption, backup
 from meter_bridge.engine.maintenance.encryption import parse_recipient, read_identities
-from meter_bridge.engine.maintenance.restore import restore
+from meter_bridge.engine.maintenance.restore import restore, valid_tokens
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
-from meter_bridge.storage.errors import BackupError, LockedError
+from meter_bridge.storage.errors import BackupError, LockedError, SchemaError, StorageError
 from meter_bridge.storage.location import shown
+from meter_bridge.storage.migrate import HEAD, schema_of
 
 BACKUP_EPILOG: Final = """\
 Takes a consistent copy of the database while the bridge is running, and verifies the copy before giving it
@@ -30,9 +32,12 @@ With --encrypt-to, only the holder of the secret key can read the backup (age, h
 unencrypted copy exists temporarily in the data folder and is then deleted. Generate the key pair on another
 machine with 'age-keygen -o key.txt' and keep it there.
 
+Of a service, run this as the service's user, who must be able to write to the destination's folder.
+
 examples:
   meter-bridge backup /media/usb/bridge-2026-03-01.db
-  meter-bridge backup "$HOME/backups/bridge-$(date +%F).db"
+  sudo -u prepaid-meter meter-bridge --data /var/lib/prepaid-meter \\
+    backup "/var/backups/prepaid-meter/bridge-$(date +%F).db"
   meter-bridge backup /media/usb/bridge.db.age \\
     --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
 """
@@ -68,7 +73,11 @@ def _back_up(arguments: Namespace) -> int:
     except BackupError as error:
         raise CommandError(str(error), error.remedy) from error
     encrypted = ", encrypted" if encryption else ""
-    print_line(f"{arguments.destination}: {size / 1_000_000:.1f} MB, verified{encrypted}")
+    schema = schema_of(location)
+    note = f"The database is not migrated yet: it and the backup have schema {schema}, not {HEAD}."
+    answer = {"file": str(arguments.destination), "bytes": size, "schema": schema}
+    text = f"{arguments.destination}: {size / 1_000_000:.1f} MB, verified{encrypted}"
+    Output(answer, text, "" if schema == HEAD else note).print(arguments)
     return 0
 
 
@@ -77,10 +86,16 @@ def _restore(arguments: Namespace) -> int:
         identities = () if arguments.identity is None else read_identities(arguments.identity)
         with _destination(arguments) as destination:
             size = restore(arguments.source, destination, identities)
+            tokens = valid_tokens(destination)
     except BackupError as error:
         raise CommandError(str(error), error.remedy) from error
     where = "can be restored" if arguments.check else f"restored to {destination}"
     print_line(f"{arguments.source}: {where}, {size / 1_000_000:.1f} MB, the books are correct")
+    for token in tokens:
+        scope = ", ".join(sorted(token.accounts or token.sites)).replace(EVERYTHING, "all sites")
+        print_line(f"  token {token.id} {token.name!r}: {token.role} of {scope}")
+    if tokens:
+        print_line("These tokens open it, which no backup can prove: revoke what you did not make.")
     return 0
 
 
@@ -121,9 +136,14 @@ def _verify(arguments: Namespace) -> int:
     path = shown(location)
     try:
         problems = tuple(verify(location))
+    except SchemaError as error:
+        raise CommandError(str(error), error.remedy, UNREACHABLE) from error
+    except StorageError as error:
+        raise CommandError(str(error), "restore the newest backup") from error
     except DatabaseError as error:
         raise CommandError(f"{path} cannot be read: {error.orig}", "restore the newest backup") from error
-    result = f"{path}: " + (f"{len(problems)} problems" if problems else "the books are correct")
+    count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
+    result = f"{path}: {count if problems else 'the books are correct'}"
     Output({"problems": problems}, "\n".join((*problems, result))).print(arguments)
     return REFUSED if problems else 0
 
@@ -140,6 +160,7 @@ COMMANDS: Final = {
                 metavar="AGE1…",
                 help="public key of a recipient; repeatable",
             ),
+            JSON,
         ),
         BACKUP_EPILOG,
     ),

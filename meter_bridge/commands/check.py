@@ -1,20 +1,24 @@
 """``meter-bridge check``, and how commands read site files."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from meter_bridge.commands.command import JSON, Command, argument
+from meter_bridge.commands.installation import settings_of
 from meter_bridge.commands.output import Output, read_text
 from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.config.plan import InstallationPlan, SitePlan
+from meter_bridge.config.private_file import FileProblem
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.site_file import load, load_tariffs
 from meter_bridge.config.yaml_text import MAX_BYTES
 
 SITE_FILE: Final = argument("file", type=Path, metavar="FILE", help="site file, in YAML")
 EPILOG: Final = """\
-Needs no bridge. Lists all problems at once, each with its line, field and remedy.
+Needs no bridge. Lists all problems at once, each with its line, field and remedy. If payments.yaml and
+notify.yaml are in the data folder, they are checked as well. Exit code 1 means that problems were found.
 
 examples:
   meter-bridge check house.yaml
@@ -50,12 +54,31 @@ def tariffs_of(path: Path, text: str) -> tuple[SitePlan, ...]:
 
 def _wrong(path: Path, error: SiteFileError) -> CommandError:
     remedy = "\n  ".join(str(error).splitlines())
-    return CommandError(f"{path}: {_counted('problems', len(error.problems))}", remedy)
+    what = f"{path}: {_counted('problems', len(error.problems))}"
+    return CommandError(what, remedy, answer={"problems": error.problems})
+
+
+def private_problems(data: Path) -> tuple[FileProblem, ...]:
+    """Return what is wrong with the payments and notifications of an installation."""
+    # Imported here because their libraries take long to load, and a site file needs neither.
+    from meter_bridge.notify.people import load_people  # noqa: PLC0415
+    from meter_bridge.payments.settings_file import load_providers  # noqa: PLC0415
+
+    return (*load_providers(data).problems, *load_people(data).problems)
+
+
+def raise_problems(data: Path, problems: Sequence[FileProblem]) -> None:
+    """Raise ``CommandError`` with all problems of files in a folder, if there are any."""
+    if problems:
+        what = f"{data}: {_counted('problems', len(problems))}"
+        raise CommandError(what, "\n  ".join(map(str, problems)), answer={"problems": problems})
 
 
 def run(arguments: Namespace) -> int:
     """Print a summary of a site file, or all of its problems."""
     plan = plan_of(arguments.file, read(arguments.file))
+    data = settings_of(arguments).data
+    raise_problems(data, private_problems(data))
     accounts = [account for site in plan.sites for account in site.accounts]
     counts = {
         "sites": len(plan.sites),
@@ -64,7 +87,7 @@ def run(arguments: Namespace) -> int:
         "meters": sum(len(supply.meters) for account in accounts for supply in account.supplies),
     }
     summary = ", ".join(_counted(*count) for count in counts.items())
-    Output(counts, f"{arguments.file} is valid: {summary}").print(arguments)
+    Output(counts | {"problems": ()}, f"{arguments.file} is valid: {summary}").print(arguments)
     return 0
 
 

@@ -11,7 +11,7 @@ from meter_bridge.commands.command import JSON, Command, argument
 from meter_bridge.commands.output import Output
 from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.engine.maintenance.transfer import TransferResult, move
-from meter_bridge.storage.errors import StorageError
+from meter_bridge.storage.errors import SchemaError, StorageError
 from meter_bridge.storage.location import Location, LocationError, parse_location, shown
 
 EPILOG: Final = """\
@@ -40,6 +40,8 @@ def run(arguments: Namespace) -> int:
         raise CommandError("source and target are the same database", "name another target", USAGE)
     try:
         moved = asyncio.run(move(source, target))
+    except SchemaError as error:
+        raise CommandError(str(error), error.remedy) from error
     except StorageError as error:
         raise CommandError(str(error), "the source was not changed") from error
     answer = asdict(moved) | {"source": shown(source), "target": shown(target)}

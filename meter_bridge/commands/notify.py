@@ -3,10 +3,11 @@
 from argparse import Namespace
 from typing import Final
 
+from meter_bridge.commands.check import raise_problems
 from meter_bridge.commands.client import BridgeClient, asks
 from meter_bridge.commands.command import JSON, action, argument, group
 from meter_bridge.commands.installation import settings_of
-from meter_bridge.commands.output import Output, Table, print_line
+from meter_bridge.commands.output import Output, Table
 from meter_bridge.commands.parser import CommandError
 from meter_bridge.protocol.answers import NoticeList, NoticeView, TrialSent
 
@@ -50,17 +51,15 @@ async def _test(arguments: Namespace, client: BridgeClient) -> Output:
 
 def _check(arguments: Namespace) -> int:
     # Imported here because the other actions leave the file to the bridge.
-    from meter_bridge.notify.people import FILE_NAME, NotifyFileError, load_people  # noqa: PLC0415
+    from meter_bridge.notify.people import FILE_NAME, load_people  # noqa: PLC0415
 
     data = settings_of(arguments).data
-    try:
-        people = load_people(data)
-    except NotifyFileError as error:
-        what, _, remedy = str(error).rpartition("; ")
-        raise CommandError(what or str(error), remedy or "see docs/notifications.md") from error
+    people = load_people(data)
+    raise_problems(data, people.problems)
     ways = [name for name, way in (("e-mail", people.email), ("telephone", people.phone)) if way is not None]
-    print_line(f"{data / FILE_NAME}: {len(people.staff)} people ({', '.join(people.staff) or 'nobody'})")
-    print_line(f"Customer channels: {', '.join(ways) or 'none'}")
+    staff = f"{data / FILE_NAME}: {len(people.staff)} people ({', '.join(people.staff) or 'nobody'})"
+    answer = {"people": tuple(people.staff), "customers": ways, "problems": ()}
+    Output(answer, f"{staff}\nCustomer channels: {', '.join(ways) or 'none'}").print(arguments)
     return 0
 
 
@@ -78,7 +77,8 @@ COMMANDS: Final = {
             "send a test message to a person in notify.yaml",
             asks(_test),
             argument("person", metavar="PERSON", help="person id, such as anna"),
+            JSON,
         ),
-        check=action("validate notify.yaml", _check),
+        check=action("validate notify.yaml", _check, JSON),
     )
 }

@@ -11,7 +11,7 @@ from meter_bridge.commands.installation import database_of
 from meter_bridge.commands.parser import UNREACHABLE, CommandError
 from meter_bridge.config.settings import Settings
 from meter_bridge.runtime.bridge import offline
-from meter_bridge.storage.database import LockedError, StorageError
+from meter_bridge.storage.errors import LockedError, SchemaError, StorageError
 
 
 @asynccontextmanager
@@ -28,6 +28,8 @@ async def served_here(settings: Settings, *, create: bool) -> AsyncGenerator[Pat
             remedy = "see 'meter-bridge verify', or restore the newest backup"
             if isinstance(error, LockedError):
                 remedy = "wait until the bridge has started, or stop it"
+            if isinstance(error, SchemaError):
+                remedy = error.remedy
             raise CommandError(str(error), remedy, UNREACHABLE) from error
         server = ApiServer(application, ListenSettings(socket=path))
         await server.start()

@@ -6,23 +6,29 @@ from typing import Final, NoReturn, override
 REFUSED: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
+INTERRUPTED: Final = 130
 EXIT_CODES: Final = f"""\
 exit codes:
   0  done
-  {REFUSED}  refused: the request cannot be carried out, and nothing was changed
-  {USAGE}  usage: a command-line argument, a setting or a file is invalid
-  {UNREACHABLE}  the bridge is unreachable, or its installation is in use
+  {REFUSED}  refused or not confirmed, and nothing was changed; or a check found problems
+  {USAGE}  usage: an argument or a setting is invalid, or a file cannot be read
+  {UNREACHABLE}  the bridge or its installation cannot be reached or used, or cannot start
+  {INTERRUPTED}  interrupted with Ctrl+C
 """
 
 
 class CommandError(Exception):
     """A command that failed: one line names the problem, one the remedy."""
 
-    def __init__(self, what: str, remedy: str, code: int = REFUSED) -> None:
+    def __init__(self, what: str, remedy: str, code: int = REFUSED, *, answer: object = None) -> None:
         super().__init__(what)
         self.what = what
         self.remedy = remedy
         self.code = code
+        self.answer = answer
+        """What ``--json`` prints; None for the error and the remedy."""
+        self.printed = False
+        """Whether the command has printed its answer."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -5,10 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from meter_bridge.commands.check import raise_problems
 from meter_bridge.commands.client import BridgeClient, asks, lists
 from meter_bridge.commands.command import ACCOUNT, JSON, action, argument, given, group
+from meter_bridge.commands.installation import settings_of
 from meter_bridge.commands.output import MINUTE, NOT_KNOWN, Output, Table, plain
-from meter_bridge.commands.parser import CommandError
+from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.payments import (
     Difference,
@@ -30,6 +32,9 @@ examples:
   meter-bridge payments credit mpesa QK12345678 --account flat-1 --reason "wrong room number entered"
   meter-bridge payments dismiss card pi_123 --reason "paid twice, returned"
   meter-bridge payments reconcile mpesa statement.csv --column payment="Receipt No."
+  meter-bridge payments check
+
+'reconcile' ends with exit code 1 if anything differs or could not be read.
 """
 COLUMNS: Final = {"payment": "payment", "amount": "amount", "currency": "currency_column", "date": "date"}
 """The query parameter of each column that ``--column`` can name."""
@@ -95,9 +100,31 @@ def _reconcile(arguments: Namespace) -> int:
         lines = [f"{found.matched} payments match, {len(found.differences)} do not."]
         lines += [DIFFERENCES.text(found.differences)] if found.differences else []
         lines += [f"line {line.line} could not be read: {line.reason}" for line in found.unreadable]
-        return Output(found, "\n".join(lines))
+        return Output(found, "\n".join(lines), error=_unresolved(found))
 
     return asks(compare)(arguments)
+
+
+def _unresolved(found: Reconciliation) -> CommandError | None:
+    if not found.differences and not found.unreadable:
+        return None
+    what = f"{len(found.differences)} differences, {len(found.unreadable)} unreadable lines"
+    return CommandError(what, "see 'Reconciliation' in docs/payments.md for what each of them means")
+
+
+def _check(arguments: Namespace) -> int:
+    # Imported here because the other actions leave the file to the bridge.
+    from meter_bridge.payments.settings_file import FILE_NAME, load_providers  # noqa: PLC0415
+
+    data = settings_of(arguments).data
+    file = load_providers(data)
+    raise_problems(data, file.problems)
+    lines = [f"{data / FILE_NAME}: {len(file.providers)} providers ({', '.join(file.providers) or 'none'})"]
+    if file.keypads:
+        lines.append(f"Keypad meters: {', '.join(file.keypads)}")
+    answer = {"providers": tuple(file.providers), "keypads": tuple(file.keypads), "problems": ()}
+    Output(answer, "\n".join(lines)).print(arguments)
+    return 0
 
 
 def _query(arguments: Namespace) -> dict[str, str]:
@@ -117,7 +144,7 @@ def _read(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise CommandError(
-            f"{path} cannot be read: {error.strerror}", "name an existing statement file"
+            f"{path} cannot be read: {error.strerror}", "name an existing statement file", USAGE
         ) from error
     # Imported here because listing payments does not read statements.
     from meter_bridge.payments.orders.statement_file import decode_text  # noqa: PLC0415
@@ -162,6 +189,7 @@ COMMANDS: Final = {
             PAYMENT,
             argument("--account", metavar="ID", help="account to credit (default: that of the order)"),
             REASON,
+            JSON,
         ),
         dismiss=action(
             "record that a payment was returned",
@@ -169,6 +197,7 @@ COMMANDS: Final = {
             PROVIDER,
             PAYMENT,
             REASON,
+            JSON,
         ),
         reconcile=action(
             "compare a provider's statement with the ledger",
@@ -187,5 +216,6 @@ COMMANDS: Final = {
             argument("--to", dest="last", metavar="DAY", help="last day (default: last in the file)"),
             JSON,
         ),
+        check=action("validate payments.yaml", _check, JSON),
     )
 }

@@ -26,7 +26,7 @@ Pass passwords that way: other users of the machine can read the command line.
 examples:
   meter-bridge run
       with an embedded broker, on this machine only
-  PREPAID_METER_BROKER=mqtt://bridge:secret@localhost meter-bridge run
+  PREPAID_METER_BROKER=mqtt://prepaid-meter:secret@localhost meter-bridge run
       with an existing broker
   PREPAID_METER_DATABASE=postgresql://bridge:secret@db/prepaid meter-bridge run --standby
       as one of two bridges on a PostgreSQL database, only one of which is active
@@ -128,7 +128,7 @@ def _serve(settings: Settings) -> None:
     # Imported here so that '--help' and usage errors are fast.
     from meter_bridge.app import run as run_bridge  # noqa: PLC0415
     from meter_bridge.devices.broker.embedded import EmbeddedBrokerError  # noqa: PLC0415
-    from meter_bridge.storage.errors import LeaseLostError, LockedError, StorageError  # noqa: PLC0415
+    from meter_bridge.storage.errors import LeaseLostError, LockedError, SchemaError, StorageError  # noqa: PLC0415
 
     try:
         run_bridge(settings)
@@ -140,6 +140,8 @@ def _serve(settings: Settings) -> None:
         raise _cannot(
             str(error), "stop the other bridge, name another folder with --data, or wait with --standby"
         ) from error
+    except SchemaError as error:
+        raise _cannot(str(error), error.remedy) from error
     except StorageError as error:
         raise _cannot(str(error), "see 'meter-bridge verify', or restore the newest backup") from error
     except EmbeddedBrokerError as error:

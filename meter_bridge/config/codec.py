@@ -33,6 +33,7 @@ class MeterSettings:
     offline_after_s: int
     register_modulus_wh: int | None = None
     returns_energy: bool = False
+    read_by_hand: bool = False
     without_bridge: WithoutBridge = WithoutBridge.HOLD
     rule_slot: int = DEFAULT_RULE_SLOT
 

@@ -72,14 +72,14 @@ def show_duration(milliseconds: int) -> str:
 
 def show_policy(policy: Policy, currency: str) -> dict[str, str]:
     """Return a policy by its keys in the site file."""
-    maximum = policy.top_up_maximum
+    least, maximum = policy.minimum_to_restore, policy.top_up_maximum
     thresholds = ", ".join(show_amount(threshold, currency) for threshold in policy.low_credit)
     return {
         "payment mode": policy.payment_mode.value,
         "restore": policy.restore.value,
         "never cut": "yes" if policy.never_cut else "no",
         "building meter": "yes" if policy.building_meter else "no",
-        "minimum to restore": show_amount(policy.minimum_to_restore, currency),
+        "minimum to restore": "none" if least is None else show_amount(least, currency),
         "low credit": thresholds or "none",
         "low credit hysteresis": show_amount(policy.low_credit_hysteresis, currency),
         "days left": str(policy.days_left or "none"),

@@ -34,6 +34,8 @@ class MeterPlan:
     """Where the register starts again at zero; None where it is not known."""
     returns_energy: bool = False
     """Energy that flows back (solar) is expected here and no sign of tampering."""
+    read_by_hand: bool = False
+    """People enter its register, or its units: no device tells it, and its silence means nothing."""
     without_bridge: WithoutBridge = WithoutBridge.HOLD
     rule_slot: int = DEFAULT_RULE_SLOT
     """Where a device keeps its local cut-off."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
+import re
 from typing import Final
 
 from meter_bridge.devices.broker import DEFAULT_EMBEDDED_PORT
@@ -26,6 +27,11 @@ SHORTEST_KEPT_DAYS: Final = 62
 LONGEST_KEPT_DAYS: Final = 36_500
 SECONDS_PER_DAY: Final = 86_400
 MAX_PORT: Final = 65_535
+_SERVICE_LINK: Final = re.compile(
+    r"\w+?_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?"
+    r"|(?P<port>PORT))"
+)
+_SERVICE_ADDRESS: Final = re.compile(r"(?:tcp|udp|sctp)://")
 YES: Final = frozenset({"1", "yes", "true", "on"})
 NO: Final = frozenset({"0", "no", "false", "off"})
 
@@ -202,9 +208,17 @@ def _check_names(environment: Mapping[str, str]) -> None:
     known = {variable_of(name) for name in _names()}
     for variable in sorted(environment):
         # The password of a device is named by the site file and may well share the prefix.
-        if variable.startswith(PREFIX) and variable not in known and not variable.endswith("_PASSWORD"):
+        foreign = variable.endswith("_PASSWORD") or _is_service_link(variable, environment[variable])
+        if variable.startswith(PREFIX) and variable not in known and not foreign:
             remedy = "unset it, or write one of " + ", ".join(sorted(known))
             raise SettingsError(variable, environment[variable], "is not a setting of the bridge", remedy)
+
+
+def _is_service_link(variable: str, value: str) -> bool:
+    """Return whether Kubernetes sets this variable in every container beside a Service of our name."""
+    found = _SERVICE_LINK.fullmatch(variable)
+    # The port is an address like tcp://10.0.0.1:8126, which no setting of ours is.
+    return found is not None and (found["port"] is None or _SERVICE_ADDRESS.match(value) is not None)
 
 
 def _check_broker(settings: Settings) -> None:
@@ -257,8 +271,6 @@ def _check_tls(settings: Settings) -> None:
         remedy = f"set {variable_of(missing[0])} as well, or neither"
         message = f"needs {variable_of(missing[0])}"
         raise _invalid(present, str(pair[present]), message, remedy)
-    for name, path in pair.items():
-        _check_file(name, path)
 
 
 def _check_file(name: str, path: Path | None) -> None:

@@ -204,7 +204,7 @@ class DefaultsPart(MeterDefaultsPart, models=(Policy, CreditPolicy)):
     restore: RestoreMode = key(words(RestoreMode))
     never_cut: bool = key(flag)
     building_meter: bool = key(flag)
-    minimum_to_restore: int = key(amount_text)
+    minimum_to_restore: int | None = key(optional(amount_text))
     low_credit: tuple[int, ...] = key(list_of(amount_text))
     low_credit_hysteresis: int = key(amount_text)
     days_left: int = key(optional(whole(1, MOST_DAYS_LEFT), none=0))
@@ -252,3 +252,4 @@ class MeterPart(MeterDefaultsPart, models=(MeterPlan,)):
     password_env: str | None = key(scalars.variable, name="password variable")
     register_modulus_wh: int | None = key(quantities.modulus, name="register wraps at")
     returns_energy: bool = key(flag)
+    read_by_hand: bool = key(flag)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import re
 from typing import TYPE_CHECKING, Final
 
+from meter_bridge.text.marks import N_
+
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver, Link
     from meter_bridge.devices.base.simulated_meter import SimulatedMeter
@@ -59,6 +61,8 @@ class Family:
     nested_commands: Callable[[str], tuple[str, ...]]
     """Topic filters of the commands to one device whose name holds a slash, which ``+`` does not match."""
 
+    no_register: str = N_("look at the device's settings")
+    """What to do about a device that is heard but does not tell its register, for people."""
     link: Callable[[str, Sequence[str], str | None], Link] | None = None
     """Make a link from host, addresses and password; None where devices are only reached through a broker."""
     local_cut_off: Callable[[str, str], str | None] | None = None

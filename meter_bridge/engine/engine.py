@@ -15,9 +15,10 @@ from meter_bridge.engine.ledger.journal import DeferredPostings, post_deferred
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.readings import MeterReports, ReportHandler
+from meter_bridge.engine.metering.silence import SilenceWatch
 from meter_bridge.engine.restore import stored_state
 from meter_bridge.engine.state.clock import Clocks
-from meter_bridge.engine.state.model import UNLIMITED, Account, Meter
+from meter_bridge.engine.state.model import UNLIMITED, Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.state.transport import Transport
@@ -64,6 +65,7 @@ class Engine:
         self.relays.on_device_back = self.cut_offs.recheck
         self.deferred_postings = DeferredPostings(session)
         self.reports = MeterReports(session, self.relays, self.deferred_postings)
+        self.silence = SilenceWatch(session, self.reports)
         self.intake = ReportHandler(session, self.reports, self.cut_offs, self.discovery)
         self.on_assigned: Callable[[], None] = lambda: None
         """Called when the meters in use changed."""
@@ -75,6 +77,7 @@ class Engine:
             part.attach()
         self._reevaluate_accounts()
         self.reports.adjust_to_clock(None)
+        self.silence.restart()
 
     def _reevaluate_accounts(self) -> None:
         for account in self.session.installation.accounts.values():
@@ -91,10 +94,10 @@ class Engine:
         """Look for room, read the state again and probe a commit; True if storage works again."""
         session = self.session
         try:
-            await asyncio.to_thread(session.store.check_disk_space)
             await session.drain()
             session.reader.dispose()  # what is open on a disk that was away reads nothing any more
             session.reload()
+            await asyncio.to_thread(session.store.check_disk_space)
             session.store.recover()
             await session.store.commit(session.heartbeat_changeset())
         except Exception as error:  # noqa: BLE001 - whatever storage raises, it does not work yet
@@ -232,17 +235,16 @@ class Engine:
             protections.restore(account, tx.at)
         self.reports.adjust_to_clock(before_ms if self._clock_was_sure else None)
         self._clock_was_sure = self._clock_was_sure or session.clock.sure
+        self.silence.restart()
         session.submit(tx)
 
     def check_offline_meters(self) -> None:
-        """Find meters that have not been heard of for too long."""
+        """Find meters that were silent for too long, and sites that are."""
         session = self.session
         if not session.can_change:
             return
         now = session.clock.now()
-        for meter in session.installation.meters.values():
-            if meter.online and meter.last_seen is not None and _is_silent(meter, now):
-                self.reports.set_online(meter, Transaction(now), online=False)
+        self.silence.check(now)
         self._update_site_outages(now)
 
     def _update_site_outages(self, now: int) -> None:
@@ -252,7 +254,3 @@ class Engine:
         for site_id, facts in site_outages(installation).items():
             set_alert(installation, None, tx, AlertKey(AlertKind.POWER_OUTAGE, detail=site_id), facts)
         self.session.submit(tx)
-
-
-def _is_silent(meter: Meter, now: int) -> bool:
-    return now - (meter.last_seen or 0) > meter.plan.offline_after_s * 1000

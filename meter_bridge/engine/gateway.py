@@ -98,6 +98,16 @@ class Gateway:
             if host not in self._link_settings:
                 self._start_link(host, password_env, addresses)
 
+    @staticmethod
+    def missing_passwords(installation: Installation) -> list[str]:
+        """Return what is wrong with the passwords that meters name, each with its remedy."""
+        return [
+            f"meter {meter.id}: the environment variable {name} with its password is not set; set it for the"
+            " bridge, or change 'password variable' in the site file"
+            for meter in installation.meters.values()
+            if (name := meter.plan.password_env) and name not in os.environ
+        ]
+
     def _start_link(self, host: str, password_env: str, addresses: tuple[str, ...]) -> None:
         password = os.environ.get(password_env) if password_env else None
         if password_env and password is None:

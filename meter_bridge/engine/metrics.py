@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from meter_bridge.engine.metering.readings import offline_key
 from meter_bridge.engine.state.session import Session
 from meter_bridge.protocol.members import known_members
 from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
@@ -24,8 +25,11 @@ class EngineCollector:
         yield self._supplies()
         yield self._alerts()
         yield GaugeMetricFamily("prepaid_meters", "Assigned meters", len(meters))
-        offline = sum(meter.online is False for meter in meters)
-        yield GaugeMetricFamily("prepaid_meters_offline", "Assigned meters that are offline", offline)
+        yield GaugeMetricFamily(
+            "prepaid_meters_offline",
+            "Assigned meters that are offline or tell no register",
+            sum(offline_key(meter) in meter.supply.account.alerts for meter in meters),
+        )
         quarantined = sum(meter.quarantine_id is not None for meter in meters)
         yield GaugeMetricFamily("prepaid_registers_quarantined", "Registers awaiting a decision", quarantined)
         yield CounterMetricFamily("prepaid_reports", "Meter reports received", session.counts.reports)

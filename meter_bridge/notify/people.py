@@ -6,7 +6,6 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 import re
-import stat
 from types import MappingProxyType
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -14,12 +13,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from meter_bridge.config.problems import SiteFileError
-from meter_bridge.config.yaml_text import Document, read_yaml
+from meter_bridge.config.private_file import FileProblem, PrivateFile
+from meter_bridge.config.problems import Path as Place
 from meter_bridge.core.money import MoneyError, parse_decimal
 from meter_bridge.protocol.members import known_members
 from meter_bridge.protocol.vocabulary import AlertKind
-from meter_bridge.storage.errors import StorageError
 from meter_bridge.text.catalogue import LANGUAGES
 
 
@@ -76,10 +74,6 @@ _MAX_DAYS: Final = 60
 type _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
-class NotifyFileError(StorageError):
-    """A file of people that cannot be used; the message says where and what to do."""
-
-
 _RENAME: Final = {"quiet": "quiet hours", "low_credit": "low credit", "days_left": "days left"}
 
 
@@ -127,6 +121,8 @@ class People:
     phone: str | None = field(default=None, repr=False)
     """Channel of text messages to customers."""
     staff: Mapping[str, Person] = field(default_factory=lambda: MappingProxyType({}))
+    problems: tuple[FileProblem, ...] = ()
+    """What is wrong; each turns off the person or channel, or the whole file, that it is in."""
 
     def customer_channels(self, email: str, phone: str) -> tuple[tuple[str, str], ...]:
         """Return the channels of a customer: the name of each, and its address for apprise."""
@@ -139,66 +135,42 @@ class People:
 
 
 def load_people(data: Path) -> People:
-    """Return whom an installation notifies, nobody without a file; raises ``NotifyFileError``."""
-    path = data / FILE_NAME
-    try:
-        if not path.exists():
-            return People()
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            msg = f"{path} holds secrets and others may read it: run chmod 600 {path.name} in its folder"
-            raise NotifyFileError(msg)
-        document = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, SiteFileError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise NotifyFileError(msg) from error
-    return _Reader(path, document).read()
+    """Return whom an installation notifies, nobody without a file; what is wrong is left out and named."""
+    file = PrivateFile.open(data / FILE_NAME)
+    return People() if file is None else _Reader(file).read()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads one document, naming the line of whatever is wrong."""
-
-    path: Path
-    document: Document
+    file: PrivateFile
 
     def read(self) -> People:
-        data = self.document.data
-        if not isinstance(data, dict):
-            raise self._error_at((), "keys with values are expected", "start with people:")
-        for key in data:
-            if key not in {"people", "customers"}:
-                raise self._error_at((key,), f"unknown key {key!r}", "write people: or customers:")
-        listed, customers = data.get("people", {}), data.get("customers", {})
-        if not isinstance(listed, dict) or not isinstance(customers, dict):
-            raise self._error_at(("people",), "names of people are expected", "write for example anna:")
-        for key in customers:
-            if key not in {"language", "email", "phone"}:
-                place = ("customers", key)
-                raise self._error_at(place, f"unknown key {key!r}", "write language:, email: or phone:")
+        file = self.file
+        file.mapping((), ("people", "customers"), example="start with people:")
+        customers = file.mapping(
+            ("customers",), ("language", "email", "phone"), example="write for example language:"
+        )
+        language = customers.get("language", "en")
         return People(
-            self._language(("customers", "language"), customers.get("language", "en")),
-            self._customers(customers, "email"),
-            self._customers(customers, "phone"),
-            {person_id: self._person(person_id) for person_id in listed},
+            file.attempt(lambda: self._language(("customers", "language"), language), "en"),
+            file.attempt(lambda: self._customers(customers, "email"), None),
+            file.attempt(lambda: self._customers(customers, "phone"), None),
+            file.each(("people",), self._person, "names of people are expected", "write for example anna:"),
+            # Last, because reading the rest fills it.
+            tuple(file.problems),
         )
 
-    def _person(self, person_id: str) -> Person:
-        place = ("people", person_id)
+    def _person(self, place: Place, person_id: str) -> Person:
         if not _ID.fullmatch(person_id):
             remedy = "use up to 32 lower-case letters, digits and dashes"
-            raise self._error_at(place, f"{person_id!r} cannot be an id", remedy)
-        try:
-            part = msgspec.convert(self.document.get(place), _PersonSettings)
-        except msgspec.ValidationError as error:
-            what = str(error).replace("`", "").replace(" - at $.", ": ")
-            remedy = "see docs/notifications.md"
-            raise self._error_at(place, what[:1].lower() + what[1:], remedy) from error
+            raise self.file.error_at(place, f"{person_id!r} cannot be an id", remedy)
+        part = self.file.convert(place, _PersonSettings, "docs/notifications.md")
         for n, channel in enumerate(part.channels):
-            self._check_channel(("people", person_id, "channels", n), channel)
+            self._check_channel((*place, "channels", n), channel)
         for n, topic in enumerate(part.about):
             if topic not in TOPICS:
                 remedy = f"choose from {', '.join(sorted(TOPICS))}"
-                raise self._error_at((*place, "about", n), f"nothing is known of {topic!r}", remedy)
+                raise self.file.error_at((*place, "about", n), f"nothing is known of {topic!r}", remedy)
         return Person(
             person_id,
             part.channels,
@@ -218,12 +190,12 @@ class _Reader:
         place = ("customers", name)
         if not isinstance(channel, str) or channel.count(ADDRESS) != 1:
             remedy = f"write {ADDRESS} once, where the customer's goes, as in mailtos://…?to={ADDRESS}"
-            raise self._error_at(place, f"has no single place for {ADDRESS}", remedy)
+            raise self.file.error_at(place, f"has no single place for {ADDRESS}", remedy)
         example = "tenant@example.org" if name == "email" else "+254712345678"
         self._check_channel(place, channel.replace(ADDRESS, quote(example, safe="")))
         return channel
 
-    def _check_channel(self, place: tuple[str | int, ...], channel: str) -> None:
+    def _check_channel(self, place: Place, channel: str) -> None:
         """Refuse what apprise cannot use; the value is a secret and is not repeated."""
         # Imported here because it takes memory, which an installation that notifies nobody does not need.
         import apprise  # noqa: PLC0415
@@ -231,39 +203,36 @@ class _Reader:
         if not apprise.Apprise().add(channel):
             scheme = channel.partition("://")[0][:20]
             what = f"is no address that messages can go to (it begins with {scheme!r})"
-            raise self._error_at(place, what, "write it as apprise names it, such as ntfy://host/topic")
+            raise self.file.error_at(place, what, "write it as apprise names it, such as ntfy://host/topic")
 
-    def _language(self, place: tuple[str | int, ...], language: object) -> str:
+    def _language(self, place: Place, language: object) -> str:
         if language not in LANGUAGES:
             remedy = f"choose from {', '.join(LANGUAGES)}"
-            raise self._error_at(place, f"there are no messages in {language!r}", remedy)
+            raise self.file.error_at(place, f"there are no messages in {language!r}", remedy)
         return str(language)
 
-    def _quiet(self, place: tuple[str | int, ...], text: str) -> QuietHours | None:
+    def _quiet(self, place: Place, text: str) -> QuietHours | None:
         if not text:
             return None
         begin, dash, end = text.partition("-")
         if not dash:
-            raise self._error_at(place, f"{text!r} is no span of time", "write for example 22:00-07:00")
+            raise self.file.error_at(place, f"{text!r} is no span of time", "write for example 22:00-07:00")
         return QuietHours(self._time(place, begin.strip()), self._time(place, end.strip()))
 
-    def _time(self, place: tuple[str | int, ...], text: str) -> time:
+    def _time(self, place: Place, text: str) -> time:
         if not _TIME.fullmatch(text):
-            raise self._error_at(place, f"{text!r} is no time of day", "write for example 07:30")
+            raise self.file.error_at(place, f"{text!r} is no time of day", "write for example 07:30")
         return time.fromisoformat(text)
 
-    def _credit(self, place: tuple[str | int, ...], text: str) -> Decimal:
+    def _credit(self, place: Place, text: str) -> Decimal:
         try:
             return parse_decimal(text)
         except MoneyError as error:
-            raise self._error_at(place, str(error), "write for example 20.00, without a currency") from error
+            raise self.file.error_at(
+                place, str(error), "write for example 20.00, without a currency"
+            ) from error
 
-    def _days(self, place: tuple[str | int, ...], text: str) -> int:
+    def _days(self, place: Place, text: str) -> int:
         if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_DAYS:
-            raise self._error_at(place, f"{text!r} is no number of days", f"write 1 to {_MAX_DAYS}")
+            raise self.file.error_at(place, f"{text!r} is no number of days", f"write 1 to {_MAX_DAYS}")
         return int(text)
-
-    def _error_at(self, place: tuple[str | int, ...], what: str, remedy: str) -> NotifyFileError:
-        line, _ = self.document.place(place, key=isinstance(self.document.get(place), dict))
-        name = ".".join(map(str, place))
-        return NotifyFileError(f"{self.path}, line {line}{', ' + name if name else ''}: {what}; {remedy}")

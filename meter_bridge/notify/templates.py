@@ -42,6 +42,7 @@ TITLES: Final[Mapping[str, str]] = {
     AlertKind.VOUCHER_GUESSING: N_("Repeated invalid voucher codes"),
     AlertKind.PAYMENT_WAITING: N_("Payment waiting for a decision"),
     AlertKind.ENERGY_UNACCOUNTED: N_("Unaccounted-for energy"),
+    AlertKind.SETTINGS_WRONG: N_("A mistake in the settings"),
     AlertKind.LEDGER_AUDIT: N_("Nightly audit found a difference"),
 }
 """What happened, by topic."""

@@ -9,6 +9,7 @@ from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
+from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.keypad.tokens import KeypadTokenIssuer
 from meter_bridge.payments.orders.manual_review import ManualReview
 from meter_bridge.payments.orders.quote import payment_options, preview_top_up
@@ -18,7 +19,7 @@ from meter_bridge.payments.orders.statement_file import read_statement
 from meter_bridge.payments.settings_file import ProvidersFile
 from meter_bridge.payments.vouchers.batches import VoucherBatchService
 from meter_bridge.payments.vouchers.redemption import VoucherRedemption
-from meter_bridge.protocol.messages import Role, TopUpResult
+from meter_bridge.protocol.messages import ErrorCode, Role, TopUpResult
 from meter_bridge.protocol.payments import (
     KeypadTokenKind,
     KeypadTokens,
@@ -80,8 +81,9 @@ class Payments:
         account, now = self._find_account(actor, account_id), self._session.clock.now()
         if amount is None:
             possible = self.options(actor, account_id)
-            return preview_top_up(account, possible.to_restore or possible.smallest, now)
-        top_up = TopUp.from_request(account, amount, "preview", None)
+            top_up = TopUp(possible.to_restore or possible.smallest, "preview", None)
+        else:
+            top_up = TopUp.from_request(account, amount, "preview", None)
         top_up.check(self._session, account)
         return preview_top_up(account, top_up.amount, now)
 
@@ -107,10 +109,19 @@ class Payments:
 
     async def reconcile(self, provider_id: str, raw: bytes, query: ReconcileQuery) -> Reconciliation:
         """Hold a provider's statement against the journal."""
+        known = self.orders.file.providers
 
         def compare() -> Reconciliation:
             file = read_statement(raw, query.columns(), query.currency)
             books = read_books(self._session.reader, provider_id)
+            if provider_id not in known and not books.booked and not books.event_kinds:
+                raise RequestRefused(
+                    ErrorCode.NOT_FOUND,
+                    f"there is no provider {provider_id!r}, and nothing was ever booked for one",
+                    field="provider",
+                    value=provider_id,
+                    remedy=f"choose from {', '.join(known)}" if known else "see payments.yaml",
+                )
             return reconcile(provider_id, file, books, query.first, query.last)
 
         return await asyncio.to_thread(compare)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 import re
-import stat
 from string import Formatter
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
@@ -12,12 +11,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from meter_bridge.config.problems import SiteFileError
-from meter_bridge.config.yaml_text import Document, read_yaml
+from meter_bridge.config.private_file import FileProblem, PrivateFile
+from meter_bridge.config.problems import Path as Place
 from meter_bridge.payments.keypad.tokens import Keypad
 from meter_bridge.payments.providers.generic_webhook import WebhookProvider
 from meter_bridge.payments.providers.provider import Provider
-from meter_bridge.storage.database import StorageError
 
 FILE_NAME: Final = "payments.yaml"
 PLACEHOLDERS: Final = frozenset({"order", "amount", "currency", "reference"})
@@ -29,10 +27,6 @@ _MAX_ISSUER_LENGTH: Final = 300
 type _Secret = Annotated[str, msgspec.Meta(min_length=_MIN_SECRET_LENGTH, max_length=500)]
 type _Secrets = Annotated[tuple[_Secret, ...], msgspec.Meta(min_length=1, max_length=_MAX_LIST_LENGTH)]
 type _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-
-
-class PaymentsFileError(StorageError):
-    """A file of providers that cannot be used; the message says where and what to do."""
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,73 +76,54 @@ class ProvidersFile:
     providers: Mapping[str, Provider] = field(default_factory=lambda: MappingProxyType({}))
     keypads: Mapping[str, Keypad] = field(default_factory=lambda: MappingProxyType({}))
     """Keypad meters by their accounts."""
+    problems: tuple[FileProblem, ...] = ()
+    """What is wrong; each turns off the provider, or the whole file, that it is in."""
 
 
 def load_providers(data: Path) -> ProvidersFile:
-    """Return the providers of an installation, none without a file; raises ``PaymentsFileError``."""
-    path = data / FILE_NAME
-    try:
-        if not path.exists():
-            return ProvidersFile()
-        _check_mode(path)
-        document = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, SiteFileError) as error:
-        raise PaymentsFileError(f"{path} cannot be read: {error}") from error
-    return _Reader(path, document).read()
-
-
-def _check_mode(path: Path) -> None:
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise PaymentsFileError(
-            f"{path} holds secrets and others may read it: run chmod 600 {path.name} in its folder"
-        )
+    """Return the providers of an installation, none without a file; what is wrong is left out and named."""
+    file = PrivateFile.open(data / FILE_NAME)
+    return ProvidersFile() if file is None else _Reader(file).read()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    path: Path
-    document: Document
+    file: PrivateFile
 
     def read(self) -> ProvidersFile:
-        data = self.document.data
-        if not isinstance(data, dict):
-            raise self.error_at((), "keys with values are expected", "start with providers:")
-        for key in data:
-            if key not in {"page", "providers", "issuer", "keypads"}:
-                remedy = "write page:, issuer:, providers: or keypads:"
-                raise self.error_at((key,), f"unknown key {key!r}", remedy)
-        listed = data.get("providers", {})
-        if not isinstance(listed, dict):
-            raise self.error_at(("providers",), "ids of providers are expected", "write for example card:")
-        providers = {each: self._provider(each) for each in listed}
-        issuer, page = self._issuer(data.get("issuer")), self._page(data.get("page"))
-        return ProvidersFile(issuer, page, providers, self._keypads(data.get("keypads", {})))
+        file = self.file
+        data = file.mapping((), ("page", "issuer", "providers", "keypads"), example="start with providers:")
+        return ProvidersFile(
+            file.attempt(lambda: self._issuer(data.get("issuer")), None),
+            file.attempt(lambda: self._page(data.get("page")), None),
+            file.each(
+                ("providers",), self._provider, "ids of providers are expected", "write for example card:"
+            ),
+            file.each(
+                ("keypads",), self._keypad, "ids of accounts are expected", "write for example flat-9:"
+            ),
+            # Last, because reading the rest fills it.
+            tuple(file.problems),
+        )
 
-    def _keypads(self, listed: object) -> dict[str, Keypad]:
-        if not isinstance(listed, dict):
-            raise self.error_at(("keypads",), "ids of accounts are expected", "write for example flat-9:")
-        found: dict[str, Keypad] = {}
-        serials: set[str] = set()
-        for account_id in listed:
-            place = ("keypads", str(account_id))
-            part = self.convert(place, KeypadSettings)
-            if part.serial in serials:
-                # Two accounts would count the tokens of one meter twice.
-                raise self.error_at(place, "its serial is also another's", "give each meter to one account")
-            serials.add(part.serial)
-            found[place[1]] = Keypad(
-                account_id=place[1],
-                serial=part.serial,
-                key=part.key.lower(),
-                starting_code=int(part.starting_code),
-                unit_wh=int(part.unit.split()[0]),
-                four_keys=part.keys == "1-4",
-            )
-        return found
+    def _keypad(self, place: Place, account_id: str) -> Keypad:
+        part = self._convert(place, KeypadSettings)
+        others = [key for key in self.file.mapping(("keypads",)) if key != account_id]
+        if any(self.file.document.get(("keypads", other, "serial")) == part.serial for other in others):
+            # Two accounts would count the tokens of one meter twice.
+            raise self.file.error_at(place, "its serial is also another's", "give each meter to one account")
+        return Keypad(
+            account_id=account_id,
+            serial=part.serial,
+            key=part.key.lower(),
+            starting_code=int(part.starting_code),
+            unit_wh=int(part.unit.split()[0]),
+            four_keys=part.keys == "1-4",
+        )
 
     def _issuer(self, value: object) -> str | None:
         if value is not None and not (isinstance(value, str) and 0 < len(value) <= _MAX_ISSUER_LENGTH):
-            raise self.error_at(
+            raise self.file.error_at(
                 ("issuer",), "is no text of up to 300 characters", "write name and tax number"
             )
         return None if value is None else str(value).strip()
@@ -158,29 +133,28 @@ class _Reader:
             return None
         parts = urlsplit(value) if isinstance(value, str) else None
         if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-            raise self.error_at(
+            raise self.file.error_at(
                 ("page",), "is no address of a page", "write for example https://pay.example.org"
             )
         return str(value).rstrip("/")
 
-    def _provider(self, provider_id: str) -> Provider:
-        place = ("providers", provider_id)
+    def _provider(self, place: Place, provider_id: str) -> Provider:
         if not _ID.fullmatch(provider_id):
             remedy = "use up to 32 lower-case letters, digits and dashes"
-            raise self.error_at(place, f"{provider_id!r} cannot be an id", remedy)
-        found = self.document.get(place)
+            raise self.file.error_at(place, f"{provider_id!r} cannot be an id", remedy)
+        found = self.file.document.get(place)
         kind = found.get("kind") if isinstance(found, dict) else None
         if kind == "webhook":
             return self._webhook(place, provider_id)
         if kind == "stripe":
             return self._stripe(place, provider_id)
-        raise self.error_at((*place, "kind"), f"kind is {kind!r}", "write kind: stripe or kind: webhook")
+        raise self.file.error_at((*place, "kind"), f"kind is {kind!r}", "write kind: stripe or kind: webhook")
 
-    def _stripe(self, place: tuple[str, ...], provider_id: str) -> Provider:
-        part = self.convert(place, StripeSettings)
-        if self.document.get(("page",)) is None:
+    def _stripe(self, place: Place, provider_id: str) -> Provider:
+        part = self._convert(place, StripeSettings)
+        if self.file.document.get(("page",)) is None:
             remedy = "add page: and the address at which customers reach the bridge"
-            raise self.error_at(place, "Stripe wants to know where to send customers afterwards", remedy)
+            raise self.file.error_at(place, "Stripe wants to know where to send customers afterwards", remedy)
         # Imported here because Stripe's library takes thirty megabytes, which others need not have.
         from meter_bridge.payments.providers.stripe import StripeProvider  # noqa: PLC0415
 
@@ -194,15 +168,15 @@ class _Reader:
             api=part.api,
         )
 
-    def _webhook(self, place: tuple[str, ...], provider_id: str) -> WebhookProvider:
-        part = self.convert(place, WebhookSettings)
+    def _webhook(self, place: Place, provider_id: str) -> WebhookProvider:
+        part = self._convert(place, WebhookSettings)
         for key in ("link", "instructions"):
             self._check_placeholders((*place, key), getattr(part, key))
         if part.link is not None and urlsplit(part.link).scheme not in {"https", "http"}:
-            raise self.error_at((*place, "link"), "is no address of a page", "start with https://")
+            raise self.file.error_at((*place, "link"), "is no address of a page", "start with https://")
         if part.link is None and part.instructions is None:
             remedy = "add link: where customers pay, or instructions: of what they do"
-            raise self.error_at(place, "customers are not told how to pay", remedy)
+            raise self.file.error_at(place, "customers are not told how to pay", remedy)
         return WebhookProvider(
             id=provider_id,
             name=part.name,
@@ -213,27 +187,16 @@ class _Reader:
             sites=part.sites,
         )
 
-    def _check_placeholders(self, place: tuple[str, ...], text: str | None) -> None:
+    def _check_placeholders(self, place: Place, text: str | None) -> None:
         try:
             names = {name for _, name, _, _ in Formatter().parse(text or "") if name is not None}
         except ValueError as error:
-            raise self.error_at(
+            raise self.file.error_at(
                 place, f"braces do not match: {error}", "write {amount}, for example"
             ) from error
         if names - PLACEHOLDERS:
             remedy = f"choose from {', '.join(sorted('{' + each + '}' for each in PLACEHOLDERS))}"
-            raise self.error_at(place, f"nothing is known of {{{min(names - PLACEHOLDERS)}}}", remedy)
+            raise self.file.error_at(place, f"nothing is known of {{{min(names - PLACEHOLDERS)}}}", remedy)
 
-    def convert[T: msgspec.Struct](self, place: tuple[str, ...], kind: type[T]) -> T:
-        """Return what stands at a place as a struct."""
-        try:
-            return msgspec.convert(self.document.get(place), kind)
-        except msgspec.ValidationError as error:
-            what = str(error).replace("`", "").replace(" - at $.", ": ")
-            raise self.error_at(place, what[:1].lower() + what[1:], "see docs/payments.md") from error
-
-    def error_at(self, place: tuple[str, ...], what: str, remedy: str) -> PaymentsFileError:
-        """Return the error that names a place; never a value, which may be a secret."""
-        line, _ = self.document.place(place)
-        name = ".".join(place)
-        return PaymentsFileError(f"{self.path}, line {line}{', ' + name if name else ''}: {what}; {remedy}")
+    def _convert[T: msgspec.Struct](self, place: Place, kind: type[T]) -> T:
+        return self.file.convert(place, kind, "docs/payments.md")

@@ -101,6 +101,7 @@ class AlertKind(StrEnum):
     NO_CONSUMPTION = "no_consumption"
     ENERGY_UNACCOUNTED = "energy_unaccounted"
     LEDGER_AUDIT = "ledger_audit"
+    SETTINGS_WRONG = "settings_wrong"
     UNKNOWN = "unknown"
 
 

@@ -12,6 +12,7 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.metering.service import MeterService
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.sites.service import SiteFileService
+from meter_bridge.engine.state.stored_answers import StoredAnswers
 from meter_bridge.engine.status import BridgeStatus
 from meter_bridge.engine.stream.feed import Feed
 from meter_bridge.engine.supply.service import SupplyService
@@ -43,6 +44,9 @@ class Application:
     notices: Notices
     page: TenantPage
     feed: Feed
+    answers: StoredAnswers
+    problems: tuple[str, ...] = ()
+    """What is wrong in the files of settings, and turns off a part of the services."""
 
 
 def build_application(engine: Engine, data: Path) -> Application:
@@ -52,7 +56,7 @@ def build_application(engine: Engine, data: Path) -> Application:
     visibility = Visibility(session)
     operations = Operations(session)
     tokens = TokenService(session)
-    providers, key = load_providers(data), load_key(data)
+    providers, people, key = load_providers(data), load_people(data), load_key(data)
     return Application(
         status=BridgeStatus(engine),
         accounts=AccountService(session, visibility, operations),
@@ -63,7 +67,9 @@ def build_application(engine: Engine, data: Path) -> Application:
         tokens=tokens,
         alerts=AlertService(session, visibility),
         payments=Payments(session, operations, key, providers, visibility.account),
-        notices=Notices(session, load_people(data), providers.page, visibility.account),
+        notices=Notices(session, people, providers.page, visibility.account),
         page=TenantPage(session, key, providers.page, visibility.account),
         feed=engine.feed,
+        answers=StoredAnswers(session),
+        problems=tuple(map(str, (*providers.problems, *people.problems))),
     )

@@ -19,9 +19,12 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine, select
 
+from meter_bridge import VERSION
 from meter_bridge.config.settings import Settings
+from meter_bridge.core.supply.alerts import AlertFacts
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
 from meter_bridge.devices.base.driver import Item, ReportSink
+from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
 from meter_bridge.engine.alerts.alerting import set_installation_alert
@@ -39,10 +42,10 @@ from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition
 from meter_bridge.runtime.application import Application, build_application
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.changeset import Changeset
-from meter_bridge.storage.database import Ownership, open_reader, reading
+from meter_bridge.storage.database import Ownership, errors_named, open_reader, reading
 from meter_bridge.storage.errors import LockedError
-from meter_bridge.storage.location import Location, location_of
-from meter_bridge.storage.migrate import migrate
+from meter_bridge.storage.location import Location, location_of, shown
+from meter_bridge.storage.migrate import HEAD, migrate
 from meter_bridge.storage.owning import owned
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of
@@ -52,12 +55,16 @@ RETENTION_INTERVAL_S: Final = 600.0
 PURGE_INTERVAL_S: Final = 3_600.0
 PAYMENTS_INTERVAL_S: Final = 5.0
 NOTICES_INTERVAL_S: Final = 1.0
+SHOWN_TOPICS: Final = 10
+"""Of those that the broker refuses, in an alert."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
 _HASH_COST: Final = 2**14
 """Of scrypt: some 50 ms and 16 MB, once at the start."""
 _ID_BYTES: Final = 16
+_MOST_PROBLEMS: Final = 5
+"""Of the settings that an alert names; the log and 'meter-bridge check' name all."""
 
 
 class DeviceTransport:
@@ -87,8 +94,8 @@ def prepare(data: Path, now: int | None = None, ownership: Ownership | None = No
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     ownership = ownership or Ownership(location_of(data))
     database = ownership.location
-    migrate(database)
-    with ownership.writer().begin() as connection:
+    migrate(database, keep_copy=True)
+    with errors_named(database), ownership.writer().begin() as connection:
         if connection.execute(select(tables.installation.c.id)).first() is None:
             work, now = Changeset(), wall_ms() if now is None else now
             row = {
@@ -109,11 +116,13 @@ async def offline(settings: Settings) -> AsyncIterator[Application]:
         database = await asyncio.to_thread(prepare, settings.data, None, ownership)
         store = InlineWriter(ownership.writer())
         with reading(database) as reader:
-            _check_shards(reader, 1)
-            engine = Engine(reader, store, DeviceTransport(), Clocks())
             try:
+                with errors_named(database):
+                    _check_shards(reader, 1)
+                    engine = Engine(reader, store, DeviceTransport(), Clocks())
+                    app = build_application(engine, settings.data)
                 await engine.run_due_accounts()
-                yield build_application(engine, settings.data)
+                yield app
                 await engine.run_due_accounts()
                 engine.session.flush(everything=True)
                 await engine.session.drain()
@@ -162,31 +171,47 @@ async def running(
     outside: Environment | None = None,
     ownership: Ownership | None = None,
     shard: Shard = WHOLE,
+    problems: Sequence[str] = (),
 ) -> AsyncIterator[RunningBridge]:
-    """Run the engine of a shard with its devices; the API is served by whoever enters this."""
+    """Run the engine of a shard with its devices; the API is served by whoever enters this.
+
+    ``problems`` are mistakes in the settings that turn off a part of the bridge; its alert names them.
+    """
     outside = outside or Environment()
     ownership = ownership or Ownership(settings.location)
     database = prepare(settings.data, None, ownership)
+    _LOGGER.info("Version %s, schema %s, database %s", VERSION, HEAD, shown(database))
     store = outside.make_store(ownership.writer(), asyncio.get_running_loop())
     transport = DeviceTransport()
     reader = open_reader(database, kept=True)
-    with ExitStack() as on_failure, ownership.suspend_watchdog(), _collection_paused():
+    with (
+        ExitStack() as on_failure,
+        ownership.suspend_watchdog(),
+        _collection_paused(),
+        errors_named(database),
+    ):
+        on_failure.callback(store.close)
         on_failure.callback(reader.dispose)
         _check_shards(reader, shard.count)
         engine = Engine(reader, store, transport, outside.clocks, shard)
+        app = build_application(engine, settings.data)
         on_failure.pop_all()
     engine.session.suspend_watchdog = ownership.suspend_watchdog
+
+    def broker_changed(_connected: bool) -> None:  # noqa: FBT001 - as the connection calls it
+        if gateway.connection is not None:
+            _broker_changed(engine, gateway.connection)
+
     gateway = Gateway(
         _as_owner(broker, database, engine),
         _log_errors(engine.intake),
-        lambda connected: _broker_changed(engine, connected=connected),
+        broker_changed,
         shard=shard,
         make_client=outside.make_client,
     )
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.set_meters(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME)
-    app = build_application(engine, settings.data)
     payments = ("payments", PAYMENTS_INTERVAL_S, app.payments.tick)
     forecasting = ("forecast", FORECAST_S, Forecaster(engine.session).tick)
     notices = ("notices", NOTICES_INTERVAL_S, app.notices.tick)
@@ -200,6 +225,8 @@ async def running(
         jobs.append(
             ("forgetting", PURGE_INTERVAL_S, EventRetention(engine.session, settings.keep_events_days).tick)
         )
+    missing = gateway.missing_passwords(engine.session.installation)
+    _report_problems(engine, (*problems, *app.problems, *missing))
     daemon = Scheduler(engine, exporter, settings.export_every_s, *jobs, intervals=outside.pace)
     try:
         gateway.start(engine.session.installation)
@@ -279,12 +306,37 @@ def _log_errors(intake: ReportHandler) -> ReportSink:
     return take
 
 
-def _broker_changed(engine: Engine, *, connected: bool) -> None:
-    """Tell whether the broker is there, and take up what waits for it."""
-    set_installation_alert(engine.session, AlertKind.BROKER_LOST, None if connected else {})
-    if connected:
+def _broker_changed(engine: Engine, connection: MqttConnection) -> None:
+    """Tell whether the broker is there and lets everything be heard, and take up what waits for it."""
+    set_installation_alert(engine.session, AlertKind.BROKER_LOST, _broker_problem(connection))
+    if connection.connected:
+        engine.silence.restart()
         engine.cut_offs.resume()
         engine.relays.resume()
+
+
+def _report_problems(engine: Engine, problems: Sequence[str]) -> None:
+    """Open the alert of mistakes in the settings, or close it; a new mistake is a new alert."""
+    for problem in problems:
+        _LOGGER.error("A mistake turns a part of the bridge off: %s", problem)
+    shown = [*problems[:_MOST_PROBLEMS], *(["…"] if len(problems) > _MOST_PROBLEMS else [])]
+    facts: AlertFacts | None = {"problems": " | ".join(shown)} if problems else None
+    known = engine.session.installation.alerts.get(engine.session.bridge_alert_key(AlertKind.SETTINGS_WRONG))
+    if known is not None and known.facts != facts:
+        set_installation_alert(engine.session, AlertKind.SETTINGS_WRONG, None)
+    set_installation_alert(engine.session, AlertKind.SETTINGS_WRONG, facts)
+
+
+def _broker_problem(connection: MqttConnection) -> AlertFacts | None:
+    """Return the facts of what is wrong with the broker, or None where nothing is."""
+    if connection.refused:
+        topics = ", ".join(sorted(connection.refused)[:SHOWN_TOPICS])
+        return {"case": "refused", "topics": topics, "user": connection.user}
+    if connection.connected:
+        return None
+    if connection.remedy is None:
+        return {}
+    return {"case": "never_reached", "reason": connection.remedy}
 
 
 async def until_any(*events: asyncio.Event) -> None:

@@ -10,16 +10,18 @@ from typing import Final
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from meter_bridge.storage import sqlite
-from meter_bridge.storage.errors import LockedError, StorageError
-from meter_bridge.storage.location import DATABASE_NAME, Location
+from meter_bridge.storage.errors import LockedError, StorageError, reason
+from meter_bridge.storage.location import DATABASE_NAME, Location, shown
 
 __all__ = (
     "DATABASE_NAME",
     "InstallationLock",
     "LockedError",
     "StorageError",
+    "errors_named",
     "on_sqlite",
     "open_reader",
     "open_writer",
@@ -68,6 +70,15 @@ def reading(location: Location) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def errors_named(location: Location) -> Iterator[None]:
+    """Turn the driver's errors into a ``StorageError`` that names the database."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StorageError(f"the database {shown(location)} cannot be read: {reason(error)}") from error
 
 
 def on_sqlite(connection: Connection) -> bool:

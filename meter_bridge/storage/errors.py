@@ -21,6 +21,14 @@ class LeaseLostError(StorageError):
     """The lease of an installation expired or was taken over; its former owner can no longer commit."""
 
 
+class SchemaError(StorageError):
+    """A database has a schema that this version cannot use; the message says why, ``remedy`` what to do."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
 class NotOwnedError(StorageError):
     """A standby was stopped before it could take ownership."""
 

@@ -31,7 +31,7 @@ from meter_bridge.storage.errors import (
     reason,
 )
 from meter_bridge.storage.location import shown
-from meter_bridge.storage.migrate import migrate, schema_of
+from meter_bridge.storage.migrate import check_upgradable, migrate, schema_of
 from meter_bridge.storage.shards import INSTALLATION
 
 TERM_MS: Final = 8_000
@@ -276,7 +276,9 @@ async def prepare_server(url: URL, *, wait: bool, stop: asyncio.Event) -> None:
     while True:
         try:
             await asyncio.to_thread(postgresql.check_reachable, url)
-            if await asyncio.to_thread(schema_of, url) is None:
+            present = await asyncio.to_thread(schema_of, url)
+            check_upgradable(url, present)
+            if present is None:
                 await asyncio.to_thread(migrate, url)  # the table of leases is part of it
         except UnreachableError as error:
             if not wait:

@@ -1,5 +1,6 @@
 """SQLite: full durability, one writer, concurrent readers."""
 
+from contextlib import closing
 from pathlib import Path
 import sqlite3
 from typing import Final
@@ -10,6 +11,8 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 BUSY_MS: Final = 5_000
 READERS: Final = 4
+PAGES_PER_STEP: Final = 1024
+"""Pages copied at a time; between two steps others may write."""
 
 
 def open_writer(path: Path) -> Engine:
@@ -41,6 +44,14 @@ def open_reader(path: Path, *, kept: bool = False) -> Engine:
         engine = create_engine("sqlite://", creator=lambda: connect_read_only(path), poolclass=NullPool)
     event.listen(engine, "connect", _configure_reader)
     return engine
+
+
+def copy_file(source: Path, copy: Path) -> None:
+    """Copy a database into an existing empty file, as of one instant, while others may write to it."""
+    with closing(connect_read_only(source)) as connection, closing(sqlite3.connect(copy)) as target:
+        connection.backup(target, pages=PAGES_PER_STEP)
+        # The copy is one file: without a write-ahead log that could be left behind when it is moved.
+        target.execute("PRAGMA journal_mode=DELETE")
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:

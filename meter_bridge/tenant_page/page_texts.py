@@ -145,7 +145,14 @@ TEXTS: Final[tuple[Keyed, ...]] = (
         "notify.unreachable",
         "Save an address first. If you did, your landlord has not set up messages to it.",
     ),
-    pgettext("error.offline", "There is no connection. Nothing was paid or used."),
+    pgettext("asking.again", "No answer yet: asking again"),
+    pgettext("unanswered", "No answer"),
+    pgettext("error.offline", "There is no connection. Try again in a minute."),
+    pgettext(
+        "error.unanswered",
+        "It is not known whether this was booked. Look at your balance; you may also try again here, "
+        "which never books it twice.",
+    ),
     npgettext(
         "error.too_many_requests",
         "Too many wrong attempts. Try again in {minutes} minute.",
@@ -157,7 +164,7 @@ TEXTS: Final[tuple[Keyed, ...]] = (
     ),
     pgettext(
         "error.storage_unavailable",
-        "The meter system cannot store anything now. Nothing was paid or used: try again in a minute.",
+        "The meter system cannot store anything now. Try again in a minute.",
     ),
     pgettext("error.voucher_not_valid", "This voucher is not valid. Check every digit."),
     pgettext("error.voucher_used", "This voucher was already used."),

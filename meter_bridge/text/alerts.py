@@ -2,9 +2,9 @@
 
 Facts are plain JSON. Their names say how they are written: ``…_amount`` in the ``currency`` of the facts,
 ``…_wh``, ``…_mw`` and ``…_mv`` with their units, ``…_ms`` as an instant in their ``time_zone``, else in UTC,
-``…_day`` as a date, ``…_days`` with at most one decimal. ``case`` chooses among the texts of a kind; several
-cases with spaces between them are several sentences. English has dates and instants as ISO 8601 does, and so
-needs no Babel.
+``…_day`` as a date, ``…_days`` with at most one decimal; a ``…_text`` is English, and translated. ``case``
+chooses among the texts of a kind; several cases with spaces between them are several sentences. English has
+dates and instants as ISO 8601 does, and so needs no Babel.
 """
 
 from collections.abc import Mapping
@@ -61,9 +61,20 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
         "locked": N_("It stays off until the landlord or caretaker resets it."),
         "returns": N_("It comes back by itself once the fault has cleared."),
     },
-    AlertKind.METER_OFFLINE: N_(
-        "{name}: meter {meter} is offline; its consumption will be charged when it reports again"
-    ),
+    AlertKind.METER_OFFLINE: {
+        "": N_("{name}: meter {meter} is offline; its consumption will be charged when it reports again"),
+        "never_heard": N_(
+            "{name}: meter {meter} has never reported, so nothing is charged: check its address, {address},"
+            " and the device, or write 'read by hand: yes' in the site file if people read it"
+        ),
+        "relay_only": N_(
+            "{name}: meter {meter} reports its relay but no register, so nothing is charged: check"
+            " whether {address} is the channel that measures; {advice_text}"
+        ),
+        "no_register": N_(
+            "{name}: meter {meter} reports, but not its register, so nothing is charged: {advice_text}"
+        ),
+    },
     AlertKind.RELAY_DISOBEYS: {
         "open": N_("{name}: the relay of {meter} is not open although it was commanded to be"),
         "closed": N_("{name}: the relay of {meter} is not closed although it was commanded to be"),
@@ -83,6 +94,11 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
         "jumped": N_(
             "{name}: the register of {meter} jumped from {before_wh} to {after_wh}; nothing is charged until"
             " somebody decides (accept, discard or new epoch)"
+        ),
+        "other_counter": N_(
+            "{name}: {meter} says that it counts since another time, and went from {before_wh} to"
+            " {after_wh}; it looks like another device, so nothing is charged until somebody decides"
+            " (accept, discard or new epoch)"
         ),
     },
     AlertKind.LOCAL_CUT_OFF: {
@@ -123,7 +139,17 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
             " them since {since_ms}; the power or the network of the whole site has failed"
         ),
     },
-    AlertKind.BROKER_LOST: N_("The connection to the MQTT broker is lost; readings and commands wait"),
+    AlertKind.BROKER_LOST: {
+        "": N_("The connection to the MQTT broker is lost; readings and commands wait"),
+        "never_reached": N_(
+            "The MQTT broker has been unreachable since the bridge started; readings and commands wait:"
+            " {reason}"
+        ),
+        "refused": N_(
+            "The MQTT broker refuses topics, so some meters cannot report: {topics}; allow them to user"
+            " '{user}' there"
+        ),
+    },
     AlertKind.CLOCK_WRONG: N_(
         "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"
     ),
@@ -155,6 +181,9 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
     AlertKind.ENERGY_UNACCOUNTED: N_(
         "{name}: {missing_wh} of {total_wh} in the last days ({percent} %) went through no unit's meter;"
         " losses, a stopped meter, or an illegal connection"
+    ),
+    AlertKind.SETTINGS_WRONG: N_(
+        "A mistake turns a part of the bridge off: {problems}. Correct it, then restart the bridge"
     ),
     AlertKind.LEDGER_AUDIT: N_(
         "{name}: from {first_day} until {end_day} the ledger charged {charged_amount}, but its price list"
@@ -204,6 +233,8 @@ def _shown(name: str, fact: Fact, facts: AlertFacts, language: str) -> str:
         return formats(language, plain=True).number(Decimal(fact), 1)
     if isinstance(fact, int):
         return _instant(fact, facts, language) if ending == "ms" else _measure(ending, fact, facts, language)
+    if ending == "text":
+        return translator(BRIDGE, language).gettext(fact)
     if ending == "day" and language != ENGLISH:
         return formats(language, plain=True).day(date.fromisoformat(fact))
     return fact

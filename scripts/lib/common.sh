@@ -4,6 +4,8 @@
 PROJECT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 VENVS=$PROJECT_ROOT/.venvs
 readonly PROJECT_ROOT VENVS
+# What is installed is no secret, and a service of another user runs it.
+umask 022
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 

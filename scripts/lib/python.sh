@@ -21,15 +21,19 @@ use_python_series() {
 }
 
 # Put a suitable interpreter's path in PYTHON and print where it came from.
-# In this order: on PATH, installed by uv before, downloaded by uv, unpacked from a release of Debian.
+# In this order: on PATH, downloaded by uv before, unpacked or downloaded into this checkout.
 find_python() {
-    local candidate
+    local candidate obstacle
     candidate=$(command -v "python$PYTHON_SERIES" || true)
+    if [ -n "$candidate" ] && obstacle=$(obstacle_to_python "$candidate"); then
+        say "not taking $candidate: $obstacle"
+        candidate=
+    fi
     if [ -n "$candidate" ] && is_suitable_python "$candidate"; then
         PYTHON=$candidate
         say "Python: $PYTHON (on PATH)"
     elif PYTHON=$(uv_managed_python); then
-        say "Python: $PYTHON (uv's own)"
+        say "Python: $PYTHON (from uv)"
     elif is_suitable_python "$(private_python_binary)"; then
         PYTHON=$(private_python_binary)
         say "Python: $PYTHON (private copy of Debian's)"
@@ -42,22 +46,55 @@ find_python() {
     fi
 }
 
-# Succeed if a program is a Python that meets the requirement of the chosen series.
+# Succeed if a program is a Python that meets the requirement of the chosen series, for every user of the checkout.
 is_suitable_python() {
     [ -x "$1" ] && "$1" -c '
 import re, ssl, sqlite3, sys, venv
 least, below = (tuple(map(int, bound.split("."))) for bound in re.findall(r"[\d.]+", sys.argv[1]))
-sys.exit(not least <= sys.version_info[:3] < below)' "$PYTHON_REQUIREMENT" 2>/dev/null
+sys.exit(not least <= sys.version_info[:3] < below)' "$PYTHON_REQUIREMENT" 2>/dev/null && ! obstacle_to_python "$1" >/dev/null
 }
 
+# Print what keeps a service from running a Python, although the checkout itself is open to it; fail if nothing does.
+# An environment only links to its Python, wherever that is.
+obstacle_to_python() {
+    local home
+    home=$("$1" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))' 2>/dev/null) || return 1
+    ! obstacle_to "$PROJECT_ROOT" >/dev/null && obstacle_to "$home"
+}
+
+# Print what keeps a service of another user from entering a folder: a home (systemd's ProtectHome hides them), or a
+# folder that is closed to others. Fail if nothing does.
+obstacle_to() {
+    local folder=$1
+    case $folder/ in
+    /home/* | /root/* | /run/user/* | "${HOME:-/root}"/*)
+        printf '%s is in a home, which a service cannot enter\n' "$folder"
+        return
+        ;;
+    esac
+    while [ "$folder" != / ]; do
+        if [ -z "$(find "$folder" -prune -perm -001)" ]; then
+            printf "other users cannot enter %s; run 'chmod o+x %s'\n" "$folder" "$folder"
+            return
+        fi
+        folder=$(dirname "$folder")
+    done
+    return 1
+}
+
+# uv keeps its Pythons in the home of whoever runs it, unless told otherwise.
+uv_python() { UV_PYTHON_INSTALL_DIR=$VENVS/uv-python "$UV" python "$@" 2>/dev/null; }
+
+# With --quiet, uv's own answer is silenced as well.
 uv_managed_python() {
-    "$UV" python find --quiet --system --no-project --managed-python --no-python-downloads "$PYTHON_REQUIREMENT" \
-        2>/dev/null
+    local found
+    found=$(uv_python find --system --no-project --managed-python --no-python-downloads "$PYTHON_REQUIREMENT") &&
+        is_suitable_python "$found" && printf '%s\n' "$found"
 }
 
 uv_download_python() {
     say "asking uv for Python $PYTHON_SERIES"
-    UV_HTTP_RETRIES=1 "$UV" python install --quiet --no-bin "$PYTHON_SERIES" 2>/dev/null ||
+    UV_HTTP_RETRIES=1 uv_python install --quiet --no-bin "$PYTHON_SERIES" ||
         { say "uv cannot download Python here" && return 1; }
 }
 

@@ -6,7 +6,7 @@ subclass of the real one, so that its methods cannot come to differ from what ro
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, override
@@ -20,6 +20,7 @@ from meter_bridge.engine.alerts.service import AlertService
 from meter_bridge.engine.metering.service import MeterService
 from meter_bridge.engine.sites.service import SiteFileService
 from meter_bridge.engine.state.session import Health
+from meter_bridge.engine.state.stored_answers import StoredAnswers
 from meter_bridge.engine.status import BridgeStatus
 from meter_bridge.engine.stream.feed import Feed
 from meter_bridge.engine.supply.service import SupplyService
@@ -139,6 +140,7 @@ class StandIn:
             notices=_Notices(self),
             page=_Page(self),
             feed=_Stream(self),
+            answers=_Answers(),
         )
 
     def book(self, account_id: str, amount: str, method: str, reference: str | None) -> messages.TopUpResult:
@@ -221,6 +223,21 @@ def _of_account(what: str, answer: Callable[[str], object]) -> Any:  # noqa: ANN
         return answer(self.bridge.touch(what.partition(" ")[0], actor, account_id))
 
     return method
+
+
+class _Answers(StoredAnswers):
+    """Nothing is stored here, so nothing is waited for."""
+
+    def __init__(self) -> None:
+        """Need no session."""
+
+    @override
+    async def reading[T](self, work: Callable[[], Awaitable[T]]) -> T:
+        return await work()
+
+    @override
+    async def changing[T](self, work: Callable[[], Awaitable[T]]) -> T:
+        return await work()
 
 
 class _Status(_Fake, BridgeStatus):
@@ -574,11 +591,21 @@ class _Access(_Fake, CustomerSignIn):
     )
 
     @override
-    async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[wire.SignedIn, str]:
+    async def sign_in(
+        self, number: str, code: str, peer: str | None, device: str = ""
+    ) -> tuple[wire.SignedIn, str]:
         self.bridge.asked("sign_in")
         if (number, code) != ("Flat 1", answers.CODE):
             raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "these do not go together", field="code")
         return wire.SignedIn(account_id="flat-1"), answers.COOKIE
+
+    @override
+    def device_cookie(self, session_cookie: str, number: str) -> str:
+        return "0123456789ab." + 64 * "d"
+
+    @override
+    async def sign_out(self, cookie: str) -> None:
+        self.bridge.asked("sign_out")
 
     @override
     def actor_of(self, cookie: str) -> Actor | None:

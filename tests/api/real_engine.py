@@ -51,12 +51,12 @@ async def real_engine(folder: Path) -> AsyncGenerator[RealEngine]:
             server = ApiServer(port, ListenSettings(host="127.0.0.1", port=0, socket=socket))
             await server.start()
             try:
-                yield RealEngine(str(server.url), socket, await _prepared(socket))
+                yield RealEngine(str(server.url), socket, await prepared(socket))
             finally:
                 await server.stop()
 
 
-async def _prepared(socket: Path) -> dict[str, str]:
+async def prepared(socket: Path) -> dict[str, str]:
     """Apply the site file and make the tokens, as the local operator does."""
     async with ClientSession("http://bridge", connector=UnixConnector(str(socket))) as operator:
         async with operator.post("/api/v1/site", data=EXAMPLE.read_text()) as done:

@@ -274,6 +274,31 @@ def test_check_says_what_is_in_a_site_file(run: Command, site_file: Path) -> Non
     assert out == f"{site_file} is valid: 1 site, 1 tariff, 1 account, 1 meter\n"
 
 
+@pytest.mark.parametrize(
+    "name,text,place",
+    [
+        ("payments.yaml", "providers:\n  card: {kind: cash}\n", "providers.card.kind"),
+        ("notify.yaml", "people:\n  anna: {channels: []}\n", "people.anna"),
+    ],
+)
+def test_check_says_what_is_wrong_in_the_files_beside_the_database(
+    run: Command, site_file: Path, data: Path, name: str, text: str, place: str
+) -> None:
+    (data / name).write_text(text)
+    (data / name).chmod(0o600)
+    own = ("notify" if name == "notify.yaml" else "payments", "check")
+    for command in (("check", str(site_file)), own):
+        code, _, err = run(*command)
+        assert (code, err.startswith(f"error: {data}: 1 problem\n")) == (1, True)
+        assert f"{name}, line 2, {place}: " in err
+        code, out, _ = run(*command, "--json")
+        (problem,) = json.loads(out)["problems"]
+        assert (code, problem["file"], problem["line"], problem["field"]) == (1, name, 2, place)
+    (data / name).unlink()
+    assert run("check", str(site_file))[0] == 0
+    assert json.loads(run(*own, "--json")[1])["problems"] == []
+
+
 @pytest.mark.parametrize("command", [("check",), ("apply", "--yes")])
 def test_a_wrong_site_file_is_listed_with_lines_and_reaches_no_bridge(
     run: Command, bridge: StandIn, data: Path, command: tuple[str, ...]

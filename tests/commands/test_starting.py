@@ -2,9 +2,13 @@
 
 from pathlib import Path
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
 
+from meter_bridge.api.http.listener import SOCKET_NAME
 from meter_bridge.storage.database import DATABASE_NAME
 from tests.commands.conftest import Command
 
@@ -46,13 +50,31 @@ def test_a_damaged_database_names_the_way_out(
     assert "restore the newest backup" in message
 
 
-def test_a_certificate_that_cannot_be_used_is_named(
-    run: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("text", ["neither certificate nor key", None], ids=["unusable", "missing"])
+def test_supply_is_served_without_a_usable_certificate_and_an_alert_says_why(
+    run: Command, data: Path, text: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREPAID_METER_EMBEDDED_PORT", "0")
-    for name in ("cert.pem", "key.pem"):
-        (tmp_path / name).write_text("neither certificate nor key")
-    tls = ("--tls-certificate", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
-    message = told(run("run", "--listen", "127.0.0.1:0", *tls))
-    assert f"the certificate {tmp_path / 'cert.pem'}" in message
-    assert "PEM" in message
+    files = [data / "cert.pem", data / "key.pem"]
+    for file in files if text else ():
+        file.write_text(str(text))
+    tls = ("--tls-certificate", str(files[0]), "--tls-key", str(files[1]))
+    bridge = subprocess.Popen(
+        [sys.executable, "-m", "meter_bridge.cli", "run", "--listen", "127.0.0.1:0", *tls],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert bridge.stderr is not None
+        said = next(line for line in bridge.stderr if "A mistake turns a part of the bridge off" in line)
+        while not (data / SOCKET_NAME).exists():
+            assert bridge.poll() is None
+            time.sleep(0.05)
+        code, out, _ = run("alerts")
+    finally:
+        bridge.terminate()
+        bridge.communicate(timeout=60)
+    assert (code, bridge.returncode) == (0, 0)
+    for told in (said, out):
+        assert f"the certificate {files[0]} and its key {files[1]} cannot be used" in told
+        assert "PEM" in told

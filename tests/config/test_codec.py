@@ -27,7 +27,7 @@ policies = st.builds(
     payment_mode=st.sampled_from(PaymentMode),
     restore=st.sampled_from(RestoreMode),
     never_cut=st.booleans(),
-    minimum_to_restore=amounts,
+    minimum_to_restore=st.none() | amounts,
     low_credit=st.lists(amounts, max_size=4).map(tuple),
     friendly_hours=friendly_hours,
     load_limit=st.none() | st.builds(LoadLimit, amounts, rules),

@@ -163,3 +163,26 @@ def test_the_embedded_broker_can_be_named() -> None:
 
 def test_a_devices_password_may_share_the_prefix() -> None:
     load_settings({"PREPAID_METER_FLAT_1_PASSWORD": "x"})
+
+
+SERVICE_LINKS = {
+    "PREPAID_METER_SERVICE_HOST": "10.0.0.1",
+    "PREPAID_METER_SERVICE_PORT": "8126",
+    "PREPAID_METER_SERVICE_PORT_API": "8126",
+    "PREPAID_METER_PORT": "tcp://10.0.0.1:8126",
+    "PREPAID_METER_PORT_8126_TCP": "tcp://10.0.0.1:8126",
+    "PREPAID_METER_PORT_8126_TCP_PROTO": "tcp",
+    "PREPAID_METER_PORT_8126_TCP_PORT": "8126",
+    "PREPAID_METER_PORT_8126_TCP_ADDR": "10.0.0.1",
+}
+
+
+def test_the_variables_of_a_kubernetes_service_of_our_name_are_ignored() -> None:
+    others = {name.replace("METER_", "METER_BRIDGE_"): value for name, value in SERVICE_LINKS.items()}
+    assert load_settings(SERVICE_LINKS | others) == load_settings({})
+
+
+@pytest.mark.parametrize("name", ["PREPAID_METER_PORT", "PREPAID_METER_EMBEDED_PORT", "PREPAID_METER_HOST"])
+def test_a_misspelt_setting_is_still_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="is not a setting of the bridge"):
+        load_settings({name: "18830"})

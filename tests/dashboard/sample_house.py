@@ -53,6 +53,8 @@ class Unit:
     customer: str | None = None
     site: str = "protea"
     days: int = 60
+    vacant_days: int = 0
+    """For so many days nobody has lived there."""
     kwh_per_day: float = 8.0
     top_ups: bool = True
     end_balance: int | None = None
@@ -357,6 +359,11 @@ def add_unit(house: House, unit: Unit) -> None:
         opened_at=opened,
         closed_at=None,
     )
+    if unit.vacant_days:
+        house.add(
+            tables.tenancy, account_id=unit.id, n=1, customer=unit.customer, start_ms=opened,
+            end_ms=house.now - unit.vacant_days * DAY_MS, first_seq=1, first_event=1,
+        )  # fmt: skip
     house.add(
         tables.supply, id=f"{unit.id}-supply", account_id=unit.id, commodity="electricity", closed_at=None
     )

@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+import json
 import os
 from pathlib import Path
 import shutil
 import socket
 import subprocess
 import time
+from typing import Any, Final
+
+import pytest
 
 from meter_bridge.devices.base.driver import Driver, Item, Publish, Report
 
@@ -30,6 +35,12 @@ async def eventually(condition: Callable[[], object], what: str = "condition") -
 def reports(items: Sequence[Item]) -> list[Report]:
     """Return the reports among items."""
     return [item for item in items if isinstance(item, Report)]
+
+
+def without(report: Report, *fields: str) -> Report:
+    """Return a report that does not speak of some values."""
+    silent: dict[str, Any] = dict.fromkeys(fields)
+    return replace(report, **silent)
 
 
 def requests(items: Sequence[Item]) -> list[Publish]:
@@ -90,3 +101,34 @@ class Mosquitto:
         if process is not None:
             process.kill()
             process.wait()
+
+
+_PLUGIN: Final = next(Path("/usr/lib").rglob("mosquitto_dynamic_security.so"), None)
+needs_mosquitto_plugin: Final = pytest.mark.skipif(
+    _PLUGIN is None, reason="mosquitto's dynamic security plugin is not installed"
+)
+
+
+def mosquitto_that_allows(directory: Path, *topics: str) -> Mosquitto:
+    """Return a mosquitto that refuses subscriptions to other topics, and takes new rules from anybody."""
+    acls = [_allowed("publishClientSend", "$CONTROL/#")]
+    acls += [_allowed("subscribePattern", topic) for topic in topics]
+    rules = {
+        "anonymousGroup": "all",
+        "groups": [{"groupname": "all", "roles": [{"rolename": "all"}]}],
+        "roles": [{"rolename": "all", "acls": acls}],
+    }
+    file = directory / "rules.json"
+    file.write_text(json.dumps(rules), encoding="utf-8")
+    extra = f"user root\nallow_anonymous true\nplugin {_PLUGIN}\nplugin_opt_config_file {file}\n"
+    return Mosquitto(directory, extra=extra)
+
+
+def allowing(topic: str) -> Publish:
+    """Return the message after which such a mosquitto allows one topic more; it ends every connection."""
+    rule = {"command": "addRoleACL", "rolename": "all", **_allowed("subscribePattern", topic)}
+    return Publish("$CONTROL/dynamic-security/v1", json.dumps({"commands": [rule]}).encode())
+
+
+def _allowed(kind: str, topic: str) -> dict[str, object]:
+    return {"acltype": kind, "topic": topic, "allow": True}

@@ -217,4 +217,5 @@ def test_a_folder_says_what_its_family_is_without_loading_driver_or_simulator() 
         assert {each for each in imported if each and each.startswith("meter_bridge")} == {
             "meter_bridge.devices.family",
             f"meter_bridge.devices.{name}.names",
+            "meter_bridge.text.marks",  # loads nothing
         }

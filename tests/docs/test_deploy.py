@@ -16,7 +16,10 @@ import pytest
 import yaml
 
 from meter_bridge.cli import build_parser
+from meter_bridge.commands.backup import BACKUP_EPILOG as BACKUP_HELP
+from meter_bridge.commands.run import EPILOG as RUN_HELP
 from meter_bridge.config.settings import DEFAULT_LISTEN, Settings, load_settings, variable_of
+from meter_bridge.devices.broker.access_list import BRIDGE as BRIDGE_USER
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
@@ -141,3 +144,33 @@ def test_the_container_is_unhealthy_when_the_bridge_is_down(server: Server, stat
     server.status = status
     script = re.findall(r'"-c",\s+"(.*?)"\]', CONTAINER)[0].replace("8126", str(server.server_port))
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == code
+
+
+INSTALLATION: Final = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8")
+PAGES: Final = [
+    INSTALLATION,
+    (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"),
+    RUN_HELP,
+    BACKUP_HELP,
+]
+
+
+def test_the_broker_user_that_pages_and_help_name_is_the_one_that_broker_acl_creates() -> None:
+    named = {name for page in PAGES for name in re.findall(r"mqtts?://([\w-]+):\w+@", page)}
+    assert named == {BRIDGE_USER, "USER"}
+
+
+def test_the_service_starts_after_its_settings_and_its_site_file_are_there() -> None:
+    steps = (
+        "useradd",
+        "/var/lib/prepaid-meter\n",
+        "PREPAID_METER_BROKER=mqtt://prepaid-meter",
+        "apply /etc",
+        "enable --now",
+    )
+    places = [INSTALLATION.index(step, INSTALLATION.index("### A service")) for step in steps]
+    assert places == sorted(places)
+
+
+def test_no_backup_goes_to_a_home_of_which_the_service_has_none() -> None:
+    assert not any(re.search(r"backup[^\n]*(\$HOME|~/)", page) for page in PAGES)

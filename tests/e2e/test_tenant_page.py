@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
+import re
 from typing import Literal
 
-from playwright.async_api import Page, Response, expect
+from playwright.async_api import Page, Response, Route, expect
 import pytest
 
 from meter_bridge.protocol.vocabulary import RelayProof, SupplyState
@@ -27,7 +28,7 @@ PICTURES = os.environ.get("PREPAID_PICTURES")
 WITHIN_S = 2.0
 """From the webhook, or the voucher, to a supply that is proven to be closed."""
 BUSY_MS = 30_000
-ROOMS = ("room-12", "room-13", "room-14")
+ROOMS = ("room-12", "room-13", "room-14", "room-15")
 SITE = """\
 name: Rose Street
 sites:
@@ -225,6 +226,69 @@ async def test_the_same_with_a_voucher_in_the_dark_scheme(rooms: Rooms, chromium
     await page.goto(f"{rooms.bridge.url}/my/#settings")
     await expect(page.get_by_role("button", name="Save")).to_be_visible()
     await picture(page, "settings-dark")
+
+
+async def test_a_lost_answer_is_asked_for_again_and_never_called_nothing(
+    rooms: Rooms, chromium: Chromium
+) -> None:
+    made = await rooms.bridge.run("voucher", "create", "--count", "2", "--amount", "50.00")
+    codes = [line.split(",")[2] for line in made.splitlines()[1:3]]
+    page = await come_in(rooms, chromium, "room-13")
+    keys: list[str | None] = []
+    lost_answers = 1
+
+    async def lose_answer(route: Route) -> None:
+        """Let the bridge book what is asked, and lose the first answers on their way back."""
+        keys.append(await route.request.header_value("Idempotency-Key"))
+        answer = await route.fetch()
+        if len(keys) <= lost_answers:
+            await route.abort()
+        else:
+            await route.fulfill(response=answer)
+
+    await page.route("**/vouchers", lose_answer)
+    await page.goto(f"{rooms.bridge.url}/my/voucher#{codes[0].replace(' ', '')}")
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.get_by_text("No answer yet")).to_be_visible()
+    await picture(page, "unanswered")
+    await expect(page.locator("#paid")).to_contain_text("50.00 are on your account")
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+    keys.clear()
+    lost_answers = 100
+    balance = (await rooms.api.account("room-13")).balance
+    await page.goto(f"{rooms.bridge.url}/my/#voucher")
+    await page.get_by_label("Number on the voucher").fill(codes[1])
+    await page.get_by_role("button", name="Use it").click()
+    told = page.get_by_role("alert")
+    await expect(told).to_contain_text("not known whether this was booked", timeout=BUSY_MS)
+    await expect(told).to_contain_text("Look at your balance")
+    await picture(page, "unknown")
+    assert "Nothing" not in await page.locator("main").inner_text()
+    assert (await rooms.api.account("room-13")).balance > balance, "the voucher was booked"
+    lost_answers = 0
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.locator("#paid")).to_contain_text("50.00 are on your account")
+    assert len(set(keys)) == 1, "asked by another key it would be called used"
+
+
+async def test_an_amount_that_is_refused_is_not_said_to_bring_the_power_back(
+    rooms: Rooms, chromium: Chromium
+) -> None:
+    await rooms.dark("room-15")
+    page = await come_in(rooms, chromium, "room-15")
+    await page.goto(f"{rooms.bridge.url}/my/#pay")
+    restores = page.get_by_text("This brings the power back.")
+    amount = page.get_by_role("textbox", name="How much?")
+    for refused in ("5", "9999999999999", "1x"):
+        await amount.fill("50")
+        await expect(restores).to_be_visible()
+        await amount.fill(refused)
+        await expect(restores).not_to_be_visible()
+        await expect(page.get_by_role("button", name="Pay")).to_be_disabled()
+        await expect(page.get_by_role("alert")).to_contain_text(re.compile(r"R\s10"))
+        await picture(page, f"refused-{refused}")
 
 
 async def test_a_refused_payment_is_shown_and_an_armed_supply_is_switched_on_by_its_tenant(

@@ -416,6 +416,8 @@ async def opened(data: Path, time: VirtualTime, transport: Recorder | None = Non
         await house.tick(0)
         yield house
     finally:
+        if engine.session.storage_error is not None:
+            await house.settle()  # the lost state is read again, which needs the reader
         reader.dispose()
         store.close()
 

@@ -5,14 +5,18 @@ from contextlib import contextmanager
 import gc
 from pathlib import Path
 
+import pytest
 from sqlalchemy import event
 
+from meter_bridge import VERSION
 from meter_bridge.config.settings import Settings
 from meter_bridge.config.site_file import load as parse
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.restore import load_installation
 from meter_bridge.protocol.requests import Reversal
 from meter_bridge.runtime.bridge import offline, running, without_garbage_collection
+from meter_bridge.storage.database import DATABASE_NAME
+from meter_bridge.storage.migrate import HEAD
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, operate, zar
 
 UNITS = 3
@@ -73,6 +77,16 @@ async def test_the_collector_never_walks_what_was_loaded(tmp_path: Path) -> None
             assert gc.isenabled()
             assert not any(each is account for each in gc.get_objects())
     assert on_the_way == [2]
+
+
+async def test_every_start_logs_version_schema_and_database(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="meter_bridge"):
+        async with running(Settings(data=tmp_path), None):
+            pass
+    database = tmp_path / DATABASE_NAME
+    assert f"Version {VERSION}, schema {HEAD}, database {database}" in caplog.messages
 
 
 async def test_a_start_asks_no_more_where_more_accounts_paid(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """With the disk full or failing nothing is acknowledged, relays stay, health turns red, until it recovers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 import errno
+from functools import partial
 import os
 from pathlib import Path
 
@@ -22,7 +24,8 @@ from meter_bridge.protocol.messages import (
     SupplyAction,
     Update,
 )
-from meter_bridge.protocol.vocabulary import AlertKind, SupplyState
+from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, SupplyState
+from meter_bridge.storage.errors import StorageError
 from meter_bridge.text.alerts import alert_event_text
 from tests.engine.harness import HOUR, LANDLORD, House, disk_full, read_only, refusing, zar
 
@@ -277,3 +280,76 @@ async def test_what_was_open_on_a_disk_that_was_away_is_opened_anew(flat: House)
     assert await flat.engine.try_recover(), flat.engine.session.storage_error
     await flat.top_up("1.00")
     assert flat.problems() == []
+
+
+async def _balance(flat: House) -> int:
+    return flat.available
+
+
+@pytest.mark.invariant(10)
+async def test_a_view_waits_for_the_commits_that_it_shows(
+    flat: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer answers later, as a slow disk does; it stands in for the thread that writes."""
+    written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(flat.store, "commit", lambda _: written)
+    paying = asyncio.create_task(flat.top_up("77.00"))
+    while not flat.engine.session.pending_transactions:  # noqa: ASYNC110 - nothing tells of a commit's beginning
+        await asyncio.sleep(0)
+    viewing = asyncio.create_task(flat.app.answers.reading(partial(_balance, flat)))
+    await asyncio.sleep(0)
+    assert not viewing.done()
+    monkeypatch.undo()
+    written.set_exception(StorageError("disk I/O error"))
+    for ended in (paying, viewing):
+        with pytest.raises(RequestRefused) as refusal:
+            await ended
+        assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert await flat.app.answers.reading(partial(_balance, flat)) == zar("100")
+
+
+@pytest.mark.invariant(13)
+async def test_nothing_is_shown_while_the_database_cannot_be_read_either(
+    flat: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flat.engine.session, "_read", lambda: 1 // 0)
+    with read_only(flat):
+        await fail(flat)
+    with pytest.raises(RequestRefused) as refusal:
+        await flat.app.answers.reading(partial(_balance, flat))
+    assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert not await flat.engine.try_recover()
+    monkeypatch.undo()
+    assert await flat.engine.try_recover()
+    assert await flat.app.answers.reading(partial(_balance, flat)) == zar("100")
+
+
+@pytest.mark.invariant(10)
+async def test_a_hold_that_is_under_way_is_not_said_to_stand(
+    flat: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody is about to work on the wires: a repeated request must not be answered from memory."""
+    written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(flat.store, "commit", lambda _: written)
+    place = partial(
+        flat.app.supply.place_hold,
+        LANDLORD,
+        flat.account.id,
+        HoldPosition.OFF,
+        reason="work on the wires",
+        hold_id="work",
+    )
+    asked = [asyncio.create_task(place()) for _ in range(2)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not any(task.done() for task in asked)
+    monkeypatch.undo()
+    written.set_exception(StorageError("disk I/O error"))
+    for task in asked:
+        with pytest.raises(RequestRefused) as refusal:
+            await task
+        assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert await flat.engine.try_recover()
+    _, standing = await place()
+    assert not standing
+    assert await place() == (flat.app.supply.holds(LANDLORD, flat.account.id)[0], True)

@@ -1,15 +1,19 @@
 """A receipt says what the journal says: how much, how it was paid, where it went, and the taxes due."""
 
 import asyncio
+import io
 import json
 from pathlib import Path
 import zlib
 
+from PIL import Image
 import pytest
+import typst
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments import receipt
 from meter_bridge.printing.typesetter import Typesetter
+from meter_bridge.printing.typesetter_child import layout_source
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import Receipt
 from meter_bridge.protocol.requests import Reversal
@@ -21,6 +25,30 @@ BOUGHT = """prices: [2.00]
             sold as: units bought
             taxes: [{name: VAT, percent: 15}]"""
 UNITS = SITE.replace("prices: [2.00]", BOUGHT)
+INVENTED = Receipt(
+    number="entry-1",
+    at="2026-11-01T10:00:00Z",
+    account_id="flat-1",
+    account_name="Flat 1",
+    site_name="Test house",
+    customer=None,
+    issuer=None,
+    time_zone="Africa/Johannesburg",
+    currency="ZAR",
+    amount_digits=6,
+    method="cash",
+    reference=None,
+    amount=50_000_000,
+    split={"balance": 50_000_000},
+    taxes={},
+    balance_after=50_000_000,
+)
+PPI = 100
+TITLE_SHARE = 0.3
+"""Of the width of the page; the title stands within."""
+TITLE_HEIGHT = 90
+MARGIN = 55
+"""In dots, of 16 mm."""
 
 
 async def receipt_for(flat: House, result: TopUpResult) -> Receipt:
@@ -97,3 +125,28 @@ def test_a_language_without_letters_is_printed_in_english(monkeypatch: pytest.Mo
     assert [printable(each) for each in ("zh", "sw", "xy")] == ["en", "sw", "en"]
     monkeypatch.setattr(catalogue, "_has_chinese", lambda: True)
     assert printable("zh") == "zh"
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "Rose Street Properties and Neighbourhood Management Services (Proprietary) Limited\nVAT 4123456789",
+        "R" * 300,
+        "\n".join(f"Line {n} of an issuer with much to say about itself" for n in range(6)),
+    ],
+)
+def test_a_long_issuer_leaves_the_title_alone(issuer: str) -> None:
+    told = json.loads(receipt.printed(INVENTED, "en"))
+    with_width = [_picture(told | {"issuer": each}) for each in ([], issuer.split("\n"))]
+    title = [each.crop((0, 0, round(TITLE_SHARE * each.width), TITLE_HEIGHT)) for each in with_width]
+    assert title[0].getbbox() is not None
+    assert title[0].tobytes() == title[1].tobytes()
+    margin = [each.crop((0, 0, MARGIN, each.height)) for each in with_width]
+    assert margin[0].tobytes() == margin[1].tobytes(), "nothing stands in the margin"
+
+
+def _picture(told: dict[str, object]) -> Image.Image:
+    source = layout_source(receipt.LAYOUT)
+    made = typst.compile(source, sys_inputs={"told": json.dumps(told)}, format="png", ppi=PPI)
+    assert isinstance(made, bytes)
+    return Image.open(io.BytesIO(made)).convert("L")

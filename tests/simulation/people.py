@@ -303,7 +303,7 @@ class Caretaker:
             return  # late messages, as the meter itself shows; the next ones explain it
         # Messages that a gateway kept and sent at once look like a jump as well; the meter itself shows it.
         rose = "discard" if truth.undecided else "accept"
-        decision = "new_epoch" if register.doubt.cause is Cause.FELL else rose
+        decision = rose if register.doubt.cause is Cause.JUMPED else "new_epoch"
         await parts.app.meters.decide_quarantine(
             LANDLORD, truth.house.meter_id, decision, reason="looked at the meter"
         )

@@ -15,6 +15,7 @@ from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Ev
 from meter_bridge.runtime.application import Application
 
 LOCAL_OPERATOR: Final = Actor(name="local operator", role=Role.LANDLORD, sites=frozenset({EVERYTHING}))
+ANONYMOUS: Final = Actor(name="anonymous", role=Role.UNKNOWN)
 THROTTLE: Final = web.AppKey("throttle", Throttle)
 ACTOR: Final = web.RequestKey("actor", Actor)
 """Who sent the request, for the access log."""
@@ -74,6 +75,14 @@ def actor_of(request: web.Request, app: Application) -> Actor:
         raise _wrong_token(request)
     request[ACTOR] = actor
     return actor
+
+
+def sender_or_anonymous(request: web.Request, app: Application) -> Actor:
+    """Return who sends a request to a route that is served to everybody, whatever token they have."""
+    try:
+        return actor_of(request, app)
+    except RequestRefused:
+        return ANONYMOUS
 
 
 def _customer_of_session(request: web.Request, app: Application) -> Actor:
@@ -177,9 +186,6 @@ def _concerns(actor: Actor, account_id: str | None, meter_id: str | None) -> boo
     if actor.role is not Role.TENANT:
         return True
     return account_id in actor.accounts or (account_id is None and meter_id is None)
-
-
-ANONYMOUS: Final = Actor(name="anonymous", role=Role.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)

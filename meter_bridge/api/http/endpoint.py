@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 import re
 from types import MappingProxyType, ModuleType
@@ -290,6 +291,8 @@ class Endpoint:
     example: object = None
     """Example of the JSON body, which is of the same type."""
     answer_example: object = None
+    live: bool = False
+    """Whether it tells of the running bridge and not of its books; answered although those cannot be read."""
     once: str = ""
     """What is asked for once per idempotency key, such as ``a top-up``; else empty."""
     handler: Handler = _no_handler
@@ -321,8 +324,15 @@ class Endpoint:
             self.access.check(actor)
         if self.query is None and request.query and not self.any_query:
             raise _unwanted_query(request)
-        reply = await self.handler(Call(request, self, actor))
+        reply = await self._answer(Call(request, self, actor))
         return reply if isinstance(reply, web.StreamResponse) else _response(reply)
+
+    async def _answer(self, call: Call) -> Reply | web.StreamResponse:
+        work = partial(self.handler, call)
+        if self.live:
+            return await work()
+        answers = call.app.answers
+        return await (answers.reading(work) if self.method == "GET" else answers.changing(work))
 
 
 def _unwanted_query(request: web.Request) -> RequestRefused:

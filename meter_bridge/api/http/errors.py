@@ -15,6 +15,8 @@ import msgspec
 
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Problem, ProblemDetail
+from meter_bridge.storage.errors import reason
+from meter_bridge.storage.failures import is_storage_failure
 
 SHOWN_CHARACTERS: Final = 80
 _TOKEN: Final = re.compile(r"pmb_[\w-]*")
@@ -81,6 +83,11 @@ _NOT_TEXT: Final = Problem(
     code=ErrorCode.BAD_REQUEST,
     message="a header is not text in UTF-8",
     remedy="send headers of printable ASCII characters",
+)
+_STORAGE_UNAVAILABLE: Final = Problem(
+    code=ErrorCode.STORAGE_UNAVAILABLE,
+    message="the bridge cannot reach its database now",
+    remedy="try again in a minute, a change with the same key; the bridge's log says why",
 )
 
 
@@ -164,9 +171,12 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
 
 def unexpected_error(request: web.Request, error: Exception) -> Problem:
     """Log a failure with its details, and return what a client may know of it."""
-    reference = secrets.token_hex(4)
     route = request.match_info.route.resource
     path = route.canonical if route else "?"
+    if is_storage_failure(error):
+        _LOGGER.warning("%s %s could not reach the database: %s", request.method, path, reason(error))
+        return _STORAGE_UNAVAILABLE
+    reference = secrets.token_hex(4)
     _LOGGER.error("%s %s failed (reference %s)", request.method, path, reference, exc_info=error)
     return Problem(
         code=ErrorCode.INTERNAL,

@@ -16,6 +16,7 @@ from typing import Final, override
 
 from aiohttp import WSCloseCode, web
 
+from meter_bridge.actor import Actor
 from meter_bridge.engine.access.throttle import peer_key
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
@@ -156,6 +157,10 @@ def _remove_stale(path: Path) -> None:
 
 
 MAX_SOCKETS: Final = 256
+MAX_SOCKETS_PER_TOKEN: Final = 32
+"""A landlord's Home Assistants, dashboards and telephones."""
+MAX_SOCKETS_PER_ACCOUNT: Final = 16
+"""Of customers, whatever tokens and sessions they open them with."""
 
 
 class OpenSockets:
@@ -163,29 +168,41 @@ class OpenSockets:
 
     def __init__(self) -> None:
         self._open: set[web.WebSocketResponse] = set()
+        self._held: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._open)
 
     @contextmanager
-    def admit(self, socket: web.WebSocketResponse) -> Iterator[None]:
-        """Count a WebSocket as open; raise ``RequestRefused`` where there are too many."""
+    def admit(self, socket: web.WebSocketResponse, actor: Actor) -> Iterator[None]:
+        """Count a WebSocket as open; raise ``RequestRefused`` where there are too many, in all or of one."""
         if len(self._open) >= MAX_SOCKETS:
-            raise RequestRefused(
-                ErrorCode.TOO_MANY_REQUESTS,
-                f"{MAX_SOCKETS} WebSockets are open already",
-                remedy="close some, or try again later",
-            )
+            raise _too_many_sockets(MAX_SOCKETS, "")
+        token, accounts = f"token {actor.token_id}", [f"account {each}" for each in actor.accounts]
+        if actor.token_id is not None and self._held[token] >= MAX_SOCKETS_PER_TOKEN:
+            raise _too_many_sockets(MAX_SOCKETS_PER_TOKEN, " of this token")
+        if any(self._held[account] >= MAX_SOCKETS_PER_ACCOUNT for account in accounts):
+            raise _too_many_sockets(MAX_SOCKETS_PER_ACCOUNT, " of this account")
         self._open.add(socket)
+        self._held.update((token, *accounts))
         try:
             yield
         finally:
             self._open.discard(socket)
+            self._held -= Counter((token, *accounts))
 
     async def close_all(self, _app: web.Application) -> None:
         """Tell every client that the bridge goes away."""
         for opened in tuple(self._open):
             await opened.close(code=WSCloseCode.GOING_AWAY, message=b"the bridge stops", drain=False)
+
+
+def _too_many_sockets(limit: int, whose: str) -> RequestRefused:
+    return RequestRefused(
+        ErrorCode.TOO_MANY_REQUESTS,
+        f"{limit} WebSockets{whose} are open already",
+        remedy="close some, or try again later",
+    )
 
 
 SOCKETS: Final = web.AppKey("sockets", OpenSockets)

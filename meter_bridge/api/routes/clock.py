@@ -1,6 +1,6 @@
 """The bridge's clock: a person may confirm that it is correct."""
 
-from meter_bridge.api.http.authentication import LANDLORD
+from meter_bridge.api.http.authentication import LANDLORD_OF_ALL_SITES
 from meter_bridge.api.http.endpoint import Call, Endpoint, Reply
 from meter_bridge.protocol.answers import ClockConfirmed
 from meter_bridge.protocol.messages import ErrorCode
@@ -9,7 +9,7 @@ from meter_bridge.protocol.messages import ErrorCode
 @Endpoint(
     "POST",
     "/api/v1/clock/confirm",
-    access=LANDLORD,
+    access=LANDLORD_OF_ALL_SITES,
     answer=ClockConfirmed,
     refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
 )

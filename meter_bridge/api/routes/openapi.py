@@ -208,7 +208,7 @@ CATALOGUE: Final[web.AppKey[tuple[Endpoint, ...]]] = web.AppKey("catalogue")
 """The endpoints that are served, for the document that describes them."""
 
 
-@Endpoint("GET", "/api/v1/openapi.json", access=ANY_TOKEN, answer="application/json")
+@Endpoint("GET", "/api/v1/openapi.json", access=ANY_TOKEN, answer="application/json", live=True)
 async def get_openapi(call: Call) -> web.Response:
     """Return this document."""
     # Built each time: it takes milliseconds, is asked for rarely, and would be the largest thing kept.

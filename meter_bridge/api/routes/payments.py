@@ -103,6 +103,7 @@ async def get_payment(call: Call) -> Reply:
         ErrorCode.NOT_AUTHENTICATED,
         ErrorCode.IDEMPOTENCY_CONFLICT,
         ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.PROVIDER_UNAVAILABLE,
         ErrorCode.STORAGE_UNAVAILABLE,
     ),
 )
@@ -142,7 +143,7 @@ async def decide_payment(call: Call) -> Reply:
     answer=Reconciliation,
     body_media="text/csv",
     query=ReconcileQuery,
-    refusals=(ErrorCode.PAYLOAD_TOO_LARGE,),
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.PAYLOAD_TOO_LARGE),
 )
 async def reconcile_payments(call: Call) -> Reply:
     """Compare a provider's statement, as CSV, with the journal, and return the differences."""

@@ -29,6 +29,7 @@ WRITE_BUFFER_BYTES: Final = 64 * 1024
 MAX_SEQ: Final = 2**63 - 1
 ORIGINS: Final = web.AppKey("origins", frozenset[str])
 """Origins of web pages that may open a WebSocket; none by default."""
+_TRY_AGAIN_LATER: Final = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.STORAGE_UNAVAILABLE})
 
 
 class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +40,7 @@ class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ, description="The last `seq` it saw.")] | None = None
 
 
-@Endpoint("GET", "/api/v1/ws", access=PEOPLE, answer=None, status=HTTPStatus.SWITCHING_PROTOCOLS)
+@Endpoint("GET", "/api/v1/ws", access=PEOPLE, answer=None, status=HTTPStatus.SWITCHING_PROTOCOLS, live=True)
 async def follow(call: Call) -> web.StreamResponse:
     """Open a WebSocket: server info, then after `subscribe` a snapshot, events and updates."""
     _refuse_foreign_origin(call.request)
@@ -50,7 +51,7 @@ async def follow(call: Call) -> web.StreamResponse:
         max_msg_size=MAX_MESSAGE_BYTES,
         writer_limit=WRITE_BUFFER_BYTES,
     )
-    with call.request.app[SOCKETS].admit(socket):
+    with call.request.app[SOCKETS].admit(socket, call.actor):
         await socket.prepare(call.request)
         await _WebSocketSession(call, socket).run()
     return socket
@@ -72,9 +73,7 @@ class _WebSocketSession:
             if subscribe is not None:
                 await self._stream(subscribe.since)
         except RequestRefused as refused:
-            too_many = refused.code is ErrorCode.TOO_MANY_REQUESTS
-            code = WSCloseCode.TRY_AGAIN_LATER if too_many else WSCloseCode.POLICY_VIOLATION
-            await self._end(problem_from(refused), code)
+            await self._end(problem_from(refused), WSCloseCode.POLICY_VIOLATION)
         except TimeoutError:
             self._abort()
         except ConnectionError:
@@ -135,6 +134,8 @@ class _WebSocketSession:
             await self._socket.send_frame(data, WSMsgType.TEXT)
 
     async def _end(self, problem: Problem, code: WSCloseCode) -> None:
+        if problem.code in _TRY_AGAIN_LATER:
+            code = WSCloseCode.TRY_AGAIN_LATER
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(1):
                 await self._socket.send_frame(encode_problem(problem, type="error"), WSMsgType.TEXT)

@@ -22,7 +22,14 @@ from meter_bridge.core.forecast.prediction_interval import (
 from meter_bridge.core.ledger.debt import Debt, next_due
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued_total
-from meter_bridge.core.rating.rating import EnergySpan, Line, Lot, Rating, rate_energy
+from meter_bridge.core.rating.rating import (
+    EnergySpan,
+    Line,
+    Lot,
+    Rating,
+    demand_peak_period,
+    rate_energy,
+)
 from meter_bridge.core.rating.unit_purchase import sells_units
 from meter_bridge.core.tariff.tariff import Timeline
 
@@ -206,8 +213,9 @@ class _ProjectionRun:
         self.rating.tax_parts.clear()
         self.rating.period_lines.clear()
         self.spent += whole - self.value
-        if before in self.rating.demand_peaks:
-            self.rating.demand_peaks.setdefault(period, self.rating.demand_peaks.pop(before))
+        peaks = self.rating.demand_peaks
+        for key in [key for key in peaks if demand_peak_period(key) == before]:
+            peaks.setdefault(key.replace(before, period), peaks.pop(key))
             self.rating.dirty.add(period)
 
 

@@ -92,6 +92,11 @@ def next_due(every: PeriodUnit, at: int, zone: ZoneInfo) -> int:
     return day_start(rule.next_start(rule.start_of(local_day(at, zone))), zone)
 
 
+def resumed_recovery(debt: Debt, at: int, zone: ZoneInfo) -> Debt:
+    """Return a debt of which something is owed again: periods that began meanwhile recover nothing."""
+    return debt if debt.due > at else replace(debt, due=next_due(debt.every, at, zone))
+
+
 def due_debts(debts: Mapping[str, Debt], at: int) -> Sequence[Debt]:
     """Return the debts whose recovery is due, the earliest first, then by priority."""
     due = [debt for debt in recovery_order(debts.values()) if debt.by_time and debt.due <= at]

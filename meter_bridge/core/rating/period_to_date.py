@@ -29,6 +29,7 @@ from meter_bridge.core.rating.rating import (
     SupplyTerms,
     amount_due,
     line_for,
+    maximum_demand,
     tax_key,
     taxes_per_wh,
     unit_price,
@@ -303,9 +304,10 @@ def _normal_value(energy: _EnergyLine, wh: int, values: dict[LineKey, int]) -> i
 
 def _price_demand(rating: Rating, version: TariffVersion, period: str, values: dict[LineKey, int]) -> None:
     demand = version.demand
-    peak = rating.demand_peaks.get(period, 0)
-    if demand is not None and demand.of is DemandOf.MAXIMUM and peak:
-        watts = peak * 60 // demand.interval_min
+    if demand is None or demand.of is not DemandOf.MAXIMUM:
+        return
+    watts = maximum_demand(rating, period, demand.interval_min)
+    if watts:
         key = LineKey(LineKind.DEMAND, period, version.id, NO_BLOCK, LineKind.DEMAND.value)
         values[key] = demand.per_kw * watts * (EXACT_SCALE // 1000)
 

@@ -90,7 +90,7 @@ class BlockUsageKey(NamedTuple):
     """A ladder in one of its periods."""
 
     period: str
-    schedule: int
+    counter: int
 
 
 @dataclass(slots=True)
@@ -168,7 +168,7 @@ class Rating:
     demand_intervals: dict[int, int] = field(default_factory=dict)
     """Energy of the demand intervals that a reading may still reach, by their start."""
     demand_peaks: dict[str, int] = field(default_factory=dict)
-    """Greatest energy of a demand interval, by billing period."""
+    """Greatest energy of a demand interval, by period and length of the interval: ``demand_peak_key``."""
     energy_history: dict[str, int] = field(default_factory=dict)
     """Energy of the billing periods that are over."""
     lots: list[Lot] = field(default_factory=list)
@@ -354,7 +354,7 @@ def free_units_left(rating: Rating, interval: TariffInterval) -> int:
 
 def block_usage_of(rating: Rating, interval: TariffInterval) -> int:
     """Return how far the ladder of a stretch was climbed in its period, Wh."""
-    return rating.block_usage.get(BlockUsageKey(interval.block_period, interval.schedule), 0)
+    return rating.block_usage.get(BlockUsageKey(interval.block_period, interval.counter), 0)
 
 
 def block_at(rating: Rating, interval: TariffInterval) -> int:
@@ -394,20 +394,46 @@ def _add_demand(rating: Rating, interval: TariffInterval, at: int, wh: int) -> N
     past = local_time(at, interval.version.zone).minute * MINUTE_MS + at % MINUTE_MS
     start = at - past % length
     energy = rating.demand_intervals[start] = rating.demand_intervals.get(start, 0) + wh
-    rating.demand_peaks[interval.period] = max(rating.demand_peaks.get(interval.period, 0), energy)
+    key = demand_peak_key(interval.period, demand.interval_min)
+    rating.demand_peaks[key] = max(rating.demand_peaks.get(key, 0), energy)
+
+
+def demand_peak_key(period: str, interval_min: int) -> str:
+    """Return the key of a billing period's greatest interval of a length."""
+    return f"{period}@{interval_min}"
+
+
+def demand_peak_period(key: str) -> str:
+    """Return the billing period of a key of ``demand_peaks``."""
+    return key.partition("@")[0]
+
+
+def maximum_demand(rating: Rating, period: str, interval_min: int) -> int:
+    """Return the greatest mean power of a demand interval in a billing period, W.
+
+    ``interval_min`` is the length of the intervals that were stored without theirs.
+    """
+    return max(
+        (
+            wh * 60 // int(key.partition("@")[2] or interval_min)
+            for key, wh in rating.demand_peaks.items()
+            if demand_peak_period(key) == period
+        ),
+        default=0,
+    )
 
 
 def _add_to_line(rating: Rating, interval: TariffInterval, meter_id: str, part: OpenSegment) -> None:
     key, wh = part.key, part.wh
     line_for(rating, key).quantity += wh
     if key.kind == LineKind.CONSUMPTION:
-        _add_usage(rating, BlockUsageKey(interval.block_period, interval.schedule), wh)
+        _add_usage(rating, BlockUsageKey(interval.block_period, interval.counter), wh)
         for part_of_tax in taxes_per_wh(rating, interval.version, key):
             part_of_tax.line.quantity += part_of_tax.per_wh * wh
     elif key.kind == LineKind.FREE:
         _add_usage(rating, BlockUsageKey(interval.period, FREE_UNITS_SCHEDULE), wh)
         if interval.version.free_climbs:
-            _add_usage(rating, BlockUsageKey(interval.block_period, interval.schedule), wh)
+            _add_usage(rating, BlockUsageKey(interval.block_period, interval.counter), wh)
     else:
         _take_units(rating, wh)
     if interval.period in rating.energy_history:
@@ -545,9 +571,9 @@ def purge_periods(rating: Rating, keep_from: str) -> None:
         if not _ends_after(usage_key.period, keep_from):
             del rating.block_usage[usage_key]  # in place: whoever climbs a ladder may hold it
     rating.demand_peaks = {
-        period: wh
-        for period, wh in rating.demand_peaks.items()
-        if period in kept or _ends_after(period, keep_from)
+        key: wh
+        for key, wh in rating.demand_peaks.items()
+        if demand_peak_period(key) in kept or _ends_after(demand_peak_period(key), keep_from)
     }
     newest = sorted(rating.energy_history)[-_MAX_HISTORY_PERIODS:]
     rating.energy_history = {period: rating.energy_history[period] for period in newest}

@@ -9,6 +9,11 @@ A fall is explained by a short rollover that modulus and rating allow, or by a r
 reports. A restart (boot identity) is weaker evidence, since most registers survive one: it counts once the
 fall persists, and charges nothing.
 
+Another counter is never charged as a rise. A higher register under another reset marker is doubted like a
+fall; after a restart a rise is bounded by the time that the device had power, and waiting makes it no more
+plausible (a plug was seen to add 2.868 kWh in an outage); and a register that fell and then shows the old
+total again goes on from there.
+
 Event time that is ahead of a correct wall clock passes slowly (``clock.confirm``). The real duration
 follows from how far ahead it was at either end.
 
@@ -17,6 +22,7 @@ one.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -30,6 +36,9 @@ MIN_DOUBT_MS: Final = 10_000
 """Least time over which they do: messages that were kept somewhere come late too, but all at once."""
 ROLLOVER_DIVISOR: Final = 10
 """A rollover is at most a tenth of the register's range long, so from near its end to near its beginning."""
+LARGEST_UTC_OFFSET_MS: Final = 14 * 3_600_000
+"""No place is further from UTC: a reset marker is a time of day by a clock whose place is not known."""
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - a marker's time has no zone either
 
 
 class Cause(StrEnum):
@@ -37,6 +46,8 @@ class Cause(StrEnum):
 
     FELL = "fell"
     JUMPED = "jumped"
+    OTHER_COUNTER = "other_counter"
+    """Higher, under another reset marker."""
 
 
 class Decision(StrEnum):
@@ -72,6 +83,14 @@ class Doubt:
     """How far event time was ahead of the wall clock when the newest was read."""
 
 
+@dataclass(frozen=True, slots=True)
+class CounterEnd:
+    """Where a counter stood that a lower one replaced without saying why."""
+
+    wh: int
+    at: int
+
+
 @dataclass(slots=True)
 class Register:
     """State of a meter's register; functions here return a new one, only the fast path moves it on."""
@@ -94,6 +113,8 @@ class Register:
     """When this epoch began."""
     ahead_ms: int = 0
     """How far event time was ahead of the wall clock at ``at``."""
+    ended: CounterEnd | None = None
+    """Where the epoch before stopped, if its counter may come back."""
 
     @property
     def charged_wh(self) -> int:
@@ -120,6 +141,8 @@ class RegisterReading:
     """Boot of the device, where it tells one."""
     ahead_ms: int = 0
     """How far event time was ahead of the wall clock at ``at``."""
+    away_ms: int = 0
+    """For how long of the time since the watermark the device had no power, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +199,17 @@ def advance(state: Register, reading: RegisterReading, rating_w: int) -> Registe
     rise = _rise_wh(state, reading, rating_w)
     if reading.reset_marker is not None and reading.reset_marker == state.retired:
         return RegisterStep(_add_doubt(state, reading, Cause.JUMPED if rise > 0 else Cause.FELL))
-    if _was_reset(state, reading):
-        return _start_epoch(state, reading, rating_w)
+    if _has_other_marker(state, reading) and rise != 0:
+        if reading.wh < state.watermark_wh:
+            return _start_epoch(state, reading, rating_w)
+        return RegisterStep(_add_doubt(state, reading, Cause.OTHER_COUNTER))
     if -reading.resolution_wh <= rise <= 0:
         return RegisterStep(_confirmed_reading(state, reading))
     if rise < 0:
         return RegisterStep(state if late else _doubt_fall(state, reading))
-    if rise > plausible_wh(state, reading, rating_w) or _still_jumped(state, rise):
+    if _is_old_total(state, reading):
+        return _doubt_return(state, reading, rating_w)
+    if rise > plausible_wh(state, reading, rating_w) or _still_jumped(state, reading, rise):
         return RegisterStep(_add_doubt(state, reading, Cause.JUMPED))
     turned_wh = state.turned_wh + rise - (reading.wh - state.watermark_wh)
     charged = replace(_confirmed_reading(state, reading), watermark_wh=reading.wh, turned_wh=turned_wh)
@@ -221,7 +248,7 @@ def _rise_wh(state: Register, reading: RegisterReading, rating_w: int) -> int:
 
 def plausible_wh(state: Register, reading: RegisterReading, rating_w: int) -> int:
     """Return the largest rise since the watermark that the rating allows."""
-    elapsed = reading.at - state.at + _lost_ms(state, reading)
+    elapsed = max(reading.at - state.at + _lost_ms(state, reading) - reading.away_ms, 0)
     return max_energy_wh(rating_w, elapsed + GRACE_MS) + reading.resolution_wh
 
 
@@ -230,38 +257,102 @@ def _lost_ms(before: Register | Doubt, reading: RegisterReading) -> int:
     return max(before.ahead_ms - reading.ahead_ms, 0)
 
 
-def _still_jumped(state: Register, rise: int) -> bool:
-    """Return whether a quarantined jump is still there; time alone does not make it plausible."""
-    jumped_to = state.doubt.jumped_to_wh if state.doubt is not None and state.quarantined else None
-    return jumped_to is not None and state.watermark_wh + rise >= jumped_to
+def _still_jumped(state: Register, reading: RegisterReading, rise: int) -> bool:
+    """Return whether a jump is still there that time alone does not make plausible.
+
+    That is one in quarantine, or one that came with a restart.
+    """
+    doubt = state.doubt
+    if (
+        doubt is None
+        or doubt.jumped_to_wh is None
+        or not (state.quarantined or _has_restarted(state, reading))
+    ):
+        return False
+    return state.watermark_wh + rise >= doubt.jumped_to_wh
 
 
-def _was_reset(state: Register, reading: RegisterReading) -> bool:
-    """Return whether the device itself reports that its register was reset."""
-    changed = (
-        reading.reset_marker is not None
-        and state.witness is not None
-        and reading.reset_marker != state.witness
-    )
-    return changed and reading.wh < state.watermark_wh
+def _has_other_marker(state: Register, reading: RegisterReading) -> bool:
+    return None not in (reading.reset_marker, state.witness) and reading.reset_marker != state.witness
+
+
+def _has_restarted(state: Register, reading: RegisterReading) -> bool:
+    return None not in (reading.boot_id, state.boot) and reading.boot_id != state.boot
 
 
 def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
-    """Begin an epoch after a reported reset; the new counter's value is charged if it is plausible."""
-    plausible = reading.wh <= plausible_wh(state, reading, rating_w)
+    """Begin an epoch at a lower counter under another marker.
+
+    What it shows is charged if it began to count after the last reading and the rating allows it.
+    """
+    plausible = reading.wh <= plausible_wh(state, reading, rating_w) and not _began_before(reading, state.at)
     begin = 0 if plausible else reading.wh
     boot = reading.boot_id or state.boot
     fresh = replace(next_epoch(state, reading), start_wh=begin, retired=state.witness, boot=boot)
     return RegisterStep(fresh, reading.wh - begin, state.at)
 
 
+def _began_before(reading: RegisterReading, at: int) -> bool:
+    """Return whether a counter surely began before an instant, as its marker is the time when it did."""
+    try:
+        began = datetime.fromisoformat(reading.reset_marker or "").replace(tzinfo=None)
+    except ValueError:
+        return False
+    return (began - _EPOCH) // timedelta(milliseconds=1) + LARGEST_UTC_OFFSET_MS < at
+
+
+def _is_old_total(state: Register, reading: RegisterReading) -> bool:
+    """Return whether a rise leads back to where a counter stood before it fell.
+
+    One that began anew comes there as well, in small steps: not by more than all it has counted so far.
+    """
+    end = state.ended
+    if end is None or reading.wh < end.wh - reading.resolution_wh:
+        return False
+    return end.wh - state.watermark_wh > state.watermark_wh - state.start_wh
+
+
+def _doubt_return(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
+    """Doubt a register that shows its old total again; if it persists, go on from there."""
+    doubted = _add_doubt(state, reading, Cause.JUMPED)
+    if state.ended is None or not doubted.quarantined:
+        return RegisterStep(doubted)
+    begin = min(state.ended.wh, reading.wh)
+    before = replace(state, watermark_wh=begin, at=min(state.ended.at, state.at))
+    if reading.wh - begin > plausible_wh(before, reading, rating_w):
+        return RegisterStep(doubted)
+    back = replace(
+        next_epoch(state, reading),
+        start_wh=begin,
+        witness=reading.reset_marker or state.witness,
+        retired=state.retired,
+        boot=reading.boot_id or state.boot,
+    )
+    return RegisterStep(back, reading.wh - begin, state.at)
+
+
 def _doubt_fall(state: Register, reading: RegisterReading) -> Register:
     """Doubt a fall; if it persists and the device has restarted, begin an epoch at the present value."""
     doubted = _add_doubt(state, reading, Cause.FELL)
-    restarted = None not in (state.boot, reading.boot_id) and reading.boot_id != state.boot
+    restarted = _has_restarted(state, reading)
     if not (restarted and doubted.quarantined) or doubted.doubt is None or doubted.doubt.jumped_to_wh:
         return doubted
-    return replace(next_epoch(state, reading), witness=reading.reset_marker or state.witness)
+    return replace(
+        next_epoch(state, reading),
+        witness=reading.reset_marker or state.witness,
+        ended=_end_of(state, reading),
+    )
+
+
+def _end_of(state: Register, reading: RegisterReading) -> CounterEnd | None:
+    """Return where a counter stood that lost most of its total, which it may find again.
+
+    What a device lost since it last saved its total is little of it and stays lost.
+    """
+    if state.ended is not None and state.ended.wh > state.watermark_wh:
+        return state.ended
+    lost_most = reading.wh < state.watermark_wh // 2
+    return CounterEnd(state.watermark_wh, state.at) if lost_most else None
 
 
 def _add_doubt(state: Register, reading: RegisterReading, cause: Cause) -> Register:
@@ -299,11 +390,13 @@ def decide(state: Register, decision: Decision) -> RegisterStep:
     witness, retired = _markers_after(state, doubt)
     at = max(doubt.at, state.at)
     fell = doubt.register_wh < state.watermark_wh
-    if decision == Decision.NEW_EPOCH or (fell and decision == Decision.DISCARD):
+    other = fell or doubt.cause is Cause.OTHER_COUNTER
+    if decision == Decision.NEW_EPOCH or (other and decision == Decision.DISCARD):
         present = RegisterReading(
             doubt.register_wh, at, reset_marker=witness, boot_id=state.boot, ahead_ms=doubt.ahead_ms
         )
-        return RegisterStep(replace(next_epoch(state, present), retired=retired))
+        ended = _end_of(state, present) if fell else None
+        return RegisterStep(replace(next_epoch(state, present), retired=retired, ended=ended))
     turned = (doubt.modulus_wh or 0) if fell else 0
     rise = doubt.register_wh + turned - state.watermark_wh
     if rise < 0:

@@ -77,8 +77,8 @@ class Policy:
     """Limit the supply instead of cutting it."""
     power_limit: LoadLimit | None = None
     """Limit the supply always, whatever its credit."""
-    minimum_to_restore: int = 0
-    """Credit must be above this before a cut supply comes back; zero asks for any at all."""
+    minimum_to_restore: int | None = None
+    """Credit must be above this before a cut supply comes back; None asks for any that is not exhausted."""
     low_credit: tuple[int, ...] = ()
     """Warning thresholds, highest first."""
     low_credit_hysteresis: int = 0
@@ -228,7 +228,8 @@ def switches_for_credit(inputs: SupplyInputs, decision: Decision) -> bool:
 
 def may_restore(policy: Policy, headroom: int, available: int) -> bool:
     """Return whether there is credit enough to restore a supply that was cut."""
-    return headroom > 0 and (policy.minimum_to_restore == 0 or available > policy.minimum_to_restore)
+    minimum = policy.minimum_to_restore
+    return headroom > 0 and (minimum is None or available > minimum)
 
 
 def low_credit_levels_passed(policy: Policy, available: int, present: int) -> int:

@@ -1,13 +1,14 @@
 """Numbers of the wire as exact integers: the only place where drivers meet floats.
 
 Every function refuses what no meter can mean (not a number, below zero for a counter, absurdly large) with
-``UnreadableError``, whose slug becomes the kind of a ``Rejected``.
+``UnreadableError``, whose slug becomes the kind of a ``Rejected``. Such a register or relay refuses the whole
+message; any other value is read through ``MinorValues`` and refuses only itself.
 """
 
-from collections.abc import Container, Iterable, Sized
+from collections.abc import Callable, Container, Iterable, Sequence, Sized
 from math import frexp
 from statistics import median
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -72,10 +73,10 @@ def current_ma(amperes: float) -> int:
     return round(amperes * 1000)
 
 
-def power_factor_permille(factor: float | None) -> int | None:
-    """Return a power factor in thousandths, at most one; None if it is impossible, and the reading counts."""
-    if factor is None or not -MAX_POWER_FACTOR <= factor <= MAX_POWER_FACTOR:
-        return None
+def power_factor_permille(factor: float) -> int:
+    """Return a power factor in thousandths, at most one."""
+    if not -MAX_POWER_FACTOR <= factor <= MAX_POWER_FACTOR:
+        raise UnreadableError("power_factor_out_of_range", f"power factor {factor!r}")
     return max(-1000, min(round(factor * 1000), 1000))
 
 
@@ -108,6 +109,8 @@ REFUSALS: Final = (msgspec.MsgspecError, UnreadableError, UnicodeDecodeError, Re
 DETAIL_LENGTH: Final = 200
 
 
+type Minor = Any
+"""A member that a reading can do without: the message is read whatever stands there."""
 type Name = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH)]
 """A text that is kept; longer ones are refused."""
 type Small = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
@@ -117,6 +120,39 @@ type Small = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
 def rejection(topic: str, error: Exception) -> tuple[Rejected]:
     """Turn what a decoder raised into a countable refusal."""
     return (Rejected(_slug(error), topic[:DETAIL_LENGTH], str(error)[:DETAIL_LENGTH]),)
+
+
+class MinorValues:
+    """Reads the values of one message that it can do without: what cannot be is dropped, and told."""
+
+    __slots__ = ("_refused",)
+
+    def __init__(self) -> None:
+        self._refused: list[UnreadableError] = []
+
+    def read(self, value: Minor, convert: Callable[[float], int]) -> int | None:
+        """Return a value as an integer, or None where there is none or it cannot be."""
+        if value is None:
+            return None
+        kind = type(value)
+        if kind is not float and kind is not int:
+            self.refuse("wrong_type", f"{value!r:.40} in place of a number")
+            return None
+        try:
+            return convert(value)
+        except UnreadableError as error:
+            self._refused.append(error)
+            return None
+
+    def refuse(self, slug: str, detail: str) -> None:
+        """Note a value that was dropped."""
+        self._refused.append(UnreadableError(slug, detail))
+
+    def refused(self, topic: str) -> Sequence[Rejected]:
+        """Return what was dropped."""
+        if not self._refused:
+            return ()
+        return [each for error in self._refused for each in rejection(topic, error)]
 
 
 def check_new_device(name: str, known: Sized, in_use: Container[str], family: str) -> None:

@@ -87,7 +87,7 @@ class MqttConnection(BrokerSession):
         self.rejections[rejected.kind] += 1
         if self.rejections[rejected.kind] == 1:
             LOGGER.warning(
-                "unreadable message (%s) on %s: %s; more of this kind are only counted",
+                "unreadable message or value (%s) on %s: %s; more of this kind are only counted",
                 rejected.kind,
                 rejected.topic,
                 rejected.detail,

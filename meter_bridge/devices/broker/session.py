@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 import logging
+import math
 import ssl
 from typing import Final, Protocol, cast
 
@@ -29,6 +30,9 @@ MAX_PACKET_SIZE: Final = 9 * 1024 * 1024
 DEFAULT_RECEIVE_MAXIMUM: Final = 65_535
 RESERVED_PACKET_IDS: Final = 3
 """Ids that publishing leaves free, for subscriptions and for gmqtt's own margin."""
+PATIENCE_S: Final = 30.0
+"""Within which a broker that starts together with the bridge is expected to accept the first connection."""
+NEVER: Final = math.inf
 FILTERS_PER_REQUEST: Final = 200
 REFRESH_DELAY_S: Final = 0.05
 NO_RECONNECTION: Final = -2
@@ -104,14 +108,25 @@ class BrokerSession:
         self._subscribed: set[str] = set()
         self._subscribing: list[str] = []
         self._refresh: asyncio.TimerHandle | None = None
+        self._give_up_at = NEVER
+        """When the broker counts as unreachable unless it accepted a connection before."""
         self._task: asyncio.Task[None] | None = None
         self.problem: str | None = None
         """Why there is no connection, for people; None while connected."""
+        self.remedy: str | None = None
+        """What to do about a connection that could not be made, without the broker's address."""
+        self.refused: frozenset[str] = frozenset()
+        """Topic filters that the broker does not allow; ``on_connected`` is called again with them."""
 
     @property
     def connected(self) -> bool:
         """Whether the broker has accepted the connection and it stands."""
         return self._connected
+
+    @property
+    def user(self) -> str:
+        """The name under which it connects; empty where the broker asks for none."""
+        return self._settings.username or ""
 
     @property
     def in_flight(self) -> int:
@@ -126,6 +141,7 @@ class BrokerSession:
     def start(self) -> None:
         """Begin connecting in the background; raise ``BrokerSettingsError`` for settings that cannot work."""
         if self._task is None:
+            self._give_up_at = asyncio.get_running_loop().time() + PATIENCE_S
             self._task = asyncio.create_task(self._run(self._settings.context()), name="mqtt-session")
 
     async def stop(self) -> None:
@@ -218,8 +234,8 @@ class BrokerSession:
         self._outgoing.open(max(1, min(self._settings.in_flight, granted - RESERVED_PACKET_IDS)))
         self._subscribed.clear()
         self._subscribing = []
-        self._connected = True
-        self.problem = None
+        self._connected, self._give_up_at = True, NEVER
+        self.problem = self.remedy = None
         LOGGER.info("connected to the broker %s", self._settings.place())
         self._subscribe_missing()
         self._on_connected(True)  # noqa: FBT003
@@ -233,12 +249,14 @@ class BrokerSession:
         self._subscribed.update(requested)
         refused = [name for name, code in zip(requested, granted, strict=False) if code >= REFUSED]
         if refused:
+            self.refused = self.refused.union(refused)
             LOGGER.error(
                 "the broker %s refuses the subscriptions %s: allow them to user '%s'",
                 self._settings.place(),
                 ", ".join(refused[:10]),
-                self._settings.username,
+                self.user,
             )
+            self._on_connected(True)  # noqa: FBT003
         self._subscribe_missing()
 
     def _on_mqtt_message(
@@ -263,22 +281,28 @@ class BrokerSession:
         self._lost.set()
 
     def _connection_lost(self) -> bool:
-        """Reset after a connection and report its loss once; return whether it was open."""
+        """Reset after an attempt, and report once that there is no connection; return whether it was open."""
         stood, self._connected = self._connected, False
         self._client = None
         self._cancel_refresh()
+        self.refused = frozenset()
         self._outgoing.close()
-        if stood and self._task is not None:  # who was told to stop has lost nothing
+        if self._task is None:  # who was told to stop has lost nothing
+            return stood
+        if stood:
             self.problem = f"the connection to the broker {self._settings.place()} was lost"
             LOGGER.warning("%s; trying again", self.problem)
+        if stood or asyncio.get_running_loop().time() >= self._give_up_at:
+            self._give_up_at = NEVER
             self._on_connected(False)  # noqa: FBT003
         return stood
 
     def _explain(self, error: Exception) -> None:
-        problem = f"no connection to the broker {self._settings.place()}: {_remedy(error)}"
+        remedy = _remedy(error)
+        problem = f"no connection to the broker {self._settings.place()}: {remedy}"
         if problem != self.problem:
             LOGGER.error("%s; trying again", problem)
-        self.problem = problem
+        self.problem, self.remedy = problem, remedy
 
     def _publish(self, message: Publish) -> bool:
         client = self._client

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
 from meter_bridge.devices.shelly.names import NAME, TITLE
+from meter_bridge.text.marks import N_
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver, Link
@@ -57,6 +58,10 @@ FAMILY: Final = Family(
     rights=_rights,
     commands=("+/rpc",),
     nested_commands=lambda device: (f"{device}/rpc",),
+    no_register=N_(
+        "switch on 'RPC status notifications' in the device's MQTT settings, and check its password if it is"
+        " reached over Wi-Fi"
+    ),
     link=_link,
     simulator=_simulator,
 )

@@ -12,6 +12,9 @@ import msgspec
 
 from meter_bridge.devices.base.driver import Discovered, Item, Phase, Rejected, Report
 from meter_bridge.devices.base.quantities import (
+    Minor,
+    MinorValues,
+    UnreadableError,
     current_ma,
     frequency_mhz,
     power_factor_permille,
@@ -22,10 +25,10 @@ from meter_bridge.devices.base.quantities import (
 )
 from meter_bridge.devices.shelly.payloads import (
     ABSENT,
+    ANYTHING,
     COMPONENTS,
     DEVICE_INFORMATION,
     FRAME,
-    INSTANT,
     SINGLE_PHASE,
     SINGLE_PHASE_DATA,
     SWITCHING,
@@ -89,6 +92,18 @@ class Request:
         return msgspec.json.encode(frame)
 
 
+@dataclass(slots=True)
+class _Message:
+    """The message that reports come from."""
+
+    full: bool
+    """It holds the whole status of its components, and not only what changed."""
+    retained: bool = False
+    at_ms: int | None = None
+    boot: str | None = None
+    minor: MinorValues = field(default_factory=MinorValues)
+
+
 STATUS_REQUEST: Final = Request(GET_STATUS, "Shelly.GetStatus")
 INFORMATION_REQUEST: Final = Request(GET_DEVICE_INFO, "Shelly.GetDeviceInfo")
 
@@ -143,7 +158,7 @@ class ShellyDevice:
 
     def component(self, name: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
         """Read the whole status of one component, as ``status/<component>`` carries it."""
-        return tuple(self._reports({name: msgspec.Raw(payload)}, None, full=True, retained=retained))
+        return tuple(self._reports({name: msgspec.Raw(payload)}, _Message(full=True, retained=retained)))
 
     def _answer(self, frame: Frame) -> Sequence[Item]:
         if frame.error is not None:
@@ -159,11 +174,12 @@ class ShellyDevice:
 
     def _status(self, raw: msgspec.Raw, *, full: bool) -> Sequence[Item]:
         components = COMPONENTS.decode(raw)
-        at_ms = _instant_ms(components.get("ts"))
+        message = _Message(full=full)
+        message.at_ms = message.minor.read(_decoded(components.get("ts")), _instant_ms)
         if not full:
-            return tuple(self._reports(components, at_ms, full=False, retained=False))
-        boot = self._boot(components.get("sys"))
-        reports = list(self._reports(components, at_ms, full=True, retained=False, boot=boot))
+            return tuple(self._reports(components, message))
+        message.boot = self._boot(components.get("sys"), message.minor)
+        reports = list(self._reports(components, message))
         self.status_known = True
         return (*self._discovered(), *reports)
 
@@ -192,48 +208,44 @@ class ShellyDevice:
             has_relay=component.startswith("switch:"),
         )
 
-    def _reports(
-        self,
-        components: Components,
-        at_ms: int | None,
-        *,
-        full: bool,
-        retained: bool,
-        boot: str | None = None,
-    ) -> Iterator[Report]:
+    def _reports(self, components: Components, message: _Message) -> Iterator[Item]:
         found: dict[str, Values] = {}
         for name, raw in components.items():
             kind, _, number = name.partition(":")
             reader = READERS.get(kind)
             if reader is not None and COMPONENT_NUMBER.fullmatch(number):
                 owner = f"{kind.removesuffix('data')}:{number}"
-                values = reader(self, name, raw, full)
+                values = reader(self, name, raw, message)
                 found[owner] = found[owner].or_else(values) if owner in found else values
         for name, values in found.items():
             self._remember(name, values)
-            yield self._report(name, values, at_ms, retained=retained, boot=boot)
+            yield self._report(name, values, message)
+        yield from message.minor.refused(self.name)
 
-    def _report(
-        self, name: str, values: Values, at_ms: int | None, *, retained: bool, boot: str | None
-    ) -> Report:
+    def _report(self, name: str, values: Values, message: _Message) -> Report:
         known: dict[str, Any] = {name: value for name, value in values._asdict().items() if value is not None}
         return Report(
             self.addresses.get(name) or self.address(name),
-            online=None if retained else True,
-            measured_at_ms=at_ms,
-            stale=retained,
-            boot_id=boot,
+            online=None if message.retained else True,
+            measured_at_ms=message.at_ms,
+            stale=message.retained,
+            boot_id=message.boot,
             **known,
         )
 
     def _remember(self, name: str, values: Values) -> None:
         self.components[name] = self.components.get(name, False) or values.register_wh is not None
 
-    def _switching(self, name: str, raw: msgspec.Raw, full: bool) -> Values:  # noqa: FBT001
+    def _switching(self, name: str, raw: msgspec.Raw, message: _Message) -> Values:
         switching = SWITCHING.decode(raw)
-        register = self._import_wh(name, switching, full=full)
+        register = self._import_wh(name, switching, full=message.full)
         measured = _measured(
-            switching.apower, switching.voltage, switching.current, switching.freq, switching.pf
+            message.minor,
+            switching.apower,
+            switching.voltage,
+            switching.current,
+            switching.freq,
+            switching.pf,
         )
         return measured._replace(
             register_wh=register,
@@ -268,12 +280,13 @@ class ShellyDevice:
         )
         return not counters.returned_mwh or same_minute
 
-    def _boot(self, raw: msgspec.Raw | None) -> str | None:
+    def _boot(self, raw: msgspec.Raw | None, minor: MinorValues) -> str | None:
         """Identify the boot by its instant, which is kept while the device's arithmetic stays close to it."""
         system = System() if raw is None else SYSTEM.decode(raw)
-        if system.unixtime is None or system.uptime is None:
+        now, uptime = minor.read(system.unixtime, _seconds), minor.read(system.uptime, _seconds)
+        if now is None or uptime is None:
             return None
-        booted = system.unixtime - system.uptime
+        booted = now - uptime
         if self.booted_s is None or abs(booted - self.booted_s) > BOOT_TOLERANCE_S:
             self.booted_s = booted
         return str(self.booted_s)
@@ -283,70 +296,83 @@ _POSITIONS: Final = {True: RelayPosition.CLOSED, False: RelayPosition.OPEN}
 
 
 def _measured(
-    power: float | None,
-    voltage: float | None,
-    current: float | None,
-    frequency: float | None = None,
-    factor: float | None = None,
+    minor: MinorValues,
+    power: Minor,
+    voltage: Minor,
+    current: Minor,
+    frequency: Minor = None,
+    factor: Minor = None,
 ) -> Values:
     return Values(
         None,
-        None if power is None else power_mw(power),
-        None if voltage is None else voltage_mv(voltage),
-        None if current is None else current_ma(current),
-        None if frequency is None else frequency_mhz(frequency),
-        power_factor_permille=power_factor_permille(factor),
+        minor.read(power, power_mw),
+        minor.read(voltage, voltage_mv),
+        minor.read(current, current_ma),
+        minor.read(frequency, frequency_mhz),
+        power_factor_permille=minor.read(factor, power_factor_permille),
     )
 
 
-def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    component = THREE_PHASE.decode(raw)
+def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, message: _Message) -> Values:
+    told, minor = THREE_PHASE.decode(raw), message.minor
     phases = (
-        _phase(component.a_act_power, component.a_voltage, component.a_current, component.a_pf),
-        _phase(component.b_act_power, component.b_voltage, component.b_current, component.b_pf),
-        _phase(component.c_act_power, component.c_voltage, component.c_current, component.c_pf),
+        _phase(minor, told.a_act_power, told.a_voltage, told.a_current, told.a_pf),
+        _phase(minor, told.b_act_power, told.b_voltage, told.b_current, told.b_pf),
+        _phase(minor, told.c_act_power, told.c_voltage, told.c_current, told.c_pf),
     )
     voltages = [phase.voltage_mv for phase in phases if phase.voltage_mv is not None]
-    total = _measured(component.total_act_power, None, component.total_current, component.a_freq)
+    total = _measured(minor, told.total_act_power, None, told.total_current, told.a_freq)
     known = phases if any(phase != Phase() for phase in phases) else None
     return total._replace(voltage_mv=worst_phase(voltages), phases=known)
 
 
-def _phase(power: float | None, voltage: float | None, current: float | None, factor: float | None) -> Phase:
-    measured = _measured(power, voltage, current, factor=factor)
+def _phase(minor: MinorValues, power: Minor, voltage: Minor, current: Minor, factor: Minor) -> Phase:
+    measured = _measured(minor, power, voltage, current, factor=factor)
     return Phase(measured.power_mw, measured.voltage_mv, measured.current_ma, measured.power_factor_permille)
 
 
-def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    component = THREE_PHASE_DATA.decode(raw)
-    return _registers(component.total_act, component.total_act_ret)
+def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, message: _Message) -> Values:
+    told = THREE_PHASE_DATA.decode(raw)
+    return Values(_wh(told.total_act), returned_wh=message.minor.read(told.total_act_ret, _whole_wh))
 
 
-def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    component = SINGLE_PHASE.decode(raw)
-    return _measured(component.act_power, component.voltage, component.current, component.freq, component.pf)
+def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, message: _Message) -> Values:
+    told = SINGLE_PHASE.decode(raw)
+    return _measured(message.minor, told.act_power, told.voltage, told.current, told.freq, told.pf)
 
 
-def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, _full: bool) -> Values:  # noqa: FBT001
-    component = SINGLE_PHASE_DATA.decode(raw)
-    return _registers(component.total_act_energy, component.total_act_ret_energy)
-
-
-def _registers(imported: float | None, returned: float | None) -> Values:
-    return Values(_wh(imported), returned_wh=_wh(returned))
+def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, message: _Message) -> Values:
+    told = SINGLE_PHASE_DATA.decode(raw)
+    returned = message.minor.read(told.total_act_ret_energy, _whole_wh)
+    return Values(_wh(told.total_act_energy), returned_wh=returned)
 
 
 def _wh(total: float | None) -> int | None:
-    return None if total is None else register_mwh(total, MWH_PER_WH) // 1000
+    return None if total is None else _whole_wh(total)
 
 
-def _instant_ms(raw: msgspec.Raw | None) -> int | None:
-    """Return the time of the notification; None while the device does not know the time."""
-    seconds = 0.0 if raw is None else INSTANT.decode(raw)
-    return round(seconds * 1000) if OLDEST_CLOCK_S < seconds < NEWEST_CLOCK_S else None
+def _whole_wh(total: float) -> int:
+    return register_mwh(total, MWH_PER_WH) // 1000
 
 
-type Reader = Callable[[ShellyDevice, str, msgspec.Raw, bool], Values]
+def _decoded(raw: msgspec.Raw | None) -> Minor:
+    return None if raw is None else ANYTHING.decode(raw)
+
+
+def _instant_ms(seconds: float) -> int:
+    """Return the time of the notification; a device that does not know the time tells none."""
+    if not OLDEST_CLOCK_S < seconds < NEWEST_CLOCK_S:
+        raise UnreadableError("clock_not_set", f"time {seconds!r}")
+    return round(seconds * 1000)
+
+
+def _seconds(value: float) -> int:
+    if type(value) is not int or not 0 <= value < NEWEST_CLOCK_S:
+        raise UnreadableError("time_out_of_range", f"{value!r} seconds")
+    return value
+
+
+type Reader = Callable[[ShellyDevice, str, msgspec.Raw, _Message], Values]
 READERS: Final[Mapping[str, Reader]] = {
     "switch": ShellyDevice._switching,  # noqa: SLF001
     "pm1": ShellyDevice._switching,  # noqa: SLF001

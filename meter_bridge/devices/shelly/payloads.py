@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.quantities import Name, Small
+from meter_bridge.devices.base.quantities import Minor, Name, Small
 
 type Components = dict[str, msgspec.Raw]
 ABSENT: Final = msgspec.Raw()
@@ -26,11 +26,11 @@ class Switching(msgspec.Struct, frozen=True):
     """A ``switch`` or ``pm1`` component; a notification holds only what changed."""
 
     output: bool | None = None
-    apower: float | None = None
-    voltage: float | None = None
-    current: float | None = None
-    freq: float | None = None
-    pf: float | None = None
+    apower: Minor = None
+    voltage: Minor = None
+    current: Minor = None
+    freq: Minor = None
+    pf: Minor = None
     aenergy: Counter | None = None
     ret_aenergy: Counter | None = None
 
@@ -38,52 +38,52 @@ class Switching(msgspec.Struct, frozen=True):
 class ThreePhase(msgspec.Struct, frozen=True):
     """An ``em`` component: three phases and their sums."""
 
-    total_act_power: float | None = None
-    total_current: float | None = None
-    a_voltage: float | None = None
-    a_current: float | None = None
-    a_act_power: float | None = None
-    a_pf: float | None = None
-    a_freq: float | None = None
-    b_voltage: float | None = None
-    b_current: float | None = None
-    b_act_power: float | None = None
-    b_pf: float | None = None
-    c_voltage: float | None = None
-    c_current: float | None = None
-    c_act_power: float | None = None
-    c_pf: float | None = None
+    total_act_power: Minor = None
+    total_current: Minor = None
+    a_voltage: Minor = None
+    a_current: Minor = None
+    a_act_power: Minor = None
+    a_pf: Minor = None
+    a_freq: Minor = None
+    b_voltage: Minor = None
+    b_current: Minor = None
+    b_act_power: Minor = None
+    b_pf: Minor = None
+    c_voltage: Minor = None
+    c_current: Minor = None
+    c_act_power: Minor = None
+    c_pf: Minor = None
 
 
 class ThreePhaseData(msgspec.Struct, frozen=True):
     """An ``emdata`` component; ``total_act`` is imported energy alone."""
 
     total_act: float | None = None
-    total_act_ret: float | None = None
+    total_act_ret: Minor = None
 
 
 class SinglePhase(msgspec.Struct, frozen=True):
     """An ``em1`` component."""
 
-    act_power: float | None = None
-    voltage: float | None = None
-    current: float | None = None
-    freq: float | None = None
-    pf: float | None = None
+    act_power: Minor = None
+    voltage: Minor = None
+    current: Minor = None
+    freq: Minor = None
+    pf: Minor = None
 
 
 class SinglePhaseData(msgspec.Struct, frozen=True):
     """An ``em1data`` component; ``total_act_energy`` is imported energy alone."""
 
     total_act_energy: float | None = None
-    total_act_ret_energy: float | None = None
+    total_act_ret_energy: Minor = None
 
 
 class System(msgspec.Struct, frozen=True):
     """The ``sys`` component; unixtime is None until the device knows the time."""
 
-    unixtime: Small | None = None
-    uptime: Small | None = None
+    unixtime: Minor = None
+    uptime: Minor = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -122,4 +122,4 @@ SINGLE_PHASE: Final = msgspec.json.Decoder(SinglePhase)
 SINGLE_PHASE_DATA: Final = msgspec.json.Decoder(SinglePhaseData)
 SYSTEM: Final = msgspec.json.Decoder(System)
 DEVICE_INFORMATION: Final = msgspec.json.Decoder(DeviceInformation)
-INSTANT: Final = msgspec.json.Decoder(float)
+ANYTHING: Final[msgspec.json.Decoder[Minor]] = msgspec.json.Decoder()

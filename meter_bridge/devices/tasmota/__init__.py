@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
 from meter_bridge.devices.tasmota.names import NAME, TITLE
+from meter_bridge.text.marks import N_
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver
@@ -62,6 +63,10 @@ FAMILY: Final = Family(
     rights=_rights,
     commands=("cmnd/#", "+/cmnd/#"),
     nested_commands=lambda device: (f"{device}/cmnd/+",),
+    no_register=N_(
+        "switch its energy measurement on in Tasmota, or let the script of a smart meter name its total"
+        " 'Total_in' under 'SML'"
+    ),
     local_cut_off=_local_cut_off,
     simulator=_simulator,
 )

@@ -21,6 +21,7 @@ from meter_bridge.devices.base.driver import (
 from meter_bridge.devices.base.quantities import (
     REFUSALS,
     TELEMETRY_LIMIT,
+    MinorValues,
     UnreadableError,
     check_new_device,
     rejection,
@@ -36,13 +37,12 @@ from meter_bridge.devices.tasmota.payloads import (
     SENSOR,
     STATE,
     STATUS,
-    Energy,
     Parameters,
     RuleSet,
     Sensor,
     State,
 )
-from meter_bridge.devices.tasmota.readings import has_register, phase_report, whole_report
+from meter_bridge.devices.tasmota.readings import Reading, has_register, read_sensor
 from meter_bridge.devices.tasmota.rules import read_rule_set, write_rule
 from meter_bridge.protocol.vocabulary import RelayPosition
 
@@ -185,14 +185,17 @@ class TasmotaDriver:
 
     def _readings(self, device: TasmotaDevice, sensor: Sensor, *, retained: bool) -> Sequence[Item]:
         device.has_single_total = sensor.energy is not None and type(sensor.energy.total) is float
-        report = whole_report(device.address("1"), sensor, retained=retained)
-        if report is None:
+        minor = MinorValues()
+        reading = read_sensor(sensor, minor)
+        if reading is None:
             return ()
+        report = reading.report(device.address("1"), retained=retained)
+        refused = minor.refused(device.topic)
         if device.has_register is None:
-            return (*self._discover(device, sensor), report)
+            return (*self._discover(device, sensor), report, *refused)
         if not device.phases or sensor.energy is None:
-            return (report,)
-        return (report, *_phases(device, sensor.energy, retained=retained))
+            return (report, *refused)
+        return (report, *_phases(device, reading, retained=retained), *refused)
 
     def _discover(self, device: TasmotaDevice, sensor: Sensor) -> Iterator[Discovered]:
         device.has_register = has_register(sensor)
@@ -302,9 +305,9 @@ def _query_all(device: TasmotaDevice) -> Sequence[Publish]:
     return [device.command("STATUS", number) for number in ("1", "10", "11")] if device.channels else []
 
 
-def _phases(device: TasmotaDevice, energy: Energy, *, retained: bool) -> Iterator[Report]:
+def _phases(device: TasmotaDevice, reading: Reading, *, retained: bool) -> Iterator[Report]:
     for number in device.phases:
-        yield phase_report(device.address(f"phase{number}"), energy, number, retained=retained)
+        yield reading.phase_report(device.address(f"phase{number}"), number, retained=retained)
 
 
 def _relay_reports(device: TasmotaDevice, number: int, word: str, *, retained: bool) -> Iterator[Report]:

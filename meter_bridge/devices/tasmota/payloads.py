@@ -7,40 +7,41 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.quantities import Name, Small
+from meter_bridge.devices.base.quantities import Minor, Name, Small
 
 type Quantity = float | list[float | None] | dict[str, float | None] | None
-"""One value, one per phase, or (``SetOption129``) one per named phase; ``null`` where the chip gave none."""
+"""One value, several in a list, or one per named phase; ``null`` where the chip gave none."""
 
 
 class Energy(msgspec.Struct, frozen=True):
-    """The ``ENERGY`` member of a sensor message: kWh, W, V, A, Hz."""
+    """The ``ENERGY`` member of a sensor message: kWh, W, V, A, Hz; all but the total may be anything."""
 
     total: Quantity = msgspec.field(default=None, name="Total")
     started: Name | None = msgspec.field(default=None, name="TotalStartTime")
-    returned: Quantity = msgspec.field(default=None, name="ExportActive")
-    power: Quantity = msgspec.field(default=None, name="Power")
-    voltage: Quantity = msgspec.field(default=None, name="Voltage")
-    current: Quantity = msgspec.field(default=None, name="Current")
-    frequency: Quantity = msgspec.field(default=None, name="Frequency")
-    factor: Quantity = msgspec.field(default=None, name="Factor")
+    today: Minor = msgspec.field(default=None, name="Today")
+    returned: Minor = msgspec.field(default=None, name="ExportActive")
+    power: Minor = msgspec.field(default=None, name="Power")
+    voltage: Minor = msgspec.field(default=None, name="Voltage")
+    current: Minor = msgspec.field(default=None, name="Current")
+    frequency: Minor = msgspec.field(default=None, name="Frequency")
+    factor: Minor = msgspec.field(default=None, name="Factor")
 
 
 class SmartMeterInterface(msgspec.Struct, frozen=True):
     """The ``SML`` member: an optical head on a utility's meter, as most descriptors name its values."""
 
     total: float | None = msgspec.field(default=None, name="Total_in")
-    returned: float | None = msgspec.field(default=None, name="Total_out")
-    power: float | None = msgspec.field(default=None, name="Power_curr")
+    returned: Minor = msgspec.field(default=None, name="Total_out")
+    power: Minor = msgspec.field(default=None, name="Power_curr")
 
 
 class CurrentTransformer(msgspec.Struct, frozen=True):
     """The ``CTEnergy`` member of ``ANALOG``: a current transformer on the chip's own input."""
 
     total: float | None = msgspec.field(default=None, name="Energy")
-    power: float | None = msgspec.field(default=None, name="Power")
-    voltage: float | None = msgspec.field(default=None, name="Voltage")
-    current: float | None = msgspec.field(default=None, name="Current")
+    power: Minor = msgspec.field(default=None, name="Power")
+    voltage: Minor = msgspec.field(default=None, name="Voltage")
+    current: Minor = msgspec.field(default=None, name="Current")
 
 
 class Analog(msgspec.Struct, frozen=True):

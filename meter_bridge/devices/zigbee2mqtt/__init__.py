@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from meter_bridge.devices.family import BrokerRights, Family
 from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME, TITLE
+from meter_bridge.text.marks import N_
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver
@@ -37,7 +38,7 @@ FAMILY: Final = Family(
     name=NAME,
     title=TITLE,
     rank=3,
-    channel=re.compile(r"state[A-Za-z0-9_]{0,60}|[a-z_]{0,30}energy[a-z0-9_]{0,30}"),
+    channel=re.compile(r"state[A-Za-z0-9_]{0,60}|[a-z0-9_]{0,30}(?:energy|summ_delivered)[a-z0-9_]{0,30}"),
     channel_meaning="the property of its relay such as state or state_l1, or of its register such as energy",
     example="zigbee2mqtt:Plug 7/state",
     has_relay=lambda channel: channel.startswith("state"),
@@ -45,5 +46,6 @@ FAMILY: Final = Family(
     rights=_rights,
     commands=_commands("+"),
     nested_commands=_commands,
+    no_register=N_("set 'output: json' in Zigbee2MQTT, and look there whether the device has a register"),
     simulator=_simulator,
 )

@@ -4,12 +4,13 @@ from typing import Final
 
 from sqlalchemy import select
 
-from meter_bridge.actor import Actor
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import ACCOUNTS, RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import tables
 
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
@@ -19,6 +20,12 @@ def may_see(actor: Actor, account: Account) -> bool:
     """Return whether an actor may see an account; no tenant's token sees a unit in which nobody lives."""
     seen = actor.sees(account.id, account.site.id)
     return seen and (actor.role is not Role.TENANT or account.tenancy.end is None)
+
+
+def may_see_installation_alert(actor: Actor, kind: str, detail: str) -> bool:
+    """Return whether an actor may see an alert of no account: that of a dark building is of its site."""
+    everything = kind != AlertKind.POWER_OUTAGE or EVERYTHING in actor.sites
+    return actor.role in STAFF and (everything or detail in actor.sites)
 
 
 class Visibility:
@@ -61,11 +68,13 @@ class Visibility:
         staff = actor.role in STAFF
         return found if staff and found is not None and actor.sees(found.id, found.site.id) else None
 
-    def is_of_another_shard(self, account_id: str) -> bool:
-        """Return whether an account that is not served here is served by another bridge."""
-        stored = select(tables.account.c.id).where(tables.account.c.id == account_id)
+    def site_of_another_shard(self, account_id: str) -> str | None:
+        """Return the site of an account that is served by another bridge, or None."""
+        if account_id in self._session.installation.accounts:
+            return None
+        stored = select(tables.account.c.site_id).where(tables.account.c.id == account_id)
         with self._session.reader.connect() as connection:
-            return connection.execute(stored).first() is not None
+            return connection.execute(stored).scalar()
 
     def meter(self, actor: Actor, meter_id: str) -> Meter:
         """Return a meter that the actor may see; raises ``RequestRefused`` otherwise."""

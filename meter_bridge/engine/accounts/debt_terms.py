@@ -77,8 +77,8 @@ class OpenDebtOperation(AccountOperation[requests.OpenDebt]):
 
     @override
     def book(self, session: Session, account: Account, tx: Transaction) -> Booking:
-        zone, debt = ZoneInfo(account.site.time_zone), self._debt
-        account.debts[debt.id] = replace(debt, owed=0, due=next_due(debt.every, tx.at, zone))
+        debt = self._debt
+        account.debts[debt.id] = replace(debt, owed=0)
         tx.save_account(account)
         detail = {"amount": debt.owed, "debt": debt.id, "reason": self.request.reason}
         postings = journal.balanced_postings(

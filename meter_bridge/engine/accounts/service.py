@@ -17,7 +17,7 @@ from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.statement.service import StatementRequest, make_statement, tenancy_not_found
-from meter_bridge.errors import ACCOUNTS, RequestRefused
+from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import (
     AccountView,
@@ -71,27 +71,23 @@ class AccountService:
         return await self._operations.run(actor, account.id, operation, key)
 
     def _check_target(self, actor: Actor, account_id: str | None) -> None:
-        """Refuse a target that the actor may not see; one that is gone is refused later."""
-        installation = self._session.installation
-        if account_id is None or account_id in installation.closed:
+        """Refuse a target that the actor may not see like one that does not exist."""
+        if account_id is None:
             return
-        account = installation.accounts.get(account_id)
-        if account is None and self._visibility.is_of_another_shard(account_id):
-            raise RequestRefused(
-                ErrorCode.NOT_SUPPORTED,
-                f"account {account_id!r} is not of the same shard of the sites",
-                field="to",
-                value=account_id,
-                remedy="refund at the one account and top the other up",
-            )
-        if account is not None and not actor.sees(account.id, account.site.id):
-            raise RequestRefused(
-                ErrorCode.NOT_FOUND,
-                f"there is no account {account_id!r}",
-                field="to",
-                value=account_id,
-                remedy=ACCOUNTS,
-            )
+        try:
+            self._visibility.account_or_closed(actor, account_id)
+        except RequestRefused as error:
+            site = self._visibility.site_of_another_shard(account_id)
+            if site is not None and actor.sees(account_id, site):
+                raise RequestRefused(
+                    ErrorCode.NOT_SUPPORTED,
+                    f"account {account_id!r} is not of the same shard of the sites",
+                    field="to",
+                    value=account_id,
+                    remedy="refund at the one account and top the other up",
+                ) from error
+            error.field = "to"
+            raise
 
 
 class LedgerQueries:

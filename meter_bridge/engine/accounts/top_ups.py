@@ -26,6 +26,17 @@ MAX_METHOD_LENGTH: Final = 40
 MAX_REFERENCE_LENGTH: Final = 200
 
 
+def top_up_range(account: Account, at: int) -> tuple[int, int, bool]:
+    """Return the smallest and the largest top-up, and whether the maximum balance bounds the largest."""
+    credit = credit_now(account)
+    # What units are worth is credit as well: else they would pass every maximum.
+    with_units = replace(credit, balance=credit.balance + units_worth(account))
+    possible = top_up_question(account, with_units, at)
+    allowed = possible.largest_allowed()
+    smallest = max(account.policy.top_up_minimum, 1)
+    return smallest, min(allowed, possible.maximum), allowed < possible.maximum
+
+
 @dataclass(frozen=True, slots=True)
 class TopUp(Operation[TopUpResult]):
     """Money that a customer paid."""
@@ -52,15 +63,8 @@ class TopUp(Operation[TopUpResult]):
     @override
     def check(self, session: Session, account: Account) -> None:
         """Refuse an amount outside the limits of the account."""
-        credit = credit_now(account)
-        # What units are worth is credit as well: else they would pass every maximum.
-        with_units = replace(credit, balance=credit.balance + units_worth(account))
-        possible = top_up_question(account, with_units, session.clock.now())
-        largest, why = possible.maximum, ""
-        if account.policy.credit.maximum_balance is not None:
-            largest = min(possible.largest_allowed(), largest)
-            why = ", for the balance to stay within its maximum" if largest < possible.maximum else ""
-        smallest = max(account.policy.top_up_minimum, 1)
+        smallest, largest, bounded = top_up_range(account, session.clock.now())
+        why = ", for the balance to stay within its maximum" if bounded else ""
         otherwise = "use credit up first, or raise 'maximum balance' in the site file"
         check_amount(account, self.amount, smallest, largest, "a top-up", why=why, otherwise=otherwise)
 

@@ -1,6 +1,7 @@
 """Opening and closing alerts as rows and events of a unit; their texts are made where they are read."""
 
 import json
+from typing import Final
 
 from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.engine.state.events import record_event
@@ -10,6 +11,9 @@ from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.messages import EventKind
 from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
+
+CASE: Final = "case"
+"""The fact that chooses among the texts of a kind."""
 
 
 def set_alert(
@@ -33,13 +37,27 @@ def set_alert(
         _record_event(installation, tx, key, present, EventKind.ALERT_CLOSED)
 
 
+def update_alert(
+    installation: Installation,
+    account: Account | None,
+    tx: Transaction,
+    key: AlertKey,
+    facts: AlertFacts | None,
+) -> None:
+    """Open, keep or close the alert; one that is open for another case is closed and opened again."""
+    present = (installation.alerts if account is None else account.alerts).get(key)
+    if present is None or facts is None or present.facts.get(CASE) != facts.get(CASE):
+        set_alert(installation, account, tx, key, None)
+        set_alert(installation, account, tx, key, facts)
+
+
 def set_installation_alert(session: Session, kind: AlertKind, facts: AlertFacts | None) -> None:
     """Open or close an alert that belongs to no account; while storage fails it is kept for later."""
     session.installation_alerts[kind] = facts
     if session.storage_error:
         return
     tx = Transaction(session.clock.now())
-    set_alert(session.installation, None, tx, session.bridge_alert_key(kind), facts)
+    update_alert(session.installation, None, tx, session.bridge_alert_key(kind), facts)
     session.submit(tx)
 
 

@@ -1,28 +1,35 @@
 """Alerts as people see and acknowledge them."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sqlalchemy import Engine, false, or_, select
 
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.supply.alerts import AlertKey
-from meter_bridge.engine.access.visibility import STAFF, Visibility
+from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see_installation_alert
 from meter_bridge.engine.alerts.view import alert_view, stored_alert_view
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AlertView, ErrorCode, EventKind
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops, tables
 
 
 def read_alerts(
-    reader: Engine, accounts: Mapping[str, int] | None, *, staff: bool, only_open: bool, limit: int
+    reader: Engine,
+    accounts: Mapping[str, int] | None,
+    *,
+    sites: Collection[str] | None,
+    only_open: bool,
+    limit: int,
 ) -> list[AlertView]:
     """Return alerts of accounts (None: of all) since an instant each, newest first.
 
-    Those of the installation are for staff only. One that is still open counts, whenever it opened.
+    Those of the installation are for staff of ``sites`` only, and that of a dark building for staff of its
+    own. One that is still open counts, whenever it opened.
     """
     table = tables.alert
     query = select(table).order_by(table.c.opened_at.desc(), table.c.id.desc()).limit(limit)
@@ -35,7 +42,10 @@ def read_alerts(
                 for account_id, since in accounts.items()
             ),
         )
-        query = query.where(seen | table.c.account_id.is_(None) if staff else seen)
+        if sites is not None:
+            of_site = (table.c.kind != AlertKind.POWER_OUTAGE) | table.c.key.in_(sites)
+            seen |= table.c.account_id.is_(None) & of_site
+        query = query.where(seen)
     if only_open:
         query = query.where(table.c.closed_at.is_(None))
     with reader.connect() as connection:
@@ -60,16 +70,21 @@ class AlertService:
                 for account in self._visibility.visible(actor)
             }
         stored = await asyncio.to_thread(
-            read_alerts, self._session.reader, seen, staff=staff, only_open=only_open, limit=limit
+            read_alerts,
+            self._session.reader,
+            seen,
+            sites=actor.sites if staff else None,
+            only_open=only_open,
+            limit=limit,
         )
         unstored = self._session.unstored_alerts().items() if staff else ()
         return [*(alert_view(key, alert, None) for key, alert in unstored), *stored][:limit]
 
     async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
         """Acknowledge an open alert; doing so again changes nothing."""
+        tx = self._session.begin(actor)
         key, alert, account = self._open_alert(actor, alert_id)
         if alert.acknowledged_at is None:
-            tx = self._session.begin(actor)
             alert.acknowledged_at = tx.at
             row = {"row_id": alert.id, "new_acknowledged_at": tx.at, "new_acknowledged_by": actor.name}
             tx.changeset.add(ops.ACKNOWLEDGE_ALERT, row)
@@ -81,8 +96,9 @@ class AlertService:
                 meter_id=key.meter_id,
                 data={"id": alert.id, "by": actor.name},
             )
-            await self._session.commit(tx)
-        return alert_view(key, alert, account)
+        view = alert_view(key, alert, account)
+        await self._session.commit(tx)
+        return view
 
     def _open_alert(self, actor: Actor, alert_id: str) -> tuple[AlertKey, OpenAlert, Account | None]:
         for key, alert, account in self._open_alerts(actor):
@@ -98,8 +114,8 @@ class AlertService:
 
     def _open_alerts(self, actor: Actor) -> Iterator[tuple[AlertKey, OpenAlert, Account | None]]:
         """Yield the open alerts that the actor may see; staff see those of the installation as well."""
-        if actor.role in STAFF:
-            for key, alert in self._session.installation.alerts.items():
+        for key, alert in self._session.installation.alerts.items():
+            if may_see_installation_alert(actor, key.kind, key.detail):
                 yield key, alert, None
         for account in self._visibility.visible(actor):
             for key, alert in account.alerts.items():

@@ -8,10 +8,12 @@ from itertools import count
 import json
 from typing import Final
 from zlib import crc32
+from zoneinfo import ZoneInfo
 
 from meter_bridge.core.calendar import day_end, local_day, local_quarter_hour, month_of
 from meter_bridge.core.ledger import journal
 from meter_bridge.core.ledger.credit import Collection, split_charge
+from meter_bridge.core.ledger.debt import resumed_recovery
 from meter_bridge.core.ledger.journal import EntryKind, Posting
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import close_segments, segments_closing_at
@@ -63,9 +65,13 @@ def append_entry(installation: Installation, account: Account, tx: Transaction, 
     _check_nothing_deferred(account)
     installation.sequences.entry += 1
     seq = installation.sequences.entry
+    paid_off = [debt.id for debt in account.debts.values() if not debt.owed]
     for posting in entry.postings:
         if move(account, posting.bucket, posting.amount):
             tx.save_account(account)
+    for debt in [account.debts[debt_id] for debt_id in paid_off]:
+        if debt.owed:
+            account.debts[debt.id] = resumed_recovery(debt, tx.at, ZoneInfo(account.site.time_zone))
     tx.changeset.add(
         ops.INSERT_ENTRY,
         {
@@ -235,6 +241,11 @@ def may_defer(supply: Supply, at: int) -> bool:
         part.key.kind == LineKind.CONSUMPTION and not supply.timeline.has_period_to_date(part.key.period)
         for part in closing
     )
+
+
+def has_deferred(account: Account) -> bool:
+    """Return whether something closed of an account that waits for its turn to be posted."""
+    return any(supply.deferred_posting is not None for supply in account.supplies)
 
 
 def post_deferred(installation: Installation, account: Account, tx: Transaction) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+import shutil
 import sqlite3
-from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,14 +14,12 @@ from meter_bridge.engine.maintenance.transfer import copy as copy_rows, differen
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage.atomic_file import publish, refuse_existing, temporary
 from meter_bridge.storage.database import open_writer, reading, snapshot
-from meter_bridge.storage.errors import BackupError, StorageError
+from meter_bridge.storage.errors import BackupError, SchemaError, StorageError
 from meter_bridge.storage.location import Location
-from meter_bridge.storage.migrate import migrate
+from meter_bridge.storage.migrate import HEAD, check_schema, migrate, schema_of
+from meter_bridge.storage.sqlite import copy_file
 
 __all__ = ("BackupEncryption", "BackupError", "backup", "verify_copy")
-
-PAGES_PER_STEP: Final = 1024
-"""Pages copied at a time; between two steps the bridge may write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,8 @@ def backup(source: Location, destination: Path, sealing: BackupEncryption | None
                 _copy_and_verify(source, copy)
                 return publish(copy, destination)
         return _encrypted_copy(source, destination, sealing)
+    except SchemaError as error:
+        raise BackupError(str(error), error.remedy) from error
     except (OSError, sqlite3.Error, SQLAlchemyError, StorageError) as error:
         raise BackupError(
             f"the backup to {destination} failed: {error}", "see whether there is room and it is writable"
@@ -63,21 +63,21 @@ def _encrypted_copy(source: Location, destination: Path, sealing: BackupEncrypti
 
 
 def _copy_and_verify(source: Location, copy: Path) -> None:
-    if isinstance(source, Path):
-        _copy(source, copy)
-    else:
+    if not isinstance(source, Path):
+        check_schema(source)
         _copy_from_server(source, copy)
-    verify_copy(copy)
-
-
-def _copy(path: Path, copy: Path) -> None:
-    with (
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
-        closing(sqlite3.connect(copy)) as target,
-    ):
-        source.backup(target, pages=PAGES_PER_STEP)
-        # The copy is one file: without a write-ahead log that could be left behind when it is moved.
-        target.execute("PRAGMA journal_mode=DELETE")
+        verify_copy(copy)
+        return
+    copy_file(source, copy)
+    if schema_of(copy) == HEAD:
+        verify_copy(copy)
+        return
+    # The books of an older schema are checked as after a restore, which migrates them.
+    with temporary(copy.parent, copy.name) as migrated:
+        shutil.copyfile(copy, migrated)
+        migrate(migrated)
+        to_one_file(migrated)
+        verify_copy(migrated)
 
 
 def _copy_from_server(source: Location, copy: Path) -> None:
@@ -94,11 +94,11 @@ def _copy_from_server(source: Location, copy: Path) -> None:
 def verify_copy(copy: Path) -> None:
     """Raise ``BackupError`` where a copy is damaged or its books are not right."""
     with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        answers = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-    problems = [] if answers == ["ok"] else answers
-    problems += verify(copy)
+        (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    problems = [*verify(copy)] if answer == "ok" else [str(answer).splitlines()[-1]]
     if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise BackupError(
-            f"the copy is not right: {problems[0]} ({len(problems)} problems in all)",
+            f"the copy is not right: {problems[0]}{more}",
             "see 'meter-bridge verify'; restore an older backup where the installation itself is damaged",
         )

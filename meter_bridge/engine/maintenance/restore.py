@@ -9,11 +9,13 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from meter_bridge.engine.access.tokens import StoredToken, load_tokens
 from meter_bridge.engine.maintenance.backup import verify_copy
 from meter_bridge.engine.maintenance.encryption import Identity, decrypt, is_encrypted
 from meter_bridge.engine.maintenance.transfer import to_one_file
 from meter_bridge.storage.atomic_file import publish, refuse_existing, temporary
-from meter_bridge.storage.errors import BackupError, StorageError
+from meter_bridge.storage.database import reading
+from meter_bridge.storage.errors import BackupError, StorageError, reason
 from meter_bridge.storage.migrate import HEAD, migrate, schema_of
 
 LEFTOVER_SUFFIXES: Final = ("-wal", "-shm", "-journal")
@@ -32,11 +34,17 @@ def restore(source: Path, destination: Path, identities: Sequence[Identity] = ()
             _upgrade(source, copy)
             verify_copy(copy)
             return publish(copy, destination)
-    except (OSError, sqlite3.Error, SQLAlchemyError, StorageError) as error:
-        message = f"{source} cannot be restored: {error}"
+    except (OSError, sqlite3.Error, SQLAlchemyError, StorageError, UnicodeDecodeError) as error:
+        message = f"{source} cannot be restored: {reason(error)}"
         raise BackupError(
             message, "see whether there is room and it is a backup; else take another"
         ) from error
+
+
+def valid_tokens(database: Path) -> Sequence[StoredToken]:
+    """Return the tokens that were not revoked: the books prove themselves, rights do not."""
+    with reading(database) as reader, reader.connect() as connection:
+        return [token for token in load_tokens(connection).values() if token.revoked_at is None]
 
 
 def _fetch(source: Path, copy: Path, identities: Sequence[Identity]) -> None:

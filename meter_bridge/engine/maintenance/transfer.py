@@ -21,7 +21,7 @@ from meter_bridge.storage import tables
 from meter_bridge.storage.database import InstallationLock, on_sqlite, open_writer, reading, snapshot
 from meter_bridge.storage.errors import LockedError, StorageError
 from meter_bridge.storage.location import Location, shown
-from meter_bridge.storage.migrate import HEAD, migrate, schema_of
+from meter_bridge.storage.migrate import check_schema, migrate
 
 BATCH_ROWS: Final = 5_000
 APPEND_ONLY: Final = {
@@ -174,7 +174,7 @@ async def move(source: Location, target: Location) -> TransferResult:
 
     Raises ``StorageError`` where either cannot be used, or where the two are not equal in the end.
     """
-    _check_source(source)
+    check_schema(source)
     part = await asyncio.to_thread(_claim, target)
     try:
         async with _own_source(source):
@@ -186,15 +186,6 @@ async def move(source: Location, target: Location) -> TransferResult:
         rows, equal = await asyncio.to_thread(_copy_verified, source, part)
         return TransferResult(rows, equal, finished=False)
     return TransferResult(rows, equal, finished=True)
-
-
-def _check_source(source: Location) -> None:
-    schema = schema_of(source)
-    if schema is None:
-        raise StorageError(f"there is no installation in {shown(source)}")
-    if schema != HEAD:
-        msg = f"{shown(source)} has schema {schema}, not {HEAD}; start its bridge once with this version"
-        raise StorageError(msg)
 
 
 def _claim(target: Location) -> Location:

@@ -4,22 +4,23 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from msgspec import MsgspecError
 from sqlalchemy import Connection, Engine, exists, select, text
 from sqlalchemy.exc import DatabaseError
 
+from meter_bridge.engine.access.tokens import load_tokens
 from meter_bridge.engine.state import supply_document
 from meter_bridge.storage.database import on_sqlite, reading, snapshot
+from meter_bridge.storage.errors import reason
 from meter_bridge.storage.location import Location
+from meter_bridge.storage.migrate import check_schema
+from meter_bridge.storage.schema_objects import schema_problems
 from meter_bridge.storage.shards import RANGE
-from meter_bridge.storage.tables import APPEND_ONLY, PRUNABLE, metadata
+from meter_bridge.storage.tables import metadata
 
 MAX_SHOWN: Final = 5
 MEMORY_MB: Final = 256
-
-_SQLITE_TRIGGERS: Final = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-_POSTGRESQL_TRIGGERS: Final = (
-    "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
-)
+_STATES: Final = "SELECT account_id, document FROM supply_status"
 
 _CHECKS: Final = (
     (
@@ -146,7 +147,11 @@ _CHECKS: Final = (
 
 
 def verify(location: Location) -> Sequence[str]:
-    """Return what is wrong with an installation's database, empty if nothing is."""
+    """Return what is wrong with an installation's database, empty if nothing is.
+
+    Raises ``SchemaError`` if it has the schema of another version.
+    """
+    check_schema(location)
     with reading(location) as reader:
         return verify_engine(reader)
 
@@ -160,31 +165,19 @@ def verify_engine(reader: Engine) -> Sequence[str]:
         try:
             return [*_file_problems(connection)] or [
                 *_row_problems(connection),
-                *_trigger_problems(connection),
+                *schema_problems(connection),
                 *_energy_problems(connection),
                 *_reference_problems(connection),
+                *_token_problems(connection),
             ]
-        except DatabaseError as error:
-            return [f"the database file is damaged: {error.orig}"]
+        except (DatabaseError, UnicodeDecodeError) as error:
+            return [f"the database file is damaged: {reason(error)}"]
 
 
 def _row_problems(connection: Connection) -> Iterable[str]:
     for message, query in _CHECKS:
         for row in connection.execute(text(f"{query} LIMIT {MAX_SHOWN}")):
             yield message.format(*row)
-
-
-def _trigger_problems(connection: Connection) -> Iterable[str]:
-    """Yield the journal's guards that are missing or switched off (invariant 3)."""
-    query = _SQLITE_TRIGGERS if on_sqlite(connection) else _POSTGRESQL_TRIGGERS
-    present = set(connection.execute(text(query)).scalars())
-    wanted = {"tariff_version_begun"} | {f"{table.name}_no_update" for table in APPEND_ONLY}
-    kept = {table.name for table in APPEND_ONLY if table.name not in PRUNABLE}
-    wanted |= {f"{name}_no_delete" for name in kept}
-    if not on_sqlite(connection):
-        wanted |= {f"{name}_no_truncate" for name in kept}
-    for missing in sorted(wanted - present):
-        yield f"invariant 3: the guard {missing} is missing"
 
 
 def _energy_problems(connection: Connection) -> Iterable[str]:
@@ -200,8 +193,13 @@ def _energy_problems(connection: Connection) -> Iterable[str]:
         " JOIN meter m ON m.id = r.meter_id AND m.assigned_at = r.assigned_at"
     )
     settled.update(dict(connection.execute(text(let_go)).tuples().all()))
-    for row in connection.execute(text("SELECT document FROM supply_status")):
-        for meter_id, charged, open_wh in supply_document.stored_energy(row[0]):
+    for account_id, document in connection.execute(text(_STATES)).tuples():
+        try:
+            stored = supply_document.stored_energy(document)
+        except (MsgspecError, TypeError, ValueError) as error:
+            yield f"the stored state of the supply of account {account_id} cannot be read: {error}"
+            continue
+        for meter_id, charged, open_wh in stored:
             if settled.get(meter_id, 0) + open_wh != charged:
                 yield (
                     f"invariant 5: meter {meter_id} was charged {charged} Wh by its register,"
@@ -212,9 +210,9 @@ def _energy_problems(connection: Connection) -> Iterable[str]:
 def _file_problems(connection: Connection) -> Iterable[str]:
     if not on_sqlite(connection):
         return
-    for row in connection.execute(text("PRAGMA quick_check(5)")):
-        if row[0] != "ok":
-            yield f"the database file is damaged: {row[0]}"
+    answer = str(connection.execute(text("PRAGMA quick_check(1)")).scalar_one())
+    if answer != "ok":
+        yield f"the database file is damaged: {answer.splitlines()[-1]}"
 
 
 def _reference_problems(connection: Connection) -> Iterable[str]:
@@ -233,3 +231,10 @@ def _reference_problems(connection: Connection) -> Iterable[str]:
             )
             if connection.execute(lost).first() is not None:
                 yield f"a row of {table.name} names a row of {key.column.table.name} that does not exist"
+
+
+def _token_problems(connection: Connection) -> Iterable[str]:
+    try:
+        load_tokens(connection)
+    except (TypeError, ValueError) as error:
+        yield f"a token cannot be read: {error}"

@@ -274,12 +274,14 @@ def _begin(meter: Meter, at: int, *, sole_meter: bool) -> FastPath | None:
         return None
     if register.doubt is not None or register.ahead_ms or meter.boot_id not in (None, register.boot):
         return None
+    if meter.absence is not None:
+        return None
     interval = supply.timeline.interval_at(at)
     key = _plain_key(supply, interval)
     if parts[-1].key != key or meter.relay.requested is RelayPosition.OPEN:
         return None
     to_next_block = energy_to_next_block(rating, interval)
-    usage_key = BlockUsageKey(interval.block_period, interval.schedule)
+    usage_key = BlockUsageKey(interval.block_period, interval.counter)
     lowest_mv, highest_mv, highest_mw = normal_range(meter.plan.limits)
     return FastPath(
         meter=meter,

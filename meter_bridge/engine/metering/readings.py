@@ -10,7 +10,6 @@ from meter_bridge.core.rating.period_to_date import close_segments, has_closed_s
 from meter_bridge.core.rating.rating import allocate
 from meter_bridge.core.register import register as rules
 from meter_bridge.core.register.register import (
-    Cause,
     Doubt,
     Register,
     RegisterReading,
@@ -24,12 +23,13 @@ from meter_bridge.core.supply.relay import (
     Relay,
 )
 from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Removed, Report, ReportedCutOff
-from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.alerts.alerting import CASE, set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
+from meter_bridge.engine.metering.measured_age import MeasuredAges
 from meter_bridge.engine.state.events import record_event
-from meter_bridge.engine.state.model import Meter
+from meter_bridge.engine.state.model import Absence, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
@@ -42,6 +42,8 @@ from meter_bridge.storage import changeset as ops
 
 RELAY_SETTLING_MS: Final = 30_000
 """After a relay moved, for so long a reading may still be from before."""
+BOOT_IS_TOLD_MS: Final = 60_000
+"""How long a device that came back is given to say whether it restarted; some are asked at once."""
 REVERSE_ENERGY_DETAIL: Final = "reverse energy"
 """Detail of the tamper alert of energy that flows back."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class MeterReports:
         self._dirty = session.changed_supplies
         self._postings = postings
         self._clock = session.clock
+        self._ages = MeasuredAges(session.clock, session.counts)
         self.attach()
 
     def attach(self) -> None:
@@ -66,6 +69,10 @@ class MeterReports:
     def handle(self, report: Report, at: int, *, clock_sure: bool) -> bool:
         """Take one report; False if its address belongs to no meter."""
         meter = self.installation.by_energy_address.get(report.address)
+        switched = self.installation.by_relay_address.get(report.address)
+        measured = report.measured_at_ms
+        if measured is not None and (meter is not None or switched):
+            report = self._ages.judge(report, measured, at)
         if meter is not None:
             if clock_sure and fast_path.try_report(meter, report, at):
                 self._dirty.add(meter.supply)
@@ -73,7 +80,6 @@ class MeterReports:
             self._handle_values(meter, report, at, clock_sure=clock_sure)
             if report.relay is None and meter.relay.requested is None:
                 return True
-        switched = self.installation.by_relay_address.get(report.address)
         if switched:
             for switched_meter in switched:
                 self._handle_relay(switched_meter, report.relay, report, at)
@@ -84,8 +90,11 @@ class MeterReports:
         meter.update_values(report)
         if meter.online is not True or report.online is False:
             self._handle_presence(meter, report, at)
-        if report.boot_id is not None and report.boot_id != meter.boot_id:
-            self._handle_boot(meter, report.boot_id, at)
+        if report.boot_id is not None:
+            if meter.absence is not None and meter.absence.restarted is None:
+                meter.absence.restarted = report.boot_id != meter.boot_id
+            if report.boot_id != meter.boot_id:
+                self._handle_boot(meter, report.boot_id, at)
         if not report.stale:
             meter.last_seen = at
             if report.register_wh is not None and clock_sure:
@@ -104,8 +113,18 @@ class MeterReports:
         if online != meter.online:
             tx = Transaction(at)
             if online and meter.online is False:
+                self._note_absence(meter, at)
                 self.relays.resend(meter, tx)
             self.set_online(meter, tx, online=online)
+
+    def _note_absence(self, meter: Meter, at: int) -> None:
+        """Note for how long a meter that tells its boots was away; only its next boot says what that was."""
+        account = meter.supply.account
+        alert = account.alerts.get(AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id))
+        if alert is None or meter.boot_id is None:
+            return
+        lasted_before = 0 if meter.absence is None else meter.absence.lasted_ms
+        meter.absence = Absence(lasted_before + at - alert.opened_at, at)
 
     def _handle_boot(self, meter: Meter, boot: str, at: int) -> None:
         """Record the boot of the device; a different one than before means that it restarted."""
@@ -117,11 +136,14 @@ class MeterReports:
         self._submit(tx)
 
     def set_online(self, meter: Meter, tx: Transaction, *, online: bool) -> None:
-        """Keep whether a meter is there, with its alert."""
-        meter.online = online
-        account = meter.supply.account
-        key = AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id)
-        set_alert(self.installation, account, tx, key, None if online else {})
+        """Keep whether a meter is there, with its alert; that does not end the silence of a register."""
+        meter.online, meter.silent_at = online, 0
+        account, key = meter.supply.account, offline_key(meter)
+        if online:
+            meter.present_since = tx.at
+        alert = account.alerts.get(key)
+        if not online or alert is None or CASE not in alert.facts:  # a case is about more than its presence
+            set_alert(self.installation, account, tx, key, None if online else {})
         if tx.changeset:
             tx.save_supply(meter.supply)
         self._dirty.add(meter.supply)
@@ -138,6 +160,9 @@ class MeterReports:
             self._postings.defer(meter.supply, at)
             return
         register, meter.fast_path = meter.register, None
+        absence = meter.absence
+        if absence is not None and absence.restarted is None and at - absence.back_at < BOOT_IS_TOLD_MS:
+            return
         reading = RegisterReading(
             register_wh,
             when,
@@ -146,6 +171,7 @@ class MeterReports:
             meter.plan.register_modulus_wh or report.register_modulus_wh,
             meter.boot_id,
             self._clock.ahead_ms_at(when),
+            0 if absence is None else absence.without_power_ms,
         )
         if register is None:
             self._store_first_reading(meter, rules.first_reading(reading))
@@ -246,6 +272,8 @@ class MeterReports:
         if register is not None and step.register.epoch != register.epoch:
             meter.earlier_wh += register.charged_wh
         meter.register = step.register
+        if step.register.doubt is None:
+            meter.absence = None
         if not has_closed_segments(supply.rating, tx.at):
             return
         if may_defer(supply, tx.at):
@@ -271,7 +299,7 @@ class MeterReports:
             meter.quarantine_id = f"quarantine-{self.installation.sequences.event + 1}"
             self._store_quarantine(meter, tx, register, doubt)
             facts = {
-                "case": "fell" if doubt.cause is Cause.FELL else "jumped",
+                "case": doubt.cause.value,
                 "before_wh": register.watermark_wh,
                 "after_wh": doubt.register_wh,
             }
@@ -352,6 +380,11 @@ class MeterReports:
         self._submit(tx)
 
 
+def offline_key(meter: Meter) -> AlertKey:
+    """Return the key of the alert of a meter that is silent."""
+    return AlertKey(AlertKind.METER_OFFLINE, meter.supply.account.id, meter.id)
+
+
 def _is_repetition(relay: Relay, position: RelayPosition | None, load: int | None) -> bool:
     """Return quickly whether a report only repeats what is known of a relay."""
     if position is not None and position is not relay.reported:
@@ -386,10 +419,6 @@ def _nothing_open(meter: Meter) -> bool:
     return not parts or (
         supply.deferred_posting is not None and next_slot(parts[-1].start) <= supply.deferred_posting.at
     )
-
-
-MAX_KINDS: Final = 200
-"""Kinds of unreadable payloads that are distinguished; drivers use fewer, this bounds what a bug could do."""
 
 
 class ReportHandler:
@@ -432,9 +461,4 @@ class ReportHandler:
         elif isinstance(item, Removed):
             self._discovery.remove(item.address)
         elif isinstance(item, Rejected):
-            self._count_rejected(item.kind)
-
-    def _count_rejected(self, kind: str) -> None:
-        rejected = self._session.counts.rejected
-        if kind in rejected or len(rejected) < MAX_KINDS:
-            rejected[kind] = rejected.get(kind, 0) + 1
+            session.counts.count_rejected(item.kind)

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import select
 
 from meter_bridge.actor import Actor
-from meter_bridge.engine.ledger.journal import post_accruals
+from meter_bridge.engine.ledger.journal import has_deferred, post_accruals, post_deferred
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
@@ -166,6 +166,7 @@ class Operations:
                 value=account.id,
                 remedy="ask the landlord",
             )
+        self._post_deferred(account)
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
         operation.check(session, account)
         tx = Transaction(session.clock.now(), actor=request.actor.name)
@@ -185,6 +186,19 @@ class Operations:
         )
         await session.commit(tx)
         return result
+
+    def _post_deferred(self, account: Account) -> None:
+        """Post what closed before this instant: no operation is booked, or refused, as if it were not so.
+
+        It stays posted where the operation is refused then.
+        """
+        if not has_deferred(account):
+            return
+        tx = Transaction(self._session.clock.now())
+        with self._session.atomic():
+            post_deferred(self._session.installation, account, tx)
+            evaluate(self._session, account, tx)
+        self._session.submit(tx)
 
     def _tenancy(self, actor: Actor, account_id: str) -> int | None:
         account = self._session.installation.accounts.get(account_id)

@@ -138,6 +138,8 @@ def change_meter(
         readings.relays.drop_command(meter, tx)
     session.installation.unindex(meter)
     known, meter.plan = meter.plan, plan
+    if plan.energy_address != known.energy_address:
+        meter.replace_device(tx.at)
     session.installation.index(meter)
     tx.changeset.add(ops.UPSERT_METER, _meter_row(meter.supply.id, plan, meter.assigned_at))
     document, before = applied
@@ -324,6 +326,7 @@ def _reset_changed_devices(context: _ApplyContext, meter: Meter, plan: MeterPlan
         _end_quarantine(context, meter)
         meter.earlier_wh += meter.register.charged_wh if meter.register else 0
         meter.register = meter.reverse_energy = None
+        meter.replace_device(context.tx.at)
         context.tx.save_supply(meter.supply)
     if plan.relay_address != meter.plan.relay_address:
         context.readings.relays.drop_command(meter, context.tx)

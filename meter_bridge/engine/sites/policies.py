@@ -51,8 +51,9 @@ async def change_account_policy(
             kind = EventKind.ACCOUNT_CHANGED
             record_event(session.installation, tx, kind, account_id=account.id, data=data)
             evaluate(session, account, tx)
-        await session.commit(tx)
-    return view.account_view(account, session.clock.now())
+    answer = view.account_view(account, session.clock.now())
+    await session.commit(tx)
+    return answer
 
 
 def _changed(account: Account, change: PolicyRequest) -> Policy:

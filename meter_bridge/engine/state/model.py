@@ -101,6 +101,21 @@ class DayTotal:
     amount: int = 0
 
 
+@dataclass(slots=True)
+class Absence:
+    """For how long a meter was offline since its newest reading, and whether its device lost power then."""
+
+    lasted_ms: int
+    back_at: int
+    restarted: bool | None = None
+    """None until the device says which boot this is."""
+
+    @property
+    def without_power_ms(self) -> int:
+        """Return for how long nothing flowed through the device for all that is known."""
+        return self.lasted_ms if self.restarted else 0
+
+
 @dataclass(slots=True, eq=False)
 class Meter:
     """A meter with its register, newest values and relay."""
@@ -121,6 +136,10 @@ class Meter:
     phases: tuple[Phase, ...] = ()
     online: bool | None = None
     last_seen: int | None = None
+    present_since: int = 0
+    """From when on this device may be expected to tell its register: it came, or came back."""
+    silent_at: int = 0
+    """Next instant at which it may be found silent; 0 to look at once."""
     relay: Relay = _INITIAL_RELAY
     proven_at: int = 0
     """When the relay's proof last changed."""
@@ -132,6 +151,8 @@ class Meter:
     tampered_at: int | None = None
     quarantine_id: str | None = None
     boot_id: str | None = None
+    absence: Absence | None = None
+    """None once it was read again; not kept over a restart."""
     reverse_energy: ReverseEnergy | None = None
     cut_offs: list[DeviceCutOff] = field(default_factory=list)
     """What its device is to hold, and what it said that it holds, by slot."""
@@ -146,6 +167,11 @@ class Meter:
     @register.setter
     def register(self, register: Register | None) -> None:
         self._register = register
+
+    def replace_device(self, at: int) -> None:
+        """Note that from now on another device is meant, of which nothing was heard."""
+        self.online = self.last_seen = None
+        self.present_since, self.silent_at = at, 0
 
     def update_values(self, report: Report) -> None:
         """Keep the newest electrical values; what a report does not speak of stays."""

@@ -1,8 +1,8 @@
 """The session: state, clock and storage of a shard, and the one way in which a change is committed.
 
 Change is optimistic in memory and pessimistic outside: a transaction's events, answers and relay commands go
-out only after its commit. When a commit fails, everything in memory is dropped and read again; registers are
-the record, so no energy is lost and no money was promised.
+out only after its commit. When a commit fails, everything in memory is dropped and read again at once, or as
+soon as it can be read; registers are the record, so no energy is lost and no money was promised.
 """
 
 import asyncio
@@ -73,12 +73,21 @@ class Health:
     reasons: tuple[str, ...]
 
 
+MAX_KINDS: Final = 200
+"""Kinds of unreadable payloads that are distinguished; drivers use fewer, this bounds what a bug could do."""
+
+
 @dataclass(slots=True)
 class Counts:
     """What was counted since the start."""
 
     reports: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+
+    def count_rejected(self, kind: str) -> None:
+        """Count what could not be used, by kind."""
+        if kind in self.rejected or len(self.rejected) < MAX_KINDS:
+            self.rejected[kind] = self.rejected.get(kind, 0) + 1
 
 
 @dataclass(slots=True)
@@ -156,6 +165,11 @@ class Session:
         self._load = load
         self.storage_error: str | None = None
         """Why storage fails, or None."""
+        self.state_lost = False
+        """Whether memory holds what was not stored: nothing may be told of it until it was read again."""
+        self.losses = 0
+        """How often memory has held what was not stored."""
+        self._reload_due = False
         self.storage_outage = StorageOutage()
         self.accepting = asyncio.Event()
         """Cleared while a site file is applied: reports are dropped then, the registers keep the record."""
@@ -196,6 +210,7 @@ class Session:
             self.installation, _ = self._read()
             self._dirty.clear()
             self.changed_supplies.clear()
+            self.state_lost = False
             self.on_reloaded()
         self.feed.seq = self.installation.sequences.event
 
@@ -210,7 +225,7 @@ class Session:
             raise RequestRefused(
                 ErrorCode.STORAGE_UNAVAILABLE,
                 "the bridge cannot store anything now; nothing was changed",
-                remedy="try again in a minute; /health says why",
+                remedy="try again in a minute; the bridge's log says why",
             )
         return Transaction(self.clock.now(), actor=actor.name)
 
@@ -222,10 +237,16 @@ class Session:
             raise storage_unavailable() from error
 
     async def persist(self, tx: Transaction) -> None:
-        """Wait until a transaction is on disk; raises ``StorageError`` if it was not stored."""
+        """Wait until a transaction is on disk; raises ``StorageError`` if it was not stored.
+
+        One without rows tells of what was so already, and waits until that is on disk.
+        """
+        losses = self.losses
         done = self.submit(tx)
         if done is not None:
             await self.wait_for(done)
+        else:
+            await self.wait_until_stored(losses)
 
     def submit(self, tx: Transaction) -> asyncio.Future[None] | None:
         """Hand a transaction over; its effects and events follow when it is on disk.
@@ -250,6 +271,8 @@ class Session:
 
     def _committed(self, tx: Transaction, done: asyncio.Future[None]) -> None:
         self._pending.discard(done)
+        if self.state_lost:
+            self._reload_soon()
         failure = done.exception()
         if failure is not None:
             self.fail(f"storage fails: {failure}")
@@ -272,7 +295,31 @@ class Session:
             )
         self.storage_error = reason
         self.storage_outage.begin(self.clock.now())
+        self.state_lost = True
+        self.losses += 1
+        self._reload_soon()
         self.feed.mark_alerts_changed()
+
+    def _reload_soon(self) -> None:
+        """Read the state again when whoever is changing it has ended."""
+        self._reload_due = True
+        asyncio.get_running_loop().call_soon(self._reload_lost_state)
+
+    def _reload_lost_state(self) -> None:
+        """Read the state again once nothing is under way, so that it can be shown while storage fails.
+
+        Where it cannot be read, recovery goes on trying.
+        """
+        self._reload_due = False
+        if not self.state_lost or self._pending:
+            return
+        try:
+            self.reload()
+        except Exception as error:  # noqa: BLE001 - whatever reading raises, the state is not known
+            _LOGGER.warning("The state cannot be read again yet: %s", error)
+            return
+        for account_id in self.installation.accounts:
+            self.feed.mark_changed(account_id)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -303,10 +350,20 @@ class Session:
             if done in self._pending:
                 await asyncio.sleep(0)  # what is stored in place tells its end in the loop's next round
 
+    async def wait_until_stored(self, losses: int) -> None:
+        """Wait until what is in memory is on disk.
+
+        Raises ``StorageError`` where that, or anything since ``losses`` were counted, was not stored.
+        """
+        await self.wait_for_submitted()
+        if self.state_lost or self.losses != losses:
+            msg = f"what this rests on was not stored: {self.storage_error}"
+            raise StorageError(msg)
+
     async def drain(self) -> None:
-        """Wait until every transaction handed over has ended."""
-        while self._pending:
-            await asyncio.wait(list(self._pending))
+        """Wait until every transaction handed over has ended, and what was lost by one was read again."""
+        while self._pending or self._reload_due:
+            await self.wait_for_submitted()
             await asyncio.sleep(0)
 
     async def wait_for_submitted(self) -> None:
@@ -382,5 +439,5 @@ def storage_unavailable() -> RequestRefused:
     return RequestRefused(
         ErrorCode.STORAGE_UNAVAILABLE,
         "the bridge cannot store anything now; nothing was booked or changed",
-        remedy="try again with the same key in a minute; /health says why",
+        remedy="try again with the same key in a minute; the bridge's log says why",
     )

@@ -17,7 +17,7 @@ from meter_bridge.core.rating.rating import (
     Rating,
     SupplyTerms,
 )
-from meter_bridge.core.register.register import Doubt, Register, ReverseEnergy
+from meter_bridge.core.register.register import CounterEnd, Doubt, Register, ReverseEnergy
 from meter_bridge.engine.state.model import DayTotal, DeferredPosting, Meter, ReadingNote, Supply
 
 
@@ -36,6 +36,7 @@ class _RegisterDocument(msgspec.Struct, array_like=True):
     boot: str | None
     since: int
     ahead_ms: int
+    ended: CounterEnd | None = None
 
 
 class _MeterDocument(msgspec.Struct, array_like=True):

@@ -2,20 +2,30 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from meter_bridge.actor import Actor
+from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see
+from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see, may_see_installation_alert
 from meter_bridge.engine.accounts.view import account_view
 from meter_bridge.engine.alerts.view import alert_view
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.state.events import read_events
 from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.state.stored_answers import StoredAnswers
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Snapshot, Update
+from meter_bridge.protocol.messages import (
+    AccountView,
+    AlertView,
+    ErrorCode,
+    Event,
+    EventKind,
+    Snapshot,
+    Update,
+)
 
 INTERVAL_S: Final = 0.1
 MAX_BACKLOG: Final = 10_000
@@ -40,7 +50,7 @@ class Snapshots:
     def may_receive(self, actor: Actor, event: Event) -> bool:
         """Return whether an actor may hear of an event: a tenant only of those of the own tenancy."""
         if event.account_id is None:
-            return actor.role in STAFF
+            return _concerns_staff(actor, event)
         account = self._session.installation.accounts.get(event.account_id)
         if account is None or not may_see(actor, account):
             return False
@@ -50,10 +60,12 @@ class Snapshots:
 
     def site_alerts(self, actor: Actor) -> tuple[AlertView, ...]:
         """Return the open alerts that belong to no account, for those who may hear of them."""
-        if actor.role not in STAFF:
-            return ()
         found = self._session.installation.alerts | self._session.unstored_alerts()
-        return tuple(alert_view(key, alert, None) for key, alert in found.items())
+        return tuple(
+            alert_view(key, alert, None)
+            for key, alert in found.items()
+            if may_see_installation_alert(actor, key.kind, key.detail)
+        )
 
     def snapshot(self, actor: Actor) -> Snapshot:
         """Return everything that the actor may see now."""
@@ -66,6 +78,24 @@ class Snapshots:
             unassigned_meters=self._discovery.unassigned(actor, self._session.installation),
             alerts=self.site_alerts(actor),
         )
+
+
+_OF_EVERY_SITE: Final = frozenset(
+    {
+        EventKind.CLOCK_CONFIRMED,
+        EventKind.ALERT_OPENED,
+        EventKind.ALERT_CLOSED,
+        EventKind.ALERT_ACKNOWLEDGED,
+    }
+)
+"""Events of no account that staff of any site hear of: they may name no other site."""
+
+
+def _concerns_staff(actor: Actor, event: Event) -> bool:
+    """Return whether an actor may hear of an event of no account."""
+    seen = EVERYTHING in actor.sites or event.kind in _OF_EVERY_SITE
+    kind, detail = str(event.data.get("kind", "")), str(event.data.get("detail", ""))
+    return seen and may_see_installation_alert(actor, kind, detail)
 
 
 @dataclass(slots=True, eq=False)
@@ -87,6 +117,7 @@ class Feed:
     def __init__(self, session: Session, snapshots: Snapshots) -> None:
         self._session = session
         self._snapshots = snapshots
+        self._answers = StoredAnswers(session)
         self._subscriptions: set[Subscription] = set()
         self.seq = session.installation.sequences.event
         """Newest durable event that was committed."""
@@ -157,8 +188,9 @@ class Feed:
         subscription = Subscription(actor)
         self._subscriptions.add(subscription)
         try:
-            upto = self.seq
-            yield self._snapshots.snapshot(actor)
+            snapshot = await self._answers.reading(partial(self._take_snapshot, actor))
+            upto = snapshot.seq
+            yield snapshot
             while since is not None and since < upto:
                 missed = await asyncio.to_thread(read_events, self._session.reader, since, upto)
                 for event in missed:
@@ -178,18 +210,27 @@ class Feed:
             yield subscription.events.popleft()
         if subscription.ended is not None:
             raise subscription.ended
-        update = self._update(subscription)
+        update = await self._update(subscription)
         if update is not None:
             yield update
             await asyncio.sleep(INTERVAL_S)
 
-    def _update(self, subscription: Subscription) -> Update | None:
+    async def _take_snapshot(self, actor: Actor) -> Snapshot:
+        return self._snapshots.snapshot(actor)
+
+    async def _accounts(self, actor: Actor, account_ids: Iterable[str]) -> tuple[AccountView, ...]:
+        views = [self._snapshots.account_or_none(actor, account_id) for account_id in sorted(account_ids)]
+        return tuple(view for view in views if view is not None)
+
+    async def _update(self, subscription: Subscription) -> Update | None:
         changed, subscription.accounts = subscription.accounts, set()
         removed, subscription.removed = subscription.removed, set()
         alerts, subscription.alerts_changed = subscription.alerts_changed, False
-        actor, look_up = subscription.actor, self._snapshots.account_or_none
-        views = [look_up(actor, account_id) for account_id in sorted(changed)]
-        accounts = tuple(view for view in views if view is not None)
+        actor = subscription.actor
+        try:
+            accounts = await self._answers.reading(partial(self._accounts, actor, changed))
+        except RequestRefused:
+            accounts = ()  # all of them follow as soon as the state was read again
         if not accounts and not removed and not alerts:
             return None
         return Update(

@@ -54,7 +54,7 @@ def warning_at(account: Account, decision: Decision) -> int | None:
 
 def _open_alerts(account: Account, decision: Decision, at: int) -> Iterator[tuple[AlertKey, AlertFacts]]:
     policy = account.policy
-    if decision.reason in _OUT_OF_CREDIT:
+    if decision.reason in _OUT_OF_CREDIT and account.tenancy.end is None:
         yield AlertKey(AlertKind.SUPPLY_CUT, account.id), {}
     if decision.state is SupplyState.ARMED:
         yield AlertKey(AlertKind.SUPPLY_ARMED, account.id), _armed_facts(account, decision)

@@ -93,7 +93,9 @@ def evaluate_account(session: Session, account: Account, tx: Transaction, contex
 def _update_low_credit_alerts(
     installation: Installation, account: Account, tx: Transaction, available: int
 ) -> None:
-    level = rules.low_credit_levels_passed(account.policy, available, account.low_level)
+    # An empty unit needs no credit; whoever moves in is warned anew.
+    vacant = account.tenancy.end is not None
+    level = 0 if vacant else rules.low_credit_levels_passed(account.policy, available, account.low_level)
     if level == account.low_level:
         return
     account.low_level = level

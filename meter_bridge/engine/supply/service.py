@@ -41,14 +41,14 @@ class SupplyService:
         self, actor: Actor, account_id: str, action: SupplyAction, *, reason: str | None
     ) -> SupplyView:
         """Switch a supply by hand, let credit decide again, confirm it, or reset its protections."""
+        tx = self._session.begin(actor)
         account = self._visibility.account(actor, account_id)
         if action in _POSITIONS:
-            return await self._switch_by_hand(actor, account, _POSITIONS[action], reason or "")
+            return await self._switch_by_hand(tx, account, _POSITIONS[action], reason or "")
         if action is SupplyAction.CONFIRM:
-            return await self._confirm(actor, account)
+            return await self._confirm(tx, account)
         if action is SupplyAction.RESET:
-            return await self._reset(actor, account, reason)
-        tx = self._session.begin(actor)
+            return await self._reset(tx, account, reason)
         with self._session.atomic():
             for hold in account.holds:
                 if hold.id == MANUAL_HOLD_ID:
@@ -66,14 +66,15 @@ class SupplyService:
         hold_id: str | None,
     ) -> tuple[HoldView, bool]:
         """Place a hold; the flag says that one with this id and content stands already."""
+        tx = self._session.begin(actor)
         account = self._visibility.account(actor, account_id)
         standing = next((hold for hold in account.holds if hold.id == hold_id), None)
         if standing is not None:
             if (standing.position, standing.reason) != (position, reason):
                 raise _hold_id_taken(account, standing)
+            await self._session.commit(tx)
             return hold_view(standing), True
         _check_may_hold(account, account.holds, position, "position")
-        tx = self._session.begin(actor)
         name = hold_id or f"hold-{self._session.installation.sequences.event + 1}"
         hold = Hold(name, position, reason, actor.name, tx.at)
         with self._session.atomic():
@@ -86,6 +87,7 @@ class SupplyService:
         self, actor: Actor, account_id: str, hold_id: str, *, reason: str | None
     ) -> SupplyView:
         """Lift a hold; what the others and the credit say then counts."""
+        tx = self._session.begin(actor)
         account = self._visibility.account(actor, account_id)
         hold = next((hold for hold in account.holds if hold.id == hold_id), None)
         if hold is None:
@@ -97,25 +99,23 @@ class SupplyService:
                 value=hold_id,
                 remedy=f"the holds that stand: {standing}",
             )
-        tx = self._session.begin(actor)
         with self._session.atomic():
             self._remove_hold(account, tx, hold, reason)
             evaluate(self._session, account, tx, by_person=True, note=reason)
         return await self._finish(account, tx)
 
     async def _switch_by_hand(
-        self, actor: Actor, account: Account, position: HoldPosition, reason: str
+        self, tx: Transaction, account: Account, position: HoldPosition, reason: str
     ) -> SupplyView:
         others = tuple(hold for hold in account.holds if hold.id != MANUAL_HOLD_ID)
         _check_may_hold(account, others, position, "action")
-        tx = self._session.begin(actor)
         with self._session.atomic():
             account.holds = others
-            self._add_hold(account, tx, Hold(MANUAL_HOLD_ID, position, reason, actor.name, tx.at))
+            self._add_hold(account, tx, Hold(MANUAL_HOLD_ID, position, reason, tx.actor, tx.at))
             evaluate(self._session, account, tx, by_person=True)
         return await self._finish(account, tx)
 
-    async def _confirm(self, actor: Actor, account: Account) -> SupplyView:
+    async def _confirm(self, tx: Transaction, account: Account) -> SupplyView:
         if account.state is not SupplyState.ARMED:
             raise RequestRefused(
                 ErrorCode.CONFLICT,
@@ -123,12 +123,11 @@ class SupplyService:
                 " there is nothing to confirm",
                 remedy="top up first if the supply is cut",
             )
-        tx = self._session.begin(actor)
         with self._session.atomic():
             evaluate(self._session, account, tx, confirmed=True)
         return await self._finish(account, tx)
 
-    async def _reset(self, actor: Actor, account: Account, reason: str | None) -> SupplyView:
+    async def _reset(self, tx: Transaction, account: Account, reason: str | None) -> SupplyView:
         """Reset the protections that have tripped, unless what they saw last is still wrong."""
         tripped = protections.tripped_protections(account)
         if not tripped:
@@ -149,7 +148,6 @@ class SupplyService:
                 value=SupplyAction.RESET.value,
                 remedy="reset it when that is over",
             )
-        tx = self._session.begin(actor)
         with self._session.atomic():
             protections.reset(account)
             for key in tripped:

@@ -8,7 +8,8 @@ from meter_bridge.core.money import DIGITS_BELOW_MINOR, SMALLEST_COIN, amount_di
 from meter_bridge.core.rating.rating import TAX_KINDS
 from meter_bridge.core.rating.unit_purchase import NO_PURCHASE, purchase_units, trial_copy
 from meter_bridge.engine.accounts import view
-from meter_bridge.engine.ledger.credit import credit_now, top_up_question
+from meter_bridge.engine.accounts.top_ups import top_up_range
+from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.engine.ledger.purchases import unit_selling_supply
 from meter_bridge.engine.state.model import Account
 from meter_bridge.payments.providers.provider import Provider
@@ -17,16 +18,14 @@ from meter_bridge.protocol.payments import PaymentOptions, ProviderView, TopUpPr
 
 def payment_options(account: Account, providers: list[Provider], at: int, *, keypad: bool) -> PaymentOptions:
     """Return how a customer may pay, and how much."""
-    possible = top_up_question(account, credit_now(account), at)
-    unlimited = account.policy.credit.maximum_balance is None
-    largest = possible.maximum if unlimited else min(possible.largest_allowed(), possible.maximum)
+    smallest, largest, _ = top_up_range(account, at)
     currency = account.site.currency
     return PaymentOptions(
         providers=tuple(ProviderView(id=each.id, name=each.name) for each in providers),
         currency=currency,
         amount_digits=amount_digits(currency),
         minor_digits=minor_digits(currency),
-        smallest=max(account.policy.top_up_minimum, SMALLEST_COIN),
+        smallest=max(smallest, SMALLEST_COIN),
         largest=largest - largest % 10**DIGITS_BELOW_MINOR,
         to_restore=view.account_view(account, at).amount_to_restore,
         keypad=keypad,

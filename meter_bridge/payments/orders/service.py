@@ -58,7 +58,9 @@ class OrderService:
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self.file = file
         self.booking_steps = BookingSteps(session, operations, self.name_of)
-        self.event_handler = ProviderEventHandler(session, self.booking_steps, file.providers)
+        self.event_handler = ProviderEventHandler(
+            session, self.booking_steps, file.providers, incomplete=bool(file.problems)
+        )
         self._polling = ProviderPolling(session, self.booking_steps, self.event_handler, file.providers)
 
     def name_of(self, provider_id: str) -> str:

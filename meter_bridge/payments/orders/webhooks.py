@@ -53,11 +53,18 @@ class ProviderEventHandler:
     """Takes what providers tell, one event at a time."""
 
     def __init__(
-        self, session: Session, booking_steps: BookingSteps, providers: Mapping[str, Provider]
+        self,
+        session: Session,
+        booking_steps: BookingSteps,
+        providers: Mapping[str, Provider],
+        *,
+        incomplete: bool = False,
     ) -> None:
+        """Remember the providers; ``incomplete`` says that a mistake turned some of them off."""
         self._session = session
         self._booking_steps = booking_steps
         self._providers = providers
+        self._incomplete = incomplete
         self.lock = asyncio.Lock()
         """Held while an event or a decision is stored and settled."""
         self._newest_number = order_queries.newest_event_number(session.reader, session.shard)
@@ -70,6 +77,10 @@ class ProviderEventHandler:
     async def receive_webhook(self, provider_id: str, headers: Mapping[str, str], body: bytes) -> int:
         """Take a provider's message; return how many events were new."""
         provider = self._providers.get(provider_id)
+        if provider is None and self._incomplete:
+            # The sender has to try again: the provider may be the one with the mistake.
+            message = "messages of this provider cannot be taken at present"
+            raise RequestRefused(ErrorCode.PROVIDER_UNAVAILABLE, message, remedy="send it again later")
         if provider is None:
             raise RequestRefused(ErrorCode.NOT_FOUND, "there is no such provider", remedy="see payments.yaml")
         try:

@@ -1,6 +1,8 @@
 // What the page asks of the bridge. The session is a cookie that no script can read.
 
-import { knows, say } from "/my/dom.js";
+import { h, knows, say, state } from "/my/dom.js";
+
+const PAUSES_MS = [1000, 2000, 4000];
 
 export class Refusal extends Error {
   constructor(status, problem) {
@@ -8,6 +10,11 @@ export class Refusal extends Error {
     this.status = status;
     this.code = problem.code;
     this.remedy = problem.remedy;
+  }
+
+  // Whether what was asked may have been done all the same: the answer was lost, or somebody on the way gave it.
+  get unanswered() {
+    return this.status === 0 || (this.status >= 500 && this.code !== "provider_unavailable");
   }
 
   get text() {
@@ -22,18 +29,36 @@ export async function ask(method, path, body, key) {
   const headers = { "Prepaid-Page": "1" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
-  let response;
   try {
-    response = await fetch(`/api/v1/${path}`, {
+    const response = await fetch(`/api/v1/${path}`, {
       method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "same-origin",
     });
-  } catch {
-    throw new Refusal(0, { code: "offline" });
+    if (response.status === 204) return null;
+    const answer = await response.json();
+    if (response.ok) return answer;
+    throw new Refusal(response.status, answer);
+  } catch (error) {
+    throw error instanceof Refusal ? error : new Refusal(0, { code: "offline" });
   }
-  if (response.status === 204) return null;
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refusal(response.status, answer);
-  return answer;
+}
+
+// Asks for what happens once per key. Without an answer it asks again by the same key, which cannot do it twice.
+export async function askOnce(path, body, key, place) {
+  for (const pause of [...PAUSES_MS, null]) {
+    try {
+      return await ask("POST", path, body, key);
+    } catch (refusal) {
+      if (!refusal.unanswered) throw refusal;
+      if (pause === null) throw new Refusal(0, { code: "unanswered" });
+      place?.replaceChildren(state("warn", say("asking.again"), "", true));
+      await new Promise((done) => { setTimeout(done, pause); });
+    }
+  }
+}
+
+// Says in its place what became of a request.
+export function tell(place, problem) {
+  place.replaceChildren(problem.code === "unanswered" ? state("warn", say("unanswered"), problem.text) : h("p", { class: "error" }, problem.text));
 }
 
 export function newKey() {

@@ -1,6 +1,6 @@
 // The first view: what is left, whether the power is on, and what can be done about it.
 
-import { account, ask, keyFor, forgetKey } from "/my/api.js";
+import { account, ask, askOnce, keyFor, forgetKey } from "/my/api.js";
 import { h, kwh, lasts, money, say, show, state, toast, when } from "/my/dom.js";
 
 const PAUSE_MS = 5000;
@@ -94,11 +94,11 @@ function emergency(mine) {
   const button = h("button", { class: "plain wide", id: "emergency", onclick: async () => {
     button.disabled = true;
     try {
-      await ask("POST", `accounts/${mine.id}/emergency-credit`, {}, keyFor(name));
+      await askOnce(`accounts/${mine.id}/emergency-credit`, {}, keyFor(name));
       forgetKey(name);
       draw(await account(), null);
     } catch (error) {
-      if (error.code !== "offline") forgetKey(name);
+      if (!error.unanswered) forgetKey(name);
       toast(error.text);
       button.disabled = false;
     }

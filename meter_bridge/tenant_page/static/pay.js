@@ -1,6 +1,6 @@
 // Paying: how much, where it would go, with what, and waiting until it is there; and vouchers.
 
-import { account, ask, forgetKey, keyFor } from "/my/api.js";
+import { account, ask, askOnce, forgetKey, keyFor, tell } from "/my/api.js";
 import { decimals, h, kwh, money, number, say, show, state } from "/my/dom.js";
 import { power } from "/my/home.js";
 
@@ -39,19 +39,30 @@ async function form(mine, options) {
   const chips = suggestions(options).map((each) => h("button", {
     type: "button", "aria-pressed": "false", onclick: () => { input.value = written(each); changed(); },
   }, money(each, options, true)));
-  const preview = h("div", { class: "card", id: "preview", "aria-live": "polite" }, h("p", { class: "soft" }, say("pay.preview.hint")));
+  const preview = h("div", { class: "card", id: "preview", "aria-live": "polite" });
   const choices = options.providers.map((each, index) => h("label", { class: "choice" }, h("input", { type: "radio", name: "provider", value: each.id, checked: index === 0 }), each.name));
-  const error = h("p", { class: "error", role: "alert" });
+  const error = h("div", { role: "alert" });
   const button = h("button", { class: "wide", disabled: true }, say("pay.button"));
   let asked = 0;
+  empty();
+
+  // What an earlier amount would have done is not left beside another one.
+  function empty() {
+    preview.replaceChildren(h("p", { class: "soft" }, say("pay.preview.hint")));
+    button.textContent = say("pay.button");
+    button.disabled = true;
+    error.replaceChildren();
+  }
 
   async function changed() {
     const value = typed(input.value);
     chips.forEach((each, index) => each.setAttribute("aria-pressed", String(Number(written(suggestions(options)[index])) === Number(value))));
-    error.textContent = "";
-    button.disabled = true;
-    if (!value) return;
     const turn = ++asked;
+    empty();
+    if (!value) {
+      if (input.value.trim()) tell(error, { text: limits(options) });
+      return;
+    }
     try {
       const shown = await ask("GET", `accounts/${mine.id}/top-up-preview?amount=${value}`);
       if (turn !== asked) return;
@@ -59,12 +70,12 @@ async function form(mine, options) {
       button.textContent = say("pay.amount", { amount: money(shown.amount, shown) });
       button.disabled = false;
     } catch (problem) {
-      if (turn === asked) error.textContent = limitsText(problem);
+      if (turn === asked) tell(error, limited(problem));
     }
   }
 
-  function limitsText(problem) {
-    return problem.code === "amount_out_of_range" || problem.code === "bad_request" ? limits(options) : problem.text;
+  function limited(problem) {
+    return ["amount_out_of_range", "bad_request"].includes(problem.code) ? { text: limits(options) } : problem;
   }
 
   let waiting;
@@ -82,9 +93,9 @@ async function form(mine, options) {
     button.disabled = true;
     const provider = document.querySelector("input[name=provider]:checked").value;
     try {
-      await begin(mine, provider, typed(input.value));
+      await begin(mine, provider, typed(input.value), error);
     } catch (problem) {
-      error.textContent = limitsText(problem);
+      tell(error, limited(problem));
       button.disabled = false;
     }
   }
@@ -101,12 +112,12 @@ export function typed(text) {
   return /^\d{1,12}(\.\d{1,4})?$/.test(plain) && Number(plain) > 0 ? plain : "";
 }
 
-async function begin(mine, provider, amount, again = true) {
+async function begin(mine, provider, amount, place, again = true) {
   const what = `pay ${mine.id} ${provider} ${amount}`;
-  const order = await ask("POST", `accounts/${mine.id}/payments`, { provider, amount }, keyFor(what));
+  const order = await askOnce(`accounts/${mine.id}/payments`, { provider, amount }, keyFor(what), place);
   if (!["open", "pending", "failed"].includes(order.state)) {
     forgetKey(what);
-    if (again) await begin(mine, provider, amount, false);
+    if (again) await begin(mine, provider, amount, place, false);
     return;
   }
   sessionStorage.setItem(`order ${order.id}`, what);
@@ -134,7 +145,7 @@ export async function paid(id, cancelled) {
       if (location.href !== here) return;
       if (await drawn(order, cancelled)) return;
     } catch (error) {
-      if (error.code !== "offline" && error.status !== 503) throw error;
+      if (!error.unanswered) throw error;
       show(h("div", { class: "card" }, state("warn", say("offline.title"), say("paid.not.lost"), true)));
     }
     await new Promise((done) => { setTimeout(done, turn < 60 ? 1000 : 5000); });
@@ -188,7 +199,7 @@ export async function voucher(digits) {
   const mine = await account();
   const input = h("input", { id: "voucher", class: "code", inputmode: "numeric", autocomplete: "off", required: true, maxlength: 40, value: grouped(digits) });
   input.addEventListener("input", () => { if (input.selectionStart === input.value.length) input.value = grouped(input.value); });
-  const error = h("p", { class: "error", role: "alert" });
+  const error = h("div", { role: "alert" });
   const button = h("button", { class: "wide" }, say("voucher.button"));
   show(h("div", { class: "head" }, h("h1", {}, say("voucher.title"))), h("form", { class: "card", onsubmit: redeem },
     h("label", { for: "voucher" }, say("voucher.number")), input, h("p", { class: "small soft" }, say("voucher.help")), error, button));
@@ -198,15 +209,15 @@ export async function voucher(digits) {
     event.preventDefault();
     if (button.disabled) return;
     button.disabled = true;
-    error.textContent = "";
+    error.replaceChildren();
     const what = `voucher ${input.value}`;
     try {
-      const result = await ask("POST", `accounts/${mine.id}/vouchers`, { code: input.value }, keyFor(what));
+      const result = await askOnce(`accounts/${mine.id}/vouchers`, { code: input.value }, keyFor(what), error);
       forgetKey(what);
       await redeemed(result);
     } catch (problem) {
-      if (problem.code !== "offline") forgetKey(what);
-      error.textContent = problem.text;
+      if (!problem.unanswered) forgetKey(what);
+      tell(error, problem);
       button.disabled = false;
       input.focus();
     }

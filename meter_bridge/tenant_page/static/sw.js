@@ -1,6 +1,6 @@
 // Keeps the files of the page on the phone, never what the bridge says: money is only ever shown as it was answered.
 
-const NAME = "page-2";
+const NAME = "page-3";
 const FILES = ["/my/", "page.css", "app.js", "dom.js", "api.js", "home.js", "pay.js", "more.js", "words.en.json", "icon.svg", "page.webmanifest"];
 
 self.addEventListener("install", (event) => {

@@ -19,7 +19,7 @@ LANDLORDS: Final = {"owner", "landlord"}
 OWNER: Final = {"owner"}
 
 ALLOWED: Final = {
-    "GET /metrics": LANDLORDS,
+    "GET /metrics": OWNER,
     "GET /api/v1/me": EVERYBODY,
     "GET /api/v1/accounts": PEOPLE,
     "GET /api/v1/accounts/{id}": PEOPLE,
@@ -79,7 +79,7 @@ ALLOWED: Final = {
     "POST /api/v1/meters/{id}/replacement": STAFF,
     "GET /api/v1/alerts": PEOPLE,
     "POST /api/v1/alerts/{id}/acknowledge": STAFF,
-    "POST /api/v1/clock/confirm": LANDLORDS,
+    "POST /api/v1/clock/confirm": OWNER,
     "GET /api/v1/tokens": OWNER,
     "POST /api/v1/tokens": OWNER,
     "DELETE /api/v1/tokens/{id}": OWNER,

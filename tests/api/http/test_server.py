@@ -182,7 +182,7 @@ async def test_a_failure_is_logged_with_the_reference_that_the_client_gets(
 
 async def test_health_is_503_when_down(api: Served) -> None:
     api.port.health_status = "degraded"
-    response = await api.ask("GET", "/health", None)
+    response = await api.ask("GET", "/health", "owner")
     assert (response.status, await response.json()) == (
         200,
         {"status": "degraded", "reasons": ["the broker is away"]},

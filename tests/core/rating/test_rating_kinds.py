@@ -8,7 +8,15 @@ import pytest
 
 from meter_bridge.core.rating.fixed_charges import charge_day
 from meter_bridge.core.rating.period_to_date import accrued_total, close_segments, energy_of
-from meter_bridge.core.rating.rating import Charges, LineKind, Rating, SupplyTerms, allocate
+from meter_bridge.core.rating.rating import (
+    Charges,
+    LineKind,
+    Rating,
+    SupplyTerms,
+    allocate,
+    maximum_demand,
+    purge_periods,
+)
 from meter_bridge.core.rating.unit_purchase import purchase_units, return_units
 from meter_bridge.core.tariff.bands import EVERY_DAY, Band, BandCalendar, Season, Window
 from meter_bridge.core.tariff.periods import PeriodRule, PeriodUnit
@@ -278,6 +286,30 @@ class TestDemand:
         allocate(rating, line, "a", JANUARY, JANUARY + 30 * 60_000, 1_000)
         allocate(rating, line, "b", JANUARY, JANUARY + 30 * 60_000, 2_000)
         assert close_segments(rating, line).total == amount("60")  # 3 kWh in half an hour are 6 kW
+
+    def test_a_peak_of_an_hour_stays_one_where_quarters_of_an_hour_count_later(self, rating: Rating) -> None:
+        """5 kWh in an hour are 5 kW, also for a bill whose last days measure quarters of an hour."""
+        hourly = tariff([["0"]], more={"demand": DemandCharge(amount("10"), interval_min=60)})
+        change = JANUARY + 10 * DAY
+        quarterly = replace(
+            hourly, id="v2", valid_from=change, demand=DemandCharge(amount("10"), interval_min=15)
+        )
+        line = timeline(hourly, quarterly)
+        allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 5_000)
+        assert close_segments(rating, line).total == amount("50")
+        allocate(rating, line, "m", change, change + SLOT, 1_000)
+        assert close_segments(rating, line).total == 0  # 4 kW
+        allocate(rating, line, "m", change + HOUR, change + HOUR + SLOT, 1_500)
+        assert close_segments(rating, line).total == amount("10")  # 6 kW
+        purge_periods(rating, "2026-01-01")
+        assert maximum_demand(rating, "2026-01-01/P1M", 15) == 6_000
+
+    def test_a_peak_stored_without_its_interval_is_of_the_present_one(self, rating: Rating) -> None:
+        version = tariff([["0"]], more={"demand": DemandCharge(amount("10"), interval_min=60)})
+        rating.demand_peaks["2026-01-01/P1M"] = 5_000
+        line = timeline(version)
+        allocate(rating, line, "m", JANUARY, JANUARY + HOUR, 1_000)
+        assert close_segments(rating, line).total == amount("50")
 
 
 class TestMinimum:

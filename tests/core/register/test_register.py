@@ -51,9 +51,10 @@ class Meter:
         modulus: int | None = None,
         boot: str | None = None,
         ahead: int = 0,
+        away: int = 0,
     ) -> int:
         """Take a reading and return what it charges."""
-        reading = RegisterReading(wh, at, step, witness, modulus, boot, ahead)
+        reading = RegisterReading(wh, at, step, witness, modulus, boot, ahead, away)
         result = advance(self.register, reading, rating_w)
         assert result.delta_wh >= 0
         if result.delta_wh:
@@ -572,10 +573,11 @@ class TestWitnessedResets:
             assert meter.register.epoch == 0
             assert meter.register.doubt is not None
 
-    def test_a_new_witness_of_a_register_that_went_on_is_only_remembered(self) -> None:
+    def test_a_new_witness_of_a_register_that_stands_where_it_was_is_only_remembered(self) -> None:
         meter = Meter(begin(witness="2025"))
-        assert meter.read(100_010, NOON + 60_000, witness="2026") == 10
+        assert meter.read(100_000, NOON + 60_000, witness="2026") == 0
         assert (meter.register.epoch, meter.register.witness) == (0, "2026")
+        assert meter.read(100_010, NOON + 120_000, witness="2026") == 10
 
     def test_a_message_without_a_witness_leaves_the_known_one(self) -> None:
         meter = Meter(begin(witness="2025"))
@@ -588,6 +590,148 @@ class TestWitnessedResets:
         meter.register.witness = "2025"
         meter.read(10, NOON + DAY, witness="2026")
         assert (meter.register.epoch, meter.register.doubt) == (1, None)
+
+
+@pytest.mark.invariant(6)
+class TestAnotherCounterIsNeverChargedAsARise:
+    def test_a_rise_under_another_reset_marker_is_doubted_like_a_fall(self) -> None:
+        meter = Meter(begin(witness="2025"))
+        counts = []
+        for number in range(1, 5):
+            assert meter.read(100_010 + number, NOON + number * 5_000, witness="2026") == 0
+            assert meter.register.doubt is not None
+            counts.append((meter.register.doubt.cause, meter.register.quarantined))
+        assert counts == [(Cause.OTHER_COUNTER, quarantined) for quarantined in (False, False, True, True)]
+        assert (meter.register.watermark_wh, meter.register.witness) == (100_000, "2025")
+
+    def test_a_counter_that_comes_back_leaves_quarantine_and_is_charged(self) -> None:
+        meter = Meter(begin(witness="2025"))
+        for number in range(1, 5):
+            meter.read(100_500, NOON + number * 5_000, witness="2026")
+        assert meter.read(100_100, NOON + HOUR, witness="2025") == 100
+        assert meter.register.doubt is None
+
+    @pytest.mark.parametrize(
+        "decision, charged", [(Decision.ACCEPT, 10), (Decision.NEW_EPOCH, 0), (Decision.DISCARD, 0)]
+    )
+    def test_a_person_decides_whose_the_difference_is(self, decision: Decision, charged: int) -> None:
+        meter = Meter(begin(witness="2025"))
+        for number in range(1, 5):
+            meter.read(100_010, NOON + number * 5_000, witness="2026")
+        assert meter.decide(decision) == charged
+        assert meter.register.epoch == (0 if charged else 1)
+        assert meter.read(100_030, NOON + HOUR, witness="2026") == 20
+
+    def test_a_lower_counter_that_began_long_before_the_last_reading_is_another_device(self) -> None:
+        """A plug replaced by an older one: what that one counted elsewhere is not this customer's."""
+        noon = "2026-01-09T12:00:00"
+        for began, charged in (
+            ("2025-06-01T00:00:00", 0),
+            ("2026-01-08T21:59:59", 0),
+            (noon, 900),
+            ("2025", 900),
+        ):
+            meter = Meter(begin(witness="2024-01-01T00:00:00"))
+            assert meter.read(900, NOON + HOUR, witness=began) == charged
+            assert (meter.register.epoch, meter.register.charged_wh) == (1, charged)
+
+    def test_a_jump_that_shows_after_a_boot_never_becomes_plausible_by_waiting(self) -> None:
+        """Tasmota issue 16791: +2.868 kWh after an outage."""
+        meter = Meter(first_reading(RegisterReading(100_000, NOON, boot_id="7")))
+        for minute in (1, 6, 11, 16, 21, 600):
+            assert meter.read(102_868 + minute, NOON + minute * 60_000, boot="8") == 0
+        assert meter.register.quarantined
+
+    def test_after_a_boot_a_rise_is_bounded_by_the_time_that_the_device_was_there(self) -> None:
+        outage = 8 * HOUR
+        possible = RATING_W * (GRACE_MS + 5 * 60_000) // HOUR + 1
+        for more, charged in ((0, possible), (1, 0)):
+            meter = Meter(first_reading(RegisterReading(100_000, NOON, boot_id="7")))
+            at = NOON + outage + 5 * 60_000
+            assert meter.read(100_000 + possible + more, at, boot="8", away=outage) == charged
+
+    @given(st.lists(st.tuples(st.integers(0, 30 * DAY), st.integers(0, 10**4)), min_size=1, max_size=10))
+    def test_time_never_makes_plausible_what_a_boot_brought(self, later: list[tuple[int, int]]) -> None:
+        meter, at = Meter(first_reading(RegisterReading(100_000, NOON, boot_id="7"))), NOON + 10_000
+        assert meter.read(103_000, at, boot="8") == 0
+        for elapsed, above in later:
+            at += elapsed
+            assert meter.read(103_000 + above, at, boot="8") == 0
+
+
+@pytest.mark.invariant(6)
+class TestATotalThatComesBack:
+    def restarted(self, zeros: int = 4) -> Meter:
+        """Return a meter that showed nought after a restart."""
+        meter = Meter(first_reading(RegisterReading(1_000, NOON, boot_id="7")))
+        assert meter.read(1_215, NOON + HOUR, boot="7") == 215
+        for number in range(1, zeros + 1):
+            assert meter.read(0, NOON + HOUR + number * 10_000, boot="8") == 0
+        return meter
+
+    @pytest.mark.parametrize("zeros", range(1, 8))
+    def test_zeros_at_a_boot_and_then_the_old_total_charge_nothing_again(self, zeros: int) -> None:
+        meter = self.restarted(zeros)
+        later = NOON + 2 * HOUR
+        for number in range(4):
+            meter.read(1_215 + number, later + number * 60_000, boot="8")
+        assert meter.charged == 215 + 3
+        assert (meter.register.doubt, meter.register.watermark_wh) == (None, 1_218)
+        assert meter.read(1_300, later + HOUR, boot="8") == 82
+
+    def test_one_late_message_with_the_old_total_changes_nothing(self) -> None:
+        meter = self.restarted()
+        assert meter.read(1_215, NOON + 2 * HOUR, boot="8") == 0
+        assert meter.read(2, NOON + 2 * HOUR + 10_000, boot="8") == 2
+        assert (meter.register.doubt, meter.register.watermark_wh) == (None, 2)
+
+    def test_a_counter_that_began_anew_is_charged_past_where_the_old_one_ended(self) -> None:
+        meter = self.restarted()
+        charged = [meter.read(100 * number, NOON + HOUR * (1 + number), boot="8") for number in range(1, 20)]
+        assert charged == [100] * 19
+
+    def test_what_was_counted_meanwhile_is_charged_beside_the_old_total(self) -> None:
+        meter = self.restarted()
+        assert meter.read(40, NOON + 2 * HOUR, boot="8") == 40
+        for minute in range(4):
+            meter.read(1_215, NOON + 3 * HOUR + minute * 60_000, boot="8")
+        assert meter.charged == 215 + 40
+
+    def test_more_than_the_rating_allows_above_the_old_total_waits_for_a_person(self) -> None:
+        meter = self.restarted()
+        for minute in range(5):
+            assert meter.read(90_000, NOON + 2 * HOUR + minute * 60_000, boot="8") == 0
+        assert meter.register.quarantined
+
+    @pytest.mark.parametrize("decision", [Decision.NEW_EPOCH, Decision.DISCARD])
+    def test_a_fall_that_a_person_decided_is_forgotten_when_the_old_total_is_back(
+        self, decision: Decision
+    ) -> None:
+        meter = Meter(begin(1_215))
+        for number in range(1, 4):
+            meter.read(0, NOON + number * 10_000)
+        assert meter.decide(decision) == 0
+        for minute in range(1, 5):
+            meter.read(1_215 + minute, NOON + HOUR + minute * 60_000)
+        assert meter.charged == 4
+
+    @given(
+        st.integers(1, 100_000),
+        st.integers(0, 8),
+        st.lists(st.tuples(st.integers(1, 600_000), st.integers(0, 60)), min_size=4, max_size=30),
+    )
+    def test_no_number_of_zeros_makes_a_total_be_charged_twice(
+        self, start: int, zeros: int, use: list[tuple[int, int]]
+    ) -> None:
+        meter, at, true = Meter(first_reading(RegisterReading(start, NOON, boot_id="7"))), NOON, start
+        for _ in range(zeros):
+            at += 10_000
+            meter.read(0, at, boot="8")
+        for elapsed, rise in use:
+            at, true = at + elapsed, true + rise
+            meter.read(true, at, boot="8")
+            assert meter.charged <= true - start
+            assert meter.charged == meter.register.charged_wh or zeros >= DOUBTS_BEFORE_QUARANTINE
 
 
 class TestDecisions:

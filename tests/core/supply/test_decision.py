@@ -33,7 +33,7 @@ POLICIES = [
         payment_mode=mode, restore=restore, never_cut=never_cut, minimum_to_restore=minimum, load_limit=limit
     )
     for mode, restore, never_cut, minimum, limit in product(
-        PaymentMode, RestoreMode, (False, True), (0, MINIMUM), (None, LIMIT)
+        PaymentMode, RestoreMode, (False, True), (None, 0, MINIMUM), (None, LIMIT)
     )
 ]
 FRIENDLY, GRACE = FriendlyPeriod(1, in_grace=False), FriendlyPeriod(1, in_grace=True)
@@ -82,7 +82,8 @@ def naive(policy: Policy, now: SupplyInputs) -> Decision:
     """Return the decision by the first line of a table that applies."""
     connected, exhausted = now.present is CONNECTED, now.headroom <= 0
     prepaid = policy.payment_mode is PaymentMode.PREPAYMENT
-    low = policy.minimum_to_restore > 0 and now.available <= policy.minimum_to_restore
+    minimum = policy.minimum_to_restore
+    low = minimum is not None and now.available <= minimum
     below = now.present is DISCONNECTED and low and now.ran_out
     waits = policy.restore is RestoreMode.ARMED and not now.confirmed
     limited = exhausted and policy.load_limit is not None
@@ -160,6 +161,14 @@ class TestRules:
         policy = Policy(minimum_to_restore=MINIMUM)
         found = [decide(policy, paid(available)).state for available in (1, MINIMUM, MINIMUM + 1)]
         assert found == [DISCONNECTED, DISCONNECTED, CONNECTED]
+
+    def test_a_minimum_of_zero_restores_no_negative_balance_within_an_overdraft(self) -> None:
+        overdrawn = replace(paid(-1), headroom=OVERDRAFT - 1)
+        assert decide(Policy(minimum_to_restore=0), overdrawn).reason is SupplyReason.BELOW_RESTORE_MINIMUM
+        assert decide(Policy(), overdrawn).state is CONNECTED
+        assert (
+            decide(Policy(minimum_to_restore=0), replace(paid(1), headroom=OVERDRAFT + 1)).state is CONNECTED
+        )
 
     def test_an_armed_supply_waits_for_the_customer_and_keeps_waiting(self) -> None:
         policy = Policy(restore=RestoreMode.ARMED)

@@ -47,7 +47,7 @@ def policies(**fixed: object) -> st.SearchStrategy[Policy]:
     drawn: dict[str, st.SearchStrategy[object]] = {
         "payment_mode": st.just(PaymentMode.PREPAYMENT),
         "restore": st.sampled_from(RestoreMode),
-        "minimum_to_restore": st.sampled_from([0, MINIMUM]),
+        "minimum_to_restore": st.sampled_from([None, 0, MINIMUM]),
         "load_limit": st.none(),
         "friendly_hours": st.sampled_from([FriendlyHours(), FRIENDLY]),
         "switchings_per_day": st.none(),
@@ -162,7 +162,8 @@ class Naive:
         return ON if self.state is ON and worn else OFF
 
     def _with_credit(self, credit: int, *, by_itself: bool) -> SupplyState:
-        too_little = 0 < self.policy.minimum_to_restore >= credit
+        minimum = self.policy.minimum_to_restore
+        too_little = minimum is not None and minimum >= credit
         if self.state is OFF and self.out and too_little:
             return OFF
         return ON if by_itself or self.state is ON else ARMED
@@ -378,7 +379,7 @@ class SupplyLife(RuleBasedStateMachine):
 
     @invariant()
     def nobody_sits_in_the_dark_for_long_with_nothing_in_the_way(self) -> None:
-        above = self.credit > max(self.policy.minimum_to_restore, 0)
+        above = self.credit > (self.policy.minimum_to_restore or 0)
         free = not self.holds and self.protection.trip is None and self.power.trip is None
         if above and free and self.policy.restore is RestoreMode.AUTOMATIC:
             assert self.decision.state is ON
@@ -408,7 +409,7 @@ class SparedLife(SupplyLife):
     POLICIES = policies(
         switchings_per_day=SWITCHINGS,
         restore=RestoreMode.AUTOMATIC,
-        minimum_to_restore=0,
+        minimum_to_restore=None,
         friendly_hours=FriendlyHours(),
     )
 

@@ -146,3 +146,32 @@ def test_the_page_shows_what_is_not_booked(open_page: Open, house: House) -> Non
 def test_replaced_amounts_are_not_hidden() -> None:
     booked = payment(1, 100, "R1")
     assert reconcile([line(2, 100, "R1")], [replace(booked, amount=1)]).agree == ()
+
+
+def test_cash_and_vouchers_are_not_missed_on_a_statement() -> None:
+    cash, voucher, card = (
+        replace(payment(seq, 100), method=method) for seq, method in enumerate(("cash", "voucher", "card"))
+    )
+    found = reconcile([], [cash, voucher, card])
+    assert found.only_ledger == (card,)
+    assert found.apart == (cash, voucher)
+    assert found.ledger_total == 100
+    assert [row[0] for row in reconciliation_table(found, "ZAR").rows] == [
+        "not on statement",
+        "not expected on statement",
+        "not expected on statement",
+    ]
+
+
+def test_a_line_of_the_bank_is_not_taken_for_cash_of_the_same_amount() -> None:
+    cash, card = replace(payment(1, 100), method="cash"), payment(2, 100, day=12)
+    (pair,) = reconcile([line(2, 100)], [cash, card]).agree
+    assert pair.payment is card
+
+
+def test_cash_that_is_named_on_a_statement_or_asked_for_is_compared() -> None:
+    cash = replace(payment(1, 100, "R1"), method="cash")
+    assert reconcile([line(2, 100, "R1")], [cash]).agree
+    found = reconcile([line(2, 100)], [cash], methods=("cash",))
+    assert found.agree
+    assert reconcile([], [cash], methods=("cash",)).only_ledger == (cash,)

@@ -20,10 +20,12 @@ from streamlit.testing.v1 import AppTest
 from dashboard.__main__ import _arguments as dashboard_arguments
 from dashboard.access import Viewer
 from dashboard.settings import DATA_VARIABLE, FRAMED_VARIABLE, OPEN_VARIABLE, PEOPLE_VARIABLE, Settings
+from dashboard.signin import routes
 from dashboard.signin.people import PeopleError, viewer_of_claims
 from dashboard.signin.routes import ROUTES, SignInMiddleware
-from dashboard.signin.sessions import COOKIE, SESSIONS, WRONG_PER_MINUTE, Sessions
+from dashboard.signin.sessions import COOKIE, Sessions
 from dashboard.signin.tokens import viewer_of_token
+from meter_bridge.engine.access.throttle import MAX_WRONG_TOKENS, Throttle
 from meter_bridge.engine.access.tokens import compose_token, digest, new_secret
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
@@ -251,7 +253,7 @@ class Browser:
 def browser(monkeypatch: pytest.MonkeyPatch, homes: House) -> Browser:
     monkeypatch.setenv(DATA_VARIABLE, str(homes.folder))
     monkeypatch.delenv(OPEN_VARIABLE, raising=False)
-    monkeypatch.setattr(SESSIONS, "_wrong", [])
+    monkeypatch.setattr(routes, "THROTTLE", Throttle())
     return Browser()
 
 
@@ -292,9 +294,16 @@ def test_a_form_of_another_site_is_refused(browser: Browser, bridge: StandIn) ->
 
 
 def test_wrong_tokens_are_counted_and_then_made_to_wait(browser: Browser) -> None:
-    for _ in range(WRONG_PER_MINUTE):
+    for _ in range(MAX_WRONG_TOKENS):
         assert browser.post("/sign-in", data={"token": "pmb_x_y"}).status_code == 403
     assert browser.post("/sign-in", data={"token": "pmb_x_y"}).status_code == 429
+
+
+def test_wrong_tokens_of_anybody_lock_nobody_out(browser: Browser, bridge: StandIn) -> None:
+    bridge.people[TOKEN] = landlord()
+    for _ in range(2 * MAX_WRONG_TOKENS):
+        browser.post("/sign-in", data={"token": "pmb_x_y"})
+    assert browser.post("/sign-in", data={"token": TOKEN}).status_code == 303
 
 
 def test_answers_may_be_framed_by_the_same_origin_alone(browser: Browser) -> None:

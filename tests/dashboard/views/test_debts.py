@@ -12,6 +12,7 @@ from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.exports.tables import debts_table
 from dashboard.queries.debts import Debtor, debtors
+from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
 from tests.dashboard.sample_house import DAY_MS, NOW_MS, House, Unit, build
 from tests.dashboard.views.test_pages import shown
@@ -91,6 +92,52 @@ def test_what_charges_lent_is_dated_from_the_last_payment(tmp_path: Path) -> Non
     house.add(tables.balance, account_id="one", bucket="emergency_credit", asset="ZAR", amount=-70)
     house.write()
     assert found(house)["one"].ages(NOW_MS) == (0, 70, 0, 0)
+
+
+def moved_out(house: House, account: str, n: int, days: int, left: int) -> None:
+    """Add a customer who moved out so many days ago, with what was left then."""
+    moved = NOW_MS - days * DAY_MS
+    house.add(
+        tables.tenancy, account_id=account, n=n, customer=f"Former {n}", start_ms=moved - 90 * DAY_MS,
+        end_ms=moved, first_seq=1, first_event=1,
+    )  # fmt: skip
+    house.add(tables.balance, account_id=account, bucket=f"tenancy:{n}", asset="ZAR", amount=left)
+
+
+def test_customers_who_moved_out_still_owe(tmp_path: Path) -> None:
+    house = build(tmp_path, UNITS, write=False)
+    moved_out(house, "one", 1, 200, -300_000_000)
+    moved_out(house, "one", 2, 40, -65_570_000)
+    moved_out(house, "two", 1, 40, 12_000_000)
+    house.write()
+    opened = Warehouse(read_snapshot(house.folder, Scope(kind="debt")))
+    left = [each for each in debtors(opened, LANDLORD) if each.former]
+    assert [(each.account_id, each.customer, each.owed) for each in left] == [
+        ("one", "Former 1", 300_000_000),
+        ("one", "Former 2", 65_570_000),
+    ]
+    assert [each.ages(NOW_MS) for each in left] == [(0, 0, 0, 300_000_000), (0, 65_570_000, 0, 0)]
+    assert [each.former for each in debtors(opened, Viewer(sites=("protea",)))].count(True) == 2
+    assert not any(each.former for each in debtors(opened, Viewer(accounts=("one",), role=Role.TENANT)))
+
+
+def test_a_closed_unit_shows_who_still_owes(tmp_path: Path) -> None:
+    house = build(tmp_path, UNITS, write=False)
+    house.of(tables.account, id="one")[0]["closed_at"] = NOW_MS
+    moved_out(house, "one", 1, 20, -300_000_000)
+    house.write()
+    assert found(house)["one"].owed == 300_000_000
+
+
+def test_an_overdraft_is_as_old_as_what_it_was_spent_on(tmp_path: Path) -> None:
+    unpaid = Unit(id="one", name="Flat 1", days=70, top_ups=False, end_balance=-2_700_000_000)
+    house = build(tmp_path, (unpaid,))
+    debtor = found(house)["one"]
+    recent, earlier, oldest, beyond = debtor.ages(NOW_MS)
+    assert recent + earlier + oldest + beyond == debtor.owed > 2_700_000_000
+    assert min(recent, earlier, oldest) > 0
+    assert debtor.since is not None
+    assert debtor.since < NOW_MS - 60 * DAY_MS
 
 
 def test_a_viewer_learns_of_no_other_debt(homes: House) -> None:

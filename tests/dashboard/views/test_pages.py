@@ -86,6 +86,19 @@ def test_today_puts_attention_first(open_page: Open, house: House) -> None:
     assert "?unit=one" in text
 
 
+def test_a_meter_that_reports_everything_but_its_register_is_never_well(
+    open_page: Open, tmp_path: Path
+) -> None:
+    text = "Flat 1: meter reports, but not its register"
+    build(tmp_path, (Unit(id="one", name="Flat 1", days=4, alerts=(("meter_offline", text),)),))
+    since = "20 Nov, 13:40"
+    for page in ("today", "unit", "system"):
+        found = shown(open_page(tmp_path, page, unit="one"))
+        assert "All well" not in found
+        assert since in found, page
+        assert "just now" not in found, page
+
+
 def test_a_change_that_rounds_to_none_has_no_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NUMBERS_VARIABLE, "1.234,5")
     assert [change(now, 100_000) for now in (99_600, 100_000, 100_400)] == [None, None, None]

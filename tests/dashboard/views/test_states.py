@@ -129,3 +129,18 @@ def test_a_tenant_has_a_picture_of_every_state(open_page: Open, state: tuple[str
     with bridge_at(house.folder, StandIn({TOKEN: tenant(unit)})):
         text = shown(open_page(house.folder, page, token=TOKEN))
     assert ("No such unit" in text) == (name == "empty")
+
+
+def test_a_vacant_unit_is_not_out_of_credit(open_page: Open, tmp_path: Path) -> None:
+    empty_flat = Unit(
+        id="one", name="Flat 1", days=40, vacant_days=8, end_balance=0, state="disconnected",
+        reason="credit_exhausted",
+    )  # fmt: skip
+    build(tmp_path, (empty_flat, Unit(id="two", name="Flat 2", days=40, end_balance=900_000_000)))
+    pages = {page: shown(open_page(tmp_path, page)) for page in ("today", "units")}
+    for alarm in ("Out of credit", "Running out", "credit used up"):
+        assert alarm not in "".join(pages.values())
+    assert "Vacant" in pages["units"]
+    text = shown(open_page(tmp_path, "unit", unit="one"))
+    assert "Vacant · disconnected" in text
+    assert "vacant since 12 Nov 2026" in text

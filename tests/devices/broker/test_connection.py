@@ -8,12 +8,21 @@ import socket
 import pytest
 
 from meter_bridge.devices.base.driver import Item, Publish, Report
+from meter_bridge.devices.broker import session
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.readings import MODULUS_WH
-from tests.devices.support import Mosquitto, eventually, free_port, reports
+from tests.devices.support import (
+    Mosquitto,
+    allowing,
+    eventually,
+    free_port,
+    mosquitto_that_allows,
+    needs_mosquitto_plugin,
+    reports,
+)
 
 READING = b'{"ENERGY":{"Total":1.5}}'
 
@@ -239,6 +248,47 @@ async def test_no_broker_is_told_once_with_its_remedy(caplog: pytest.LogCaptureF
     assert connection.problem is not None
     assert f"mqtt://127.0.0.1:{port}: nothing listens there" in connection.problem
     assert len([record for record in caplog.records if "nothing listens" in record.message]) == 1
+
+
+async def test_a_broker_that_is_never_reached_is_told_once_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, mosquitto: Mosquitto
+) -> None:
+    monkeypatch.setattr(session, "PATIENCE_S", 0.5)
+    mosquitto.kill()
+    changes: list[bool] = []
+    connection = MqttConnection(parse_broker_url(mosquitto.url), [], lambda *_: None, changes.append)
+    connection.start()
+    await eventually(lambda: connection.problem)
+    assert changes == [], "a broker may take a moment to start"
+    await eventually(lambda: changes)
+    await asyncio.sleep(1)
+    assert changes == [False]
+    mosquitto.start()
+    await eventually(lambda: connection.connected)
+    assert changes == [False, True]
+    await connection.stop()
+
+
+@needs_mosquitto_plugin
+async def test_topics_that_the_broker_refuses_are_told_until_it_allows_them(tmp_path: Path) -> None:
+    broker = mosquitto_that_allows(tmp_path, "tele/#")
+    broker.start()
+    changes: list[tuple[bool, frozenset[str]]] = []
+    asking = BrokerSession(
+        parse_broker_url(broker.url),
+        filters=lambda: [("tele/#", 1), ("stat/#", 1)],
+        on_message=lambda *_: None,
+        on_connected=lambda there: changes.append((there, asking.refused)),
+    )
+    asking.start()
+    await eventually(lambda: asking.refused)
+    asking.send(allowing("stat/#"))
+    await eventually(lambda: len(changes) == 4, "the broker ends the connection, as its rules changed")
+    await asyncio.sleep(0.5)
+    nothing: frozenset[str] = frozenset()
+    assert changes == [(True, nothing), (True, frozenset({"stat/#"})), (False, nothing), (True, nothing)]
+    await asking.stop()
+    broker.kill()
 
 
 async def test_a_wrong_password_is_told_with_its_remedy(tmp_path: Path) -> None:

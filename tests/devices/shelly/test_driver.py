@@ -5,7 +5,7 @@ import pytest
 from meter_bridge.devices.base.driver import Discovered, Phase, Publish, Rejected, Report
 from meter_bridge.devices.shelly.driver import ShellyDriver
 from meter_bridge.protocol.vocabulary import RelayPosition
-from tests.devices.support import read, reports, requests
+from tests.devices.support import read, reports, requests, without
 
 PLUG = "shellyplusplugs-c049ef8b3a44"
 ADDRESS = f"shelly:{PLUG}/0"
@@ -68,6 +68,64 @@ def test_a_notification_becomes_exact_integers(driver: ShellyDriver) -> None:
         online=True,
         measured_at_ms=1_767_323_045_670,
     )
+
+
+@pytest.mark.parametrize(
+    "name,value,field,kind",
+    [
+        ("apower", 1e300, "power_mw", "power_out_of_range"),
+        ("apower", "12", "power_mw", "wrong_type"),
+        ("voltage", -1, "voltage_mv", "voltage_out_of_range"),
+        ("current", [6.5], "current_ma", "wrong_type"),
+        ("freq", -50, "frequency_mhz", "frequency_out_of_range"),
+        ("pf", 7, "power_factor_permille", "power_factor_out_of_range"),
+    ],
+)
+def test_a_bad_value_drops_itself_and_not_the_register(
+    driver: ShellyDriver, name: str, value: object, field: str, kind: str
+) -> None:
+    known(driver, switch_0=SWITCH)
+    whole = only(driver, EVENTS, notify(switch_0=SWITCH))
+    report, refused = read(driver, EVENTS, notify(switch_0=SWITCH | {name: value}))
+    assert report == without(whole, field)
+    assert isinstance(refused, Rejected)
+    assert (refused.kind, refused.topic) == (kind, PLUG)
+
+
+def test_a_bad_phase_or_returned_counter_drops_itself(driver: ShellyDriver) -> None:
+    known(driver)
+    three = {"a_act_power": 1e300, "b_act_power": 5, "a_voltage": "x", "b_voltage": 230.0}
+    three["total_act_power"] = 7
+    counted = {"total_act": 1234.5, "total_act_ret": -1}
+    report, *refused = read(driver, EVENTS, notify(em_0=three, emdata_0=counted))
+    assert isinstance(report, Report)
+    assert (report.register_wh, report.returned_wh, report.power_mw) == (1234, None, 7000)
+    assert [phase.power_mw for phase in report.phases] == [None, 5000, None]
+    kinds = [each.kind for each in refused if isinstance(each, Rejected)]
+    assert kinds == ["power_out_of_range", "wrong_type", "register_out_of_range"]
+
+
+@pytest.mark.parametrize(
+    "ts,kind", [("now", "wrong_type"), (12.5, "clock_not_set"), (1e300, "clock_not_set")]
+)
+def test_a_bad_clock_costs_the_time_and_not_the_reading(driver: ShellyDriver, ts: object, kind: str) -> None:
+    known(driver, switch_0=SWITCH)
+    report, refused = read(driver, EVENTS, notify(switch_0=SWITCH, ts=ts))
+    assert isinstance(report, Report)
+    assert isinstance(refused, Rejected)
+    assert (report.register_wh, report.measured_at_ms, refused.kind) == (12_345, None, kind)
+
+
+def test_a_device_that_misstates_its_uptime_tells_no_boot(driver: ShellyDriver) -> None:
+    status = {"sys": {"unixtime": 1_767_323_045, "uptime": -4}, "switch:0": SWITCH}
+    report, *_, refused = [
+        item
+        for item in read(driver, f"{PLUG}/online", "true") and read(driver, ANSWERS, answer(1, status))
+        if isinstance(item, Report | Rejected)
+    ]
+    assert isinstance(report, Report)
+    assert isinstance(refused, Rejected)
+    assert (report.register_wh, report.boot_id, refused.kind) == (12_345, None, "time_out_of_range")
 
 
 def test_an_unknown_device_is_asked_who_it_is_until_it_answers(driver: ShellyDriver) -> None:
@@ -232,7 +290,6 @@ def test_a_prefix_with_a_slash_is_subscribed() -> None:
     [
         (notify(switch_0={"aenergy": {"total": "1"}}), "register_not_a_number"),
         (notify(switch_0={"aenergy": {"total": -1}, "ret_aenergy": {"total": 0}}), "register_out_of_range"),
-        (notify(switch_0={"apower": 1e300}), "power_out_of_range"),
         (notify(switch_0={"output": "on"}), "wrong_type"),
         (notify(switch_0=[]), "wrong_type"),
         ('{"method":"NotifyStatus","params":3}', "wrong_type"),
@@ -260,3 +317,26 @@ def test_answers_to_others_say_nothing(driver: ShellyDriver) -> None:
     known(driver, switch_0=SWITCH)
     assert not read(driver, ANSWERS, answer(3, {"was_on": True}))
     assert not read(driver, ANSWERS, answer(99, None))
+
+
+@pytest.mark.parametrize("component", ["wifi", "input:0", "temperature:100", "data", "wifidata", ""])
+def test_a_component_that_measures_nothing_makes_no_device_known(
+    driver: ShellyDriver, component: str
+) -> None:
+    assert not driver.decode(f"plant/status/{component}", b"{}", retained=False)
+    assert not read(driver, "plant/online", "false"), "a device is known that never spoke of a meter"
+    assert reports(read(driver, "plant/status/switch:0", '{"output":true}'))
+    assert reports(read(driver, "plant/online", "false"))
+
+
+@pytest.mark.parametrize("topic", ["switch:0", "plant/switch:0", "status/switch:0", "em1data:0"])
+def test_a_topic_without_a_status_is_of_nobody(driver: ShellyDriver, topic: str) -> None:
+    assert not driver.decode(topic, b'{"output":true}', retained=False)
+
+
+@pytest.mark.parametrize("component", ["em1data:0", "emdata:0"])
+def test_the_counters_of_a_clamp_come_as_a_component_of_their_own(
+    driver: ShellyDriver, component: str
+) -> None:
+    told = '{"total_act":1.5,"total_act_energy":1.5}'
+    assert only(driver, f"plant/status/{component}", told).register_wh == 1

@@ -5,7 +5,7 @@ import pytest
 from meter_bridge.devices.base.driver import Discovered, Publish, Rejected, Removed, Report
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.protocol.vocabulary import RelayPosition
-from tests.devices.support import read, reports, requests
+from tests.devices.support import read, reports, requests, without
 
 ENERGY = {
     "TotalStartTime": "2025-01-02T03:04:05",
@@ -48,6 +48,17 @@ def sensor(**changes: object) -> str:
     return json.dumps({"Time": "2026-01-01T00:00:00", "ENERGY": ENERGY | changes})
 
 
+def per_phase(total: list[float | None], **changes: object) -> str:
+    """Return what ``SetOption129 1`` tells: total and today split by phase, as power always is."""
+    split = {"Total": total, "Today": [0.5] * len(total), "Power": [10] * len(total)}
+    return sensor(**split | changes)
+
+
+def with_tariffs(*numbers: float, **changes: object) -> str:
+    """Return what firmware before 8.5 told of a device with two tariffs."""
+    return sensor(**{"Total": list(numbers), "Today": 8.286, "Power": 2} | changes)
+
+
 def only(driver: TasmotaDriver, topic: str, payload: str, *, retained: bool = False) -> Report:
     (report,) = reports(read(driver, topic, payload, retained=retained))
     return report
@@ -70,19 +81,20 @@ def test_a_sensor_message_becomes_exact_integers(driver: TasmotaDriver) -> None:
 
 @pytest.mark.parametrize("told,wh", [(1.25, 1250), ([1.25, 0.5], 1750), ([1.0, None], None), (None, None)])
 def test_what_flowed_back_is_told_apart(driver: TasmotaDriver, told: object, wh: int | None) -> None:
-    assert only(driver, "tele/kitchen/SENSOR", sensor(ExportActive=told)).returned_wh == wh
+    power = [10, 20] if isinstance(told, list) else 30
+    assert only(driver, "tele/kitchen/SENSOR", sensor(ExportActive=told, Power=power)).returned_wh == wh
 
 
 def test_a_phase_on_its_own_tells_what_flowed_back_through_it() -> None:
     made = TasmotaDriver()
     made.assign(["tasmota:kitchen/phase2"])
     read(made, "tele/kitchen/SENSOR", sensor())
-    told = reports(read(made, "tele/kitchen/SENSOR", sensor(Total=[1, 2], ExportActive=[0.5, 0.25])))
+    told = reports(read(made, "tele/kitchen/SENSOR", per_phase([1, 2], ExportActive=[0.5, 0.25])))
     assert [(each.address, each.returned_wh) for each in told][1:] == [("tasmota:kitchen/phase2", 250)]
 
 
 @pytest.mark.parametrize(
-    "total,modulus", [(1.0, 42_949_672), ([1.0, 2.0], None), ({"Phase1": 1.0}, None), (None, None)]
+    "total,modulus", [(1.0, 42_949_672), ([1.0, 2.0, 3.0], None), ({"Phase1": 1.0}, None), (None, None)]
 )
 def test_the_end_of_the_register_is_known_where_one_counter_makes_it(
     driver: TasmotaDriver, total: object, modulus: int | None
@@ -101,26 +113,109 @@ def test_a_reset_is_witnessed_by_the_device_and_a_restart_by_its_count_of_boots(
     assert only(driver, "tele/kitchen/INFO3", '{"Info3":{"BootCount":8}}').boot_id == "8"
 
 
+def test_a_start_time_of_1970_tells_nothing_as_the_device_has_no_time_yet(driver: TasmotaDriver) -> None:
+    report = only(driver, "tele/kitchen/SENSOR", sensor(TotalStartTime="1970-01-01T00:00:00"))
+    assert (report.reset_marker, report.register_wh is None) == (None, False)
+
+
 @pytest.mark.parametrize("number", ["8", "10", "0"])
 def test_a_status_answer_reads_like_telemetry(driver: TasmotaDriver, number: str) -> None:
     told = only(driver, f"stat/kitchen/STATUS{number}", '{"StatusSNS":{"ENERGY":{"Total":1.5,"Power":3}}}')
     assert (told.register_wh, told.power_mw) == (1500, 3000)
 
 
-@pytest.mark.parametrize(
-    "total,wh",
-    [
-        ([1.2, 3.4], 4600),
-        ({"Phase1": 1.2, "Phase2": 3.4}, 4600),
-        ([1.2, None], None),
-        ([], None),
-        (None, None),
-    ],
-)
+@pytest.mark.parametrize("total,wh", [([1.2, 3.4], 4600), ([1.2, 3.4, 0.1], 4700), ([1.2, None], None)])
 def test_a_total_per_phase_is_summed_and_never_in_part(
+    driver: TasmotaDriver, total: list[float | None], wh: int | None
+) -> None:
+    assert only(driver, "tele/kitchen/SENSOR", per_phase(total)).register_wh == wh
+
+
+@pytest.mark.parametrize("total,wh", [({"Phase1": 1.2, "Phase2": 3.4}, 4600), ([], None), (None, None)])
+def test_a_total_by_name_is_summed_and_an_empty_one_is_none(
     driver: TasmotaDriver, total: object, wh: int | None
 ) -> None:
     assert only(driver, "tele/kitchen/SENSOR", sensor(Total=total)).register_wh == wh
+
+
+@pytest.mark.parametrize("power", [2, [1, 1, 0]], ids=["one phase", "three phases"])
+def test_a_total_with_its_tariffs_counts_once(driver: TasmotaDriver, power: object) -> None:
+    """Firmware before 8.5; its second and third number need not add up to the first."""
+    told = with_tariffs(33.736, 11.717, 16.978, Power=power, ExportActive=[5.5, 2.0, 3.0])
+    report = only(driver, "tele/kitchen/SENSOR", told)
+    assert (report.register_wh, report.returned_wh, report.register_step_wh) == (33_736, 5_500, 1)
+
+
+def test_tariffs_are_no_registers_of_phases() -> None:
+    driver = TasmotaDriver()
+    driver.assign(["tasmota:kitchen/phase2"])
+    read(driver, "tele/kitchen/SENSOR", sensor())
+    told = with_tariffs(33.736, 11.717, 16.978, ExportActive=[5.5, 2.0, 3.0])
+    phase = reports(read(driver, "tele/kitchen/SENSOR", told))[1]
+    assert (phase.address, phase.register_wh, phase.returned_wh) == ("tasmota:kitchen/phase2", None, None)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"ENERGY":{"Total":[1.2,3.4]}}',
+        '{"ENERGY":{"Total":[1.2,3.4,5.6]}}',
+        '{"ENERGY":{"Total":[1.2,3.4],"Today":0.5,"Power":2}}',
+        '{"ENERGY":{"Total":[1.2,3.4,5.6],"Today":[0.1,0.2,0.3],"Power":2}}',
+        '{"ENERGY":{"Total":[1.2,3.4,5.6],"Today":[0.1,0.2],"Power":[1,2,3]}}',
+    ],
+)
+def test_a_list_that_may_be_phases_or_tariffs_is_refused(driver: TasmotaDriver, payload: str) -> None:
+    (refused,) = read(driver, "tele/kitchen/SENSOR", payload)
+    assert isinstance(refused, Rejected)
+    assert refused.kind == "register_ambiguous"
+
+
+def test_a_returned_list_without_phases_is_dropped_and_told(driver: TasmotaDriver) -> None:
+    _, report, refused = read(driver, "tele/kitchen/SENSOR", sensor(ExportActive=[1.25, 0.5]))
+    assert isinstance(report, Report)
+    assert isinstance(refused, Rejected)
+    assert (report.register_wh, report.returned_wh, refused.kind) == (12_345, None, "returned_ambiguous")
+
+
+@pytest.mark.parametrize(
+    "changes,kind",
+    [
+        ({"Power": "x"}, "wrong_type"),
+        ({"Power": 1e300}, "power_out_of_range"),
+        ({"Power": True}, "wrong_type"),
+        ({"Voltage": -1}, "voltage_out_of_range"),
+        ({"Current": {"a": [1]}}, "wrong_type"),
+        ({"Frequency": 1e6}, "frequency_out_of_range"),
+        ({"Factor": 3.4}, "power_factor_out_of_range"),
+        ({"ExportActive": -0.001}, "register_out_of_range"),
+    ],
+)
+def test_a_bad_value_drops_itself_and_not_the_register(
+    driver: TasmotaDriver, changes: dict[str, object], kind: str
+) -> None:
+    whole = only(driver, "tele/kitchen/SENSOR", sensor())
+    report, refused = read(driver, "tele/kitchen/SENSOR", sensor(**changes))
+    assert isinstance(report, Report)
+    assert isinstance(refused, Rejected)
+    names = {
+        "Power": "power_mw",
+        "Voltage": "voltage_mv",
+        "Current": "current_ma",
+        "Frequency": "frequency_mhz",
+    }
+    names |= {"Factor": "power_factor_permille", "ExportActive": "returned_wh"}
+    assert report == without(whole, *(names[name] for name in changes))
+    assert (refused.kind, refused.topic) == (kind, "kitchen")
+
+
+def test_a_sum_with_a_bad_phase_is_no_sum(driver: TasmotaDriver) -> None:
+    bad = sensor(Power=[10, 1e300, 30], Voltage=[230, -1, 232], Current=[1, None, 2])
+    _, report, *refused = read(driver, "tele/kitchen/SENSOR", bad)
+    assert isinstance(report, Report)
+    assert (report.power_mw, report.voltage_mv, report.current_ma) == (None, 230_000, 3000)
+    assert [phase.power_mw for phase in report.phases] == [10_000, None, 30_000]
+    assert len(refused) == 2
 
 
 def test_phase_lists_are_joined(driver: TasmotaDriver) -> None:
@@ -138,7 +233,7 @@ def test_phase_lists_are_joined(driver: TasmotaDriver) -> None:
 def test_a_power_factor_that_cannot_be_does_not_cost_the_reading(
     driver: TasmotaDriver, told: float | None, permille: int | None
 ) -> None:
-    report = only(driver, "tele/kitchen/SENSOR", sensor(Factor=told))
+    (report,) = reports(read(driver, "tele/kitchen/SENSOR", sensor(Factor=told)))
     assert (report.power_factor_permille, report.register_wh) == (permille, 12345)
 
 
@@ -149,7 +244,7 @@ def test_a_phase_in_use_is_a_meter_of_its_own() -> None:
     told = {
         report.address: report
         for report in reports(
-            read(driver, "tele/duo/SENSOR", sensor(Total=[1.5, 2.5], Power=[10, 20], Voltage=230))
+            read(driver, "tele/duo/SENSOR", per_phase([1.5, 2.5], Power=[10, 20], Voltage=230))
         )
     }
     assert told["tasmota:duo/phase2"].register_wh == 2500
@@ -291,10 +386,8 @@ def test_a_device_that_never_announced_itself_is_offered_by_its_first_reading() 
         ('{"ENERGY":{"Total":1e999}}', "register_not_a_number"),
         ('{"ENERGY":{"Total":-0.001}}', "register_out_of_range"),
         ('{"ENERGY":{"Total":1e17}}', "register_out_of_range"),
-        ('{"ENERGY":{"Total":[1.0,-1.0]}}', "register_out_of_range"),
+        ('{"ENERGY":{"Total":[1.0,-1.0],"Power":[1,2]}}', "register_out_of_range"),
         ('{"ENERGY":{"Total":NaN}}', "not_json"),
-        ('{"ENERGY":{"Total":1,"Power":"x"}}', "wrong_type"),
-        ('{"ENERGY":{"Total":1,"Voltage":-1}}', "voltage_out_of_range"),
         ("[]", "wrong_type"),
         ("", "not_json"),
         ("[" * 60_000, "wrong_type"),

@@ -233,7 +233,9 @@ def test_the_answer_may_come_under_its_own_name() -> None:
 def test_a_device_without_one_total_cannot_watch_it() -> None:
     """One number per phase, or a register outside ``ENERGY``, is nothing that the rule would hear of."""
     driver = TasmotaDriver()
-    read(driver, "tele/kitchen/SENSOR", json.dumps({"ENERGY": {"Total": [1.0, 2.0, 3.0]}}))
+    read(
+        driver, "tele/kitchen/SENSOR", json.dumps({"ENERGY": {"Total": [1.0, 2.0, 3.0], "Power": [1, 2, 3]}})
+    )
     answer = {"Rule3": {"State": "OFF", "Once": "OFF", "Rules": ""}}
     items = read(driver, "stat/kitchen/RESULT", json.dumps(answer))
     assert ReportedCutOff(ADDRESS, SLOT, SlotState.UNABLE) in items

@@ -18,7 +18,7 @@ from meter_bridge.protocol.requests import (
     Transfer,
 )
 from meter_bridge.protocol.statements import Detail
-from meter_bridge.protocol.vocabulary import AlertKind
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyReason
 from tests.engine.harness import (
     BLOCKS,
     HOUR,
@@ -323,6 +323,19 @@ async def test_emergency_credit_is_lent_to_nobody_in_an_empty_unit(let: House) -
     view = let.app.accounts.view(LANDLORD, "flat-1").emergency_credit
     assert view is not None
     assert view.state == "unavailable"
+
+
+async def test_an_empty_unit_is_not_out_of_credit_and_the_next_customer_is_warned(tmp_path: Path) -> None:
+    money = {AlertKind.SUPPLY_CUT, AlertKind.LOW_CREDIT}
+    async with house(tmp_path, SITE, credit="100.00") as flat:
+        await flat.read(0)
+        await operate(flat, OUT)
+        await flat.tick()
+        assert (flat.account.reason, flat.account.balance) == (SupplyReason.CREDIT_EXHAUSTED, 0)
+        assert money.isdisjoint(flat.alert_kinds())
+        await operate(flat, MoveIn(customer="B"))
+        await flat.tick()
+        assert money <= set(flat.alert_kinds())
 
 
 async def test_credit_for_an_empty_unit_is_the_next_customers(let: House) -> None:

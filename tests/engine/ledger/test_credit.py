@@ -8,7 +8,12 @@ import pytest
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.requests import SelectEmergencyCredit
-from meter_bridge.protocol.vocabulary import AlertKind, EmergencyCreditState, SupplyState
+from meter_bridge.protocol.vocabulary import (
+    AlertKind,
+    EmergencyCreditState,
+    SupplyReason,
+    SupplyState,
+)
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, operate, zar
 
 POLICY = """low credit: [5.00]
@@ -89,4 +94,20 @@ async def test_selected_emergency_credit_restores_above_the_minimum_to_restore(t
         await use(flat, "100.00")
         assert flat.state() is SupplyState.DISCONNECTED
         await operate(flat, SelectEmergencyCredit())
+        assert flat.state() is SupplyState.CONNECTED
+
+
+async def test_a_minimum_of_zero_brings_the_supply_back_only_above_zero(tmp_path: Path) -> None:
+    """What is to be paid is told as such, and less of it brings nothing back."""
+    async with house(
+        tmp_path, RULES.replace("overdraft:", "minimum to restore: 0\n        overdraft:")
+    ) as flat:
+        await flat.read(0, power_w=2_000)
+        await use(flat, "110.00")
+        assert flat.state() is SupplyState.DISCONNECTED
+        assert flat.app.accounts.view(LANDLORD, "flat-1").amount_to_restore == zar("10.01")
+        await flat.top_up("10.00")
+        assert flat.account.reason is SupplyReason.BELOW_RESTORE_MINIMUM
+        assert flat.app.accounts.view(LANDLORD, "flat-1").amount_to_restore == zar("0.01")
+        await flat.top_up("0.01")
         assert flat.state() is SupplyState.CONNECTED

@@ -5,7 +5,7 @@ import pytest
 from meter_bridge.actor import Actor
 from meter_bridge.devices.base.driver import Discovered, Rejected, Removed, Report
 from meter_bridge.engine.metering import discovery as discovery_module
-from meter_bridge.engine.metering.readings import MAX_KINDS
+from meter_bridge.engine.state.session import MAX_KINDS
 from meter_bridge.protocol.messages import Role
 from tests.engine.harness import LANDLORD, House
 

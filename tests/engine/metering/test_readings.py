@@ -7,7 +7,7 @@ import pytest
 
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.vocabulary import SupplyReason, SupplyState
+from meter_bridge.protocol.vocabulary import AlertKind, SupplyReason, SupplyState
 from tests.engine.harness import BLOCKS, HOUR, LANDLORD, NOON, SITE, House, apply, house, opened, zar
 
 
@@ -145,6 +145,80 @@ async def test_what_a_register_lost_at_a_restart_is_not_charged_again_nor_asked_
     assert flat.problems() == []
 
 
+@pytest.mark.invariant(6)
+async def test_zeros_at_a_boot_and_then_the_old_total_are_charged_once(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        address = made.meter.plan.energy_address
+        await made.report(Report(address, boot_id="7"))
+        await made.read(0)
+        await made.read(1_215, after=HOUR)
+        await made.report(Report(address, boot_id="8"))
+        for wh in (0, 0, 0, 0):
+            await made.read(wh)
+        time = made.time
+        await made.tick()
+    async with opened(tmp_path, time) as again:
+        for wh in (1_215, 1_215, 1_216, 1_217):
+            await again.read(wh, after=300_000)
+        assert (again.meter.energy_wh, again.available) == (1_217, zar("97.566"))
+        assert again.alert_kinds() == set()
+        assert again.problems() == []
+
+
+@pytest.mark.invariant(6)
+async def test_another_plug_with_a_higher_total_is_charged_nothing_and_told(flat: House) -> None:
+    """R4 to R170 were charged for nothing where a plug was replaced."""
+    await flat.read(10_000, witness="2026-01-01T00:00:00")
+    for step in range(4):
+        await flat.read(12_000 + step, after=HOUR, witness="2025-06-01T00:00:00")
+    assert (flat.meter.energy_wh, flat.available) == (0, zar("100"))
+    (text,) = flat.alert_texts(AlertKind.REGISTER_QUARANTINED)
+    assert "looks like another device" in text
+    view = flat.app.accounts.view(LANDLORD, "flat-1").meters[0].quarantine
+    assert view is not None
+    assert view.cause == "other_counter"
+    await flat.app.meters.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="plug replaced")
+    await flat.read(12_103, after=HOUR, witness="2025-06-01T00:00:00")
+    assert (flat.meter.energy_wh, flat.problems()) == (100, [])
+
+
+async def outage(house: House, boot: str | None, wh: int, *, hours: int = 8) -> None:
+    """Let a device be away, come back, be read, and then say which boot this is."""
+    address = house.meter.plan.energy_address
+    await house.report(Report(address, boot_id="7"))
+    await house.read(10_000)
+    await house.report(Report(address, online=False), after=45_000)
+    await house.tick(hours * HOUR)
+    await house.report(Report(address, online=True))
+    await house.read(wh, after=1_000)
+    if boot is not None:
+        await house.report(Report(address, boot_id=boot))
+    for _ in range(40):
+        await house.read(wh, after=60_000)
+
+
+@pytest.mark.invariant(6)
+async def test_what_a_counter_shows_after_an_outage_that_cannot_have_flowed_is_doubted(flat: House) -> None:
+    """Tasmota issue 16791: +2.868 kWh were charged from 15 minutes on."""
+    await outage(flat, "8", 12_868)
+    assert (flat.meter.energy_wh, flat.alert_kinds()) == (0, {AlertKind.REGISTER_QUARANTINED})
+    assert flat.problems() == []
+
+
+@pytest.mark.parametrize("boot", ["7", None])
+async def test_what_a_device_counted_while_only_its_link_was_away_is_charged(
+    flat: House, boot: str | None
+) -> None:
+    await outage(flat, boot, 12_868)
+    assert (flat.meter.energy_wh, flat.alert_kinds()) == (2_868, set())
+
+
+async def test_what_flowed_before_an_outage_and_since_is_charged(flat: House) -> None:
+    await outage(flat, "8", 10_200)
+    assert (flat.meter.energy_wh, flat.alert_kinds()) == (200, set())
+    assert flat.meter.absence is None
+
+
 async def test_a_restart_without_a_fall_changes_nothing(flat: House) -> None:
     address = flat.meter.plan.energy_address
     await flat.report(Report(address, boot_id="7"))
@@ -156,7 +230,7 @@ async def test_a_restart_without_a_fall_changes_nothing(flat: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "device_ms,counts", [(-60_000, True), (-60_001, False), (30_000, False), (-9 * HOUR, False)]
+    "device_ms,counts", [(-60_000, True), (-60_001, False), (30_000, False), (-600_000, False)]
 )
 async def test_a_devices_own_time_counts_within_a_minute_of_receipt(
     flat: House, device_ms: int, *, counts: bool

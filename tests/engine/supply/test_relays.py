@@ -255,7 +255,8 @@ async def test_a_retained_position_proves_nothing(flat: House) -> None:
 
 async def test_a_customer_who_switches_off_at_the_device_is_left_alone(flat: House) -> None:
     await flat.relay(CLOSED, power_w=100)
-    await flat.relay(OPEN, power_w=0, after=HOUR)
+    await flat.read(1_000, after=HOUR)
+    await flat.relay(OPEN, power_w=0)
     await flat.tick(60_000)
     assert sent(flat) == []
     assert flat.alert_kinds() == set()

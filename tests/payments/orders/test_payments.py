@@ -523,3 +523,18 @@ async def test_the_preview_is_what_the_top_up_then_does_and_changes_nothing(shop
     booked = await shop.house.top_up("50.00")
     assert shown.split == booked.top_up.split
     assert shown.balance_after == booked.top_up.balance_after
+
+
+@pytest.mark.parametrize("tariff", ["energy", "units bought"])
+async def test_no_amount_is_offered_or_previewed_that_is_refused(tmp_path: Path, tariff: str) -> None:
+    limited = SITE.replace("low credit: [5.00]", "maximum balance: 160.00")
+    if tariff == "units bought":
+        limited = limited.replace("prices:", "sold as: units bought\n            prices:")
+    async with till(tmp_path, limited) as shop:
+        payments = shop.house.app.payments
+        largest = payments.options(TENANT, "flat-1").largest
+        assert 0 < largest < zar("160.00")
+        await shop.house.top_up(f"{largest // zar('0.01') / 100:.2f}")
+        assert payments.options(TENANT, "flat-1").largest == 0
+        with pytest.raises(RequestRefused, match="not possible now"):
+            payments.preview(TENANT, "flat-1", None)
