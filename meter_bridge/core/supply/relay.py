@@ -17,6 +17,11 @@ GRACE_MS: Final = 1_500
 """Time that a device is given to move before it counts as disobeying."""
 FIRST_RETRY_MS: Final = 2_000
 MAX_RETRY_MS: Final = 60_000
+ATTEMPTS_BEFORE_REST: Final = 15
+"""Commands, over ten minutes or so, until a relay of which no report proves anything is told more rarely."""
+MAX_REST_MS: Final = 3_600_000
+"""Longest pause then: who mends the device waits for an hour at most, and a report that shows it elsewhere
+ends the rest at once."""
 RETRY_RESET_MS: Final = 600_000
 """A relay that obeyed this long starts with short pauses again."""
 
@@ -92,15 +97,28 @@ def after_sent(relay: Relay, at: int) -> Relay:
 
 
 def observe(relay: Relay, observation: Observation) -> Relay:
-    """Return the relay after a report of the device; a stale one only fills what was never reported."""
+    """Return the relay after a report of the device.
+
+    A stale one only fills what was never reported; where it shows a relay closed that was proven open, it may
+    be newer than the proof, which is gone then.
+    """
     before = relay.reported
     if observation.position is not None and (not observation.stale or before is None):
         relay = replace(relay, reported=observation.position, reported_at=observation.at)
-    if observation.stale or relay.requested is None or relay.attempts == 0 or observation.at < relay.sent_at:
+    if observation.stale:
+        return _after_stale(relay, observation)
+    if relay.requested is None or relay.attempts == 0 or observation.at < relay.sent_at:
         return relay
     proof = _proof(relay, observation, before)
     calm = proof in PROVEN and observation.at - relay.sent_at > RETRY_RESET_MS
     return replace(relay, proof=proof, attempts=min(relay.attempts, 1) if calm else relay.attempts)
+
+
+def _after_stale(relay: Relay, observation: Observation) -> Relay:
+    """Drop the proof of an open relay that may have been closed since, as by the device's button."""
+    if observation.position is not RelayPosition.CLOSED or relay.requested is not RelayPosition.OPEN:
+        return relay
+    return replace(relay, proof=RelayProof.PENDING) if relay.proof in PROVEN else relay
 
 
 def _proof(relay: Relay, observation: Observation, before: RelayPosition | None) -> RelayProof:
@@ -131,7 +149,7 @@ def _proof_of_contradiction(relay: Relay, observation: Observation) -> RelayProo
 
 
 def retry_at(relay: Relay) -> int | None:
-    """Return when to send the command (again), with pauses that double up to a minute; None once obeyed."""
+    """Return when to send the command (again), with growing pauses; None once obeyed."""
     if relay.requested is None or relay.proof in PROVEN:
         return None
     if relay.attempts == 0:
@@ -140,8 +158,19 @@ def retry_at(relay: Relay) -> int | None:
 
 
 def retry_pause_ms(relay: Relay) -> int:
-    """Return the pause in milliseconds after a command that went out."""
+    """Return the pause in milliseconds after a command that went out.
+
+    It doubles up to a minute; where no report says anything of the relay, after a while up to an hour.
+    """
+    if is_unproven_for_long(relay):
+        return min(MAX_RETRY_MS << min(relay.attempts - ATTEMPTS_BEFORE_REST, 10), MAX_REST_MS)
     return min(FIRST_RETRY_MS << min(relay.attempts - 1, 10), MAX_RETRY_MS)
+
+
+def is_unproven_for_long(relay: Relay) -> bool:
+    """Return whether a relay was told again and again, and no report says where it is."""
+    unproven = relay.proof in (RelayProof.PENDING, RelayProof.REPORTED)
+    return relay.requested is not None and unproven and relay.attempts > ATTEMPTS_BEFORE_REST
 
 
 MAX_SWITCHINGS: Final = 200

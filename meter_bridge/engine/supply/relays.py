@@ -2,7 +2,8 @@
 
 A command goes out only after its decision was committed, only while connected, and only in its newest
 revision;
-it is repeated, with growing pauses, until a report proves the relay there.
+it is repeated, with growing pauses, until a report proves the relay there. A relay of which no report says
+anything for long is told to people as well.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from meter_bridge.storage import changeset as ops
 READ_BACK_MS: Final = 400
 """Pause between a command and the question whether it was obeyed."""
 TAMPER_MEMORY_MS: Final = 600_000
+UNPROVEN_DETAIL: Final = "unproven"
+"""Detail of the alert of a relay of which no report says where it is."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -64,6 +67,7 @@ class Relays:
         account.revision += 1
         for meter in moving:
             meter.relay = rules.with_command(meter.relay, position, account.revision, tx.at, meter.power_mw)
+            set_alert(self.installation, account, tx, _unproven_key(meter), None)
             meter.relay_opened_at = None
             tx.changeset.add(ops.SUPERSEDE_OUTBOX, _outcome_row(meter, tx.at, "superseded"))
             tx.changeset.add(ops.INSERT_OUTBOX, self._outbox_row(meter, tx.at))
@@ -103,8 +107,21 @@ class Relays:
             return
         if self._transport.switch(meter, meter.relay.requested):
             meter.relay = rules.after_sent(meter.relay, now)
+            self._alert_if_unproven(meter, now)
             self._sent_at[meter.id] = self._steady()
             self._read_back[meter.id] = self._steady() + READ_BACK_MS
+
+    def _alert_if_unproven(self, meter: Meter, now: int) -> None:
+        """Tell of a relay that is told for long, and reports nothing, although its device is there."""
+        silent = meter.relay.proof is RelayProof.PENDING and meter.online is not False
+        if not (silent and rules.is_unproven_for_long(meter.relay) and self._session.can_change):
+            return
+        account, key = meter.supply.account, _unproven_key(meter)
+        tx = Transaction(now)
+        opening = meter.relay.requested is RelayPosition.OPEN
+        facts = {"case": "open_unproven" if opening else "closed_unproven"}
+        set_alert(self.installation, account, tx, key, facts)
+        self._session.submit(tx)
 
     def _is_due(self, meter: Meter, now: int) -> bool:
         """Return whether a command is due (again): by event time or, where that is slow, by its pause."""
@@ -141,7 +158,7 @@ class Relays:
             store_relay(meter, tx)
         if meter.relay.proof is not before.proof:
             self._proof_changed(meter, tx)
-        if meter.relay.proof is RelayProof.DISOBEYS:
+        if meter.relay.proof is RelayProof.DISOBEYS or (before.proof in rules.PROVEN and _is_unproven(meter)):
             tx.after_commit(lambda: self.send_until_proven(meter))
 
     def _proof_changed(self, meter: Meter, tx: Transaction) -> None:
@@ -155,6 +172,8 @@ class Relays:
         proven = meter.relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
         if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
             set_alert(self.installation, account, tx, key, facts if disobeys else None)
+        if meter.relay.proof is not RelayProof.PENDING:
+            set_alert(self.installation, account, tx, _unproven_key(meter), None)
         if proven:
             tx.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, tx.at, meter.relay.proof))
 
@@ -195,6 +214,7 @@ class Relays:
         if _is_unproven(meter):
             tx.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, tx.at, "abandoned"))
         meter.relay = Relay(revision=meter.relay.revision)
+        set_alert(self.installation, meter.supply.account, tx, _unproven_key(meter), None)
         store_relay(meter, tx)
 
     def resume(self) -> None:
@@ -202,6 +222,10 @@ class Relays:
         for meter in self.installation.meters.values():
             if meter.plan.relay_address is not None:
                 self.send_until_proven(meter)
+
+
+def _unproven_key(meter: Meter) -> AlertKey:
+    return AlertKey(AlertKind.RELAY_DISOBEYS, meter.supply.account.id, meter.id, UNPROVEN_DETAIL)
 
 
 def _is_unproven(meter: Meter) -> bool:

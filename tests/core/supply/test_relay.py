@@ -1,5 +1,7 @@
 """The relay's three states: requested, reported, and proven by the load."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from meter_bridge.core.supply.relay import (
     FIRST_RETRY_MS,
     GRACE_MS,
+    MAX_REST_MS,
     MAX_RETRY_MS,
     NO_LOAD_MW,
     RETRY_RESET_MS,
@@ -21,6 +24,7 @@ from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 
 OPEN, CLOSED = RelayPosition.OPEN, RelayPosition.CLOSED
 NOON = 1_767_960_000_000
+HOUR = 3_600_000
 LOAD = 800_000
 
 
@@ -104,13 +108,30 @@ class TestProof:
 
 
 class TestStaleReports:
-    def test_a_stale_report_proves_nothing_and_disproves_nothing(self) -> None:
+    def test_a_stale_report_proves_nothing(self) -> None:
         pending, disobeying = commanded(OPEN), seen(commanded(OPEN), GRACE_MS, CLOSED, LOAD)
         confirmed = seen(pending, 400, OPEN, 0)
         for relay in (pending, disobeying, confirmed):
             for position in RelayPosition:
                 for power_mw in (None, 0, LOAD):
-                    assert seen(relay, 5_000, position, power_mw, stale=True) == relay
+                    if position is OPEN or relay is not confirmed:
+                        assert seen(relay, 5_000, position, power_mw, stale=True) == relay
+
+    @pytest.mark.parametrize("power_mw", [0, LOAD])
+    def test_open_is_not_called_proven_after_a_report_that_may_be_of_a_button(self, power_mw: int) -> None:
+        """Nothing is plugged in, and only the position changes: without ``last_seen`` that is stale."""
+        relay = seen(commanded(OPEN, power_mw=power_mw), 400, OPEN, 0)
+        assert relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
+        doubtful = seen(relay, HOUR, CLOSED, 0, stale=True)
+        assert (doubtful.proof, doubtful.reported) == (RelayProof.PENDING, OPEN)
+        due = retry_at(doubtful)
+        assert due is not None
+        assert due <= relay.sent_at + HOUR
+        assert seen(doubtful, HOUR + 1, OPEN, 0).proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
+
+    def test_a_closed_relay_stays_proven_whatever_a_stale_report_says(self) -> None:
+        relay = seen(commanded(CLOSED), 400, CLOSED, LOAD)
+        assert seen(relay, HOUR, OPEN, 0, stale=True) == relay
 
     def test_a_stale_report_does_not_stand_in_the_way_of_a_proof(self) -> None:
         relay = seen(seen(commanded(OPEN), 50, OPEN), 100, CLOSED, stale=True)
@@ -201,14 +222,47 @@ class TestRequests:
         )
         assert (relay.load_before, retry_at(relay)) == (False, NOON + 60_000)
 
-    @given(st.integers(1, 500))
-    def test_pauses_never_shrink_and_never_pass_a_minute(self, attempts: int) -> None:
-        relay = Relay(requested=OPEN, attempts=attempts, sent_at=NOON)
-        following = Relay(requested=OPEN, attempts=attempts + 1, sent_at=NOON)
-        due, later = retry_at(relay), retry_at(following)
+    @given(
+        st.integers(1, 500),
+        st.sampled_from(
+            [
+                (RelayProof.DISOBEYS, MAX_RETRY_MS),
+                (RelayProof.PENDING, MAX_REST_MS),
+                (RelayProof.REPORTED, MAX_REST_MS),
+            ]
+        ),
+    )
+    def test_pauses_never_shrink_and_never_pass_a_minute_or_where_nothing_is_known_an_hour(
+        self, attempts: int, most: tuple[RelayProof, int]
+    ) -> None:
+        proof, most_ms = most
+        relay = Relay(requested=OPEN, attempts=attempts, sent_at=NOON, proof=proof)
+        due, later = retry_at(relay), retry_at(replace(relay, attempts=attempts + 1))
         assert due is not None
         assert later is not None
-        assert NOON + FIRST_RETRY_MS <= due <= later <= NOON + MAX_RETRY_MS
+        assert NOON + FIRST_RETRY_MS <= due <= later <= NOON + most_ms
+
+    def test_a_relay_that_no_report_speaks_of_is_told_about_once_an_hour(self) -> None:
+        relay, at, sent = commanded(OPEN), NOON, []
+        while at < NOON + 24 * HOUR:
+            due = retry_at(relay)
+            assert due is not None
+            at = due
+            sent.append(at)
+            relay = after_sent(relay, at)
+        hours = [
+            sum(NOON + hour * HOUR <= instant < NOON + (hour + 1) * HOUR for instant in sent)
+            for hour in range(24)
+        ]
+        assert (hours[0], max(hours[2:])) == (19, 1)
+
+    def test_a_report_that_shows_it_closed_ends_the_rest(self) -> None:
+        relay = commanded(OPEN)
+        for _ in range(40):
+            relay = after_sent(relay, relay.sent_at + MAX_REST_MS)
+        relay = seen(relay, 2 * MAX_RETRY_MS, CLOSED, LOAD)
+        assert relay.proof is RelayProof.DISOBEYS
+        assert retry_at(relay) == relay.sent_at + MAX_RETRY_MS
 
 
 @pytest.mark.invariant(9)

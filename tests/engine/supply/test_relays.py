@@ -262,6 +262,53 @@ async def test_a_customer_who_switches_off_at_the_device_is_left_alone(flat: Hou
     assert flat.alert_kinds() == set()
 
 
+async def test_off_is_not_repeated_63_times_an_hour_for_ever_and_it_is_told(flat: House) -> None:
+    await cut(flat)
+    counts = []
+    for _ in range(6):
+        before = len(sent(flat))
+        for _ in range(60):
+            await flat.tick(60_000)
+            await flat.report(Report("tasmota:flat-1/1", register_wh=10_000))
+        counts.append(len(sent(flat)) - before)
+    assert counts[0] <= 20
+    assert max(counts[2:]) <= 1
+    (text,) = flat.alert_texts(AlertKind.RELAY_DISOBEYS)
+    assert "no report proves that the relay of flat-1/main is open" in text
+    told = len(sent(flat))
+    await flat.relay(CLOSED, power_w=2_000)
+    await flat.tick(3_000)
+    assert len(sent(flat)) == told + 1
+    assert len(flat.alert_texts(AlertKind.RELAY_DISOBEYS)) == 1
+    await flat.relay(OPEN, power_w=0)
+    assert (flat.proof(), flat.alert_kinds()) == (RelayProof.CONFIRMED, set())
+    assert flat.problems() == []
+
+
+async def test_a_relay_that_no_report_proves_is_told_of_until_it_is_commanded_otherwise(flat: House) -> None:
+    await cut(flat)
+    for _ in range(30):
+        await flat.tick(60_000)
+    assert AlertKind.RELAY_DISOBEYS in flat.alert_kinds()
+    await flat.supply(SupplyAction.AUTO)
+    assert AlertKind.RELAY_DISOBEYS not in flat.alert_kinds()
+
+
+async def test_open_is_not_called_confirmed_after_a_button_was_pressed_with_nothing_plugged_in(
+    flat: House,
+) -> None:
+    """A gateway without ``last_seen``: a message in which nothing was measured anew counts as repeated."""
+    await cut(flat)
+    await flat.relay(OPEN, power_w=0)
+    assert flat.proof() is RelayProof.CONFIRMED
+    told = len(sent(flat))
+    await flat.report(Report("tasmota:flat-1/1", relay=CLOSED, power_mw=0, stale=True), after=HOUR)
+    assert flat.app.accounts.view(LANDLORD, "flat-1").supply.proof is RelayProof.PENDING
+    assert sent(flat)[told:] == [OPEN]
+    await flat.relay(OPEN, power_w=0)
+    assert flat.proof() is RelayProof.CONFIRMED
+
+
 @pytest.mark.invariant(9)
 async def test_the_newest_command_is_taken_up_after_a_restart(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
