@@ -15,6 +15,7 @@ FACTS: Final[dict[str, Fact]] = {
     "meter": "meter-1",
     "slot": 2,
     "reason": "disk full",
+    "channels": "ntfy 1 (anna)",
     "topics": "tele/#, stat/#",
     "user": "prepaid-meter",
     "address": "tasmota:kitchen/1",
