@@ -79,6 +79,7 @@ ALERTS: Final = {
     "unusual_consumption": Label(N_("Unusual consumption"), "query_stats", "amber"),
     "no_consumption": Label(N_("No consumption"), "power_settings_new", "amber"),
     "energy_unaccounted": Label(N_("Energy unaccounted for"), "leak_remove", "amber"),
+    "notices_failing": Label(N_("Messages not delivered"), "notifications_off", "red"),
     "settings_wrong": Label(N_("Mistake in the settings"), "rule_settings", "red"),
     "ledger_audit": Label(N_("Ledger differs from prices"), "balance", "red"),
 }

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.notify import queries
+from meter_bridge.notify.channel_health import ChannelHealth
 from meter_bridge.notify.people import People
 from meter_bridge.notify.queries import PendingNotice
 from meter_bridge.notify.rules import CUSTOMER, REMINDED, next_attempt_at
@@ -108,8 +109,9 @@ class ChannelStates:
 class NoticeDelivery:
     """Sends what is due."""
 
-    def __init__(self, session: Session, people: People, sender: Sender) -> None:
+    def __init__(self, session: Session, people: People, sender: Sender, health: ChannelHealth) -> None:
         self._session = session
+        self._health = health
         self._people = people
         self._sender = sender
         self._in_flight: dict[str, asyncio.Task[None]] = {}
@@ -202,6 +204,7 @@ class NoticeDelivery:
         )
         taken = {name for (name, _), answer in zip(left, answers, strict=True) if answer}
         for name, address in left:
+            self._health.note(name, notice.recipient, taken=name in taken)
             if name not in taken:
                 _LOGGER.warning("Notice %s was not taken by %s (%s)", notice.id, name, scheme(address))
         return ChannelStates(known.sent | taken, known.uncertain - taken)

@@ -43,6 +43,7 @@ FLAPPING: Final = frozenset(
         AlertKind.OVERLOAD,
         AlertKind.POWER_OUTAGE,
         AlertKind.BROKER_LOST,
+        AlertKind.NOTICES_FAILING,
     }
 )
 """What may come and go many times an hour; it is sent once in that time."""

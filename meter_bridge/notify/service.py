@@ -9,6 +9,7 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.notify import queries
+from meter_bridge.notify.channel_health import ChannelHealth
 from meter_bridge.notify.delivery import AppriseSender, Channels, NoticeDelivery, Sender, numbered
 from meter_bridge.notify.event_consumer import EventConsumer
 from meter_bridge.notify.people import FILE_NAME, People
@@ -40,7 +41,8 @@ class Notices:
         self._sender = sender or AppriseSender()
         self._event_consumer = EventConsumer(session, people, link)
         self._personal_thresholds = PersonalThresholds(session, people, link)
-        self._delivery = NoticeDelivery(session, people, self._sender)
+        self._health = ChannelHealth(session)
+        self._delivery = NoticeDelivery(session, people, self._sender, self._health)
         self._last_tests: dict[str, int] = {}
 
     async def tick(self) -> None:
@@ -111,4 +113,8 @@ class Notices:
             ChannelResult(channel=label, sent=answer)
             for (label, _), answer in zip(channels, answers, strict=True)
         )
-        return TrialSent(recipient=recipient.partition(" ")[0], channels=results)
+        whose = recipient.partition(" ")[0]
+        for result in results:
+            if result.sent:  # what a trial's address refuses is seen by whoever tries it
+                self._health.note(result.channel, whose, taken=True)
+        return TrialSent(recipient=whose, channels=results)

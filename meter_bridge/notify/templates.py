@@ -44,6 +44,7 @@ TITLES: Final[Mapping[str, str]] = {
     AlertKind.PAYMENT_WAITING: N_("Payment waiting for a decision"),
     AlertKind.ENERGY_UNACCOUNTED: N_("Unaccounted-for energy"),
     AlertKind.SETTINGS_WRONG: N_("A mistake in the settings"),
+    AlertKind.NOTICES_FAILING: N_("Messages are not delivered"),
     AlertKind.LEDGER_AUDIT: N_("Nightly audit found a difference"),
 }
 """What happened, by topic."""

@@ -103,6 +103,7 @@ class AlertKind(StrEnum):
     ENERGY_UNACCOUNTED = "energy_unaccounted"
     LEDGER_AUDIT = "ledger_audit"
     SETTINGS_WRONG = "settings_wrong"
+    NOTICES_FAILING = "notices_failing"
     UNKNOWN = "unknown"
 
 

@@ -205,6 +205,10 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
         "{name}: {missing_wh} of {total_wh} in the last days ({percent} %) went through no unit's meter;"
         " losses, a stopped meter, or an illegal connection"
     ),
+    AlertKind.NOTICES_FAILING: N_(
+        "Messages are not delivered through {channels}; check the addresses in notify.yaml, then try"
+        " 'meter-bridge notify test'"
+    ),
     AlertKind.SETTINGS_WRONG: N_(
         "A mistake turns a part of the bridge off: {problems}. Correct it, then restart the bridge"
     ),

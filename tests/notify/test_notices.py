@@ -22,6 +22,8 @@ from meter_bridge.notify.templates import Message
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NotificationSettings
 from meter_bridge.protocol.requests import MoveIn, MoveOut
+from meter_bridge.protocol.vocabulary import AlertKind
+from meter_bridge.text.alerts import alert_text
 from tests.engine.harness import HOUR, LANDLORD, House, house, operate, read_only
 from tests.notify.channels import Hook, Mailbox, hook, mailbox
 
@@ -122,6 +124,27 @@ async def test_a_channel_that_fails_is_tried_again_and_only_then_it_counts_as_to
     await told(notices(flat))
     assert len(staff_hook.heard) == 2
     assert {each.outcome for each in (await made.notices(LANDLORD, 10)).notices} == {"sent"}
+
+
+async def test_a_channel_that_takes_nothing_is_an_alert_until_it_takes_something(
+    flat: House, staff_hook: Hook
+) -> None:
+    write(flat, staff(staff_hook.channel))
+    made = notices(flat)
+    await told(made)
+    staff_hook.refuses = True
+    await used_up(flat)
+    await told(made)
+    assert flat.app.status.metrics().decode().count('prepaid_alerts{kind="notices_failing"} 0.0') == 1
+    flat.time.forward(2 * MINUTE)
+    await told(made)
+    ((key, alert),) = flat.engine.session.installation.alerts.items()
+    assert key.kind is AlertKind.NOTICES_FAILING
+    assert "json 1 (anna)" in alert_text(key.kind, alert.facts)
+    assert "127.0.0.1" not in alert_text(key.kind, alert.facts), "addresses may hold passwords"
+    staff_hook.refuses = False
+    await made.try_person("anna")
+    assert flat.engine.session.installation.alerts == {}
 
 
 async def test_what_is_no_longer_true_is_not_told_late(flat: House, staff_hook: Hook) -> None:

@@ -16,6 +16,7 @@ FACTS: Final[dict[str, Fact]] = {
     "slot": 2,
     "reason": "disk full",
     "problems": "payments.yaml, line 3",
+    "channels": "ntfy 1 (anna)",
     "topics": "tele/#, stat/#",
     "user": "prepaid-meter",
     "address": "tasmota:kitchen/1",
