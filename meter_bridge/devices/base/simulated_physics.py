@@ -68,9 +68,9 @@ class Faults:
     leaks: bool = False
     """Energy flows and is counted though the contact is open."""
     no_values: bool = False
-    """Zigbee: power, voltage and current are the numbers that mean *no value*."""
+    """Power, voltage and current are numbers that mean *no value*, where the family has such."""
     tariff_totals: bool = False
-    """Tasmota: the total stands in a list with its share of each tariff, as before version 8.5."""
+    """The total stands in a list with its share of each tariff, where the family has such."""
     clock_off_ms: int = 0
     """How far the device's own clock is ahead."""
 
