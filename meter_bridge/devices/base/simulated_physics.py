@@ -76,9 +76,9 @@ class Faults:
     relay_only: bool = False
     """It tells its relay and measures nothing."""
     no_values: bool = False
-    """Zigbee: power, voltage and current are the numbers that mean *no value*."""
+    """Power, voltage and current are numbers that mean *no value*, where the family has such."""
     tariff_totals: bool = False
-    """Tasmota: the total stands in a list with its share of each tariff, as before version 8.5."""
+    """The total stands in a list with its share of each tariff, where the family has such."""
     clock_off_ms: int = 0
     """How far the device's own clock is ahead."""
 
