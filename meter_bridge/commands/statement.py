@@ -17,7 +17,9 @@ from meter_bridge.commands.installation import settings_of
 from meter_bridge.commands.output import amounts, plain, print_note, table
 from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.money import rounding_difference
 from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.builder import charged_amount
 from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.engine.statement.period import ACCEPTED_FORMS
 from meter_bridge.protocol.messages import ChargeLine
@@ -110,10 +112,13 @@ def as_text(statement: Statement) -> str:
 
 def _summary(statement: Statement) -> str:
     what = "balance" if len(statement.holdings) == 1 else "total"
+    figures = (statement.opening, statement.credits, -statement.charges)
+    rounding = rounding_difference(figures, statement.closing)
     rows = [
         (f"Opening {what}", statement.opening),
         ("Credits", statement.credits),
         ("Charges", -statement.charges),
+        *([("Rounding", rounding)] if rounding else []),
         (f"Closing {what}", statement.closing),
     ]
     if len(statement.holdings) > 1:
@@ -144,6 +149,9 @@ def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
         (labels.period_start_text(line), *_charge(line, currency), TERMINAL.line_amount(line, currency))
         for line in lines
     ]
+    charged = [charged_amount(line) for line in lines]
+    if rounding := rounding_difference(charged, sum(charged)):
+        rows.append(("", "Rounding", "", "", TERMINAL.money(rounding, currency)))
     return table(head, rows, right=head[2:])
 
 
@@ -157,6 +165,10 @@ def _days(days: Sequence[DayCharge], currency: str) -> str:
         )
         for charge in days
     ]
+    columns = [day.amount for day in days], [day.tax for day in days]
+    rounding = [rounding_difference(column, sum(column)) for column in columns]
+    if any(rounding):
+        rows.append(("", "Rounding", "", "", *(TERMINAL.money(part, currency) for part in rounding)))
     return table(head, rows, right=head[2:])
 
 

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from meter_bridge.core.money import amount_digits
+from meter_bridge.core.money import amount_digits, rounding_difference
 from meter_bridge.engine.statement import labels as words
+from meter_bridge.engine.statement.builder import charged_amount
 from meter_bridge.engine.statement.charts import bar_charts
 from meter_bridge.engine.statement.labels import Labels
 from meter_bridge.printing.document import BarChart, Column, Figure, Row, Table, table
@@ -113,11 +114,14 @@ class _Paper:
     def _summary(self) -> tuple[Figure, ...]:
         statement, _ = self._statement, self._
         left, single = statement.outstanding, len(statement.holdings) == 1
+        changes = (statement.opening, statement.credits, -statement.charges)
+        rounding = rounding_difference(changes, statement.closing)
         closing = _("Closing balance, {currency}") if single else _("Closing total, {currency}")
         figures = (
             Figure(_("Opening balance") if single else _("Opening total"), self._money(statement.opening)),
             Figure(_("Credits"), self._money(statement.credits)),
             Figure(_("Charges"), self._money(-statement.charges)),
+            *_value_if(rounding != 0, Figure(_("Rounding"), self._money(rounding))),
             Figure(
                 closing.format(currency=statement.currency), self._money(statement.closing), strong=not left
             ),
@@ -151,9 +155,9 @@ class _Paper:
 
     def _closing(self) -> str:
         return self._(
-            "Amounts are in {currency}. They are kept to {digits} decimal places and rounded here, so a"
-            " column may differ from its sum in the last place. An entry appears in the period in which it"
-            " was booked.",
+            "Amounts are in {currency}. They are kept to {digits} decimal places and rounded here; what that"
+            " adds or takes away is shown as rounding. An entry appears in the period in which it was"
+            " booked.",
             currency=self._statement.currency,
             digits=amount_digits(self._statement.currency),
         )
@@ -213,6 +217,9 @@ class _Paper:
             )
             for line in statement.lines
         ]
+        charged = map(charged_amount, statement.lines)
+        if rounding := rounding_difference(charged, statement.charges):
+            rows.append(Row((*[""] * len(first), _("Rounding"), "", "", self._money(rounding))))
         total = Row((*[""] * len(first), _("Charges"), "", "", self._money(statement.charges)), strong=True)
         return Table(_("Charges"), columns, (*rows, total) if rows else ())
 
@@ -245,7 +252,11 @@ class _Paper:
             amounts = (self._money(day.amount), self._money(day.tax))
             rows.append(Row(("" if day.day == before else day.day, *self._charge(day), *amounts)))
             before = day.day
-        sums = (sum(day.amount for day in statement.days), sum(day.tax for day in statement.days))
+        both = [day.amount for day in statement.days], [day.tax for day in statement.days]
+        sums = [sum(column) for column in both]
+        rounding = [rounding_difference(column, total) for column, total in zip(both, sums, strict=True)]
+        if any(rounding):
+            rows.append(Row((_("Rounding"), "", "", "", *map(self._money, rounding))))
         total = Row((_("Sum"), "", "", "", *map(self._money, sums)), strong=True)
         return Table(_("Charges by day"), columns, (*rows, total) if rows else ())
 
