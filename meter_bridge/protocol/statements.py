@@ -207,6 +207,20 @@ class SegmentView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repriced:
+    """A billing period priced again: what it had been charged, and its lines by the other price list."""
+
+    supply_id: str
+    period: str
+    tariff_version_id: str
+    wh: int
+    charged: int
+    priced: int
+    """Sum of the lines; an ``included_tax`` is in those that contain it and does not count again."""
+    lines: tuple[ChargeLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryExplanation:
     """A journal entry with everything that it was calculated from, down to the readings."""
 
@@ -215,3 +229,5 @@ class EntryExplanation:
     readings: tuple[MeterReadings, ...]
     taken_back: bool = False
     """A later entry reversed it."""
+    repriced: Repriced | None = None
+    """What the correction of a repricing was calculated from."""

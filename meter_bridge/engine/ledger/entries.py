@@ -17,7 +17,13 @@ from meter_bridge.protocol.messages import (
     LedgerPage,
     TopUpView,
 )
-from meter_bridge.protocol.statements import EntryExplanation, MeterReadings, RegisterReading, SegmentView
+from meter_bridge.protocol.statements import (
+    EntryExplanation,
+    MeterReadings,
+    RegisterReading,
+    Repriced,
+    SegmentView,
+)
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 from meter_bridge.storage.segment_archive import Archive, complete_segments
@@ -84,7 +90,25 @@ def explain_entry(
             segments=tuple(map(_segment_view, segments)),
             readings=_readings(connection, row),
             taken_back=_is_reversed(connection, entry_id),
+            repriced=_repriced(row),
         )
+
+
+def _repriced(row: RowMapping) -> Repriced | None:
+    """Return what a repricing found, as its entry keeps it."""
+    found = json.loads(row["detail"]).get("repricing")
+    if found is None:
+        return None
+    named = {"supply_id": found["supply"], "period": found["period"], "version_id": found["version"]}
+    return Repriced(
+        supply_id=found["supply"],
+        period=found["period"],
+        tariff_version_id=found["version"],
+        wh=found["wh"],
+        charged=found["charged"],
+        priced=found["priced"],
+        lines=tuple(line_view(line | named) for line in found["lines"]),
+    )
 
 
 def _is_reversed(connection: Connection, entry_id: str) -> bool:
