@@ -16,7 +16,7 @@ from meter_bridge.engine.statement.labels import Labels
 from meter_bridge.printing.document import BarChart, Column, Figure, Row, Table, table
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, Statement
+from meter_bridge.protocol.statements import DayCharge, RegisterReading, Statement
 from meter_bridge.text.catalogue import ENGLISH, printable
 
 MANY_KINDS = 2
@@ -83,6 +83,8 @@ class _Paper:
             self._units(),
             self._kinds(),
             self._lines(),
+            self._taxes(),
+            self._readings(),
             *_value_if(each_day, self._days()),
             self._entries(),
             self._settlements(),
@@ -222,6 +224,41 @@ class _Paper:
             rows.append(Row((*[""] * len(first), _("Rounding"), "", "", self._money(rounding))))
         total = Row((*[""] * len(first), _("Charges"), "", "", self._money(statement.charges)), strong=True)
         return Table(_("Charges"), columns, (*rows, total) if rows else ())
+
+    def _taxes(self) -> Table:
+        statement, labels, _ = self._statement, self._labels, self._
+        columns = (
+            Column(_("Tax"), wide=True),
+            Column(_("Rate"), figures=True),
+            Column(_("On charges of"), figures=True),
+            Column(_("Amount"), figures=True),
+        )
+        rows = [
+            Row((labels.tax_name(tax), labels.rate(tax), self._money(tax.base), self._money(tax.amount)))
+            for tax in statement.taxes
+        ]
+        return Table(_("Taxes"), columns, tuple(rows))
+
+    def _readings(self) -> Table:
+        _ = self._
+        columns = (
+            Column(_("Meter"), wide=True),
+            Column(_("From")),
+            Column(_("Register"), figures=True),
+            Column(_("Until")),
+            Column(_("Register"), figures=True),
+        )
+        rows = [
+            Row((each.meter_id, *self._reading(each.before), *self._reading(each.after)))
+            for each in self._statement.readings
+        ]
+        return Table(_("Meter readings"), columns, tuple(rows))
+
+    def _reading(self, reading: RegisterReading | None) -> tuple[str, str]:
+        if reading is None:
+            return "", ""
+        at = words.local_time_text(reading.at, self._zone)
+        return f"{at:%Y-%m-%d %H:%M}", self._labels.kwh(reading.wh)
 
     def _charge_columns(self) -> tuple[Column, ...]:
         _ = self._
