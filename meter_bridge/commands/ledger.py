@@ -1,7 +1,8 @@
 """``meter-bridge ledger`` and ``explain``."""
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,10 +11,11 @@ from meter_bridge.commands.command import ACCOUNT, JSON, Command, argument
 from meter_bridge.commands.output import NOT_KNOWN, Output, plain, table
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
+from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.engine.statement import labels
 from meter_bridge.engine.statement.labels import TERMINAL
-from meter_bridge.protocol.messages import AccountView, LedgerPage
-from meter_bridge.protocol.statements import EntryExplanation, RegisterReading
+from meter_bridge.protocol.messages import AccountView, ChargeLine, LedgerPage
+from meter_bridge.protocol.statements import EntryExplanation, RegisterReading, Repriced
 
 LEDGER_EPILOG: Final = """\
 BY is who requested an entry: a token name, or the bridge itself. AMOUNT is the change of the balance, BALANCE
@@ -69,7 +71,10 @@ def _parts(account: AccountView, found: EntryExplanation) -> Iterable[str]:
     zone = ZoneInfo(account.time_zone)
     yield _heading(account, found, zone)
     if found.entry.lines:
-        yield _lines(account, found)
+        yield _lines(account, found.entry.lines)
+    if found.repriced is not None:
+        yield _repriced(account, found.repriced)
+        yield _lines(account, found.repriced.lines)
     if found.readings:
         yield _readings(found, zone)
     if found.segments:
@@ -93,7 +98,17 @@ def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> s
     return "\n".join(rows)
 
 
-def _lines(account: AccountView, found: EntryExplanation) -> str:
+def _repriced(account: AccountView, found: Repriced) -> str:
+    charged, priced = (format_amount(value, account.currency) for value in (found.charged, found.priced))
+    first, after = period_bounds(found.period)
+    last = after - timedelta(days=1)
+    return (
+        f"{found.supply_id}, {first} to {last}: {format_kwh(found.wh)}, charged {charged} before,"
+        f" {priced} by {found.tariff_version_id}:"
+    )
+
+
+def _lines(account: AccountView, lines: Sequence[ChargeLine]) -> str:
     currency = account.currency
     rows = [
         (
@@ -103,7 +118,7 @@ def _lines(account: AccountView, found: EntryExplanation) -> str:
             TERMINAL.price(line, currency),
             str(labels.exact_amount(line.amount, currency)),
         )
-        for line in found.entry.lines
+        for line in lines
     ]
     head = ("CHARGE", "TARIFF", "QUANTITY", "PRICE", "AMOUNT")
     return table(head, rows, right=head[2:])

@@ -17,11 +17,13 @@ from meter_bridge.commands.installation import settings_of
 from meter_bridge.commands.output import amounts, plain, print_note, table
 from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.core.energy import format_kwh
+from meter_bridge.core.money import rounding_difference
 from meter_bridge.engine.statement import labels
+from meter_bridge.engine.statement.builder import charged_amount
 from meter_bridge.engine.statement.labels import TERMINAL
 from meter_bridge.engine.statement.period import ACCEPTED_FORMS
 from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, Detail, Statement, UnitsHeld
+from meter_bridge.protocol.statements import DayCharge, Detail, RegisterReading, Statement, UnitsHeld
 from meter_bridge.text.catalogue import ENGLISH, LANGUAGES
 
 EPILOG: Final = f"""\
@@ -99,6 +101,10 @@ def as_text(statement: Statement) -> str:
         parts.append(_units(statement.units))
     if statement.lines:
         parts.append(_lines(statement.lines, statement.currency))
+    if statement.taxes:
+        parts.append(_taxes(statement))
+    if statement.readings:
+        parts.append(_readings(statement))
     if statement.days:
         parts.append(_days(statement.days, statement.currency))
     if statement.entries:
@@ -110,10 +116,13 @@ def as_text(statement: Statement) -> str:
 
 def _summary(statement: Statement) -> str:
     what = "balance" if len(statement.holdings) == 1 else "total"
+    figures = (statement.opening, statement.credits, -statement.charges)
+    rounding = rounding_difference(figures, statement.closing)
     rows = [
         (f"Opening {what}", statement.opening),
         ("Credits", statement.credits),
         ("Charges", -statement.charges),
+        *([("Rounding", rounding)] if rounding else []),
         (f"Closing {what}", statement.closing),
     ]
     if len(statement.holdings) > 1:
@@ -144,7 +153,36 @@ def _lines(lines: Sequence[ChargeLine], currency: str) -> str:
         (labels.period_start_text(line), *_charge(line, currency), TERMINAL.line_amount(line, currency))
         for line in lines
     ]
+    charged = [charged_amount(line) for line in lines]
+    if rounding := rounding_difference(charged, sum(charged)):
+        rows.append(("", "Rounding", "", "", TERMINAL.money(rounding, currency)))
     return table(head, rows, right=head[2:])
+
+
+def _taxes(statement: Statement) -> str:
+    head = ("TAX", "RATE", "ON CHARGES OF", "AMOUNT")
+    rows = [
+        (
+            plain(TERMINAL.tax_name(tax)),
+            TERMINAL.rate(tax),
+            *(TERMINAL.money(part, statement.currency) for part in (tax.base, tax.amount)),
+        )
+        for tax in statement.taxes
+    ]
+    return table(head, rows, right=head[1:])
+
+
+def _readings(statement: Statement) -> str:
+    zone = ZoneInfo(statement.time_zone)
+    rows = [
+        (each.meter_id, *_reading(each.before, zone), *_reading(each.after, zone))
+        for each in statement.readings
+    ]
+    return table(("METER", "FROM", "REGISTER", "UNTIL", "REGISTER"), rows, right=("REGISTER",))
+
+
+def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]:
+    return ("", "") if reading is None else (_minute(reading.at, zone), format_kwh(reading.wh))
 
 
 def _days(days: Sequence[DayCharge], currency: str) -> str:
@@ -157,6 +195,10 @@ def _days(days: Sequence[DayCharge], currency: str) -> str:
         )
         for charge in days
     ]
+    columns = [day.amount for day in days], [day.tax for day in days]
+    rounding = [rounding_difference(column, sum(column)) for column in columns]
+    if any(rounding):
+        rows.append(("", "Rounding", "", "", *(TERMINAL.money(part, currency) for part in rounding)))
     return table(head, rows, right=head[2:])
 
 

@@ -8,7 +8,7 @@ from meter_bridge.commands.output import table
 from meter_bridge.config.describe import show_amount, show_blocks, show_percent
 from meter_bridge.config.plan import SitePlan, TariffPlan
 from meter_bridge.core.energy import format_kwh
-from meter_bridge.core.money import amount_digits, format_amount
+from meter_bridge.core.money import amount_digits, format_amount, rounding_difference
 from meter_bridge.core.rating.load_pricing import PricedLine, PricedPeriod
 from meter_bridge.core.rating.rating import ENERGY_KINDS, TAX_KINDS, LineKind
 from meter_bridge.core.tariff.periods import period_bounds
@@ -30,7 +30,9 @@ def as_text(timeline: Timeline, currency: str, periods: Sequence[PricedPeriod]) 
     parts = [_period(timeline, currency, period) for period in periods]
     if len(periods) > 1:
         wh, total = sum(period.wh for period in periods), sum(period.total for period in periods)
-        parts.append(f"All periods: {format_kwh(wh)}, {format_amount(total, currency)}")
+        rounding = rounding_difference((period.total for period in periods), total)
+        note = f" (rounding {_money(rounding, currency)})" if rounding else ""
+        parts.append(f"All periods: {format_kwh(wh)}, {format_amount(total, currency)}{note}")
     return "\n\n".join(parts)
 
 
@@ -38,6 +40,9 @@ def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
     first, after = period_bounds(priced.period)
     title = f"{first} to {after - timedelta(days=1)}: {format_kwh(priced.wh)}"
     several = len({line.key.version_id for line in priced.lines}) > 1
+    shown_lines = [
+        line for line in priced.lines if line.key.kind != LineKind.INCLUDED_TAX and _is_shown(line, currency)
+    ]
     rows = [
         (
             _name(timeline, line, several=several),
@@ -46,9 +51,10 @@ def _period(timeline: Timeline, currency: str, priced: PricedPeriod) -> str:
             _money(line.amount, currency),
             _money(line.tax, currency) if line.tax else "",
         )
-        for line in priced.lines
-        if line.key.kind != LineKind.INCLUDED_TAX and _is_shown(line, currency)
+        for line in shown_lines
     ]
+    rounding = rounding_difference((line.amount for line in shown_lines), priced.total)
+    rows += [("rounding", "", "", _money(rounding, currency), "")] if rounding else []
     rows.append(("sum", "", "", _money(priced.total, currency), ""))
     shown = [title, table(HEAD, rows, right=HEAD[1:])]
     contained = [line for line in priced.lines if line.key.kind == LineKind.INCLUDED_TAX]

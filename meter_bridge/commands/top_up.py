@@ -9,6 +9,7 @@ from meter_bridge.commands.client import BridgeClient, asks, post_once
 from meter_bridge.commands.command import ACCOUNT, JSON, KEY, Command, argument, given
 from meter_bridge.commands.output import Output, create_file, position
 from meter_bridge.commands.parser import CommandError
+from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.messages import AccountView, TopUpResult
 
@@ -40,10 +41,18 @@ async def _top_up(arguments: Namespace, client: BridgeClient) -> Output:
         query = {"format": "pdf", "language": arguments.language}
         receipt = await client.document(*path, top_up.id, "receipt", query=query)
         await asyncio.to_thread(create_file, arguments.receipt, receipt)
+    return Output(result, as_text(account, result))
+
+
+def as_text(account: AccountView, result: TopUpResult) -> str:
+    """Return what a top-up came to, for a terminal."""
+    top_up = result.top_up
     rows = [(f"to {name.replace('_', ' ')}", amount) for name, amount in top_up.split.items()]
-    rows.append(("available now", result.available))
+    # Where units are sold, they are what is available: what the balance keeps is too little for one more.
+    rows.append(("left as money" if top_up.units_wh else "available now", result.available))
     booked = f"{account.id}: {format_amount(top_up.amount, account.currency)} booked as {top_up.id}"
-    return Output(result, "\n".join((booked, *position(rows, account.currency, result.supply))))
+    bought = [f"  bought {format_kwh(top_up.units_wh)}"] if top_up.units_wh else []
+    return "\n".join((booked, *bought, *position(rows, account.currency, result.supply)))
 
 
 COMMANDS: Final = {

@@ -5,6 +5,7 @@ the minor unit of ISO 4217. A South African rand has 1,000,000 steps, a yen 10,0
 10,000,000.
 """
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 import re
 from typing import Final
@@ -79,6 +80,12 @@ def format_amount(amount: int, currency: str) -> str:
     places = minor_digits(currency)
     rounded = to_decimal(amount, currency).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
     return f"{currency} {rounded + 0:,.{places}f}"
+
+
+def rounding_difference(parts: Iterable[int], total: int) -> int:
+    """Return what printed parts lack of their printed total, all in minor units rounded half-even."""
+    step = SMALLEST_COIN
+    return (divide_half_even(total, step) - sum(divide_half_even(part, step) for part in parts)) * step
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:

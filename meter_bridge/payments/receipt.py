@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.core.rating.rating import TAX_KINDS
+from meter_bridge.core.rating.rating import TAX_KINDS, LineKind
 from meter_bridge.engine.statement.labels import local_time_text
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, ErrorCode, LedgerEntry
@@ -60,6 +60,8 @@ def receipt_of(
         amount=sum(entry.split.values()),
         split=entry.split,
         taxes=taxes,
+        units_wh=sum(line.quantity for line in entry.lines if line.kind == LineKind.CONSUMPTION),
+        charges_due=min(max(entry.amount - entry.balance_after, 0), entry.split.get("balance", 0)),
         balance_after=entry.balance_after,
         taken_back=taken_back,
     )
@@ -81,7 +83,12 @@ def printed(receipt: Receipt, language: str) -> bytes:
         (_("Paid with"), _(receipt.method)),
         (_("Reference"), receipt.reference),
     ]
-    rows = [(_(SPLIT[name]), money(amount)) for name, amount in receipt.split.items() if amount]
+    kept = receipt.split | {"balance": receipt.split.get("balance", 0) - receipt.charges_due}
+    rows = [(_(SPLIT[name]), money(amount)) for name, amount in kept.items() if amount]
+    if receipt.units_wh:
+        rows.append((_("Units bought"), written.energy(receipt.units_wh, 3)))
+    if receipt.charges_due:
+        rows.append((_("Charges due before"), money(receipt.charges_due)))
     rows += [
         (_("Taxes within the units: {name}", name=name), money(amount))
         for name, amount in receipt.taxes.items()

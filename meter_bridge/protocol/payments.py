@@ -291,6 +291,10 @@ class Receipt:
     taxes: dict[str, int]
     """Taxes included in the units that it bought; empty if taxes are due as energy is used."""
     balance_after: int
+    units_wh: int = 0
+    """Units that it bought."""
+    charges_due: int = 0
+    """What the balance was below zero before, as by a fixed charge; part of ``balance`` in the split."""
     taken_back: bool = False
     """It was reversed since, so that this receipt is no longer valid."""
 

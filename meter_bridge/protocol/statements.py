@@ -106,6 +106,41 @@ class NotYetPosted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterReading:
+    """A register as the meter reported it."""
+
+    at: str
+    wh: int
+    epoch: int
+    """Life of the counter; a different one than before means that it was reset or replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterReadings:
+    """The readings before and after the energy of an entry, or of a statement's period."""
+
+    meter_id: str
+    before: RegisterReading | None
+    """Latest reading when what came before was posted; None if not known."""
+    after: RegisterReading
+    """Newest reading when that, or the last of a period, was posted; it may reach beyond what is charged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxSum:
+    """A tax, levy or rebate of the charges, over all lines and versions in which it has one rate."""
+
+    name: str
+    rate_ppm: int
+    """Rate in parts per million; 0 for an amount per kWh."""
+    included: bool
+    """The prices contain it: ``base`` contains it as well."""
+    base: int
+    """Sum of the charges, and of the earlier taxes, on which it is raised."""
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """Everything that changed what a customer has in a period: opening + credits - charges = closing.
 
@@ -160,27 +195,10 @@ class Statement:
     not_yet_posted: NotYetPosted | None
     """None once the period has ended, or where all that was used is posted, as it is whenever that can be
     stored."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterReading:
-    """A register as the meter reported it."""
-
-    at: str
-    wh: int
-    epoch: int
-    """Life of the counter; a different one than before means that it was reset or replaced."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterReadings:
-    """The readings before and after the energy of an entry."""
-
-    meter_id: str
-    before: RegisterReading | None
-    """Latest reading when the previous entry was posted; None if not known."""
-    after: RegisterReading
-    """Newest reading when this entry was posted; it may reach beyond what the entry charges."""
+    taxes: tuple[TaxSum, ...] = ()
+    """The taxes among the lines, each with its rate and what it is raised on."""
+    readings: tuple[MeterReadings, ...] = ()
+    """What each meter showed before the first and after the last charge of the period."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +225,20 @@ class SegmentView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repriced:
+    """A billing period priced again: what it had been charged, and its lines by the other price list."""
+
+    supply_id: str
+    period: str
+    tariff_version_id: str
+    wh: int
+    charged: int
+    priced: int
+    """Sum of the lines; an ``included_tax`` is in those that contain it and does not count again."""
+    lines: tuple[ChargeLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryExplanation:
     """A journal entry with everything that it was calculated from, down to the readings."""
 
@@ -215,3 +247,5 @@ class EntryExplanation:
     readings: tuple[MeterReadings, ...]
     taken_back: bool = False
     """A later entry reversed it."""
+    repriced: Repriced | None = None
+    """What the correction of a repricing was calculated from."""

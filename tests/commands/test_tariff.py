@@ -1,5 +1,6 @@
 """``meter-bridge tariff``: check, show and price, without a bridge."""
 
+from decimal import Decimal
 import json
 from pathlib import Path
 import sys
@@ -276,3 +277,29 @@ def test_payments_that_cannot_be_read_name_line_and_remedy(
     paid.write_text(text)
     code, _, error = run("tariff", "price", file, "tshwane-residential", str(load), "--payments", str(paid))
     assert (code, what in error) == (2, True), error
+
+
+@pytest.mark.parametrize("currency,kwh", [("PHP", "10.007"), ("JPY", "11.9")])
+def test_printed_lines_add_up_to_the_printed_sum(
+    run: Command, file: str, tmp_path: Path, currency: str, kwh: str
+) -> None:
+    """What rounding adds or takes away stands there as a line of its own."""
+    Path(file).write_text(TWO_RATES.replace("EUR", currency).replace("GBP", currency))
+    load = tmp_path / "odd.csv"
+    load.write_text(f"start,end,kWh\n2026-04-01,2026-05-01,{kwh}\n2026-05-01,2026-06-01,3.335\n")
+    code, out, error = run("tariff", "price", file, "two", str(load))
+    assert code == 0, error
+    assert "rounding" in out
+    for part in out.split("\n\n"):
+        rows = [line for line in part.splitlines() if line and not line.startswith(("CHARGE", "The ", "20"))]
+        if not any(line.startswith("sum") for line in rows):
+            continue
+        *lines, total = [_amount_of(line, part) for line in rows]
+        assert sum(lines) == total
+
+
+def _amount_of(line: str, part: str) -> Decimal:
+    """Return the figure in the column AMOUNT of a table."""
+    head = next(each for each in part.splitlines() if each.startswith("CHARGE"))
+    end = head.index("AMOUNT") + len("AMOUNT")
+    return Decimal(line[:end].rsplit(maxsplit=1)[-1].replace(",", ""))

@@ -19,7 +19,7 @@ from meter_bridge.protocol.payments import Receipt
 from meter_bridge.protocol.requests import Reversal
 from meter_bridge.text import catalogue
 from meter_bridge.text.catalogue import LANGUAGES, printable
-from tests.engine.harness import LANDLORD, SITE, House, house, operate, zar
+from tests.engine.harness import HOUR, LANDLORD, SITE, House, house, operate, zar
 
 BOUGHT = """prices: [2.00]
             sold as: units bought
@@ -77,6 +77,23 @@ async def test_taxes_within_units_are_on_the_receipt(tmp_path: Path) -> None:
         made = await receipt_for(flat, booked)
         assert made.taxes == {"VAT": zar("15.00")}
         assert sum(made.split.values()) == made.amount == zar("115.00")
+
+
+async def test_a_receipt_shows_the_units_bought_and_what_a_fixed_charge_took(tmp_path: Path) -> None:
+    rent = UNITS.replace("sold as:", "standing charge: 20.00 per month\n            sold as:")
+    async with house(tmp_path, rent, credit=None) as flat:
+        for _ in range(31):
+            await flat.tick(24 * HOUR)
+        owed = -flat.account.balance
+        assert owed > 0
+        made = await receipt_for(flat, await flat.top_up("161.00"))
+        assert made.charges_due == owed
+        rows = dict(json.loads(receipt.printed(made, "en"))["rows"])
+        assert rows["Charges due before"] == "ZAR 46.00", "two months with their tax"
+        assert rows["Units bought"] == f"{made.units_wh / 1000:.3f} kWh" == "50.000 kWh"
+        assert rows["Units"] == "ZAR 115.00"
+        assert "Balance" not in rows
+        assert rows["Credit afterwards"] == "ZAR 0.00"
 
 
 async def test_what_was_taken_back_has_a_receipt_that_says_so(tmp_path: Path) -> None:

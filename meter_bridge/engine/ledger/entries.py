@@ -17,7 +17,13 @@ from meter_bridge.protocol.messages import (
     LedgerPage,
     TopUpView,
 )
-from meter_bridge.protocol.statements import EntryExplanation, MeterReadings, RegisterReading, SegmentView
+from meter_bridge.protocol.statements import (
+    EntryExplanation,
+    MeterReadings,
+    RegisterReading,
+    Repriced,
+    SegmentView,
+)
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
 from meter_bridge.storage.segment_archive import Archive, complete_segments
@@ -84,7 +90,25 @@ def explain_entry(
             segments=tuple(map(_segment_view, segments)),
             readings=_readings(connection, row),
             taken_back=_is_reversed(connection, entry_id),
+            repriced=_repriced(row),
         )
+
+
+def _repriced(row: RowMapping) -> Repriced | None:
+    """Return what a repricing found, as its entry keeps it."""
+    found = json.loads(row["detail"]).get("repricing")
+    if found is None:
+        return None
+    named = {"supply_id": found["supply"], "period": found["period"], "version_id": found["version"]}
+    return Repriced(
+        supply_id=found["supply"],
+        period=found["period"],
+        tariff_version_id=found["version"],
+        wh=found["wh"],
+        charged=found["charged"],
+        priced=found["priced"],
+        lines=tuple(line_view(line | named) for line in found["lines"]),
+    )
 
 
 def _is_reversed(connection: Connection, entry_id: str) -> bool:
@@ -122,7 +146,7 @@ def _segment_view(row: RowMapping) -> SegmentView:
 
 def _readings(connection: Connection, row: RowMapping) -> tuple[MeterReadings, ...]:
     """Return the readings between which an entry's energy was used: noted with it, and before it."""
-    noted = _noted_readings(row)
+    noted = noted_readings(row)
     entry = tables.journal_entry
     query = select(entry.c.detail).where(
         entry.c.account_id == row["account_id"], entry.c.kind == EntryKind.CHARGE, entry.c.seq < row["seq"]
@@ -130,25 +154,27 @@ def _readings(connection: Connection, row: RowMapping) -> tuple[MeterReadings, .
     before: dict[str, list[int]] = {}
     if noted:
         for earlier in connection.execute(query.order_by(entry.c.seq.desc()).limit(MAX_LOOK_BACK)).mappings():
-            before = _noted_readings(earlier) | before
+            before = noted_readings(earlier) | before
             if before.keys() >= noted.keys():
                 break
     return tuple(
         MeterReadings(
             meter_id=meter_id,
-            before=_reading_view(before[meter_id]) if meter_id in before else None,
-            after=_reading_view(reading),
+            before=reading_view(before[meter_id]) if meter_id in before else None,
+            after=reading_view(reading),
         )
         for meter_id, reading in noted.items()
     )
 
 
-def _noted_readings(row: RowMapping) -> dict[str, list[int]]:
+def noted_readings(row: RowMapping) -> dict[str, list[int]]:
+    """Return the newest readings that an entry notes, by meter: instant, Wh and epoch."""
     readings: dict[str, list[int]] = json.loads(row["detail"]).get("readings", {})
     return readings
 
 
-def _reading_view(noted: Sequence[int]) -> RegisterReading:
+def reading_view(noted: Sequence[int]) -> RegisterReading:
+    """Return a reading that an entry notes."""
     at, wh, epoch = noted
     return RegisterReading(at=iso(at), wh=wh, epoch=epoch)
 

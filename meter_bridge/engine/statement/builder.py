@@ -15,9 +15,11 @@ from meter_bridge.protocol.statements import (
     Detail,
     Holding,
     KindSum,
+    MeterReadings,
     NotYetPosted,
     Statement,
     StatementEntry,
+    TaxSum,
     UnitsHeld,
 )
 
@@ -63,6 +65,8 @@ class StatementData:
     """None where days were not asked for."""
     entries: tuple[StatementEntry, ...]
     pending: NotYetPosted
+    taxes: tuple[TaxSum, ...] = ()
+    readings: tuple[MeterReadings, ...] = ()
 
 
 def build_statement(holder: StatementHolder, period: Period, books: StatementData, made_at: int) -> Statement:
@@ -102,6 +106,8 @@ def build_statement(holder: StatementHolder, period: Period, books: StatementDat
         outstanding=holder.outstanding,
         settlements=holder.settlements,
         not_yet_posted=books.pending if is_open and (books.pending.wh or books.pending.amount) else None,
+        taxes=books.taxes,
+        readings=books.readings,
     )
 
 

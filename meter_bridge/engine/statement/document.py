@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from meter_bridge.core.money import amount_digits
+from meter_bridge.core.money import amount_digits, rounding_difference
 from meter_bridge.engine.statement import labels as words
+from meter_bridge.engine.statement.builder import charged_amount
 from meter_bridge.engine.statement.charts import bar_charts
 from meter_bridge.engine.statement.labels import Labels
 from meter_bridge.printing.document import BarChart, Column, Figure, Row, Table, table
 from meter_bridge.printing.typesetter import Typesetter
 from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, Statement
+from meter_bridge.protocol.statements import DayCharge, RegisterReading, Statement
 from meter_bridge.text.catalogue import ENGLISH, printable
 
 MANY_KINDS = 2
@@ -82,6 +83,8 @@ class _Paper:
             self._units(),
             self._kinds(),
             self._lines(),
+            self._taxes(),
+            self._readings(),
             *_value_if(each_day, self._days()),
             self._entries(),
             self._settlements(),
@@ -113,11 +116,14 @@ class _Paper:
     def _summary(self) -> tuple[Figure, ...]:
         statement, _ = self._statement, self._
         left, single = statement.outstanding, len(statement.holdings) == 1
+        changes = (statement.opening, statement.credits, -statement.charges)
+        rounding = rounding_difference(changes, statement.closing)
         closing = _("Closing balance, {currency}") if single else _("Closing total, {currency}")
         figures = (
             Figure(_("Opening balance") if single else _("Opening total"), self._money(statement.opening)),
             Figure(_("Credits"), self._money(statement.credits)),
             Figure(_("Charges"), self._money(-statement.charges)),
+            *_value_if(rounding != 0, Figure(_("Rounding"), self._money(rounding))),
             Figure(
                 closing.format(currency=statement.currency), self._money(statement.closing), strong=not left
             ),
@@ -151,9 +157,9 @@ class _Paper:
 
     def _closing(self) -> str:
         return self._(
-            "Amounts are in {currency}. They are kept to {digits} decimal places and rounded here, so a"
-            " column may differ from its sum in the last place. An entry appears in the period in which it"
-            " was booked.",
+            "Amounts are in {currency}. They are kept to {digits} decimal places and rounded here; what that"
+            " adds or takes away is shown as rounding. An entry appears in the period in which it was"
+            " booked.",
             currency=self._statement.currency,
             digits=amount_digits(self._statement.currency),
         )
@@ -213,8 +219,46 @@ class _Paper:
             )
             for line in statement.lines
         ]
+        charged = map(charged_amount, statement.lines)
+        if rounding := rounding_difference(charged, statement.charges):
+            rows.append(Row((*[""] * len(first), _("Rounding"), "", "", self._money(rounding))))
         total = Row((*[""] * len(first), _("Charges"), "", "", self._money(statement.charges)), strong=True)
         return Table(_("Charges"), columns, (*rows, total) if rows else ())
+
+    def _taxes(self) -> Table:
+        statement, labels, _ = self._statement, self._labels, self._
+        columns = (
+            Column(_("Tax"), wide=True),
+            Column(_("Rate"), figures=True),
+            Column(_("On charges of"), figures=True),
+            Column(_("Amount"), figures=True),
+        )
+        rows = [
+            Row((labels.tax_name(tax), labels.rate(tax), self._money(tax.base), self._money(tax.amount)))
+            for tax in statement.taxes
+        ]
+        return Table(_("Taxes"), columns, tuple(rows))
+
+    def _readings(self) -> Table:
+        _ = self._
+        columns = (
+            Column(_("Meter"), wide=True),
+            Column(_("From")),
+            Column(_("Register"), figures=True),
+            Column(_("Until")),
+            Column(_("Register"), figures=True),
+        )
+        rows = [
+            Row((each.meter_id, *self._reading(each.before), *self._reading(each.after)))
+            for each in self._statement.readings
+        ]
+        return Table(_("Meter readings"), columns, tuple(rows))
+
+    def _reading(self, reading: RegisterReading | None) -> tuple[str, str]:
+        if reading is None:
+            return "", ""
+        at = words.local_time_text(reading.at, self._zone)
+        return f"{at:%Y-%m-%d %H:%M}", self._labels.kwh(reading.wh)
 
     def _charge_columns(self) -> tuple[Column, ...]:
         _ = self._
@@ -245,7 +289,11 @@ class _Paper:
             amounts = (self._money(day.amount), self._money(day.tax))
             rows.append(Row(("" if day.day == before else day.day, *self._charge(day), *amounts)))
             before = day.day
-        sums = (sum(day.amount for day in statement.days), sum(day.tax for day in statement.days))
+        both = [day.amount for day in statement.days], [day.tax for day in statement.days]
+        sums = [sum(column) for column in both]
+        rounding = [rounding_difference(column, total) for column, total in zip(both, sums, strict=True)]
+        if any(rounding):
+            rows.append(Row((_("Rounding"), "", "", "", *map(self._money, rounding))))
         total = Row((_("Sum"), "", "", "", *map(self._money, sums)), strong=True)
         return Table(_("Charges by day"), columns, (*rows, total) if rows else ())
 

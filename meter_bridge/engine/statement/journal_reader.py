@@ -25,7 +25,7 @@ from sqlalchemy import (
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.ledger.journal import EntryKind
 from meter_bridge.core.rating.rating import LineKind
-from meter_bridge.engine.ledger.entries import line_view
+from meter_bridge.engine.ledger.entries import line_view, noted_readings, reading_view
 from meter_bridge.engine.state.supply_document import stored_open_wh
 from meter_bridge.engine.statement.balances import (
     balance_before,
@@ -39,8 +39,9 @@ from meter_bridge.engine.statement.balances import (
 from meter_bridge.engine.statement.builder import StatementData
 from meter_bridge.engine.statement.entry_range import EntryRange, TenancyRange, find_entry_range
 from meter_bridge.engine.statement.period import Period
+from meter_bridge.engine.statement.taxes import read_tax_sums
 from meter_bridge.protocol.messages import ChargeLine
-from meter_bridge.protocol.statements import DayCharge, NotYetPosted, StatementEntry
+from meter_bridge.protocol.statements import DayCharge, MeterReadings, NotYetPosted, StatementEntry
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import on_sqlite, snapshot
 from meter_bridge.storage.segment_archive import Archive, complete_segments
@@ -128,7 +129,38 @@ def read_statement_data(
             days=None if days is None else _priced(days, lines),
             entries=entries,
             pending=pending,
+            taxes=read_tax_sums(connection, lines),
+            readings=_readings(connection, span),
         )
+
+
+def _readings(connection: Connection, span: EntryRange) -> tuple[MeterReadings, ...]:
+    """Return the newest reading of each meter among the charges of a span, and the one before it."""
+    meter, supply = tables.meter.c, tables.supply.c
+    own = select(meter.id).join(tables.supply, supply.id == meter.supply_id)
+    meters = set(connection.execute(own.where(supply.account_id == span.account_id)).scalars())
+    after = _newest_readings(connection, span, meters)
+    before = _newest_readings(connection, replace(span, first=0, stop=span.first), set(after))
+    return tuple(
+        MeterReadings(
+            meter_id=meter_id,
+            before=reading_view(before[meter_id]) if meter_id in before else None,
+            after=reading_view(after[meter_id]),
+        )
+        for meter_id in sorted(after)
+    )
+
+
+def _newest_readings(connection: Connection, span: EntryRange, meters: set[str]) -> dict[str, list[int]]:
+    entry = tables.journal_entry
+    charges = select(entry.c.detail).where(span.entries, entry.c.kind == EntryKind.CHARGE)
+    newest = charges.order_by(entry.c.seq.desc()).limit(MAX_CHARGES)
+    found: dict[str, list[int]] = {}
+    for row in connection.execute(newest).mappings():
+        found = noted_readings(row) | found
+        if found.keys() >= meters:
+            break
+    return found
 
 
 def _in_range(

@@ -10,8 +10,9 @@ from meter_bridge.core.calendar import day_end, day_start
 from meter_bridge.core.ledger.journal import Bucket
 from meter_bridge.core.money import minor_digits, to_decimal
 from meter_bridge.core.rating.rating import ENERGY_KINDS, TAX_KINDS, LineKind
+from meter_bridge.core.tariff.tariff import PPM
 from meter_bridge.protocol.messages import ChargeLine, LedgerEntry
-from meter_bridge.protocol.statements import DayCharge, SegmentView, Statement, StatementEntry
+from meter_bridge.protocol.statements import DayCharge, SegmentView, Statement, StatementEntry, TaxSum
 from meter_bridge.text.catalogue import BRIDGE, ENGLISH, translator
 from meter_bridge.text.formats import formats
 from meter_bridge.text.marks import N_
@@ -74,13 +75,25 @@ class Labels:
         """Return what a charge is for, such as ``Energy, block 2, peak``, or its own name."""
         if charge.kind in _NAMED and charge.band:
             name = self.code(charge.band)
-            included = charge.kind == LineKind.INCLUDED_TAX
-            return self.gettext("{name}, in the prices", name=name) if included else name
+            if charge.kind == LineKind.INCLUDED_TAX:
+                return self.gettext("{name}, in the prices", name=name)
+            return self.gettext("{name}, in proportion to the days", name=name) if _in_part(charge) else name
         block = "" if charge.block is None else self.gettext("block {number}", number=charge.block)
         band = "" if charge.band is None or charge.band == charge.kind else self.gettext(charge.band)
         kind = _KINDS.get(charge.kind)
         name = self.code(charge.kind) if kind is None else self.gettext(kind)
         return ", ".join(part for part in (name, block, band) if part)
+
+    def tax_name(self, tax: TaxSum) -> str:
+        """Return what a tax is called."""
+        name = self.code(tax.name)
+        return self.gettext("{name}, in the prices", name=name) if tax.included else name
+
+    def rate(self, tax: TaxSum) -> str:
+        """Return the rate of a tax; nothing for an amount per kWh."""
+        if not tax.rate_ppm:
+            return ""
+        return self.written.with_unit(self.written.number(Decimal(tax.rate_ppm) * 100 / PPM), "%")
 
     def line_amount(self, line: ChargeLine, currency: str) -> str:
         """Return the amount of a line; in brackets where other lines contain it."""
@@ -160,6 +173,13 @@ class Labels:
         """Return a holding's name within a sentence: small in English, as it is elsewhere."""
         text = self.holding_name(name)
         return text.lower() if self.language == ENGLISH else text
+
+
+def _in_part(charge: ChargeLine | DayCharge | SegmentView) -> bool:
+    """Return whether a fixed charge was taken, or given back, for a part of its period."""
+    if charge.kind != LineKind.STANDING or isinstance(charge, SegmentView) or charge.unit_price is None:
+        return False
+    return charge.amount != charge.quantity * charge.unit_price
 
 
 def period_start_text(line: ChargeLine) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from meter_bridge.commands.ledger import _parts
 from meter_bridge.engine.accounts.dispatch import operation_of
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.errors import RequestRefused
@@ -168,3 +169,16 @@ async def test_a_repricing_that_waited_is_not_booked_on_who_moved_in_meanwhile(f
     with pytest.raises(RequestRefused, match="before the present customer"):
         await Operations(flat.engine.session).run(LANDLORD, "flat-1", waiting, "late")
     assert flat.account.balance == zar("50.00")
+
+
+async def test_an_explanation_shows_the_lines_of_a_repricing(flat: House) -> None:
+    result = await operate(flat, asked())
+    found = await flat.app.ledger.explain_entry(LANDLORD, "flat-1", result.id or "")
+    repriced = found.repriced
+    assert repriced is not None
+    assert (repriced.period, repriced.wh) == ("2026-11-01/P1M", 15_000)
+    assert repriced.priced == sum(line.amount for line in repriced.lines)
+    assert found.entry.amount == repriced.charged - repriced.priced
+    text = "\n\n".join(_parts(flat.app.accounts.view(LANDLORD, "flat-1"), found))
+    assert "15.000 kWh, charged ZAR 30.00 before, ZAR 69.00 by dear@2027-01-01:" in text
+    assert "Energy, block 2" in text

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from meter_bridge.commands.top_up import as_text
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.statements import Detail
@@ -156,3 +157,9 @@ async def test_a_maximum_balance_counts_what_units_are_worth(tmp_path: Path) -> 
         assert refused.value.code is ErrorCode.AMOUNT_OUT_OF_RANGE
         await made.read(10_000, after=HOUR)
         assert (await made.top_up("51.00")).top_up.units_wh
+
+
+async def test_a_top_up_that_bought_units_says_so_and_not_that_nothing_is_available(shop: House) -> None:
+    text = as_text(shop.app.accounts.view(LANDLORD, "flat-1"), await shop.top_up("200.00"))
+    assert "kWh" in text
+    assert "available" not in text

@@ -108,7 +108,14 @@ def books(opening: int, entries: tuple[StatementEntry, ...], lines: tuple[Charge
     )
 
 
-def statement(*entries: StatementEntry, period: Period = OCTOBER, name: str = "Flat 1") -> Statement:
-    """Return a statement of October with a charge, its tax and some entries."""
-    lines = (line(12_500_000), line(1_875_000, kind="tax", band="VAT", quantity=0))
-    return build_statement(replace(HOLDER, account_name=name), period, books(100, entries, lines), NOW)
+def statement(
+    *entries: StatementEntry,
+    period: Period = OCTOBER,
+    name: str = "Flat 1",
+    lines: tuple[ChargeLine, ...] | None = None,
+    days: tuple[DayCharge, ...] | None = None,
+) -> Statement:
+    """Return a statement of October with some entries, and a charge and its tax unless others are given."""
+    charged = lines or (line(12_500_000), line(1_875_000, kind="tax", band="VAT", quantity=0))
+    found = replace(books(100, entries, charged), days=days)
+    return build_statement(replace(HOLDER, account_name=name), period, found, NOW)

@@ -38,6 +38,7 @@ def test_everything_that_a_reader_looks_for_stands_on_it() -> None:
         ("Opening balance", "0.00"),
         ("Credits", "49.00"),
         ("Charges", "−14.38"),
+        ("Rounding", "0.01"),
         ("Closing balance, ZAR", "34.63"),
     ]
     assert [part.name for part in paper.parts] == ["Summary", "Charges", "Payments and other entries"]
