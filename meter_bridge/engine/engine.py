@@ -228,7 +228,7 @@ class Engine:
         session = self.session
         tx = Transaction(session.clock.now())
         key = session.bridge_alert_key(AlertKind.CLOCK_WRONG)
-        set_alert(session.installation, None, tx, key, None if session.clock.sure else {})
+        set_alert(session.installation, None, tx, key, session.clock.doubt())
         for account in session.installation.accounts.values():
             tx.touch(account)
             account.wake_at = 0

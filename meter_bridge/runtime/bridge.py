@@ -47,6 +47,7 @@ from meter_bridge.storage.errors import LockedError
 from meter_bridge.storage.location import Location, location_of, shown
 from meter_bridge.storage.migrate import HEAD, migrate
 from meter_bridge.storage.owning import owned
+from meter_bridge.storage.private_folder import make_private
 from meter_bridge.storage.segment_archive import EXPORT_NAME
 from meter_bridge.storage.shards import WHOLE, Shard, count_of
 from meter_bridge.storage.writer import InlineWriter, Store, ThreadWriter, execute
@@ -91,7 +92,7 @@ class DeviceTransport:
 
 def prepare(data: Path, now: int | None = None, ownership: Ownership | None = None) -> Location:
     """Create or upgrade the data folder's database, and return its location; raises ``StorageError``."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(data)
     ownership = ownership or Ownership(location_of(data))
     database = ownership.location
     migrate(database, keep_copy=True)
@@ -197,6 +198,7 @@ async def running(
         app = build_application(engine, settings.data)
         on_failure.pop_all()
     engine.session.suspend_watchdog = ownership.suspend_watchdog
+    engine.session.clock.shared_clock_ahead_ms = ownership.server_clock_ahead_ms
 
     def broker_changed(_connected: bool) -> None:  # noqa: FBT001 - as the connection calls it
         if gateway.connection is not None:

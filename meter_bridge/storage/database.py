@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from meter_bridge.storage import sqlite
 from meter_bridge.storage.errors import LockedError, StorageError, reason
 from meter_bridge.storage.location import DATABASE_NAME, Location, shown
+from meter_bridge.storage.private_folder import make_private
 
 __all__ = (
     "DATABASE_NAME",
@@ -108,7 +109,7 @@ class InstallationLock:
 
     def acquire(self) -> None:
         """Acquire the lock, creating the folder if needed; raises ``LockedError`` naming the holder."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self._path.parent)
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -139,6 +140,10 @@ class Ownership:
     def writer(self) -> Engine:
         """Return an engine that can write only while the ownership lasts."""
         return open_writer(self.location)
+
+    def server_clock_ahead_ms(self) -> int:
+        """Return by how much the clock of the database's server is ahead of this machine's; 0 for a file."""
+        return 0
 
     def suspend_watchdog(self) -> AbstractContextManager[None]:
         """Return a context in which a long task may block the event loop."""

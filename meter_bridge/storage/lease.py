@@ -1,9 +1,9 @@
 """Owning an installation on PostgreSQL: a lease of a few seconds, and a token that fences off earlier owners.
 
-All times are the server's, so the clocks of bridges do not matter. Every transaction of the owner locks the
-key of the lease's row and checks its token, or commits nothing. A takeover changes the token, which is part
-of a unique key, so it waits for commits in progress and is seen by all later ones. A renewal changes no key,
-so commits and renewals never wait for each other.
+All times are the server's, so the clocks of bridges do not matter; a renewal compares them. Every transaction
+of the owner locks the key of the lease's row and checks its token, or commits nothing. A takeover changes the
+token, which is part of a unique key, so it waits for commits in progress and is seen by all later ones. A
+renewal changes no key, so commits and renewals never wait for each other.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ _RENEW: Final = text("""
     UPDATE lease SET expires_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + :term
     WHERE name = :name AND token = :token
     AND expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-    RETURNING token""")
+    RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::bigint""")
 _RELEASE: Final = text("UPDATE lease SET expires_at = 0 WHERE name = :name AND token = :token")
 _CHECK: Final = text("""
     SELECT token FROM lease WHERE name = :name AND token = :token
@@ -135,9 +135,9 @@ class Leases:
         token = self._scalar(_TAKE, {"name": name, "holder": holder, "term": term_ms})
         return None if token is None else Grant(name, token)
 
-    def renew(self, grant: Grant, term_ms: int = TERM_MS) -> bool:
-        """Renew a lease; False if it has expired or was taken over."""
-        return self._scalar(_RENEW, {**grant.row, "term": term_ms}) is not None
+    def renew(self, grant: Grant, term_ms: int = TERM_MS) -> int | None:
+        """Renew a lease; return the server's time in milliseconds, None if it expired or was taken."""
+        return self._scalar(_RENEW, {**grant.row, "term": term_ms})
 
     def release(self, grant: Grant) -> None:
         """Release a lease, so that nobody has to wait until it expires."""
@@ -198,6 +198,7 @@ class LeasedOwnership(Ownership):
         self.grant = grant
         self._deadline = time.monotonic() + TERM_MS / 1000
         self._beat = time.monotonic()
+        self._clock_ahead_ms = 0
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._watching = asyncio.create_task(self._watch(), name="lease")
@@ -220,6 +221,11 @@ class LeasedOwnership(Ownership):
             self._beat = time.monotonic()
             LeasedOwnership.busy -= 1
 
+    @override
+    def server_clock_ahead_ms(self) -> int:
+        """Return what the last renewal showed, which took less than the lease lasts."""
+        return self._clock_ahead_ms
+
     def _is_stalled(self) -> bool:
         return time.monotonic() - self._beat > (PATIENCE_S if self.busy else STALL_S)
 
@@ -239,10 +245,12 @@ class LeasedOwnership(Ownership):
                 continue
             requested = time.monotonic()
             try:
-                if not self._leases.renew(self.grant, TERM_MS):
+                server = self._leases.renew(self.grant, TERM_MS)
+                if server is None:
                     self._deadline = 0.0
                     return
                 self._deadline = requested + TERM_MS / 1000
+                self._clock_ahead_ms = server - time.time_ns() // 1_000_000
             except StorageError as error:
                 _LOGGER.warning("The lease could not be renewed: %s", error)
 

@@ -173,9 +173,15 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
             " '{user}' there"
         ),
     },
-    AlertKind.CLOCK_WRONG: N_(
-        "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"
-    ),
+    AlertKind.CLOCK_WRONG: {
+        "": N_(
+            "The clock of the bridge jumped; charges by time and cuts wait until it is right or confirmed"
+        ),
+        "server": N_(
+            "The clock of the bridge differs from that of the database server by {minutes} minutes; charges"
+            " by time and cuts wait until both agree or it is confirmed"
+        ),
+    },
     AlertKind.STORAGE_FAILING: {
         "": N_(
             "Nothing is charged or switched, and no top-up is taken, since {since_ms}: {reason}. Look at"

@@ -13,8 +13,8 @@ import tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-LOCKS = ("bridge", "component", "homeassistant", "oracles", "build", "tools", "audit")
-FROM_PROJECT = ("bridge", "component")
+LOCKS = ("bridge", "container", "component", "homeassistant", "oracles", "build", "tools", "audit")
+FROM_PROJECT = ("bridge", "container", "component")
 FOREIGN = re.compile(r"://|--(?:find-links|index-url|extra-index-url|trusted-host)\b|^/|\s@\s", re.MULTILINE)
 
 
@@ -26,7 +26,9 @@ def inputs_digest(name: str) -> str:
         inputs = [{part: project["project"][part] for part in parts}, project["dependency-groups"]]
         content = json.dumps(inputs, sort_keys=True)
     else:
-        content = (REQUIREMENTS / f"{name}.in").read_text(encoding="utf-8")
+        content = ""
+    if (more := REQUIREMENTS / f"{name}.in").exists():
+        content += more.read_text(encoding="utf-8")
     return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
 
 

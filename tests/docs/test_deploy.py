@@ -92,6 +92,34 @@ def test_the_container_has_limits_and_least_rights() -> None:
     assert "PREPAID_METER_DATA=/data" in final
 
 
+def test_the_container_installs_nothing_without_its_hash() -> None:
+    installs = re.findall(r"pip install ([^&\n]*)", CONTAINER)
+    assert len(installs) == 3
+    *locked, own = (line.split() for line in installs)
+    for words in locked:
+        assert "--require-hashes" in words
+        assert (ROOT / words[words.index("-r") + 1]).is_file()
+    assert own[-1] == "."
+    assert {"--no-deps", "--no-index", "--no-build-isolation"} <= set(own)
+
+
+def test_what_the_container_installs_is_what_was_tested() -> None:
+    pins = re.compile(r"^([a-z0-9-]+==\S+)", re.MULTILINE)
+    tested, image = (
+        set(pins.findall((ROOT / "requirements" / f"{name}.txt").read_text()))
+        for name in ("bridge", "container")
+    )
+    assert image
+    assert image <= tested
+
+
+def test_no_version_of_aiohttp_with_known_weaknesses_is_admitted() -> None:
+    """CVE-2026-22815 and CVE-2026-34525, the newest that concern a server, are mended in 3.13.4."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (floor,) = [each.partition(">=")[2] for each in project["dependencies"] if each.startswith("aiohttp")]
+    assert tuple(map(int, floor.split("."))) >= (3, 13, 4)
+
+
 def test_without_tls_the_container_is_published_on_loopback_alone() -> None:
     port = DEFAULT_LISTEN.rpartition(":")[2]
     assert BRIDGE["ports"] == [f"127.0.0.1:{port}:{port}"]
@@ -104,9 +132,13 @@ def test_the_container_copies_what_is_there_and_installs_what_is_declared() -> N
         for source in line.split()[:-1]:
             assert (ROOT / source).exists()
             assert f"!{source}" in ignored
-    extras = re.findall(r"\'\.\[(.*)\]\'", CONTAINER)[0].split(",")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(extras) <= project["optional-dependencies"].keys()
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["dashboard"], *extras["postgresql"]]
+    lock = (ROOT / "requirements" / "container.txt").read_text()
+    for each in declared:
+        name = re.split(r"[^A-Za-z0-9-]", each)[0].lower()
+        assert re.search(rf"^{name}(\[\w+\])?==", lock, re.MULTILINE), name
     build_parser().parse_args(re.findall(r'^CMD \["(\w+)"\]', CONTAINER, re.MULTILINE))
 
 

@@ -35,6 +35,7 @@ FACTS: Final[dict[str, Fact]] = {
     "percent": 250,
     "units": 12,
     "meters": 4,
+    "minutes": 187,
     "first_day": "2026-10-01",
     "end_day": "2026-11-01",
 }

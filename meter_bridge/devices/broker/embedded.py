@@ -2,10 +2,12 @@
 
 import asyncio
 from contextlib import suppress
+import logging
 from pathlib import Path
 import socket
 import sys
 import tempfile
+import time
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,6 +15,12 @@ HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 5.0
 POLL_S: Final = 0.05
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+"""Before a broker that ended is started again; twice as long after each time that it ends at once."""
+STEADY_S: Final = 300.0
+"""A broker that ran for so long is started again without delay."""
+_LOGGER: Final = logging.getLogger(__name__)
 MAX_PAYLOAD: Final = 10 * 1024 * 1024
 """rumqttd drops what is larger; its own default of 20 kB would lose gateways' device lists."""
 
@@ -65,7 +73,10 @@ class EmbeddedBrokerError(RuntimeError):
 
 
 class EmbeddedBroker:
-    """Starts the broker and stops it, as an asynchronous context manager or by ``start`` and ``stop``."""
+    """Starts the broker, again whenever it ends, and stops it; a context manager as well.
+
+    The bridge and its meters connect again by themselves, so it comes back at the same ports.
+    """
 
     def __init__(self, port: int = 0, *, mqtt3_port: int = 0) -> None:
         """Use these ports for MQTT 5 and MQTT 3.1.1; 0 stands for a free one."""
@@ -73,6 +84,7 @@ class EmbeddedBroker:
         self.mqtt3_port = mqtt3_port
         self._process: asyncio.subprocess.Process | None = None
         self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._supervision: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -93,23 +105,47 @@ class EmbeddedBroker:
             CONFIGURATION.format(host=HOST, port=self.port, old_port=self.mqtt3_port, payload=MAX_PAYLOAD),
             encoding="utf-8",
         )
+        try:
+            await self._start_child(path)
+        except BaseException:
+            await self.stop()
+            raise
+        self._supervision = asyncio.create_task(self._supervise(path), name="embedded broker")
+
+    async def _start_child(self, configuration: Path) -> None:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             CHILD,
-            str(path),
+            str(configuration),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        try:
-            await self._until_accepting(self._process)
-        except BaseException:
-            await self.stop()
-            raise
+        await self._until_accepting(self._process)
+
+    async def _supervise(self, configuration: Path) -> None:
+        """Start the child again whenever it ends."""
+        pause, started = FIRST_PAUSE_S, time.monotonic()
+        while self._process is not None:
+            code = await self._process.wait()
+            pause = FIRST_PAUSE_S if time.monotonic() - started >= STEADY_S else pause
+            _LOGGER.error("The built-in MQTT broker ended with code %s; it starts again in %d s", code, pause)
+            await asyncio.sleep(pause)
+            pause, started = min(2 * pause, LONGEST_PAUSE_S), time.monotonic()
+            try:
+                await self._start_child(configuration)
+                _LOGGER.info("The built-in MQTT broker runs again")
+            except (EmbeddedBrokerError, OSError) as error:
+                _LOGGER.error("The built-in MQTT broker cannot start: %s", error)  # noqa: TRY400 - no traceback
+                await _terminate(self._process)
 
     async def stop(self) -> None:
         """Stop the child and wait for its end; safe to call twice."""
+        supervision, self._supervision = self._supervision, None
+        if supervision is not None:
+            supervision.cancel()
+            await asyncio.wait([supervision])
         process, self._process = self._process, None
         if process is not None:
             await _terminate(process)

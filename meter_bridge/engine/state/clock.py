@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 import time
 from typing import Final
 
 from meter_bridge.core import clock as rules
+from meter_bridge.core.supply.alerts import AlertFacts
 
 TIME_ERROR: Final = 5
 """State in which the kernel says that its clock is not synchronised (adjtimex(2))."""
@@ -54,6 +55,10 @@ class EngineClock:
     def __init__(self, clocks: Clocks, last_instant: int | None) -> None:
         self._clocks = clocks
         self._monotonic = clocks.monotonic
+        self.shared_clock_ahead_ms: Callable[[], int] = lambda: 0
+        """By how much a clock that bridges have in common, the database server's, is ahead of this one's."""
+        self._confirmed_ahead_ms = 0
+        """Its difference when a person said that this clock is right."""
         self._set_state(
             rules.start(clocks.wall(), clocks.monotonic(), last_instant, synchronised=clocks.synchronised())
         )
@@ -101,16 +106,33 @@ class EngineClock:
     def check(self) -> bool:
         """Compare with the wall clock; True if the clock became sure or unsure."""
         before = self.sure
-        self._set_state(
-            rules.check(
-                self._state,
-                self._clocks.wall(),
-                self._clocks.monotonic(),
-                synchronised=self._clocks.synchronised(),
-            )
+        state = rules.check(
+            self._state,
+            self._clocks.wall(),
+            self._clocks.monotonic(),
+            synchronised=self._clocks.synchronised(),
         )
+        self._set_state(replace(state, sure=False) if self.differs_from_shared() else state)
         return self.sure != before
+
+    def doubt(self) -> AlertFacts | None:
+        """Return the facts of the alert while it is not trusted."""
+        if self.sure:
+            return None
+        if not self.differs_from_shared():
+            return {}
+        return {"case": "server", "minutes": abs(self.shared_clock_ahead_ms()) // 60_000}
+
+    def differs_from_shared(self) -> bool:
+        """Return whether it differs from the clock that bridges have in common, and nobody confirmed it so.
+
+        Two bridges whose clocks differ would cut and charge at different times; at least one of them differs
+        from that clock too.
+        """
+        difference = self.shared_clock_ahead_ms() - self._confirmed_ahead_ms
+        return abs(difference) > rules.WALL_CLOCK_TOLERANCE_MS
 
     def confirm(self) -> None:
         """Take the wall clock as right because a person said so."""
+        self._confirmed_ahead_ms = self.shared_clock_ahead_ms()
         self._set_state(rules.confirm(self._state, self._clocks.wall(), self._clocks.monotonic()))

@@ -1,7 +1,9 @@
 import asyncio
 from contextlib import suppress
+from functools import partial
 import os
 from pathlib import Path
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import sys
 import pytest
 
 from meter_bridge.devices.base.driver import Publish
+from meter_bridge.devices.broker import embedded
 from meter_bridge.devices.broker.embedded import EmbeddedBroker, EmbeddedBrokerError
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
@@ -84,3 +87,55 @@ async def test_a_killed_bridge_leaves_no_broker_behind() -> None:
         assert alive(pid)
         parent.kill()
     await eventually(lambda: not alive(pid), "end of the broker")
+
+
+def others_than(broker: EmbeddedBroker, killed: int) -> bool:
+    return broker.pid not in (None, killed)
+
+
+async def test_a_broker_that_was_killed_comes_back_at_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "FIRST_PAUSE_S", 0.05)
+    async with EmbeddedBroker() as broker:
+        first, url, heard = broker.pid, broker.url, list[bytes]()
+        assert first is not None
+        session = BrokerSession(
+            parse_broker_url(url),
+            filters=lambda: [("a/#", 1)],
+            on_message=lambda _topic, payload, _retained: heard.append(payload),
+            on_connected=lambda _connected: None,
+        )
+        session.start()
+        await eventually(lambda: session.connected)
+        for _ in range(2):
+            killed = broker.pid
+            assert killed is not None
+            os.kill(killed, signal.SIGKILL)
+            await eventually(partial(others_than, broker, killed))
+            heard.clear()
+
+            def arrived() -> bool:
+                if not heard and session.connected:
+                    session.send(Publish("a/b", b"again", 1))
+                return bool(heard)
+
+            await eventually(arrived)
+        assert broker.url == url
+        last = broker.pid
+        assert last is not None
+        await session.stop()
+    assert not alive(last)
+
+
+async def test_a_broker_that_cannot_start_again_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(embedded, "FIRST_PAUSE_S", 0.01)
+    caplog.set_level("INFO")
+    async with EmbeddedBroker() as broker:
+        child = embedded.CHILD
+        monkeypatch.setattr(embedded, "CHILD", "raise SystemExit(7)")
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGKILL)
+        await eventually(lambda: "ended with code 7" in caplog.text)
+        monkeypatch.setattr(embedded, "CHILD", child)
+        await eventually(lambda: "runs again" in caplog.text)
