@@ -86,10 +86,15 @@ class BridgeClient:
         return self._request("GET", path, token, query=query)
 
     def post(
-        self, token: str, *path: str, body: Mapping[str, object] | None = None, key: str | None = None
+        self,
+        token: str,
+        *path: str,
+        body: Mapping[str, object] | None = None,
+        key: str | None = None,
+        query: str = "",
     ) -> Response:
         """Return what a changing route answers; raise ``BridgeError``."""
-        return self._request("POST", path, token, body=body or {}, key=key)
+        return self._request("POST", path, token, body=body or {}, key=key, query=query)
 
     def _request(
         self,

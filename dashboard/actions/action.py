@@ -31,6 +31,8 @@ class Action:
     """Idempotency key of this dialog: pressing twice, or again after a lost answer, books once."""
     inputs: dict[str, str] | None = None
     """What is asked for, once the form is complete."""
+    doubt: str = ""
+    """Why the bridge asks once more; sending it again confirms what was given."""
     result_lines: list[str] = field(default_factory=list)
     """What came of it, once the bridge answered."""
 
@@ -74,7 +76,8 @@ def _top_up(bridge: BridgeClient, token: str, action: Action) -> list[str]:
     body = {"amount": inputs["amount"], "method": inputs["method"]}
     if inputs.get("reference"):
         body["reference"] = inputs["reference"]
-    answer = bridge.post(token, "accounts", action.target_id, "top-ups", body=body, key=action.key).json()
+    path, query = ("accounts", action.target_id, "top-ups"), "confirmed=true" if action.doubt else ""
+    answer = bridge.post(token, *path, body=body, key=action.key, query=query).json()
     booked = cast("dict[str, object]", answer["top_up"])
     split = cast("dict[str, int]", booked["split"])
     lines = [_("Booked as {id}.", id=booked["id"])]

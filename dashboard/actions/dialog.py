@@ -25,6 +25,7 @@ from dashboard.text.formatting import money
 from dashboard.text.markup import plain
 from dashboard.text.translate import _
 from meter_bridge.core.money import MoneyError, parse_amount
+from meter_bridge.protocol.messages import ErrorCode
 
 MAX_REASON: Final = 500
 MAX_REFERENCE: Final = 200
@@ -130,11 +131,15 @@ FORMS: Final[Mapping[str, Callable[[Action], dict[str, str] | None]]] = {
 
 def _confirm(viewer: Viewer, kind: ActionKind, action: Action) -> None:
     st.markdown(plain(_(kind.question).format(name=action.name, **_described_inputs(action))))
+    if action.doubt:
+        st.warning(plain(action.doubt), icon=":material/help:")
     with st.container(horizontal=True):
-        sure = st.button(_(kind.button), type="primary", key=f"sure {action.key}")
+        button = _("The amount is right") if action.doubt else _(kind.button)
+        # A key of its own, so that no second press of the first button confirms the amount.
+        sure = st.button(button, type="primary", key=f"{'right' if action.doubt else 'sure'} {action.key}")
         if st.button(_("Back"), key=f"back {action.key}"):
             if action.kind in FORMS:
-                action.inputs = None
+                action.inputs, action.doubt = None, ""
                 _rerun()
             close()
             st.rerun()
@@ -163,6 +168,9 @@ def _send(viewer: Viewer, kind: ActionKind, action: Action) -> None:
             icon=":material/sync_problem:",
         )
     except RefusedError as refused:
+        if refused.code == ErrorCode.CONFIRMATION_NEEDED and not action.doubt:
+            action.doubt = refused.message
+            _rerun()
         st.error(plain(str(refused)), icon=":material/block:")
     else:
         invalidate()

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from meter_bridge.commands.client import BridgeClient, asks, post_once
-from meter_bridge.commands.command import ACCOUNT, JSON, KEY, Argument, Command, argument, given
+from meter_bridge.commands.command import ACCOUNT, JSON, KEY, YES, Argument, Command, argument, given
 from meter_bridge.commands.output import Output, plain, position
 from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.protocol.messages import AccountView, OperationResult
@@ -40,7 +40,7 @@ def _operation(
     not. ``done`` says what happened. The ledger keeps a ``reason``, which is then required.
     """
     fields = [option.field for option in sent]
-    common = (REASON, KEY, JSON) if reason else (KEY, JSON)
+    common = (REASON, KEY, YES, JSON) if reason else (KEY, YES, JSON)
 
     async def act(arguments: Namespace, client: BridgeClient) -> Output:
         body = given(arguments, *fields, *(("reason",) if reason else ()))
@@ -62,6 +62,7 @@ async def _carry_out(
         body=body,
         key=arguments.key,
         what="the operation was carried out",
+        confirmed=arguments.yes,
     )
     return Output(result, "\n".join(_lines(account, result, done)))
 
@@ -322,6 +323,7 @@ examples:
             *TERMS,
             REASON,
             KEY,
+            YES,
             JSON,
         ),
         DEBT_EPILOG,

@@ -9,7 +9,7 @@ from meter_bridge.commands.check import SITE_FILE, plan_of, read
 from meter_bridge.commands.client import BridgeClient, connected
 from meter_bridge.commands.command import JSON, Command, argument, choice_of
 from meter_bridge.commands.installation import settings_of
-from meter_bridge.commands.output import plain, print_json, print_line
+from meter_bridge.commands.output import agreed, plain, print_json, print_line
 from meter_bridge.commands.parser import REFUSED, USAGE, CommandError
 from meter_bridge.protocol.answers import ApplyResult
 
@@ -74,9 +74,7 @@ def _agreed() -> bool:
             "add --yes to apply without confirmation",
             USAGE,
         )
-    sys.stderr.write("Apply? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    return agreed("Apply?")
 
 
 COMMANDS: Final = {

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
+import sys
 from typing import Final
 from urllib.parse import quote
 from uuid import uuid4
@@ -16,7 +17,7 @@ from yarl import URL
 from meter_bridge.api.http.listener import SOCKET_NAME, is_listening
 from meter_bridge.commands.command import Run
 from meter_bridge.commands.installation import settings_of
-from meter_bridge.commands.output import Output, Table
+from meter_bridge.commands.output import Output, Table, agreed
 from meter_bridge.commands.parser import REFUSED, UNREACHABLE, CommandError
 from meter_bridge.config.settings import Settings
 from meter_bridge.protocol.messages import ErrorCode, Problem
@@ -25,6 +26,10 @@ from meter_bridge.protocol.patterns import KEY_HEADER
 TIMEOUT: Final = ClientTimeout(total=300)
 """Applying a site file of thousands of units takes minutes on a small machine."""
 ATTEMPTS: Final = 2
+
+
+class ConfirmationNeededError(CommandError):
+    """The bridge asks whether an amount far beyond what is usual is right."""
 
 
 class ConnectionLostError(CommandError):
@@ -102,6 +107,10 @@ def _refusal(response: ClientResponse, answer: bytes) -> CommandError:
     if problem.value is not None and problem.value not in what:
         what += f" ({problem.field}: {problem.value})"
     code = UNREACHABLE if problem.code is ErrorCode.STORAGE_UNAVAILABLE else REFUSED
+    if problem.code is ErrorCode.CONFIRMATION_NEEDED:
+        return ConfirmationNeededError(
+            what, "count its digits; if it is right, repeat the command with --yes"
+        )
     return CommandError(what, problem.remedy or "see docs/api.md", code)
 
 
@@ -127,17 +136,28 @@ async def connected(settings: Settings, *, create: bool = False) -> AsyncGenerat
 
 
 async def post_once[T](
-    client: BridgeClient, answer: type[T], *path: str, body: Mapping[str, object], key: str | None, what: str
+    client: BridgeClient,
+    answer: type[T],
+    *path: str,
+    body: Mapping[str, object],
+    key: str | None,
+    what: str,
+    confirmed: bool = False,
 ) -> T:
     """Send a request that takes effect once, and once more with the same key if the connection is lost.
 
     Without a ``key`` a new one is made. ``what`` says what remains unknown without an answer, such as ``the
-    top-up was booked``.
+    top-up was booked``. Unless an unusual amount is ``confirmed``, the person at the terminal is asked.
     """
     key = key or str(uuid4())
     for left in reversed(range(ATTEMPTS)):
+        query = {"confirmed": "true"} if confirmed else None
         try:
-            return await client.post(answer, *path, body=body, headers={KEY_HEADER: key})
+            return await client.post(answer, *path, body=body, query=query, headers={KEY_HEADER: key})
+        except ConfirmationNeededError as error:
+            if not sys.stdin.isatty() or not await asyncio.to_thread(agreed, f"{error.what}. Is it right?"):
+                raise
+            return await post_once(client, answer, *path, body=body, key=key, what=what, confirmed=True)
         except ConnectionLostError as error:
             if not left:
                 error.what += f"; it is not known whether {what}"

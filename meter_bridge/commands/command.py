@@ -106,6 +106,9 @@ def action(summary: str, run: Run, *arguments: Addable, epilog: str | None = Non
 ACCOUNT: Final = argument("account", metavar="ACCOUNT", help="account id, such as flat-1")
 METER: Final = argument("meter", metavar="METER", help="meter id, such as flat-1/main")
 KEY: Final = argument("--key", help="idempotency key; a repeated key counts once (default: a new one)")
+YES: Final = argument(
+    "--yes", action="store_true", help="book an amount far beyond what is usual without asking"
+)
 JSON: Final = argument("--json", action="store_true", help="print JSON as returned by the API")
 JSON_OF_ACTION: Final = argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 """For the actions of a command that can do without one: the option stands before or after the action."""

@@ -67,6 +67,13 @@ class Output:
             raise self.error
 
 
+def agreed(question: str) -> bool:
+    """Ask the person at the terminal."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
     """Return rows under their heads, columns aligned; those named in ``right`` to the right."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]

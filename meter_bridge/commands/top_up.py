@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, asks, post_once
-from meter_bridge.commands.command import ACCOUNT, JSON, KEY, Command, argument, given
+from meter_bridge.commands.command import ACCOUNT, JSON, KEY, YES, Command, argument, given
 from meter_bridge.commands.output import Output, create_file, position
 from meter_bridge.commands.parser import CommandError
 from meter_bridge.core.energy import format_kwh
@@ -15,7 +15,7 @@ from meter_bridge.protocol.messages import AccountView, TopUpResult
 
 EPILOG: Final = """\
 An acknowledged top-up is stored permanently. If the bridge does not answer, repeat the command with the key
-that it prints: a repeated key counts once.
+that it prints: a repeated key counts once. An amount far beyond what is usual has to be confirmed.
 
 examples:
   meter-bridge top-up flat-1 100.00
@@ -35,7 +35,9 @@ async def _top_up(arguments: Namespace, client: BridgeClient) -> Output:
     path = ("accounts", arguments.account, "top-ups")
     body = given(arguments, "amount", "method", "reference")
     what = "the top-up was booked"
-    result = await post_once(client, TopUpResult, *path, body=body, key=arguments.key, what=what)
+    result = await post_once(
+        client, TopUpResult, *path, body=body, key=arguments.key, what=what, confirmed=arguments.yes
+    )
     top_up = result.top_up
     if arguments.receipt is not None:
         query = {"format": "pdf", "language": arguments.language}
@@ -64,6 +66,7 @@ COMMANDS: Final = {
             argument("--method", default="cash", help="payment method (default: %(default)s)"),
             argument("--reference", metavar="TEXT", help="receipt or note"),
             KEY,
+            YES,
             argument("--receipt", type=Path, metavar="FILE", help="write the customer's receipt as a PDF"),
             argument("--language", default="en", metavar="CODE", help="language of the receipt, such as sw"),
             JSON,

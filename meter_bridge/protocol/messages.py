@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    CONFIRMATION_NEEDED = "confirmation_needed"
     ALREADY_REVERSED = "already_reversed"
     EMERGENCY_CREDIT_NOT_AVAILABLE = "emergency_credit_not_available"
     VOUCHER_NOT_VALID = "voucher_not_valid"

@@ -64,6 +64,14 @@ Every = Annotated[
 ]
 
 
+class Confirmation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Confirmation by a person."""
+
+    confirmed: Annotated[
+        bool, Meta(description="An amount far beyond what is usual was read again, and is right.")
+    ] = False
+
+
 class Refund(Struct, frozen=True, forbid_unknown_fields=True):
     """A refund to the customer."""
 

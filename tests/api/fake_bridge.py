@@ -265,10 +265,20 @@ class _Accounts(_Fake, AccountService):
 
     @override
     async def top_up(
-        self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
+        self,
+        actor: Actor,
+        account_id: str,
+        *,
+        amount: str,
+        method: str,
+        reference: str | None,
+        key: str,
+        confirmed: bool = True,
     ) -> tuple[messages.TopUpResult, bool]:
         self.bridge.asked("top_up")
         self.bridge.seen(actor, account_id)
+        if len(amount.partition(".")[0]) > USUAL_DIGITS and not confirmed:
+            raise RequestRefused(ErrorCode.CONFIRMATION_NEEDED, f"{amount} is more than 10 times the usual")
         content = f"{amount} {method} {reference}"
         if (account_id, key) in self.bridge.booked:
             first, result = self.bridge.booked[account_id, key]
@@ -282,7 +292,13 @@ class _Accounts(_Fake, AccountService):
 
     @override
     async def operate(
-        self, actor: Actor, account_id: str, request: OperationRequest, *, key: str
+        self,
+        actor: Actor,
+        account_id: str,
+        request: OperationRequest,
+        *,
+        key: str,
+        confirmed: bool = True,
     ) -> tuple[messages.OperationResult, bool]:
         self.bridge.asked(f"operate {request}")
         place = self.bridge.seen(actor, account_id), type(request).__name__, key
@@ -291,6 +307,9 @@ class _Accounts(_Fake, AccountService):
         self.bridge.operated[place] = request
         self.bridge.touch(type(request).__name__, actor, account_id)
         return BOOKED, False
+
+
+USUAL_DIGITS = len("999999")
 
 
 class _Ledger(_Fake, LedgerQueries):

@@ -517,3 +517,18 @@ def test_a_clock_in_doubt_is_shown_and_confirmed(run: Command, bridge: StandIn) 
     assert "confirm_clock" not in bridge.calls
     assert run("clock", "confirm")[1] == f"Clock confirmed; the bridge continues at {NOW}.\n"
     assert bridge.calls[-1] == "confirm_clock"
+
+
+def test_a_million_typed_by_mistake_is_asked_about(
+    run: Command, bridge: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = run("top-up", "flat-1", "1000000")
+    assert code == 1
+    assert "1000000 is more than 10 times the usual" in err
+    assert "repeat the command with --yes" in err
+    for answer, expected in (("n", 1), ("", 1), ("y", 0)):
+        monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
+        code, _, err = run("top-up", "flat-1", "1000000")
+        assert (code, "Is it right? [y/N]" in err) == (expected, True)
+    assert run("top-up", "flat-1", "1000000", "--yes")[0] == 0
+    assert run("refund", "flat-1", "1.00", "--reason", "r", "--yes")[0] == 0

@@ -359,7 +359,7 @@ ONCE: Final = (ErrorCode.BAD_REQUEST, ErrorCode.IDEMPOTENCY_KEY_MISSING, ErrorCo
 """Refusals of every route that takes effect once."""
 
 
-def endpoint_once(
+def endpoint_once(  # noqa: PLR0913 - what a route declares
     path: str,
     once: str,
     *,
@@ -368,6 +368,7 @@ def endpoint_once(
     example: object,
     refusals: tuple[ErrorCode, ...],
     answer_example: object = None,
+    query: type[msgspec.Struct] | None = None,
 ) -> Endpoint:
     """Declare a route that takes effect once per idempotency key; its body is of the example's type.
 
@@ -390,6 +391,7 @@ def endpoint_once(
         example=example,
         answer_example=answer_example,
         once=once,
+        query=query,
     )
 
 

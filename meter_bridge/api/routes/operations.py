@@ -36,7 +36,11 @@ def _operation(
         account = visible_account(call)
         key = call.idempotency_key()
         request = await call.body(type(example))
-        return reply_once(await call.app.accounts.operate(call.actor, account.id, request, key=key))
+        confirmed = call.query(requests.Confirmation).confirmed
+        accounts = call.app.accounts
+        return reply_once(
+            await accounts.operate(call.actor, account.id, request, key=key, confirmed=confirmed)
+        )
 
     carry_out.__name__, carry_out.__doc__ = name, summary
     return endpoint_once(
@@ -46,7 +50,8 @@ def _operation(
         answer=OperationResult,
         example=example,
         answer_example=BOOKED,
-        refusals=(*ONCE, *refusals, ErrorCode.STORAGE_UNAVAILABLE),
+        refusals=(*ONCE, *refusals, ErrorCode.CONFIRMATION_NEEDED, ErrorCode.STORAGE_UNAVAILABLE),
+        query=requests.Confirmation,
     )(carry_out)
 
 

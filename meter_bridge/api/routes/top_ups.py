@@ -23,7 +23,7 @@ from meter_bridge.payments import receipt
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.patterns import LANGUAGE, TEXT
 from meter_bridge.protocol.payments import Receipt
-from meter_bridge.protocol.requests import Amount, Reference
+from meter_bridge.protocol.requests import Amount, Confirmation, Reference
 
 
 class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +46,13 @@ class TopUpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer=TopUpResult,
     example=TopUpRequest(amount="100.00", method="cash", reference="receipt 7"),
     answer_example=TOP_UP,
-    refusals=(*ONCE, ErrorCode.AMOUNT_OUT_OF_RANGE, ErrorCode.STORAGE_UNAVAILABLE),
+    refusals=(
+        *ONCE,
+        ErrorCode.AMOUNT_OUT_OF_RANGE,
+        ErrorCode.CONFIRMATION_NEEDED,
+        ErrorCode.STORAGE_UNAVAILABLE,
+    ),
+    query=Confirmation,
 )
 async def top_up(call: Call) -> Reply:
     """Book a top-up; repeating the same key and content returns the first response and books nothing."""
@@ -55,7 +61,13 @@ async def top_up(call: Call) -> Reply:
     account = visible_account(call)
     return reply_once(
         await call.app.accounts.top_up(
-            call.actor, account.id, amount=body.amount, method=body.method, reference=body.reference, key=key
+            call.actor,
+            account.id,
+            amount=body.amount,
+            method=body.method,
+            reference=body.reference,
+            key=key,
+            confirmed=call.query(Confirmation).confirmed,
         )
     )
 

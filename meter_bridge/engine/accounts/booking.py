@@ -1,7 +1,7 @@
 """What operations on an account's books have in common: parse amounts, book with a reason, decide, answer."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar, Final, override
 
 from meter_bridge.core.calendar import iso
@@ -66,6 +66,10 @@ class AccountOperation[Request: OperationRequest](BookOperation):
     def amount(self) -> int:
         """The amount of a request that always has one."""
         return self.amounts["amount"]
+
+    @override
+    def typed_amounts(self) -> Collection[int]:
+        return self.amounts.values()
 
     def prepare(self, account: Account) -> None:
         """Parse what only the account gives a meaning; raises ``RequestRefused``."""

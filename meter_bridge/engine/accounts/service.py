@@ -52,15 +52,32 @@ class AccountService:
         return account_view(account, self._session.clock.now())
 
     async def top_up(
-        self, actor: Actor, account_id: str, *, amount: str, method: str, reference: str | None, key: str
+        self,
+        actor: Actor,
+        account_id: str,
+        *,
+        amount: str,
+        method: str,
+        reference: str | None,
+        key: str,
+        confirmed: bool = True,
     ) -> tuple[TopUpResult, bool]:
-        """Book a top-up once per key; the flag says that the first answer is given again."""
+        """Book a top-up once per key; the flag says that the first answer is given again.
+
+        Unless ``confirmed``, an unusual amount is refused as ``CONFIRMATION_NEEDED``, here and below.
+        """
         account = self._visibility.account_or_closed(actor, account_id)
         top_up = TopUp.from_request(account, amount, method, reference)
-        return await self._operations.run(actor, account.id, top_up, key)
+        return await self._operations.run(actor, account.id, top_up, key, confirmed=confirmed)
 
     async def operate(
-        self, actor: Actor, account_id: str, request: requests.OperationRequest, *, key: str
+        self,
+        actor: Actor,
+        account_id: str,
+        request: requests.OperationRequest,
+        *,
+        key: str,
+        confirmed: bool = True,
     ) -> tuple[OperationResult, bool]:
         """Carry out an operation once per key; the flag says that the first answer is given again."""
         # A key that was answered keeps its answer, also after the account was closed.
@@ -68,7 +85,7 @@ class AccountService:
         if isinstance(request, requests.Transfer | requests.MoveOut):
             self._check_target(actor, request.to)
         operation = operation_of(account, request)
-        return await self._operations.run(actor, account.id, operation, key)
+        return await self._operations.run(actor, account.id, operation, key, confirmed=confirmed)
 
     def _check_target(self, actor: Actor, account_id: str | None) -> None:
         """Refuse a target that the actor may not see like one that does not exist."""

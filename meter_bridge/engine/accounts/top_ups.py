@@ -1,5 +1,6 @@
 """Top-ups: money in, posted after everything used so far, with where it went."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, override
 from zoneinfo import ZoneInfo
@@ -59,6 +60,10 @@ class TopUp(Operation[TopUpResult]):
     @override
     def fingerprint(self) -> list[object]:
         return [self.amount, self.method, self.reference]
+
+    @override
+    def typed_amounts(self) -> Collection[int]:
+        return (self.amount,)
 
     @override
     def check(self, session: Session, account: Account) -> None:

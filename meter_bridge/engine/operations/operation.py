@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 import asyncio
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from sqlalchemy import select
 
 from meter_bridge.actor import Actor
 from meter_bridge.engine.ledger.journal import has_deferred, post_accruals, post_deferred
+from meter_bridge.engine.operations.unusual_amount import check_usual
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.engine.state.transaction import Transaction
@@ -62,6 +64,10 @@ class Operation[T](ABC):
         """Return the account that the change is made to, or None where it is gone."""
         return session.installation.accounts.get(account_id)
 
+    def typed_amounts(self) -> Collection[int]:
+        """Return the amounts that a person typed."""
+        return ()
+
     @abstractmethod
     def check(self, session: Session, account: Account) -> None:
         """Raise ``RequestRefused`` where the change is not possible now; changes nothing."""
@@ -80,6 +86,8 @@ class _KeyedRequest[T]:
     content_hash: str
     tenancy: int | None
     """The tenancy of a tenant who asked; None for whoever acts for the account itself."""
+    confirmed: bool
+    """Whether unusual amounts are booked."""
 
     @property
     def key_scope(self) -> tuple[str, str, str]:
@@ -95,12 +103,17 @@ class Operations:
         self._exclusive_lock = asyncio.Lock()
 
     async def run[T](
-        self, actor: Actor, account_id: str, operation: Operation[T], key: str
+        self, actor: Actor, account_id: str, operation: Operation[T], key: str, *, confirmed: bool = True
     ) -> tuple[T, bool]:
-        """Carry an operation out; the flag says that the answer is the first one of its key, given again."""
+        """Carry an operation out; the flag says that the answer is the first one of its key, given again.
+
+        Unless ``confirmed``, an unusual amount that a person typed is refused.
+        """
         check_text("Idempotency-Key", key, MAX_KEY_LENGTH)
         tenancy = self._tenancy(actor, account_id)
-        request = _KeyedRequest(actor, account_id, operation, key, operation.content_hash(), tenancy)
+        request = _KeyedRequest(
+            actor, account_id, operation, key, operation.content_hash(), tenancy, confirmed
+        )
         task = self._under_way.get(request.key_scope)
         is_repeated = task is not None
         if task is None:
@@ -169,6 +182,8 @@ class Operations:
         self._post_deferred(account)
         # Only now: a key that was answered keeps its answer, whatever rule was set since (invariant 4).
         operation.check(session, account)
+        if not request.confirmed:
+            check_usual(account, operation.typed_amounts(), session.clock.now())
         tx = Transaction(session.clock.now(), actor=request.actor.name)
         with session.atomic():
             seq, result = operation.execute(session, account, tx)

@@ -186,3 +186,24 @@ def test_a_statement_comes_from_the_bridge(open_page: Open, homes: House, bridge
     button(app, "Create").click().run()
     assert "from=2026-11&to=2026-11&detail=day&format=pdf" in bridge.asked[0].path
     assert "Save statement-one-2026-11.pdf" in {each.proto.label for each in app.get("download_button")}
+
+
+def test_an_amount_far_beyond_the_usual_is_asked_about_once_more(
+    open_page: Open, homes: House, bridge: StandIn
+) -> None:
+    doubt: dict[str, object] = {
+        "code": "confirmation_needed",
+        "message": "ZAR 100.00 is more than 10 times what is usual.",
+    }
+
+    def answer(asked: Asked) -> Said:
+        return booked(asked) if "confirmed=true" in asked.path else (409, doubt)
+
+    bridge.answers["POST /api/v1/accounts/one/top-ups"] = answer
+    app = begin_top_up(open_page, homes)
+    button(app, "Book it").click().run()
+    assert "10 times what is usual" in app.warning[0].value
+    assert "Book it" not in labels(app)
+    button(app, "The amount is right").click().run()
+    assert app.success
+    assert len({asked.key for asked in bridge.asked}) == 1
