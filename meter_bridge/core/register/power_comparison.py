@@ -28,10 +28,10 @@ LEAST_REPORTS: Final = 30
 with a probability of 2 in 100,000 (0.7 to the power of 30)."""
 DENSE_MS: Final = 90_000
 """Longest pause between reports that can show that too much was counted: a burst in between is not seen.
-One report a minute, as Shelly and polled Zigbee plugs send, with half a minute of delay."""
+One report a minute, as plugs on Wi-Fi and polled Zigbee plugs send, with half a minute of delay."""
 SPARSE_MS: Final = 20 * 60_000
-"""Longest pause that can show that too little was counted; Tasmota reports every 5 minutes by default, and a
-load that is on in thirty reports is on in between."""
+"""Longest pause that can show that too little was counted; firmware for plugs reports every 5 minutes by
+default, and a load that is on in thirty reports is on in between."""
 POWER_STEP_W: Final = 20
 """By how much a report may be too low or too high: two steps of the coarsest power (10 W, DSMR telegrams with
 two decimals of a kilowatt); the metering chips of plugs (HLW8012, BL0937) show 0 W below about 3 W."""
