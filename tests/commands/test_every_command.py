@@ -57,7 +57,8 @@ def examples() -> Iterator[tuple[str, str]]:
     """Yield every example of the help with the command that it shows."""
     for name in SUMMARIES:
         found = command(name)
-        for epilog in {found.epilog, *(action.epilog for action in found.actions.values())} - {None}:
+        # In order, as every worker has to collect the same tests.
+        for epilog in dict.fromkeys((found.epilog, *(action.epilog for action in found.actions.values()))):
             for line in str(epilog).replace("\\\n", " ").splitlines():
                 call = EXAMPLE_LINE.fullmatch(line)
                 if call:
