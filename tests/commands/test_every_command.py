@@ -122,3 +122,16 @@ def test_a_program_reads_where_each_mistake_of_a_site_file_is(run: Run, data: Pa
         else:
             (problem,) = answer["problems"]
             assert (code, problem["field"].endswith("rating"), problem["line"] > 1) == (1, True, True)
+
+
+def test_times_name_their_zone(run: Run, installed: Path) -> None:
+    assert run("top-up", "flat-1", "10.00")[0] == 0
+    for line in (
+        ("ledger", "flat-1"),
+        ("explain", "flat-1", "entry-1"),
+        ("statement", "flat-1"),
+        ("alerts",),
+    ):
+        times = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?(.{4})", run(*line)[1])
+        assert times
+        assert all(rest.startswith(("+02:", " UTC")) for rest in times), line
