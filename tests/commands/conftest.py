@@ -79,6 +79,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Command:
     """Return what runs a command and returns its exit code, output and errors."""
 
     def command(*arguments: str) -> Answer:
+        capsys.readouterr()  # what a fixture printed is no output of this command
         code = main(arguments)
         out, err = capsys.readouterr()
         return code, out, err
