@@ -16,6 +16,17 @@ from tests.storage.test_upgrade import DUMPS
 pytestmark = pytest.mark.sqlite("files; tests/storage/test_postgresql.py has a server's")
 
 COMMANDS = [("accounts",), ("ledger", "flat-1"), ("top-up", "flat-1", "10.00"), ("verify",), ("run",)]
+"""The last one does not end by itself where it can start."""
+
+
+TABLES = ["installation", "journal_entry", "alert", "site", "tenant_access", "posting"]
+
+
+@pytest.fixture(autouse=True)
+def own_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a bridge listen where nobody else does."""
+    monkeypatch.setenv("PREPAID_METER_EMBEDDED_PORT", "0")
+    monkeypatch.setenv("PREPAID_METER_LISTEN", "127.0.0.1:0")
 
 
 @pytest.fixture
@@ -128,8 +139,10 @@ def test_an_older_program_says_that_the_database_is_of_a_newer_one(
     assert schema_of(newer) == "9999"
 
 
-@pytest.mark.parametrize("table", ["installation", "journal_entry", "alert", "site", "tenant_access"])
-@pytest.mark.parametrize("command", [*COMMANDS, ("backup", "COPY"), ("alerts",)])
+@pytest.mark.parametrize(
+    "table", ["installation", "journal_entry", "alert", "site", "tenant_access", "posting"]
+)
+@pytest.mark.parametrize("command", [*COMMANDS[:-1], ("backup", "COPY"), ("alerts",)])
 def test_a_damaged_page_is_an_error_of_two_lines(
     run: Command, installed: Path, command: tuple[str, ...], table: str, tmp_path: Path
 ) -> None:
@@ -142,6 +155,13 @@ def test_a_damaged_page_is_an_error_of_two_lines(
     elif code != 0:
         what, _ = err.splitlines()
         assert what.startswith("error: ")
+
+
+def test_a_bridge_that_cannot_read_its_database_says_so_in_two_lines(run: Command, installed: Path) -> None:
+    damage(installed / DATABASE_NAME, "installation")
+    code, _, err = run("run")
+    what, remedy = [line for line in err.splitlines() if line.startswith(("error: ", "  "))]
+    assert (code, "cannot be read" in what, "restore" in remedy) == (3, True, True)
 
 
 def damage(database: Path, table: str) -> None:
