@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import select
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.config.problems import suggest
+from meter_bridge.config.problems import nearest
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
@@ -30,6 +30,12 @@ def may_see_installation_alert(actor: Actor, kind: str, detail: str) -> bool:
     return actor.role in STAFF and (everything or detail in actor.sites)
 
 
+def _remedy(word: str, known: Sequence[str], listing: str) -> str:
+    """Return what lists the known names, after the nearest of them, which may be somebody else's."""
+    probable = nearest(word, known)
+    return listing if probable is None else f"did you mean {probable!r}? {listing}"
+
+
 class Visibility:
     """Finds the accounts and meters that an actor may see."""
 
@@ -51,7 +57,7 @@ class Visibility:
                 f"there is no account {account_id!r}",
                 field="account",
                 value=account_id,
-                remedy=suggest(account_id, [other.id for other in self._suggested(actor)], ACCOUNTS),
+                remedy=_remedy(account_id, [other.id for other in self._suggested(actor)], ACCOUNTS),
             )
         return account
 
@@ -92,6 +98,6 @@ class Visibility:
                 f"there is no meter {meter_id!r}",
                 field="meter",
                 value=meter_id,
-                remedy=suggest(meter_id, known, "'meter-bridge meters' lists those that there are"),
+                remedy=_remedy(meter_id, known, "'meter-bridge meters' lists those that there are"),
             )
         return meter

@@ -18,7 +18,7 @@ def remedy_for(house: House, actor: Actor, account: str) -> str | None:
 
 @pytest.mark.parametrize("typed", ["flat1", "Flat 1", "flat_1", "falt-1"])
 async def test_a_wrong_account_is_met_with_the_nearest(flat: House, typed: str) -> None:
-    assert remedy_for(flat, LANDLORD, typed) == "did you mean 'flat-1'?"
+    assert remedy_for(flat, LANDLORD, typed) == f"did you mean 'flat-1'? {ACCOUNTS}"
 
 
 async def test_others_than_staff_get_the_same_answer_to_every_name(flat: House) -> None:
@@ -28,7 +28,7 @@ async def test_others_than_staff_get_the_same_answer_to_every_name(flat: House) 
 async def test_a_wrong_meter_is_met_with_the_nearest(flat: House) -> None:
     with pytest.raises(RequestRefused) as refused:
         await flat.app.meters.decide_quarantine(LANDLORD, "flat-1/mian", "accept", reason="r")
-    assert refused.value.remedy == "did you mean 'flat-1/main'?"
+    assert str(refused.value.remedy).startswith("did you mean 'flat-1/main'? 'meter-bridge meters'")
 
 
 async def test_a_wrong_site_and_account_of_a_token_are_met_with_the_nearest(flat: House) -> None:
