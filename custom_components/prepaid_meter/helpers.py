@@ -34,6 +34,7 @@ _ERROR_KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
 _TRANSLATED_CODES: Final = frozenset(
     {
         ErrorCode.AMOUNT_OUT_OF_RANGE,
+        ErrorCode.CONFIRMATION_NEEDED,
         ErrorCode.CONFLICT,
         ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
         ErrorCode.NOT_FOUND,

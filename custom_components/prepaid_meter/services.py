@@ -38,6 +38,7 @@ ATTR_DETAIL: Final = "detail"
 ATTR_FIRST_DAY: Final = "first_day"
 ATTR_HOLD: Final = "hold"
 ATTR_LAST_DAY: Final = "last_day"
+ATTR_CONFIRMED: Final = "confirmed"
 ATTR_LOAD_LIMIT: Final = "load_limit"
 ATTR_METHOD: Final = "method"
 ATTR_REASON: Final = "reason"
@@ -95,6 +96,7 @@ TOP_UP_SCHEMA: Final = _schema(
         probatio.Required(ATTR_AMOUNT): _amount,
         probatio.Optional(ATTR_METHOD, default=DEFAULT_METHOD): cv.string,
         probatio.Optional(ATTR_REFERENCE): cv.string,
+        probatio.Optional(ATTR_CONFIRMED, default=False): cv.boolean,
     }
 )
 TEXT: Final = probatio.All(cv.string, str.strip, probatio.Length(min=1))
@@ -150,6 +152,7 @@ async def _async_top_up(call: ServiceCall) -> ServiceResponse:
                 method=call.data[ATTR_METHOD],
                 reference=call.data.get(ATTR_REFERENCE),
                 key=uuid4().hex,
+                confirmed=call.data[ATTR_CONFIRMED],
             )
         )
     coordinator.async_apply_supply(account.id, result.supply)

@@ -5,7 +5,7 @@ from typing import Final
 
 from meter_bridge.commands.client import BridgeClient, asks
 from meter_bridge.commands.command import JSON, JSON_OF_ACTION, action, argument, group
-from meter_bridge.commands.output import NOT_KNOWN, SECOND, Output, Table, plain
+from meter_bridge.commands.output import NOT_KNOWN, SECOND, Output, Table, plain, utc_time
 from meter_bridge.protocol.answers import MAX_ALERTS_PAGE, Alerts
 from meter_bridge.protocol.messages import AlertView
 
@@ -22,7 +22,7 @@ MORE: Final = f"Showing the newest {MAX_ALERTS_PAGE}; see 'Alerts and relays' in
 
 
 def _instant(text: str | None) -> str:
-    return NOT_KNOWN if text is None else text[:SECOND].replace("T", " ")
+    return NOT_KNOWN if text is None else utc_time(text, SECOND)
 
 
 TABLE: Final = Table[AlertView](

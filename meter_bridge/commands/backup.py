@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from meter_bridge.actor import EVERYTHING
 from meter_bridge.commands.command import JSON, Command, argument, choice_of
 from meter_bridge.commands.installation import database_of, settings_of
-from meter_bridge.commands.output import Output, print_line
+from meter_bridge.commands.output import Output
 from meter_bridge.commands.parser import REFUSED, UNREACHABLE, CommandError
 from meter_bridge.engine.maintenance.backup import BackupEncryption, backup
 from meter_bridge.engine.maintenance.encryption import parse_recipient, read_identities
@@ -90,12 +90,18 @@ def _restore(arguments: Namespace) -> int:
     except BackupError as error:
         raise CommandError(str(error), error.remedy) from error
     where = "can be restored" if arguments.check else f"restored to {destination}"
-    print_line(f"{arguments.source}: {where}, {size / 1_000_000:.1f} MB, the books are correct")
+    lines = [f"{arguments.source}: {where}, {size / 1_000_000:.1f} MB, the books are correct"]
     for token in tokens:
         scope = ", ".join(sorted(token.accounts or token.sites)).replace(EVERYTHING, "all sites")
-        print_line(f"  token {token.id} {token.name!r}: {token.role} of {scope}")
+        lines.append(f"  token {token.id} {token.name!r}: {token.role} of {scope}")
     if tokens:
-        print_line("These tokens open it, which no backup can prove: revoke what you did not make.")
+        lines.append("These tokens open it, which no backup can prove: revoke what you did not make.")
+    answer = {
+        "file": None if arguments.check else str(destination),
+        "bytes": size,
+        "tokens": [{"id": token.id, "name": token.name, "role": token.role} for token in tokens],
+    }
+    Output(answer, "\n".join(lines)).print(arguments)
     return 0
 
 
@@ -175,6 +181,7 @@ COMMANDS: Final = {
                 ),
                 argument("--check", action="store_true", help="only test that it can be restored"),
             ),
+            JSON,
         ),
         RESTORE_EPILOG,
     ),

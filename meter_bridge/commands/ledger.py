@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.commands.client import BridgeClient, asks
 from meter_bridge.commands.command import ACCOUNT, JSON, Command, argument
-from meter_bridge.commands.output import NOT_KNOWN, Output, plain, table
+from meter_bridge.commands.output import NOT_KNOWN, Output, local_time, plain, table
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import format_amount
 from meter_bridge.core.tariff.periods import period_bounds
@@ -46,7 +46,7 @@ async def _show_page(arguments: Namespace, client: BridgeClient) -> Output:
     zone = ZoneInfo(account.time_zone)
     rows = [
         (
-            f"{labels.local_time_text(entry.at, zone):%Y-%m-%d %H:%M}",
+            local_time(entry.at, zone),
             entry.id,
             plain(TERMINAL.with_reason(entry)),
             plain(entry.by or NOT_KNOWN),
@@ -85,7 +85,7 @@ def _heading(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> s
     entry, currency = found.entry, account.currency
     amount, balance = (format_amount(value, currency) for value in (entry.amount, entry.balance_after))
     rows = [
-        f"{entry.id}: {plain(entry.description)}, {labels.local_time_text(entry.at, zone):%Y-%m-%d %H:%M:%S}",
+        f"{entry.id}: {plain(entry.description)}, {local_time(entry.at, zone, 'seconds')}",
         f"  balance {amount}, {balance} after it",
     ]
     rows += [
@@ -136,21 +136,21 @@ def _readings(found: EntryExplanation, zone: ZoneInfo) -> str:
 def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]:
     if reading is None:
         return NOT_KNOWN, NOT_KNOWN
-    return f"{labels.local_time_text(reading.at, zone):%Y-%m-%d %H:%M:%S}", format_kwh(reading.wh)
+    return local_time(reading.at, zone, "seconds"), format_kwh(reading.wh)
 
 
 def _segments(account: AccountView, found: EntryExplanation, zone: ZoneInfo) -> str:
     currency = account.currency
     rows = []
     for segment in found.segments:
-        start, end = labels.local_time_text(segment.start, zone), labels.local_time_text(segment.end, zone)
+        end = labels.local_time_text(segment.end, zone)
         registers = [
             NOT_KNOWN if wh is None else format_kwh(wh)
             for wh in (segment.register_from_wh, segment.register_to_wh)
         ]
         rows.append(
             (
-                f"{start:%Y-%m-%d %H:%M:%S}",
+                local_time(segment.start, zone, "seconds"),
                 f"{end:%H:%M:%S}",
                 segment.meter_id or NOT_KNOWN,
                 *registers,

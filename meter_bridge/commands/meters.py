@@ -17,7 +17,7 @@ from meter_bridge.commands.command import (
     given,
     group,
 )
-from meter_bridge.commands.output import MINUTE, NOT_KNOWN, Output, Table, plain
+from meter_bridge.commands.output import NOT_KNOWN, Output, Table, plain, utc_time
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.protocol.answers import Meters, ReadingResult
 from meter_bridge.protocol.messages import MeterView, QuarantineView
@@ -93,7 +93,7 @@ METERS: Final = Table[MeterView](
 def _since(quarantine: QuarantineView | None) -> str:
     if quarantine is None or not quarantine.opened_at:
         return NOT_KNOWN
-    return quarantine.opened_at[:MINUTE].replace("T", " ")
+    return utc_time(quarantine.opened_at)
 
 
 QUARANTINED: Final = Table[MeterView](

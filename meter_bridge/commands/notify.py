@@ -7,7 +7,7 @@ from meter_bridge.commands.check import raise_problems
 from meter_bridge.commands.client import BridgeClient, asks
 from meter_bridge.commands.command import JSON, action, argument, group
 from meter_bridge.commands.installation import settings_of
-from meter_bridge.commands.output import Output, Table
+from meter_bridge.commands.output import SECOND, Output, Table, utc_time
 from meter_bridge.commands.parser import CommandError
 from meter_bridge.protocol.answers import NoticeList, NoticeView, TrialSent
 
@@ -22,14 +22,14 @@ examples:
 """
 TABLE: Final = Table[NoticeView](
     {
-        "CREATED": lambda notice: notice.made_at,
+        "CREATED": lambda notice: utc_time(notice.made_at),
         "TO": lambda notice: (
             notice.recipient if notice.account_id is None else f"{notice.recipient} ({notice.account_id})"
         ),
         "ABOUT": lambda notice: notice.topic,
         "TITLE": lambda notice: notice.title,
         "ATTEMPTS": lambda notice: str(notice.attempts),
-        "OUTCOME": lambda notice: notice.outcome or f"next attempt {notice.next_at}",
+        "OUTCOME": lambda notice: notice.outcome or f"next attempt {utc_time(notice.next_at or '', SECOND)}",
     },
     right=("ATTEMPTS",),
 )

@@ -3,11 +3,13 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 import json
 import os
 from pathlib import Path
 import sys
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -120,6 +122,16 @@ def duration(seconds: int | None) -> str:
         return f"{seconds // _SECONDS_PER_DAY} d {seconds % _SECONDS_PER_DAY // _SECONDS_PER_HOUR} h"
     minutes = seconds % _SECONDS_PER_HOUR // _SECONDS_PER_MINUTE
     return f"{seconds // _SECONDS_PER_HOUR} h {minutes:02d} min"
+
+
+def utc_time(instant: str, length: int = MINUTE) -> str:
+    """Return an instant of the wire in UTC, which it names."""
+    return f"{instant[:length].replace('T', ' ')} UTC"
+
+
+def local_time(instant: str, zone: ZoneInfo, precision: str = "minutes") -> str:
+    """Return an instant of the wire by the wall clock of a zone, with its offset, which changes in spring."""
+    return datetime.fromisoformat(instant).astimezone(zone).isoformat(" ", precision)
 
 
 def plain(text: str) -> str:

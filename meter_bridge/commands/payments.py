@@ -9,7 +9,7 @@ from meter_bridge.commands.check import raise_problems
 from meter_bridge.commands.client import BridgeClient, asks, lists
 from meter_bridge.commands.command import ACCOUNT, JSON, action, argument, given, group
 from meter_bridge.commands.installation import settings_of
-from meter_bridge.commands.output import MINUTE, NOT_KNOWN, Output, Table, plain
+from meter_bridge.commands.output import NOT_KNOWN, Output, Table, plain, utc_time
 from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.payments import (
@@ -52,7 +52,7 @@ def _kind(difference: Difference) -> str:
 PAYMENTS: Final = Table[PaymentView](
     {
         "PAYMENT": lambda payment: payment.id,
-        "STARTED": lambda payment: payment.created_at[:MINUTE],
+        "STARTED": lambda payment: utc_time(payment.created_at),
         "WITH": lambda payment: plain(payment.provider_name),
         "AMOUNT": lambda payment: format_amount(payment.amount, payment.currency),
         "STATE": lambda payment: payment.state.value.replace("_", " "),

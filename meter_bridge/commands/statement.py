@@ -14,7 +14,7 @@ import msgspec
 from meter_bridge.commands.client import connected
 from meter_bridge.commands.command import ACCOUNT, Command, argument, given
 from meter_bridge.commands.installation import settings_of
-from meter_bridge.commands.output import amounts, plain, print_note, table
+from meter_bridge.commands.output import amounts, local_time, plain, print_note, table
 from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.money import rounding_difference
@@ -211,7 +211,7 @@ def _outstanding(statement: Statement) -> str:
     zone, text = ZoneInfo(statement.time_zone), TERMINAL.outstanding(statement)
     rows = [
         (
-            _minute(entry.at, zone),
+            local_time(entry.at, zone),
             entry.id,
             plain(TERMINAL.with_reason(entry)),
             TERMINAL.money(entry.amount, statement.currency),
@@ -229,12 +229,8 @@ def _entries(statement: Statement) -> str:
         moved = TERMINAL.moved(entry.changes, currency)
         what = plain(TERMINAL.with_reason(entry) + (f" ({moved})" if moved else ""))
         money = (TERMINAL.money(amount, currency) for amount in (entry.amount, entry.balance_after))
-        rows.append((_minute(entry.at, zone), entry.id, what, *money))
+        rows.append((local_time(entry.at, zone), entry.id, what, *money))
     return table(("BOOKED", "ENTRY", "WHAT", "AMOUNT", "BALANCE"), rows, right=("AMOUNT", "BALANCE"))
-
-
-def _minute(instant: str, zone: ZoneInfo) -> str:
-    return f"{labels.local_time_text(instant, zone):%Y-%m-%d %H:%M}"
 
 
 COMMANDS: Final = {

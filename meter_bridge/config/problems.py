@@ -103,11 +103,15 @@ def shorten(text: str) -> str:
 
 
 MAX_LISTED: Final = 20
+MAX_COMPARED: Final = 5_000
+"""Comparing a word with so many others takes a tenth of a second."""
 _SIMILAR: Final = 0.6
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:
     """Return the known word that was probably meant; case, dashes and underscores do not count."""
+    if len(known) > MAX_COMPARED:
+        return None
     plain = {_plain(candidate): candidate for candidate in known}
     matches = get_close_matches(_plain(word[:80]), plain, n=1, cutoff=_SIMILAR)
     return plain[matches[0]] if matches else None

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
+from meter_bridge.config.problems import suggest
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
@@ -70,13 +71,12 @@ class Notices:
         """Send a test message to somebody of the staff."""
         person = self._people.staff.get(person_id)
         if person is None:
-            known = ", ".join(self._people.staff) or "nobody yet"
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"there is no person {person_id!r} in {FILE_NAME}",
                 field="person",
                 value=person_id,
-                remedy=f"choose from: {known}",
+                remedy=suggest(person_id, self._people.staff),
             )
         return await self._send_test(person.id, numbered(person.channels), person.language, person.id)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from meter_bridge.actor import Actor
+from meter_bridge.config.problems import suggest
 from meter_bridge.engine.access.secret_key import SecretKey
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.operations.operation import Operations
@@ -120,7 +121,7 @@ class Payments:
                     f"there is no provider {provider_id!r}, and nothing was ever booked for one",
                     field="provider",
                     value=provider_id,
-                    remedy=f"choose from {', '.join(known)}" if known else "see payments.yaml",
+                    remedy=suggest(provider_id, known, "" if known else "see payments.yaml"),
                 )
             return reconcile(provider_id, file, books, query.first, query.last)
 

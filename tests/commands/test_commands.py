@@ -180,8 +180,8 @@ def test_registers_that_wait_for_a_decision_are_listed(run: Command, bridge: Sta
     view = QuarantineView(cause="fell", opened_at="2026-03-03T07:15:00.000Z", register_wh=120)
     bridge.held["flat-1"] = {"quarantined": True, "quarantine": view}
     assert run("quarantine", "list")[1] == (
-        "METER         ACCOUNT  SINCE             WHAT  CHARGED UP TO  SHOWS NOW\n"
-        "flat-1-meter  flat-1   2026-03-03 07:15  fell      1.000 kWh  0.120 kWh\n"
+        "METER         ACCOUNT  SINCE                 WHAT  CHARGED UP TO  SHOWS NOW\n"
+        "flat-1-meter  flat-1   2026-03-03 07:15 UTC  fell      1.000 kWh  0.120 kWh\n"
     )
     assert [each["id"] for each in json.loads(run("quarantine", "list", "--json")[1])] == ["flat-1-meter"]
 
@@ -477,9 +477,9 @@ def test_open_alerts_are_listed_with_who_and_what(run: Command, bridge: StandIn)
     assert run("alerts") == (
         0,
         (
-            "ALERT    SINCE                UNTIL  ACCOUNT  METER        SEEN  WHAT\n"
-            "alert-2  2026-03-01 10:00:00  –      flat-1   flat-1/main  no    something to look at\n"
-            "alert-1  2026-03-01 10:00:00  –      –        –            no    something to look at\n"
+            "ALERT    SINCE                    UNTIL  ACCOUNT  METER        SEEN  WHAT\n"
+            "alert-2  2026-03-01 10:00:00 UTC  –      flat-1   flat-1/main  no    something to look at\n"
+            "alert-1  2026-03-01 10:00:00 UTC  –      –        –            no    something to look at\n"
         ),
         "",
     )
@@ -489,9 +489,8 @@ def test_open_alerts_are_listed_with_who_and_what(run: Command, bridge: StandIn)
 
 def test_closed_alerts_are_listed_where_asked_for(run: Command, bridge: StandIn) -> None:
     bridge.alert_list = [replace(alert("alert-1", None), acknowledged_at=NOW, closed_at=NOW)]
-    assert (
-        "2026-03-01 10:00:00  2026-03-01 10:00:00  –        –      yes" in run("alerts", "list", "--all")[1]
-    )
+    listed = run("alerts", "list", "--all")[1]
+    assert "2026-03-01 10:00:00 UTC  2026-03-01 10:00:00 UTC  –        –      yes" in listed
     assert bridge.calls == ["alerts False 1000"]
     bridge.alert_list = []
     assert run("alerts", "list", "--all")[1] == "There have been no alerts.\n"

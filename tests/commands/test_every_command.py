@@ -14,10 +14,11 @@ from meter_bridge.commands.parser import EXIT_CODES
 from tests.commands.conftest import EXAMPLE, Command as Run
 
 DOCS = Path(__file__).parents[2] / "docs" / "command-line.md"
-WITHOUT_JSON = {"access labels", "restore", "run", "simulate", "statement", "tariff show"}
+WITHOUT_JSON = {"access labels", "completion", "run", "simulate", "statement", "tariff show"}
 WITHOUT_INSTALLATION = {
     "broker-acl",
     "check",
+    "completion",
     "migrate",
     "notify check",
     "payments check",
@@ -89,13 +90,13 @@ def test_an_example_without_installation_and_files_ends_with_the_code_of_the_tab
     run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(line, comments=True)
+    words = shlex.split(line.partition(" >")[0], comments=True)
     build_parser().parse_args(words)
     code, out, err = run(*words)
     what, remedy = err.splitlines()[:2] if code else ("error: ", "  remedy")
     assert (what[:7], remedy[:2]) == ("error: ", "  ")
     if name in WITHOUT_INSTALLATION:
-        assert code == {"notify check": 0, "payments check": 0, "restore": 1}.get(name, 2)
+        assert code == {"completion": 0, "notify check": 0, "payments check": 0, "restore": 1}.get(name, 2)
     elif name == "payments reconcile":
         assert code == 2
     else:
@@ -122,3 +123,16 @@ def test_a_program_reads_where_each_mistake_of_a_site_file_is(run: Run, data: Pa
         else:
             (problem,) = answer["problems"]
             assert (code, problem["field"].endswith("rating"), problem["line"] > 1) == (1, True, True)
+
+
+def test_times_name_their_zone(run: Run, installed: Path) -> None:
+    assert run("top-up", "flat-1", "10.00")[0] == 0
+    for line in (
+        ("ledger", "flat-1"),
+        ("explain", "flat-1", "entry-1"),
+        ("statement", "flat-1"),
+        ("alerts",),
+    ):
+        times = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?(.{4})", run(*line)[1])
+        assert times
+        assert all(rest.startswith(("+02:", " UTC")) for rest in times), line

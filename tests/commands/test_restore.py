@@ -262,3 +262,9 @@ def test_an_installation_on_a_server_is_restored_to_a_file(
     monkeypatch.setenv("PREPAID_METER_DATABASE", "postgresql://127.0.0.1:9/x")
     code, _, err = run("restore", "x.db")
     assert (code, "to a file with --to" in err) == (1, True)
+
+
+def test_a_program_reads_what_was_restored(run: Command, installed: Path, stick: Path) -> None:
+    made = json.loads(run("backup", str(stick / "copy.db"), "--json")[1])
+    answer = json.loads(run("restore", str(stick / "copy.db"), "--check", "--json")[1])
+    assert (answer["file"], answer["bytes"], answer["tokens"]) == (None, made["bytes"], [])

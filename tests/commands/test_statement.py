@@ -28,8 +28,8 @@ def test_a_statement_is_shown_as_tables(run: Command, bridge: StandIn) -> None:
         "2026-03-01  Energy, block 1, peak  5.000 kWh   2.50   12.50\n"
         "2026-03-01  VAT                                        1.88\n"
         "\n"
-        "BOOKED            ENTRY    WHAT                                            AMOUNT  BALANCE\n"
-        "2026-03-01 12:00  entry-1  Top-up, cash (debt boiler 5.00, balance 20.00)   25.00    20.00\n"
+        "BOOKED                  ENTRY    WHAT                                            AMOUNT  BALANCE\n"
+        "2026-03-01 12:00+02:00  entry-1  Top-up, cash (debt boiler 5.00, balance 20.00)   25.00    20.00\n"
     )
 
 
@@ -90,19 +90,19 @@ def test_an_entry_is_explained_down_to_the_readings(run: Command, bridge: StandI
     code, out, _ = run("explain", "flat-1", "entry-1")
     assert code == 0
     assert out == (
-        "entry-1: Electricity used, 2026-03-01 12:00:00\n"
+        "entry-1: Electricity used, 2026-03-01 12:00:00+02:00\n"
         "  balance ZAR -14.38, ZAR 5.62 after it\n"
         "\n"
         "CHARGE                 TARIFF         QUANTITY  PRICE  AMOUNT\n"
         "Energy, block 1, peak  t@2026-01-01  5.000 kWh   2.50   12.50\n"
         "VAT                    t@2026-01-01                     1.875\n"
         "\n"
-        "METER         READ BEFORE  REGISTER  READ AFTER                REGISTER\n"
-        "flat-1-meter  –                   –  2026-03-01 12:00:00  1,209.511 kWh\n"
+        "METER         READ BEFORE  REGISTER  READ AFTER                      REGISTER\n"
+        "flat-1-meter  –                   –  2026-03-01 12:00:00+02:00  1,209.511 kWh\n"
         "\n"
-        "FROM                 TO        METER         REGISTER FROM    REGISTER TO     ENERGY  CHARGE"
+        "FROM                       TO        METER         REGISTER FROM    REGISTER TO     ENERGY  CHARGE"
         "                 BEFORE TAX    TAX\n"
-        "2026-03-01 11:45:00  12:00:00  flat-1-meter  1,204.510 kWh  1,209.510 kWh  5.000 kWh"
+        "2026-03-01 11:45:00+02:00  12:00:00  flat-1-meter  1,204.510 kWh  1,209.510 kWh  5.000 kWh"
         "  Energy, block 1, peak       12.50  1.875\n"
     )
     assert json.loads(run("explain", "flat-1", "entry-1", "--json")[1])["segments"][0]["wh"] == 5000

@@ -216,6 +216,10 @@ def rich_account(account_id: str = "flat-1", **changes: Any) -> AccountView:  # 
     return replace(known, **changes)
 
 
+UNUSUAL = 1_000_000
+"""An amount that has to be confirmed."""
+
+
 @dataclass
 class FakeBridge:
     """The state of the fake bridge, and methods with which tests change it."""
@@ -362,6 +366,9 @@ class FakeBridge:
             return refusal
         key, body = request.headers["Idempotency-Key"], await request.json()
         self.requests.append((request.path, key, body))
+        if float(body["amount"]) >= UNUSUAL and request.query.get("confirmed") != "true":
+            problem = {"code": "confirmation_needed", "message": "more than 10 times what is usual"}
+            return web.json_response(problem, status=409)
         if key not in self._answers:
             self._answers[key] = asdict(self._book(request.match_info["id"], body))
         self._drop_answer(request)

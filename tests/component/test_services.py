@@ -61,6 +61,16 @@ async def test_two_calls_have_two_keys(
     assert len({key for _, key, _ in bridge.requests}) == 2
 
 
+async def test_an_amount_far_beyond_the_usual_has_to_be_confirmed(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    with pytest.raises(ServiceValidationError) as error:
+        await top_up(hass, entity_id=BALANCE, amount=1_000_000)
+    assert error.value.translation_key == "confirmation_needed"
+    answer = await top_up(hass, entity_id=BALANCE, amount=1_000_000, confirmed=True)
+    assert answer["amount"] == "1000000.00"
+
+
 async def test_a_request_with_a_lost_response_is_repeated_with_the_same_key(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:

@@ -59,7 +59,7 @@ async def test_a_mistake_turns_off_its_own_part_alone(tmp_path: Path) -> None:
         assert [each.id for each in options.providers] == ["till"]
         with pytest.raises(RequestRefused, match="there is no person 'bo'") as refused:
             await parts.app.notices.try_person("bo")
-        assert refused.value.remedy == "choose from: anna"
+        assert refused.value.remedy == "write one of anna"
         (text,) = alerts(parts)
         assert CARD in text
         assert BO in text

@@ -111,12 +111,28 @@ class BridgeConnection:
         return Role(role) if role in Role else Role.UNKNOWN
 
     async def top_up(
-        self, account_id: str, amount: str, *, method: str, reference: str | None, key: str
+        self,
+        account_id: str,
+        amount: str,
+        *,
+        method: str,
+        reference: str | None,
+        key: str,
+        confirmed: bool = False,
     ) -> TopUpResult:
-        """Book a top-up of a decimal amount; repeating it with the same key books nothing more."""
+        """Book a top-up of a decimal amount; repeating it with the same key books nothing more.
+
+        An amount far beyond what is usual has to be ``confirmed``; an older bridge does not ask.
+        """
         body = {"amount": amount, "method": method, "reference": reference}
         answer = await self.request(
-            "POST", "accounts", account_id, "top-ups", body=body, headers={"Idempotency-Key": key}
+            "POST",
+            "accounts",
+            account_id,
+            "top-ups",
+            body=body,
+            query={"confirmed": "true"} if confirmed else None,
+            headers={"Idempotency-Key": key},
         )
         return from_dict(TopUpResult, answer)
 

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from meter_bridge.actor import Actor
+from meter_bridge.config.problems import suggest
 from meter_bridge.core.calendar import iso
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
@@ -188,7 +189,7 @@ class TokenService:
                     f"{field}: there is no {unknown[0]!r}",
                     field=field,
                     value=unknown[0],
-                    remedy=f"choose from {', '.join(sorted(known)) or 'none; apply a site file first'}",
+                    remedy=suggest(unknown[0], known),
                 )
 
     async def refresh(self) -> None:

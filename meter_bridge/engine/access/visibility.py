@@ -1,10 +1,12 @@
 """Which accounts and meters an actor may see."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import select
 
 from meter_bridge.actor import EVERYTHING, Actor
+from meter_bridge.config.problems import nearest
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
@@ -28,6 +30,12 @@ def may_see_installation_alert(actor: Actor, kind: str, detail: str) -> bool:
     return actor.role in STAFF and (everything or detail in actor.sites)
 
 
+def _remedy(word: str, known: Sequence[str], listing: str) -> str:
+    """Return what lists the known names, after the nearest of them, which may be somebody else's."""
+    probable = nearest(word, known)
+    return listing if probable is None else f"did you mean {probable!r}? {listing}"
+
+
 class Visibility:
     """Finds the accounts and meters that an actor may see."""
 
@@ -49,7 +57,7 @@ class Visibility:
                 f"there is no account {account_id!r}",
                 field="account",
                 value=account_id,
-                remedy=ACCOUNTS,
+                remedy=_remedy(account_id, [other.id for other in self._suggested(actor)], ACCOUNTS),
             )
         return account
 
@@ -76,15 +84,20 @@ class Visibility:
         with self._session.reader.connect() as connection:
             return connection.execute(stored).scalar()
 
+    def _suggested(self, actor: Actor) -> Sequence[Account]:
+        """Return what may have been meant; a tenant gets the same answer whatever there is besides."""
+        return self.visible(actor) if actor.role in STAFF else ()
+
     def meter(self, actor: Actor, meter_id: str) -> Meter:
         """Return a meter that the actor may see; raises ``RequestRefused`` otherwise."""
         meter = self._session.installation.meters.get(meter_id)
         if meter is None or not may_see(actor, meter.supply.account):
+            known = [meter.id for account in self._suggested(actor) for meter in account.meters]
             raise RequestRefused(
                 ErrorCode.NOT_FOUND,
                 f"there is no meter {meter_id!r}",
                 field="meter",
                 value=meter_id,
-                remedy="'meter-bridge meters' lists those that there are",
+                remedy=_remedy(meter_id, known, "'meter-bridge meters' lists those that there are"),
             )
         return meter

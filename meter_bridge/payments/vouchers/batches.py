@@ -6,6 +6,7 @@ import secrets
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
+from meter_bridge.config.problems import suggest
 from meter_bridge.core.calendar import DAY_MS, iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
@@ -92,7 +93,7 @@ class VoucherBatchService:
                     f"there is no site {order.site!r}",
                     field="site",
                     value=order.site,
-                    remedy=f"choose from {', '.join(each for each in sorted(sites) if _sees(actor, each))}",
+                    remedy=suggest(order.site, [site for site in sites if _sees(actor, site)]),
                 )
             found = {sites[order.site]}
         else:
