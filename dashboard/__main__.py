@@ -107,9 +107,10 @@ def _arguments() -> argparse.Namespace:
         )
     if options.session_hours < 1:
         parser.error("--session-hours is at least 1")
-    wrong = next((each for each in options.framed_by if not ORIGIN.fullmatch(each)), None)
-    if wrong is not None:
-        parser.error(f"--framed-by {wrong!r} is no origin; write scheme, host and port without a path")
+    for option, given in (("--framed-by", options.framed_by), ("--origin", options.origin)):
+        wrong = next((each for each in given if not ORIGIN.fullmatch(each)), None)
+        if wrong is not None:
+            parser.error(f"{option} {wrong!r} is no origin; write scheme, host and port without a path")
     if options.people is not None and not options.people.is_file():
         parser.error(f"--people {options.people}: there is no such file; docs/dashboard.md shows one")
     return options
@@ -137,6 +138,7 @@ def _serve() -> None:
         bridge=options.bridge,
         without_sign_in=options.without_sign_in,
         framed_by=tuple(options.framed_by),
+        origins=tuple(options.origin),
         people=None if options.people is None else options.people.absolute(),
         session_hours=options.session_hours,
         language=options.language,

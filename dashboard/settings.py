@@ -13,6 +13,7 @@ HOURS_VARIABLE: Final = "PREPAID_METER_DASHBOARD_HOURS"
 LANGUAGE_VARIABLE: Final = "PREPAID_METER_DASHBOARD_LANGUAGE"
 NUMBERS_VARIABLE: Final = "PREPAID_METER_DASHBOARD_NUMBERS"
 OPEN_VARIABLE: Final = "PREPAID_METER_DASHBOARD_WITHOUT_SIGN_IN"
+ORIGINS_VARIABLE: Final = "PREPAID_METER_DASHBOARD_ORIGINS"
 PEOPLE_VARIABLE: Final = "PREPAID_METER_DASHBOARD_PEOPLE"
 SESSION_HOURS: Final = 12
 YES: Final = "yes"
@@ -31,6 +32,8 @@ class Settings:
     """Whoever reaches the address reads everything; only ever on loopback."""
     framed_by: tuple[str, ...] = ()
     """Origins whose pages may show the dashboard in a frame, besides its own."""
+    origins: tuple[str, ...] = ()
+    """Origins under which a proxy shows the dashboard, besides the one that it listens on."""
     people: Path | None = None
     """File that says which person of the sign-in provider has which role."""
     session_hours: int = SESSION_HOURS
@@ -48,6 +51,7 @@ class Settings:
             HOURS_VARIABLE: str(self.session_hours),
             LANGUAGE_VARIABLE: self.language,
             NUMBERS_VARIABLE: self.numbers,
+            ORIGINS_VARIABLE: " ".join(self.origins),
             OPEN_VARIABLE: YES if self.without_sign_in else "",
             PEOPLE_VARIABLE: "" if self.people is None else str(self.people),
         }
@@ -62,6 +66,7 @@ def settings() -> Settings:
         database=os.environ.get(DATABASE_VARIABLE) or None,
         bridge=os.environ.get(BRIDGE_VARIABLE) or None,
         framed_by=tuple(os.environ.get(FRAMED_VARIABLE, "").split()),
+        origins=tuple(os.environ.get(ORIGINS_VARIABLE, "").split()),
         without_sign_in=os.environ.get(OPEN_VARIABLE) == YES,
         people=Path(people) if people else None,
         session_hours=int(os.environ.get(HOURS_VARIABLE) or SESSION_HOURS),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast, override
 
 from meter_bridge import VERSION
-from meter_bridge.commands.parser import EXIT_CODES, CommandError, Parser, add_data_folder
+from meter_bridge.commands.parser import EXIT_CODES, INTERRUPTED, CommandError, Parser, add_data_folder
 
 if TYPE_CHECKING:
     from meter_bridge.commands.command import Command
@@ -82,7 +82,6 @@ MODULES: Final = MappingProxyType(
     }
 )
 """Commands that share a module with others; every other command has one of its own name."""
-INTERRUPTED: Final = 130
 INTRODUCTION: Final = """\
 Turns any MQTT or local-network energy meter into a prepaid meter.
 

@@ -1,6 +1,6 @@
 """The Prepaid Meter integration: accounts, meters and supplies of a prepaid meter bridge."""
 
-from homeassistant.const import Platform
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntry
@@ -35,6 +35,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: PrepaidMeterConfigEntry)
     """Set up a bridge."""
     store = PrepaidMeterStore(hass, entry.entry_id)
     await store.async_load()
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_FINAL_WRITE, store.async_save))
     coordinator = PrepaidMeterCoordinator(hass, entry, store)
     await coordinator.async_connect()
     entry.runtime_data = coordinator

@@ -124,7 +124,6 @@ ACCOUNT_BUTTONS: Final[tuple[AccountButtonDescription, ...]] = (
     AccountButtonDescription(
         key="reset_protection",
         translation_key="reset_protection",
-        entity_registry_enabled_default=False,
         roles=STAFF_ROLES,
         exists_fn=_can_be_cut,
         button_class=ResetProtectionButton,

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+import time
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -33,6 +34,8 @@ type AccountsListener = Callable[[Collection[AccountView], Collection[str]], Non
 type EventListener = Callable[[Event], None]
 
 FIRST_RETRY_SECONDS = 1.0
+RESTART_SECONDS = 300.0
+"""How long after the start of the entry triggers may still be attached as part of the same restart."""
 TOKEN_ERRORS: Final = (NotAuthenticatedError, NotAllowedError)
 """Errors that only another token solves: it was revoked, or may not subscribe."""
 
@@ -77,6 +80,8 @@ class PrepaidMeterCoordinator:
             entry.data[CONF_TOKEN],
         )
         self.store = store
+        self._started = time.monotonic()
+        self._forecasts_before = store.forecasts
         self._stream = BridgeStream(
             self.connection, self, entry.unique_id, FIRST_RETRY_SECONDS, store.last_event
         )
@@ -92,6 +97,12 @@ class PrepaidMeterCoordinator:
     def installation_id(self) -> str:
         """Return the id of the bridge, which does not depend on its address."""
         return self.server.installation_id
+
+    def forecast_before_restart(self, account_id: str) -> int | None:
+        """Return the last forecast from before a restart that has just taken place, in seconds."""
+        if time.monotonic() - self._started > RESTART_SECONDS:
+            return None
+        return self._forecasts_before.get(account_id)
 
     async def async_connect(self) -> None:
         """Connect for the first time; raise a translated error if that fails."""
@@ -213,6 +224,11 @@ class PrepaidMeterCoordinator:
             self.accounts.pop(account_id, None)
         for account in changed:
             self.accounts[account.id] = account
+        self.store.forecasts = {
+            account.id: account.seconds_left
+            for account in self.accounts.values()
+            if account.seconds_left is not None
+        }
         for listener in list(self._accounts_listeners):
             listener(changed, removed)
         async_dispatcher_send(self.hass, SIGNAL_ACCOUNTS, self, changed)

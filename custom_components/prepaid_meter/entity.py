@@ -16,21 +16,20 @@ from .const import DOMAIN
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .devices import account_device, bridge_identifier
 
+ESSENTIAL_KEYS: Final = frozenset({"balance", "low_credit", "problem", "run_out", "supply_state"})
+"""Entities of an account that are enabled by default regardless of the number of accounts."""
+HOUSEHOLD_KEYS: Final = ESSENTIAL_KEYS | {
+    *("confirm_supply", "select_emergency_credit"),
+    *("block", "cost_period", "cost_today", "debt", "emergency_credit", "energy", "energy_today"),
+    *("last_top_up", "power", "price", "units_left"),
+}
+"""Entities that are enabled by default: what a household reads, and what the card shows and presses.
+
+An account has about forty entities. The others are registered, disabled, for those who want them.
+"""
 MANY_ACCOUNTS: Final = 150
-"""Home Assistant limits an entry to 10,000 enabled entities, and an account has about forty. Above this
-number of accounts only the essential entities are enabled by default, so that a thousand accounts fit."""
-ESSENTIAL_KEYS: Final = frozenset(
-    {
-        "alert_event",
-        "balance",
-        "low_credit",
-        "problem",
-        "run_out",
-        "supply_state",
-        "top_up_event",
-    }
-)
-"""Entities of an account that are enabled regardless of the number of accounts."""
+"""Home Assistant limits an entry to 10,000 enabled entities. Above this number of accounts only the essential
+ones are enabled by default, so that a thousand accounts fit; the others are registered in the background."""
 BATCH_SIZE: Final = 25
 """Accounts whose entities are added in one step; Home Assistant can do other work between the steps."""
 BACKGROUND_BATCH_SIZE: Final = 10
@@ -164,10 +163,9 @@ class EntityCandidate(NamedTuple):
     create: Callable[[], AccountEntity]
 
     @property
-    def is_essential(self) -> bool:
-        """Return whether it is one of the essential entities of an account."""
-        _, _, key = self.unique_id.split("/", 2)
-        return key in ESSENTIAL_KEYS
+    def key(self) -> str:
+        """Return the key of the entity within its account; for an entity of a meter, with the meter's id."""
+        return self.unique_id.split("/", 2)[2]
 
 
 class EntityAdder:
@@ -248,7 +246,7 @@ class EntityAdder:
                 continue
             registered = self._registered(candidate)
             if registered is None and (
-                not candidate.wanted or (only_essential and not candidate.is_essential)
+                not candidate.wanted or (only_essential and candidate.key not in ESSENTIAL_KEYS)
             ):
                 continue
             added.add(candidate.unique_id)
@@ -258,7 +256,7 @@ class EntityAdder:
 
     def _create(self, candidate: EntityCandidate) -> AccountEntity:
         entity = candidate.create()
-        if self._has_many and not candidate.is_essential:
+        if candidate.key not in (ESSENTIAL_KEYS if self._has_many else HOUSEHOLD_KEYS):
             entity.disable_by_default()
         return entity
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, override
 
-from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.components.event import EventEntity, EventEntityDescription, EventExtraStoredData
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant, State, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .amounts import decimal_text
@@ -49,10 +49,31 @@ def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> I
         )
 
 
+@dataclass
+class StoredEvent(EventExtraStoredData):
+    """What is stored of the last event: also its time, as the state is lost while the bridge is away."""
+
+    last_event_triggered: str | None
+
+
 class AccountEvent(AccountEntity, EventEntity):
     """An event entity of an account."""
 
     entity_description: AccountEventDescription
+
+    @property
+    @override
+    def extra_restore_state_data(self) -> StoredEvent:
+        """Return the last event with its time."""
+        data = super().extra_restore_state_data
+        return StoredEvent(data.last_event_type, data.last_event_attributes, self.state)
+
+    @override
+    async def async_get_last_state(self) -> State | None:
+        """Return the time of the last event, even if the entity was unavailable when it was removed."""
+        stored = await self.async_get_last_extra_data()
+        triggered = stored and stored.as_dict().get("last_event_triggered")
+        return State(self.entity_id, triggered) if triggered else await super().async_get_last_state()
 
     @override
     async def async_added_to_hass(self) -> None:

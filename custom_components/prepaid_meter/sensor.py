@@ -420,13 +420,22 @@ def _top_up_attributes(account: AccountView) -> Mapping[str, Any] | None:
     if (top_up := account.last_top_up) is None:
         return None
     split = {name: decimal_text(amount, account) for name, amount in top_up.split.items()}
-    return {"method": top_up.method, "reference": top_up.reference, "split": split}
+    return {"at": top_up.at, "method": top_up.method, "reference": top_up.reference, "split": split}
+
+
+def _emergency_credit_attributes(account: AccountView) -> Mapping[str, Any] | None:
+    credit = account.emergency_credit
+    return None if credit is None else {"left": decimal_text(credit.left, account)}
 
 
 def _block_attributes(account: AccountView) -> Mapping[str, Any] | None:
     if (tariff := account.tariff) is None:
         return None
     return {"blocks": tariff.blocks, "ladder": [_block(block, account) for block in tariff.ladder]}
+
+
+def _has_blocks(account: AccountView) -> bool:
+    return account.tariff is not None and account.tariff.blocks > 1
 
 
 def _block(block: BlockView, account: AccountView) -> Mapping[str, Any]:
@@ -522,6 +531,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         device_class=SensorDeviceClass.ENUM,
         options=_options(EmergencyCreditState),
         value_fn=_of_emergency_credit(lambda credit, _: _state(credit.state, EmergencyCreditState)),
+        attributes_fn=_emergency_credit_attributes,
         exists_fn=lambda account: account.emergency_credit is not None,
     ),
     MoneySensorDescription(
@@ -542,6 +552,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=4,
         value_fn=_of_tariff(lambda tariff, account: price(tariff.price_per_kwh, account)),
+        attributes_fn=lambda account: {"band": account.tariff and account.tariff.band},
     ),
     AccountSensorDescription(
         key="band",
@@ -553,6 +564,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         translation_key="block",
         value_fn=_of_tariff(lambda tariff, _: tariff.block),
         attributes_fn=_block_attributes,
+        exists_fn=_has_blocks,
     ),
     AccountSensorDescription(
         key="block_remaining",
@@ -561,12 +573,12 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
         suggested_display_precision=1,
         value_fn=_of_tariff(lambda tariff, _: kilowatt_hours(tariff.block_remaining_wh)),
+        exists_fn=_has_blocks,
     ),
     AccountSensorDescription(
         key="price_change",
         translation_key="price_change",
         device_class=SensorDeviceClass.TIMESTAMP,
-        entity_registry_enabled_default=False,
         value_fn=_of_tariff(lambda tariff, _: _instant(tariff.next_change)),
     ),
     AccountSensorDescription(
@@ -676,7 +688,6 @@ METER_SENSORS: Final[tuple[MeterSensorDescription, ...]] = (
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfFrequency.HERTZ,
         entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
         suggested_display_precision=2,
         value_fn=lambda meter: thousandth(meter.frequency_mhz),
     ),
@@ -686,7 +697,6 @@ METER_SENSORS: Final[tuple[MeterSensorDescription, ...]] = (
         device_class=SensorDeviceClass.POWER_FACTOR,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=PERCENTAGE,
-        entity_registry_enabled_default=False,
         suggested_display_precision=0,
         value_fn=lambda meter: _percent(meter.power_factor_permille),
     ),
@@ -726,7 +736,6 @@ PHASE_SENSORS: Final[tuple[PhaseSensorDescription, ...]] = (
         device_class=SensorDeviceClass.POWER_FACTOR,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=PERCENTAGE,
-        entity_registry_enabled_default=False,
         suggested_display_precision=0,
         value_fn=lambda phase: _percent(phase.power_factor_permille),
     ),

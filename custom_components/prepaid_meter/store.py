@@ -1,8 +1,11 @@
-"""Persists how far a bridge's events and history have been processed, so that a restart resumes there."""
+"""Persists how far a bridge's events and history have been processed, so that a restart resumes there.
 
-from typing import Final, TypedDict
+The forecasts are stored as well: the first ones after a restart are compared with the last ones before.
+"""
 
-from homeassistant.core import HomeAssistant, callback
+from typing import Final, NotRequired, TypedDict
+
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN
@@ -14,6 +17,7 @@ SAVE_DELAY_SECONDS: Final = 1.0
 class _StoredData(TypedDict):
     last_event: int | None
     history: int
+    forecasts: NotRequired[dict[str, int]]
 
 
 class PrepaidMeterStore:
@@ -27,11 +31,14 @@ class PrepaidMeterStore:
         """Sequence number of the newest event that was processed."""
         self.history = 0
         """Journal entry up to which the history has been imported into the statistics."""
+        self.forecasts: dict[str, int] = {}
+        """Seconds that the credit of each account was last forecast to last; saved with the positions."""
 
     async def async_load(self) -> None:
         """Read the positions from disk, if there are any."""
         if data := await self._store.async_load():
             self.last_event, self.history = data["last_event"], data["history"]
+            self.forecasts = data.get("forecasts", {})
 
     @callback
     def async_set_last_event(self, seq: int | None) -> None:
@@ -50,6 +57,10 @@ class PrepaidMeterStore:
     async def async_close(self) -> None:
         """Save at once and ignore later changes: events that arrive during unloading are delivered again."""
         self._closed = True
+        await self.async_save()
+
+    async def async_save(self, _: Event | None = None) -> None:
+        """Save at once."""
         await self._store.async_save(self._data())
 
     async def async_remove(self) -> None:
@@ -60,4 +71,4 @@ class PrepaidMeterStore:
         self._store.async_delay_save(self._data, SAVE_DELAY_SECONDS)
 
     def _data(self) -> _StoredData:
-        return _StoredData(last_event=self.last_event, history=self.history)
+        return _StoredData(last_event=self.last_event, history=self.history, forecasts=self.forecasts)

@@ -236,7 +236,7 @@ class TopUpReceived(EventTrigger):
 
 
 class RunsOutWithin(AccountTrigger):
-    """The forecast of how long the credit lasts fell to a given time."""
+    """The forecast of how long the credit lasts fell to a given time, even while nobody was watching."""
 
     options_schema: ClassVar[Options] = {
         probatio.Required(CONF_WITHIN): probatio.All(
@@ -250,7 +250,7 @@ class RunsOutWithin(AccountTrigger):
     ) -> CALLBACK_TYPE:
         """Attach the trigger to an action runner."""
         limit = round(cast("timedelta", self._options[CONF_WITHIN]).total_seconds())
-        # By coordinator: after a reload there is nothing to compare the first forecast with.
+        # By coordinator: after a reload the first forecast is compared with the last one before.
         armed_by_bridge: WeakKeyDictionary[PrepaidMeterCoordinator, dict[str, bool]] = WeakKeyDictionary()
 
         @callback
@@ -260,6 +260,8 @@ class RunsOutWithin(AccountTrigger):
                 left, was_armed = account.seconds_left, armed.get(account.id)
                 if left is None:
                     continue
+                if was_armed is None and (before := coordinator.forecast_before_restart(account.id)):
+                    was_armed = before > limit
                 if left > limit:
                     # The first forecast arms the trigger at once, later ones only when well above the limit.
                     armed[account.id] = was_armed in {None, True} or left * 100 > limit * REARM_PERCENT

@@ -47,7 +47,7 @@ class BridgeUpdate(BridgeEntity, UpdateEntity):
     """The bridge's version. The bridge cannot be updated from Home Assistant; its operator updates it.
 
     No server on the internet is queried. Bridge and integration are released together, so a bridge of this
-    integration's version is known to exist; the operator may configure a newer version at the bridge.
+    integration's version is known to exist.
     """
 
     _attr_release_url = RELEASES_URL

@@ -114,7 +114,7 @@ def _extend(
         start,
         end,
         calendar.periods.number(stretch.period),
-        calendar.rungs.number(BlockUsageKey(stretch.block_period, stretch.schedule)),
+        calendar.rungs.number(BlockUsageKey(stretch.block_period, stretch.counter)),
         calendar.steps.number(BlockLimits(version, stretch.schedule, stretch.block_period)),
         version,
         calendar.bands.number(stretch.band),

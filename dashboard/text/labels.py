@@ -66,6 +66,7 @@ ALERTS: Final = {
     "relay_disobeys": Label(N_("Relay not responding"), "sync_problem", "red"),
     "tamper": Label(N_("Tampering"), "gpp_maybe", "red"),
     "register_quarantined": Label(N_("Reading in quarantine"), "rule", "amber"),
+    "register_disagrees": Label(N_("Register and power disagree"), "rule", "red"),
     "local_cut_off": Label(N_("Local cut-off not in force"), "content_cut", "amber"),
     "over_voltage": Label(N_("Over-voltage"), "electric_bolt", "amber"),
     "under_voltage": Label(N_("Under-voltage"), "electric_bolt", "amber"),
@@ -119,6 +120,7 @@ CAUSES: Final = {
     "fell": N_("register fell"),
     "jumped": N_("register jumped"),
     "other_counter": N_("another counter"),
+    "contradicts_power": N_("register contradicts power"),
 }
 MADE_OF_NAMES: Final = (
     *(N_("Off-peak"), N_("Standard"), N_("Peak"), N_("Block"), N_("Band"), N_("Day"), N_("Hour")),

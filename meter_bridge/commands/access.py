@@ -48,7 +48,7 @@ async def _create(arguments: Namespace, client: BridgeClient) -> Output | None:
     page = next((access.link.partition("#")[0] for access in created if access.link), None)
     write_pdf(arguments.pdf, cards.cards(created, sites, page, arguments.language), cards.LAYOUT)
     print_note(f"{len(created)} cards written to {arguments.pdf}; give each only to its customer")
-    return None
+    return Output(created, "") if arguments.json else None
 
 
 async def _print_labels(arguments: Namespace, client: BridgeClient) -> None:
@@ -64,7 +64,7 @@ async def _print_labels(arguments: Namespace, client: BridgeClient) -> None:
 async def _revoke(arguments: Namespace, client: BridgeClient) -> Output:
     for account in arguments.accounts:
         await client.delete(type(None), "accounts", account, "access")
-    return Output(None, f"Revoked: {', '.join(arguments.accounts)}")
+    return Output({"revoked": arguments.accounts}, f"Revoked: {', '.join(arguments.accounts)}")
 
 
 def _language(of: str) -> Argument:
@@ -96,6 +96,7 @@ COMMANDS: Final = {
             "revoke access on all devices",
             asks(_revoke),
             argument("accounts", metavar="ACCOUNT", nargs="+", help="account id, such as flat-1"),
+            JSON,
         ),
     )
 }

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from meter_bridge.actor import EVERYTHING
 from meter_bridge.commands.command import JSON, Command, argument, choice_of
 from meter_bridge.commands.installation import database_of, settings_of
-from meter_bridge.commands.output import Output, print_line, print_note
+from meter_bridge.commands.output import Output, print_line
 from meter_bridge.commands.parser import REFUSED, UNREACHABLE, CommandError
 from meter_bridge.engine.maintenance.backup import BackupEncryption, backup
 from meter_bridge.engine.maintenance.encryption import parse_recipient, read_identities
@@ -73,9 +73,11 @@ def _back_up(arguments: Namespace) -> int:
     except BackupError as error:
         raise CommandError(str(error), error.remedy) from error
     encrypted = ", encrypted" if encryption else ""
-    print_line(f"{arguments.destination}: {size / 1_000_000:.1f} MB, verified{encrypted}")
-    if (schema := schema_of(location)) != HEAD:
-        print_note(f"The database is not migrated yet: it and the backup have schema {schema}, not {HEAD}.")
+    schema = schema_of(location)
+    note = f"The database is not migrated yet: it and the backup have schema {schema}, not {HEAD}."
+    answer = {"file": str(arguments.destination), "bytes": size, "schema": schema}
+    text = f"{arguments.destination}: {size / 1_000_000:.1f} MB, verified{encrypted}"
+    Output(answer, text, "" if schema == HEAD else note).print(arguments)
     return 0
 
 
@@ -158,6 +160,7 @@ COMMANDS: Final = {
                 metavar="AGE1…",
                 help="public key of a recipient; repeatable",
             ),
+            JSON,
         ),
         BACKUP_EPILOG,
     ),

@@ -11,8 +11,8 @@ import tempfile
 from typing import Final
 
 from meter_bridge.commands.check import SITE_FILE, plan_of, read
-from meter_bridge.commands.command import Command, argument
-from meter_bridge.commands.output import print_line, print_note, table
+from meter_bridge.commands.command import JSON, Command, argument
+from meter_bridge.commands.output import Output, table
 from meter_bridge.commands.parser import REFUSED, USAGE, CommandError
 from meter_bridge.config.plan import InstallationPlan
 from meter_bridge.devices.broker.access_list import AccessListError, BrokerUser, users_of
@@ -53,10 +53,11 @@ def run(arguments: Namespace) -> int:
         )
     if arguments.acl is None:
         _refuse_renewal(arguments.new_password, ())
-        print_line(access_list(users).rstrip("\n"))
+        listed = access_list(users)
+        Output({"access_list": listed}, listed.rstrip("\n")).print(arguments)
         return 0
     _refuse_renewal(arguments.new_password, users)
-    _write(arguments, users)
+    _write(arguments, users).print(arguments)
     return 0
 
 
@@ -84,23 +85,25 @@ def _refuse_renewal(names: Sequence[str], users: Sequence[BrokerUser]) -> None:
             raise CommandError(f"--new-password: there is no user '{name}'", remedy, USAGE)
 
 
-def _write(arguments: Namespace, users: Sequence[BrokerUser]) -> None:
+def _write(arguments: Namespace, users: Sequence[BrokerUser]) -> Output:
     """Write passwords first: rights without a password are useless, a password without rights is harmless."""
     before = read_or_empty(arguments.passwords)
     listed = with_ours(read_or_empty(arguments.acl), access_list(users))
     fresh = fresh_passwords(before, [user.name for user in users], arguments.new_password)
     replace_file(arguments.passwords, with_passwords(before, fresh))
     replace_file(arguments.acl, listed)
-    _print_passwords(users, fresh)
+    return _passwords(users, fresh)
 
 
-def _print_passwords(users: Sequence[BrokerUser], fresh: Mapping[str, str]) -> None:
+def _passwords(users: Sequence[BrokerUser], fresh: Mapping[str, str]) -> Output:
     rows = [(user.name, fresh[user.name], user.what) for user in users if user.name in fresh]
+    answer = {"users": [{"user": name, "password": password, "for": what} for name, password, what in rows]}
     if rows:
-        print_line(table(HEAD, rows))
-        print_note("Passwords are shown only once. Enter them on the devices, then reload mosquitto.")
-    else:
-        print_note("Every user already has a password. Reload mosquitto if its access list changed.")
+        note = "Passwords are shown only once. Enter them on the devices, then reload mosquitto."
+        return Output(answer, table(HEAD, rows), note)
+    return Output(
+        answer, "", "Every user already has a password. Reload mosquitto if its access list changed."
+    )
 
 
 def access_list(users: Sequence[BrokerUser]) -> str:
@@ -202,6 +205,7 @@ COMMANDS: Final = {
                 metavar="USER",
                 help="generate a new password for this user; repeatable",
             ),
+            JSON,
         ),
         EPILOG,
     )

@@ -77,6 +77,7 @@ COMMANDS: Final = {
             "send a test message to a person in notify.yaml",
             asks(_test),
             argument("person", metavar="PERSON", help="person id, such as anna"),
+            JSON,
         ),
         check=action("validate notify.yaml", _check, JSON),
     )

@@ -58,7 +58,8 @@ class Output:
         if getattr(arguments, "json", False):
             print_json(self.answer)
         else:
-            print_line(self.text)
+            if self.text:
+                print_line(self.text)
             if self.note:
                 print_note(self.note)
         if self.error is not None:

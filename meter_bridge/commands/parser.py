@@ -6,12 +6,14 @@ from typing import Final, NoReturn, override
 REFUSED: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
+INTERRUPTED: Final = 130
 EXIT_CODES: Final = f"""\
 exit codes:
   0  done
-  {REFUSED}  refused: the request cannot be carried out, and nothing was changed
-  {USAGE}  usage: a command-line argument, a setting or a file is invalid
-  {UNREACHABLE}  the bridge is unreachable, or its installation is in use
+  {REFUSED}  refused or not confirmed, and nothing was changed; or a check found problems
+  {USAGE}  usage: an argument or a setting is invalid, or a file cannot be read
+  {UNREACHABLE}  the bridge or its installation cannot be reached or used, or cannot start
+  {INTERRUPTED}  interrupted with Ctrl+C
 """
 
 

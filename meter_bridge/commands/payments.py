@@ -10,7 +10,7 @@ from meter_bridge.commands.client import BridgeClient, asks, lists
 from meter_bridge.commands.command import ACCOUNT, JSON, action, argument, given, group
 from meter_bridge.commands.installation import settings_of
 from meter_bridge.commands.output import MINUTE, NOT_KNOWN, Output, Table, plain
-from meter_bridge.commands.parser import CommandError
+from meter_bridge.commands.parser import USAGE, CommandError
 from meter_bridge.core.money import format_amount
 from meter_bridge.protocol.payments import (
     Difference,
@@ -144,7 +144,7 @@ def _read(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise CommandError(
-            f"{path} cannot be read: {error.strerror}", "name an existing statement file"
+            f"{path} cannot be read: {error.strerror}", "name an existing statement file", USAGE
         ) from error
     # Imported here because listing payments does not read statements.
     from meter_bridge.payments.orders.statement_file import decode_text  # noqa: PLC0415
@@ -189,6 +189,7 @@ COMMANDS: Final = {
             PAYMENT,
             argument("--account", metavar="ID", help="account to credit (default: that of the order)"),
             REASON,
+            JSON,
         ),
         dismiss=action(
             "record that a payment was returned",
@@ -196,6 +197,7 @@ COMMANDS: Final = {
             PROVIDER,
             PAYMENT,
             REASON,
+            JSON,
         ),
         reconcile=action(
             "compare a provider's statement with the ledger",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from meter_bridge.commands import tariff_price, tariff_show
 from meter_bridge.commands.check import SITE_FILE, read, tariffs_of
-from meter_bridge.commands.command import action, argument, group
+from meter_bridge.commands.command import JSON, action, argument, group
 from meter_bridge.commands.load_file import FORMS, PAYMENT_FORM, read_load, read_payments
 from meter_bridge.commands.output import Output, plain, print_line
 from meter_bridge.commands.parser import USAGE, CommandError
@@ -70,9 +70,10 @@ def _check(arguments: Namespace) -> int:
         version for tariff in _tariffs(arguments.file, arguments.tariff) for version in tariff.plan.versions
     ]
     count = f"{len(versions)} version{'' if len(versions) == 1 else 's'}"
-    print_line(f"{arguments.file} is valid: every minute of every year has one price in {count}")
-    for version in versions:
-        print_line(f"  {tariff_show.summary(version)}")
+    lines = [f"{arguments.file} is valid: every minute of every year has one price in {count}"]
+    lines += [f"  {tariff_show.summary(version)}" for version in versions]
+    answer = {"versions": [version.id for version in versions], "problems": ()}
+    Output(answer, "\n".join(lines)).print(arguments)
     return 0
 
 
@@ -185,6 +186,7 @@ COMMANDS: Final = {
             _check,
             SITE_FILE,
             argument("tariff", metavar="TARIFF", nargs="?", help="id of a tariff in the file"),
+            JSON,
         ),
         show=action(
             "show a tariff: calendar, daily bands, prices and charges",

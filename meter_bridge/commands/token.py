@@ -53,7 +53,7 @@ async def _create(arguments: Namespace, client: BridgeClient) -> Output:
 
 async def _revoke(arguments: Namespace, client: BridgeClient) -> Output:
     await client.delete(type(None), "tokens", arguments.id)
-    return Output(None, f"Token {arguments.id} revoked.")
+    return Output({"revoked": arguments.id}, f"Token {arguments.id} revoked.")
 
 
 COMMANDS: Final = {
@@ -99,6 +99,7 @@ COMMANDS: Final = {
             "revoke a token immediately",
             asks(_revoke),
             argument("id", metavar="ID", help="token id, as shown by 'token list'"),
+            JSON,
         ),
     )
 }

@@ -84,12 +84,13 @@ def _check_files(arguments: Namespace) -> None:
     refuse_existing(arguments.pdf)
 
 
-async def _create(arguments: Namespace, client: BridgeClient) -> None:
+async def _create(arguments: Namespace, client: BridgeClient) -> Output | None:
     body = given(arguments, "count", "amount", "site", "currency", "days", "needs_sale", "note")
     created = await client.post(NewVouchers, "vouchers", body=body)
     _write(arguments, created)
     batch, count = created.batch, len(created.vouchers)
     print_note(f"Batch {batch.id}: {count} vouchers of {format_amount(batch.amount, batch.currency)}")
+    return Output(created, "") if arguments.json else None
 
 
 def _write(arguments: Namespace, created: NewVouchers) -> None:
@@ -103,7 +104,7 @@ def _write(arguments: Namespace, created: NewVouchers) -> None:
         place = created.batch.note or created.batch.site_id or ""
         printed = sheet.printed(created, place=place, link=arguments.link, language=arguments.language)
         write_pdf(arguments.pdf, printed, sheet.LAYOUT)
-    if arguments.csv is None and arguments.pdf is None:
+    if arguments.csv is None and arguments.pdf is None and not arguments.json:
         print_line(sheet.as_csv(created).replace("\r\n", "\n").rstrip("\n"))
 
 
@@ -169,6 +170,7 @@ COMMANDS: Final = {
             argument(
                 "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the PDF"
             ),
+            JSON,
             epilog=EXAMPLES,
         ),
         list=action(
@@ -182,6 +184,7 @@ COMMANDS: Final = {
             asks(_sell),
             argument("serials", metavar="SERIAL", nargs="+", help=SERIAL_HELP),
             argument("--to", required=True, metavar="TEXT", help="buyer or receipt"),
+            JSON,
         ),
         block=action(
             "void vouchers",
@@ -189,6 +192,7 @@ COMMANDS: Final = {
             argument("serials", metavar="SERIAL", nargs="*", help=SERIAL_HELP),
             argument("--batch", metavar="ID", help="void all unused vouchers in a batch"),
             argument("--reason", required=True, metavar="TEXT", help="reason, kept on record"),
+            JSON,
         ),
         redeem=action(
             "redeem a voucher for credit",
@@ -196,6 +200,7 @@ COMMANDS: Final = {
             ACCOUNT,
             argument("code", metavar="CODE", help="the 20-digit code"),
             KEY,
+            JSON,
         ),
     )
 }

@@ -36,6 +36,7 @@ from meter_bridge.config.plan import (
 )
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.supply.decision import PaymentMode
+from meter_bridge.core.supply.friendly_hours import FriendlyHours
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffVersion
 from meter_bridge.core.tariff.version_rules import find_obstacle
 
@@ -207,9 +208,10 @@ def _warn_of_cut(findings: Findings, new: AccountPlan) -> None:
     policy = new.policy
     cuttable = policy.payment_mode is PaymentMode.PREPAYMENT and not policy.never_cut
     if cuttable and not new.opening_credit:
+        when = "" if policy.friendly_hours == FriendlyHours() else ", from the end of its friendly hours on,"
         findings.warnings.append(
             f"{new.id} {new.name!r} has no opening credit: unless its account has credit from before,"
-            " its supply is cut until the first top-up."
+            f" its supply is cut{when} until the first top-up."
         )
 
 

@@ -35,6 +35,7 @@ TITLES: Final[Mapping[str, str]] = {
     AlertKind.RELAY_DISOBEYS: N_("Relay not responding"),
     AlertKind.TAMPER: N_("Possible tampering"),
     AlertKind.REGISTER_QUARANTINED: N_("Implausible register reading"),
+    AlertKind.REGISTER_DISAGREES: N_("Register and power disagree"),
     AlertKind.LOCAL_CUT_OFF: N_("Local cut-off needs attention"),
     AlertKind.BROKER_LOST: N_("MQTT broker unreachable"),
     AlertKind.CLOCK_WRONG: N_("Bridge clock is wrong"),

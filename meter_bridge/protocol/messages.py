@@ -147,7 +147,7 @@ class ServerInfo:
     installation_id: str
     name: str
     latest_version: str | None = None
-    """Newest version as configured by the operator, if any; the bridge itself queries no server."""
+    """Reserved for the newest version; no bridge sets it yet, because none queries a server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,7 @@ class QuarantineView:
     """Why a register is quarantined until a person decides on it."""
 
     cause: str
-    """``fell``, ``jumped``, or ``other_counter`` of a register that rose under another reset marker."""
+    """``fell``, ``jumped``, ``other_counter`` (it rose under another marker) or ``contradicts_power``."""
     opened_at: str | None
     register_wh: int
     """Newest reading that contradicts the meter's ``register_wh``, which has been charged."""

@@ -4,10 +4,10 @@ A code is short enough to be typed and is guarded by lock-out; a link is long en
 belong to one tenancy: when the customer moves out they are worth nothing. Only keyed hashes are kept.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-import hmac
 import re
 import secrets
 from typing import Final
@@ -17,15 +17,7 @@ from sqlalchemy import Connection, select
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
-from meter_bridge.engine.access.lockout import (
-    WRONG_WEIGHT,
-    FailedAttempts,
-    Lockout,
-    LockoutLimits,
-    Verdict,
-)
 from meter_bridge.engine.access.secret_key import SecretKey
-from meter_bridge.engine.access.throttle import peer_key
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -35,6 +27,15 @@ from meter_bridge.payments.vouchers.batches import ALPHABET
 from meter_bridge.protocol.messages import ErrorCode, EventKind, Role
 from meter_bridge.protocol.payments import AccessView, SignedIn
 from meter_bridge.storage import changeset as ops, tables
+from meter_bridge.tenant_page.cookies import (
+    access_id_of_cookie,
+    access_id_of_device,
+    make_cookie,
+    make_device_cookie,
+    session_of_cookie,
+)
+from meter_bridge.tenant_page.ended_sessions import EndedSessions
+from meter_bridge.tenant_page.sign_in_limits import SignInLimits
 
 CODE_LENGTH: Final = 8
 """31^8 codes: with the lock-out a guess per code takes longer than a tenancy."""
@@ -116,100 +117,12 @@ def load_accesses(connection: Connection) -> list[Access]:
     return [Access(**row) for row in connection.execute(query).mappings()]
 
 
-DAYS: Final = 180
-_DAY_MS: Final = 86_400_000
-_COOKIE: Final = re.compile(r"(?P<access>[0-9a-f]{12})\.(?P<expires>[0-9]{10,14})\.(?P<mac>[0-9a-f]{64})")
-
-
-def make_cookie(key: SecretKey, access_id: str, at: int) -> str:
-    """Return the cookie of a session that begins now."""
-    body = f"{access_id}.{at + DAYS * _DAY_MS}"
-    return f"{body}.{_mac(key, body)}"
-
-
-def access_id_of_cookie(key: SecretKey, cookie: str, at: int) -> str | None:
-    """Return the id of the access that a cookie names; None where it is not ours or has expired."""
-    parts = _COOKIE.fullmatch(cookie)
-    if parts is None:
-        return None
-    right = hmac.compare_digest(parts["mac"], _mac(key, f"{parts['access']}.{parts['expires']}"))
-    return parts["access"] if right and at < int(parts["expires"]) else None
-
-
-def _mac(key: SecretKey, body: str) -> str:
-    return key.digest("page session", body).hex()
-
-
-NUMBER_AND_PEER: Final = "code"
-NUMBER: Final = "number"
-PEER: Final = "place"
-_NO_LIMIT: Final = 10**9
-MAX_PER_NUMBER_AND_PEER: Final = 5
-"""Wrong codes for a number from one sender within ten minutes that lock it for an hour."""
-MAX_PER_NUMBER: Final = 30
-"""The same from all senders."""
-MAX_PER_PEER: Final = 20
-"""The same from one sender for all numbers."""
-
-
-class SignInLimits:
-    """Counts wrong codes by number, by address of the sender, and by both.
-
-    A number is counted as it was typed, whether or not there is such a room, so that the count reveals
-    nothing. Behind a proxy on this machine senders have no address: then only numbers count. Counts survive
-    a restart.
-    """
-
-    def __init__(self, session: Session, key: SecretKey) -> None:
-        self._lockouts = {
-            NUMBER_AND_PEER: Lockout(LockoutLimits(per_person=MAX_PER_NUMBER_AND_PEER * WRONG_WEIGHT)),
-            NUMBER: Lockout(
-                LockoutLimits(per_person=MAX_PER_NUMBER * WRONG_WEIGHT, strict_from_total=_NO_LIMIT)
-            ),
-            PEER: Lockout(LockoutLimits(per_person=MAX_PER_PEER * WRONG_WEIGHT, strict_from_total=_NO_LIMIT)),
-        }
-        self._failed_attempts = FailedAttempts(session, key, self._lockouts)
-
-    def _counted_keys(self, number: str, peer: str | None) -> list[tuple[str, str]]:
-        sender = None if peer is None else peer_key(peer)
-        keys = [(NUMBER_AND_PEER, f"{number} {sender}"), (NUMBER, number)]
-        if sender is not None:
-            keys.append((PEER, sender))
-        return [(name, self._failed_attempts.hash_of(who)) for name, who in keys]
-
-    async def check(self, number: str, peer: str | None, at: int) -> None:
-        """Raise ``RequestRefused`` while the number or its sender is locked, by whatever shard."""
-        keys = self._counted_keys(number, peer)
-        await self._failed_attempts.refresh(keys)
-        until = max(self._lockouts[name].locked_until(who, at) or 0 for name, who in keys)
-        if until:
-            minutes = max((until - at + 59_999) // 60_000, 1)
-            raise RequestRefused(
-                ErrorCode.TOO_MANY_REQUESTS,
-                "too many wrong codes; none is looked at for a while",
-                field="code",
-                remedy=f"try again in {minutes} minute{'s' if minutes > 1 else ''}, or open your link",
-            )
-
-    async def count_wrong_code(self, number: str, peer: str | None, mark: str, at: int) -> bool:
-        """Count and store a wrong code; return whether it was one too many."""
-        # One code tried at many rooms is a guess at each.
-        mark = self._failed_attempts.hash_of(f"{number} {mark}")[:12]
-        keys = self._counted_keys(number, peer)
-        verdicts = [self._lockouts[name].record_wrong(who, mark, WRONG_WEIGHT, at) for name, who in keys]
-        if set(verdicts) != {Verdict.KNOWN}:
-            await self._failed_attempts.save(keys)
-        return Verdict.LOCKED in verdicts
-
-    async def clear(self, number: str, peer: str | None) -> None:
-        """Forget the wrong codes of a sender who has now shown the right one."""
-        name, who = self._counted_keys(number, peer)[0]
-        if self._lockouts[name].clear(who):
-            await self._failed_attempts.save([(name, who)])
-
-
 type FindAccount = Callable[[Actor, str], Account]
 _MAX_LENGTH: Final = 100
+_MINUTE_MS: Final = 60_000
+_HOUR_MS: Final = 3_600_000
+MAX_EVENTS_PER_HOUR: Final = 6
+"""Locks of strangers that are put on record; the next one tells how many were not."""
 
 
 class CustomerSignIn:
@@ -221,6 +134,12 @@ class CustomerSignIn:
         self._page = page
         self._find_account = account
         self._limits = SignInLimits(session, key)
+        self._ended = EndedSessions(session)
+        self._lock_events: deque[int] = deque(maxlen=MAX_EVENTS_PER_HOUR)
+        self._unrecorded = 0
+        self._rooms: dict[str, str] = {}
+        """Account that each number names, as it was when the numbers were last listed."""
+        self._rooms_listed_at = -_HOUR_MS
         self._by_id: dict[str, Access] = {}
         self._by_code: dict[bytes, Access] = {}
         self._by_link: dict[bytes, Access] = {}
@@ -288,27 +207,61 @@ class CustomerSignIn:
             self._session.installation, tx, EventKind.ACCESS_CHANGED, account_id=account_id, data=data
         )
 
-    async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[SignedIn, str]:
+    async def sign_in(
+        self, number: str, code: str, peer: str | None, device: str = ""
+    ) -> tuple[SignedIn, str]:
         """Let a customer in by number and code; return who they are and the cookie.
 
-        Whatever is wrong, and whether or not there is such a number, the answer is the same.
+        Whatever is wrong, and whether or not there is such a number, the answer is the same. ``device`` is
+        the cookie that ``device_cookie`` made when somebody signed in there before.
         """
         at, typed = self._session.clock.now(), normalized(number[:_MAX_LENGTH])
-        await self._limits.check(typed, peer, at)
+        room = self._room_of(typed, at)
+        # Another shard's rooms are not listed here: there every number may be one.
+        is_room = room is not None or self._session.shard.count > 1
+        keys = self._limits.counted_keys(typed, peer, self._known_device(device, typed), is_room=is_room)
+        await self._limits.check(keys, at)
         digest = code_digest(self._key, code[:_MAX_LENGTH])
         access = self._by_code.get(digest)
         account = self._account_of(access)
         if access is None or account is None or typed not in account_names(account):
-            if await self._limits.count_wrong_code(typed, peer, digest.hex()[:8], at):
-                await self._record_lockout(typed)
+            if await self._limits.count_wrong_code(keys, typed, digest.hex()[:8], at):
+                await self._record_lockout(typed, room, at)
             raise RequestRefused(
                 ErrorCode.NOT_AUTHENTICATED,
                 "this number and code do not go together",
                 field="code",
                 remedy="compare both with your card, or ask the landlord for a new one",
             )
-        await self._limits.clear(typed, peer)
+        await self._limits.clear(keys)
         return self._start_session(access, account)
+
+    def _room_of(self, typed: str, at: int) -> str | None:
+        """Return the account that a number names; a new one is known after a minute."""
+        if typed not in self._rooms and at - self._rooms_listed_at >= _MINUTE_MS:
+            accounts = self._session.installation.accounts.values()
+            self._rooms = {name: account.id for account in accounts for name in account_names(account)}
+            self._rooms_listed_at = at
+        return self._rooms.get(typed)
+
+    def _known_device(self, cookie: str, typed: str) -> str | None:
+        """Return the access that was used on a device for this number, unless it was revoked since."""
+        access_id = access_id_of_device(self._key, cookie, typed)
+        known = access_id in self._by_id or self._session.shard.count > 1
+        return access_id if known else None
+
+    def device_cookie(self, session_cookie: str, number: str) -> str:
+        """Return the cookie that lets a device be known again where a session has just begun on it."""
+        access_id = access_id_of_cookie(self._key, session_cookie, self._session.clock.now()) or ""
+        account = self._account_of(self._by_id.get(access_id))
+        name = number[:_MAX_LENGTH] or ("" if account is None else account.name)
+        return make_device_cookie(self._key, access_id, normalized(name))
+
+    async def sign_out(self, cookie: str) -> None:
+        """End a session here, so that its cookie opens nothing any more, wherever a copy of it is."""
+        session = session_of_cookie(self._key, cookie)
+        if session is not None and session[0] in self._by_id:
+            await self._ended.end(*session)
 
     async def sign_in_by_link(self, secret: str) -> tuple[SignedIn, str]:
         """Let a customer in by the link; its secret has 160 bits and is not guessed."""
@@ -333,19 +286,29 @@ class CustomerSignIn:
         cookie = make_cookie(self._key, access.id, self._session.clock.now())
         return SignedIn(account_id=account.id), cookie
 
-    async def _record_lockout(self, number: str) -> None:
-        if self._session.can_change:
-            tx = Transaction(self._session.clock.now(), actor="tenant's page")
-            data: dict[str, object] = {"number": number[:40]}
-            record_event(self._session.installation, tx, EventKind.ACCESS_LOCKED, data=data)
-            await self._session.commit(tx)
+    async def _record_lockout(self, number: str, account_id: str | None, at: int) -> None:
+        """Put a lock on record, but for those of a flood: strangers must not fill what is kept."""
+        full = len(self._lock_events) == MAX_EVENTS_PER_HOUR
+        if not self._session.can_change or (full and at - self._lock_events[0] < _HOUR_MS):
+            self._unrecorded += 1
+            return
+        tx = Transaction(at, actor="tenant's page")
+        data: dict[str, object] = {"number": number[:40]}
+        if self._unrecorded:
+            data["unrecorded"] = self._unrecorded
+        self._lock_events.append(at)
+        self._unrecorded = 0
+        record_event(
+            self._session.installation, tx, EventKind.ACCESS_LOCKED, account_id=account_id, data=data
+        )
+        await self._session.commit(tx)
 
     def actor_of(self, cookie: str) -> Actor | None:
         """Return the customer of a session, or None where it is none any more."""
         access_id = access_id_of_cookie(self._key, cookie, self._session.clock.now())
         access = self._by_id.get(access_id or "")
         account = self._account_of(access)
-        if access is None or account is None:
+        if access is None or account is None or self._ended.has_ended(cookie):
             return None
         return Actor(
             name=f"customer of {account.id}",

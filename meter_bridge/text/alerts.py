@@ -65,7 +65,7 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
         "": N_("{name}: meter {meter} is offline; its consumption will be charged when it reports again"),
         "never_heard": N_(
             "{name}: meter {meter} has never reported, so nothing is charged: check its address, {address},"
-            " and the device, or write 'read by hand: yes' in the site file if people read it"
+            " and the device ({advice_text}), or write 'read by hand: yes' in the site file if people read it"
         ),
         "relay_only": N_(
             "{name}: meter {meter} reports its relay but no register, so nothing is charged: check"
@@ -78,6 +78,14 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
     AlertKind.RELAY_DISOBEYS: {
         "open": N_("{name}: the relay of {meter} is not open although it was commanded to be"),
         "closed": N_("{name}: the relay of {meter} is not closed although it was commanded to be"),
+        "open_unproven": N_(
+            "{name}: no report proves that the relay of {meter} is open although it was commanded to be; the"
+            " command is repeated about once an hour. Look at the device"
+        ),
+        "closed_unproven": N_(
+            "{name}: no report proves that the relay of {meter} is closed although it was commanded to be;"
+            " the command is repeated about once an hour. Look at the device"
+        ),
     },
     AlertKind.TAMPER: {
         "": N_("{name}: {meter} counts energy although its relay is open; look for a bypass"),
@@ -99,6 +107,21 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
             "{name}: {meter} says that it counts since another time, and went from {before_wh} to"
             " {after_wh}; it looks like another device, so nothing is charged until somebody decides"
             " (accept, discard or new epoch)"
+        ),
+        "contradicts_power": N_(
+            "{name}: the register of {meter}, now {after_wh}, counts far more than the power that it reports"
+            " can have been; look whether its unit changed. Nothing is charged until somebody decides"
+            " (accept, discard or new epoch)"
+        ),
+    },
+    AlertKind.REGISTER_DISAGREES: {
+        "": N_(
+            "{name}: the register of {meter} counted {counted_wh} while the power that it reports, {power_mw}"
+            " on average, makes {flowed_wh}; one of them is wrong, and the register is what is charged"
+        ),
+        "still": N_(
+            "{name}: the register of {meter} stands still although it reports {power_mw} on average;"
+            " {flowed_wh} were not charged"
         ),
     },
     AlertKind.LOCAL_CUT_OFF: {

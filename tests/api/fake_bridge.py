@@ -591,11 +591,21 @@ class _Access(_Fake, CustomerSignIn):
     )
 
     @override
-    async def sign_in(self, number: str, code: str, peer: str | None) -> tuple[wire.SignedIn, str]:
+    async def sign_in(
+        self, number: str, code: str, peer: str | None, device: str = ""
+    ) -> tuple[wire.SignedIn, str]:
         self.bridge.asked("sign_in")
         if (number, code) != ("Flat 1", answers.CODE):
             raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "these do not go together", field="code")
         return wire.SignedIn(account_id="flat-1"), answers.COOKIE
+
+    @override
+    def device_cookie(self, session_cookie: str, number: str) -> str:
+        return "0123456789ab." + 64 * "d"
+
+    @override
+    async def sign_out(self, cookie: str) -> None:
+        self.bridge.asked("sign_out")
 
     @override
     def actor_of(self, cookie: str) -> Actor | None:

@@ -1,5 +1,6 @@
 """The card of one account."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from playwright.async_api import Page, expect
@@ -52,6 +53,16 @@ async def test_low_credit_is_said_in_words_with_the_time(page: Page) -> None:
     await expect(banner).to_contain_text("Top up before")
 
 
+@pytest.mark.parametrize("hours, warnings", [(0.43, 1), (23, 1), (25, 0)])
+async def test_all_is_not_well_in_the_last_day_before_the_credit_runs_out(
+    page: Page, hours: float, warnings: int
+) -> None:
+    """A warning threshold is an amount; how soon it is dark depends on the usage."""
+    dark = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+    text = await show(page, house(sensor__run_out=[dark, {}]))
+    assert text.count("Low credit") == text.count("Top up before") == warnings
+
+
 @pytest.mark.parametrize(
     "state, reason, words",
     [
@@ -70,7 +81,7 @@ async def test_a_supply_that_is_off_says_why(page: Page, state: str, reason: str
 
 
 async def test_what_is_not_known_is_never_zero(page: Page) -> None:
-    text = await show(page, house(sensor__time_left=["unknown", {}], sensor__run_out=["unknown", {}]))
+    text = await show(page, house(sensor__run_out=["unknown", {}]))
     assert "not known yet" in text
     assert "0 minutes" not in text
 
@@ -94,7 +105,7 @@ async def test_a_refused_token_is_not_called_a_lost_connection(page: Page, reaso
 
 
 async def test_a_bridge_that_is_away_shows_no_old_figures(page: Page) -> None:
-    away = {f"sensor__{key}": ["unavailable", {}] for key in ("balance", "time_left", "cost_period", "price")}
+    away = {f"sensor__{key}": ["unavailable", {}] for key in ("balance", "run_out", "cost_period", "price")}
     text = await show(page, house(**away))
     assert "No connection to the bridge" in text
     assert "187.12" not in text

@@ -1,5 +1,6 @@
 """The list of units and the landlord's dashboard."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,32 @@ OFF = {"sensor.supply_state": ["disconnected", {"reason": "credit_exhausted"}]}
 LOW = {"binary_sensor.low_credit": ["on", {}]}
 ALERT = {"binary_sensor.problem": ["on", {"alerts": []}]}
 AWAY = {"sensor.balance": ["unavailable", {}]}
+NOT_ESSENTIAL = [
+    f"sensor.{key}"
+    for key in (
+        "units_left",
+        "cost_period",
+        "cost_today",
+        "energy_today",
+        "price",
+        "block",
+        "power",
+        "last_top_up",
+    )
+]
+
+
+def runs_out(hours: float) -> dict[str, Any]:
+    return {"sensor.run_out": [(datetime.now(UTC) + timedelta(hours=hours)).isoformat(), {}]}
+
+
 HOUSE: dict[str, Any] = {
     "a": {"name": "Flat 10"},
     "b": {"name": "Flat 2", "changes": LOW},
     "c": {"name": "Flat 3", "changes": OFF},
     "d": {"name": "Flat 4", "changes": ALERT},
     "e": {"name": "Flat 5", "changes": AWAY},
-    "f": {"name": "Flat 6", "changes": LOW | {"sensor.time_left": ["1.5", {"unit_of_measurement": "h"}]}},
+    "f": {"name": "Flat 6", "changes": LOW | runs_out(1.5)},
 }
 
 
@@ -39,6 +59,18 @@ async def test_what_needs_attention_stands_worst_first(page: Page) -> None:
     await show(page, HOUSE, attention=True)
     assert await names(page) == ["Flat 3", "Flat 6", "Flat 2", "Flat 4", "Flat 5"]
     await expect(page.locator("tbody tr").first).to_contain_text("Supply is off")
+
+
+async def test_the_entities_that_a_thousand_accounts_have_suffice_for_the_list(page: Page) -> None:
+    """Above 150 accounts only a few entities are enabled: *Runs out* is, *Time left* is not."""
+    flats = {
+        device: {"name": name, "changes": dict.fromkeys(NOT_ESSENTIAL) | LOW | runs_out(hours)}
+        for device, name, hours in (("a", "Flat 1", 61), ("b", "Flat 2", 6.5))
+    }
+    await show(page, flats, attention=True)
+    assert await names(page) == ["Flat 2", "Flat 1"]
+    lasts = await page.locator("tbody td.wide").all_text_contents()
+    assert lasts == ["6 hours", "2 days"]
 
 
 async def test_all_units_stand_by_name_with_the_counts_of_their_states(page: Page) -> None:
@@ -68,7 +100,7 @@ async def test_credit_is_called_used_up_only_where_that_cut_the_supply(
     changes = {
         "sensor.supply_state": [state, {"reason": "credit_exhausted"}],
         "sensor.balance": [balance, {"unit_of_measurement": "ZAR"}],
-        "sensor.time_left": ["unknown", {}],
+        "sensor.run_out": ["unknown", {}],
     }
     await show(page, {"a": {"name": "Flat 1", "changes": changes}})
     assert await page.locator("tbody td").last.text_content() == words

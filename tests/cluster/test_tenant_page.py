@@ -10,7 +10,7 @@ from meter_bridge.cluster.router import RouterServer
 from meter_bridge.cluster.worker import _info
 from meter_bridge.storage.database import open_reader
 from meter_bridge.tenant_page.files import PageFiles
-from meter_bridge.tenant_page.sign_in import MAX_PER_NUMBER_AND_PEER
+from meter_bridge.tenant_page.sign_in_limits import MAX_PER_NUMBER
 from tests.cluster.test_router import Pair, _front, divided, pair
 from tests.engine.harness import LANDLORD
 from tests.engine.test_shards import Street
@@ -38,8 +38,8 @@ async def test_who_guesses_the_code_of_any_shard_is_not_heard_when_it_is_right_a
     pair: Pair, account: str, shard: int, which: int
 ) -> None:
     made = await pair.owners[shard].app.page.access.create_access(LANDLORD, account)
-    guesses = [await sign_in(pair, which, account, f"GUESS{n}") for n in range(MAX_PER_NUMBER_AND_PEER)]
-    assert guesses == [401] * MAX_PER_NUMBER_AND_PEER
+    guesses = [await sign_in(pair, which, account, f"GUESS{n}") for n in range(MAX_PER_NUMBER)]
+    assert guesses == [401] * MAX_PER_NUMBER
     assert [await sign_in(pair, each, account, made.code) for each in (0, 1)] == [429, 429]
 
 

@@ -12,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator, WebSocketGenerator
 
-from custom_components.prepaid_meter import cards
+from custom_components.prepaid_meter import cards, entity
 from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.fake_bridge import FakeBridge, account_view
 
@@ -72,9 +72,13 @@ def test_the_cards_use_only_existing_entities_and_actions() -> None:
     known = {f"{domain}.{kind}" for domain, kinds in words["entity"].items() for kind in kinds}
     text = "".join(file.read_text(encoding="utf-8") for file in cards.FOLDER.rglob("*.js"))
     asked = set(re.findall(ASKS_FOR + r'"([a-z_]+\.[a-z_]+)"', text))
-    assert len(asked) > 20
+    assert len(asked) >= 15
     assert asked <= known
-    assert set(re.findall(r"services\?\.\[DOMAIN\]\?\.([a-z_]+)", text)) <= words["services"].keys()
+    own = {kind.partition(".")[2] for kind in asked - {"binary_sensor.bridge_connectivity"}}
+    assert own <= entity.HOUSEHOLD_KEYS, "what the cards show is enabled by default"
+    actions = set(re.findall(r'_may\("([a-z_]+)"', text))
+    assert len(actions) == 3
+    assert actions <= words["services"].keys()
 
 
 @pytest.fixture

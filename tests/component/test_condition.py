@@ -17,6 +17,8 @@ from custom_components.prepaid_meter.client.vocabulary import SupplyState
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, ZAR, FakeBridge, account_view, rich_account
 
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
+
 BOTH = {"entity_id": ["sensor.flat_1_balance", "sensor.flat_2_balance"]}
 CUT = replace(CONNECTED, state=SupplyState.DISCONNECTED)
 

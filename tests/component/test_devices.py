@@ -104,6 +104,7 @@ async def test_a_device_can_be_deleted_only_if_the_bridge_no_longer_has_it(
     assert await async_remove_config_entry_device(hass, loaded, stray)
 
 
+@pytest.mark.usefixtures("all_entities_enabled")
 async def test_an_offline_meter_keeps_its_entities_after_a_restart(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
 ) -> None:
@@ -120,6 +121,7 @@ async def test_an_offline_meter_keeps_its_entities_after_a_restart(
     assert "restored" not in voltage.attributes
 
 
+@pytest.mark.usefixtures("all_entities_enabled")
 async def test_entities_of_several_meters_have_meter_names_and_power_has_a_total(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
@@ -142,6 +144,7 @@ async def test_entities_of_several_meters_have_meter_names_and_power_has_a_total
     await eventually(lambda: hass.states.is_state("sensor.flat_1_power", "unknown"))
 
 
+@pytest.mark.usefixtures("all_entities_enabled")
 async def test_a_removed_meter_loses_its_entities(
     hass: HomeAssistant,
     bridge: FakeBridge,

@@ -57,12 +57,30 @@ async def test_exactly_the_entities_that_the_page_calls_disabled_are_disabled(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
 ) -> None:
     await bridge.update(rich_account())
-    await eventually(lambda: hass.states.get("number.flat_1_low_credit_threshold_2"))
+    await eventually(lambda: er.async_get(hass).async_get("number.flat_1_low_credit_threshold_2"))
     entries = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
     disabled = {plain(entity.original_name) for entity in entries if entity.disabled_by}
     enabled = {plain(entity.original_name) for entity in entries if not entity.disabled_by}
     assert {plain(name) for name, _, off in described_entities() if off} == disabled
     assert enabled <= {plain(name) for name, _, off in described_entities() if not off}
+
+
+async def test_only_what_a_household_reads_is_enabled(
+    hass: HomeAssistant, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
+) -> None:
+    """Seven accounts with everything enabled were a wall of 283 entities."""
+    entities = er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
+    own = [entity for entity in entities if entity.unique_id.count("/") > 1]
+    assert {
+        entity.translation_key for entity in own if not entity.disabled and not entity.entity_category
+    } == {
+        *("balance", "units_left", "run_out", "energy", "energy_today", "cost_today", "cost_period", "price"),
+        *("block", "supply_state", "power", "last_top_up", "low_credit", "problem"),
+    }
+    assert {entity.translation_key for entity in own if not entity.disabled and entity.entity_category} == {
+        "confirm_supply"
+    }
+    assert len(own) > 35
 
 
 def plain(name: str | None) -> str:

@@ -18,6 +18,8 @@ from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, FakeBridge, account_view, top_up_view
 
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
+
 BALANCE = "sensor.flat_1_balance"
 TOP_UP = "event.flat_1_top_up"
 

@@ -24,6 +24,8 @@ from tests.component.fake_bridge import (
     rich_account,
 )
 
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
+
 NOW = datetime(2026, 11, 10, 10, 0, tzinfo=UTC)
 
 
@@ -82,7 +84,13 @@ async def test_what_is_not_known_is_unknown_and_never_zero(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:
     silent = meter_view(
-        "meter-of-flat-1", online=None, power_mw=None, voltage_mv=None, current_ma=None, relay=None
+        "meter-of-flat-1",
+        online=None,
+        power_mw=None,
+        voltage_mv=None,
+        current_ma=None,
+        frequency_mhz=None,
+        relay=None,
     )
     nothing = account_view(
         units_left_wh=None, seconds_left=None, energy_wh=None, energy_today_wh=None, cost_today=None,

@@ -24,6 +24,8 @@ from tests.component.automating import automate, trigger_data
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import CONNECTED, FakeBridge, account_view, alert_view
 
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
+
 BALANCE = "sensor.flat_1_balance"
 ALERT = "event.flat_1_alert"
 CUT = {"state": "disconnected", "was": "connected", "reason": "credit_exhausted", "note": None}
@@ -182,6 +184,26 @@ async def test_a_token_that_loses_its_permission_starts_reauthentication(
     bridge.refuse_with = (403, {"code": "not_allowed", "message": "No more."})
     await bridge.drop()
     await eventually(lambda: any(loaded.async_get_active_flows(hass, {SOURCE_REAUTH})))
+
+
+async def test_an_event_entity_keeps_its_time_when_the_entry_is_reloaded_while_the_bridge_is_away(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, eventually: Eventually
+) -> None:
+    """That is what a new token does: the entities are unavailable, and then the entry is reloaded."""
+    await eventually(lambda: bridge.open_sockets)
+    await bridge.happen(EventKind.ALERT_OPENED, {"kind": "low_credit", "message": "Low"})
+    await eventually(lambda: not hass.states.is_state(ALERT, "unknown"))
+    before = hass.states.get(ALERT)
+    assert before is not None
+    for _ in range(2):
+        await bridge.stop()
+        await eventually(lambda: hass.states.is_state(ALERT, "unavailable"))
+        await bridge.start()
+        assert await hass.config_entries.async_reload(loaded.entry_id)
+        await eventually(lambda: bridge.open_sockets)
+        after = hass.states.get(ALERT)
+        assert after is not None
+        assert (after.state, after.attributes) == (before.state, before.attributes)
 
 
 @pytest.mark.parametrize(

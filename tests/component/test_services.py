@@ -14,6 +14,8 @@ from custom_components.prepaid_meter.const import DOMAIN
 from tests.component.conftest import Eventually
 from tests.component.fake_bridge import INSTALLATION_ID, FakeBridge
 
+pytestmark = pytest.mark.usefixtures("all_entities_enabled")
+
 BALANCE = "sensor.flat_1_balance"
 
 

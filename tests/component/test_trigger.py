@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.trigger import async_get_all_descriptions
@@ -11,7 +12,7 @@ from homeassistant.util.yaml import load_yaml_dict
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.prepaid_meter import trigger
+from custom_components.prepaid_meter import coordinator, trigger
 from custom_components.prepaid_meter.client.protocol import EventKind
 from custom_components.prepaid_meter.client.vocabulary import SupplyState
 from custom_components.prepaid_meter.const import DOMAIN
@@ -247,6 +248,62 @@ async def test_a_forecast_below_the_limit_from_the_start_fires_nothing(
     await marked(hass, bridge, eventually)
     assert runs == []
     assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("attached", ["before the restart", "after the bridge was connected"])
+async def test_a_forecast_that_fell_while_home_assistant_was_not_running_fires_once(
+    hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, eventually: Eventually, attached: str
+) -> None:
+    await ran_before(hass, bridge, entry, eventually, 3 * DAY)
+    runs = []
+    if attached == "before the restart":
+        runs = await automate(hass, "runs_out_within", options={"within": {"days": 1}})
+    for left in (DAY // 2, DAY // 3):
+        bridge.accounts["flat-1"] = account_view(seconds_left=left)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await eventually(lambda: bridge.open_sockets)
+        if attached != "before the restart" and not runs:
+            runs = await automate(hass, "runs_out_within", options={"within": {"days": 1}})
+        await marked(hass, bridge, eventually)
+        assert [run.data["seconds_left"] for run in runs] == [DAY // 2]
+        assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def ran_before(
+    hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, eventually: Eventually, left: int
+) -> None:
+    """Run the integration with a forecast, and stop it."""
+    bridge.accounts["flat-1"] = account_view(seconds_left=left)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await eventually(lambda: bridge.open_sockets)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_an_automation_that_is_saved_long_after_the_restart_looks_at_no_old_forecast(
+    hass: HomeAssistant,
+    bridge: FakeBridge,
+    entry: MockConfigEntry,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await ran_before(hass, bridge, entry, eventually, 3 * DAY)
+    bridge.accounts["flat-1"] = account_view(seconds_left=DAY // 2)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await eventually(lambda: bridge.open_sockets)
+    monkeypatch.setattr(coordinator, "RESTART_SECONDS", 0)
+    runs = await automate(hass, "runs_out_within", options={"within": {"days": 1}})
+    await marked(hass, bridge, eventually)
+    assert runs == []
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_the_forecast_is_stored_when_home_assistant_stops(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    await hass.async_block_till_done()
+    stored = hass_storage[f"{DOMAIN}.{loaded.entry_id}"]["data"]
+    assert stored["forecasts"] == {"flat-1": 345_600}
 
 
 async def test_a_forecast_of_another_account_fires_nothing(

@@ -60,6 +60,15 @@ def test_a_new_unit_that_is_not_cut_gets_no_warning(site_file: str, key: str) ->
     assert compare(None, load(text), NOW).warnings == (f"flat-2 'flat-2' {DARK}",)
 
 
+def test_a_new_unit_with_friendly_hours_is_not_said_to_be_cut_at_once(site_file: str) -> None:
+    hours = "friendly hours: [{days: mon-sun, from: '18:00', to: '08:00'}]"
+    text = site_file.replace("name: Flat 1", f"name: Flat 1\n        {hours}")
+    warning = compare(None, load(text), NOW).warnings[0]
+    assert warning.endswith(
+        "its supply is cut, from the end of its friendly hours on, until the first top-up."
+    )
+
+
 def test_warnings_stand_below_the_changes_and_not_alone(site_file: str) -> None:
     both = changed(site_file, ("low credit: [50.00, 20.00]", "low credit: [40]\n        opening credit: 5"))
     assert [line[0] for line in both.lines] == ["~", "!"]

@@ -5,6 +5,7 @@ every state of an account can be had at once.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,10 +43,9 @@ def account(**changed: dict[str, Any]) -> Kinds:
     kinds = {
         "sensor.balance": known("20.00", "ZAR", role="landlord"),
         "sensor.units_left": known("8.0", "kWh"),
-        "sensor.time_left": known("3600", "s"),
+        "sensor.run_out": known((datetime.now(UTC) + timedelta(days=3)).isoformat()),
         "sensor.debt": known("0.00", "ZAR"),
-        "sensor.emergency_credit": known("unavailable"),
-        "sensor.emergency_credit_left": known("30.00", "ZAR"),
+        "sensor.emergency_credit": known("unavailable", left="30.00"),
         "sensor.supply_state": known("connected", reason="in_credit", note=None),
         "sensor.price": known("2.50", "ZAR/kWh"),
         "binary_sensor.low_credit": known("off"),
@@ -104,17 +104,22 @@ async def shown(page: Page) -> tuple[set[str], str]:
 LANDLORD: Final = {"Top up"}
 CASES: Final = {
     "well": (account(), LANDLORD, ("20.00", "Lasts about", "8.0 left"), ("Debt", "Emergency credit")),
-    "low": (account(binary_sensor__low_credit=known("on")), LANDLORD, ("Low credit", "Top up soon."), ()),
+    "low": (
+        account(binary_sensor__low_credit=known("on"), sensor__run_out=known("unknown")),
+        LANDLORD,
+        ("Low credit", "Top up soon."),
+        (),
+    ),
     "emergency credit offered": (
-        account(sensor__emergency_credit=known("available")),
+        account(sensor__emergency_credit=known("available", left="30.00")),
         LANDLORD | {"Use emergency credit"},
-        ("Emergency credit", "ZAR 30.00"),
+        ("Emergency credit", "ZAR\u00a030.00"),
         (),
     ),
     "emergency credit in use": (
-        account(sensor__emergency_credit=known("in_use"), sensor__emergency_credit_left=known("4.00", "ZAR")),
+        account(sensor__emergency_credit=known("in_use", left="4.00")),
         LANDLORD,
-        ("Emergency credit", "ZAR 4.00", "in_use"),
+        ("Emergency credit", "ZAR\u00a04.00", "in_use"),
         (),
     ),
     "debt": (account(sensor__debt=known("420.00", "ZAR")), LANDLORD, ("Debt", "ZAR 420.00"), ()),
@@ -147,7 +152,7 @@ CASES: Final = {
     "billed later": (
         account(
             sensor__supply_state=known("connected", reason="credit_mode", note=None),
-            sensor__time_left=known("unknown"),
+            sensor__run_out=known("unknown"),
         ),
         LANDLORD,
         ("20.00",),
@@ -180,7 +185,7 @@ async def test_the_card_shows_the_state_and_offers_the_possible_actions(page: Pa
 
 
 async def test_emergency_credit_is_selected_with_one_press(page: Page) -> None:
-    await show(page, account(sensor__emergency_credit=known("available")))
+    await show(page, account(sensor__emergency_credit=known("available", left="30.00")))
     await page.get_by_role("button", name="Use emergency credit").click()
     pressed = {"entity_id": "button.flat_1_select_emergency_credit"}
     assert await page.evaluate("window.asked") == [["button.press", pressed]]

@@ -25,6 +25,7 @@ FORECAST_S = 150.0
 """The bridge forecasts one account after another, without hurry."""
 DRAWN_MS = 4_000
 """Home Assistant says in no way that its graphs are drawn."""
+VILLA = "sensor.villa_balance"
 FLOWS = "/api/config/config_entries/flow"
 
 session_fixture = pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -187,7 +188,7 @@ async def every_condition_distinguishes_true_from_false(cottage: Household) -> N
         "supply_is_connected": (("farm", {}, True), ("villa", {}, False)),
     }
     assert cases.keys() == listed("conditions")
-    hold = {"entity_id": "sensor.villa_balance", "hold": "inspection"}
+    hold = {"entity_id": VILLA, "hold": "inspection"}
     await cottage.home.action(f"{DOMAIN}.hold_supply", hold | {"reason": "inspection"})
     await until("off", lambda: shows(cottage.home, "sensor.villa_supply_state", "disconnected"), SOON_S)
     for condition, asked in cases.items():
@@ -225,8 +226,8 @@ async def every_action_responds(cottage: Household, tmp_path: Path) -> None:
         "top_up": {"amount": "120.00", "method": "card", "reference": "receipt 8"},
         "redeem_voucher": {"code": await voucher(cottage, tmp_path / "vouchers.csv")},
         "set_thresholds": {"thresholds": ["2.50", "0.50"]},
-        "hold_supply": {"hold": "leak", "reason": "leak"},
-        "lift_hold": {"hold": "leak", "reason": "mended"},
+        "hold_supply": {"entity_id": VILLA, "hold": "leak", "reason": "leak"},
+        "lift_hold": {"entity_id": VILLA, "hold": "leak", "reason": "mended"},
         "statement": {},
         "tariff_now": {},
         "account_status": {},

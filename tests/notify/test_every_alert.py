@@ -32,14 +32,22 @@ def policy(text: str) -> str:
 class Home:
     """A unit whose meter is simulated, with the bridge's own work done as time passes."""
 
-    def __init__(self, made: House, interval_s: int) -> None:
+    def __init__(self, made: House, interval_s: int, family: str | None = None, *faults: str) -> None:
         self.house = made
         self.meter = simulated_meter(
-            "flat-1", load_w=1_000, interval_s=interval_s, register_wh=100_000, start_ms=made.time.wall
+            "flat-1",
+            family,
+            load_w=1_000,
+            interval_s=interval_s,
+            register_wh=100_000,
+            start_ms=made.time.wall,
         )
+        for fault in faults:
+            setattr(self.meter.faults, fault, True)
         (self._driver,) = build_drivers([self.meter.address], names=[self.meter.family])
         self._foretelling = Forecaster(made.engine.session)
         self._told = 0
+        self._carry(type(self.meter).gateway_greeting([self.meter]))
         self._carry(self.meter.come_online())
 
     def _carry(self, messages: object) -> None:
@@ -139,6 +147,37 @@ async def test_what_happens_at_a_meter_opens_its_alert_and_its_end_closes_it(
         assert living.house.state().value == "connected", "no fault of these switches a unit off by itself"
 
 
+REPORTED = {
+    ("tasmota", "no_register"): "let the script of a smart meter name its total",
+    ("shelly", "no_register"): "switch on 'RPC status notifications'",
+    ("zigbee2mqtt", "no_register"): "set 'output: json'",
+    ("tasmota", "relay_only"): "reports its relay but no register",
+    ("shelly", "relay_only"): "reports its relay but no register",
+    ("zigbee2mqtt", "relay_only"): "reports its relay but no register",
+    ("tasmota", "silent"): "has never reported",
+    ("shelly", "silent"): "has never reported",
+    ("zigbee2mqtt", "silent"): "has never reported",
+}
+"""What staff are told of a meter with a fault from its first day on."""
+
+
+@pytest.mark.parametrize("family,fault", REPORTED)
+async def test_a_meter_that_never_tells_its_register_is_told_of_until_it_does(
+    tmp_path: Path, family: str, fault: str
+) -> None:
+    address = simulated_meter("flat-1", family, start_ms=0).address
+    async with house(tmp_path, LIMITED.replace("tasmota:flat-1/1", address), credit=None) as made:
+        made.time.synchronised = True
+        living = Home(made, 10, family, fault)
+        await living.lives(2 * HOUR, MINUTE)
+        (text,) = made.alert_texts(AlertKind.METER_OFFLINE)
+        assert REPORTED[family, fault] in text
+        assert [event["kind"] for event in made.events("alert_opened")].count("meter_offline") == 1
+        setattr(living.meter.faults, fault, False)
+        await living.lives(2 * MINUTE)
+        await living.is_over(AlertKind.METER_OFFLINE)
+
+
 DISOBEDIENT = [
     (AlertKind.RELAY_DISOBEYS, "recloses"),
     (AlertKind.TAMPER, "leaks"),
@@ -174,6 +213,40 @@ async def test_a_register_that_jumps_waits_for_a_person(tmp_path: Path) -> None:
         await living.house.app.meters.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="seen")
         await living.lives(MINUTE)
         await living.is_over(AlertKind.REGISTER_QUARANTINED)
+
+
+async def test_another_device_in_the_same_place_waits_for_a_person(tmp_path: Path) -> None:
+    async with home(tmp_path) as living:
+        living.meter.swap(102_000, living.house.time.wall - 90 * DAY)
+        await living.lives(2 * MINUTE)
+        await living.is_told(AlertKind.REGISTER_QUARANTINED)
+        assert living.house.alert_texts(AlertKind.REGISTER_QUARANTINED)[0].count("another device") == 1
+
+
+async def test_a_register_that_stands_still_under_load_is_told(tmp_path: Path) -> None:
+    async with home(tmp_path) as living:
+        living.draws(3_500)
+        living.meter.faults.stuck_register = True
+        await living.lives(2 * HOUR)
+        await living.is_told(AlertKind.REGISTER_DISAGREES)
+        living.meter.faults.stuck_register = False
+        await living.lives(HOUR)
+        await living.is_over(AlertKind.REGISTER_DISAGREES)
+
+
+async def test_a_register_in_another_unit_waits_for_a_person_again_and_again(tmp_path: Path) -> None:
+    async with home(tmp_path) as living:
+        living.draws(8)
+        await living.lives(HOUR)
+        living.meter.faults.wrong_unit = True
+        charged = living.house.meter.energy_wh
+        for _ in range(2):
+            await living.lives(HOUR)
+            await living.is_told(AlertKind.REGISTER_QUARANTINED)
+            await living.house.app.meters.decide_quarantine(
+                LANDLORD, "flat-1/main", "discard", reason="does not know better"
+            )
+        assert (living.house.meter.energy_wh or 0) - (charged or 0) < 2_500
 
 
 async def test_a_clock_that_jumps_is_told_of_and_charges_nothing(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from meter_bridge.core.supply import local_cutoff, relay
 from meter_bridge.core.supply.local_cutoff import CutOffBasis, CutOffState
 from meter_bridge.core.supply.relay import Observation, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion
+from meter_bridge.devices.tasmota import readings as tasmota
+from meter_bridge.devices.zigbee2mqtt import readings as zigbee
 from meter_bridge.engine.access import visibility
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import operation
@@ -300,6 +302,23 @@ BUGS: Sequence[Bug] = (
         6,
         lambda: (patch.object(register, "plausible_wh", lambda *_: 10**12),),
         seed=2,
+    ),
+    Bug(
+        "a total is added to its share of each tariff",
+        5,
+        lambda: (patch.object(tasmota, "_has_tariffs", lambda _energy: False),),
+        seed=6,
+        days=0.2,
+        faults=(),
+    ),
+    Bug(
+        "a number that means no value is taken for one",
+        9,
+        lambda: tuple(
+            patch.object(zigbee, name, frozenset()) for name in ("NO_POWER", "NO_VOLTAGE", "NO_CURRENT")
+        ),
+        days=0.4,
+        faults=_everywhere("meter no_values"),
     ),
     Bug("every charge is rounded up for itself", 7, _rounds_each_charge, seed=2, days=0.2),
     Bug("a top-up is acknowledged before it is on disk", 8, _acknowledges_first),

@@ -15,6 +15,9 @@ from meter_bridge.protocol.vocabulary import SupplyState
 from meter_bridge.storage.sqlite import connect_read_only
 from tests.simulation.machine import Machine
 from tests.simulation.model import RAND, Truth
+from tests.simulation.street import RATING_W
+
+HIGHEST_MV = 300_000
 
 _BOOKED = (
     "SELECT o.key, count(e.seq) FROM operation o JOIN journal_entry e ON e.seq = o.entry_seq"
@@ -66,6 +69,18 @@ def relays(engine: Engine, truths: list[Truth]) -> Iterator[str]:
                 f"invariant 9: the relay of {truth.house.meter_id} is {is_}, but the decision is"
                 f" {account.state} ({account.reason})"
             )
+
+
+def values(engine: Engine, truths: list[Truth]) -> Iterator[str]:
+    """Yield what is shown of a meter and no meter of the street can measure (promise 9).
+
+    A load that does not flow makes a relay that obeys look as if it did not.
+    """
+    for truth in truths:
+        meter = engine.session.installation.accounts[truth.house.id].meters[0]
+        power, voltage = meter.power_mw or 0, meter.voltage_mv or 0
+        if abs(power) > 1000 * RATING_W or voltage > HIGHEST_MV:
+            yield f"invariant 9: {meter.id} shows {power / 1000} W and {voltage / 1000} V"
 
 
 def accounts(engine: Engine, truths: list[Truth], begin_ms: int, now_ms: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from tests.simulation.broker import Broker
 from tests.simulation.counters import Counters
 from tests.simulation.devices import Devices
 from tests.simulation.disk import Crash
-from tests.simulation.faults import HOUR_S, METER_FAULTS, Fault
+from tests.simulation.faults import HOUR_S, METER_FAULTS, NO_VALUES, Fault
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine
 from tests.simulation.model import Truth
@@ -65,7 +65,7 @@ class Injector:
             return self._payment_crash
         if fault.kind.startswith("counter "):
             return self.counters.carry_out
-        if fault.target and fault.kind.removeprefix("meter ") in METER_FAULTS:
+        if fault.target and fault.kind.removeprefix("meter ") in (*METER_FAULTS, NO_VALUES):
             return self._meter
         ways: dict[str, Callable[[Fault], Awaitable[None]]] = {
             "loss": self._weather,
@@ -199,7 +199,7 @@ class Injector:
         weather.loss = weather.repeats = weather.reorders = weather.stalled_until = 0.0
         weather.queue = 1_000
         for house in self._houses.values():
-            for name in METER_FAULTS:
+            for name in (*METER_FAULTS, NO_VALUES):
                 setattr(house.meter.faults, name, False)
             house.meter.faults.clock_off_ms = 0
             self._press_button(house)

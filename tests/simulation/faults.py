@@ -10,6 +10,7 @@ from tests.simulation.disk import Crash
 HOUR_S: Final = 3_600.0
 DAY_S: Final = 24 * HOUR_S
 METER_FAULTS: Final = ("recloses", "disobeys", "deaf", "silent", "repeats", "reorders")
+NO_VALUES: Final = "no_values"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def recipes(meters: Sequence[str]) -> dict[str, Recipe]:
         "counter jump": Recipe(60, (1, 1), targets=meters),
         "counter replaced": Recipe(60, (60, HOUR_S), targets=meters),
         **{f"payment crash {crash}": Recipe(12, (0.5, 600)) for crash in Crash},
+        f"meter {NO_VALUES}": Recipe(24, (60, 3 * HOUR_S), targets=meters),
     }
 
 

@@ -18,6 +18,8 @@ RATING_W: Final = 10_000
 INTERVALS_S: Final = (60, 120, 300)
 CUTTING: Final = 0.2
 """Share of streets in which devices cut by themselves without the bridge."""
+OLD_FIRMWARE: Final = 0.3
+"""Share of streets whose Tasmotas list their total with its share of each tariff."""
 CUTS: Final = "        without the bridge: local cut-off\n"
 
 
@@ -127,6 +129,7 @@ def build_street(seed: int, meters: int, start_ms: int) -> list[House]:
         kind = next(kinds) if chance.random() < 0.5 else Kind.PLAIN
         houses.append(House(f"house-{number}", next(tariffs), kind, meter, interval))
     _let_cut(houses, random.Random(f"{seed}/devices cut"))
+    _let_list_tariffs(houses, random.Random(f"{seed}/tariffs in the total"))
     return houses
 
 
@@ -135,6 +138,13 @@ def _let_cut(houses: list[House], chance: random.Random) -> None:
     if chance.random() < CUTTING:
         for house in houses:
             house.cuts = house.meter.family == "tasmota"
+
+
+def _let_list_tariffs(houses: list[House], chance: random.Random) -> None:
+    """Give the Tasmotas of some streets old firmware that has tariffs of its own."""
+    if chance.random() < OLD_FIRMWARE:
+        for house in houses:
+            house.meter.faults.tariff_totals = house.meter.family == "tasmota" and not house.cuts
 
 
 def site_file(houses: list[House]) -> str:

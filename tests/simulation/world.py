@@ -261,6 +261,7 @@ class World:
         # A clock that was ahead had been believed: days begin before the true ones until it has caught up.
         now_ms = engine.session.clock.now() if engine.session.clock.ahead_ms() else self.clock.true()
         self.problems += checks.accounts(engine, self.truths, self.begin_ms, now_ms)
+        self.problems += checks.values(engine, self.truths)
         self.problems += checks.stored(self.machine, self.truths)
         # After the books, because viewing an order makes the bridge poll the till.
         await self.till.check()
@@ -297,6 +298,8 @@ class World:
             self.tenant.pry()
             if not self.machine.disk.dead:
                 self.problems += checks.stored(self.machine, self.truths)
+            if self.machine.parts is not None:
+                self.problems += checks.values(self.machine.parts.engine, self.truths)
 
 
 def simulate(plan: Plan) -> Outcome:

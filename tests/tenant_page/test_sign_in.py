@@ -13,7 +13,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import AccessView, NotificationSettings
 from meter_bridge.protocol.requests import MoveIn, MoveOut
-from meter_bridge.tenant_page import sign_in
+from meter_bridge.tenant_page import cookies
 from meter_bridge.tenant_page.sign_in import normalized
 from tests.engine.harness import HOUR, LANDLORD, NOON, SITE, House, VirtualTime, house, opened, operate
 
@@ -209,7 +209,7 @@ async def test_accesses_and_sessions_outlive_a_restart_and_nothing_stored_holds_
 async def test_a_session_ends_by_itself(street: House) -> None:
     made = await card(street)
     _, cookie = await street.app.page.access.sign_in("flat-1", made.code, PEER)
-    street.time.forward(sign_in.DAYS * 24 * HOUR)
+    street.time.forward(cookies.DAYS * 24 * HOUR)
     assert street.app.page.access.actor_of(cookie) is None
 
 
@@ -217,12 +217,12 @@ async def test_a_session_ends_by_itself(street: House) -> None:
 @settings(max_examples=200)
 def test_a_cookie_with_one_changed_sign_is_none(at: int, sign: str) -> None:
     key = SecretKey(b"k" * 32)
-    cookie = sign_in.make_cookie(key, "0123456789ab", NOON)
-    assert sign_in.access_id_of_cookie(key, cookie, NOON) == "0123456789ab"
+    cookie = cookies.make_cookie(key, "0123456789ab", NOON)
+    assert cookies.access_id_of_cookie(key, cookie, NOON) == "0123456789ab"
     at %= len(cookie)
     changed = cookie[:at] + sign + cookie[at + 1 :]
-    assert changed == cookie or sign_in.access_id_of_cookie(key, changed, NOON) is None
-    assert sign_in.access_id_of_cookie(SecretKey(b"o" * 32), cookie, NOON) is None
+    assert changed == cookie or cookies.access_id_of_cookie(key, changed, NOON) is None
+    assert cookies.access_id_of_cookie(SecretKey(b"o" * 32), cookie, NOON) is None
 
 
 async def test_many_at_once_come_in(street: House) -> None:

@@ -25,7 +25,7 @@ FACTS: Final[dict[str, Fact]] = {
     **dict.fromkeys(("left_amount", "threshold_amount", "limit_amount"), 4_000_000),
     **dict.fromkeys(("charged_amount", "priced_amount"), 5_000_000),
     **dict.fromkeys(("before_wh", "after_wh", "held_wh", "returned_wh", "now_wh", "usual_wh"), 12_500),
-    **dict.fromkeys(("missing_wh", "total_wh"), 1_000),
+    **dict.fromkeys(("missing_wh", "total_wh", "counted_wh", "flowed_wh"), 1_000),
     **dict.fromkeys(("limit_mw", "power_mw"), 3_500_000),
     **dict.fromkeys(("cut_ms", "since_ms", "until_ms"), 1_793_548_800_000),
     "voltage_mv": 260_000,

@@ -167,7 +167,7 @@ class QuarantineView:
     """Why a register is quarantined until a person decides on it."""
 
     cause: str
-    """``fell``, ``jumped``, or ``other_counter`` of a register that rose under another reset marker."""
+    """``fell``, ``jumped``, ``other_counter`` (it rose under another marker) or ``contradicts_power``."""
     opened_at: str | None
     register_wh: int
     """Newest reading that contradicts the meter's ``register_wh``, which has been charged."""

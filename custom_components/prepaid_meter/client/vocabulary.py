@@ -86,6 +86,7 @@ class AlertKind(StrEnum):
     RELAY_DISOBEYS = "relay_disobeys"
     TAMPER = "tamper"
     REGISTER_QUARANTINED = "register_quarantined"
+    REGISTER_DISAGREES = "register_disagrees"
     LOCAL_CUT_OFF = "local_cut_off"
     OVER_VOLTAGE = "over_voltage"
     UNDER_VOLTAGE = "under_voltage"

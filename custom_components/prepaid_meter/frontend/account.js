@@ -4,7 +4,7 @@ export const DOMAIN = "prepaid_meter";
 /** Why the bridge is not connected, if it refuses Home Assistant's token. */
 const TOKEN_REFUSED = ["invalid_auth", "not_allowed"];
 const UNKNOWN_STATES = new Set(["unknown", "unavailable"]);
-const SECONDS = { s: 1, min: 60, h: 3600, d: 86400, w: 604800 };
+const DAY_SECONDS = 86_400;
 
 /** Indexes by entity registry: Home Assistant replaces the registry object whenever it changes. */
 const indexes = new WeakMap();
@@ -104,9 +104,8 @@ export class Account {
 
   /** Return the forecast of how long the credit lasts; zero if the credit is used up and the supply is off. */
   get secondsLeft() {
-    const left = this.number("sensor.time_left");
-    const unit = this.attribute("sensor.time_left", "unit_of_measurement");
-    if (left !== null) return left * (SECONDS[unit] ?? 1);
+    const until = this.value("sensor.run_out");
+    if (until !== null) return Math.max(0, (new Date(until) - Date.now()) / 1000);
     const off = this.supply !== null && this.supply !== "connected";
     return off && this.number("sensor.balance") <= 0 ? 0 : null;
   }
@@ -119,12 +118,17 @@ export class Account {
     return this.attribute("binary_sensor.problem", "alerts") ?? [];
   }
 
+  /** Return whether the credit is forecast to last for less than a day, whatever the warning thresholds are. */
+  get _isNearlyOut() {
+    return this.secondsLeft !== null && this.secondsLeft < DAY_SECONDS;
+  }
+
   /** Return the condition of the account; the most urgent one wins. */
   get condition() {
     if (this.away) return TOKEN_REFUSED.includes(this.connection?.attributes.reason) ? "denied" : "away";
     if (this.supply === "disconnected") return "cut";
     if (this.supply === "armed") return "armed";
-    if (this.value("binary_sensor.low_credit") === "on") return "low";
+    if (this.value("binary_sensor.low_credit") === "on" || this._isNearlyOut) return "low";
     if (this.value("binary_sensor.problem") === "on") return "alert";
     return "well";
   }

@@ -3,7 +3,7 @@
 import { Account, CONDITION_STYLES, accountDevices, deviceOf } from "./account.js";
 import { fire, h, icon, setAttribute, setText, setTextOrHide } from "./dom.js";
 import { cardForm } from "./editor.js";
-import { ago, instant, lastsFor, price as formatPrice } from "./format.js";
+import { ago, instant, lastsFor, money, price as formatPrice } from "./format.js";
 import { styleSheets } from "./styles.js";
 import { Period } from "./period.js";
 import { SupplyDialog } from "./supply.js";
@@ -111,7 +111,7 @@ export class PrepaidMeterCard extends HTMLElement {
       chip: h("button", { class: "chip", type: "button", onclick: () => this._openSupply() }),
       banner: h("div", { class: "banner", role: "status" }),
       balance: figure("sensor.balance", localize("label.balance")),
-      lasts: figure("sensor.time_left", localize("label.lasts")),
+      lasts: figure("sensor.run_out", localize("label.lasts")),
       period: new Period((kind) => this._showMoreInfo(kind)),
       facts: h("div", { class: "facts" }),
       owed: h("div", { class: "facts owed" }),
@@ -221,7 +221,7 @@ export class PrepaidMeterCard extends HTMLElement {
 
   _updateFacts(account) {
     const { facts, price, today, power } = this._parts;
-    const [now, band] = [account.value("sensor.price"), account.text("sensor.band")];
+    const [now, band] = [account.value("sensor.price"), account.attribute("sensor.price", "band")];
     const bandText = band?.replaceAll("-", NON_BREAKING_HYPHEN);
     const per = band && band !== ALL_DAY ? localize("label.per_kwh_band", { band: bandText }) : localize("label.per_kwh_small");
     this._setFact(price, now === null ? null : formatPrice(this._hass, now, account.currency), per);
@@ -237,7 +237,8 @@ export class PrepaidMeterCard extends HTMLElement {
     this._setFact(debt, account.number("sensor.debt") > 0 ? account.text("sensor.debt") : null, null);
     const state = account.value("sensor.emergency_credit");
     const needed = state !== null && !NOT_NEEDED.includes(state);
-    this._setFact(emergencyCredit, needed ? account.text("sensor.emergency_credit_left") : null, account.text("sensor.emergency_credit"));
+    const left = account.attribute("sensor.emergency_credit", "left");
+    this._setFact(emergencyCredit, needed ? money(this._hass, left, account.currency) : null, account.text("sensor.emergency_credit"));
     owed.hidden = DEBT_FIGURES.every((name) => this._parts[name].box.hidden);
   }
 
@@ -261,7 +262,7 @@ export class PrepaidMeterCard extends HTMLElement {
     const available = account.value("sensor.emergency_credit") === "available";
     emergency.hidden = !available || !this._canPress(account, "button.select_emergency_credit");
     const amount = account.text("sensor.last_top_up");
-    const at = account.value("sensor.last_top_up_at");
+    const at = account.attribute("sensor.last_top_up", "at");
     setTextOrHide(last, amount && at && localize("label.last_top_up", { amount, ago: ago(this._hass, at) }));
     footer.hidden = topUp.hidden && voucher.hidden && lift.hidden && reconnect.hidden && emergency.hidden && last.hidden;
   }

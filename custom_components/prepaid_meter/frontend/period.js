@@ -28,8 +28,8 @@ export class Period {
     const steps = account.attribute("sensor.block", "ladder") ?? [];
     const ladder = block !== null && blocks > 1;
     this.ladder.hidden = this.position.hidden = !ladder;
-    const remaining = account.text("sensor.block_remaining");
-    setTextOrHide(this.next, ladder && remaining && localize("label.to_next", { units: remaining }));
+    const left = ladder ? remaining(steps, block) : null;
+    setTextOrHide(this.next, left !== null && localize("label.to_next", { units: energy(account.hass, left) }));
     this.box.hidden = !ladder && this.cost.hidden;
     if (ladder) this._updateBar(account, block, blocks, steps);
     this._updateTable(account, block, ladder ? steps : []);
@@ -44,7 +44,7 @@ export class Period {
       this.ladder.replaceChildren(...Array.from({ length: blocks }, (_, n) => step(n)));
     }
     [...this.ladder.children].forEach((step, n) => {
-      step.firstChild.style.width = `${share(account, n + 1, block, steps[n])}%`;
+      step.firstChild.style.width = `${share(steps, n + 1, block)}%`;
     });
   }
 
@@ -68,12 +68,18 @@ function shade(n, blocks) {
 }
 
 /** Return the used share of a block in percent; the last block has no end and is full once it is entered. */
-function share(account, blockNumber, block, step) {
+function share(steps, blockNumber, block) {
   if (blockNumber !== block) return blockNumber < block ? 100 : 0;
-  const remaining = account.number("sensor.block_remaining");
-  if (remaining === null) return 100;
-  const used = step?.used ?? 0;
-  return used + remaining > 0 ? Math.max((100 * used) / (used + remaining), 4) : 4;
+  const left = remaining(steps, block);
+  if (left === null) return 100;
+  const { used } = steps[block - 1];
+  return used + left > 0 ? Math.max((100 * used) / (used + left), 4) : 4;
+}
+
+/** Return the energy until the next block, or null in the last one. */
+function remaining(steps, block) {
+  const step = steps[block - 1];
+  return !step || step.end === null ? null : step.end - (steps[block - 2]?.end ?? 0) - step.used;
 }
 
 /** Return the energy range of a block. */

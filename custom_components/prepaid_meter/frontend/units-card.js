@@ -10,7 +10,7 @@ import { loadLanguage, localize, pageLanguage, setLanguage, supportedLanguage } 
 const PAGE_SIZE = 25;
 const NO_FORECAST = Number.MAX_SAFE_INTEGER;
 const MIN_UNITS_FOR_SEARCH = 8;
-const WATCHED_STATES = ["sensor.balance", "sensor.time_left", "sensor.supply_state", "binary_sensor.low_credit", "binary_sensor.problem"];
+const WATCHED_STATES = ["sensor.balance", "sensor.run_out", "sensor.supply_state", "binary_sensor.low_credit", "binary_sensor.problem"];
 const REDRAW_INTERVAL_MS = 1000;
 
 export class PrepaidMeterUnitsCard extends HTMLElement {

@@ -21,11 +21,15 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.patterns import AMOUNT, EMAIL, LANGUAGE, PHONE, TEXT, TIME_OF_DAY
 from meter_bridge.protocol.payments import AccessView, NotificationSettings, SignedIn
-from meter_bridge.tenant_page import sign_in as access
+from meter_bridge.tenant_page.cookies import DAYS
 from meter_bridge.tenant_page.files import INDEX, MEDIA_TYPES, PageFiles, file_response
 
 FILES: Final = web.AppKey("files of the tenant's page", PageFiles)
-SESSION_S: Final = access.DAYS * 86_400
+SIGN_IN: Final = "/api/v1/page/sign-in"
+SESSION_S: Final = DAYS * 86_400
+DEVICE_COOKIE: Final = "prepaid_device"
+"""By it a device on which the customer signed in before is known; it opens nothing."""
+DEVICE_S: Final = 400 * 86_400
 _Typed = Annotated[str, msgspec.Meta(max_length=100, pattern=TEXT)]
 
 
@@ -60,7 +64,7 @@ class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @Endpoint(
     "POST",
-    "/api/v1/page/sign-in",
+    SIGN_IN,
     access=PUBLIC,
     answer=SignedIn,
     headers={PAGE_HEADER: "`1`: no page of another origin can send it."},
@@ -75,17 +79,22 @@ async def sign_in(call: Call) -> web.StreamResponse:
     if body.link:
         who, cookie = await page.access.sign_in_by_link(body.link)
     else:
-        who, cookie = await page.access.sign_in(body.number, body.code, _peer(call.request))
+        device = call.request.cookies.get(DEVICE_COOKIE, "")
+        who, cookie = await page.access.sign_in(body.number, body.code, _peer(call.request), device)
     response = web.Response(body=msgspec.json.encode(who), content_type="application/json")
-    response.set_cookie(
-        SESSION_COOKIE,
-        cookie,
-        max_age=SESSION_S,
-        path="/",
-        httponly=True,
-        samesite="Strict",
-        secure=page.secure or call.request.secure,
-    )
+    for name, value, path, max_age in (
+        (SESSION_COOKIE, cookie, "/", SESSION_S),
+        (DEVICE_COOKIE, page.access.device_cookie(cookie, body.number), SIGN_IN, DEVICE_S),
+    ):
+        response.set_cookie(
+            name,
+            value,
+            max_age=max_age,
+            path=path,
+            httponly=True,
+            samesite="Strict",
+            secure=page.secure or call.request.secure,
+        )
     return response
 
 
@@ -96,10 +105,12 @@ async def sign_in(call: Call) -> web.StreamResponse:
     answer=None,
     status=HTTPStatus.NO_CONTENT,
     headers={PAGE_HEADER: "`1`: no page of another origin can send it."},
+    refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
 )
 async def sign_out(call: Call) -> web.StreamResponse:
-    """Sign out of the tenant's page on this device."""
+    """Sign out of the tenant's page on this device: the session ends, wherever its cookie may be."""
     _check_same_origin(call.request)
+    await call.app.page.access.sign_out(call.request.cookies.get(SESSION_COOKIE, ""))
     response = web.Response(status=HTTPStatus.NO_CONTENT)
     response.del_cookie(SESSION_COOKIE, path="/")
     return response

@@ -107,19 +107,31 @@ class _LineSum:
 class _PricingRun:
     timeline: Timeline
     rating: Rating
+    first: int
+    last: int
+    """Instants between which the load is."""
     money: int = 0
     sums: dict[LineKey, _LineSum] = field(default_factory=dict)
     energy: dict[str, int] = field(default_factory=dict)
 
+    def has_load_in(self, period: str) -> bool:
+        """Return whether a billing period lies within the load, at least in part."""
+        zone = self.timeline.versions[0].zone
+        start, end = (day_start(day, zone) for day in period_bounds(period))
+        return start < self.last and end > self.first
+
     def add_charges(self, charges: Charges) -> None:
-        """Add what a settlement says, and pay it."""
-        self.money -= charges.total
+        """Add what a settlement says, and pay it; a period outside the load is none of its cost."""
         for line in charges.lines:
+            if not self.has_load_in(line.key.period):
+                continue
+            self.money -= line.amount if line.key.kind != LineKind.INCLUDED_TAX else 0
             found = self.sums.setdefault(line.key, _LineSum())
             found.quantity += line.quantity
             found.amount += line.amount
         for segment in charges.segments:
-            self.sums.setdefault(segment.key, _LineSum()).tax += segment.tax
+            if self.has_load_in(segment.key.period):
+                self.sums.setdefault(segment.key, _LineSum()).tax += segment.tax
 
     def begin_day(self, day: date) -> None:
         """Settle what was used before a local day, and charge what its beginning makes due."""
@@ -161,7 +173,7 @@ def price_load_profile(
     if not load:
         return ()
     run = _price(timeline, load, terms, history)
-    return _priced_periods(run, load[0].start, load[-1].end)
+    return _priced_periods(run)
 
 
 def price_load_with_payments(
@@ -177,8 +189,7 @@ def price_load_with_payments(
     inside = [payment for payment in inside if payment.at < load[-1].end]
     run = _price(timeline, load, terms, payments=inside)
     paid = sum(payment.amount for payment in inside)
-    periods = _priced_periods(run, load[0].start, load[-1].end)
-    return PricedPurchases(periods, paid, run.money, run.rating.units)
+    return PricedPurchases(_priced_periods(run), paid, run.money, run.rating.units)
 
 
 def _price(
@@ -189,7 +200,7 @@ def _price(
     payments: Sequence[Payment] = (),
 ) -> _PricingRun:
     first, last = load[0].start, load[-1].end
-    run = _PricingRun(timeline, Rating(terms=terms))
+    run = _PricingRun(timeline, Rating(terms=terms), first, last)
     zone = timeline.versions[0].zone
     waiting = deque(payments)
     today = local_day(first, zone)
@@ -245,22 +256,21 @@ def _split_by_day(
                 break
 
 
-def _priced_periods(run: _PricingRun, first: int, last: int) -> tuple[PricedPeriod, ...]:
+def _priced_periods(run: _PricingRun) -> tuple[PricedPeriod, ...]:
     """Return the lines by period; periods outside the load are left out."""
     zone = run.timeline.versions[0].zone
     versions = run.timeline.versions
     found: list[PricedPeriod] = []
-    for period in sorted(
-        {key.period for key in run.sums} | {energy_period for energy_period, wh in run.energy.items() if wh}
-    ):
+    used = {period for period, wh in run.energy.items() if wh and run.has_load_in(period)}
+    for period in sorted({key.period for key in run.sums} | used):
         start, end = (day_start(day, zone) for day in period_bounds(period))
-        if start >= last or end <= first:
-            continue
         keys = [key for key in run.sums if key.period == period and not _is_carrier(key)]
         keys.sort(key=lambda key: _sort_key(key, versions))
         _carry_levies(run, period, keys)
         lines = tuple(_priced_line(run, key) for key in keys)
-        found.append(PricedPeriod(period, run.energy.get(period, 0), lines, first <= start and end <= last))
+        found.append(
+            PricedPeriod(period, run.energy.get(period, 0), lines, run.first <= start and end <= run.last)
+        )
     return tuple(found)
 
 

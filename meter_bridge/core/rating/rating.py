@@ -90,7 +90,7 @@ class BlockUsageKey(NamedTuple):
     """A ladder in one of its periods."""
 
     period: str
-    schedule: int
+    counter: int
 
 
 @dataclass(slots=True)
@@ -354,7 +354,7 @@ def free_units_left(rating: Rating, interval: TariffInterval) -> int:
 
 def block_usage_of(rating: Rating, interval: TariffInterval) -> int:
     """Return how far the ladder of a stretch was climbed in its period, Wh."""
-    return rating.block_usage.get(BlockUsageKey(interval.block_period, interval.schedule), 0)
+    return rating.block_usage.get(BlockUsageKey(interval.block_period, interval.counter), 0)
 
 
 def block_at(rating: Rating, interval: TariffInterval) -> int:
@@ -427,13 +427,13 @@ def _add_to_line(rating: Rating, interval: TariffInterval, meter_id: str, part: 
     key, wh = part.key, part.wh
     line_for(rating, key).quantity += wh
     if key.kind == LineKind.CONSUMPTION:
-        _add_usage(rating, BlockUsageKey(interval.block_period, interval.schedule), wh)
+        _add_usage(rating, BlockUsageKey(interval.block_period, interval.counter), wh)
         for part_of_tax in taxes_per_wh(rating, interval.version, key):
             part_of_tax.line.quantity += part_of_tax.per_wh * wh
     elif key.kind == LineKind.FREE:
         _add_usage(rating, BlockUsageKey(interval.period, FREE_UNITS_SCHEDULE), wh)
         if interval.version.free_climbs:
-            _add_usage(rating, BlockUsageKey(interval.block_period, interval.schedule), wh)
+            _add_usage(rating, BlockUsageKey(interval.block_period, interval.counter), wh)
     else:
         _take_units(rating, wh)
     if interval.period in rating.energy_history:

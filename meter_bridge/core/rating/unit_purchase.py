@@ -99,7 +99,7 @@ def _buy(
 
 
 def _purchase_blocks(rating: Rating, interval: TariffInterval, wh: int) -> list[tuple[int, int]]:
-    usage_key = BlockUsageKey(interval.block_period, interval.schedule)
+    usage_key = BlockUsageKey(interval.block_period, interval.counter)
     low = rating.block_usage.get(usage_key, 0)
     high = rating.block_usage[usage_key] = low + wh
     ends = (

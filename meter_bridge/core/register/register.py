@@ -48,6 +48,8 @@ class Cause(StrEnum):
     JUMPED = "jumped"
     OTHER_COUNTER = "other_counter"
     """Higher, under another reset marker."""
+    CONTRADICTS_POWER = "contradicts_power"
+    """Far more than the power that the device reports can have been."""
 
 
 class Decision(StrEnum):
@@ -81,6 +83,8 @@ class Doubt:
     older version stored."""
     ahead_ms: int = 0
     """How far event time was ahead of the wall clock when the newest was read."""
+    held: bool = False
+    """Only a person ends it; no later reading does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ class Register:
     """How far event time was ahead of the wall clock at ``at``."""
     ended: CounterEnd | None = None
     """Where the epoch before stopped, if its counter may come back."""
+    believed: bool = False
+    """A person has accepted what the power contradicted; it is told and charged until both agree again."""
 
     @property
     def charged_wh(self) -> int:
@@ -143,6 +149,8 @@ class RegisterReading:
     """How far event time was ahead of the wall clock at ``at``."""
     away_ms: int = 0
     """For how long of the time since the watermark the device had no power, as far as that is known."""
+    possible_wh: int | None = None
+    """Largest rise that the power which the device reports does not rule out; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +201,8 @@ def advance(state: Register, reading: RegisterReading, rating_w: int) -> Registe
     the same value (float32 registers); a device that says its register was reset starts a new epoch. A
     reading dated before the watermark never moves it back: a lower one tells nothing new.
     """
+    if state.doubt is not None and state.doubt.held:
+        return RegisterStep(_still_held(state, state.doubt, reading))
     late = reading.at < state.at
     if late:
         reading = replace(reading, at=state.at, ahead_ms=min(reading.ahead_ms, state.ahead_ms))
@@ -200,17 +210,16 @@ def advance(state: Register, reading: RegisterReading, rating_w: int) -> Registe
     if reading.reset_marker is not None and reading.reset_marker == state.retired:
         return RegisterStep(_add_doubt(state, reading, Cause.JUMPED if rise > 0 else Cause.FELL))
     if _has_other_marker(state, reading) and rise != 0:
-        if reading.wh < state.watermark_wh:
-            return _start_epoch(state, reading, rating_w)
-        return RegisterStep(_add_doubt(state, reading, Cause.OTHER_COUNTER))
+        return _judge_other_counter(state, reading, rating_w)
     if -reading.resolution_wh <= rise <= 0:
         return RegisterStep(_confirmed_reading(state, reading))
     if rise < 0:
         return RegisterStep(state if late else _doubt_fall(state, reading))
     if _is_old_total(state, reading):
         return _doubt_return(state, reading, rating_w)
-    if rise > plausible_wh(state, reading, rating_w) or _still_jumped(state, reading, rise):
-        return RegisterStep(_add_doubt(state, reading, Cause.JUMPED))
+    doubted = _doubt_of_rise(state, reading, rise, rating_w)
+    if doubted is not None:
+        return RegisterStep(_add_doubt(state, reading, doubted))
     turned_wh = state.turned_wh + rise - (reading.wh - state.watermark_wh)
     charged = replace(_confirmed_reading(state, reading), watermark_wh=reading.wh, turned_wh=turned_wh)
     return RegisterStep(charged, rise, state.at)
@@ -272,6 +281,14 @@ def _still_jumped(state: Register, reading: RegisterReading, rise: int) -> bool:
     return state.watermark_wh + rise >= doubt.jumped_to_wh
 
 
+def _doubt_of_rise(state: Register, reading: RegisterReading, rise: int, rating_w: int) -> Cause | None:
+    if reading.possible_wh is not None and rise > reading.possible_wh and not state.believed:
+        return Cause.CONTRADICTS_POWER
+    if rise > plausible_wh(state, reading, rating_w) or _still_jumped(state, reading, rise):
+        return Cause.JUMPED
+    return None
+
+
 def _has_other_marker(state: Register, reading: RegisterReading) -> bool:
     return None not in (reading.reset_marker, state.witness) and reading.reset_marker != state.witness
 
@@ -280,11 +297,13 @@ def _has_restarted(state: Register, reading: RegisterReading) -> bool:
     return None not in (reading.boot_id, state.boot) and reading.boot_id != state.boot
 
 
-def _start_epoch(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
-    """Begin an epoch at a lower counter under another marker.
+def _judge_other_counter(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
+    """Begin an epoch at a lower counter under another marker; doubt a higher one.
 
-    What it shows is charged if it began to count after the last reading and the rating allows it.
+    What a lower one shows is charged if it began to count after the last reading and the rating allows it.
     """
+    if reading.wh > state.watermark_wh:
+        return RegisterStep(_add_doubt(state, reading, Cause.OTHER_COUNTER))
     plausible = reading.wh <= plausible_wh(state, reading, rating_w) and not _began_before(reading, state.at)
     begin = 0 if plausible else reading.wh
     boot = reading.boot_id or state.boot
@@ -375,6 +394,35 @@ def _add_doubt(state: Register, reading: RegisterReading, cause: Cause) -> Regis
     return replace(state, doubt=doubt)
 
 
+def hold(state: Register) -> Register:
+    """Put a register into quarantine whose rises the power contradicts."""
+    doubt = Doubt(
+        Cause.CONTRADICTS_POWER,
+        DOUBTS_BEFORE_QUARANTINE,
+        state.watermark_wh,
+        state.at,
+        state.witness,
+        since=state.at,
+        ahead_ms=state.ahead_ms,
+        held=True,
+    )
+    return replace(state, doubt=doubt)
+
+
+def _still_held(state: Register, doubt: Doubt, reading: RegisterReading) -> Register:
+    if reading.at < doubt.at:
+        return state
+    newest = replace(
+        doubt,
+        register_wh=reading.wh,
+        at=reading.at,
+        witness=reading.reset_marker,
+        modulus_wh=reading.modulus_wh,
+        ahead_ms=reading.ahead_ms,
+    )
+    return replace(state, doubt=newest)
+
+
 def _count_doubt(before: Doubt | None, lasted_ms: int) -> int:
     """Count one more doubt; the one that opens a quarantine counts only after ``MIN_DOUBT_MS``."""
     count = 1 if before is None else min(before.count + 1, DOUBTS_BEFORE_QUARANTINE)
@@ -415,7 +463,8 @@ def decide(state: Register, decision: Decision) -> RegisterStep:
         ahead_ms=doubt.ahead_ms,
     )
     if decision == Decision.ACCEPT:
-        return RegisterStep(moved, rise, state.at)
+        believed = state.believed or doubt.cause is Cause.CONTRADICTS_POWER
+        return RegisterStep(replace(moved, believed=believed), rise, state.at)
     return RegisterStep(replace(moved, skipped_wh=state.skipped_wh + rise))
 
 

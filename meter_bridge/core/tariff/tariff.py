@@ -266,6 +266,8 @@ class TariffInterval:
     block_period: str
     has_period_to_date: bool = False
     """Some line of its billing period is a value to date."""
+    counter: int = 0
+    """Number by which how far its ladder was climbed is kept, whatever the version."""
 
     @property
     def block_schedule(self) -> BlockSchedule:
@@ -332,7 +334,14 @@ class Timeline:
             period,
             version.block_period.text(day),
             self.has_period_to_date(period),
+            self._counters[version.valid_from][version.schedule_of(span.band)],
         )
+
+    @cached_property
+    def _counters(self) -> dict[int, tuple[int, ...]]:
+        """Return the counter of each ladder of the version that begins at an instant."""
+        counters = ladder_counters([version.ladders for version in self.versions])
+        return {version.valid_from: numbers for version, numbers in zip(self.versions, counters, strict=True)}
 
     def has_period_to_date(self, period: str) -> bool:
         """Return whether a version in force in a period has values to date, which any charge may change."""
@@ -357,6 +366,35 @@ class Timeline:
     @cached_property
     def _by_id(self) -> dict[str, TariffVersion]:
         return {version.id: version for version in reversed(self.versions)}
+
+
+def ladder_counters(versions: Sequence[Sequence[BlockSchedule]]) -> Sequence[tuple[int, ...]]:
+    """Return for each version the numbers by which how far its ladders were climbed is kept.
+
+    A ladder goes on with the counter of a band of its own in an earlier version, wherever it is written. One
+    whose bands are all new goes on with the counter at its place, as after its band was renamed, unless
+    another ladder does; else it begins anew.
+    """
+    by_band: dict[str, int] = {}
+    before: tuple[int, ...] = ()
+    begun, found = 0, []
+    for ladders in versions:
+        numbers: list[int | None] = []
+        for ladder in ladders:
+            own = (by_band[band] for band in ladder.bands if band in by_band)
+            numbers.append(next((number for number in own if number not in numbers), None))
+        for place, (ladder, number) in enumerate(zip(ladders, numbers, strict=True)):
+            renamed = by_band.keys().isdisjoint(ladder.bands) and place < len(before)
+            if number is None and renamed and before[place] not in numbers:
+                numbers[place] = before[place]
+            elif number is None:
+                numbers[place], begun = begun, begun + 1
+        before = tuple(number for number in numbers if number is not None)
+        by_band |= {
+            band: number for ladder, number in zip(ladders, before, strict=True) for band in ladder.bands
+        }
+        found.append(before)
+    return found
 
 
 def compose_timeline(turns: Sequence[tuple[int, Sequence[TariffVersion]]]) -> Timeline:

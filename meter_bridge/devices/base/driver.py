@@ -37,7 +37,7 @@ class Report:
     register_step_wh: int = 1
     """Resolution of the register at this magnitude (float32 steps, two-decimal kWh), in Wh, at least 1."""
     reset_marker: str | None = None
-    """Changes when the device itself says that its register was reset."""
+    """Changes when the device says that its register was reset, or another device is in its place."""
     power_mw: int | None = None
     voltage_mv: int | None = None
     current_ma: int | None = None

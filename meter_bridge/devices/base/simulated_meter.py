@@ -101,6 +101,11 @@ class SimulatedMeter(ABC):
         """Lose the register, with or without the device saying so."""
         self.physics.reset_register(with_witness=with_witness)
 
+    def swap(self, register_wh: int, started_ms: int) -> None:
+        """Be replaced by a device of the same name with a register of its own."""
+        self.physics.become_another(register_wh * MICROJOULES_PER_WH, started_ms)
+        self.physics.restart()
+
     def raise_register(self, wh: int) -> None:
         """Let the register jump up without consumption."""
         self.physics.register_uj += wh * MICROJOULES_PER_WH
@@ -127,7 +132,8 @@ class SimulatedMeter(ABC):
         return self._apply_faults(self.answer(topic, payload))
 
     def come_online(self) -> Sequence[Publish]:
-        """Return what the device publishes when it has connected."""
+        """Return what the device publishes when it has connected; one that never did has no last will."""
+        self._silent = self.faults.silent
         return [] if self.faults.silent else self._apply_faults(self.birth_messages())
 
     @abstractmethod

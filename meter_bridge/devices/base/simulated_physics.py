@@ -67,6 +67,18 @@ class Faults:
     """The mains are gone, and the meter goes on by a supply of its own."""
     leaks: bool = False
     """Energy flows and is counted though the contact is open."""
+    stuck_register: bool = False
+    """Energy flows and is not counted."""
+    wrong_unit: bool = False
+    """The register is told in watt-hours where kilowatt-hours are meant, as after a change of settings."""
+    no_register: bool = False
+    """What the device is set to send does not hold its register."""
+    relay_only: bool = False
+    """It tells its relay and measures nothing."""
+    no_values: bool = False
+    """Zigbee: power, voltage and current are the numbers that mean *no value*."""
+    tariff_totals: bool = False
+    """Tasmota: the total stands in a list with its share of each tariff, as before version 8.5."""
     clock_off_ms: int = 0
     """How far the device's own clock is ahead."""
 
@@ -104,20 +116,25 @@ class Physics:
 
     @property
     def register_mwh(self) -> int:
-        """Register, floored to mWh."""
-        return self.register_uj // MICROJOULES_PER_MWH
+        """Register as the device tells it, floored to mWh."""
+        return self._told_uj // MICROJOULES_PER_MWH
 
     @property
     def register_wh(self) -> int:
-        """Register, floored to Wh."""
-        return self.register_uj // MICROJOULES_PER_WH
+        """Register as the device tells it, floored to Wh."""
+        return self._told_uj // MICROJOULES_PER_WH
+
+    @property
+    def _told_uj(self) -> int:
+        return self.register_uj * 1000 if self.faults.wrong_unit else self.register_uj
 
     def advance(self, to_ms: int) -> None:
         """Let time pass and count what flows."""
         while self.now_ms < to_ms:
             longest = to_ms - self.now_ms if isinstance(self.load, ConstantLoad) else INTEGRATION_STEP_MS
             step = min(longest, to_ms - self.now_ms)
-            self.register_uj += self.power_mw * step
+            if not self.faults.stuck_register:
+                self.register_uj += self.power_mw * step
             self.now_ms += step
 
     def move(self, *, closed: bool) -> None:
@@ -131,6 +148,10 @@ class Physics:
         self.register_uj = 0
         if with_witness:
             self.started_ms = self.now_ms
+
+    def become_another(self, register_uj: int, started_ms: int) -> None:
+        """Be a device in the same place that has counted elsewhere since an instant."""
+        self.register_uj, self.started_ms = register_uj, started_ms
 
     def restart(self) -> None:
         """Lose power for a moment."""

@@ -53,11 +53,9 @@ class ShellyMeter(SimulatedMeter):
         return topic == f"{self.name}/rpc" or topic.startswith(f"{self.name}/command/")
 
     def birth_messages(self) -> Sequence[Publish]:
-        """Come online and tell the full status."""
-        return [
-            Publish(f"{self.name}/online", b"true", 1, retain=True),
-            self._event(self.full_status_frame()),
-        ]
+        """Come online and tell the full status; without a register, RPC over MQTT is switched off."""
+        told = [] if self.faults.no_register else [self._event(self.full_status_frame())]
+        return [Publish(f"{self.name}/online", b"true", 1, retain=True), *told]
 
     def will_messages(self) -> Sequence[Publish]:
         """Return the last will."""
@@ -65,16 +63,16 @@ class ShellyMeter(SimulatedMeter):
 
     def report(self) -> Sequence[Publish]:
         """Tell what changes all the time."""
-        return [self._event(self.report_frame())]
+        return [] if self.faults.no_register else [self._event(self.report_frame())]
 
     def relay_report(self) -> Sequence[Publish]:
         """Tell the output alone, as the firmware does."""
-        return [self._event(self.relay_frame())]
+        return [] if self.faults.no_register else [self._event(self.relay_frame())]
 
     def answer(self, topic: str, payload: bytes) -> Sequence[Publish]:
         """Answer a frame, or obey a plain command."""
         if topic.endswith("/rpc"):
-            return self._answer_frame(payload)
+            return [] if self.faults.no_register else self._answer_frame(payload)
         words = {b"on": True, b"off": False, b"toggle": not self.physics.reported_closed}
         if payload in words:
             self.move(closed=words[payload])
@@ -118,11 +116,11 @@ class ShellyMeter(SimulatedMeter):
 
     def switch_status(self) -> dict[str, object]:
         """Return what ``Switch.GetStatus`` answers."""
+        relay: dict[str, object] = {"id": 0, "source": "MQTT", "output": self.physics.reported_closed}
+        if self.faults.relay_only:
+            return relay
         voltage, power = self.physics.voltage_mv(), self.physics.power_mw
-        return {
-            "id": 0,
-            "source": "MQTT",
-            "output": self.physics.reported_closed,
+        return relay | {
             "apower": round(power / 1000, 1),
             "voltage": round(voltage / 1000, 1),
             "freq": round(self.physics.frequency_mhz() / 1000, 1),

@@ -230,10 +230,15 @@ class TasmotaMeter(SimulatedMeter):
         voltage, power = self.physics.voltage_mv(), self.physics.power_mw
         energy: dict[str, object] = {
             "TotalStartTime": _local_time(self.physics.started_ms),
-            "Total": self.total_kwh(),
+            "Total": self._total(),
             "Yesterday": 0.0,
             "Today": 0.0,
         }
+        time: dict[str, object] = {"Time": _local_time(self.physics.device_time_ms)}
+        if self.faults.relay_only:
+            return time
+        if self.faults.no_register:  # a smart meter's script with names of its own
+            return time | {"SML": {"Counter": self.total_kwh(), "Power_curr": round(power / 1000)}}
         if period:
             energy["Period"] = 0
         apparent = round(power / 1000)
@@ -249,7 +254,7 @@ class TasmotaMeter(SimulatedMeter):
                 * self.settings.phases
             ),
         }
-        return {"Time": _local_time(self.physics.device_time_ms), "ENERGY": energy}
+        return time | {"ENERGY": energy}
 
     def _split_over_phases(self, watts: int) -> object:
         share, rest = divmod(watts, self.settings.phases)
@@ -258,6 +263,12 @@ class TasmotaMeter(SimulatedMeter):
     def _as_reported(self, values: list[float]) -> object:
         """Return a list for a meter of several phases, as the firmware does, otherwise the value."""
         return values if self.settings.phases > 1 else values[0]
+
+    def _total(self) -> object:
+        total = self.total_kwh()
+        if not self.faults.tariff_totals:
+            return total
+        return [total, round(total * 0.35, ENERGY_DECIMALS), round(total * 0.5, ENERGY_DECIMALS)]
 
     def total_kwh(self) -> float:
         """Return the register as the firmware keeps it: hundredths of a Wh in a float32 of kWh."""

@@ -198,6 +198,7 @@ class Zigbee2MqttDriver:
         for name in self._listed.keys() | users.keys():
             device = self._build(name, users.get(name, []))
             for meter in device.meters:
+                meter.device = self._ieee_address(name)
                 old = before.get(meter.address)
                 if old is not None:
                     meter.last_seen, meter.measured = old.last_seen, old.measured
@@ -217,6 +218,10 @@ class Zigbee2MqttDriver:
                 if address not in known:
                     meters.append(Meter(address, _named(channel, offered, listed, address, refused)))
         return _Device(name, tuple(meters), layout_of([each.channel for each in meters]), tuple(refused))
+
+    def _ieee_address(self, name: str) -> str | None:
+        listed = self._listed.get(name)
+        return listed.ieee_address or None if listed else None
 
     def _address(self, name: str, channel: Channel) -> str:
         return f"{self.family}:{name}/{channel.name}"

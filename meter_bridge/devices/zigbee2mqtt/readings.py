@@ -48,6 +48,8 @@ class Meter:
     address: str
     channel: Channel
     is_listed: bool = False
+    device: str | None = None
+    """The ieee address of its device, where the gateway has listed it: another one has another counter."""
     last_seen: Minor = None
     measured: Measurements | None = None
 
@@ -162,6 +164,7 @@ def _report(meter: Meter, message: _Message, *, retained: bool) -> Report:
         meter.address,
         register_wh,
         channel.register.step_wh if channel.register else 1,
+        meter.device,
         power_mw=whole[0],
         voltage_mv=whole[1],
         current_ma=whole[2],

@@ -67,8 +67,10 @@ class Zigbee2MqttMeter(SimulatedMeter):
         return [self._availability("offline")]
 
     def report(self) -> Sequence[Publish]:
-        """Tell what the device itself measured just now."""
+        """Tell what the device itself measured just now; without a register, with ``output: attribute``."""
         self._cache = self._measured()
+        if self.faults.no_register:
+            return [self._attribute(name, value) for name, value in self._cache.items()]
         return [self._publish(self._cache)]
 
     def relay_report(self) -> Sequence[Publish]:
@@ -108,20 +110,30 @@ class Zigbee2MqttMeter(SimulatedMeter):
         }
 
     def _measured(self) -> dict[str, object]:
+        return self._told() | (_NO_VALUES if self.faults.no_values else {})
+
+    def _told(self) -> dict[str, object]:
         voltage = self.physics.voltage_mv()
-        return {
-            "current": round(self.physics.current_ma(voltage) / 1000, 2),
-            "energy": self.physics.register_wh // 10 / 100,
+        relay: dict[str, object] = {
             "last_seen": _instant(self.physics.device_time_ms),
             "linkquality": 120,
-            "power": round(self.physics.power_mw / 1000),
             "state": "ON" if self.physics.reported_closed else "OFF",
+        }
+        if self.faults.relay_only:
+            return relay
+        return relay | {
+            "current": round(self.physics.current_ma(voltage) / 1000, 2),
+            "energy": self.physics.register_wh // 10 / 100,
+            "power": round(self.physics.power_mw / 1000),
             "update": {"installed_version": -1, "latest_version": -1, "state": None},
             "voltage": round(voltage / 1000),
         }
 
     def _publish(self, content: dict[str, object]) -> Publish:
         return Publish(f"{BASE}/{self.name}", msgspec.json.encode(content), 0)
+
+    def _attribute(self, name: str, value: object) -> Publish:
+        return Publish(f"{BASE}/{self.name}/{name}", str(value).encode(), 0)
 
     def _availability(self, state: str) -> Publish:
         return Publish(
@@ -149,6 +161,8 @@ def _numeric(name: str, unit: str) -> dict[str, object]:
 
 
 _MEASURES: Final = (("energy", "kWh"), ("power", "W"), ("voltage", "V"), ("current", "A"))
+_NO_VALUES: Final[dict[str, object]] = {"power": -32768, "voltage": 6553.5, "current": 65.535}
+"""The invalid values of active power, RMS voltage and RMS current, divided by 1, 10 and 1000."""
 _SWITCH: Final = {
     "type": "switch",
     "features": [

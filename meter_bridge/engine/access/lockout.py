@@ -27,7 +27,9 @@ MISTYPED_WEIGHT: Final = 1
 """Weight of one whose check digits do not fit: it was never going to be right, so it is hardly a guess."""
 MINUTE_MS: Final = 60_000
 MAX_REMEMBERED: Final = 4096
-"""Persons and places whose tries are remembered; the one that tried longest ago is forgotten first."""
+"""Persons and places whose tries are remembered; who is locked is forgotten last."""
+MAX_STORED: Final = 8192
+"""Rows of them on disk; beyond that further ones are remembered in memory alone, until some expire."""
 
 
 class Verdict(StrEnum):
@@ -77,6 +79,8 @@ class Lockout:
         self._attempts: OrderedDict[str, Attempts] = OrderedDict()
         self._totals: deque[tuple[int, int]] = deque()
         self._weight = 0
+        self._newest = 0
+        """Newest instant at which somebody tried."""
 
     def locked_until(self, subject: str, at: int) -> int | None:
         """Return until when somebody is not heard, or None; a try while locked is counted and no more."""
@@ -93,6 +97,7 @@ class Lockout:
 
     def record_wrong(self, who: str, mark: str, weight: int, at: int) -> Verdict:
         """Count a wrong secret; ``mark`` tells one secret from another."""
+        self._newest = max(self._newest, at)
         tries, since = self._attempts_of(who), at - self.limits.window_ms
         tries.marks = {other_mark: tried for other_mark, tried in tries.marks.items() if tried[0] > since}
         if mark in tries.marks:
@@ -160,8 +165,14 @@ class Lockout:
         tries = self._attempts.setdefault(who, Attempts())
         self._attempts.move_to_end(who)
         if len(self._attempts) > MAX_REMEMBERED:
-            self._attempts.popitem(last=False)
+            del self._attempts[self._least_important(who)]
         return tries
+
+    def _least_important(self, newest: str) -> str:
+        """Return who is forgotten first: who tried longest ago and is not locked, or who is soon free."""
+        others = {who: tries.locked_until for who, tries in self._attempts.items() if who != newest}
+        unlocked = (who for who, until in others.items() if until <= self._newest)
+        return next(unlocked, None) or min(others, key=others.__getitem__)
 
 
 EVERYBODY: Final = "everybody"
@@ -176,6 +187,8 @@ class FailedAttempts:
         self._session = session
         self._key = key
         self._lockouts = lockouts
+        self._stored: dict[str, int] = {}
+        """Rows that are on disk, with when each expires."""
         self._restore()
 
     def hash_of(self, name: str) -> str:
@@ -184,12 +197,14 @@ class FailedAttempts:
 
     def _restore(self) -> None:
         table, now = tables.wrong_secret, self._session.clock.now()
-        query = select(table.c.id, table.c.document).where(table.c.expires_at > now)
+        query = select(table.c.id, table.c.document, table.c.expires_at).where(table.c.expires_at > now)
         with self._session.reader.connect() as connection:
             rows = connection.execute(query.order_by(table.c.expires_at)).all()
-        for row_id, document in rows:
+        for row_id, document, expires_at in rows:
             name, _, who = row_id.partition(" ")
             guard = self._lockouts.get(name)
+            if guard is not None:
+                self._stored[row_id] = expires_at
             if guard is not None and who == EVERYBODY:
                 guard.restore_totals(msgspec.json.decode(document, type=Everybody))
             elif guard is not None:
@@ -216,15 +231,28 @@ class FailedAttempts:
             return
         tx, names = Transaction(session.clock.now()), set[str]()
         for name, who in changed:
-            guard = self._lockouts[name]
+            guard, row_id = self._lockouts[name], f"{name} {who}"
             tries = guard.attempts_of(who)
-            _add(tx, f"{name} {who}", tries, max(tries.expires_at(guard.limits), tx.at))
-            names.add(name)
+            expires_at = max(tries.expires_at(guard.limits), tx.at)
+            if self._has_room_for(row_id, expires_at, tx.at):
+                _add(tx, row_id, tries, expires_at)
+                names.add(name)
+        if not names:
+            return
         for name in sorted(names):
             guard = self._lockouts[name]
             _add(tx, f"{name} {EVERYBODY}", guard.totals(), tx.at + guard.limits.lock_ms)
         tx.changeset.add(ops.EXPIRE_WRONG_SECRETS, {"before": tx.at})
         await session.commit(tx)
+
+    def _has_room_for(self, row_id: str, expires_at: int, now: int) -> bool:
+        """Return whether a row may be stored; one that is there already always may."""
+        if row_id not in self._stored and len(self._stored) >= MAX_STORED:
+            self._stored = {each: until for each, until in self._stored.items() if until > now}
+            if len(self._stored) >= MAX_STORED:
+                return False
+        self._stored[row_id] = expires_at
+        return True
 
 
 def _add(tx: Transaction, row_id: str, counted: Attempts | Everybody, expires_at: int) -> None:

@@ -29,6 +29,7 @@ from meter_bridge.core.rating.rating import (
     taxes_per_wh,
     unit_amount,
 )
+from meter_bridge.core.register.power_comparison import possible_by_power_wh
 from meter_bridge.core.register.register import (
     GRACE_MS,
     Register,
@@ -209,11 +210,10 @@ def try_reading(meter: Meter, register_wh: int, reset_marker: str | None, at: in
     if rise:
         if rise < 0 or not (register_wh < path.limit_wh if path.sole_meter else path.within_margin(rise)):
             return False
-        if rise > path.always_possible_wh and rise > max_energy_wh(
-            meter.plan.rating_w, at - path.at + GRACE_MS
-        ):
+        if rise > path.always_possible_wh and not _is_possible(meter, rise, at - path.at, at):
             return False
         path.wh, path.energy_at = register_wh, at
+        meter.power_record.rise(at)
     path.at, path.unflushed = at, True
     if not path.sole_meter:
         path.flush()
@@ -242,11 +242,7 @@ def try_next_slot(meter: Meter, register_wh: int, reset_marker: str | None, when
     rise, elapsed = register_wh - path.wh, when - path.at
     if reset_marker is not None and reset_marker != path.reset_marker:
         return False
-    if (
-        rise <= 0
-        or register_wh >= path.limit_wh
-        or rise > max_energy_wh(meter.plan.rating_w, elapsed + GRACE_MS)
-    ):
+    if rise <= 0 or register_wh >= path.limit_wh or not _is_possible(meter, rise, elapsed, when):
         return False
     path.flush()
     before = rise * (end - path.at) // elapsed
@@ -257,6 +253,14 @@ def try_next_slot(meter: Meter, register_wh: int, reset_marker: str | None, when
     path.valid_until = min(next_slot(when), path.price_valid_until)
     path.drop_template()
     return True
+
+
+def _is_possible(meter: Meter, rise: int, elapsed_ms: int, at: int) -> bool:
+    """Return whether neither the rating nor the power that the device reports rules a rise out."""
+    if rise > max_energy_wh(meter.plan.rating_w, elapsed_ms + GRACE_MS):
+        return False
+    possible = possible_by_power_wh(meter.power_record, at, meter.plan.rating_w)
+    return possible is None or rise <= possible
 
 
 def activate(account: Account, at: int) -> None:
@@ -281,7 +285,7 @@ def _begin(meter: Meter, at: int, *, sole_meter: bool) -> FastPath | None:
     if parts[-1].key != key or meter.relay.requested is RelayPosition.OPEN:
         return None
     to_next_block = energy_to_next_block(rating, interval)
-    usage_key = BlockUsageKey(interval.block_period, interval.schedule)
+    usage_key = BlockUsageKey(interval.block_period, interval.counter)
     lowest_mv, highest_mv, highest_mw = normal_range(meter.plan.limits)
     return FastPath(
         meter=meter,

@@ -166,6 +166,7 @@ def _apply(readings: MeterReports, meter: Meter, tx: Transaction, told: Reported
         boot_id=meter.boot_id,
         ahead_ms=told.ahead_ms,
     )
+    meter.power_record.invalidate()
     if meter.register is None:
         meter.register = first_reading(reading)
         return RegisterStep(meter.register)

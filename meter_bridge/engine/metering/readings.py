@@ -1,6 +1,7 @@
 """Handling of meter reports: counted and timed as they arrive, then from the reading to the account."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 import logging
 from typing import Final
 
@@ -9,6 +10,7 @@ from meter_bridge.core.clock import reading_instant
 from meter_bridge.core.rating.period_to_date import close_segments, has_closed_segments
 from meter_bridge.core.rating.rating import allocate
 from meter_bridge.core.register import register as rules
+from meter_bridge.core.register.power_comparison import Finding, possible_by_power_wh
 from meter_bridge.core.register.register import (
     Doubt,
     Register,
@@ -28,6 +30,7 @@ from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, m
 from meter_bridge.engine.metering import fast_path
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.measured_age import MeasuredAges
+from meter_bridge.engine.metering.power_check import conclude, note_phases, update_alert
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Absence, Meter
 from meter_bridge.engine.state.session import Session
@@ -74,6 +77,10 @@ class MeterReports:
         if measured is not None and (meter is not None or switched):
             report = self._ages.judge(report, measured, at)
         if meter is not None:
+            if report.power_mw is not None and not report.stale and not report.buffered:
+                meter.power_record.add(report.power_mw, at)
+                if report.phases:
+                    note_phases(meter, report.phases)
             if clock_sure and fast_path.try_report(meter, report, at):
                 self._dirty.add(meter.supply)
                 return True
@@ -110,21 +117,12 @@ class MeterReports:
     def _handle_presence(self, meter: Meter, report: Report, at: int) -> None:
         """Record whether the meter is online; any fresh reading proves that it is."""
         online = report.online if report.online is not None else not report.stale
+        _note_absence(meter, at, online=online, gone=report.online is False)
         if online != meter.online:
             tx = Transaction(at)
             if online and meter.online is False:
-                self._note_absence(meter, at)
                 self.relays.resend(meter, tx)
             self.set_online(meter, tx, online=online)
-
-    def _note_absence(self, meter: Meter, at: int) -> None:
-        """Note for how long a meter that tells its boots was away; only its next boot says what that was."""
-        account = meter.supply.account
-        alert = account.alerts.get(AlertKey(AlertKind.METER_OFFLINE, account.id, meter.id))
-        if alert is None or meter.boot_id is None:
-            return
-        lasted_before = 0 if meter.absence is None else meter.absence.lasted_ms
-        meter.absence = Absence(lasted_before + at - alert.opened_at, at)
 
     def _handle_boot(self, meter: Meter, boot: str, at: int) -> None:
         """Record the boot of the device; a different one than before means that it restarted."""
@@ -158,6 +156,7 @@ class MeterReports:
             return
         if fast_path.try_next_slot(meter, register_wh, report.reset_marker, when, at):
             self._postings.defer(meter.supply, at)
+            self._compare_with_power(meter, report, when, rose=True)
             return
         register, meter.fast_path = meter.register, None
         absence = meter.absence
@@ -172,6 +171,7 @@ class MeterReports:
             meter.boot_id,
             self._clock.ahead_ms_at(when),
             0 if absence is None else absence.without_power_ms,
+            possible_by_power_wh(meter.power_record, when, meter.plan.rating_w),
         )
         if register is None:
             self._store_first_reading(meter, rules.first_reading(reading))
@@ -179,8 +179,31 @@ class MeterReports:
         if _changes_nothing(meter, register, reading, at):
             register.at = max(when, register.at)
             register.ahead_ms = reading.ahead_ms
+            self._compare_with_power(meter, report, when, rose=False)
             return
+        charged_wh = meter.energy_wh
         self._advance(meter, register, reading, at)
+        self._compare_with_power(meter, report, when, rose=meter.energy_wh != charged_wh)
+
+    def _compare_with_power(self, meter: Meter, report: Report, at: int, *, rose: bool) -> None:
+        """Compare the register with the power that the device reports, if that is due, and act on it."""
+        found = conclude(meter, at, report.register_step_wh, rose=rose)
+        if rose:
+            meter.power_record.rise(at)
+        if found is None or meter.register is None:
+            return
+        tx = Transaction(at)
+        if found.finding is Finding.FAR_TOO_MUCH and not meter.register.believed:
+            meter.register = rules.hold(meter.register)
+            self._update_quarantine(meter, tx)
+        else:
+            update_alert(self.installation, meter, tx, found)
+        if found.finding is Finding.AGREES and meter.register.believed:
+            meter.register = replace(meter.register, believed=False)
+            tx.save_supply(meter.supply)
+        if tx.changeset:
+            tx.save_supply(meter.supply)
+        self._submit(tx)
 
     def adjust_to_clock(self, before_ms: int | None) -> None:
         """Note on every register how far event time was ahead of the wall clock as it is set now."""
@@ -188,6 +211,7 @@ class MeterReports:
         if after_ms == before_ms:
             return
         for meter in self.installation.meters.values():
+            meter.power_record.invalidate()
             if meter.register is not None:
                 meter.register = rules.adjust_to_clock(meter.register, before_ms, after_ms)
 
@@ -274,6 +298,8 @@ class MeterReports:
         meter.register = step.register
         if step.register.doubt is None:
             meter.absence = None
+            if register is not None and (register.quarantined or step.register.epoch != register.epoch):
+                meter.power_record.invalidate()
         if not has_closed_segments(supply.rating, tx.at):
             return
         if may_defer(supply, tx.at):
@@ -378,6 +404,21 @@ class MeterReports:
         tx = Transaction(at)
         self.relays.apply_observation(meter, Observation(at, position, load, report.stale), tx)
         self._submit(tx)
+
+
+def _note_absence(meter: Meter, at: int, *, online: bool, gone: bool) -> None:
+    """Note for how long a device that tells its boots was away; only its next boot says what that was."""
+    if gone and meter.gone_at is None:
+        meter.gone_at = at
+    elif online and meter.gone_at is not None:
+        lasted_ms, meter.gone_at = at - meter.gone_at, None
+        if meter.absence is not None:
+            meter.absence.lasted_ms += lasted_ms
+        elif meter.boot_id is not None:
+            meter.absence = Absence(lasted_ms, at)
+        if meter.fast_path is not None:
+            meter.fast_path.flush()
+            meter.fast_path = None
 
 
 def offline_key(meter: Meter) -> AlertKey:

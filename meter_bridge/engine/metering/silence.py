@@ -38,8 +38,10 @@ class SilenceWatch:
         may_last = meter.plan.offline_after_s * 1000
         meter.silent_at = max(since, meter.last_seen or 0) + may_last
         if now > meter.silent_at:
-            if meter.last_seen is None:
+            if meter.last_seen is meter.online is None:
                 self._tell(meter, now, _facts(meter, "never_heard"))
+            elif meter.register is None:  # only that it is there was heard, from itself or from the broker
+                self._tell(meter, now, _facts(meter, "no_register"))
             self._reports.set_online(meter, Transaction(now), online=False)
         elif meter.online and self._session.clock.sure:  # else no register is taken
             told_at = _told_at(meter)

@@ -17,6 +17,7 @@ from meter_bridge.core.rating.rating import (
     Rating,
     SupplyTerms,
 )
+from meter_bridge.core.register.power_comparison import PowerRecord
 from meter_bridge.core.register.register import Register, ReverseEnergy
 from meter_bridge.core.supply.alerts import (
     AlertFacts,
@@ -151,8 +152,12 @@ class Meter:
     tampered_at: int | None = None
     quarantine_id: str | None = None
     boot_id: str | None = None
+    gone_at: int | None = None
+    """When the broker said that it is gone, as it does when a device loses power; None while it is there."""
     absence: Absence | None = None
-    """None once it was read again; not kept over a restart."""
+    """None once it was read again; neither is kept over a restart."""
+    power_record: PowerRecord = field(default_factory=PowerRecord)
+    """What its power says of its register; begins anew after a restart."""
     reverse_energy: ReverseEnergy | None = None
     cut_offs: list[DeviceCutOff] = field(default_factory=list)
     """What its device is to hold, and what it said that it holds, by slot."""

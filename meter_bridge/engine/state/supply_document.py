@@ -37,6 +37,7 @@ class _RegisterDocument(msgspec.Struct, array_like=True):
     since: int
     ahead_ms: int
     ended: CounterEnd | None = None
+    believed: bool = False
 
 
 class _MeterDocument(msgspec.Struct, array_like=True):

@@ -7,10 +7,11 @@ import json
 from typing import Final
 
 from hypothesis import given, settings, strategies as st
+import msgspec
 import pytest
 
 from meter_bridge.api.app import ENDPOINTS
-from meter_bridge.api.http.endpoint import decode_body, decode_query
+from meter_bridge.api.http.endpoint import MAX_BRACKETS, decode_body, decode_query
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from tests.api.factories import SECRET, token_of
@@ -29,6 +30,27 @@ JSON: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=20,
 )
+
+
+class Amount(msgspec.Struct, forbid_unknown_fields=True):
+    """A body with one number."""
+
+    amount: int
+
+
+@pytest.mark.parametrize(
+    "value,brackets",
+    [("[" * 63 + "]" * 63, 64), ("[" * 64 + "]" * 64, 65), ("[{}" + ",{}" * 62 + "]", 65)],
+    ids=["the most", "one list more", "one object more"],
+)
+def test_the_value_at_fault_is_shown_up_to_so_many_brackets(value: str, brackets: int) -> None:
+    """Beyond that, decoding the body once more is not worth the risk."""
+    raw = f'{{"amount":{value}}}'.encode()
+    assert raw.count(b"[") + raw.count(b"{") == brackets
+    with pytest.raises(RequestRefused) as caught:
+        decode_body(raw, Amount)
+    assert caught.value.field == "amount"
+    assert (caught.value.value is not None) == (brackets <= MAX_BRACKETS)
 
 
 @pytest.mark.parametrize("path,body", POSTS)

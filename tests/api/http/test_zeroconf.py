@@ -48,6 +48,26 @@ async def test_a_bridge_without_multicast_is_not_announced_and_lives(monkeypatch
     await announcement.stop()
 
 
+async def test_an_announcement_that_failed_leaves_no_socket_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[AsyncZeroconf] = []
+    close = AsyncZeroconf.async_close
+
+    async def fail(*_arguments: object, **_options: object) -> None:
+        raise OSError(19, "No such device")
+
+    async def noted(zeroconf: AsyncZeroconf) -> None:
+        closed.append(zeroconf)
+        await close(zeroconf)
+
+    monkeypatch.setattr(AsyncZeroconf, "async_register_service", fail)
+    monkeypatch.setattr(AsyncZeroconf, "async_close", noted)
+    announcement = Announcement(INFO, host="127.0.0.1", port=8126, tls=False)
+    assert await announcement.start() is False
+    assert len(closed) == 1
+    await announcement.stop()
+    assert len(closed) == 1
+
+
 async def test_another_host_finds_the_announcement_and_then_no_more() -> None:
     announcement = Announcement(INFO, host="127.0.0.1", port=8126, tls=False)
     if not await announcement.start():

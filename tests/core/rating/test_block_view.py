@@ -15,7 +15,7 @@ STEPS = tariff([["1.00"], ["2.00"], ["3.00"]], limits_kwh=["50", "100"], taxes=[
 def blocks(version: TariffVersion, used_wh: int = 0) -> tuple[Block, ...]:
     stretch = timeline(version).interval_at(AT)
     return block_views(
-        Rating(block_usage={BlockUsageKey(stretch.block_period, stretch.schedule): used_wh}), stretch
+        Rating(block_usage={BlockUsageKey(stretch.block_period, stretch.counter): used_wh}), stretch
     )
 
 

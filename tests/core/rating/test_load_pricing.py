@@ -293,3 +293,18 @@ class TestUnitsBought:
         load = self.load(("2026-03-01", 0), ("2026-03-20", 120_000))
         sale = price_load_with_payments(self.timeline(), load, [], SupplyTerms())
         assert sale.periods == price_load_profile(self.timeline(), load, SupplyTerms())
+
+    @pytest.mark.parametrize("last", ["2026-03-30", "2026-03-31", "2026-04-30"])
+    @pytest.mark.parametrize("per", [PeriodUnit.DAY, PeriodUnit.WEEK, PeriodUnit.MONTH])
+    def test_what_was_paid_is_what_the_periods_cost_and_what_is_left(
+        self, last: str, per: PeriodUnit
+    ) -> None:
+        """A load that ends with the bill does not pay what the next one begins with."""
+        start = instant("2026-03-01 00:00", "Africa/Johannesburg")
+        end = instant(f"{last} 00:00", "Africa/Johannesburg") + DAY
+        load = [LoadInterval(start, end, 60_000)]
+        rent = {"standing": (StandingCharge("rent", amount("20.00"), per),), "minimum": amount("300")}
+        paid = self.payments(("2026-03-02", "200"), ("2026-03-20", "150"))
+        sale = price_load_with_payments(self.timeline(**rent), load, paid, SupplyTerms())
+        assert sale.paid == amount("350")
+        assert sum(period.total for period in sale.periods) + sale.money == sale.paid

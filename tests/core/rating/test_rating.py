@@ -321,7 +321,7 @@ def climbed(version: TariffVersion, used_wh: int, name: str) -> tuple[Rating, Ta
     stretch = TariffInterval(
         0, 1, version, name, version.schedule_of(name), "2026-01-01/P1M", "2026-01-01/P1M"
     )
-    return Rating(block_usage={BlockUsageKey("2026-01-01/P1M", stretch.schedule): used_wh}), stretch
+    return Rating(block_usage={BlockUsageKey("2026-01-01/P1M", stretch.counter): used_wh}), stretch
 
 
 class TestUnits:

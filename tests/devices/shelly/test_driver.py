@@ -317,3 +317,26 @@ def test_answers_to_others_say_nothing(driver: ShellyDriver) -> None:
     known(driver, switch_0=SWITCH)
     assert not read(driver, ANSWERS, answer(3, {"was_on": True}))
     assert not read(driver, ANSWERS, answer(99, None))
+
+
+@pytest.mark.parametrize("component", ["wifi", "input:0", "temperature:100", "data", "wifidata", ""])
+def test_a_component_that_measures_nothing_makes_no_device_known(
+    driver: ShellyDriver, component: str
+) -> None:
+    assert not driver.decode(f"plant/status/{component}", b"{}", retained=False)
+    assert not read(driver, "plant/online", "false"), "a device is known that never spoke of a meter"
+    assert reports(read(driver, "plant/status/switch:0", '{"output":true}'))
+    assert reports(read(driver, "plant/online", "false"))
+
+
+@pytest.mark.parametrize("topic", ["switch:0", "plant/switch:0", "status/switch:0", "em1data:0"])
+def test_a_topic_without_a_status_is_of_nobody(driver: ShellyDriver, topic: str) -> None:
+    assert not driver.decode(topic, b'{"output":true}', retained=False)
+
+
+@pytest.mark.parametrize("component", ["em1data:0", "emdata:0"])
+def test_the_counters_of_a_clamp_come_as_a_component_of_their_own(
+    driver: ShellyDriver, component: str
+) -> None:
+    told = '{"total_act":1.5,"total_act_energy":1.5}'
+    assert only(driver, f"plant/status/{component}", told).register_wh == 1

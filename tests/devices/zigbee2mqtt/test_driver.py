@@ -533,9 +533,12 @@ def test_two_names_of_one_device_are_both_read() -> None:
 
 def test_a_device_that_was_replaced_under_its_name_is_read() -> None:
     driver = in_use(ADDRESS)
+    first = only(driver, reading())
     new = gateway(entry("Plug 7", PLUG, "0x00158d0001a2b3ff"))
     assert not told_of(read(driver, "zigbee2mqtt/bridge/devices", new))
-    assert only(driver, reading()).address == ADDRESS
+    second = only(driver, reading(energy=99))
+    assert (first.address, first.reset_marker) == (ADDRESS, IEEE)
+    assert (second.address, second.reset_marker) == (ADDRESS, "0x00158d0001a2b3ff"), "another counter"
 
 
 def test_a_device_in_use_that_the_gateway_does_not_list_is_told() -> None:

@@ -213,6 +213,16 @@ async def test_what_a_device_counted_while_only_its_link_was_away_is_charged(
     assert (flat.meter.energy_wh, flat.alert_kinds()) == (2_868, set())
 
 
+async def test_a_device_that_reports_more_rarely_than_it_counts_as_offline_is_charged(flat: House) -> None:
+    address = flat.meter.plan.energy_address
+    await flat.report(Report(address, boot_id="7"))
+    await flat.read(10_000)
+    for hour in range(1, 5):
+        await flat.tick(4 * HOUR - 1_000)
+        await flat.read(10_000 + hour * 1_000, after=1_000)
+    assert flat.meter.energy_wh == 4_000
+
+
 async def test_what_flowed_before_an_outage_and_since_is_charged(flat: House) -> None:
     await outage(flat, "8", 10_200)
     assert (flat.meter.energy_wh, flat.alert_kinds()) == (200, set())
