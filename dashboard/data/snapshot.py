@@ -8,15 +8,28 @@ ADBC brings a SQLite of its own. Never use this in a process that opens the same
 copy, such as the standard library's: closing a file in one copy drops the file locks of the other.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Final, cast
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from dashboard.data.export_index import ExportIndex, Range, export_index, in_ranges, shard_ranges
-from dashboard.data.snapshot_sql import AT, EVERYWHERE, NEWEST, OWN, PORTFOLIO, QUERIES, Scope, SnapshotQuery
+from dashboard.data.export_index import LAST, ExportIndex, Range, export_index, in_ranges, shard_ranges
+from dashboard.data.snapshot_sql import (
+    AT,
+    EVERYWHERE,
+    FIRST_ENTRIES,
+    NEWEST,
+    OWN,
+    PORTFOLIO,
+    QUERIES,
+    Scope,
+    SnapshotQuery,
+)
+from meter_bridge.core.calendar import day_start, next_month
 from meter_bridge.engine.export.folder_manifest import FolderManifest, read_manifest
 from meter_bridge.storage.columns import AdbcError, Columns, columns_of
 from meter_bridge.storage.location import DATABASE_NAME, Location, LocationError, location_of, shown
@@ -26,6 +39,9 @@ RECENT_MS: Final = 14 * 24 * 3_600_000
 """How far back payments of all units are read for the first page."""
 MARGIN_MS: Final = 48 * 3_600_000
 BATCH_ROWS: Final = 262_144
+_MONTH_SCHEMA: Final = pa.schema(
+    [("account_id", pa.string()), ("first_seq", pa.int64()), ("stop_seq", pa.int64())]
+)
 
 
 class SnapshotError(Exception):
@@ -111,6 +127,7 @@ def _read(
     }
     for name, question in QUERIES[scope.kind].items():
         tables[name] = _fetch(connection, _with_ranges(question, conditions), values)
+    tables["month_entry"] = _entries_of_month(connection, scope.month, tables, ranges)
     if scope.kind == "system":
         tables["watermark"] = _watermark(connection, ranges, found.ranges_not_exported)
     return int(values["first"]), found, tables
@@ -154,6 +171,37 @@ def _newest_seq(connection: Columns, each: Range) -> int:
 def _booked_at(connection: Columns, seq: int) -> int | None:
     found = _fetch(connection, AT, {"seq": seq})["at"].to_pylist()
     return found[0] if found else None
+
+
+def _entries_of_month(
+    connection: Columns, month: date | None, tables: Mapping[str, pa.Table], ranges: Sequence[Range]
+) -> pa.Table:
+    """Return the entries of each account that were booked in a month: from one up to and without another."""
+    zones = () if month is None else sorted(set(tables["account"]["time_zone"].to_pylist()))
+    rows = [row for zone in zones for row in _booked_in(connection, cast("date", month), zone, ranges)]
+    return pa.Table.from_pylist(rows, schema=_MONTH_SCHEMA)
+
+
+def _booked_in(
+    connection: Columns, month: date, zone: str, ranges: Sequence[Range]
+) -> Iterator[dict[str, str | int]]:
+    begin, end = (
+        _first_entries(connection, day_start(day, ZoneInfo(zone)), zone, ranges)
+        for day in (month, next_month(month))
+    )
+    for account_id, first in begin.items():
+        yield {"account_id": account_id, "first_seq": first, "stop_seq": end.get(account_id, LAST)}
+
+
+def _first_entries(connection: Columns, at: int, zone: str, ranges: Sequence[Range]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each, (begin, end) in zip(ranges, _ranges_since(connection, at, ranges), strict=True):
+        values: dict[str, str | int] = {
+            "begin": max(begin, each[0]), "end": end, "at": at, "time_zone": zone,
+        }  # fmt: skip
+        rows = _fetch(connection, FIRST_ENTRIES, values).to_pylist()
+        found |= {row["account_id"]: row["seq"] for row in rows if row["seq"]}
+    return found
 
 
 def _watermark(connection: Columns, ranges: Sequence[Range], tail: Sequence[Range]) -> pa.Table:

@@ -5,6 +5,7 @@ and optional texts are read as '' and turned back later.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from meter_bridge.storage import segment_columns
@@ -131,6 +132,15 @@ OWN: Final = SnapshotQuery(
 """Where the present tenancy of a unit begins."""
 AT: Final = SnapshotQuery("SELECT at FROM journal_entry WHERE seq >= $1 ORDER BY seq LIMIT 1", ("seq",))
 """When the first entry from a number on was booked."""
+FIRST_ENTRIES: Final = SnapshotQuery(
+    """SELECT a.id AS account_id, coalesce((
+        SELECT j.seq FROM journal_entry j
+        WHERE j.account_id = a.id AND j.seq > $1 AND j.seq <= $2 AND j.at >= $3
+        ORDER BY j.seq LIMIT 1), 0) AS seq
+    FROM account a JOIN site s ON s.id = a.site_id WHERE s.time_zone = $4""",
+    ("begin", "end", "at", "time_zone"),
+)
+"""The first entry of each account of a time zone that was booked at an instant or later; 0 for none."""
 NEWEST: Final = SnapshotQuery(
     "SELECT max(seq) AS seq FROM journal_entry WHERE seq > $1 AND seq <= $2", ("begin", "end")
 )
@@ -303,9 +313,18 @@ class Scope:
     """Only what belongs to the present tenancy: what a customer may see."""
     since: int = 0
     """Milliseconds UTC; older top-ups and closed alerts are left out where a page reads them by time."""
+    month: date | None = None
+    """First day of the month that a report is about."""
 
 
 PORTFOLIO: Final = Scope()
+_DAY_MS: Final = 24 * 3_600_000
+
+
+def report_scope(month: date) -> Scope:
+    """Return the scope of the report of a month, from before it begins in any time zone."""
+    since = ((month - date(1970, 1, 1)).days - 2) * _DAY_MS
+    return Scope(kind="report", since=since, month=month)
 
 
 def unit_scope(account_id: str, *, own: bool = False) -> Scope:

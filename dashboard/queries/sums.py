@@ -7,10 +7,26 @@ from typing import Final
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
 
-_UNITS: Final = """
-    WITH used AS (
-        SELECT account_id, sum(wh)::BIGINT AS wh, sum(amount + tax)::BIGINT AS charged FROM rollup
-        WHERE local_day BETWEEN $first AND $last GROUP BY account_id),
+# As on a statement, a charge belongs to the month in which it was booked. Nearly all was used in that month;
+# what was used before and booked in it counts, what was used in it and booked later does not.
+_BOOKED: Final = """
+    WITH booked AS (
+        SELECT account_id, local_day, kind, version_id, block, band, wh, amount, tax FROM rollup
+        WHERE local_day BETWEEN $first AND $last
+        UNION ALL
+        SELECT s.account_id, $first, s.kind, s.version_id, s.block, s.band, s.wh, s.amount, s.tax
+        FROM segment s JOIN month_entry m ON m.account_id = s.account_id
+        WHERE s.local_day < $first AND s.entry_seq >= (SELECT min(first_seq) FROM month_entry)
+          AND s.entry_seq >= m.first_seq AND s.entry_seq < m.stop_seq
+        UNION ALL
+        SELECT s.account_id, s.local_day, s.kind, s.version_id, s.block, s.band, -s.wh, -s.amount, -s.tax
+        FROM segment s JOIN month_entry m ON m.account_id = s.account_id
+        WHERE s.local_day BETWEEN $first AND $last AND s.entry_seq >= (SELECT min(stop_seq) FROM month_entry)
+          AND s.entry_seq >= m.stop_seq)"""
+_UNITS: Final = f"""{_BOOKED},
+    used AS (
+        SELECT account_id, sum(wh)::BIGINT AS wh, sum(amount + tax)::BIGINT AS charged FROM booked
+        GROUP BY account_id),
     paid AS (
         SELECT t.account_id, sum(t.amount)::BIGINT AS paid
         FROM top_up t JOIN account a ON a.id = t.account_id
@@ -22,21 +38,21 @@ _UNITS: Final = """
     FROM account a JOIN permitted_use($every, $sites, $accounts) r ON r.account_id = a.id
     LEFT JOIN used u ON u.account_id = a.id LEFT JOIN paid p ON p.account_id = a.id
     WHERE r.used OR coalesce(u.charged, 0) <> 0 OR coalesce(p.paid, 0) <> 0
-    ORDER BY a.site_name, a.name, a.id"""
-_DAYS: Final = """
+    ORDER BY a.site_name, a.name, a.id"""  # noqa: S608
+_DAYS: Final = f"""{_BOOKED}
     SELECT a.currency, r.local_day AS day, coalesce(sum(r.wh) FILTER (p.used), 0)::BIGINT AS wh,
            sum(r.amount + r.tax)::BIGINT AS charged
-    FROM rollup r JOIN account a ON a.id = r.account_id
+    FROM booked r JOIN account a ON a.id = r.account_id
     JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = a.id
-    WHERE r.local_day BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL"""
-_LINES: Final = """
+    GROUP BY ALL ORDER BY ALL"""  # noqa: S608
+_LINES: Final = f"""{_BOOKED}
     SELECT a.currency, r.version_id, r.kind, r.block, r.band,
            coalesce(sum(r.wh) FILTER (p.used), 0)::BIGINT AS wh,
            sum(r.amount)::BIGINT AS amount, sum(r.tax)::BIGINT AS tax
-    FROM rollup r JOIN account a ON a.id = r.account_id
+    FROM booked r JOIN account a ON a.id = r.account_id
     JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = a.id
-    WHERE r.local_day BETWEEN $first AND $last AND (p.used OR r.amount <> 0 OR r.tax <> 0) GROUP BY ALL
-    ORDER BY a.currency, r.version_id, r.kind, r.block NULLS LAST, r.band NULLS LAST"""
+    WHERE p.used OR r.amount <> 0 OR r.tax <> 0 GROUP BY ALL
+    ORDER BY a.currency, r.version_id, r.kind, r.block NULLS LAST, r.band NULLS LAST"""  # noqa: S608
 _ALERTS: Final = """
     SELECT l.kind, count(*) AS many, count(*) FILTER (l.closed_at IS NULL) AS still_open
     FROM alert l JOIN account a ON a.id = l.account_id
@@ -94,17 +110,17 @@ class AlertCount:
 
 
 def unit_sums(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[UnitSums]:
-    """Return what each unit used, was charged and paid in some local days, without what was taken back."""
+    """Return what was booked of each unit in the snapshot's month, without payments that were taken back."""
     return warehouse.records(UnitSums, viewer, _UNITS, first=first, last=last)
 
 
 def day_sums(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[DaySums]:
-    """Return what each day brought, by currency."""
+    """Return what each day of the snapshot's month brought, by currency."""
     return warehouse.records(DaySums, viewer, _DAYS, first=first, last=last)
 
 
 def line_sums(warehouse: Warehouse, viewer: Viewer, first: date, last: date) -> list[LineSums]:
-    """Return what each line of each price list brought."""
+    """Return what each line of each price list brought in the snapshot's month."""
     return warehouse.records(LineSums, viewer, _LINES, first=first, last=last)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeClient, BridgeDownError
 from dashboard.data.snapshot import SnapshotError, read_snapshot
-from dashboard.data.snapshot_sql import Scope
+from dashboard.data.snapshot_sql import Scope, report_scope
 from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.queries.units import UnitName, unit_names
 from dashboard.reports.months import MonthError, parse_month
@@ -20,7 +20,6 @@ from dashboard.reports.portfolio import portfolio_pdf
 from dashboard.reports.statements import FailedStatement, statements
 from dashboard.settings import DATA_VARIABLE, settings
 
-DAY_MS: Final = 24 * 3_600_000
 STEP: Final = 20
 KINDS: Final = ("statements", "portfolio")
 _EPILOG: Final = f"""\
@@ -79,8 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
-    since, database = int(time.time() * 1000) - 70 * DAY_MS, settings().database
-    opened = Warehouse(read_snapshot(options.data, Scope(kind="report", since=since), database))
+    now, database = int(time.time() * 1000), settings().database
+    opened = Warehouse(read_snapshot(options.data, Scope(kind="report", since=now), database))
     viewer = Viewer(every_site=not options.site, sites=tuple(options.site))
     every = unit_names(opened, viewer)
     if not every:
@@ -88,8 +87,7 @@ def _report(options: argparse.Namespace) -> int:
     month = parse_month(options.month, local_date(opened.as_of or 0, every[0].time_zone))
     if month < date(1990, 1, 1) or month > local_date(opened.as_of or 0, every[0].time_zone):
         raise ReportError(f"{month:%Y-%m} is not a month on record; choose one that has begun")
-    if _since(month) < since:
-        opened = Warehouse(read_snapshot(options.data, Scope(kind="report", since=_since(month)), database))
+    opened = Warehouse(read_snapshot(options.data, report_scope(month), database))
     failed = 0
     if options.only != "portfolio":
         failed = _statements(options, _chosen(every, options.unit), month)
@@ -98,11 +96,6 @@ def _report(options: argparse.Namespace) -> int:
         _write(path, portfolio_pdf(opened, viewer, month))
         _print(options, str(path))
     return 1 if failed else 0
-
-
-def _since(month: date) -> int:
-    """Return an instant before a month begins in any time zone."""
-    return (month - date(1970, 1, 1)).days * DAY_MS - 2 * DAY_MS
 
 
 def _chosen(every: Sequence[UnitName], wanted: Sequence[str]) -> list[UnitName]:

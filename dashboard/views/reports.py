@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.access import Viewer
 from dashboard.bridge import BridgeDownError, bridge_client
-from dashboard.data.snapshot_sql import Scope
+from dashboard.data.snapshot_sql import Scope, report_scope
 from dashboard.data.warehouse import Warehouse, local_date
 from dashboard.parts.files import PDF_MEDIA, save_button
 from dashboard.parts.page import show_head, show_page
@@ -24,7 +24,6 @@ from dashboard.text.formatting import count, month
 from dashboard.text.markup import plain
 from dashboard.text.translate import _, ngettext
 
-DAY_MS: Final = 24 * 3_600_000
 MONTH: Final = "report month"
 MAX_STATEMENTS: Final = 500
 """So many statements fit into one archive; for more there is the command."""
@@ -41,7 +40,7 @@ def _scope() -> Scope:
     today = local_date(int(time.time() * 1000), "UTC")
     chosen = st.session_state.get(MONTH)
     first = chosen if isinstance(chosen, date) else previous_month(today.replace(day=1))
-    return Scope(kind="report", since=((first - date(1970, 1, 1)).days - 2) * DAY_MS)
+    return report_scope(first)
 
 
 def _reports(opened: Warehouse, viewer: Viewer) -> None:
