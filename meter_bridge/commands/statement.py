@@ -182,7 +182,7 @@ def _readings(statement: Statement) -> str:
 
 
 def _reading(reading: RegisterReading | None, zone: ZoneInfo) -> tuple[str, str]:
-    return ("", "") if reading is None else (_minute(reading.at, zone), format_kwh(reading.wh))
+    return ("", "") if reading is None else (local_time(reading.at, zone), format_kwh(reading.wh))
 
 
 def _days(days: Sequence[DayCharge], currency: str) -> str:
