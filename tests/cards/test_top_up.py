@@ -9,6 +9,9 @@ SHOW = (
     " if (more.translated) { hass.loadBackendTranslation = async (kind, domain) => texts(domain);"
     " hass.callService = async () => { throw { message: 'The bridge refused.', translation_key: 'refused',"
     " translation_domain: 'prepaid_meter', translation_placeholders: { name: 'Rue' } }; }; }"
+    " if (more.unusual) { const { callService } = hass; hass.callService = async (...call) => {"
+    " if (call[2].confirmed) return callService(...call);"
+    " throw { message: 'The bridge asks first.', translation_key: 'confirmation_needed' }; }; }"
     " if (more.format) hass.locale.number_format = more.format;"
     " window.card = await show('prepaid-meter-card', { device: 'house', amounts: more.amounts }, hass); }"
 )
@@ -82,6 +85,34 @@ async def test_a_refusal_is_shown_in_the_users_language(page: Page) -> None:
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Top up ZAR").click()
     await expect(page.get_by_role("alert")).to_contain_text("not confirmed: La passerelle Rue a refusé.")
+
+
+async def test_an_unusual_amount_is_asked_about_once_more(page: Page) -> None:
+    await opened(page, unusual=True)
+    await page.keyboard.type("1000000")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Top up ZAR").click()
+    await expect(page.get_by_text("more than ten times what is usual for Fern Cottage")).to_be_visible()
+    assert await page.evaluate("hass.calls") == []
+
+    await page.get_by_role("button", name="Top up ZAR").click()
+    await expect(page.get_by_text("booked", exact=False)).to_be_visible()
+    calls = await page.evaluate("hass.calls.map((call) => call[2])")
+    assert calls == [{"device_id": "house", "amount": "1000000", "method": "cash", "confirmed": True}]
+
+
+async def test_another_amount_is_asked_about_anew(page: Page) -> None:
+    await opened(page, unusual=True)
+    await page.keyboard.type("1000000")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Top up ZAR").click()
+    await page.get_by_role("button", name="Back").click()
+    await page.get_by_label("Amount in ZAR").fill("2000000")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Top up Fern Cottage by ZAR 2,000,000.00?")).to_be_visible()
+    await page.get_by_role("button", name="Top up ZAR").click()
+    await expect(page.get_by_text("more than ten times")).to_be_visible()
+    assert await page.evaluate("hass.calls") == []
 
 
 async def test_going_back_keeps_what_was_typed(page: Page) -> None:

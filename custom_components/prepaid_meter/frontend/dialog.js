@@ -52,7 +52,7 @@ export class AccountDialog {
       const answer = await this.hass.callService(DOMAIN, action, { device_id: this.account.id, ...data }, undefined, false, true);
       this._done(answer.response);
     } catch (error) {
-      this._failed(await explain(this.hass, error));
+      this._failed(await explain(this.hass, error), error?.translation_key);
     } finally {
       this.busy = false;
     }

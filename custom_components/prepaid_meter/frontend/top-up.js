@@ -55,16 +55,17 @@ export class TopUpDialog extends AccountDialog {
   _submitForm() {
     this.typed = this.input.value;
     this.amount = decimalText(this.hass, this.typed);
-    if (this.amount !== null) return this._confirm();
+    this.confirmed = false;
+    if (this.amount !== null) return this._confirm("top_up.confirm");
     setAttribute(this.input, "aria-invalid", "true");
     const example = number(this.hass, 100, currencyDigits(this.account.currency));
     setTextOrHide(this.error, localize("top_up.wrong", { example }));
     this.input.focus();
   }
 
-  _confirm() {
+  _confirm(question) {
     const amount = this._money(this.amount);
-    const confirmation = h("p", { class: "large" }, localize("top_up.confirm", { amount, name: this.name }));
+    const confirmation = h("p", { class: "large" }, localize(question, { amount, name: this.name }));
     const buttons = this._buttons("button.back", () => this._back(), localize("button.book", { amount }));
     this._show([confirmation, buttons], () => this._book(buttons)).focus();
   }
@@ -81,11 +82,16 @@ export class TopUpDialog extends AccountDialog {
   /** Return the action to call, with its data. */
   _serviceCall() {
     const data = { amount: this.amount, method: this.method.value };
+    if (this.confirmed) data.confirmed = true;
     if (this.reference.value.trim()) data.reference = this.reference.value.trim();
     return ["top_up", data];
   }
 
-  _failed(reason) {
+  _failed(reason, key) {
+    if (key === "confirmation_needed" && !this.confirmed) {
+      this.confirmed = true;
+      return this._confirm("top_up.unusual");
+    }
     const texts = [h("strong", {}, localize("top_up.failed", { reason })), h("p", {}, localize("top_up.look"))];
     const banner = h("div", { class: "banner red", role: "alert" }, icon("mdi:alert-circle"), h("div", {}, ...texts));
     this._showOutcome(banner);
