@@ -54,6 +54,16 @@ def test_units_bought_are_no_energy_used() -> None:
     assert rating.energy_history[PERIOD] == 11_000
 
 
+def test_energy_that_is_read_late_counts_in_the_month_in_which_it_was_used() -> None:
+    timeline = Timeline((tariff([["2"]]),))
+    rating = Rating()
+    use(rating, timeline, JUNE + HOUR, 1_000)
+    close_segments(rating, timeline)
+    charge_day(rating, timeline, JULY)
+    use(rating, timeline, JUNE + 2 * DAY, 4_000, "late")
+    assert rating.energy_history == {PERIOD: 5_000}
+
+
 def test_units_with_pro_rata_are_refused() -> None:
     with pytest.raises(TariffError, match="leave out pro rata"):
         tariff([["2"], ["3"]], limits_kwh=["5"], more={**SOLD_AS_UNITS, **PRO_RATA})
