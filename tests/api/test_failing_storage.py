@@ -5,6 +5,7 @@ the database cannot be written, and asked for again; every view is then as it wa
 still is, and the same request is carried out as if it came for the first time.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.protocol.messages import ErrorCode, Snapshot
 from meter_bridge.protocol.patterns import KEY_HEADER
+from meter_bridge.storage.errors import StorageError
 from tests.api.real_engine import PROVIDERS
 from tests.engine.harness import HOUR, LANDLORD, House, house, read_only
 
@@ -334,3 +336,31 @@ async def test_a_change_is_refused_as_often_as_it_is_asked_and_no_view_shows_it(
     status, answer = await client.change(route)
     assert status < 300, answer
     assert client.house.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", FLAT, None),
+        ("POST", f"{FLAT}/holds", {"position": "off", "reason": "another reason", "id": "work"}),
+    ],
+    ids=["a view", "a refusal"],
+)
+async def test_what_rests_on_a_hold_under_way_is_not_said(
+    client: Client, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: object
+) -> None:
+    """The writer answers later, as a slow disk does, and then fails."""
+    written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(client.house.store, "commit", lambda _: written)
+    placing = asyncio.create_task(client.change("POST /api/v1/accounts/{id}/holds"))
+    async with asyncio.timeout(10):
+        while not client.house.engine.session.pending_transactions:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.001)
+    asked = asyncio.create_task(client.ask(method, path, body))
+    finished, _ = await asyncio.wait({asked}, timeout=0.3)
+    assert not finished
+    monkeypatch.undo()
+    written.set_exception(StorageError("disk I/O error"))
+    for task in (placing, asked):
+        status, refusal = await task
+        assert (status, refusal["code"]) == (503, ErrorCode.STORAGE_UNAVAILABLE)

@@ -290,22 +290,56 @@ async def _balance(flat: House) -> int:
 async def test_a_view_waits_for_the_commits_that_it_shows(
     flat: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The writer answers later, as a slow disk does; it stands in for the thread that writes."""
+    written = await _under_way(flat, monkeypatch)
+    viewing = asyncio.create_task(flat.app.answers.reading(partial(_balance, flat)))
+    await asyncio.sleep(0)
+    assert not viewing.done()
+    written.set_exception(StorageError("disk I/O error"))
+    with pytest.raises(RequestRefused) as refusal:
+        await viewing
+    assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert await flat.app.answers.reading(partial(_balance, flat)) == zar("100")
+
+
+async def _under_way(flat: House, monkeypatch: pytest.MonkeyPatch) -> asyncio.Future[None]:
+    """Begin a top-up whose commit ends when the returned future does, as on a slow disk."""
     written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     monkeypatch.setattr(flat.store, "commit", lambda _: written)
     paying = asyncio.create_task(flat.top_up("77.00"))
     while not flat.engine.session.pending_transactions:  # noqa: ASYNC110 - nothing tells of a commit's beginning
         await asyncio.sleep(0)
-    viewing = asyncio.create_task(flat.app.answers.reading(partial(_balance, flat)))
-    await asyncio.sleep(0)
-    assert not viewing.done()
     monkeypatch.undo()
+    paying.add_done_callback(lambda ended: ended.exception())
+    return written
+
+
+@pytest.mark.invariant(10)
+async def test_a_subscriber_is_told_nothing_that_is_not_stored_yet(
+    flat: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = flat.app.feed.stream(LANDLORD, since=None)
+    await anext(followed)
+    written = await _under_way(flat, monkeypatch)
+    flat.engine.session.feed.mark_changed(flat.account.id)
+    telling = asyncio.create_task(_told_balances(followed))
+    beginning = asyncio.create_task(anext(flat.app.feed.stream(LANDLORD, since=None)))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not telling.done()
+    assert not beginning.done()
     written.set_exception(StorageError("disk I/O error"))
-    for ended in (paying, viewing):
-        with pytest.raises(RequestRefused) as refusal:
-            await ended
-        assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
-    assert await flat.app.answers.reading(partial(_balance, flat)) == zar("100")
+    with pytest.raises(RequestRefused) as refusal:
+        await beginning
+    assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert await telling == [zar("100")]
+
+
+async def _told_balances(stream: AsyncIterator[Snapshot | Event | Update]) -> list[int]:
+    """Return the balances of the first update that has any."""
+    async for message in stream:
+        if isinstance(message, Update) and message.accounts:
+            return [account.balance for account in message.accounts]
+    raise AssertionError
 
 
 @pytest.mark.invariant(13)

@@ -24,13 +24,7 @@ class StoredAnswers:
         read again.
         """
         losses = self._session.losses
-        if self._session.state_lost:
-            raise storage_unavailable()
-        try:
-            answer = await work()
-        except RequestRefused:
-            await self._check_stored(losses)
-            raise
+        answer = await self.changing(work)
         await self._check_stored(losses)
         return answer
 
