@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, DummyCookieJar, web
+from multidict import CIMultiDict
 from yarl import URL
 
 from meter_bridge.api.http.authentication import (
@@ -75,7 +76,7 @@ class PeerClient:
         address, headers = self._target(request, shard, owner)
         return await self._session.ws_connect(address + request.raw_path, headers=headers, max_msg_size=0)
 
-    def _target(self, request: web.Request, shard: int, owner: Member | None) -> tuple[str, dict[str, str]]:
+    def _target(self, request: web.Request, shard: int, owner: Member | None) -> tuple[str, CIMultiDict[str]]:
         """Return the address to ask and the headers to ask with."""
         local = self.local_addresses.get(shard)
         if local is None and (owner is None or owner.name == self.me.name):
@@ -84,28 +85,31 @@ class PeerClient:
         headers = _forwarded_headers(request.headers)
         if SHARD_HEADER in request.headers:
             # A worker asks: what it says of the sender is as good as its word, which the bridge checks.
-            headers |= {
-                name: value for name, value in request.headers.items() if name.lower() in _FORWARDING_HEADERS
-            }
+            headers.extend(
+                (name, value)
+                for name, value in request.headers.items()
+                if name.lower() in _FORWARDING_HEADERS
+            )
         else:
-            headers |= {
-                PROOF_HEADER: member.shared_secret,
-                SENDER_HEADER: request.remote or "local",
-                SCHEME_HEADER: request.scheme,
-            }
+            headers[PROOF_HEADER] = member.shared_secret
+            headers[SENDER_HEADER] = request.remote or "local"
+            headers[SCHEME_HEADER] = request.scheme
             if is_unix_socket(request):
                 headers[OPERATOR_HEADER] = "yes"
         headers[SHARD_HEADER] = str(shard)
         return (local if local is not None else member.address), headers
 
 
-def _forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that are not of one connection alone, and none that only workers send."""
-    return {
-        name: value
+def _forwarded_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """Return the headers that are not of one connection alone, each as often as it is there.
+
+    None that only workers send is among them.
+    """
+    return CIMultiDict(
+        (name, value)
         for name, value in headers.items()
         if name.lower() not in _HOP_BY_HOP_HEADERS | _FORWARDING_HEADERS
-    }
+    )
 
 
 def shard_unavailable(shard: int) -> RequestRefused:
