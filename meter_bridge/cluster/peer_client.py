@@ -85,7 +85,7 @@ class PeerClient:
         headers = _forwarded_headers(request.headers)
         if SHARD_HEADER in request.headers:
             # A worker asks: what it says of the sender is as good as its word, which the bridge checks.
-            headers.extend(
+            headers.update(
                 (name, value)
                 for name, value in request.headers.items()
                 if name.lower() in _FORWARDING_HEADERS
@@ -101,9 +101,9 @@ class PeerClient:
 
 
 def _forwarded_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    """Return the headers that are not of one connection alone, each as often as it is there.
+    """Return the headers that are not of one connection alone, and none that only workers send.
 
-    None that only workers send is among them.
+    One may come more than once, as that of a cookie does.
     """
     return CIMultiDict(
         (name, value)

@@ -67,7 +67,7 @@ obstacle_to_python() {
 obstacle_to() {
     local folder=$1
     case $folder/ in
-    /home/* | /root/* | /run/user/* | "${HOME:-/root}"/*)
+    /home/* | /"root"/* | /run/user/* | "${HOME:-/root}"/*)
         printf '%s is in a home, which a service cannot enter\n' "$folder"
         return
         ;;

@@ -137,13 +137,23 @@ async def test_an_alert_and_its_events_keep_the_text_that_the_older_bridge_store
         assert sum(f'"message":"{told}"'.encode() in event for event in events) == 2
 
 
+def _with_newer_fields(document: bytes) -> bytes:
+    """Return a document with the fields at the end of a register, and of a doubt, that came after it."""
+    fields = json.loads(document)
+    for register in (meter[1] for meter in fields[3] if meter[1] is not None):
+        register += [None, False]  # ended, believed
+        if register[5] is not None:
+            register[5]["held"] = False
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_a_stored_supply_is_read_and_stored_as_it_was(document: bytes) -> None:
     supply = Supply("supply", cast("Account", None), "electricity", "tariff", cast("Timeline", None))
     meters = [str(row[0]) for row in json.loads(document)[3]]
     supply.meters = [Meter(each, cast("MeterPlan", None), supply) for each in meters]
     decode_into(supply, document)
-    assert encode(supply) == document
+    assert encode(supply) == _with_newer_fields(document)
     assert [meter_id for meter_id, _, _ in stored_energy(document)] == meters
 
 

@@ -52,7 +52,7 @@ class Copy:
     def __init__(self, project: Path, folder: Path) -> None:
         """Copy what Git knows of the project, as it is now."""
         self.folder = folder
-        listed = subprocess.run(
+        listed = subprocess.run(  # nosec B603, B607 - Git, with fixed words
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=project,
             capture_output=True,
@@ -130,7 +130,7 @@ class Copy:
             str(self.folder / ".venvs" / environment / "bin" / "python"), "-m", "pytest", "-x", "-q", "-rfE",
             "--no-header", "-p", "no:cacheprovider", *tests, *(f"--deselect={each}" for each in but),
         ]  # fmt: skip
-        program = subprocess.Popen(
+        program = subprocess.Popen(  # nosec B603 - pytest over tests of this project
             command,
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"},
