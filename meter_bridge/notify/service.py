@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
@@ -10,15 +11,17 @@ from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.notify import queries
+from meter_bridge.notify.address_confirmation import KINDS, AddressConfirmation, DailyLimit, with_address
 from meter_bridge.notify.channel_health import ChannelHealth
 from meter_bridge.notify.delivery import AppriseSender, Channels, NoticeDelivery, Sender, numbered
 from meter_bridge.notify.event_consumer import EventConsumer
 from meter_bridge.notify.people import FILE_NAME, People
 from meter_bridge.notify.personal_thresholds import PersonalThresholds
 from meter_bridge.notify.rules import CUSTOMER
-from meter_bridge.notify.templates import channel_test_message
+from meter_bridge.notify.templates import channel_test_message, confirmation_message
 from meter_bridge.protocol.answers import ChannelResult, NoticeList, TrialSent
-from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.messages import ErrorCode, Role
+from meter_bridge.protocol.payments import NotificationSettings
 
 TRIAL_PAUSE_MS: Final = 20_000
 _MOST: Final = 500
@@ -45,6 +48,8 @@ class Notices:
         self._health = ChannelHealth(session)
         self._delivery = NoticeDelivery(session, people, self._sender, self._health)
         self._last_tests: dict[str, int] = {}
+        self._daily = DailyLimit(session)
+        self._confirmation = AddressConfirmation(session)
 
     async def tick(self) -> None:
         """Make and send what is due."""
@@ -93,8 +98,52 @@ class Notices:
                 remedy="save an e-mail address or telephone number first; the landlord decides which of them"
                 f" messages can go to ({FILE_NAME})",
             )
+        if actor.role is Role.TENANT:
+            for name, _ in channels:
+                self._daily.count(account, getattr(contact, name))
         language = contact.language or people.language
         return await self._send_test(f"{CUSTOMER} {account.id}", channels, language, account.name)
+
+    async def keep_unconfirmed(
+        self, actor: Actor, account_id: str, wanted: NotificationSettings
+    ) -> NotificationSettings:
+        """Return what may be stored now of the settings that a customer wants, and send a code to the rest.
+
+        A landlord's word is enough, and so is an address to which no message can go anyway.
+        """
+        if actor.role is not Role.TENANT:
+            return wanted
+        account = self._account(actor, account_id)
+        stored = await queries.read_contact(self._session, account) or NotificationSettings()
+        for kind in KINDS:
+            address, before = getattr(wanted, kind), getattr(stored, kind)
+            channels = self._people.customer_channels(**dict.fromkeys(KINDS, "") | {kind: address})
+            if address == before or not channels:
+                continue
+            await self._send_code(account, kind, address, channels, wanted.language)
+            wanted = replace(with_address(wanted, kind, before), unconfirmed=(*wanted.unconfirmed, kind))
+        return wanted
+
+    async def _send_code(
+        self, account: Account, kind: str, address: str, channels: Channels, language: str
+    ) -> None:
+        self._daily.count(account, address)
+        code = self._confirmation.new_code(account, kind, address)
+        text = confirmation_message(language or self._people.language, account.name, code)
+        key = f"{self._session.installation.id} code {account.id} {self._session.clock.believed_wall()}"
+        if not all([await self._sender.send(channel, text, key) for _, channel in channels]):
+            raise RequestRefused(
+                ErrorCode.CONFLICT,
+                "the code could not be sent to this address",
+                field=kind,
+                remedy="check the address, or ask the landlord",
+            )
+
+    async def confirm(self, actor: Actor, account_id: str, code: str) -> NotificationSettings:
+        """Return the settings with the address to which a code was sent; raises ``RequestRefused``."""
+        account = self._account(actor, account_id)
+        stored = await queries.read_contact(self._session, account) or NotificationSettings()
+        return self._confirmation.confirmed(account, code, stored)
 
     async def _send_test(self, recipient: str, channels: Channels, language: str, name: str) -> TrialSent:
         """Send a test message through every channel, not again and again."""

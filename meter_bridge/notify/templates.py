@@ -193,6 +193,20 @@ def channel_test_message(language: str, name: str) -> Message:
     )
 
 
+def confirmation_message(language: str, name: str, code: str) -> Message:
+    """Return the message with the code that confirms an address."""
+    words, _ = _of(language)
+    return Message(
+        words.gettext("Your code: {code}", code=code),
+        words.gettext(
+            "{code} confirms this address for messages about prepaid electricity of {name}. If you did not"
+            " ask for it, ignore this message.",
+            code=code,
+            name=name,
+        ),
+    )
+
+
 def digest_message(language: str, name: str, figures: Figures) -> Message:
     """Return the day in brief: a line for each figure that there is."""
     words, written = _of(language)

@@ -267,6 +267,8 @@ class NotificationSettings:
     """Tell when credit falls to this amount of the account's currency; None for the landlord's thresholds."""
     days_left: int | None = None
     """Tell when the credit lasts fewer days than this; None for the landlord's threshold."""
+    unconfirmed: tuple[str, ...] = ()
+    """New addresses that wait for the code that was sent there: ``email``, ``phone``; never stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

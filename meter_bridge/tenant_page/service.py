@@ -1,7 +1,7 @@
 """The tenant's page beside a session, as the API sees it."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 import json
 
 from meter_bridge.actor import Actor
@@ -43,6 +43,7 @@ class TenantPage:
         account = self._find_account(actor, account_id)
         tx = self._session.begin(actor)
         row = {"account_id": account.id, "tenancy": account.tenancy.n, "at": tx.at}
-        tx.changeset.add(ops.UPSERT_CONTACT, row | {"document": json.dumps(asdict(settings))})
+        document = json.dumps(asdict(replace(settings, unconfirmed=())))
+        tx.changeset.add(ops.UPSERT_CONTACT, row | {"document": document})
         await self._session.commit(tx)
         return settings

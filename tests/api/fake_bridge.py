@@ -671,6 +671,14 @@ class _Payments(_Fake, Payments):
 
 class _Notices(_Fake, Notices):
     notices = _answering_later("notices", NoticeList(notices=(answers.NOTICE,)))
+    confirm = _answering_later("confirm_address", wire.NotificationSettings(phone="+254712345678"))
+
+    @override
+    async def keep_unconfirmed(
+        self, actor: Actor, account_id: str, wanted: wire.NotificationSettings
+    ) -> wire.NotificationSettings:
+        return wanted
+
     try_customer = _answering_later("try_customer", TrialSent(recipient="customer", channels=answers.SENT))
 
     @override

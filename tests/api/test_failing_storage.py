@@ -57,7 +57,7 @@ sites:
 OTHER_SITE: Final = SITE.replace("name: Flat 3", "name: Flat 3 (attic)")
 LIVE: Final = {f"{each.method} {each.path}" for each in ENDPOINTS if each.live}
 ELSEWHERE: Final = {
-    "POST /api/v1/page/sign-out": "changes nothing of the bridge",
+    "POST /api/v1/page/sign-out": "tests/security/test_sign_in_flood.py",
     "POST /api/v1/page/sign-in": "tests/tenant_page",
     "POST /api/v1/payment-events/{provider}": "tests/payments/orders/test_payments.py",
     "POST /api/v1/payments/decide": "needs a payment of a provider: tests/payments",
@@ -65,6 +65,7 @@ ELSEWHERE: Final = {
     "POST /api/v1/accounts/{id}/keypad-tokens": "needs a keypad meter: tests/payments/keypad",
     "POST /api/v1/accounts/{id}/vouchers": "needs a code, which is shown once: below",
     "POST /api/v1/notices/test": "sends one message; stores nothing",
+    "POST /api/v1/accounts/{id}/notifications/confirm": "needs a message's code; then stores like PUT",
     "POST /api/v1/accounts/{id}/notifications/test": "sends one message; stores nothing",
 }
 FLAT: Final = "/api/v1/accounts/flat-1"

@@ -149,6 +149,7 @@ async def test_a_customer_comes_in_at_any_worker_and_sees_the_own_account_alone(
                 address, json={"number": "s1", "code": made.code}, headers=marked
             ) as answer:
                 assert (answer.status, (await answer.json())["account_id"]) == (200, "s1")
+                assert set(answer.cookies) == {"prepaid_session", "prepaid_device"}
             for path in ("/api/v1/accounts", "/api/v1/accounts/s1", "/api/v1/me"):
                 async with session.get(pair.urls[which] + path) as answer:
                     assert answer.status == 200

@@ -18,7 +18,7 @@ from meter_bridge.tenant_page.sign_in_limits import (
 )
 from tests.api.fake_answers import CODE
 from tests.api.serving import Served
-from tests.engine.harness import HOUR, NOON, House, VirtualTime, house, opened
+from tests.engine.harness import HOUR, NOON, House, VirtualTime, house, opened, refusing
 from tests.tenant_page.test_sign_in import TWO, card, refusal
 
 PROXY = None
@@ -166,6 +166,22 @@ async def test_a_session_that_signed_out_opens_nothing_also_after_a_restart(tmp_
     async with opened(tmp_path, VirtualTime(NOON + HOUR)) as again:
         assert again.app.page.access.actor_of(ended) is None
         assert again.app.page.access.actor_of(other) is not None
+
+
+async def test_signing_out_is_refused_again_and_again_while_it_cannot_be_stored(street: House) -> None:
+    made = await card(street)
+    access = street.app.page.access
+    _, session = await access.sign_in("flat-1", made.code, PROXY)
+    with refusing(street, "INSERT", "wrong_secret"):
+        for _ in range(3):
+            with pytest.raises(RequestRefused) as refused:
+                await access.sign_out(session)
+            assert refused.value.code is ErrorCode.STORAGE_UNAVAILABLE
+            await street.settle()
+    assert await street.engine.try_recover()
+    assert access.actor_of(session) is not None
+    await access.sign_out(session)
+    assert access.actor_of(session) is None
 
 
 async def test_signing_out_over_and_over_takes_one_row(street: House) -> None:

@@ -62,6 +62,12 @@ class WantedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days_left: Annotated[int, msgspec.Meta(ge=1, le=60)] | None = None
 
 
+class AddressCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The code that came to a new address."""
+
+    code: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$(?!\n)")]
+
+
 @Endpoint(
     "POST",
     SIGN_IN,
@@ -179,10 +185,10 @@ async def get_notification_settings(call: Call) -> Reply:
     example=WantedSettings(
         language="sw", phone="+254712345678", quiet_from="22:00", quiet_to="06:00", low_credit="20.00"
     ),
-    refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
+    refusals=(ErrorCode.CONFLICT, ErrorCode.TOO_MANY_REQUESTS, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def set_notification_settings(call: Call) -> Reply:
-    """Store a customer's notification settings."""
+    """Store a customer's notification settings; a customer's new addresses once a code from there is back."""
     account = visible_account(call)
     body = await call.body(WantedSettings)
     text = body.low_credit
@@ -192,7 +198,24 @@ async def set_notification_settings(call: Call) -> Reply:
         else parse_request_amount(account.currency, text, "low_credit", or_else=", or leave it out")
     )
     wanted = NotificationSettings(**msgspec.structs.asdict(body) | {"low_credit": low_credit})
+    wanted = await call.app.notices.keep_unconfirmed(call.actor, account.id, wanted)
     return Reply(await call.app.page.set_notification_settings(call.actor, account.id, wanted))
+
+
+@Endpoint(
+    "POST",
+    "/api/v1/accounts/{id}/notifications/confirm",
+    access=LANDLORD_AND_TENANT,
+    answer=NotificationSettings,
+    example=AddressCode(code="402918"),
+    refusals=(ErrorCode.STORAGE_UNAVAILABLE,),
+)
+async def confirm_address(call: Call) -> Reply:
+    """Store the address to which a code was sent."""
+    account = visible_account(call)
+    body = await call.body(AddressCode)
+    confirmed = await call.app.notices.confirm(call.actor, account.id, body.code)
+    return Reply(await call.app.page.set_notification_settings(call.actor, account.id, confirmed))
 
 
 @Endpoint("GET", "/", access=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True, live=True)

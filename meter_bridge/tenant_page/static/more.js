@@ -67,11 +67,33 @@ function trialButton(mine, error) {
       if (channels.every((each) => each.sent)) toast(say("notify.tested"));
       else error.textContent = say("notify.untaken");
     } catch (problem) {
-      error.textContent = problem.code === "conflict" ? say("notify.unreachable") : problem.text;
+      const texts = { conflict: say("notify.unreachable"), too_many_requests: say("notify.enough") };
+      error.textContent = texts[problem.code] || problem.text;
     }
     button.disabled = false;
   } }, say("notify.test"));
   return button;
+}
+
+// A new address takes messages once the code that was sent to it came back.
+function askForCode(mine, form, kinds) {
+  const address = document.getElementById(kinds[0]).value.trim();
+  document.getElementById("confirming")?.remove();
+  const code = h("input", { id: "code", type: "text", inputmode: "numeric", autocomplete: "one-time-code", pattern: "[0-9]{6}", required: true });
+  const error = h("p", { class: "error", role: "alert" });
+  form.after(h("form", { class: "card", id: "confirming", onsubmit: async (event) => {
+    event.preventDefault();
+    error.textContent = "";
+    try {
+      const now = await ask("POST", `accounts/${mine.id}/notifications/confirm`, { code: code.value.trim() });
+      if (now.unconfirmed.length) return askForCode(mine, form, now.unconfirmed);
+      await settings();
+      toast(say("notify.saved"));
+    } catch (problem) {
+      error.textContent = problem.code === "bad_request" ? say("notify.wrong.code") : problem.text;
+    }
+  } }, h("label", { for: "code" }, say("notify.code", { address })), code, error, h("button", { class: "wide" }, say("notify.confirm"))));
+  code.focus();
 }
 
 export async function settings() {
@@ -88,14 +110,16 @@ export async function settings() {
     button.disabled = true;
     error.textContent = "";
     try {
-      await ask("PUT", `accounts/${mine.id}/notifications`, {
+      const kept = await ask("PUT", `accounts/${mine.id}/notifications`, {
         language: document.documentElement.lang, email: read("email"), phone: read("phone").replace(/[\s-]/g, ""),
         quiet_from: read("quiet_from"), quiet_to: read("quiet_to"),
         low_credit: read("low_credit").replace(",", ".") || null, days_left: read("days_left") ? Number(read("days_left")) : null,
       });
-      toast(say("notify.saved"));
+      if (kept.unconfirmed.length) askForCode(mine, form, kept.unconfirmed);
+      else toast(say("notify.saved"));
     } catch (problem) {
-      error.textContent = problem.code === "bad_request" ? `${problem.message} – ${problem.remedy}` : problem.text;
+      const texts = { bad_request: `${problem.message} – ${problem.remedy}`, conflict: say("notify.untaken"), too_many_requests: say("notify.enough") };
+      error.textContent = texts[problem.code] || problem.text;
     }
     button.disabled = false;
   } },

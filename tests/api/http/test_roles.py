@@ -45,6 +45,7 @@ ALLOWED: Final = {
     "DELETE /api/v1/accounts/{id}/access": LANDLORDS,
     "GET /api/v1/accounts/{id}/notifications": LANDLORDS | {"tenant"},
     "PUT /api/v1/accounts/{id}/notifications": LANDLORDS | {"tenant"},
+    "POST /api/v1/accounts/{id}/notifications/confirm": LANDLORDS | {"tenant"},
     "POST /api/v1/accounts/{id}/notifications/test": LANDLORDS | {"tenant"},
     "GET /api/v1/notices": STAFF,
     "POST /api/v1/notices/test": OWNER,
