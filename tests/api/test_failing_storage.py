@@ -340,7 +340,7 @@ async def test_a_change_is_refused_as_often_as_it_is_asked_and_no_view_shows_it(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body"),
+    "method, path, body",
     [
         ("GET", FLAT, None),
         ("POST", f"{FLAT}/holds", {"position": "off", "reason": "another reason", "id": "work"}),

@@ -322,7 +322,7 @@ async def test_a_subscriber_is_told_nothing_that_is_not_stored_yet(
     written = await _under_way(flat, monkeypatch)
     flat.engine.session.feed.mark_changed(flat.account.id)
     telling = asyncio.create_task(_told_balances(followed))
-    beginning = asyncio.create_task(anext(flat.app.feed.stream(LANDLORD, since=None)))
+    beginning = asyncio.ensure_future(anext(flat.app.feed.stream(LANDLORD, since=None)))
     for _ in range(5):
         await asyncio.sleep(0)
     assert not telling.done()
