@@ -11,10 +11,11 @@ from psycopg.adapt import Loader
 from psycopg.types.string import StrDumperUnknown
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool
 
 from meter_bridge.storage.errors import ServerError, UnreachableError, reason
 from meter_bridge.storage.location import shown
+from meter_bridge.storage.reader_pool import ReaderPool
 
 OLDEST: Final = 140_000
 """Oldest server version that is still supported upstream (2026), as ``server_version_num``."""
@@ -45,7 +46,7 @@ _WRITES: Final = {
     "default_transaction_isolation": "read\\ committed",
 }
 _READS: Final = {"default_transaction_read_only": "on"}
-_POOLED: Final = {"poolclass": QueuePool, "pool_pre_ping": True}
+_POOLED: Final = {"poolclass": ReaderPool, "pool_pre_ping": True}
 
 
 class _WithoutZero(StrDumperUnknown):

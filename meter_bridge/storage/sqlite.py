@@ -7,7 +7,9 @@ from typing import Final
 
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool
+
+from meter_bridge.storage.reader_pool import ReaderPool
 
 BUSY_MS: Final = 5_000
 READERS: Final = 4
@@ -35,7 +37,7 @@ def open_reader(path: Path, *, kept: bool = False) -> Engine:
         engine = create_engine(
             "sqlite://",
             creator=lambda: connect_read_only(path),
-            poolclass=QueuePool,
+            poolclass=ReaderPool,
             pool_size=READERS,
             max_overflow=-1,
             pool_use_lifo=True,

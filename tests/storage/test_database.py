@@ -126,3 +126,15 @@ def test_any_number_may_read_at_once(database: Path) -> None:
     assert isinstance(reader.pool, QueuePool)
     assert reader.pool.checkedin() == READERS
     reader.dispose()
+
+
+def test_a_connection_in_use_while_its_pool_ends_is_closed_when_it_comes_back(database: Path) -> None:
+    reader, opened = open_reader(database, kept=True), list[sqlite3.Connection]()
+    event.listen(reader, "connect", lambda connection, _: opened.append(connection))
+    with reader.connect():
+        reader.dispose()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
+    with reader.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM installation")).scalar() == 1
+    reader.dispose()
