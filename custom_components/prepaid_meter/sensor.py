@@ -370,6 +370,13 @@ def _state[E: StrEnum](member: E, kind: type[E]) -> str | None:
     return None if member is kind("unknown") else member.value
 
 
+def _proof_since(account: AccountView) -> datetime | None:
+    """Return since when the least proven relay is no more proven than that."""
+    relays = [meter.relay for meter in account.meters if meter.relay is not None]
+    since = [each.proof_at for each in relays if each.proof is account.supply.proof and each.proof_at]
+    return _instant(min(since, default=None))
+
+
 def _instant(text: str | None) -> datetime | None:
     return parse_datetime(text) if text else None
 
@@ -615,6 +622,7 @@ ACCOUNT_SENSORS: Final[tuple[AccountSensorDescription, ...]] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         options=_options(RelayProof),
         value_fn=lambda account: _state(account.supply.proof, RelayProof),
+        attributes_fn=lambda account: {"since": _proof_since(account)},
         exists_fn=lambda account: any(meter.relay is not None for meter in account.meters),
     ),
     AccountSensorDescription(

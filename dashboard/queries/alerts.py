@@ -22,7 +22,8 @@ _RELAYS: Final = """
            r.requested_at, r.reported, r.reported_at, r.proof, r.proof_at, r.revision
     FROM relay r JOIN meter m ON m.id = r.meter_id JOIN account a ON a.id = m.account_id
     JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
-    ORDER BY r.proof <> 'disobeys', r.requested = '', r.proof <> 'pending', r.requested_at DESC, m.id"""
+    ORDER BY r.proof <> 'disobeys', r.requested = '',
+             r.proof NOT IN ('pending', 'no_answer'), r.requested_at DESC, m.id"""
 _COMMANDS: Final = """
     SELECT c.meter_id, m.name AS meter_name, a.id AS account_id, a.name, a.time_zone, c.position, c.reason,
            c.created_at, c.settled_at, c.outcome

@@ -104,6 +104,7 @@ PROOFS: Final = {
     "reported": Label(N_("Reported"), "chat", "grey"),
     "confirmed": Label(N_("Proven"), "verified", "green"),
     "no_load": Label(N_("No load to prove"), "check", "grey"),
+    "no_answer": Label(N_("Device does not answer"), "cloud_off", "amber"),
     "disobeys": Label(N_("Not responding"), "sync_problem", "red"),
 }
 NEVER_ASKED: Final = Label(N_("Not switched yet"), "radio_button_unchecked", "grey")

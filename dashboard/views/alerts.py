@@ -146,8 +146,17 @@ def _relay_row(relay: RelayState) -> list[Cell]:
             labelled=True,
         ),
         Cell(_position(relay.reported, relay.reported_at, relay.time_zone), labelled=True),
-        Cell(chip(proof_label(relay.proof) if relay.requested else NEVER_ASKED)),
+        Cell(_proof(relay)),
     ]
+
+
+def _proof(relay: RelayState) -> str:
+    if not relay.requested:
+        return chip(NEVER_ASKED)
+    proof = chip(proof_label(relay.proof))
+    if relay.proof_at is None:
+        return proof
+    return proof + muted(_("since {when}", when=short_moment(relay.proof_at, relay.time_zone)))
 
 
 def _position(position: str, at: int | None, zone: str) -> str:

@@ -9,7 +9,7 @@ from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff
 from meter_bridge.core.ledger.journal import DEBT
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.local_cutoff import CutOffState, SlotState, is_confirmed
-from meter_bridge.core.supply.relay import NO_LOAD_MW, Relay
+from meter_bridge.core.supply.relay import NO_LOAD_MW, SETTLED, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
 from meter_bridge.engine.ledger.entries import top_up_view
@@ -32,7 +32,7 @@ from meter_bridge.engine.state.model import (
     move,
     terms_of,
 )
-from meter_bridge.engine.supply.relays import proven_open
+from meter_bridge.engine.supply.relays import remains_open
 from meter_bridge.protocol.vocabulary import AlertKind, RelayPosition, RelayProof, SupplyReason, SupplyState
 from meter_bridge.storage import tables
 from meter_bridge.storage.shards import WHOLE, Shard
@@ -261,7 +261,10 @@ def _load_statuses(connection: Connection, installation: Installation) -> None:
         if meter is not None:
             meter.relay = _restored_relay(row, meter.power_mw)
             meter.proven_at = row["proof_at"] or 0
-            meter.relay_opened_at = meter.proven_at if proven_open(meter.relay) else None
+            opened_at = meter.proven_at
+            if meter.relay.proof is RelayProof.NO_ANSWER:
+                opened_at = meter.relay.reported_at
+            meter.relay_opened_at = opened_at if remains_open(meter.relay) else None
 
 
 def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> None:
@@ -290,7 +293,7 @@ def _restored_relay(row: RowMapping, power_mw: int | None) -> Relay:
     """
     proof = RelayProof(row["proof"])
     requested_at = row["requested_at"] or 0
-    settled = proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
+    settled = proof in SETTLED
     return Relay(
         requested=RelayPosition(row["requested"]) if row["requested"] else None,
         requested_at=requested_at,

@@ -59,13 +59,14 @@ class RelayProof(StrEnum):
 
     ``pending``: no report yet; ``reported``: the device reports the position; ``confirmed``: a reading newer
     than the command confirms it; ``no_load``: the device reports it, and there is no load to verify it;
-    ``disobeys``: the relay is in the other position.
+    ``no_answer``: it was proven until its device went away; ``disobeys``: the relay is in the other position.
     """
 
     PENDING = "pending"
     REPORTED = "reported"
     CONFIRMED = "confirmed"
     NO_LOAD = "no_load"
+    NO_ANSWER = "no_answer"
     DISOBEYS = "disobeys"
     UNKNOWN = "unknown"
 

@@ -159,6 +159,20 @@ async def test_a_relay_that_does_not_respond_is_a_problem(
     await eventually(lambda: value(hass, "binary_sensor.flat_1_relay") == "on")
 
 
+async def test_a_relay_whose_device_does_not_answer_says_since_when(
+    hass: HomeAssistant, following: FakeBridge, eventually: Eventually
+) -> None:
+    meter, since = meter_view("meter-of-flat-1"), "2026-11-10T09:00:00.000Z"
+    assert meter.relay is not None
+    away = replace(meter.relay, proof=RelayProof.NO_ANSWER, proof_at=since)
+    supply = replace(CONNECTED, proof=RelayProof.NO_ANSWER)
+    await following.update(account_view(meters=(replace(meter, relay=away),), supply=supply))
+    await eventually(lambda: value(hass, "sensor.flat_1_relay_confirmation") == "no_answer")
+    seen = hass.states.get("sensor.flat_1_relay_confirmation")
+    assert seen is not None
+    assert seen.attributes["since"].isoformat() == "2026-11-10T09:00:00+00:00"
+
+
 async def test_small_changes_of_the_forecast_are_ignored(
     hass: HomeAssistant, following: FakeBridge, eventually: Eventually
 ) -> None:

@@ -161,6 +161,8 @@ class RelayView:
     reported: RelayPosition | None
     reported_at: str | None
     proof: RelayProof
+    proof_at: str | None = None
+    """Since when it is proven, is not, or has had no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

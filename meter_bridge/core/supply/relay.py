@@ -28,6 +28,8 @@ RETRY_RESET_MS: Final = 600_000
 
 PROVEN: Final = (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
 """All that a requested position can be proven."""
+SETTLED: Final = (*PROVEN, RelayProof.NO_ANSWER)
+"""Proven, or proven until its device went away: there is nothing to tell it before it is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,16 @@ def _is_load(power_mw: int) -> bool:
 def after_restart(relay: Relay) -> Relay:
     """Return the relay to be commanded again after its device was away, unless the customer had opened it."""
     chosen = relay.requested is RelayPosition.CLOSED and relay.reported is RelayPosition.OPEN
-    if relay.requested is None or (chosen and relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)):
+    if chosen and relay.proof is RelayProof.NO_ANSWER:
+        return replace(relay, proof=RelayProof.CONFIRMED)
+    if relay.requested is None or (chosen and relay.proof in PROVEN):
         return relay
     return after_reassert(relay)
+
+
+def after_absence(relay: Relay) -> Relay:
+    """Return the relay of a device that went away: what was proven may have changed since."""
+    return replace(relay, proof=RelayProof.NO_ANSWER) if relay.proof in PROVEN else relay
 
 
 def after_reassert(relay: Relay) -> Relay:
@@ -118,14 +127,15 @@ def _after_stale(relay: Relay, observation: Observation) -> Relay:
     """Drop the proof of an open relay that may have been closed since, as by the device's button."""
     if observation.position is not RelayPosition.CLOSED or relay.requested is not RelayPosition.OPEN:
         return relay
-    return replace(relay, proof=RelayProof.PENDING) if relay.proof in PROVEN else relay
+    return replace(relay, proof=RelayProof.PENDING) if relay.proof in SETTLED else relay
 
 
 def _proof(relay: Relay, observation: Observation, before: RelayPosition | None) -> RelayProof:
     """Return how far a fresh report proves the requested position; ``before`` is the last reported one."""
     if observation.position is not None and observation.position is not relay.requested:
         return _proof_of_contradiction(relay, observation)
-    if relay.reported is not relay.requested or relay.reported_at < relay.sent_at:
+    unheard = observation.position is None and relay.proof is RelayProof.NO_ANSWER
+    if unheard or relay.reported is not relay.requested or relay.reported_at < relay.sent_at:
         return relay.proof
     if observation.power_mw is None:
         still_loaded = relay.proof is RelayProof.DISOBEYS and before is relay.requested
@@ -141,7 +151,7 @@ def _proof(relay: Relay, observation: Observation, before: RelayPosition | None)
 
 def _proof_of_contradiction(relay: Relay, observation: Observation) -> RelayProof:
     # A closed relay that is opened at the device is the customer's choice; an open one that closes is not.
-    settled = relay.proof in PROVEN
+    settled = relay.proof in SETTLED
     if settled and relay.requested is RelayPosition.CLOSED:
         return relay.proof
     late = settled or observation.at - relay.sent_at >= GRACE_MS
@@ -150,7 +160,7 @@ def _proof_of_contradiction(relay: Relay, observation: Observation) -> RelayProo
 
 def retry_at(relay: Relay) -> int | None:
     """Return when to send the command (again), with growing pauses; None once obeyed."""
-    if relay.requested is None or relay.proof in PROVEN:
+    if relay.requested is None or relay.proof in SETTLED:
         return None
     if relay.attempts == 0:
         return relay.requested_at

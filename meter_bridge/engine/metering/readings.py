@@ -21,6 +21,7 @@ from meter_bridge.core.supply import alerts as alert_rules
 from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.core.supply.relay import (
     NO_LOAD_MW,
+    PROVEN,
     Observation,
     Relay,
 )
@@ -139,6 +140,8 @@ class MeterReports:
         account, key = meter.supply.account, offline_key(meter)
         if online:
             meter.present_since = tx.at
+        else:
+            self.relays.note_absence(meter, tx)
         alert = account.alerts.get(key)
         if not online or alert is None or CASE not in alert.facts:  # a case is about more than its presence
             set_alert(self.installation, account, tx, key, None if online else {})
@@ -399,9 +402,14 @@ class MeterReports:
 
     def _handle_relay(self, meter: Meter, position: RelayPosition | None, report: Report, at: int) -> None:
         load = report.power_mw if report.address == meter.plan.energy_address else None
-        if _is_repetition(meter.relay, position, load):
+        gone = report.online is False
+        if not gone and _is_repetition(meter.relay, position, load):
             return
         tx = Transaction(at)
+        if gone:
+            self.relays.note_absence(meter, tx)
+        elif _is_back(meter, position, stale=report.stale):
+            self.relays.resend(meter, tx)
         self.relays.apply_observation(meter, Observation(at, position, load, report.stale), tx)
         self._submit(tx)
 
@@ -432,9 +440,15 @@ def _is_repetition(relay: Relay, position: RelayPosition | None, load: int | Non
         return False
     if relay.requested is None:
         return True
-    if relay.proof not in (RelayProof.CONFIRMED, RelayProof.NO_LOAD) or relay.attempts > 1:
+    if relay.proof not in PROVEN or relay.attempts > 1:
         return False
     return relay.requested is RelayPosition.CLOSED or load is None or abs(load) <= NO_LOAD_MW
+
+
+def _is_back(meter: Meter, position: RelayPosition | None, *, stale: bool) -> bool:
+    """Return whether a relay on a device of its own is heard again, beside its meter."""
+    heard = position is not None and not stale and meter.online is not False
+    return heard and meter.relay.proof is RelayProof.NO_ANSWER
 
 
 def _is_moved(before: Register, after: Register) -> bool:

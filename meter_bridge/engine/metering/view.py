@@ -4,7 +4,6 @@ import msgspec
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey
-from meter_bridge.core.supply.relay import Relay
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.protocol.messages import MeterView, PhaseView, QuarantineView, RelayView
 from meter_bridge.protocol.vocabulary import AlertKind, RelayProof
@@ -28,7 +27,7 @@ def meter_view(meter: Meter) -> MeterView:
         voltage_mv=meter.voltage_mv,
         current_ma=meter.current_ma,
         frequency_mhz=meter.frequency_mhz,
-        relay=_relay_view(meter.relay) if meter.plan.relay_address is not None else None,
+        relay=_relay_view(meter) if meter.plan.relay_address is not None else None,
         quarantined=meter.quarantine_id is not None,
         returned_wh=meter.reverse_energy.wh if meter.reverse_energy else None,
         quarantine=_quarantine_view(meter),
@@ -47,7 +46,9 @@ def _quarantine_view(meter: Meter) -> QuarantineView | None:
     )
 
 
-def _relay_view(relay: Relay) -> RelayView:
+def _relay_view(meter: Meter) -> RelayView:
+    relay = meter.relay
+    proof_at = max(meter.proven_at, relay.requested_at) if relay.requested else 0
     return RelayView(
         requested=relay.requested,
         requested_at=iso(relay.requested_at) if relay.requested_at else None,
@@ -55,4 +56,5 @@ def _relay_view(relay: Relay) -> RelayView:
         reported=relay.reported,
         reported_at=iso(relay.reported_at) if relay.reported_at else None,
         proof=relay.proof if relay.requested else RelayProof.UNKNOWN,
+        proof_at=iso(proof_at) if proof_at else None,
     )

@@ -5,7 +5,7 @@ from meter_bridge.core.supply import local_cutoff as cutoff_rules
 from meter_bridge.core.supply.exposure import Exposure, MeterExposure, supply_exposure
 from meter_bridge.engine.state.model import Account, Installation, Meter, Supply
 from meter_bridge.engine.supply.local_cutoff import is_never_cut, slot_of, spendable_credit, tariff_versions
-from meter_bridge.engine.supply.relays import proven_open
+from meter_bridge.engine.supply.relays import remains_open
 from meter_bridge.protocol.answers import AccountExposure
 
 
@@ -35,7 +35,7 @@ def _supply_exposure(installation: Installation, supply: Supply, now: int) -> Ex
     outlets = [
         MeterExposure(meter.plan.rating_w, _energy_to_cut_off(installation, meter))
         for meter in supply.meters
-        if meter.plan.relay_address is not None and not proven_open(meter.relay)
+        if meter.plan.relay_address is not None and not remains_open(meter.relay)
     ]
     dearest = cutoff_rules.price_range(tariff_versions(supply, now))[1]
     return supply_exposure(outlets, supply.rating.units, spendable_credit(supply.account), dearest)

@@ -158,24 +158,33 @@ class Relays:
             store_relay(meter, tx)
         if meter.relay.proof is not before.proof:
             self._proof_changed(meter, tx)
-        if meter.relay.proof is RelayProof.DISOBEYS or (before.proof in rules.PROVEN and _is_unproven(meter)):
+        moved = before.proof in rules.SETTLED and _is_unproven(meter)
+        if meter.relay.proof is RelayProof.DISOBEYS or moved:
             tx.after_commit(lambda: self.send_until_proven(meter))
 
     def _proof_changed(self, meter: Meter, tx: Transaction) -> None:
         account = meter.supply.account
         meter.proven_at = tx.at
-        if proven_open(meter.relay):
+        if remains_open(meter.relay):
             meter.relay_opened_at = tx.at
         disobeys = meter.relay.proof is RelayProof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
         facts = {"case": "open" if meter.relay.requested is RelayPosition.OPEN else "closed"}
-        proven = meter.relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
+        proven = meter.relay.proof in rules.PROVEN
         if disobeys or proven:  # a new attempt alone ends no alert that the next reading would open again
             set_alert(self.installation, account, tx, key, facts if disobeys else None)
         if meter.relay.proof is not RelayProof.PENDING:
             set_alert(self.installation, account, tx, _unproven_key(meter), None)
         if proven:
             tx.changeset.add(ops.SETTLE_OUTBOX, _outcome_row(meter, tx.at, meter.relay.proof))
+
+    def note_absence(self, meter: Meter, tx: Transaction) -> None:
+        """Take it that a relay whose device went away is no longer proven to be where it was."""
+        away = rules.after_absence(meter.relay)
+        if away is not meter.relay:
+            meter.relay, meter.proven_at = away, tx.at
+            store_relay(meter, tx)
+            tx.touch(meter.supply.account)
 
     def resend(self, meter: Meter, tx: Transaction) -> None:
         """Tell a relay again what it is to be, after its device was away or restarted."""
@@ -189,7 +198,7 @@ class Relays:
         self._command_again(meter, rules.after_reassert(meter.relay), tx)
 
     def _command_again(self, meter: Meter, relay: Relay, tx: Transaction) -> None:
-        meter.relay = relay
+        meter.relay, meter.proven_at = relay, tx.at
         store_relay(meter, tx)
         tx.after_commit(lambda: self.send_until_proven(meter))
 
@@ -241,9 +250,9 @@ def _outcome_row(meter: Meter, at: int, outcome: str) -> dict[str, object]:
     }
 
 
-def proven_open(relay: Relay) -> bool:
-    """Return whether a relay was told to open and reported so."""
-    return relay.requested is RelayPosition.OPEN and relay.proof in (RelayProof.CONFIRMED, RelayProof.NO_LOAD)
+def remains_open(relay: Relay) -> bool:
+    """Return whether a relay was proven open as it was told to, and nothing told otherwise since."""
+    return relay.requested is RelayPosition.OPEN and relay.proof in rules.SETTLED
 
 
 def reports_open(meter: Meter, since: int) -> bool:

@@ -10,6 +10,7 @@ from meter_bridge.protocol.vocabulary import RelayProof
 
 _WEAKEST_PROOF_FIRST = (
     RelayProof.DISOBEYS,
+    RelayProof.NO_ANSWER,
     RelayProof.PENDING,
     RelayProof.REPORTED,
     RelayProof.NO_LOAD,

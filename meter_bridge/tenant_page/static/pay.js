@@ -174,7 +174,7 @@ async function thanks(title, order) {
   const parts = [state("good", say("paid.paid", { amount: money(order.amount, order) }), say("paid.paid.text"))];
   if (mine.last_top_up && mine.last_top_up.id === order.top_up) parts.push(h("p", {}), ...booked(mine));
   show(title, h("div", { class: "card", "aria-live": "polite", id: "paid" }, parts), await tokens(mine), h("div", { class: "card", id: "power", "data-proof": mine.supply.proof }, power(mine)), homeLink());
-  return mine.supply.state !== "connected" || ["confirmed", "no_load", "disobeys"].includes(mine.supply.proof);
+  return mine.supply.state !== "connected" || !["pending", "reported"].includes(mine.supply.proof);
 }
 
 function booked(mine) {

@@ -334,3 +334,79 @@ async def test_a_command_is_repeated_as_soon_while_event_time_passes_slowly_afte
     assert flat.engine.session.clock.now() == before + 2 * 60_500
     assert len(sent(flat)) >= told + 3
     assert len(flat.transport.queried) > asked
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_open_is_not_called_confirmed_while_its_device_does_not_answer(
+    flat: House, *, says_so: bool
+) -> None:
+    """It cannot prove where its relay is: proven is what it said while it was there."""
+    await cut(flat)
+    await flat.relay(OPEN, power_w=0)
+    proven = flat.app.meters.views(LANDLORD)[0].relay
+    assert proven is not None
+    assert (proven.proof, proven.proof_at) == (RelayProof.CONFIRMED, proven.reported_at)
+    told = len(sent(flat))
+    if says_so:
+        await flat.report(Report("tasmota:flat-1/1", online=False), after=HOUR // 4)
+    for _ in range(120):
+        await flat.tick(60_000)
+    seen = flat.app.meters.views(LANDLORD)[0].relay
+    assert seen is not None
+    assert (seen.reported, seen.reported_at) == (OPEN, proven.reported_at)
+    assert (seen.proof, seen.proof_at != proven.proof_at) == (RelayProof.NO_ANSWER, True)
+    assert flat.app.accounts.view(LANDLORD, "flat-1").supply.proof is RelayProof.NO_ANSWER
+    assert flat.rows("SELECT proof FROM relay_status") == [("no_answer",)]
+    assert len(sent(flat)) == told
+    assert flat.alert_kinds() == {AlertKind.METER_OFFLINE}
+    assert len(flat.rows("SELECT 1 FROM alert WHERE kind = 'meter_offline'")) == 1
+    await flat.relay(OPEN, power_w=0)
+    await flat.relay(OPEN, power_w=0)
+    assert sent(flat)[told:] == [OPEN]
+    await flat.read(10_000, power_w=0)
+    await flat.tick(60_000)
+    assert (flat.proof(), flat.alert_kinds()) == (RelayProof.CONFIRMED, set())
+
+
+async def test_a_proof_that_its_device_took_along_is_still_none_after_a_restart(tmp_path: Path) -> None:
+    async with house(tmp_path) as before:
+        await cut(before)
+        await before.relay(OPEN, power_w=0)
+        await before.read(10_000, power_w=0)
+        opened_at = before.meter.relay_opened_at
+        await before.report(Report("tasmota:flat-1/1", online=False), after=HOUR)
+        time = before.time
+    async with opened(tmp_path, time) as after:
+        await after.tick(60_000)
+        assert (after.proof(), sent(after)) == (RelayProof.NO_ANSWER, [])
+        assert after.meter.relay_opened_at == opened_at
+        await after.read(12_000, after=HOUR)
+        assert AlertKind.TAMPER in after.alert_kinds()
+
+
+async def test_a_relay_on_a_device_of_its_own_that_went_away_is_not_called_confirmed(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO_DEVICES) as split:
+        await cut(split)
+        await split.relay(OPEN)
+        await split.read(10_000, power_w=0)
+        assert split.proof() is RelayProof.CONFIRMED
+        told = len(sent(split))
+        relay = split.meter.plan.relay_address or ""
+        await split.report(Report(relay, online=False), after=HOUR)
+        assert split.proof() is RelayProof.NO_ANSWER
+        for _ in range(10):
+            await split.read(10_000, power_w=0)
+            await split.tick(1_000)
+        assert (split.proof(), len(sent(split))) == (RelayProof.NO_ANSWER, told)
+        await split.relay(OPEN)
+        await split.read(10_000, power_w=0)
+        assert (split.proof(), sent(split)[told:]) == (RelayProof.CONFIRMED, [OPEN])
+
+
+async def test_a_relay_that_the_customer_opened_is_left_alone_after_its_device_was_away(flat: House) -> None:
+    await flat.relay(CLOSED, power_w=100)
+    await flat.relay(OPEN, power_w=0, after=HOUR)
+    await flat.report(Report("tasmota:flat-1/1", online=False), after=HOUR)
+    assert flat.proof() is RelayProof.NO_ANSWER
+    await flat.relay(OPEN, power_w=0, after=HOUR)
+    assert (flat.proof(), sent(flat), flat.alert_kinds()) == (RelayProof.CONFIRMED, [], set())
