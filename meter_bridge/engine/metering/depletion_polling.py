@@ -1,8 +1,7 @@
 """Asking meters more often as their credit nears a warning or its end, so that the overshoot stays small.
 
 A meter that reports every five minutes at 3 kW may use 250 Wh unseen. From two minutes before the credit
-would
-be used up at the present load, the bridge asks for a fresh reading every few seconds.
+would be used up at the present load, the bridge asks for a fresh reading every few seconds.
 """
 
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ class DepletionPolling:
         """Those whose credit ended soon when they were looked at last."""
 
     def tick(self, installation: Installation, now: int) -> None:
-        """Ask the meters whose credit ends soon; one that was just heard or asked is left alone."""
+        """Ask the meters whose credit ends soon; one that was just read or asked is left alone."""
         looked_at = dict.fromkeys((*self._next_meters(installation), *self._near_depletion))
         self._near_depletion = [
             meter
@@ -55,4 +54,5 @@ class DepletionPolling:
         return turn
 
     def _is_due(self, meter: Meter, now: int) -> bool:
-        return now - max(self._polled_at.get(meter.id, 0), meter.last_seen or 0) >= POLL_INTERVAL_MS
+        read_at = meter.register.at if meter.register else 0
+        return now - max(self._polled_at.get(meter.id, 0), read_at) >= POLL_INTERVAL_MS

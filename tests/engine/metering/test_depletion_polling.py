@@ -68,3 +68,11 @@ async def test_of_many_meters_one_that_was_found_is_asked_as_often_as_of_few(
                 watch.tick(made.engine.session.installation, made.engine.session.clock.now())
             asked.append(made.transport.queried)
     assert asked[0] == asked[1] == ["flat-1/a"] * 4
+
+
+async def test_a_meter_that_tells_everything_but_its_register_is_asked_for_it(flat: House) -> None:
+    watch = await used_up_to(flat, 47_450, power_w=3_000)
+    for _ in range(10):
+        await flat.report(Report("tasmota:flat-1/1", power_mw=3_000_000, voltage_mv=230_000), after=2_000)
+        watch.tick(flat.engine.session.installation, flat.engine.session.clock.now())
+    assert flat.transport.queried == ["flat-1/main"] * 3
