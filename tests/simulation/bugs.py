@@ -28,12 +28,16 @@ from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import operation
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.clock import EngineClock
+from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import local_cutoff as engine_cutoff
+from meter_bridge.engine.supply.service import SupplyService
+from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.payments import order
 from meter_bridge.payments.orders.webhooks import ProviderPolling
 from meter_bridge.payments.vouchers import redemption
+from meter_bridge.protocol.messages import SupplyView
 from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset, Row
@@ -147,6 +151,14 @@ def _does_not_wait_for(kind: ops.Statement) -> Patches:
             await honest(self, unit)
 
     return (patch.object(Session, "commit", commit),)
+
+
+def _holds_before_it_stores() -> Patches:
+    async def finish(self: SupplyService, account: Account, tx: Transaction) -> SupplyView:
+        self._session.submit(tx)
+        return supply_view(account)
+
+    return (patch.object(SupplyService, "_finish", finish),)
 
 
 def _sends_once() -> Patches:
@@ -329,6 +341,12 @@ BUGS: Sequence[Bug] = (
         seed=2,
         days=0.3,
         faults=CRASHES_OF_PAYMENTS,
+    ),
+    Bug(
+        "a hold is acknowledged before it is on disk",
+        8,
+        _holds_before_it_stores,
+        faults=BAD_DISK,
     ),
     Bug("a payment that was reported as failed before is forgotten", 8, _late_failures_count, days=0.3),
     Bug("a payment whose web hook is never sent is forgotten", 8, _asks_no_provider, seed=2, days=0.3),

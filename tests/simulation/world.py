@@ -23,10 +23,11 @@ from tests.simulation.devices import Devices
 from tests.simulation.disk import Disk
 from tests.simulation.events import Injector
 from tests.simulation.faults import HOUR_S, Fault, plan_faults
+from tests.simulation.holds import Landlord
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine, WallClock, slowed
 from tests.simulation.model import Truth
-from tests.simulation.people import LANDLORD, VOUCHER, Caretaker, Customer, Landlord, Tenant
+from tests.simulation.people import LANDLORD, VOUCHER, Caretaker, Customer, Tenant
 from tests.simulation.street import build_street, site_file
 from tests.simulation.till import Till, write_providers
 from tests.storage.template import CREATED_AT, new_database
@@ -143,6 +144,7 @@ class World:
             asyncio.create_task(self.caretaker.work(CARE_EVERY_S)),
             asyncio.create_task(self._check_now_and_then()),
             asyncio.create_task(self.landlord.work()),
+            asyncio.create_task(self.landlord.watch()),
         ]
         living = [asyncio.create_task(customer.use()) for customer in self.customers]
         living += [asyncio.create_task(customer.pay()) for customer in self.customers]
