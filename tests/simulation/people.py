@@ -130,6 +130,8 @@ class Customer:
         for _ in range(times):
             await self._until_answered(key, amount, lambda app: self._request(app, key, amount))
         self.waiting -= 1
+        if key in self.truth.keys:
+            self.truth.cash.append(key)
         if self._chance.random() < AGAIN:
             await self._other_content(key, amount)
 
