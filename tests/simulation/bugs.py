@@ -11,8 +11,10 @@ from unittest.mock import patch
 
 from dashboard.pricing import amounts
 from meter_bridge.core.clock import GuardedClock
-from meter_bridge.core.ledger import journal
-from meter_bridge.core.ledger.credit import TopUpSplit
+from meter_bridge.core.ledger import credit, journal
+from meter_bridge.core.ledger.credit import CreditPolicy, CreditState, TopUpSplit
+from meter_bridge.core.ledger.debt import Debt
+from meter_bridge.core.ledger.journal import Bucket
 from meter_bridge.core.rating.period_to_date import ChargesBuilder
 from meter_bridge.core.rating.rating import Line, LineKey
 from meter_bridge.core.register import register
@@ -24,16 +26,21 @@ from meter_bridge.core.tariff.tariff import TariffVersion
 from meter_bridge.devices.tasmota import readings as tasmota
 from meter_bridge.devices.zigbee2mqtt import readings as zigbee
 from meter_bridge.engine.access import visibility
+from meter_bridge.engine.accounts import reversals
 from meter_bridge.engine.engine import Engine
 from meter_bridge.engine.operations import operation
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.clock import EngineClock
+from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import local_cutoff as engine_cutoff
+from meter_bridge.engine.supply.service import SupplyService
+from meter_bridge.engine.supply.view import supply_view
 from meter_bridge.payments import order
 from meter_bridge.payments.orders.webhooks import ProviderPolling
 from meter_bridge.payments.vouchers import redemption
+from meter_bridge.protocol.messages import SupplyView
 from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset, Row
@@ -49,7 +56,8 @@ class Bug:
     """A bug that can be switched on."""
 
     name: str
-    invariant: int
+    invariant: int | None
+    """None for a rule of the domain."""
     patches: Callable[[], Patches]
     seed: int = 1
     days: float = 0.5
@@ -147,6 +155,33 @@ def _does_not_wait_for(kind: ops.Statement) -> Patches:
             await honest(self, unit)
 
     return (patch.object(Session, "commit", commit),)
+
+
+def _holds_before_it_stores() -> Patches:
+    async def finish(self: SupplyService, account: Account, tx: Transaction) -> SupplyView:
+        self._session.submit(tx)
+        return supply_view(account)
+
+    return (patch.object(SupplyService, "_finish", finish),)
+
+
+def _repays_last() -> Patches:
+    honest = credit._credit_back
+
+    def credit_back(policy: CreditPolicy, state: CreditState, amount: int) -> tuple[int, int, int]:
+        low, repaid, rest = honest(policy, state, amount)
+        return low, 0, repaid + rest
+
+    return (patch.object(credit, "_credit_back", credit_back),)
+
+
+def _takes_back_the_balance_alone() -> Patches:
+    honest = reversals._top_up_changes
+
+    def changes(account: Account, entry: reversals._ReversibleEntry) -> dict[str, int]:
+        return {key: amount for key, amount in honest(account, entry).items() if key == Bucket.BALANCE}
+
+    return (patch.object(reversals, "_top_up_changes", changes),)
 
 
 def _sends_once() -> Patches:
@@ -330,8 +365,31 @@ BUGS: Sequence[Bug] = (
         days=0.3,
         faults=CRASHES_OF_PAYMENTS,
     ),
+    Bug(
+        "a hold is acknowledged before it is on disk",
+        8,
+        _holds_before_it_stores,
+        faults=BAD_DISK,
+    ),
     Bug("a payment that was reported as failed before is forgotten", 8, _late_failures_count, days=0.3),
     Bug("a payment whose web hook is never sent is forgotten", 8, _asks_no_provider, seed=2, days=0.3),
+    Bug("emergency credit is repaid last", None, _repays_last, seed=3, days=1, faults=()),
+    Bug(
+        "what a debt took of a payment stays with the debt when the payment is taken back",
+        None,
+        _takes_back_the_balance_alone,
+        seed=3,
+        days=1.5,
+        faults=(),
+    ),
+    Bug(
+        "the cap of a debt counts each payment alone",
+        None,
+        lambda: (patch.object(Debt, "after_payment", lambda debt, *_: debt),),
+        seed=3,
+        days=1.5,
+        faults=(),
+    ),
     Bug("a relay command is sent once and never again", 9, _sends_once, seed=2, days=0.4, faults=LOSS),
     Bug(
         "an acknowledgement is taken for an open contact",

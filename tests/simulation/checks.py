@@ -13,6 +13,7 @@ from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.state.model import Account
 from meter_bridge.protocol.vocabulary import SupplyState
 from meter_bridge.storage.sqlite import connect_read_only
+from tests.simulation.debts import owing
 from tests.simulation.machine import Machine
 from tests.simulation.model import RAND, Truth
 from tests.simulation.street import RATING_W
@@ -83,20 +84,32 @@ def values(engine: Engine, truths: list[Truth]) -> Iterator[str]:
             yield f"invariant 9: {meter.id} shows {power / 1000} W and {voltage / 1000} V"
 
 
-def accounts(engine: Engine, truths: list[Truth], begin_ms: int, now_ms: int) -> Iterator[str]:
+def accounts(
+    machine: Machine, engine: Engine, truths: list[Truth], begin_ms: int, now_ms: int
+) -> Iterator[str]:
     """Yield accounts that differ from the naive model."""
     for truth in truths:
+        owes = owing(machine, truth.house.id, now_ms)
         account = engine.session.installation.accounts[truth.house.id]
         yield from _energy(account, truth)
         charged = account.meters[0].energy_wh or 0
-        available = account.balance - _accrued(account)
-        expected = truth.balance(charged, begin_ms, now_ms)
+        available = account.balance - account.emergency_used - _accrued(account)
+        expected = truth.balance(charged, begin_ms, now_ms) - owes.taken
         if available != expected:
             yield (
                 f"{account.id}: credit is {available / RAND:.6f}, but {truth.paid / RAND:.2f} was paid and"
-                f" {charged} Wh were charged, which leaves {expected / RAND:.6f}"
+                f" {charged} Wh were charged and {owes.taken / RAND:.6f} was recovered,"
+                f" which leaves {expected / RAND:.6f}"
             )
-        if (account.state is SupplyState.CONNECTED) is not truth.connected(expected):
+        owed = sum(debt.owed for debt in account.debts.values())
+        if (owed, account.arrears) != (owes.owed, owes.arrears):
+            yield (
+                f"{account.id}: {owed / RAND:.6f} is owed and {account.arrears / RAND:.6f} is in arrears, but"
+                f" {owes.owed / RAND:.6f} and {owes.arrears / RAND:.6f} must be"
+            )
+        if (account.state is SupplyState.CONNECTED) is not truth.connected(
+            expected, selected=account.emergency_selected
+        ):
             credit = expected / RAND
             yield f"{account.id}: supply is {account.state} ({account.reason}) with credit {credit:.6f}"
 

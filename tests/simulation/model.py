@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from tests.simulation.street import CENT, House, Kind, Tariff
+from tests.simulation.street import CENT, EMERGENCY_LIMIT, House, Kind, Tariff
 
 ZONE: Final = ZoneInfo("Africa/Johannesburg")
 WH_PER_KWH: Final = 1_000
@@ -37,6 +37,12 @@ class Truth:
     held_off: bool = False
     keys: dict[str, int] = field(default_factory=dict)
     """Amounts by the key of their top-up, once acknowledged."""
+    cash: list[str] = field(default_factory=list)
+    """Keys of those paid in cash that were not taken back."""
+    may_borrow: bool = False
+    """Whether the customer ever asked for emergency credit and was not refused."""
+    entries_at_selection: int | None = None
+    """How many entries besides charges were on disk when emergency credit was selected last."""
     moves: int = 0
     """How often the register was moved, or another took its place."""
     moved_wh: int = 0
@@ -82,13 +88,14 @@ class Truth:
         """Return the balance that the account must have after this energy."""
         return self.paid - cost(self.house.tariff, energy_wh) - standing(self.house.tariff, begin_ms, now_ms)
 
-    def connected(self, balance: int) -> bool:
-        """Return whether the unit must be supplied with this balance."""
+    def connected(self, balance: int, *, selected: bool) -> bool:
+        """Return whether the unit must be supplied with this balance, less emergency credit that is lent."""
         if self.house.kind is Kind.NEVER_CUT:
             return True
         if self.held_off:
             return False
-        return self.house.kind is Kind.CREDIT or balance > 0
+        lent = EMERGENCY_LIMIT if selected else 0
+        return self.house.kind is Kind.CREDIT or balance + lent > 0
 
 
 def cost(tariff: Tariff, energy_wh: int) -> int:
@@ -111,11 +118,11 @@ def standing(tariff: Tariff, begin_ms: int, now_ms: int) -> int:
     """Return the standing charges of the local days that have begun since."""
     if tariff is not Tariff.STANDING:
         return 0
-    days = (_day(now_ms) - _day(begin_ms)) // timedelta(days=1)
+    days = (local_day(now_ms) - local_day(begin_ms)) // timedelta(days=1)
     return days * 150 * CENT * (100 + VAT) // 100
 
 
-def _day(at_ms: int) -> datetime:
+def local_day(at_ms: int) -> datetime:
     """Return the start of a local day, without its zone."""
     local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZONE)
     return local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)

@@ -9,7 +9,6 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.register.register import Cause
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Role, SupplyAction
-from meter_bridge.protocol.vocabulary import HoldPosition
 from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import RunningBridge
 from tests.simulation.devices import LARGEST_LOAD_W, Devices
@@ -25,7 +24,6 @@ AMOUNTS: Final = ("5.00", "10.00", "20.00", "50.00")
 PAUSE_H: Final = 14.0
 """Mean pause between payments: about as much is paid as is used, so that credit runs out again and again."""
 LOAD_PAUSE_S: Final = (300.0, 3 * HOUR_S)
-HOLD_PAUSE_H: Final = 8.0
 VOUCHER: Final = "15.00"
 FIRST_ORDER_S: Final = 3 * HOUR_S
 AT_TILL: Final = 0.5
@@ -132,6 +130,8 @@ class Customer:
         for _ in range(times):
             await self._until_answered(key, amount, lambda app: self._request(app, key, amount))
         self.waiting -= 1
+        if key in self.truth.keys:
+            self.truth.cash.append(key)
         if self._chance.random() < AGAIN:
             await self._other_content(key, amount)
 
@@ -198,57 +198,6 @@ class Customer:
             self.problems.append(f"invariant 4: the key {key} with other content got {refused.code}")
             return
         self.problems.append(f"invariant 4: the key {key} was accepted again with another amount")
-
-
-class Landlord:
-    """Holds supplies off now and then, and lifts the holds."""
-
-    def __init__(self, truths: Sequence[Truth], machine: Machine, chance: random.Random) -> None:
-        self._truths = [truth for truth in truths if truth.house.kind is not Kind.NEVER_CUT]
-        self._machine = machine
-        self._chance = chance
-        self.problems: list[str] = []
-        self.working = True
-        self._holds = 0
-
-    async def work(self) -> None:
-        while True:
-            await asyncio.sleep(self._chance.expovariate(1 / (HOLD_PAUSE_H * HOUR_S)))
-            if self.working and self._truths:
-                await self._hold(self._chance.choice(self._truths), self._chance.uniform(60, 2 * HOUR_S))
-
-    async def _hold(self, truth: Truth, seconds: float) -> None:
-        self._holds += 1
-        hold_id = f"hold-{self._holds}"
-        truth.held_off = True
-        await self._until_done(
-            lambda app: app.supply.place_hold(
-                LANDLORD, truth.house.id, HoldPosition.OFF, reason="works", hold_id=hold_id
-            )
-        )
-        await asyncio.sleep(seconds)
-        await self._until_done(
-            lambda app: app.supply.lift_hold(LANDLORD, truth.house.id, hold_id, reason="works are over")
-        )
-        truth.held_off = False
-
-    async def _until_done(self, request: Callable[[Application], Coroutine[object, object, object]]) -> None:
-        """Repeat the request until done; a missing hold was lifted before the response was lost."""
-        while True:
-            parts = self._machine.parts
-            try:
-                if parts is not None:
-                    await self._machine.ask(request(parts.app))
-                    return
-            except PowerLostError:
-                pass
-            except RequestRefused as refused:
-                if refused.code is ErrorCode.NOT_FOUND:
-                    return
-                if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:
-                    self.problems.append(f"a hold was refused: {refused}")
-                    return
-            await asyncio.sleep(RETRY_S)
 
 
 class Tenant:

@@ -20,6 +20,10 @@ CUTTING: Final = 0.2
 """Share of streets in which devices cut by themselves without the bridge."""
 OLD_FIRMWARE: Final = 0.3
 """Share of streets whose Tasmotas list their total with its share of each tariff."""
+LENDING: Final = 0.4
+"""Share of streets in which emergency credit is lent."""
+EMERGENCY_LIMIT: Final = 4 * 100 * CENT
+LENDS: Final = "        emergency credit: {limit: 4.00, threshold: 3.00}\n"
 CUTS: Final = "        without the bridge: local cut-off\n"
 
 
@@ -95,6 +99,8 @@ class House:
     interval_s: int
     cuts: bool = False
     """Whether its device is to cut by itself without the bridge."""
+    borrows: bool = False
+    """Whether emergency credit is lent to it."""
 
     @property
     def meter_id(self) -> str:
@@ -130,7 +136,15 @@ def build_street(seed: int, meters: int, start_ms: int) -> list[House]:
         houses.append(House(f"house-{number}", next(tariffs), kind, meter, interval))
     _let_cut(houses, random.Random(f"{seed}/devices cut"))
     _let_list_tariffs(houses, random.Random(f"{seed}/tariffs in the total"))
+    _lend(houses, random.Random(f"{seed}/emergency credit"))
     return houses
+
+
+def _lend(houses: list[House], chance: random.Random) -> None:
+    """Offer emergency credit in some streets to all who are cut in the ordinary way."""
+    if chance.random() < LENDING:
+        for house in houses:
+            house.borrows = house.kind is Kind.PLAIN and not house.cuts
 
 
 def _let_cut(houses: list[House], chance: random.Random) -> None:
@@ -150,7 +164,7 @@ def _let_list_tariffs(houses: list[House], chance: random.Random) -> None:
 def site_file(houses: list[House]) -> str:
     return HEAD + "".join(
         f"      {house.id}:\n        tariff: {house.tariff}\n{POLICIES[house.kind]}"
-        f"{CUTS if house.cuts else ''}"
+        f"{CUTS if house.cuts else ''}{LENDS if house.borrows else ''}"
         f'        meters: ["{house.meter.address}"]\n'
         for house in houses
     )

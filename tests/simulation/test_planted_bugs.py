@@ -30,4 +30,4 @@ def test_the_simulator_finds(bug: Bug) -> None:
 
 
 def test_a_bug_is_planted_for_every_promise() -> None:
-    assert {bug.invariant for bug in BUGS} == set(range(1, 17))
+    assert {bug.invariant for bug in BUGS if bug.invariant} == set(range(1, 17))

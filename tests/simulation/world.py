@@ -15,18 +15,21 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.requests import VoucherOrder
 from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import RunningBridge
-from tests.simulation import checks
+from tests.simulation import checks, lending
 from tests.simulation.alone import REWRITTEN_S, Alone, Away
+from tests.simulation.bookkeeper import Bookkeeper
 from tests.simulation.broker import Broker
 from tests.simulation.commands import CommandWatch
 from tests.simulation.devices import Devices
 from tests.simulation.disk import Disk
 from tests.simulation.events import Injector
 from tests.simulation.faults import HOUR_S, Fault, plan_faults
+from tests.simulation.holds import Landlord
+from tests.simulation.lending import Borrower
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine, WallClock, slowed
 from tests.simulation.model import Truth
-from tests.simulation.people import LANDLORD, VOUCHER, Caretaker, Customer, Landlord, Tenant
+from tests.simulation.people import LANDLORD, VOUCHER, Caretaker, Customer, Tenant
 from tests.simulation.street import build_street, site_file
 from tests.simulation.till import Till, write_providers
 from tests.storage.template import CREATED_AT, new_database
@@ -111,8 +114,13 @@ class World:
             Customer(truth, self.machine, self.devices, self.till, self._chance(truth.house.id))
             for truth in self.truths
         ]
+        self.borrowers = [
+            Borrower(truth, self.machine, self._chance(f"{truth.house.id}/emergency credit"))
+            for truth in self.truths
+        ]
         self.caretaker = Caretaker(self.machine, self.truths, loop.time)
         self.landlord = Landlord(self.truths, self.machine, self._chance("landlord"))
+        self.bookkeeper = Bookkeeper(self.truths, self.machine, self._chance("bookkeeper"))
         self.tenant = Tenant(self.truths, self.machine)
         self.watch = CommandWatch(self.machine, self.houses)
         self.broker.on_command = self.watch.see
@@ -143,8 +151,11 @@ class World:
             asyncio.create_task(self.caretaker.work(CARE_EVERY_S)),
             asyncio.create_task(self._check_now_and_then()),
             asyncio.create_task(self.landlord.work()),
+            asyncio.create_task(self.landlord.watch()),
+            *(asyncio.create_task(work) for work in self.bookkeeper.work(faults)),
         ]
         living = [asyncio.create_task(customer.use()) for customer in self.customers]
+        living += [asyncio.create_task(borrower.work()) for borrower in self.borrowers]
         living += [asyncio.create_task(customer.pay()) for customer in self.customers]
         await self._days()
         if not self._enough():
@@ -190,10 +201,13 @@ class World:
         yield from self.watch.problems
         yield from self.alone.problems
         yield from self.landlord.problems
+        yield from self.bookkeeper.problems
         yield from self.tenant.problems
         yield from self.till.problems
         for customer in self.customers:
             yield from customer.problems
+        for borrower in self.borrowers:
+            yield from borrower.problems
 
     async def _set_up(self) -> None:
         await self.machine.start()
@@ -233,9 +247,7 @@ class World:
 
         There is a load everywhere, because only energy shows that a contact that claims to be open is closed.
         """
-        self.landlord.working, self.till.calm = False, True
-        for customer in self.customers:
-            customer.using = False
+        self._calm_people()
         await self._decide_everything()
         for customer in self.customers:
             self.devices.load(customer.house, LOAD_W)
@@ -260,14 +272,24 @@ class World:
         self.problems += checks.relays(engine, self.truths)
         # A clock that was ahead had been believed: days begin before the true ones until it has caught up.
         now_ms = engine.session.clock.now() if engine.session.clock.ahead_ms() else self.clock.true()
-        self.problems += checks.accounts(engine, self.truths, self.begin_ms, now_ms)
+        self.problems += checks.accounts(self.machine, engine, self.truths, self.begin_ms, now_ms)
         self.problems += checks.values(engine, self.truths)
+        self.problems += lending.differences(self.machine, engine, self.truths)
         self.problems += checks.stored(self.machine, self.truths)
         # After the books, because viewing an order makes the bridge poll the till.
         await self.till.check()
         # Sets are the last to be asked: what is wrong already need not be priced.
         if not any(self._all_problems()):
             self.problems += checks.priced(self.machine, self.truths)
+
+    def _calm_people(self) -> None:
+        """Let nobody begin anything new."""
+        self.landlord.working, self.till.calm = False, True
+        self.bookkeeper.working = False
+        for borrower in self.borrowers:
+            borrower.working = False
+        for customer in self.customers:
+            customer.using = False
 
     async def _decide_everything(self) -> None:
         """Let the caretaker decide every quarantine, each of which takes three readings to begin."""
@@ -300,6 +322,7 @@ class World:
                 self.problems += checks.stored(self.machine, self.truths)
             if self.machine.parts is not None:
                 self.problems += checks.values(self.machine.parts.engine, self.truths)
+                self.problems += lending.differences(self.machine, self.machine.parts.engine, self.truths)
 
 
 def simulate(plan: Plan) -> Outcome:
