@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 import msgspec
+from playwright.async_api import Locator, Page, expect
 import pytest
 import pytest_asyncio
 
@@ -26,6 +28,7 @@ FORECAST_S = 150.0
 DRAWN_MS = 4_000
 """Home Assistant says in no way that its graphs are drawn."""
 VILLA = "sensor.villa_balance"
+ENERGY_PAGE = Path(__file__).parents[2] / "docs" / "home-assistant" / "use-cases.md"
 FLOWS = "/api/config/config_entries/flow"
 
 session_fixture = pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -392,19 +395,36 @@ async def a_revoked_token_is_replaced_without_a_false_alarm(
         assert again["attributes"]["last_triggered"] == found["attributes"]["last_triggered"], name
 
 
+async def choose_as_documented(home: HomeAssistant, page: Page) -> None:
+    """Choose both statistics in Home Assistant's own dialog, with the words that the documentation names."""
+    documented = re.search(r"search for `([^`]+)`", ENERGY_PAGE.read_text(encoding="utf-8"))
+    assert documented
+    await page.goto(f"{home.url}/config/energy/electricity")
+    await page.get_by_text("Add grid connection").click()
+    pickers = page.locator("ha-statistic-picker")
+    await choose(pickers.first, documented[1], "Fern Cottage energy used")
+    await page.get_by_text("Use an entity tracking the total costs").click()
+    await expect(pickers).to_have_count(3)
+    await choose(pickers.last, documented[1], "Fern Cottage cost")
+    await page.get_by_role("button", name="Save").last.click()
+    await page.locator("ha-card").get_by_text("Fern Cottage energy used").wait_for()
+
+
+async def choose(picker: Locator, search: str, name: str) -> None:
+    await picker.click()
+    await picker.page.locator("ha-picker-combo-box input").last.fill(search)
+    await picker.page.locator("ha-picker-combo-box ha-combo-box-item").filter(has_text=name).click()
+
+
 async def the_energy_page_shows_energy_and_cost(cottage: Household, chromium: Chromium) -> None:
     home = cottage.home
-    source = {
-        "type": "grid",
-        "stat_energy_from": await statistic_id(home, ENERGY),
-        "stat_cost": await statistic_id(home, COST),
-        "stat_energy_to": None,
-        "cost_adjustment_day": 0,
-    }
-    await ask(home, {"type": "energy/save_prefs", "energy_sources": [source]})
+    page = await chromium.page(storage={"hassTokens": home.browser_tokens()})
+    await choose_as_documented(home, page)
+    (source,) = (await ask(home, {"type": "energy/get_prefs"}))["energy_sources"]
+    assert source["stat_energy_from"] == await statistic_id(home, ENERGY)
+    assert source["stat_cost"] == await statistic_id(home, COST)
     issues = await ask(home, {"type": "energy/validate"})
     assert issues["energy_sources"] == [[]]
-    page = await chromium.page(storage={"hassTokens": home.browser_tokens()})
     await page.goto(f"{home.url}/energy")
     for words in ("Fern Cottage energy used", "Grid total"):
         await page.get_by_text(words, exact=True).first.wait_for()
