@@ -87,7 +87,10 @@ class AddressConfirmation:
         return code
 
     def confirmed(self, account: Account, code: str, stored: NotificationSettings) -> NotificationSettings:
-        """Return the settings with the address that the code was sent to; raises ``RequestRefused``."""
+        """Return the settings with the address that the code was sent to; raises ``RequestRefused``.
+
+        The code stays good until the address is stored (``forget``).
+        """
         waiting = self._current(account)
         found = (
             []
@@ -103,8 +106,16 @@ class AddressConfirmation:
                 remedy="compare it with the message, or save the address again for another one",
             )
         for kind in found:
-            stored = with_address(stored, kind, waiting.codes.pop(kind)[0])
-        return replace(stored, unconfirmed=tuple(waiting.codes))
+            stored = with_address(stored, kind, waiting.codes[kind][0])
+        return replace(stored, unconfirmed=tuple(kind for kind in waiting.codes if kind not in found))
+
+    def forget(self, account: Account, confirmed: NotificationSettings) -> None:
+        """Forget the codes of addresses that are stored now."""
+        waiting = self._current(account)
+        if waiting is not None:
+            waiting.codes = {
+                kind: sent for kind, sent in waiting.codes.items() if kind in confirmed.unconfirmed
+            }
 
     def _count_wrong(self, account: Account, waiting: _Waiting | None) -> None:
         if waiting is not None:

@@ -1,7 +1,7 @@
 """Messages to people beside a session, as the API sees them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
@@ -25,6 +25,10 @@ from meter_bridge.protocol.payments import NotificationSettings
 
 TRIAL_PAUSE_MS: Final = 20_000
 _MOST: Final = 500
+
+
+type StoreSettings = Callable[[Actor, str, NotificationSettings], Awaitable[NotificationSettings]]
+"""Stores the settings of an account's customer and returns them."""
 
 
 class Notices:
@@ -113,6 +117,7 @@ class Notices:
         """
         if actor.role is not Role.TENANT:
             return wanted
+        self._session.begin(actor)  # refused while nothing can be stored, before a code is sent
         account = self._account(actor, account_id)
         stored = await queries.read_contact(self._session, account) or NotificationSettings()
         for kind in KINDS:
@@ -139,11 +144,15 @@ class Notices:
                 remedy="check the address, or ask the landlord",
             )
 
-    async def confirm(self, actor: Actor, account_id: str, code: str) -> NotificationSettings:
-        """Return the settings with the address to which a code was sent; raises ``RequestRefused``."""
+    async def confirm(
+        self, actor: Actor, account_id: str, code: str, store: StoreSettings
+    ) -> NotificationSettings:
+        """Store the address to which a code was sent, and return the settings; raises ``RequestRefused``."""
         account = self._account(actor, account_id)
-        stored = await queries.read_contact(self._session, account) or NotificationSettings()
-        return self._confirmation.confirmed(account, code, stored)
+        present = await queries.read_contact(self._session, account) or NotificationSettings()
+        stored = await store(actor, account_id, self._confirmation.confirmed(account, code, present))
+        self._confirmation.forget(account, stored)
+        return stored
 
     async def _send_test(self, recipient: str, channels: Channels, language: str, name: str) -> TrialSent:
         """Send a test message through every channel, not again and again."""

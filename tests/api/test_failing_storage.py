@@ -65,7 +65,7 @@ ELSEWHERE: Final = {
     "POST /api/v1/accounts/{id}/keypad-tokens": "needs a keypad meter: tests/payments/keypad",
     "POST /api/v1/accounts/{id}/vouchers": "needs a code, which is shown once: below",
     "POST /api/v1/notices/test": "sends one message; stores nothing",
-    "POST /api/v1/accounts/{id}/notifications/confirm": "needs a message's code; then stores like PUT",
+    "POST /api/v1/accounts/{id}/notifications/confirm": "tests/security/test_address_confirmation.py",
     "POST /api/v1/accounts/{id}/notifications/test": "sends one message; stores nothing",
 }
 FLAT: Final = "/api/v1/accounts/flat-1"

@@ -24,9 +24,9 @@ from meter_bridge.notify.address_confirmation import (
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.service import TRIAL_PAUSE_MS, Notices
 from meter_bridge.notify.templates import Message
-from meter_bridge.protocol.messages import Role
+from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NotificationSettings
-from tests.engine.harness import LANDLORD, House, house
+from tests.engine.harness import LANDLORD, House, house, read_only
 
 TENANT = Actor("Anna", Role.TENANT, accounts=frozenset({"flat-1"}))
 OWN, STRANGER = "+27820000001", "+27829999999"
@@ -66,8 +66,8 @@ class Customer:
         return await self.flat.app.page.set_notification_settings(actor, "flat-1", wanted)
 
     async def confirm(self, code: str) -> NotificationSettings:
-        confirmed = await self.notices.confirm(TENANT, "flat-1", code)
-        return await self.flat.app.page.set_notification_settings(TENANT, "flat-1", confirmed)
+        store = self.flat.app.page.set_notification_settings
+        return await self.notices.confirm(TENANT, "flat-1", code, store)
 
     async def stored(self) -> NotificationSettings:
         return await self.flat.app.page.notification_settings(LANDLORD, "flat-1")
@@ -117,6 +117,32 @@ async def test_a_landlord_s_word_is_enough_and_what_did_not_change_is_not_asked_
 async def test_where_no_message_can_go_an_address_is_stored_without_a_code(customer: Customer) -> None:
     kept = await customer.save(NotificationSettings(email="anna@example.org"))
     assert (kept.email, kept.unconfirmed, customer.gateway.sent) == ("anna@example.org", (), [])
+
+
+async def test_a_code_stays_good_until_its_address_is_stored(customer: Customer) -> None:
+    await customer.save(NotificationSettings(phone=OWN))
+    code = customer.gateway.code
+    with read_only(customer.flat):
+        for _ in range(MAX_TRIES + 1):
+            with pytest.raises(RequestRefused) as refusal:
+                await customer.confirm(code)
+            assert refusal.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert await customer.flat.engine.try_recover()
+    assert (await customer.confirm(code)).phone == OWN
+    assert (await customer.stored()).phone == OWN
+    with pytest.raises(RequestRefused, match="wrong or has expired"):
+        await customer.confirm(code)
+
+
+async def test_no_code_is_sent_while_nothing_can_be_stored(customer: Customer) -> None:
+    with read_only(customer.flat):
+        for _ in range(2):
+            with pytest.raises(RequestRefused):
+                await customer.save(NotificationSettings(quiet_from="22:00"))
+        sent = len(customer.gateway.sent)
+        with pytest.raises(RequestRefused) as refusal:
+            await customer.save(NotificationSettings(phone=OWN))
+        assert (refusal.value.code, len(customer.gateway.sent)) == (ErrorCode.STORAGE_UNAVAILABLE, sent)
 
 
 def wrong(code: str) -> str:

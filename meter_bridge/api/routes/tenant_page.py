@@ -214,8 +214,8 @@ async def confirm_address(call: Call) -> Reply:
     """Store the address to which a code was sent."""
     account = visible_account(call)
     body = await call.body(AddressCode)
-    confirmed = await call.app.notices.confirm(call.actor, account.id, body.code)
-    return Reply(await call.app.page.set_notification_settings(call.actor, account.id, confirmed))
+    store = call.app.page.set_notification_settings
+    return Reply(await call.app.notices.confirm(call.actor, account.id, body.code, store))
 
 
 @Endpoint("GET", "/", access=PUBLIC, answer=None, status=HTTPStatus.FOUND, any_query=True, live=True)

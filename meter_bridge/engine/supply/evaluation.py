@@ -205,10 +205,17 @@ def _supply_inputs(
 
 
 def _relays_deviate(account: Account, state: SupplyState) -> bool:
-    """Return whether a relay was commanded otherwise, or never, as one added after the cut."""
+    """Return whether a relay was commanded otherwise, or never, as one added after the cut.
+
+    A relay that was never told anything stays as it is found while its unit is connected, unless it takes the
+    place of one that was: nobody knows where that device stands, as after a wrong address was corrected.
+    """
     relays = [meter.relay for meter in account.meters if meter.plan.relay_address is not None]
     if state is SupplyState.CONNECTED:
-        return any(relay.requested is RelayPosition.OPEN for relay in relays)
+        return any(
+            relay.requested is RelayPosition.OPEN or (relay.requested is None and relay.revision > 0)
+            for relay in relays
+        )
     return any(relay.requested is not RelayPosition.OPEN for relay in relays)
 
 

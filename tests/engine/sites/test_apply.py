@@ -11,7 +11,7 @@ from meter_bridge.config.site_file import load
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.sites.apply import apply_transaction
 from meter_bridge.errors import RequestRefused
-from meter_bridge.protocol.messages import ErrorCode
+from meter_bridge.protocol.messages import ErrorCode, SupplyAction
 from meter_bridge.protocol.vocabulary import RelayPosition, SupplyState
 from meter_bridge.storage import tables
 from tests.engine.harness import HOUR, LANDLORD, SITE, House, apply, house, opened, refusing, zar
@@ -180,6 +180,29 @@ async def test_a_new_relay_of_a_cut_unit_is_opened_too(flat: House) -> None:
     await apply(flat, SITE.replace("tasmota:flat-1/1", "tasmota:new/1"))
     assert flat.transport.switched == [("flat-1/main", RelayPosition.OPEN)] * 2
     assert flat.problems() == []
+
+
+@pytest.mark.invariant(9)
+async def test_a_relay_is_closed_whose_wrong_address_is_corrected_after_the_payment(flat: House) -> None:
+    await flat.read(10_000, power_w=500)
+    await flat.hold_off()
+    await flat.relay(RelayPosition.OPEN, power_w=0)
+    await apply(flat, SITE.replace("tasmota:flat-1/1", "tasmota:flat-l/1"))
+    await flat.supply(SupplyAction.AUTO)
+    await apply(flat, SITE)
+    assert flat.transport.switched[-1] == ("flat-1/main", RelayPosition.CLOSED)
+    await flat.relay(RelayPosition.CLOSED, power_w=500)
+    assert (flat.account.state, flat.meter.relay.proof) == ("connected", "confirmed")
+    assert flat.problems() == []
+
+
+async def test_a_relay_that_was_never_told_anything_stays_as_it_is_found(flat: House) -> None:
+    two = SITE.replace("rating: 10 kW}]", 'rating: 10 kW}, {id: geyser, address: "tasmota:geyser/1"}]')
+    for address in ("geyser", "other"):
+        await apply(flat, two.replace("tasmota:geyser", f"tasmota:{address}"))
+        await flat.report(Report(f"tasmota:{address}/1", relay=RelayPosition.OPEN, register_wh=5), after=HOUR)
+    assert "flat-1/geyser" not in dict(flat.transport.switched)
+    assert flat.account.state == "connected"
 
 
 @pytest.mark.invariant(9)
