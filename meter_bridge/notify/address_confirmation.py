@@ -109,12 +109,14 @@ class AddressConfirmation:
             stored = with_address(stored, kind, waiting.codes[kind][0])
         return replace(stored, unconfirmed=tuple(kind for kind in waiting.codes if kind not in found))
 
-    def forget(self, account: Account, confirmed: NotificationSettings) -> None:
+    def forget(self, account: Account, stored: NotificationSettings) -> None:
         """Forget the codes of addresses that are stored now."""
         waiting = self._current(account)
         if waiting is not None:
             waiting.codes = {
-                kind: sent for kind, sent in waiting.codes.items() if kind in confirmed.unconfirmed
+                kind: (address, code)
+                for kind, (address, code) in waiting.codes.items()
+                if address != getattr(stored, kind)
             }
 
     def _count_wrong(self, account: Account, waiting: _Waiting | None) -> None:

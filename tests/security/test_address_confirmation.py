@@ -134,6 +134,19 @@ async def test_a_code_stays_good_until_its_address_is_stored(customer: Customer)
         await customer.confirm(code)
 
 
+async def test_a_code_that_is_sent_while_another_is_confirmed_stays_good(customer: Customer) -> None:
+    await customer.save(NotificationSettings(phone=OWN))
+    first = customer.gateway.code
+
+    async def store(actor: Actor, account: str, settings: NotificationSettings) -> NotificationSettings:
+        await customer.save(NotificationSettings(phone=STRANGER))
+        return await customer.flat.app.page.set_notification_settings(actor, account, settings)
+
+    await customer.notices.confirm(TENANT, "flat-1", first, store)
+    assert (await customer.stored()).phone == OWN
+    assert (await customer.confirm(customer.gateway.code)).phone == STRANGER
+
+
 async def test_no_code_is_sent_while_nothing_can_be_stored(customer: Customer) -> None:
     with read_only(customer.flat):
         for _ in range(2):
