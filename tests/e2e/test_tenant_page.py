@@ -273,6 +273,24 @@ async def test_a_lost_answer_is_asked_for_again_and_never_called_nothing(
     assert len(set(keys)) == 1, "asked by another key it would be called used"
 
 
+async def test_a_relay_whose_device_is_away_is_not_said_to_be_on(rooms: Rooms, chromium: Chromium) -> None:
+    page = await come_in(rooms, chromium, "room-13")
+
+    async def away(route: Route) -> None:
+        """Answer as if the relay's own device were away, and the meter there."""
+        answer = await route.fetch()
+        body = await answer.json()
+        for account in body["accounts"]:
+            account["supply"] |= {"state": "connected", "proof": "no_answer"}
+        await route.fulfill(response=answer, json=body)
+
+    await page.route("**/accounts", away)
+    await page.reload()
+    await expect(page.get_by_text("The meter is offline at present")).to_be_visible()
+    await expect(page.get_by_text("Power is on")).to_have_count(0)
+    await picture(page, "away")
+
+
 async def test_an_amount_that_is_refused_is_not_said_to_bring_the_power_back(
     rooms: Rooms, chromium: Chromium
 ) -> None:

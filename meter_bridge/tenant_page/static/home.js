@@ -58,7 +58,7 @@ export function power(mine) {
   const supply = mine.supply;
   if (supply.state === "armed") return state("warn", say("power.armed"));
   if (supply.state === "connected") {
-    if (mine.meters.some((each) => each.online === false)) return state("warn", say("power.unheard"));
+    if (supply.proof === "no_answer" || mine.meters.some((each) => each.online === false)) return state("warn", say("power.unheard"));
     if (supply.cut_at) return state("warn", say("power.cut.at", { when: when(supply.cut_at, mine.time_zone, { timeStyle: "short", dateStyle: "short" }) }), say("power.pay"));
     if (supply.proof === "pending" || supply.proof === "reported") return state("good", say("power.closing"), "", true);
     return mine.low_credit ? state("warn", say("power.on"), say("power.low")) : state("good", say("power.on"));
