@@ -93,6 +93,8 @@ class CounterEnd:
 
     wh: int
     at: int
+    charged_wh: int = 0
+    """Energy charged by lower counters since, but for the present one; it flowed for the old one as well."""
 
 
 @dataclass(slots=True)
@@ -332,7 +334,11 @@ def _is_old_total(state: Register, reading: RegisterReading) -> bool:
 
 
 def _doubt_return(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
-    """Doubt a register that shows its old total again; if it persists, go on from there."""
+    """Doubt a register that shows its old total again; if it persists, go on from there.
+
+    What lower counters showed meanwhile is charged, and flowed while the old one was away: it is no more
+    than part of what that one rose by.
+    """
     doubted = _add_doubt(state, reading, Cause.JUMPED)
     if state.ended is None or not doubted.quarantined:
         return RegisterStep(doubted)
@@ -340,14 +346,15 @@ def _doubt_return(state: Register, reading: RegisterReading, rating_w: int) -> R
     before = replace(state, watermark_wh=begin, at=min(state.ended.at, state.at))
     if reading.wh - begin > plausible_wh(before, reading, rating_w):
         return RegisterStep(doubted)
+    start = min(reading.wh, begin + state.ended.charged_wh + state.charged_wh)
     back = replace(
         next_epoch(state, reading),
-        start_wh=begin,
+        start_wh=start,
         witness=reading.reset_marker or state.witness,
         retired=state.retired,
         boot=reading.boot_id or state.boot,
     )
-    return RegisterStep(back, reading.wh - begin, state.at)
+    return RegisterStep(back, reading.wh - start, state.at)
 
 
 def _doubt_fall(state: Register, reading: RegisterReading) -> Register:
@@ -369,7 +376,7 @@ def _end_of(state: Register, reading: RegisterReading) -> CounterEnd | None:
     What a device lost since it last saved its total is little of it and stays lost.
     """
     if state.ended is not None and state.ended.wh > state.watermark_wh:
-        return state.ended
+        return replace(state.ended, charged_wh=state.ended.charged_wh + state.charged_wh)
     lost_most = reading.wh < state.watermark_wh // 2
     return CounterEnd(state.watermark_wh, state.at) if lost_most else None
 

@@ -697,6 +697,27 @@ class TestATotalThatComesBack:
             meter.read(1_215, NOON + 3 * HOUR + minute * 60_000, boot="8")
         assert meter.charged == 215 + 40
 
+    @pytest.mark.parametrize("rise, charged", [(0, 0), (40, 0), (100, 60)])
+    def test_what_a_lower_counter_showed_is_not_charged_again_by_the_old_one(
+        self, rise: int, charged: int
+    ) -> None:
+        meter = self.restarted()
+        assert meter.read(40, NOON + 2 * HOUR, boot="8") == 40
+        for minute in range(4):
+            meter.read(1_215 + rise, NOON + 3 * HOUR + minute * 60_000, boot="8")
+        assert meter.charged == 215 + 40 + charged
+        assert meter.read(1_215 + rise + 7, NOON + 4 * HOUR, boot="8") == 7
+
+    def test_nor_is_what_several_lower_counters_showed(self) -> None:
+        meter = self.restarted()
+        assert meter.read(40, NOON + 2 * HOUR, boot="8") == 40
+        for number in range(1, 5):
+            meter.read(0, NOON + 2 * HOUR + number * 10_000, boot="9")
+        assert meter.read(30, NOON + 3 * HOUR, boot="9") == 30
+        for minute in range(4):
+            meter.read(1_215 + 100, NOON + 4 * HOUR + minute * 60_000, boot="9")
+        assert meter.charged == 215 + 100
+
     def test_more_than_the_rating_allows_above_the_old_total_waits_for_a_person(self) -> None:
         meter = self.restarted()
         for minute in range(5):
