@@ -289,6 +289,8 @@ async def test_a_relay_whose_device_is_away_is_not_said_to_be_on(rooms: Rooms, c
     await expect(page.get_by_text("The meter is offline at present")).to_be_visible()
     await expect(page.get_by_text("Power is on")).to_have_count(0)
     await picture(page, "away")
+    await page.unroute_all(behavior="wait")
+    await page.close()
 
 
 async def test_an_amount_that_is_refused_is_not_said_to_bring_the_power_back(
