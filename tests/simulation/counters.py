@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 import random
 from typing import Final
+
+import msgspec
 
 from meter_bridge.devices.base.simulated_physics import MICROJOULES_PER_WH
 from meter_bridge.engine.state import supply_document
@@ -97,7 +98,7 @@ class Counters:
                 pass
             except RequestRefused as refused:
                 if refused.field == "closing":
-                    order = replace(order, confirmed=True)
+                    order = msgspec.structs.replace(order, confirmed=True)
                 elif refused.code not in (ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.CONFLICT):
                     self.problems.append(f"the replacement {key} was refused: {refused}")
                     return
