@@ -42,7 +42,7 @@ _MINE: Final = """
     WHERE s.local_day >= getvariable('first_day')"""
 _ENERGY: Final = f"""
     SELECT c.unit, s.start_ms, s.end_ms, s.wh {_MINE}
-    AND s.wh > 0 AND s.start_ms >= getvariable('start_ms')"""
+    AND s.wh > 0 AND s.kind <> 'vacant' AND s.start_ms >= getvariable('start_ms')"""
 _CHARGED: Final = f"""
     SELECT s.unit, p.period, sum(s.amount + s.tax)::BIGINT AS amount,
            coalesce(sum(s.amount) FILTER (s.kind = 'standing'), 0)::BIGINT AS standing

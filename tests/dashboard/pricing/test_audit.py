@@ -11,10 +11,11 @@ import pytest
 
 from dashboard.pricing.audit import NO_ORDER, SELLS_UNITS, audit
 from meter_bridge.core.calendar import day_start
+from meter_bridge.protocol.requests import MoveIn, MoveOut
 from tests.dashboard.pricing.priced_house import Tenant, priced_house
 from tests.dashboard.pricing.pricing_cases import case
 from tests.dashboard.real_house import SITE, real_house
-from tests.engine.harness import BLOCKS, HOUR, house
+from tests.engine.harness import BLOCKS, HOUR, SITE as ONE_FLAT, house, operate
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,20 @@ async def test_blocks_are_climbed_in_the_order_of_the_ledger_also_where_the_cloc
         await made.tick(36 * HOUR)
         await made.read(2_600, after=HOUR)
         assert made.problems() == []
+        found = audit(made.data)
+        assert (found.supplies, found.differences, found.skipped) == (1, [], [])
+
+
+@pytest.mark.invariant(16)
+async def test_what_was_used_before_moving_in_is_priced_for_nobody(tmp_path: Path) -> None:
+    async with house(tmp_path, ONE_FLAT) as made:
+        await made.read(0, power_w=500)
+        await operate(made, MoveOut(reason="end of lease", remainder="refund"))
+        await made.tick(10 * HOUR)
+        await operate(made, MoveIn(customer="B", opening_credit="50.00"))
+        await made.read(12_000, after=2 * HOUR)
+        await made.post_all()
+        assert made.rows("SELECT count(*) > 0 FROM segment WHERE kind = 'vacant' AND wh > 0") == [(1,)]
         found = audit(made.data)
         assert (found.supplies, found.differences, found.skipped) == (1, [], [])
 

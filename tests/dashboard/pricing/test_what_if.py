@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,20 @@ def test_the_same_windows_are_priced_from_daily_sums_and_others_from_segments(
     answer = ask(opened, version, FIRST, date(2026, 4, 30))
     expected = {tenant.id: priced(house, version, tenant.id, (FIRST, date(2026, 5, 1))) for tenant in TENANTS}
     assert {change.account_id: change.new for change in answer.changes} == expected
+
+
+@pytest.mark.invariant(16)
+@pytest.mark.parametrize("version", [OTHER, PEAK], ids=["from daily sums", "from segments"])
+def test_what_was_used_before_moving_in_costs_nothing_at_any_price(
+    tmp_path: Path, version: TariffVersion
+) -> None:
+    made = priced_house(tmp_path, [PRESENT], [Tenant(id="one")], FIRST, 31, write=False)
+    for row in made.of(tables.segment):
+        row.update(kind="vacant", amount=0, tax=0)
+    made.write()
+    opened = Warehouse(read_snapshot(made.folder))
+    (change,) = ask(opened, replace(version, standing=()), FIRST, date(2026, 3, 31)).changes
+    assert (change.wh, change.old, change.new) == (0, 0, 0)
 
 
 def test_who_pays_most_besides_comes_first(opened: Warehouse) -> None:
