@@ -30,7 +30,8 @@ _NUMBERS: Final = pa.schema([("account_id", pa.string()), ("unit", pa.int32())])
 _SEGMENTS: Final = """
     SELECT c.unit, s.start_ms, s.end_ms, s.wh
     FROM segment s JOIN chosen c ON c.account_id = s.account_id
-    WHERE s.wh > 0 AND s.kind <> 'vacant' AND s.local_day >= getvariable('first_day') AND s.local_day < getvariable('end_day')
+    WHERE s.wh > 0 AND s.kind <> 'vacant'
+      AND s.local_day >= getvariable('first_day') AND s.local_day < getvariable('end_day')
       AND s.start_ms >= getvariable('start_ms') AND s.start_ms < getvariable('stop_ms')"""
 
 
@@ -38,7 +39,8 @@ _SEGMENTS: Final = """
 _PARTS: Final = """
     SELECT c.unit, r.start_ms, r.start_ms AS end_ms, r.wh
     FROM rollup r JOIN chosen c ON c.account_id = r.account_id
-    WHERE r.wh > 0 AND r.kind <> 'vacant' AND r.local_day >= getvariable('first_day') AND r.local_day < getvariable('end_day')
+    WHERE r.wh > 0 AND r.kind <> 'vacant'
+      AND r.local_day >= getvariable('first_day') AND r.local_day < getvariable('end_day')
       AND r.start_ms >= getvariable('start_ms') AND r.start_ms < getvariable('stop_ms')"""
 
 

@@ -133,7 +133,8 @@ def alert_counts(warehouse: Warehouse, viewer: Viewer, first: date, last: date) 
 # before moving in is nobody's.
 _CHARGED: Final = """
     WITH spent AS (
-        SELECT account_id, sum(wh) FILTER (kind <> 'vacant')::BIGINT AS wh, sum(amount + tax)::BIGINT AS amount
+        SELECT account_id, sum(wh) FILTER (kind <> 'vacant')::BIGINT AS wh,
+               sum(amount + tax)::BIGINT AS amount
         FROM rollup WHERE local_day BETWEEN $first AND $last GROUP BY account_id)
     SELECT a.id AS account_id, a.name, a.currency, a.policy, coalesce(t.start_ms, a.opened_at) AS since,
            coalesce(s.wh, 0) AS wh, coalesce(s.amount, 0) AS amount

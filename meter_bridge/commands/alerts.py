@@ -11,7 +11,7 @@ from meter_bridge.protocol.messages import AlertView
 
 EPILOG: Final = """\
 Without an action, lists open alerts, newest first. An alert closes automatically when its cause is resolved;
-acknowledging it only records that somebody has seen it. What an alert says of times is the local time of its site.
+acknowledging it only records that somebody has seen it. Times in the text of an alert are local to its site.
 
 examples:
   meter-bridge alerts
