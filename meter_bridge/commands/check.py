@@ -14,11 +14,13 @@ from meter_bridge.config.private_file import FileProblem
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.site_file import load, load_tariffs
 from meter_bridge.config.yaml_text import MAX_BYTES
+from meter_bridge.devices.broker.url import AuthorityError, authority_context
 
 SITE_FILE: Final = argument("file", type=Path, metavar="FILE", help="site file, in YAML")
 EPILOG: Final = """\
 Needs no bridge. Lists all problems at once, each with its line, field and remedy. If payments.yaml and
-notify.yaml are in the data folder, they are checked as well. Exit code 1 means that problems were found.
+notify.yaml are in the data folder, they are checked as well, and so is the certificate authority that
+PREPAID_METER_BROKER_CA names. Exit code 1 means that problems were found.
 
 examples:
   meter-bridge check house.yaml
@@ -67,6 +69,15 @@ def private_problems(data: Path) -> tuple[FileProblem, ...]:
     return (*load_providers(data).problems, *load_people(data).problems)
 
 
+def authority_problems(file: Path | None) -> tuple[FileProblem, ...]:
+    """Return what keeps the broker's certificate authority from being used."""
+    try:
+        authority_context(None if file is None else str(file))
+    except AuthorityError as error:
+        return (FileProblem(error.file, 0, "", error.message, error.remedy),)
+    return ()
+
+
 def raise_problems(data: Path, problems: Sequence[FileProblem]) -> None:
     """Raise ``CommandError`` with all problems of files in a folder, if there are any."""
     if problems:
@@ -77,8 +88,8 @@ def raise_problems(data: Path, problems: Sequence[FileProblem]) -> None:
 def run(arguments: Namespace) -> int:
     """Print a summary of a site file, or all of its problems."""
     plan = plan_of(arguments.file, read(arguments.file))
-    data = settings_of(arguments).data
-    raise_problems(data, private_problems(data))
+    settings = settings_of(arguments)
+    raise_problems(settings.data, (*private_problems(settings.data), *authority_problems(settings.broker_ca)))
     accounts = [account for site in plan.sites for account in site.accounts]
     counts = {
         "sites": len(plan.sites),

@@ -231,7 +231,6 @@ def _check_broker(settings: Settings) -> None:
     if settings.broker_ca is not None and not with_tls:
         remedy = f"set {variable_of('broker')} to an mqtts:// address, or unset this variable"
         raise _invalid("broker_ca", str(settings.broker_ca), "is only used with TLS", remedy)
-    _check_file("broker_ca", settings.broker_ca)
 
 
 def _check_database(settings: Settings) -> None:
@@ -271,12 +270,6 @@ def _check_tls(settings: Settings) -> None:
         remedy = f"set {variable_of(missing[0])} as well, or neither"
         message = f"needs {variable_of(missing[0])}"
         raise _invalid(present, str(pair[present]), message, remedy)
-
-
-def _check_file(name: str, path: Path | None) -> None:
-    if path is not None and not path.is_file():
-        remedy = "name a file that exists and that the bridge may read"
-        raise _invalid(name, str(path), "is not a file", remedy)
 
 
 def _check_listen(settings: Settings) -> None:

@@ -336,7 +336,10 @@ def _broker_problem(connection: MqttConnection) -> AlertFacts | None:
         return {"case": "refused", "topics": topics, "user": connection.user}
     if connection.connected:
         return None
-    if connection.remedy is None:
+    authority = connection.unusable_authority
+    if authority is not None:
+        return {"case": "bad_authority" if authority.readable else "no_authority", "file": authority.file}
+    if connection.reached or connection.remedy is None:
         return {}
     return {"case": "never_reached", "reason": connection.remedy}
 

@@ -168,6 +168,15 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
             "The MQTT broker has been unreachable since the bridge started; readings and commands wait:"
             " {reason}"
         ),
+        "no_authority": N_(
+            "There is no connection to the MQTT broker, because the certificate authority {file} is missing"
+            " or may not be read by the bridge's user; readings and commands wait. The bridge connects by"
+            " itself once the file is there"
+        ),
+        "bad_authority": N_(
+            "There is no connection to the MQTT broker, because {file} holds no certificate authority in PEM"
+            " format; readings and commands wait. The bridge connects by itself once the file is right"
+        ),
         "refused": N_(
             "The MQTT broker refuses topics, so some meters cannot report: {topics}; allow them to user"
             " '{user}' there"

@@ -16,6 +16,7 @@ from meter_bridge.protocol.requests import ReplacementRequest
 from meter_bridge.protocol.vocabulary import AlertKind
 from tests.api.factories import NOW, SECRET, alert
 from tests.api.fake_bridge import StandIn
+from tests.certificates import certificate
 from tests.commands.conftest import Command
 
 
@@ -297,6 +298,25 @@ def test_check_says_what_is_wrong_in_the_files_beside_the_database(
     (data / name).unlink()
     assert run("check", str(site_file))[0] == 0
     assert json.loads(run(*own, "--json")[1])["problems"] == []
+
+
+@pytest.mark.parametrize("text", [None, "nonsense"], ids=["missing", "unusable"])
+def test_check_says_what_is_wrong_with_the_brokers_authority(
+    run: Command, site_file: Path, data: Path, text: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = data / "ca.pem"
+    monkeypatch.setenv("PREPAID_METER_BROKER", "mqtts://broker.lan")
+    monkeypatch.setenv("PREPAID_METER_BROKER_CA", str(authority))
+    if text is not None:
+        authority.write_text(text)
+    message = "holds no certificate" if text else "cannot be read: No such file or directory"
+    code, _, err = run("check", str(site_file))
+    assert (code, f"{authority}: {message}; provide it in PEM format" in err) == (1, True)
+    code, out, _ = run("check", str(site_file), "--json")
+    (problem,) = json.loads(out)["problems"]
+    assert (code, problem["file"], problem["message"]) == (1, str(authority), message)
+    certificate(data)[0].rename(authority)
+    assert run("check", str(site_file))[0] == 0
 
 
 @pytest.mark.parametrize("command", [("check",), ("apply", "--yes")])

@@ -17,6 +17,7 @@ FACTS: Final[dict[str, Fact]] = {
     "reason": "disk full",
     "problems": "payments.yaml, line 3",
     "channels": "ntfy 1 (anna)",
+    "file": "/etc/prepaid-meter/ca.pem",
     "topics": "tele/#, stat/#",
     "user": "prepaid-meter",
     "address": "tasmota:kitchen/1",

@@ -17,7 +17,7 @@ import gmqtt
 
 from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.broker.outgoing_queue import OutgoingQueue
-from meter_bridge.devices.broker.url import MqttSettings
+from meter_bridge.devices.broker.url import AuthorityError, MqttSettings
 
 LOGGER: Final = logging.getLogger(__name__)
 CLIENT_LOGGER: Final = logging.getLogger(f"{__name__}.client")
@@ -25,6 +25,8 @@ CONNECT_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
 FIRST_DELAY_S: Final = 0.2
 MAX_DELAY_S: Final = 15.0
+AUTHORITY_DELAY_S: Final = 1.0
+"""Longest pause before the certificate authority's file is looked at again."""
 MAX_PACKET_SIZE: Final = 9 * 1024 * 1024
 """The broker keeps larger messages to itself; the largest that a driver reads has 8 MB."""
 DEFAULT_RECEIVE_MAXIMUM: Final = 65_535
@@ -115,6 +117,10 @@ class BrokerSession:
         """Why there is no connection, for people; None while connected."""
         self.remedy: str | None = None
         """What to do about a connection that could not be made, without the broker's address."""
+        self.reached = False
+        """Whether the broker ever accepted a connection."""
+        self.unusable_authority: AuthorityError | None = None
+        """Why the last attempt could not even begin; ``on_connected`` is called again when this changes."""
         self.refused: frozenset[str] = frozenset()
         """Topic filters that the broker does not allow; ``on_connected`` is called again with them."""
 
@@ -139,10 +145,10 @@ class BrokerSession:
         return self._outgoing.waiting
 
     def start(self) -> None:
-        """Begin connecting in the background; raise ``BrokerSettingsError`` for settings that cannot work."""
+        """Begin connecting in the background."""
         if self._task is None:
             self._give_up_at = asyncio.get_running_loop().time() + PATIENCE_S
-            self._task = asyncio.create_task(self._run(self._settings.context()), name="mqtt-session")
+            self._task = asyncio.create_task(self._run(), name="mqtt-session")
 
     async def stop(self) -> None:
         """Disconnect and end; safe to call twice."""
@@ -176,26 +182,33 @@ class BrokerSession:
             self._refresh.cancel()
         self._refresh = None
 
-    async def _run(self, context: ssl.SSLContext | None) -> None:
+    async def _run(self) -> None:
         delay = FIRST_DELAY_S
         while True:
-            if await self._keep_connection(context):
+            if await self._keep_connection():
                 delay = FIRST_DELAY_S
+            if self.unusable_authority is not None:
+                delay = min(delay, AUTHORITY_DELAY_S)
             await asyncio.sleep(delay)
             delay = min(delay * 2, MAX_DELAY_S)
 
-    async def _keep_connection(self, context: ssl.SSLContext | None) -> bool:
+    async def _keep_connection(self) -> bool:
         """Keep one connection open as long as it lasts; return whether it was ever accepted."""
         client = self._new_client()
         try:
-            await self._connect(client, context)
+            await self._connect(client, await self._tls())
             await self._lost.wait()
-        except (OSError, gmqtt.MQTTConnectError) as error:
+        except (AuthorityError, OSError, gmqtt.MQTTConnectError) as error:
             self._explain(error)
         finally:
             stood = self._connection_lost()
             await _close(client)
         return stood
+
+    async def _tls(self) -> ssl.SSLContext | None:
+        """Return a context made of what the files hold now; raises ``AuthorityError``."""
+        # On a thread, because files may be on a slow disk; most brokers of a home are without TLS.
+        return await asyncio.to_thread(self._settings.context) if self._settings.tls else None
 
     def _new_client(self) -> Client:
         client = self._make_client(self._settings, self._outgoing)
@@ -235,7 +248,8 @@ class BrokerSession:
         self._subscribed.clear()
         self._subscribing = []
         self._connected, self._give_up_at = True, NEVER
-        self.problem = self.remedy = None
+        self.reached = True
+        self.problem = self.remedy = self.unusable_authority = None
         LOGGER.info("connected to the broker %s", self._settings.place())
         self._subscribe_missing()
         self._on_connected(True)  # noqa: FBT003
@@ -298,6 +312,10 @@ class BrokerSession:
         return stood
 
     def _explain(self, error: Exception) -> None:
+        authority = error if isinstance(error, AuthorityError) else None
+        if str(authority) != str(self.unusable_authority):
+            self._give_up_at = -NEVER  # no waiting makes a file right, and who was told of one is told on
+        self.unusable_authority = authority
         remedy = _remedy(error)
         problem = f"no connection to the broker {self._settings.place()}: {remedy}"
         if problem != self.problem:
@@ -323,7 +341,7 @@ async def _close(client: Client) -> None:
 
 def _remedy(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{error.verify_message}: name the CA that signed the broker's certificate as ca_file"
+        return f"{error.verify_message}: name the authority that signed its certificate with --broker-ca"
     if isinstance(error, ssl.SSLError):
         return f"{error.reason}: the port may not speak TLS; use mqtt:// there, or the broker's TLS port"
     if isinstance(error, ConnectionRefusedError):

@@ -1,7 +1,6 @@
 """Where the broker is: its URL in the site file, checked before anything connects."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 import secrets
 import ssl
 from typing import Final
@@ -14,6 +13,27 @@ CLIENT_ID_LENGTH: Final = 64
 
 class BrokerSettingsError(ValueError):
     """A broker setting that cannot work; the text names place, value and remedy."""
+
+
+class AuthorityError(BrokerSettingsError):
+    """The broker's certificate authority cannot be used yet: whose certificate to trust is not known."""
+
+    def __init__(self, file: str, message: str, *, readable: bool) -> None:
+        self.file = file
+        self.readable = readable
+        self.message = message
+        self.remedy = "provide it in PEM format, readable for the bridge's user"
+        super().__init__(f"the broker's certificate authority {file} {message}; {self.remedy}")
+
+
+def authority_context(file: str | None) -> ssl.SSLContext:
+    """Return a context that trusts a file's authority, or those of the system; raise ``AuthorityError``."""
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:
+        readable = isinstance(error, ssl.SSLError)
+        message = "holds no certificate" if readable else f"cannot be read: {error.strerror}"
+        raise AuthorityError(str(file), message, readable=readable) from error
 
 
 def fresh_client_id() -> str:
@@ -42,18 +62,10 @@ class MqttSettings:
         return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
 
     def context(self) -> ssl.SSLContext | None:
-        """Return the TLS context, or None without TLS; raise ``BrokerSettingsError`` for a bad CA file."""
+        """Return the TLS context, or None without TLS; raise ``AuthorityError`` for an unusable CA file."""
         if not self.tls:
             return None
-        if self.ca_file is not None and not Path(self.ca_file).is_file():
-            raise BrokerSettingsError(
-                f"mqtt ca_file '{self.ca_file}' is not a file: name the broker's CA in PEM form"
-            )
-        try:
-            context = ssl.create_default_context(cafile=self.ca_file)
-        except ssl.SSLError as error:
-            message = f"mqtt ca_file '{self.ca_file}' holds no certificate ({error}): name a CA in PEM form"
-            raise BrokerSettingsError(message) from error
+        context = authority_context(self.ca_file)
         if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

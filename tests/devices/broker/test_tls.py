@@ -50,6 +50,38 @@ async def test_a_broker_with_the_named_authority_and_password_is_spoken_to(
     await made.stop()
 
 
+async def test_an_authority_that_comes_later_is_taken_up(broker: Mosquitto, tmp_path: Path) -> None:
+    later = tmp_path / "later.pem"
+    made = session(f"mqtts://bridge:s3cret%2F%23@127.0.0.1:{broker.port}", later)
+    made.start()
+    await eventually(lambda: "cannot be read: No such file" in str(made.problem), "told")
+    later.write_text("nonsense")
+    await eventually(lambda: "holds no certificate" in str(made.problem), "told otherwise")
+    assert not made.connected
+    later.write_bytes((tmp_path / "cert.pem").read_bytes())
+    await eventually(lambda: made.connected, "connected over TLS")
+    assert made.problem is None
+    await made.stop()
+
+
+async def test_an_authority_that_is_renewed_is_read_for_the_next_connection(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    authority = tmp_path / "authority.pem"
+    authority.write_bytes((tmp_path / "cert.pem").read_bytes())
+    made = session(f"mqtts://bridge:s3cret%2F%23@127.0.0.1:{broker.port}", authority)
+    made.start()
+    await eventually(lambda: made.connected, "connected over TLS")
+    broker.kill()
+    await eventually(lambda: not made.connected, "lost")
+    certificate(tmp_path)
+    broker.start()
+    await eventually(lambda: "certificate" in str(made.problem), "not vouched for")
+    authority.write_bytes((tmp_path / "cert.pem").read_bytes())
+    await eventually(lambda: made.connected, "connected again")
+    await made.stop()
+
+
 async def test_a_broker_that_nobody_vouches_for_is_not_spoken_to(broker: Mosquitto) -> None:
     made = session(f"mqtts://bridge:s3cret%2F%23@127.0.0.1:{broker.port}", None)
     made.start()

@@ -55,7 +55,7 @@ def test_an_error_never_shows_the_password() -> None:
 def test_a_ca_file_needs_tls_and_a_certificate(tmp_path: Path) -> None:
     with pytest.raises(BrokerSettingsError, match="begin with mqtts://"):
         parse_broker_url("mqtt://b", ca_file="ca.pem")
-    with pytest.raises(BrokerSettingsError, match="is not a file"):
+    with pytest.raises(BrokerSettingsError, match="cannot be read: No such file"):
         parse_broker_url("mqtts://b", ca_file=str(tmp_path / "none.pem")).context()
     empty = tmp_path / "empty.pem"
     empty.write_text("no certificate")
