@@ -16,6 +16,7 @@ from homeassistant.util.dt import utcnow
 
 from .client.protocol import AccountView, AlertView, MeterView
 from .client.vocabulary import AlertKind, EmergencyCreditState, RelayProof
+from .const import STAFF_ROLES
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 from .entity import (
     AccountEntity,
@@ -39,6 +40,8 @@ class AccountBinarySensorDescription(BinarySensorEntityDescription):
     is_on_fn: Callable[[AccountView], bool | None]
     exists_fn: Callable[[AccountView], bool] = lambda _: True
     attributes_fn: Callable[[AccountView], Mapping[str, Any] | None] = lambda _: None
+    for_staff: bool = False
+    """Whether the bridge tells a tenant nothing of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,8 @@ async def async_setup_entry(
 
 def _candidates(coordinator: PrepaidMeterCoordinator, account: AccountView) -> Iterable[EntityCandidate]:
     for description in ACCOUNT_BINARY_SENSORS:
+        if description.for_staff and coordinator.role not in STAFF_ROLES:
+            continue
         yield EntityCandidate(
             account_unique_id(coordinator, account, description),
             description.exists_fn(account),
@@ -291,6 +296,7 @@ ACCOUNT_BINARY_SENSORS: Final[tuple[AccountBinarySensorDescription, ...]] = (
     AccountBinarySensorDescription(
         key="tamper",
         translation_key="tamper",
+        for_staff=True,
         device_class=BinarySensorDeviceClass.TAMPER,
         is_on_fn=_has_alert(AlertKind.TAMPER),
     ),

@@ -53,6 +53,15 @@ async def test_low_credit_is_said_in_words_with_the_time(page: Page) -> None:
     await expect(banner).to_contain_text("Top up before")
 
 
+async def test_emergency_credit_in_use_is_no_mere_low_credit(page: Page) -> None:
+    alerts = [{"kind": "emergency_credit_in_use", "message": "Emergency credit is in use"}]
+    changes = {"binary_sensor__low_credit": ["on", {}], "binary_sensor__problem": ["on", {"alerts": alerts}]}
+    await show(page, house(**changes))
+    banner = page.get_by_role("status").filter(has_text="Emergency credit")
+    await expect(banner).to_contain_text("Top up before")
+    await expect(banner).not_to_contain_text("Low credit")
+
+
 @pytest.mark.parametrize("hours, warnings", [(0.43, 1), (23, 1), (25, 0)])
 async def test_all_is_not_well_in_the_last_day_before_the_credit_runs_out(
     page: Page, hours: float, warnings: int

@@ -13,6 +13,8 @@ LANGUAGES = sorted(path.stem for path in LOCALES.glob("*.json"))
 OFF = {"sensor.supply_state": ["disconnected", {"reason": "credit_exhausted"}]}
 LOW = {"binary_sensor.low_credit": ["on", {}]}
 ALERT = {"binary_sensor.problem": ["on", {"alerts": []}]}
+IN_USE = [{"kind": "emergency_credit_in_use", "message": ""}]
+EMERGENCY = {"binary_sensor.problem": ["on", {"alerts": IN_USE}]}
 AWAY = {"sensor.balance": ["unavailable", {}]}
 NOT_ESSENTIAL = [
     f"sensor.{key}"
@@ -40,10 +42,13 @@ HOUSE: dict[str, Any] = {
     "d": {"name": "Flat 4", "changes": ALERT},
     "e": {"name": "Flat 5", "changes": AWAY},
     "f": {"name": "Flat 6", "changes": LOW | runs_out(1.5)},
+    "g": {"name": "Flat 7", "changes": LOW | EMERGENCY | runs_out(30)},
+    "h": {"name": "Flat 9"},
+    "i": {"name": "Flat 11", "changes": runs_out(60)},
 }
 
 
-async def show(page: Page, accounts: dict[str, Any], **config: object) -> None:
+async def show(page: Page, accounts: dict[str, Any], /, **config: object) -> None:
     await page.evaluate(
         "async ([accounts, config]) => { window.hass = makeHass(accounts);"
         " window.card = await show('prepaid-meter-units-card', config, hass); }",
@@ -57,27 +62,34 @@ async def names(page: Page) -> list[str]:
 
 async def test_what_needs_attention_stands_worst_first(page: Page) -> None:
     await show(page, HOUSE, attention=True)
-    assert await names(page) == ["Flat 3", "Flat 6", "Flat 2", "Flat 4", "Flat 5"]
+    assert await names(page) == ["Flat 3", "Flat 7", "Flat 6", "Flat 2", "Flat 4", "Flat 5"]
     await expect(page.locator("tbody tr").first).to_contain_text("Supply is off")
+    await expect(page.locator("tbody tr").nth(1)).to_contain_text("Emergency credit")
 
 
-async def test_the_entities_that_a_thousand_accounts_have_suffice_for_the_list(page: Page) -> None:
+@pytest.mark.parametrize("attention", [True, False])
+async def test_the_entities_that_a_thousand_accounts_have_suffice_for_the_list(
+    page: Page, *, attention: bool
+) -> None:
     """Above 150 accounts only a few entities are enabled: *Runs out* is, *Time left* is not."""
     flats = {
-        device: {"name": name, "changes": dict.fromkeys(NOT_ESSENTIAL) | LOW | runs_out(hours)}
-        for device, name, hours in (("a", "Flat 1", 61), ("b", "Flat 2", 6.5))
+        f"u{n}": {"name": f"Flat {n}", "changes": dict.fromkeys(NOT_ESSENTIAL) | LOW | runs_out(hours)}
+        for n, hours in ((n, 600.5 - n) for n in range(1, 401))
     }
-    await show(page, flats, attention=True)
-    assert await names(page) == ["Flat 2", "Flat 1"]
+    await show(page, flats, attention=attention, page=400)
+    assert await names(page) == [f"Flat {n}" for n in range(400, 0, -1)]
     lasts = await page.locator("tbody td.wide").all_text_contents()
-    assert lasts == ["6 hours", "2 days"]
+    assert (lasts[0], lasts[-1]) == ("8 days", "24 days")
+    assert "\u2013" not in lasts
 
 
-async def test_all_units_stand_by_name_with_the_counts_of_their_states(page: Page) -> None:
+async def test_all_units_stand_worst_first_too_with_the_counts_of_their_states(page: Page) -> None:
     await show(page, HOUSE)
-    assert await names(page) == ["Flat 2", "Flat 3", "Flat 4", "Flat 5", "Flat 6", "Flat 10"]
+    worst = ["Flat 3", "Flat 7", "Flat 6", "Flat 2", "Flat 4", "Flat 5"]
+    assert await names(page) == [*worst, "Flat 11", "Flat 9", "Flat 10"]
     counts = await page.locator(".counts .chip").all_inner_texts()
-    assert [text.strip() for text in counts][:2] == ["1 · Supply is off", "2 · Low credit"]
+    worst = ["1 · Supply is off", "1 · Emergency credit", "2 · Low credit"]
+    assert [text.strip() for text in counts][:3] == worst
 
 
 async def test_hundreds_of_units_are_searched_and_shown_in_pages(page: Page) -> None:

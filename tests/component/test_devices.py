@@ -168,11 +168,13 @@ async def test_a_removed_meter_loses_its_entities(
 async def test_a_token_that_changes_from_landlord_to_tenant_loses_the_landlords_entities(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:
-    assert entity_registry.async_get("number.flat_1_low_credit_threshold")
+    of_landlords = ("number.flat_1_low_credit_threshold", "binary_sensor.flat_1_tamper")
+    assert all(entity_registry.async_get(entity_id) for entity_id in of_landlords)
     bridge.role = Role.TENANT
     await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
-    assert entity_registry.async_get("number.flat_1_low_credit_threshold") is None
+    # A tenant's token hears of no tampering: *off* would say that there is none.
+    assert not any(entity_registry.async_get(entity_id) for entity_id in of_landlords)
 
 
 async def test_a_device_removed_by_the_user_is_tolerated(

@@ -5,6 +5,8 @@ export const DOMAIN = "prepaid_meter";
 const TOKEN_REFUSED = ["invalid_auth", "not_allowed"];
 const UNKNOWN_STATES = new Set(["unknown", "unavailable"]);
 const DAY_SECONDS = 86_400;
+/** Alerts of every account, unlike the state of the emergency credit, which large installations have disabled. */
+const EMERGENCY_ALERTS = ["emergency_credit_in_use", "emergency_credit_exhausted"];
 
 /** Indexes by entity registry: Home Assistant replaces the registry object whenever it changes. */
 const indexes = new WeakMap();
@@ -103,9 +105,9 @@ export class Account {
   }
 
   /** Return the forecast of how long the credit lasts; zero if the credit is used up and the supply is off. */
-  get secondsLeft() {
+  secondsLeft(now = Date.now()) {
     const until = this.value("sensor.run_out");
-    if (until !== null) return Math.max(0, (new Date(until) - Date.now()) / 1000);
+    if (until !== null) return Math.max(0, (new Date(until) - now) / 1000);
     const off = this.supply !== null && this.supply !== "connected";
     return off && this.number("sensor.balance") <= 0 ? 0 : null;
   }
@@ -120,7 +122,12 @@ export class Account {
 
   /** Return whether the credit is forecast to last for less than a day, whatever the warning thresholds are. */
   get _isNearlyOut() {
-    return this.secondsLeft !== null && this.secondsLeft < DAY_SECONDS;
+    const seconds = this.secondsLeft();
+    return seconds !== null && seconds < DAY_SECONDS;
+  }
+
+  get _usesEmergencyCredit() {
+    return this.alerts.some((alert) => EMERGENCY_ALERTS.includes(alert.kind));
   }
 
   /** Return the condition of the account; the most urgent one wins. */
@@ -128,6 +135,7 @@ export class Account {
     if (this.away) return TOKEN_REFUSED.includes(this.connection?.attributes.reason) ? "denied" : "away";
     if (this.supply === "disconnected") return "cut";
     if (this.supply === "armed") return "armed";
+    if (this._usesEmergencyCredit) return "emergency";
     if (this.value("binary_sensor.low_credit") === "on" || this._isNearlyOut) return "low";
     if (this.value("binary_sensor.problem") === "on") return "alert";
     return "well";
@@ -162,12 +170,13 @@ export class Account {
   }
 }
 
-export const CONDITIONS = ["cut", "armed", "low", "alert", "denied", "away", "well"];
+export const CONDITIONS = ["cut", "armed", "emergency", "low", "alert", "denied", "away", "well"];
 
 /** The tone and icon of each condition. */
 export const CONDITION_STYLES = {
   cut: { tone: "red", icon: "mdi:power-plug-off" },
   armed: { tone: "amber", icon: "mdi:power-plug-outline" },
+  emergency: { tone: "amber", icon: "mdi:lifebuoy" },
   low: { tone: "amber", icon: "mdi:wallet" },
   alert: { tone: "amber", icon: "mdi:alert-circle" },
   denied: { tone: "amber", icon: "mdi:key-alert" },

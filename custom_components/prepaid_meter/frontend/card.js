@@ -185,7 +185,7 @@ export class PrepaidMeterCard extends HTMLElement {
   _lines(account, condition) {
     if (condition === "well") return [];
     if (account.away) return [localize(`hint.${condition}`)];
-    if (condition === "low") return [this._lowHint(account)];
+    if (condition === "low" || condition === "emergency") return [this._lowHint(account)];
     if (condition === "alert") return account.alerts.map((alert) => alert.message);
     const payable = account.attribute("sensor.supply_state", "reason") === "credit_exhausted";
     const hint = condition === "armed" ? [localize("hint.armed")] : payable ? [localize("hint.cut")] : [];
@@ -212,7 +212,7 @@ export class PrepaidMeterCard extends HTMLElement {
     const postpaid = account.attribute("sensor.supply_state", "reason") === POSTPAID;
     const units = postpaid ? null : account.text("sensor.units_left");
     this._setFigure(balance, account.text("sensor.balance"), units && localize("label.units_left", { units }));
-    const seconds = account.secondsLeft;
+    const seconds = account.secondsLeft();
     lasts.box.hidden = postpaid && seconds === null;
     const until = account.value("sensor.run_out");
     const beside = until && seconds > 0 && localize("label.until", { until: instant(this._hass, until) });

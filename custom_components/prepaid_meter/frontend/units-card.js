@@ -1,4 +1,4 @@
-/** All units in one list, or those that need attention, most urgent first; a row opens the card of its unit. */
+/** All units in one list, most urgent first, or only those that need attention; a row opens the card of its unit. */
 
 import { Account, CONDITIONS, CONDITION_STYLES, accountDevices } from "./account.js";
 import { h, icon, setAttribute } from "./dom.js";
@@ -115,7 +115,8 @@ export class PrepaidMeterUnitsCard extends HTMLElement {
   }
 
   _draw() {
-    const sorted = [...this._accounts].map(describe).sort(this._config.attention ? byUrgency : byName);
+    const now = Date.now();
+    const sorted = this._accounts.map((account) => describe(account, now)).sort(byUrgency);
     const listed = this._config.attention ? sorted.filter((unit) => unit.condition !== "well") : sorted;
     const matching = listed.filter((unit) => unit.name.toLowerCase().includes(this._query));
     const { counts, search, rows, table, more } = this._parts;
@@ -191,10 +192,11 @@ export class PrepaidMeterUnitsCard extends HTMLElement {
   }
 }
 
-function describe(account) {
-  return { account, name: account.name, condition: account.condition, seconds: account.secondsLeft };
+function describe(account, now) {
+  return { account, name: account.name, condition: account.condition, seconds: account.secondsLeft(now) };
 }
 
+/** Sort those without supply first, then by condition, then by how long the credit lasts, then by name. */
 function byUrgency(one, other) {
   return (
     CONDITIONS.indexOf(one.condition) - CONDITIONS.indexOf(other.condition) ||

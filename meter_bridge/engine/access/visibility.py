@@ -16,12 +16,40 @@ from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import tables
 
 STAFF: Final = (Role.LANDLORD, Role.CARETAKER)
+CUSTOMER_ALERTS: Final = frozenset(
+    {
+        AlertKind.LOW_CREDIT,
+        AlertKind.DAYS_LEFT,
+        AlertKind.EMERGENCY_CREDIT_AVAILABLE,
+        AlertKind.EMERGENCY_CREDIT_IN_USE,
+        AlertKind.EMERGENCY_CREDIT_EXHAUSTED,
+        AlertKind.CUT_SOON,
+        AlertKind.SUPPLY_CUT,
+        AlertKind.SUPPLY_ARMED,
+        AlertKind.LOAD_LIMITED,
+        AlertKind.PROTECTION_TRIPPED,
+        AlertKind.OVER_VOLTAGE,
+        AlertKind.UNDER_VOLTAGE,
+        AlertKind.OVERLOAD,
+        AlertKind.POWER_OUTAGE,
+        AlertKind.UNUSUAL_CONSUMPTION,
+    }
+)
+"""Alerts of the own account that a customer sees: what customers can act on, and what they wait for.
+
+The others are for staff alone: suspicions, such as tampering, faults to repair, and decisions to make.
+"""
 
 
 def may_see(actor: Actor, account: Account) -> bool:
     """Return whether an actor may see an account; no tenant's token sees a unit in which nobody lives."""
     seen = actor.sees(account.id, account.site.id)
     return seen and (actor.role is not Role.TENANT or account.tenancy.end is None)
+
+
+def may_see_alert_kind(actor: Actor, kind: object) -> bool:
+    """Return whether alerts of a kind are for an actor; a kind that is not known is for staff."""
+    return actor.role in STAFF or kind in CUSTOMER_ALERTS
 
 
 def may_see_installation_alert(actor: Actor, kind: str, detail: str) -> bool:

@@ -9,7 +9,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.accounts.dispatch import operation_of
 from meter_bridge.engine.accounts.top_ups import TopUp
-from meter_bridge.engine.accounts.view import account_view, outstanding_of
+from meter_bridge.engine.accounts.view import account_view_for, outstanding_of
 from meter_bridge.engine.ledger.entries import explain_entry, ledger_page
 from meter_bridge.engine.ledger.hourly_history import HistoryQuery, history_page
 from meter_bridge.engine.ledger.past_tenancies import former_debts, read_tenancies
@@ -44,12 +44,12 @@ class AccountService:
     def views(self, actor: Actor) -> Sequence[AccountView]:
         """Return the accounts that the actor may see."""
         now = self._session.clock.now()
-        return [account_view(account, now) for account in self._visibility.visible(actor)]
+        return [account_view_for(actor, account, now) for account in self._visibility.visible(actor)]
 
     def view(self, actor: Actor, account_id: str) -> AccountView:
         """Return one account; staff see one whose unit is no longer served as well."""
         account = self._visibility.account_or_closed(actor, account_id)
-        return account_view(account, self._session.clock.now())
+        return account_view_for(actor, account, self._session.clock.now())
 
     async def top_up(
         self,

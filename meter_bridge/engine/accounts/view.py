@@ -1,8 +1,10 @@
 """Views of the state as they go over the wire."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
+from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import DAY_MS, day_start, iso, local_day
 from meter_bridge.core.forecast.cost_projection import Depletion
 from meter_bridge.core.ledger.credit import (
@@ -27,6 +29,7 @@ from meter_bridge.core.rating.rating import (
 from meter_bridge.core.supply.decision import may_restore
 from meter_bridge.core.supply.friendly_hours import friendly_span
 from meter_bridge.core.tariff.tariff import BlockBasis, next_price_change
+from meter_bridge.engine.access.visibility import may_see_alert_kind
 from meter_bridge.engine.alerts.view import alert_view
 from meter_bridge.engine.forecasting.stored_forecast import account_depletion
 from meter_bridge.engine.ledger.credit import credit_now, top_up_question
@@ -49,8 +52,15 @@ from meter_bridge.protocol.messages import (
 from meter_bridge.protocol.vocabulary import EmergencyCreditState, SupplyReason
 
 
+def account_view_for(actor: Actor, account: Account, at: int) -> AccountView:
+    """Return what an actor sees of an account: a customer sees none of the alerts that are for staff."""
+    shown = account_view(account, at)
+    alerts = tuple(alert for alert in shown.alerts if may_see_alert_kind(actor, alert.kind))
+    return shown if len(alerts) == len(shown.alerts) else replace(shown, alerts=alerts)
+
+
 def account_view(account: Account, at: int) -> AccountView:
-    """Return everything that a household sees of its account."""
+    """Return everything that staff see of an account."""
     credit = credit_now(account)
     left = max(headroom(account.policy.credit, credit), units_worth(account))
     supply = account.supplies[0] if account.supplies else None

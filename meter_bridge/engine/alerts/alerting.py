@@ -106,6 +106,11 @@ def _facts_of_account(account: Account | None, key: AlertKey) -> AlertFacts:
     return facts | ({} if key.meter_id is None else {"meter": key.meter_id})
 
 
+def event_data(key: AlertKey, alert: OpenAlert) -> dict[str, object]:
+    """Return what every event about an alert says of it."""
+    return {"id": alert.id, "kind": key.kind.value, "facts": alert.facts, "detail": key.detail}
+
+
 def _record_event(
     installation: Installation, tx: Transaction, key: AlertKey, alert: OpenAlert, kind: EventKind
 ) -> None:
@@ -115,5 +120,5 @@ def _record_event(
         kind,
         account_id=key.account_id,
         meter_id=key.meter_id,
-        data={"id": alert.id, "kind": key.kind.value, "facts": alert.facts, "detail": key.detail},
+        data=event_data(key, alert),
     )

@@ -7,7 +7,13 @@ from sqlalchemy import Engine, false, or_, select
 
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.supply.alerts import AlertKey
-from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see_installation_alert
+from meter_bridge.engine.access.visibility import (
+    CUSTOMER_ALERTS,
+    STAFF,
+    Visibility,
+    may_see_installation_alert,
+)
+from meter_bridge.engine.alerts.alerting import event_data
 from meter_bridge.engine.alerts.view import alert_view, stored_alert_view
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, OpenAlert
@@ -23,10 +29,11 @@ def read_alerts(
     accounts: Mapping[str, int] | None,
     *,
     sites: Collection[str] | None,
+    kinds: Collection[str] | None,
     only_open: bool,
     limit: int,
 ) -> list[AlertView]:
-    """Return alerts of accounts (None: of all) since an instant each, newest first.
+    """Return alerts of accounts and kinds (None: of all) since an instant each, newest first.
 
     Those of the installation are for staff of ``sites`` only, and that of a dark building for staff of its
     own. One that is still open counts, whenever it opened.
@@ -46,6 +53,8 @@ def read_alerts(
             of_site = (table.c.kind != AlertKind.POWER_OUTAGE) | table.c.key.in_(sites)
             seen |= table.c.account_id.is_(None) & of_site
         query = query.where(seen)
+    if kinds is not None:
+        query = query.where(table.c.kind.in_(kinds))
     if only_open:
         query = query.where(table.c.closed_at.is_(None))
     with reader.connect() as connection:
@@ -74,6 +83,7 @@ class AlertService:
             self._session.reader,
             seen,
             sites=actor.sites if staff else None,
+            kinds=None if staff else CUSTOMER_ALERTS,
             only_open=only_open,
             limit=limit,
         )
@@ -94,7 +104,7 @@ class AlertService:
                 EventKind.ALERT_ACKNOWLEDGED,
                 account_id=key.account_id,
                 meter_id=key.meter_id,
-                data={"id": alert.id, "by": actor.name},
+                data={**event_data(key, alert), "by": actor.name},
             )
         view = alert_view(key, alert, account)
         await self._session.commit(tx)

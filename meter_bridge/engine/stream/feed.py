@@ -9,8 +9,14 @@ from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.core.ledger.journal import EntryKind
-from meter_bridge.engine.access.visibility import STAFF, Visibility, may_see, may_see_installation_alert
-from meter_bridge.engine.accounts.view import account_view
+from meter_bridge.engine.access.visibility import (
+    STAFF,
+    Visibility,
+    may_see,
+    may_see_alert_kind,
+    may_see_installation_alert,
+)
+from meter_bridge.engine.accounts.view import account_view_for
 from meter_bridge.engine.alerts.view import alert_view
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.state.events import read_events
@@ -45,7 +51,7 @@ class Snapshots:
         account = self._session.installation.accounts.get(account_id)
         if account is None or not may_see(actor, account):
             return None
-        return account_view(account, self._session.clock.now())
+        return account_view_for(actor, account, self._session.clock.now())
 
     def may_receive(self, actor: Actor, event: Event) -> bool:
         """Return whether an actor may hear of an event: a tenant only of those of the own tenancy."""
@@ -53,6 +59,8 @@ class Snapshots:
             return _concerns_staff(actor, event)
         account = self._session.installation.accounts.get(event.account_id)
         if account is None or not may_see(actor, account):
+            return False
+        if event.kind in _OF_ALERTS and not may_see_alert_kind(actor, event.data.get("kind")):
             return False
         own = account.tenancy.n
         of_others = event.data.get("kind") == EntryKind.SETTLEMENT or event.data.get("tenancy", own) != own
@@ -74,20 +82,16 @@ class Snapshots:
             type="snapshot",
             seq=self._session.feed.seq,
             role=actor.role,
-            accounts=tuple(account_view(account, now) for account in self._visibility.visible(actor)),
+            accounts=tuple(
+                account_view_for(actor, account, now) for account in self._visibility.visible(actor)
+            ),
             unassigned_meters=self._discovery.unassigned(actor, self._session.installation),
             alerts=self.site_alerts(actor),
         )
 
 
-_OF_EVERY_SITE: Final = frozenset(
-    {
-        EventKind.CLOCK_CONFIRMED,
-        EventKind.ALERT_OPENED,
-        EventKind.ALERT_CLOSED,
-        EventKind.ALERT_ACKNOWLEDGED,
-    }
-)
+_OF_ALERTS: Final = frozenset({EventKind.ALERT_OPENED, EventKind.ALERT_CLOSED, EventKind.ALERT_ACKNOWLEDGED})
+_OF_EVERY_SITE: Final = _OF_ALERTS | {EventKind.CLOCK_CONFIRMED}
 """Events of no account that staff of any site hear of: they may name no other site."""
 
 

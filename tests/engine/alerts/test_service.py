@@ -24,4 +24,5 @@ async def test_an_alert_of_the_installation_is_acknowledged_by_staff_and_unknown
     assert refused.value.code is ErrorCode.NOT_FOUND
     await flat.app.alerts.acknowledge(LANDLORD, alert.id)
     await flat.settle()
-    assert flat.events("alert_acknowledged") == [{"id": alert.id, "by": "landlord"}]
+    (told,) = flat.events("alert_acknowledged")
+    assert (told["id"], told["by"]) == (alert.id, "landlord")
