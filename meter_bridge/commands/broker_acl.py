@@ -64,7 +64,7 @@ def run(arguments: Namespace) -> int:
 def _users(path: Path) -> tuple[BrokerUser, ...]:
     plan = plan_of(path, read(path))
     try:
-        return users_of(addresses_of(plan))
+        return users_of(addresses_of(plan), plan.families)
     except AccessListError as error:
         raise CommandError(f"{path}: {error.what}", error.remedy, REFUSED) from error
 

@@ -13,6 +13,7 @@ from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.core.tariff.tariff import TariffVersion
+from meter_bridge.devices.family import FamilySettings
 
 # Sets have no order of their own; sorted, equal objects have equal text on every run.
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
@@ -38,7 +39,12 @@ class MeterSettings:
     rule_slot: int = DEFAULT_RULE_SLOT
 
 
+class _StoredFamilies(msgspec.Struct):
+    families: dict[str, dict[str, Any]] = {}
+
+
 _PLAN: Final = msgspec.json.Decoder(InstallationPlan)
+_FAMILIES: Final = msgspec.json.Decoder(_StoredFamilies)
 _TARIFF_VERSION: Final = msgspec.json.Decoder(TariffVersion)
 _POLICY: Final = msgspec.json.Decoder(Policy)
 _METER_SETTINGS: Final = msgspec.json.Decoder(MeterSettings)
@@ -54,6 +60,11 @@ def encode(value: InstallationPlan | TariffVersion | Policy) -> str:
 def decode_plan(document: str) -> InstallationPlan:
     """Return the installation of a stored document; raises ``CodecError``."""
     return _decode(_PLAN, document, "installation")
+
+
+def decode_families(document: str) -> FamilySettings:
+    """Return the settings of meter families in a stored installation; raises ``CodecError``."""
+    return _decode(_FAMILIES, document, "installation").families
 
 
 def decode_tariff_version(document: str) -> TariffVersion:

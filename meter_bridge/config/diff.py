@@ -1,6 +1,6 @@
 """Compares two plans: what applying a site file changes, and what is refused."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -34,11 +34,13 @@ from meter_bridge.config.plan import (
     SupplyPlan,
     TariffPlan,
 )
+from meter_bridge.config.problems import shorten
 from meter_bridge.core.energy import format_kwh
 from meter_bridge.core.supply.decision import PaymentMode
 from meter_bridge.core.supply.friendly_hours import FriendlyHours
 from meter_bridge.core.tariff.tariff import BlockBasis, TariffVersion
 from meter_bridge.core.tariff.version_rules import find_obstacle
+from meter_bridge.devices.family import FamilySettings, Written
 
 
 def compare(
@@ -56,6 +58,7 @@ def compare(
     findings = Findings()
     if before is not None:
         findings.change(Subject.INSTALLATION, "", "name", repr(old.name), repr(after.name))
+        _compare_families(findings, old, after)
     _compare_sites(findings, old, after)
     _compare_tariffs(findings, old, after, now_ms)
     _compare_accounts(findings, old, after)
@@ -88,6 +91,39 @@ def _kept(version: TariffVersion, known: TariffVersion | None) -> TariffVersion:
     if known is None or known.calendar.holiday_rule != version.calendar.holiday_rule:
         return version
     return replace(version, calendar=replace(version.calendar, holidays=known.calendar.holidays))
+
+
+def _compare_families(findings: Findings, old: InstallationPlan, new: InstallationPlan) -> None:
+    before, after = show_families(old.families), show_families(new.families)
+    for name in before | after:
+        known, now = before.get(name, "none"), after.get(name, "none")
+        if known != now and shorten(known) == shorten(now):
+            known, now = "as it was", "as it is written now"
+        findings.change(Subject.INSTALLATION, "", name, shorten(known), shorten(now))
+
+
+def show_families(settings: FamilySettings) -> dict[str, str]:
+    """Return the settings of meter families, each under its path of keys."""
+    return {
+        f"{family} {key}{name}": value
+        for family, written in settings.items()
+        for key, setting in written.items()
+        for name, value in _shown(setting)
+    }
+
+
+def _shown(setting: Written) -> Iterator[tuple[str, str]]:
+    """Yield a setting, or each of the things that it names."""
+    if isinstance(setting, dict):
+        yield from ((f" {name}", _one_line(value)) for name, value in setting.items())
+    else:
+        yield "", _one_line(setting)
+
+
+def _one_line(value: Written) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_one_line(each)}" for name, each in value.items()) + "}"
+    return ", ".join(map(_one_line, value)) if isinstance(value, list) else value
 
 
 def _compare_sites(findings: Findings, old: InstallationPlan, new: InstallationPlan) -> None:

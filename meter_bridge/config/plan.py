@@ -1,7 +1,8 @@
 """The plan that a valid site file gives, in the core's own types."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import Policy
@@ -106,6 +107,8 @@ class InstallationPlan:
     sites: tuple[SitePlan, ...]
     edits: tuple[Edit, ...] = ()
     """What was changed since the last site file; always empty in a plan that comes from one."""
+    families: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings of meter families as they are written; ``FamilySettings``, which is too deep to be decoded."""
 
 
 def with_edits(plan: InstallationPlan, edits: Iterable[Edit]) -> InstallationPlan:

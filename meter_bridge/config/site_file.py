@@ -4,6 +4,7 @@ The format is described in ``docs/site-file.md``.
 """
 
 from meter_bridge.config import quantities, scalars, times
+from meter_bridge.config.family_settings import read_families
 from meter_bridge.config.node import Node
 from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan, TariffPlan
 from meter_bridge.config.problems import SiteFileError, SiteProblem
@@ -18,6 +19,7 @@ from meter_bridge.config.tariffs import Place, read_tariff
 from meter_bridge.config.units import DEFAULT_VOLTAGE_MV, SiteContext, read_unit
 from meter_bridge.config.yaml_text import read_yaml
 from meter_bridge.core.tariff.tariff import DemandOf
+from meter_bridge.devices.family import FamilySettings
 
 __all__ = ["SiteFileError", "SiteProblem", "load", "load_tariffs"]
 
@@ -31,7 +33,8 @@ def load(text: str) -> InstallationPlan:
     root = Node(read_yaml(text))
     head, named = root.part(InstallationPart), root.at("sites")
     units: _Units = []
-    sites = [_site(node, units) for node in named.children()]
+    families = read_families(root.at("families"))
+    sites = [_site(node, units, families) for node in named.children()]
     if not sites and isinstance(named.data, dict):
         named.report("no site is named", "add the id of a property, such as rose-street:", key=True)
     _check_ids(named, "tariffs")
@@ -39,7 +42,7 @@ def load(text: str) -> InstallationPlan:
     _check_addresses(units)
     if root.problems or head is None:
         raise SiteFileError(root.problems)
-    return InstallationPlan(head.name, tuple(site for site in sites if site is not None))
+    return InstallationPlan(head.name, tuple(site for site in sites if site is not None), families=families)
 
 
 def load_tariffs(text: str) -> tuple[SitePlan, ...]:
@@ -69,10 +72,10 @@ def _place(node: Node) -> Place | None:
     return Place(zone, currency) if zone and currency else None
 
 
-def _site(node: Node, units: _Units) -> SitePlan | None:
+def _site(node: Node, units: _Units, families: FamilySettings) -> SitePlan | None:
     head, place = node.part(SitePart), _place(node)
     tariffs = _tariffs(node, place)
-    context = _context(node, tariffs)
+    context = _context(node, tariffs, families)
     read = [(unit, read_unit(unit, context)) for unit in node.at("units").children()]
     valid = [(unit, account) for unit, account in read if account is not None]
     units.extend(valid)
@@ -87,7 +90,7 @@ def _tariffs(node: Node, place: Place | None) -> tuple[TariffPlan, ...]:
     return tuple(tariff for tariff in tariffs if tariff is not None)
 
 
-def _context(node: Node, read: tuple[TariffPlan, ...]) -> SiteContext:
+def _context(node: Node, read: tuple[TariffPlan, ...], families: FamilySettings) -> SiteContext:
     currency = node.at("currency").value(scalars.currency_code)
     tariffs, holidays, defaults = node.at("tariffs").data, node.at("holidays"), node.at("defaults")
     return SiteContext(
@@ -103,6 +106,7 @@ def _context(node: Node, read: tuple[TariffPlan, ...]) -> SiteContext:
             if version.demand is not None and version.demand.of is DemandOf.CONTRACTED
         ),
         defaults=defaults.part(DefaultsPart, currency) if isinstance(defaults.data, dict) else DefaultsPart(),
+        families=families,
     )
 
 

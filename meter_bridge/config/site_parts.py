@@ -163,6 +163,7 @@ class InstallationPart(Part):
     """The file as a whole."""
 
     name: str = key(text, example="name: Rose Street")
+    families: object = key(separate_mapping, default=None)
     sites: object = key(separate_mapping, example="sites:, and below it the id of each property")
 
 

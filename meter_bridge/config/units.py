@@ -27,7 +27,13 @@ from meter_bridge.core.supply.friendly_hours import MAX_GRACE_MS, FriendlyHours
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
 from meter_bridge.core.supply.protection import GuardedLimit
 from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, Window
-from meter_bridge.devices.addresses import parse_address, unsupported_reason
+from meter_bridge.devices.addresses import (
+    address_mistake,
+    has_relay,
+    parse_address,
+    unsupported_reason,
+)
+from meter_bridge.devices.family import FamilySettings
 from meter_bridge.devices.registry import families
 
 DEFAULT_VOLTAGE_MV: Final = 230_000
@@ -57,6 +63,7 @@ class SiteContext:
     """Those of the tariffs that charge the contracted load."""
     defaults: DefaultsPart | None
     """None where the site's own are wrong, so that what a unit lacks may stand in them."""
+    families: FamilySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ def read_unit(node: Node, site: SiteContext) -> AccountPlan | None:
     part = node.part(UnitPart, site.currency, inherited=site.defaults)
     name = (part and part.name) or node.name
     inherited = narrowed(MeterDefaultsPart, part or site.defaults or MeterDefaultsPart())
-    meters = _meters(node, name, site.voltage_mv, inherited)
+    meters = _meters(node, name, site, inherited)
     if part is None:
         return None
     unit = _Unit(node, site, part)
@@ -242,9 +249,9 @@ def _check_protections(unit: _Unit, policy: Policy, meters: Sequence[MeterPlan])
     return len(unit.node.problems) == problems
 
 
-def _meters(node: Node, name: str, voltage_mv: int, inherited: MeterDefaultsPart) -> tuple[MeterPlan, ...]:
+def _meters(node: Node, name: str, site: SiteContext, inherited: MeterDefaultsPart) -> tuple[MeterPlan, ...]:
     items = node.at("meters").items()
-    meters = [_read_meter(item, name, voltage_mv, inherited) for item in items]
+    meters = [_read_meter(item, name, site, inherited) for item in items]
     seen: set[str] = set()
     for item, meter in zip(items, meters, strict=True):
         if meter is not None and meter.id in seen:
@@ -255,10 +262,10 @@ def _meters(node: Node, name: str, voltage_mv: int, inherited: MeterDefaultsPart
 
 
 def _read_meter(
-    node: Node, unit_name: str, voltage_mv: int, inherited: MeterDefaultsPart
+    node: Node, unit_name: str, site: SiteContext, inherited: MeterDefaultsPart
 ) -> MeterPlan | None:
-    part = _part(node, inherited)
-    if part is None or not _check_device(node, part):
+    part, voltage_mv = _part(node, inherited), site.voltage_mv
+    if part is None or not _check_device(node, part, site.families):
         return None
     relay = part.relay if "relay" in part.written else part.energy_address
     limits = _limits(node, part.limits, voltage_mv)
@@ -286,7 +293,7 @@ def _part(node: Node, inherited: MeterDefaultsPart) -> MeterPart | None:
     return read_part(MeterPart, {"address": written}, inherited=inherited)
 
 
-def _check_device(node: Node, part: MeterPart) -> bool:
+def _check_device(node: Node, part: MeterPart, settings: FamilySettings) -> bool:
     problems = len(node.problems)
     family = parse_address(part.energy_address).family
     direct = {"host", "password variable"} & part.written
@@ -298,17 +305,21 @@ def _check_device(node: Node, part: MeterPart) -> bool:
     if part.password_env is not None and part.host is None:
         message = "a password is only used with a host"
         node.at("password variable").report(message, "add host: 192.168.1.20", key=True)
-    if "relay" not in part.written and not has_relay(part.energy_address):
-        at = node if isinstance(node.data, str) else node.at("address")
+    at = node if isinstance(node.data, str) else node.at("address")
+    for place, written in ((at, part.energy_address), (node.at("relay"), part.relay)):
+        mistake = None if written is None else address_mistake(written, settings)
+        if mistake is not None:
+            place.report(*mistake)
+    if len(node.problems) > problems:
+        return False
+    if "relay" not in part.written and not has_relay(part.energy_address, settings):
         message = f"{part.energy_address!r} only measures"
         at.report(message, "add relay: with the address that switches it, or relay: none")
+    elif part.relay is not None and not has_relay(part.relay, settings):
+        node.at("relay").report(
+            f"{part.relay!r} is no relay", "write the address of the relay, or relay: none"
+        )
     return len(node.problems) == problems
-
-
-def has_relay(text: str) -> bool:
-    """Return whether the channel of an address may be a relay, as its family names them."""
-    parsed = parse_address(text)
-    return families()[parsed.family].has_relay(parsed.channel)
 
 
 def _check_without_bridge(node: Node, policy: WithoutBridge, energy: str, relay: str | None) -> bool:

@@ -1,35 +1,18 @@
 """Meter addresses, ``family:device/channel``, and what they tell of a device before it is connected."""
 
-from dataclasses import dataclass
-import re
 from typing import Final
 
 from meter_bridge.devices.base.quantities import NAME_LENGTH
-from meter_bridge.devices.family import Family
+from meter_bridge.devices.family import FORBIDDEN, NO_SETTINGS, Address, Family, FamilySettings
 from meter_bridge.devices.registry import families, usual_family
 
 ADDRESS_LENGTH: Final = 256
 DEVICE_LENGTH: Final = NAME_LENGTH
 """Longest name of a device that a driver keeps."""
-FORBIDDEN: Final = re.compile(r"[+#\x00-\x1f\x7f]")
-"""Characters that a topic cannot carry."""
 
 
 class AddressError(ValueError):
     """An address that names no meter; the text says what is wrong and how to write it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A meter's address in its parts."""
-
-    family: str
-    device: str
-    """What its family knows the device by: a topic, a prefix of topics, a friendly name."""
-    channel: str
-
-    def __str__(self) -> str:
-        return f"{self.family}:{self.device}/{self.channel}"
 
 
 def parse_address(text: str) -> Address:
@@ -76,6 +59,18 @@ def _check_channel(text: str, family: Family, channel: str) -> None:
             f"address '{text}' has the channel '{channel}': a {family.name} channel is "
             f"{family.channel_meaning}, for example {family.example}"
         )
+
+
+def has_relay(text: str, settings: FamilySettings = NO_SETTINGS) -> bool:
+    """Return whether an address may be a relay, as its family names them."""
+    address = parse_address(text)
+    return families()[address.family].has_relay(address, settings.get(address.family, NO_SETTINGS))
+
+
+def address_mistake(text: str, settings: FamilySettings) -> tuple[str, str] | None:
+    """Return what is wrong with an address of the right form under some settings, and the remedy."""
+    address = parse_address(text)
+    return families()[address.family].address_mistake(address, settings.get(address.family, NO_SETTINGS))
 
 
 def unsupported_reason(energy_address: str, relay_address: str | None) -> str | None:

@@ -5,10 +5,11 @@ alone. The registry finds it there. Drivers, links and simulators are made by fu
 when they are first needed: a start pays for no family that is not in use.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import re
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Never
 
 from meter_bridge.text.marks import N_
 
@@ -17,6 +18,60 @@ if TYPE_CHECKING:
     from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
 LAST: Final = 1000
+TOPIC_LENGTH: Final = 200
+"""Longest topic, or beginning of topics, that settings may name."""
+FORBIDDEN: Final = re.compile(r"[+#\x00-\x1f\x7f]")
+"""Characters that a topic cannot carry."""
+ANY: Final = "+"
+"""In place of a device's name: all devices whose names hold no slash."""
+
+type Written = str | list[Written] | dict[str, Written]
+"""A value of the site file; every scalar is the text that was written."""
+type Settings = Mapping[str, Written]
+"""What the site file says of a family, under its keys; empty where it says nothing."""
+type FamilySettings = Mapping[str, Settings]
+"""Settings by the name of the family."""
+
+NO_SETTINGS: Final[Mapping[str, Never]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A meter's address in its parts."""
+
+    family: str
+    device: str
+    """What its family knows the device by: a topic, a prefix of topics, a friendly name."""
+    channel: str
+
+    def __str__(self) -> str:
+        return f"{self.family}:{self.device}/{self.channel}"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingMistake:
+    """What is wrong with a family's settings, where in them, and the remedy."""
+
+    path: tuple[str | int, ...]
+    """Keys and positions below the family's."""
+    message: str
+    remedy: str
+    is_key: bool = False
+    """The key is what is wrong, not its value."""
+
+
+def topic_mistake(written: Written) -> tuple[str, str] | None:
+    """Return what is wrong with a value that is to be the beginning of topics, and the remedy."""
+    if not isinstance(written, str) or not written.strip():
+        return "one topic is expected here", "write it like house/meters, without wildcards"
+    found = FORBIDDEN.search(written)
+    if found:
+        return f"{written!r} holds {found.group()!r}, which no topic can carry", "leave it out"
+    if written != written.strip() or written.startswith(("/", "$")) or written.endswith("/"):
+        return f"{written!r} begins or ends with what no topic here has", "write it like house/meters"
+    if len(written) > TOPIC_LENGTH:
+        return f"a topic of {len(written)} characters", f"write at most {TOPIC_LENGTH}"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +104,22 @@ class Family:
     """What a channel is, for people."""
     example: str
     """An address to show to people."""
-    has_relay: Callable[[str], bool] = lambda _channel: True
-    """Whether a channel may have a relay."""
+    has_relay: Callable[[Address, Settings], bool] = lambda _address, _settings: True
+    """Whether an address may have a relay."""
+    address_mistake: Callable[[Address, Settings], tuple[str, str] | None] = lambda _address, _settings: None
+    """Return what is wrong with an address of the right form under some settings, and the remedy."""
 
-    driver: Callable[[], Driver]
+    settings: tuple[str, ...] = ()
+    """Keys that the site file may have for it, under ``families``."""
+    check_settings: Callable[[Settings], Sequence[SettingMistake]] = lambda _settings: ()
+    """Return what is wrong with the values of those keys."""
+
+    driver: Callable[[Settings], Driver]
     """Make a driver without devices."""
-    rights: Callable[[str], BrokerRights]
+    rights: Callable[[str, Settings], BrokerRights]
     """Return what a device, given its name in addresses, may do at the broker."""
-    commands: tuple[str, ...]
-    """Topic filters of the commands to all devices whose names hold no slash."""
-    nested_commands: Callable[[str], tuple[str, ...]]
-    """Topic filters of the commands to one device whose name holds a slash, which ``+`` does not match."""
+    commands: Callable[[str, Settings], tuple[str, ...]]
+    """Topic filters of the commands to a device, or to ``ANY``."""
 
     no_register: str = N_("look at the device's settings")
     """What to do about a device that is heard but does not tell its register, for people."""

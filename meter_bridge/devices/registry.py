@@ -7,7 +7,7 @@ import pkgutil
 from typing import TYPE_CHECKING, Final
 
 from meter_bridge import devices
-from meter_bridge.devices.family import Family
+from meter_bridge.devices.family import NO_SETTINGS, Family, FamilySettings
 
 if TYPE_CHECKING:
     from meter_bridge.devices.base.driver import Driver
@@ -31,10 +31,17 @@ def usual_family() -> Family:
     return next(iter(families().values()))
 
 
-def build_drivers(addresses: Iterable[str] = (), *, names: Iterable[str] | None = None) -> list[Driver]:
+def build_drivers(
+    addresses: Iterable[str] = (),
+    *,
+    names: Iterable[str] | None = None,
+    settings: FamilySettings = NO_SETTINGS,
+) -> list[Driver]:
     """Return drivers of all or the named families, with the addresses in use; raise ``AddressError``."""
     known = families()
-    drivers = [known[name].driver() for name in (known if names is None else names)]
+    drivers = [
+        known[name].driver(settings.get(name, NO_SETTINGS)) for name in (known if names is None else names)
+    ]
     in_use = list(addresses)
     for driver in drivers:
         driver.assign(in_use)

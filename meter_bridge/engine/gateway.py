@@ -19,6 +19,7 @@ from meter_bridge.devices.base.driver import (
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import MakeClient, gmqtt_client
 from meter_bridge.devices.broker.url import MqttSettings
+from meter_bridge.devices.family import NO_SETTINGS, FamilySettings
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.engine.state.model import CutOffSlot, Installation, Meter
 from meter_bridge.protocol.vocabulary import RelayPosition
@@ -41,6 +42,7 @@ class Gateway:
     ) -> None:
         """Build the drivers; nothing connects before ``start``. Without settings there is no broker."""
         self._sink = sink
+        self._families: FamilySettings = NO_SETTINGS
         self._drivers: dict[str, Driver] = {driver.family: driver for driver in build_drivers()}
         self._links: dict[str, Link] = {}
         self._link_settings: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -75,7 +77,8 @@ class Gateway:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def set_meters(self, installation: Installation) -> None:
-        """Tell drivers and links which meters are in use."""
+        """Tell drivers and links which meters are in use, and build those anew whose settings changed."""
+        self._apply_settings(installation.families)
         addresses = dict.fromkeys([*installation.by_energy_address, *installation.by_relay_address])
         for family, driver in self._drivers.items():
             # A driver reads each address that it is given; with many meters only its own are worth it.
@@ -83,6 +86,17 @@ class Gateway:
         if self.connection is not None:
             self.connection.refresh()
         self._assign_links(installation)
+
+    def _apply_settings(self, families: FamilySettings) -> None:
+        changed = [
+            name
+            for name in self._drivers
+            if families.get(name, NO_SETTINGS) != self._families.get(name, NO_SETTINGS)
+        ]
+        self._families = families
+        self._drivers |= {each.family: each for each in build_drivers(names=changed, settings=families)}
+        if changed and self.connection is not None:
+            self.connection.use_drivers(self._drivers.values())
 
     def _assign_links(self, installation: Installation) -> None:
         wanted: dict[str, tuple[str, tuple[str, ...]]] = {}

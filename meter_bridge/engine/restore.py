@@ -13,7 +13,7 @@ from meter_bridge.core.supply.relay import NO_LOAD_MW, SETTLED, Relay
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
 from meter_bridge.engine.ledger.entries import top_up_view
-from meter_bridge.engine.sites.apply import newest_applied
+from meter_bridge.engine.sites.apply import applied_families, newest_applied
 from meter_bridge.engine.state import supply_document as document
 from meter_bridge.engine.state.account_document import restore_account
 from meter_bridge.engine.state.model import (
@@ -45,6 +45,7 @@ def load_installation(connection: Connection, shard: Shard = WHOLE) -> Installat
         return None
     installation = Installation(row["id"], row["name"], row["created_at"], shard)
     installation.sequences = _sequences(connection, shard)
+    installation.families = applied_families(connection)
     installation.exported = connection.execute(select(tables.export_watermark.c.seq)).scalar() or 0
     _load_accounts(connection, installation)
     _load_supplies(connection, installation)

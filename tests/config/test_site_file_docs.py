@@ -13,6 +13,7 @@ from meter_bridge.config.plan import DEFAULT_RATING_W, MeterPlan
 from meter_bridge.config.site_file import SiteFileError, load
 from meter_bridge.core.supply.alerts import ElectricalLimits
 from meter_bridge.core.supply.decision import Policy
+from meter_bridge.devices.registry import families
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "site-file.md").read_text(encoding="utf-8")
@@ -48,6 +49,7 @@ def test_every_key_is_explained_and_no_other() -> None:
     declared = [*vars(site_parts).values(), *vars(tariff_parts).values()]
     parts = [model for model in declared if isinstance(model, type) and issubclass(model, Part)]
     known = {key for model in parts for key in model.keys}
+    known |= {key for family in families().values() for key in family.settings}
     explained = {key for key, _ in ROWS}
     assert known <= explained
     assert {

@@ -1,6 +1,7 @@
 import pytest
 
-from meter_bridge.devices.addresses import Address, AddressError, parse_address
+from meter_bridge.devices.addresses import AddressError, parse_address
+from meter_bridge.devices.family import Address
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,26 @@ from typing import Any, Final, cast
 import pytest
 
 from meter_bridge import devices
-from meter_bridge.config.units import has_relay
+from meter_bridge.config.site_file import SiteFileError, load
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
-from meter_bridge.devices.addresses import Address, AddressError, parse_address, unsupported_reason
+from meter_bridge.devices.addresses import (
+    AddressError,
+    has_relay,
+    parse_address,
+    unsupported_reason,
+)
 from meter_bridge.devices.broker.access_list import users_of
+from meter_bridge.devices.family import Address
 from meter_bridge.devices.registry import build_drivers, families
 from meter_bridge.devices.simulators.cli import add_arguments, build_meters
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.state.model import CutOffSlot
 from meter_bridge.protocol.vocabulary import RelayPosition
+from tests.config.conftest import SITE_FILE
 from tests.devices.support import START_MS, eventually
 
 PACKAGE: Final = Path(devices.__file__).parents[1]
+COMPONENT: Final = PACKAGE.parent / "custom_components" / "prepaid_meter"
 DASHBOARD: Final = PACKAGE.parent / "dashboard"
 EXAMPLES: Final = {
     "commands/broker_acl.py": ("--new-password tasmota-flat-1",),
@@ -41,7 +49,7 @@ MADE_UP: Final = '''
 
 import re
 
-from meter_bridge.devices.family import BrokerRights, Family
+from meter_bridge.devices.family import BrokerRights, Family, SettingMistake
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
 told = []
@@ -49,6 +57,9 @@ told = []
 
 class Driver:
     family = "madeup"
+
+    def __init__(self, settings):
+        self.word = settings.get("word", "set")
 
     def filters(self):
         return (("madeup/+", 1),)
@@ -105,11 +116,16 @@ FAMILY = Family(
     channel=re.compile("[ab]"),
     channel_meaning="a or b",
     example="madeup:one/a",
-    has_relay=lambda channel: channel == "b",
+    has_relay=lambda address, settings: address.channel == "b",
+    settings=("word",),
+    check_settings=lambda settings: (
+        [SettingMistake(("word",), "'no' is no word", "write yes")] if settings.get("word") == "no" else []
+    ),
     driver=Driver,
-    rights=lambda device: BrokerRights(f"Made Up {device}", (f"madeup/{device}",), (f"madeup/{device}/set",)),
-    commands=("madeup/+/set",),
-    nested_commands=lambda device: (f"madeup/{device}/set",),
+    rights=lambda device, settings: BrokerRights(
+        f"Made Up {device}", (f"madeup/{device}",), (f"madeup/{device}/set",)
+    ),
+    commands=lambda device, settings: (f"madeup/{device}/{settings.get('word', 'set')}",),
     link=Link,
     local_cut_off=lambda energy, relay: None if relay == "b" else "wrong relay",
     simulator=lambda: Meter,
@@ -148,6 +164,27 @@ def test_a_new_family_has_rights_at_the_broker(told: list[tuple[object, ...]]) -
     assert "madeup/+" in bridge.reads
 
 
+def test_a_new_family_has_settings_in_the_site_file(told: list[tuple[object, ...]]) -> None:
+    plan = load(SITE_FILE + "families:\n  madeup: {word: other}\n")
+    (driver,) = build_drivers(names=["madeup"], settings=plan.families)
+    assert cast("Any", driver).word == "other"
+    assert "madeup/+/other" in users_of(["madeup:one/a"], plan.families)[0].writes
+    with pytest.raises(SiteFileError, match=r"line 31, column 18, families\.madeup\.word: 'no' is no word"):
+        load(SITE_FILE + "families:\n  madeup: {word: no}\n")
+
+
+def test_settings_that_a_site_file_changes_reach_the_driver(told: list[tuple[object, ...]]) -> None:
+    used = SimpleNamespace(by_energy_address=[], by_relay_address=[], meters={}, families={})
+    gateway = Gateway(None, lambda _items: None, lambda _connected: None)
+    gateway.start(cast("Any", used))
+    before = dict(gateway._drivers)
+    used.families = {"madeup": {"word": "other"}}
+    gateway.set_meters(cast("Any", used))
+    after = gateway._drivers
+    assert cast("Any", after["madeup"]).word == "other"
+    assert {name for name in after if after[name] is not before[name]} == {"madeup"}
+
+
 def test_a_new_family_can_be_simulated(told: list[tuple[object, ...]]) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
@@ -167,7 +204,10 @@ async def test_the_gateway_speaks_to_a_device_of_a_new_family_without_a_broker(
     )
     meter = cast("Any", SimpleNamespace(plan=plan))
     used = SimpleNamespace(
-        by_energy_address=["madeup:one/a"], by_relay_address=["madeup:one/b"], meters={"one": meter}
+        by_energy_address=["madeup:one/a"],
+        by_relay_address=["madeup:one/b"],
+        meters={"one": meter},
+        families={},
     )
     gateway = Gateway(None, lambda _items: None, lambda _connected: None)
     gateway.start(cast("Any", used))
@@ -202,6 +242,18 @@ def test_no_family_is_named_outside_its_folder() -> None:
                 text = text.replace(each, "")
             named += [f"{file}: {line.strip()}" for line in text.splitlines() if names.search(line)]
     assert named == []
+
+
+def test_the_integration_names_families_only_where_their_titles_are() -> None:
+    """The integration is installed alone, so it cannot ask the families; its list has to be theirs."""
+    source = (COMPONENT / "devices.py").read_text(encoding="utf-8")
+    listed = re.search(r"FAMILY_NAMES: Final = ({[^}]*})", source)
+    assert listed is not None
+    assert ast.literal_eval(listed[1]) == {each.name: each.title for each in families().values()}
+    names = re.compile("|".join(families()), re.IGNORECASE)
+    files = {path.name: path.read_text(encoding="utf-8") for path in COMPONENT.rglob("*.py")}
+    files["devices.py"] = source.replace(listed[0], "")
+    assert [name for name, text in files.items() if names.search(text)] == []
 
 
 def test_the_dashboard_names_no_family() -> None:

@@ -9,7 +9,8 @@ import hashlib
 import re
 from typing import Final
 
-from meter_bridge.devices.addresses import Address, parse_address
+from meter_bridge.devices.addresses import parse_address
+from meter_bridge.devices.family import ANY, NO_SETTINGS, Address, FamilySettings
 from meter_bridge.devices.registry import build_drivers, families
 
 BRIDGE: Final = "prepaid-meter"
@@ -37,17 +38,17 @@ class BrokerUser:
     reads: tuple[str, ...]
 
 
-def users_of(addresses: Iterable[str]) -> tuple[BrokerUser, ...]:
+def users_of(addresses: Iterable[str], settings: FamilySettings = NO_SETTINGS) -> tuple[BrokerUser, ...]:
     """Return the bridge's user and one for each device of the addresses; raise ``AccessListError``."""
     in_use = sorted(set(addresses))
     parsed = [parse_address(each) for each in in_use]
-    devices = {each.name: each for each in (_device_user(address) for address in parsed)}
+    devices = {each.name: each for each in (_device_user(address, settings) for address in parsed)}
     check_separation([devices[name] for name in sorted(devices)])
-    return (_bridge(in_use, parsed), *(devices[name] for name in sorted(devices)))
+    return (_bridge(in_use, parsed, settings), *(devices[name] for name in sorted(devices)))
 
 
-def _device_user(address: Address) -> BrokerUser:
-    rights = families()[address.family].rights(address.device)
+def _device_user(address: Address, settings: FamilySettings) -> BrokerUser:
+    rights = families()[address.family].rights(address.device, settings.get(address.family, NO_SETTINGS))
     name = rights.user
     if name is None:
         _check_name(address)
@@ -55,13 +56,16 @@ def _device_user(address: Address) -> BrokerUser:
     return BrokerUser(name, rights.holder, rights.publish, rights.subscribe)
 
 
-def _bridge(in_use: Sequence[str], parsed: Sequence[Address]) -> BrokerUser:
+def _bridge(in_use: Sequence[str], parsed: Sequence[Address], settings: FamilySettings) -> BrokerUser:
     # The bridge hears what its drivers subscribe to, and commands every device that it may find.
-    heard = {name for driver in build_drivers(in_use) for name, _ in driver.filters()}
-    known = families()
-    commands = {topic for family in known.values() for topic in family.commands}
-    nested = (each for each in parsed if "/" in each.device)
-    commands |= {topic for each in nested for topic in known[each.family].nested_commands(each.device)}
+    heard = {name for driver in build_drivers(in_use, settings=settings) for name, _ in driver.filters()}
+    commanded = [*((name, ANY) for name in families()), *((each.family, each.device) for each in parsed)]
+    commands = {
+        topic
+        for name, device in commanded
+        if device == ANY or "/" in device
+        for topic in families()[name].commands(device, settings.get(name, NO_SETTINGS))
+    }
     return BrokerUser(BRIDGE, "the bridge", tuple(sorted(commands)), tuple(sorted(heard)))
 
 

@@ -4,7 +4,7 @@ Readings are acknowledged on receipt: the meter's register is the record, not th
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 import logging
 from typing import Final
 
@@ -51,6 +51,11 @@ class MqttConnection(BrokerSession):
         """Messages heard since the start, foreign ones included."""
         self.rejections: Counter[str] = Counter()
         """Messages that could not be read, per kind."""
+
+    def use_drivers(self, drivers: Iterable[Driver]) -> None:
+        """Read with other drivers from now on; ``refresh`` subscribes to their topics."""
+        self._drivers = tuple(drivers)
+        self._routes.clear()
 
     def receive(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001
         """Route one message to its driver and the driver's items onwards."""

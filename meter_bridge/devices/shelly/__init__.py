@@ -4,7 +4,13 @@ from collections.abc import Sequence
 import re
 from typing import TYPE_CHECKING, Final
 
-from meter_bridge.devices.family import BrokerRights, Family
+from meter_bridge.devices.family import (
+    BrokerRights,
+    Family,
+    SettingMistake,
+    Settings,
+    topic_mistake,
+)
 from meter_bridge.devices.shelly.names import NAME, TITLE
 from meter_bridge.text.marks import N_
 
@@ -13,15 +19,27 @@ if TYPE_CHECKING:
     from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 
 SOURCE: Final = "prepaid-meter-bridge"
-"""Topic under which devices answer; two bridges on one broker need two."""
+"""Topic under which devices answer where the site file names none; two bridges on one broker need two."""
+ANSWER_TOPIC: Final = "answer topic"
+"""Key of the setting."""
 CLAMP: Final = "em1:"
 """Begins the channel of a single-phase clamp, which has no relay."""
 
 
-def _driver() -> Driver:
+def _source(settings: Settings) -> str:
+    written = settings.get(ANSWER_TOPIC, SOURCE)
+    return written if isinstance(written, str) else SOURCE
+
+
+def _check_settings(settings: Settings) -> Sequence[SettingMistake]:
+    mistake = topic_mistake(settings.get(ANSWER_TOPIC, SOURCE))
+    return () if mistake is None else (SettingMistake((ANSWER_TOPIC,), *mistake),)
+
+
+def _driver(settings: Settings) -> Driver:
     from meter_bridge.devices.shelly.driver import ShellyDriver  # noqa: PLC0415 - only where it is used
 
-    return ShellyDriver(SOURCE)
+    return ShellyDriver(_source(settings))
 
 
 def _link(host: str, addresses: Sequence[str], password: str | None) -> Link:
@@ -36,12 +54,12 @@ def _simulator() -> type[SimulatedMeter]:
     return ShellyMeter
 
 
-def _rights(prefix: str) -> BrokerRights:
+def _rights(prefix: str, settings: Settings) -> BrokerRights:
     """Source: Shelly technical documentation, *MQTT* and *RPC Channels*; answers go to who asked."""
     own = ("online", "events/rpc", "status/+")
     return BrokerRights(
         f"Shelly {prefix}",
-        (*(f"{prefix}/{each}" for each in own), f"{SOURCE}/{prefix}/rpc"),
+        (*(f"{prefix}/{each}" for each in own), f"{_source(settings)}/{prefix}/rpc"),
         (f"{prefix}/rpc", f"{prefix}/command", f"{prefix}/command/+"),
     )
 
@@ -53,11 +71,12 @@ FAMILY: Final = Family(
     channel=re.compile(rf"[0-9]{{1,3}}|{CLAMP}[0-9]{{1,3}}"),
     channel_meaning="the number of its switch, pm1 or em component from 0, or em1:0 for a single-phase clamp",
     example="shelly:shellyplus1pm-a8032ab12345/0",
-    has_relay=lambda channel: not channel.startswith(CLAMP),
+    has_relay=lambda address, _settings: not address.channel.startswith(CLAMP),
+    settings=(ANSWER_TOPIC,),
+    check_settings=_check_settings,
     driver=_driver,
     rights=_rights,
-    commands=("+/rpc",),
-    nested_commands=lambda device: (f"{device}/rpc",),
+    commands=lambda device, _settings: (f"{device}/rpc",),
     no_register=N_(
         "switch on 'RPC status notifications' in the device's MQTT settings, and check its password if it is"
         " reached over Wi-Fi"

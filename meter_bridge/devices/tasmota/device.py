@@ -1,6 +1,7 @@
 """What the driver remembers of one Tasmota device: where its topics are and which words it uses."""
 
 from dataclasses import dataclass, field
+import re
 from sys import intern
 from typing import Final
 
@@ -29,6 +30,24 @@ class Layout:
     def filters(self, topic: str) -> tuple[str, str]:
         """Return the filters that hear one device."""
         return self.base(self.telemetry, topic) + "+", self.base(self.status, topic) + "+"
+
+
+PREFIXES: Final = frozenset({"tele", "stat"})
+"""Prefixes of what a device says."""
+
+
+class KnownLayout:
+    """A layout that a person named, of devices that announce none."""
+
+    def __init__(self, full_topic: str) -> None:
+        self.layout = Layout(full_topic.removesuffix("/") + "/")
+        pattern = re.escape(self.layout.full_topic).replace("%prefix%", f"(?P<prefix>{'|'.join(PREFIXES)})")
+        self._pattern = re.compile(pattern.replace("%topic%", "(?P<topic>.+)") + "(?P<name>[^/]+)")
+
+    def parse(self, topic: str) -> tuple[str, Layout, str] | None:
+        """Return device, layout and command of a topic, or None where it has another layout."""
+        found = self._pattern.fullmatch(topic)
+        return None if found is None else (found["topic"], self.layout, found["name"].upper())
 
 
 PREFIX_FIRST: Final = Layout()

@@ -27,7 +27,14 @@ from meter_bridge.devices.base.quantities import (
     rejection,
     too_large,
 )
-from meter_bridge.devices.tasmota.device import PREFIX_FIRST, PREFIX_LAST, Layout, TasmotaDevice
+from meter_bridge.devices.tasmota.device import (
+    PREFIX_FIRST,
+    PREFIX_LAST,
+    PREFIXES,
+    KnownLayout,
+    Layout,
+    TasmotaDevice,
+)
 from meter_bridge.devices.tasmota.names import NAME, TITLE
 from meter_bridge.devices.tasmota.payloads import (
     ANNOUNCED_SENSORS,
@@ -56,7 +63,6 @@ FILTERS: Final = (
     ("+/tele/#", 1),
     ("+/stat/#", 1),
 )
-PREFIXES: Final = frozenset({"tele", "stat"})
 STATUS_NUMBERS: Final = ("", "0", "1", "8", "10", "11")
 RULE_SETS: Final = (1, 2, 3)
 
@@ -66,7 +72,9 @@ class TasmotaDriver:
 
     family = NAME
 
-    def __init__(self) -> None:
+    def __init__(self, full_topics: Sequence[str] = ()) -> None:
+        """``full_topics`` are layouts of devices that announce none, besides the two usual ones."""
+        self._known_layouts = tuple(KnownLayout(each) for each in full_topics)
         self._devices: dict[str, TasmotaDevice] = {}
         self._assigned: frozenset[str] = frozenset()
         self._by_mac: dict[str, TasmotaDevice] = {}
@@ -90,22 +98,42 @@ class TasmotaDriver:
     def filters(self) -> Sequence[tuple[str, int]]:
         """Return the usual layouts and those of announced devices that use another."""
         unusual = (device for device in self._devices.values() if _is_custom_layout(device.layout))
-        return FILTERS + tuple(
-            (name, 1) for device in unusual for name in device.layout.filters(device.topic)
+        known = {name for each in self._known_layouts for name in each.layout.filters("+")}
+        layouts = {each.layout for each in self._known_layouts}
+        devices = (
+            name
+            for device in unusual
+            if device.layout not in layouts
+            for name in device.layout.filters(device.topic)
         )
+        nested = (
+            name
+            for device in self._devices.values()
+            if device.channels and "/" in device.topic
+            for each in self._known_layouts
+            for name in each.layout.filters(device.topic)
+        )
+        return FILTERS + tuple((name, 1) for name in dict.fromkeys((*sorted(known), *devices, *nested)))
 
     def own_filters(self) -> Sequence[tuple[str, int]]:
         """Return the usual layouts of each device in use, its own besides, and announcements."""
         used = [device for device in self._devices.values() if device.channels]
         layouts = [
-            (device, layout) for device in used for layout in {PREFIX_FIRST, PREFIX_LAST, device.layout}
+            (device, layout)
+            for device in used
+            for layout in {
+                PREFIX_FIRST,
+                PREFIX_LAST,
+                device.layout,
+                *(each.layout for each in self._known_layouts),
+            }
         ]
         topics = {name for device, layout in layouts for name in layout.filters(device.topic)}
         return ((DISCOVERY + "+/+", 1), *((name, 1) for name in sorted(topics)))
 
     def matches(self, topic: str) -> bool:
         """Return whether a topic has Tasmota's shape."""
-        return topic in self._routes or topic.startswith(DISCOVERY) or _parse(topic) is not None
+        return topic in self._routes or topic.startswith(DISCOVERY) or self._parse(topic) is not None
 
     def decode(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
         """Read one message."""
@@ -167,10 +195,18 @@ class TasmotaDriver:
             device = self._devices[topic] = TasmotaDevice(topic)
         return device
 
+    def _parse(self, topic: str) -> tuple[str, Layout, str] | None:
+        """Return device, layout and command; a layout that a person named counts before a usual one."""
+        for each in self._known_layouts:
+            found = each.parse(topic)
+            if found is not None:
+                return found
+        return _parse(topic)
+
     def _unrouted(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
         if topic.startswith(DISCOVERY):
             return self._discovery(topic, payload)
-        parsed = _parse(topic)
+        parsed = self._parse(topic)
         handler = self._handlers.get(parsed[2]) if parsed else None
         if parsed is None or handler is None:
             return ()

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.addresses import FORBIDDEN, parse_address
+from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.driver import Discovered, Item, Publish, Rejected, Removed, Report
 from meter_bridge.devices.base.quantities import (
     DEVICE_LIMIT,
@@ -22,6 +22,7 @@ from meter_bridge.devices.base.quantities import (
     rejection,
     too_large,
 )
+from meter_bridge.devices.family import FORBIDDEN, Address
 from meter_bridge.devices.zigbee2mqtt.exposes import (
     DEVICES,
     Channel,
@@ -33,7 +34,7 @@ from meter_bridge.devices.zigbee2mqtt.exposes import (
     named_channel,
 )
 from meter_bridge.devices.zigbee2mqtt.followed_names import FollowedNames
-from meter_bridge.devices.zigbee2mqtt.names import NAME
+from meter_bridge.devices.zigbee2mqtt.names import BASE, NAME
 from meter_bridge.devices.zigbee2mqtt.readings import Layout, Meter, layout_of, read_message
 from meter_bridge.protocol.vocabulary import RelayPosition
 
@@ -58,12 +59,64 @@ class _Device:
 
 
 class Zigbee2MqttDriver:
-    """Reads and commands the devices of one gateway."""
+    """Reads and commands the devices of all gateways."""
 
     family = NAME
 
-    def __init__(self, base: str = "zigbee2mqtt") -> None:
+    def __init__(self, base: str = BASE, *others: str) -> None:
+        """Take the base topics of the gateways; devices of the first are named without it."""
+        self._first = Gateway(base)
+        self._others = {other: Gateway(other, f"{other}/") for other in others}
+        self._gateways = (self._first, *self._others.values())
+
+    def filters(self) -> Sequence[tuple[str, int]]:
+        """Return the gateways' topics, and those of devices whose name holds a slash."""
+        return tuple(each for gateway in self._gateways for each in gateway.filters())
+
+    def own_filters(self) -> Sequence[tuple[str, int]]:
+        """Return the topics of devices in use, and those of the gateways."""
+        return tuple(each for gateway in self._gateways for each in gateway.own_filters())
+
+    def matches(self, topic: str) -> bool:
+        """Return whether a topic is under the base of a gateway."""
+        return any(gateway.matches(topic) for gateway in self._gateways)
+
+    def decode(self, topic: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
+        """Read one message."""
+        for gateway in self._gateways:
+            if gateway.matches(topic):
+                return gateway.decode(topic, payload, retained=retained)
+        return ()
+
+    def assign(self, addresses: Sequence[str]) -> None:
+        """Name the addresses in use; until a gateway lists them, the usual property names are assumed."""
+        own: dict[Gateway, list[Address]] = {gateway: [] for gateway in self._gateways}
+        for address in map(parse_address, addresses):
+            if address.family == self.family:
+                own[self._gateway(address)].append(address)
+        for gateway, used in own.items():
+            gateway.assign(used)
+
+    def switch(self, address: str, position: RelayPosition) -> Sequence[Publish]:
+        """Ask the relay to move."""
+        return self._gateway(parse_address(address)).switch(address, position)
+
+    def query(self, address: str) -> Sequence[Publish]:
+        """Ask for the relay's position; nothing where the device cannot be asked, and never for energy."""
+        return self._gateway(parse_address(address)).query(address)
+
+    def _gateway(self, address: Address) -> Gateway:
+        named = (gateway for base, gateway in self._others.items() if address.device.startswith(f"{base}/"))
+        return next(named, self._first)
+
+
+class Gateway:
+    """Reads and commands the devices of one gateway."""
+
+    def __init__(self, base: str, address_prefix: str = "") -> None:
+        """``address_prefix`` begins the names of its devices in addresses."""
         self._prefix = base + "/"
+        self._address_prefix = address_prefix
         self._devices: dict[str, _Device] = {}
         self._assigned: dict[str, set[str]] = {}
         self._listed: dict[str, GatewayDevice] = {}
@@ -105,12 +158,11 @@ class Zigbee2MqttDriver:
         except REFUSALS as error:
             return rejection(topic, error)
 
-    def assign(self, addresses: Sequence[str]) -> None:
-        """Name the addresses in use; until the gateway lists them, the usual property names are assumed."""
+    def assign(self, addresses: Iterable[Address]) -> None:
+        """Name the addresses in use at this gateway."""
         self._assigned = {}
-        for address in map(parse_address, addresses):
-            if address.family == self.family:
-                self._assigned.setdefault(address.device, set()).add(address.channel)
+        for address in addresses:
+            self._assigned.setdefault(self._name_of(address), set()).add(address.channel)
         self._names.learn(self._assigned, self._listed)
         self._rebuild()
 
@@ -126,12 +178,12 @@ class Zigbee2MqttDriver:
         return (self._publish(address, "get", {switch.property: ""}),) if switch.gettable else ()
 
     def _publish(self, address: str, verb: str, content: dict[str, Word]) -> Publish:
-        name = self._names.present(parse_address(address).device)
+        name = self._names.present(self._name_of(parse_address(address)))
         return Publish(f"{self._prefix}{name}/{verb}", msgspec.json.encode(content))
 
     def _switch_of(self, address: str) -> Switch:
         parsed = parse_address(address)
-        device = self._devices.get(self._names.present(parsed.device))
+        device = self._devices.get(self._names.present(self._name_of(parsed)))
         meters = device.meters if device else ()
         found = next((meter.channel.switch for meter in meters if meter.address == address), None)
         return found or Switch(parsed.channel)
@@ -209,12 +261,12 @@ class Zigbee2MqttDriver:
         listed = self._listed.get(name)
         offered = channels_of(listed.definition) if listed and listed.definition else ()
         owner = users[0] if users else self._names.unused(name, listed, self._assigned)
-        meters = [Meter(self._address(owner, each), each, is_listed=True) for each in offered]
+        meters = [Meter(self._address(owner, each.name), each, is_listed=True) for each in offered]
         refused: list[Rejected] = []
         known = {meter.address for meter in meters}
         for user in users:
             for channel in sorted(self._assigned[user]):
-                address = f"{self.family}:{user}/{channel}"
+                address = self._address(user, channel)
                 if address not in known:
                     meters.append(Meter(address, _named(channel, offered, listed, address, refused)))
         return _Device(name, tuple(meters), layout_of([each.channel for each in meters]), tuple(refused))
@@ -223,8 +275,11 @@ class Zigbee2MqttDriver:
         listed = self._listed.get(name)
         return listed.ieee_address or None if listed else None
 
-    def _address(self, name: str, channel: Channel) -> str:
-        return f"{self.family}:{name}/{channel.name}"
+    def _name_of(self, address: Address) -> str:
+        return address.device.removeprefix(self._address_prefix)
+
+    def _address(self, name: str, channel: str) -> str:
+        return f"{NAME}:{self._address_prefix}{name}/{channel}"
 
 
 def _named(

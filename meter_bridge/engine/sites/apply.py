@@ -24,6 +24,7 @@ from meter_bridge.core.ledger.journal import EntryKind, opening_postings
 from meter_bridge.core.rating.rating import Rating
 from meter_bridge.core.supply.decision import Policy
 from meter_bridge.core.tariff.tariff import TariffVersion
+from meter_bridge.devices.family import NO_SETTINGS, FamilySettings
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.ledger.journal import EntryDraft, append_entry, post_accruals
 from meter_bridge.engine.metering.readings import MeterReports
@@ -405,6 +406,13 @@ def applied_plan(connection: Connection) -> tuple[str, InstallationPlan] | None:
     query = select(table.c.document, table.c.plan).order_by(table.c.seq.desc()).limit(1)
     row = connection.execute(query).first()
     return None if row is None else (row[0], decode_plan(row[1]))
+
+
+def applied_families(connection: Connection) -> FamilySettings:
+    """Return the settings of meter families in the site file that was applied last."""
+    table = tables.applied_site
+    document = connection.execute(select(table.c.plan).order_by(table.c.seq.desc()).limit(1)).scalar()
+    return NO_SETTINGS if document is None else codec.decode_families(document)
 
 
 def plan_of(connection: Connection, seq: int) -> InstallationPlan | None:

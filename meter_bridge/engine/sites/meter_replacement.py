@@ -6,7 +6,6 @@ from typing import ClassVar, override
 from msgspec.structs import astuple
 
 from meter_bridge.config.plan import InstallationPlan, MeterPlan
-from meter_bridge.config.units import has_relay
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.register.register import (
     ImplausibleError,
@@ -16,7 +15,14 @@ from meter_bridge.core.register.register import (
     replace_meter,
 )
 from meter_bridge.core.supply.local_cutoff import WithoutBridge
-from meter_bridge.devices.addresses import AddressError, parse_address, unsupported_reason
+from meter_bridge.devices.addresses import (
+    AddressError,
+    address_mistake,
+    has_relay,
+    parse_address,
+    unsupported_reason,
+)
+from meter_bridge.devices.family import FamilySettings
 from meter_bridge.engine.ledger.journal import post_accruals
 from meter_bridge.engine.metering.manual_readings import (
     ReportedReading,
@@ -186,7 +192,7 @@ def plan_with_new_device(installation: Installation, meter: Meter, request: Repl
     relay = request.relay or (address if follows else meter.plan.relay_address)
     plan = replace(meter.plan, energy_address=address, relay_address=relay)
     if plan != meter.plan:
-        _check_device(meter, plan)
+        _check_device(meter, plan, installation.families)
         _check_claims(installation, meter, plan)
     return plan
 
@@ -205,7 +211,7 @@ def _check_address(field: str, text: str | None) -> None:
         ) from error
 
 
-def _check_device(meter: Meter, plan: MeterPlan) -> None:
+def _check_device(meter: Meter, plan: MeterPlan, families: FamilySettings) -> None:
     if plan.host is not None:
         raise RequestRefused(
             ErrorCode.NOT_SUPPORTED,
@@ -213,6 +219,12 @@ def _check_device(meter: Meter, plan: MeterPlan) -> None:
             field="address",
             remedy="leave the address out here, then change address and host in the site file and apply it",
         )
+    addresses = (("address", plan.energy_address), ("relay", plan.relay_address))
+    for part, address in addresses:
+        mistake = None if address is None else address_mistake(address, families)
+        if mistake is not None:
+            message, remedy = mistake
+            raise RequestRefused(ErrorCode.BAD_REQUEST, message, field=part, value=address, remedy=remedy)
     reason = unsupported_reason(plan.energy_address, plan.relay_address)
     if plan.without_bridge is WithoutBridge.LOCAL_CUT_OFF and reason is not None:
         raise RequestRefused(
@@ -221,7 +233,7 @@ def _check_device(meter: Meter, plan: MeterPlan) -> None:
             field="address",
             remedy="write without the bridge: hold for it in the site file and apply it first",
         )
-    if plan.relay_address == plan.energy_address and not has_relay(plan.energy_address):
+    if plan.relay_address == plan.energy_address and not has_relay(plan.energy_address, families):
         raise RequestRefused(
             ErrorCode.BAD_REQUEST,
             f"{plan.energy_address!r} only measures",

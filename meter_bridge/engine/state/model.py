@@ -33,6 +33,7 @@ from meter_bridge.core.supply.protection import GuardedLimit, ProtectionTimer
 from meter_bridge.core.supply.relay import Relay
 from meter_bridge.core.tariff.tariff import Timeline
 from meter_bridge.devices.base.driver import Phase, Report
+from meter_bridge.devices.family import NO_SETTINGS, FamilySettings
 from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, SupplyReason, SupplyState
 from meter_bridge.storage.shards import WHOLE, Shard
@@ -391,6 +392,8 @@ class Installation:
     shard: Shard = WHOLE
     sites: dict[str, Site] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    families: FamilySettings = field(default_factory=lambda: NO_SETTINGS)
+    """Settings of meter families."""
     closed: set[str] = field(default_factory=set)
     """Accounts that were closed; their balance stays, and one that comes back goes on with it."""
     meters: dict[str, Meter] = field(default_factory=dict)

@@ -434,3 +434,19 @@ def test_foreign_topics_are_left_to_others(driver: TasmotaDriver) -> None:
 def test_unassigned_meters_do_not_stay_in_use(driver: TasmotaDriver) -> None:
     driver.assign([])
     assert not requests(read(driver, "tele/kitchen/LWT", "Online"))
+
+
+def test_a_layout_of_any_depth_that_a_person_named_is_read_and_commanded() -> None:
+    driver = TasmotaDriver(["iot/house/%prefix%/%topic%/", "%topic%/a/b/%prefix%"])
+    driver.assign(["tasmota:pow/1", "tasmota:attic/pump/1", "tasmota:usual/1"])
+    (told,) = reports(read(driver, "iot/house/tele/pow/SENSOR", '{"ENERGY":{"Total":1.5}}'))
+    assert (told.address, told.register_wh) == ("tasmota:pow/1", 1500)
+    assert driver.query("tasmota:pow/1")[0].topic == "iot/house/cmnd/pow/STATUS"
+    (told,) = reports(read(driver, "attic/pump/a/b/stat/POWER", "OFF"))
+    assert (told.address, told.relay) == ("tasmota:attic/pump/1", RelayPosition.OPEN)
+    (switched,) = driver.switch("tasmota:attic/pump/1", RelayPosition.CLOSED)
+    assert switched.topic == "attic/pump/a/b/cmnd/POWER1"
+    assert reports(read(driver, "tele/usual/SENSOR", '{"ENERGY":{"Total":1.5}}'))
+    names = {name for name, _ in driver.filters()}
+    assert {"iot/house/tele/+/+", "iot/house/stat/+/+", "+/a/b/tele/+", "attic/pump/a/b/tele/+"} <= names
+    assert "iot/house/tele/pow/+" in {name for name, _ in driver.own_filters()}

@@ -546,3 +546,27 @@ def test_a_device_in_use_that_the_gateway_does_not_list_is_told() -> None:
     driver.assign(["zigbee2mqtt:Plg 7/state"])
     items = read(driver, "zigbee2mqtt/bridge/devices", gateway(entry("Plug 7", PLUG, IEEE)))
     assert told_of(items) == ["device_not_listed"]
+
+
+def test_two_gateways_have_devices_of_the_same_name() -> None:
+    driver = Zigbee2MqttDriver("zigbee2mqtt", "zigbee/garage")
+    house, garage = "zigbee2mqtt:Plug 7/state", "zigbee2mqtt:zigbee/garage/Plug 7/state"
+    driver.assign([house, garage])
+    offered = read(driver, "zigbee/garage/bridge/devices", listed(("Plug 7", PLUG), ("Pump", PLUG)))
+    assert [each.address for each in offered if isinstance(each, Discovered)] == [
+        garage,
+        "zigbee2mqtt:zigbee/garage/Pump/state",
+    ]
+    (told,) = reports(read(driver, "zigbee/garage/Plug 7", reading(energy=3)))
+    assert (told.address, told.register_wh) == (garage, 3000)
+    (told,) = reports(read(driver, "zigbee2mqtt/Plug 7", reading()))
+    assert (told.address, told.register_wh) == (house, 12_340)
+    assert driver.switch(garage, RelayPosition.OPEN) == (
+        Publish("zigbee/garage/Plug 7/set", b'{"state":"OFF"}'),
+    )
+    assert driver.query(house)[0].topic == "zigbee2mqtt/Plug 7/get"
+    assert ("zigbee/garage/bridge/devices", 1) in driver.filters()
+    assert ("zigbee/garage/Plug 7/availability", 1) in driver.own_filters()
+    assert not driver.matches("zigbee/other/Plug 7")
+    gone = reports(read(driver, "zigbee/garage/bridge/state", '{"state":"offline"}'))
+    assert {each.address for each in gone} == {garage, "zigbee2mqtt:zigbee/garage/Pump/state"}

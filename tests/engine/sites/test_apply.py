@@ -360,3 +360,14 @@ async def test_a_key_keeps_its_answer_after_its_account_was_closed(flat: House) 
         LANDLORD, "flat-1", amount="7.00", method="cash", reference=None, key="once"
     )
     assert (again, replayed) == (first, True)
+
+
+async def test_settings_of_meter_families_count_at_once_and_after_a_start(tmp_path: Path) -> None:
+    settings = {"shelly": {"answer topic": "house/bridge"}}
+    async with house(tmp_path) as made:
+        assert made.engine.session.installation.families == {}
+        await apply(made, SITE + "families:\n  shelly: {answer topic: house/bridge}\n")
+        assert made.engine.session.installation.families == settings
+        time = made.time
+    async with opened(tmp_path, time) as made:
+        assert made.engine.session.installation.families == settings
