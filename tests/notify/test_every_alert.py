@@ -47,6 +47,10 @@ class Home:
         (self._driver,) = build_drivers([self.meter.address], names=[self.meter.family])
         self._foretelling = Forecaster(made.engine.session)
         self._told = 0
+        self.greet()
+
+    def greet(self) -> None:
+        """Let the meter and its gateway announce themselves."""
         self._carry(type(self.meter).gateway_greeting([self.meter]))
         self._carry(self.meter.come_online())
 
@@ -215,12 +219,26 @@ async def test_a_register_that_jumps_waits_for_a_person(tmp_path: Path) -> None:
         await living.is_over(AlertKind.REGISTER_QUARANTINED)
 
 
-async def test_another_device_in_the_same_place_waits_for_a_person(tmp_path: Path) -> None:
-    async with home(tmp_path) as living:
-        living.meter.swap(102_000, living.house.time.wall - 90 * DAY)
+@pytest.mark.parametrize("family", ["tasmota", "shelly", "zigbee2mqtt"])
+async def test_another_device_in_the_same_place_waits_for_a_person(tmp_path: Path, family: str) -> None:
+    address = simulated_meter("flat-1", family, start_ms=0).address
+    site = LIMITED.replace("tasmota:flat-1/1", address)
+    async with house(tmp_path, site, "100.00") as made:
+        made.time.synchronised = True
+        living = Home(made, 10, family)
+        await living.lives(2 * MINUTE)
+        charged = made.meter.energy_wh
+        living.meter.swap(102_000, made.time.wall - 90 * DAY)
+        living.greet()
         await living.lives(2 * MINUTE)
         await living.is_told(AlertKind.REGISTER_QUARANTINED)
         assert living.house.alert_texts(AlertKind.REGISTER_QUARANTINED)[0].count("another device") == 1
+        assert made.meter.energy_wh == charged
+        await made.app.meters.decide_quarantine(LANDLORD, "flat-1/main", "new_epoch", reason="seen")
+        await living.lives(6 * MINUTE)
+        await living.is_over(AlertKind.REGISTER_QUARANTINED)
+        assert charged is not None
+        assert 90 <= (made.meter.energy_wh or 0) - charged <= 101, "a kilowatt for six minutes"
 
 
 async def test_a_register_that_stands_still_under_load_is_told(tmp_path: Path) -> None:

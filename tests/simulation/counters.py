@@ -76,9 +76,11 @@ class Counters:
         await asyncio.sleep(STRAGGLERS_S)
         devices.drop(house)
         before = house.reported_wh()
-        house.meter.physics.register_uj = random.Random(fault.at_s).randrange(10**6) * MICROJOULES_PER_WH
-        house.meter.physics.started_ms = house.meter.physics.now_ms
-        house.meter.physics.restart()
+        physics = house.meter.physics
+        register_uj = random.Random(fault.at_s).randrange(10**6) * MICROJOULES_PER_WH
+        physics.become_another(register_uj, physics.now_ms)
+        physics.restart()
+        devices.greet_gateway()
         truth.replaced(before)
         order = ReplacementRequest(_kwh(before), _kwh(house.reported_wh()), "worn out")
         await self._submit(truth, order, key=f"replacement-{fault.number}")

@@ -45,12 +45,16 @@ class Devices:
 
     def _greet(self) -> None:
         """Announce every meter and the gateway."""
-        zigbee = [each.meter for each in self._houses.values() if isinstance(each.meter, Zigbee2MqttMeter)]
-        if zigbee:
-            self._broker.publish(Zigbee2MqttMeter.gateway_greeting(zigbee))
+        self.greet_gateway()
         for house in self._houses.values():
             self.step(house)
             self._send(house, house.meter.come_online())
+
+    def greet_gateway(self) -> None:
+        """List the devices of the gateway."""
+        zigbee = [each.meter for each in self._houses.values() if isinstance(each.meter, Zigbee2MqttMeter)]
+        if zigbee:
+            self._broker.publish(Zigbee2MqttMeter.gateway_greeting(zigbee))
 
     def step(self, house: House) -> None:
         """Advance a meter to now."""

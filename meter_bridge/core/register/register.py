@@ -10,9 +10,10 @@ reports. A restart (boot identity) is weaker evidence, since most registers surv
 fall persists, and charges nothing.
 
 Another counter is never charged as a rise. A higher register under another reset marker is doubted like a
-fall; after a restart a rise is bounded by the time that the device had power, and waiting makes it no more
-plausible (a plug was seen to add 2.868 kWh in an outage); and a register that fell and then shows the old
-total again goes on from there.
+fall, and of what another device shows nothing is charged, as nobody knows when it was counted; after a
+restart a rise is bounded by the time that the device had power, and waiting makes it no more plausible (a
+plug was seen to add 2.868 kWh in an outage); and a register that fell and then shows the old total again goes
+on from there.
 
 Event time that is ahead of a correct wall clock passes slowly (``clock.confirm``). The real duration
 follows from how far ahead it was at either end.
@@ -38,6 +39,8 @@ ROLLOVER_DIVISOR: Final = 10
 """A rollover is at most a tenth of the register's range long, so from near its end to near its beginning."""
 LARGEST_UTC_OFFSET_MS: Final = 14 * 3_600_000
 """No place is further from UTC: a reset marker is a time of day by a clock whose place is not known."""
+DEVICE_ADDRESS: Final = "0x"
+"""Begins a reset marker that says which device answers, and nothing of when its counter began."""
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - a marker's time has no zone either
 
 
@@ -302,21 +305,25 @@ def _has_restarted(state: Register, reading: RegisterReading) -> bool:
 def _judge_other_counter(state: Register, reading: RegisterReading, rating_w: int) -> RegisterStep:
     """Begin an epoch at a lower counter under another marker; doubt a higher one.
 
-    What a lower one shows is charged if it began to count after the last reading and the rating allows it.
+    What a lower one shows is charged if it began to count after the last reading and the rating allows it;
+    nothing of it if it is another device's.
     """
     if reading.wh > state.watermark_wh:
         return RegisterStep(_add_doubt(state, reading, Cause.OTHER_COUNTER))
-    plausible = reading.wh <= plausible_wh(state, reading, rating_w) and not _began_before(reading, state.at)
+    plausible = reading.wh <= plausible_wh(state, reading, rating_w) and not _may_be_older(reading, state.at)
     begin = 0 if plausible else reading.wh
     boot = reading.boot_id or state.boot
     fresh = replace(next_epoch(state, reading), start_wh=begin, retired=state.witness, boot=boot)
     return RegisterStep(fresh, reading.wh - begin, state.at)
 
 
-def _began_before(reading: RegisterReading, at: int) -> bool:
-    """Return whether a counter surely began before an instant, as its marker is the time when it did."""
+def _may_be_older(reading: RegisterReading, at: int) -> bool:
+    """Return whether a counter surely began before an instant, or its marker does not speak of time."""
+    marker = reading.reset_marker or ""
+    if marker.startswith(DEVICE_ADDRESS):
+        return True
     try:
-        began = datetime.fromisoformat(reading.reset_marker or "").replace(tzinfo=None)
+        began = datetime.fromisoformat(marker).replace(tzinfo=None)
     except ValueError:
         return False
     return (began - _EPOCH) // timedelta(milliseconds=1) + LARGEST_UTC_OFFSET_MS < at

@@ -37,7 +37,10 @@ class Report:
     register_step_wh: int = 1
     """Resolution of the register at this magnitude (float32 steps, two-decimal kWh), in Wh, at least 1."""
     reset_marker: str | None = None
-    """Changes when the device says that its register was reset, or another device is in its place."""
+    """Changes when the device says that its register was reset, or another device is in its place.
+
+    Since when the register counts, or the device's hardware address: hexadecimal, from ``0x`` on.
+    """
     power_mw: int | None = None
     voltage_mv: int | None = None
     current_ma: int | None = None

@@ -102,7 +102,7 @@ class SimulatedMeter(ABC):
         self.physics.reset_register(with_witness=with_witness)
 
     def swap(self, register_wh: int, started_ms: int) -> None:
-        """Be replaced by a device of the same name with a register of its own."""
+        """Be replaced by a device of the same name with a register of its own; its gateway has to greet."""
         self.physics.become_another(register_wh * MICROJOULES_PER_WH, started_ms)
         self.physics.restart()
 

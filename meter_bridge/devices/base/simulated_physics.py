@@ -98,6 +98,8 @@ class Physics:
     nominal_mhz: int = 50_000
     started_ms: int = 0
     """When the register was last reset, as the device tells it."""
+    earlier_devices: int = 0
+    """How many devices were in this place before."""
     boots: int = 1
     booted_ms: int = 0
     faults: Faults = field(default_factory=Faults)
@@ -152,6 +154,7 @@ class Physics:
     def become_another(self, register_uj: int, started_ms: int) -> None:
         """Be a device in the same place that has counted elsewhere since an instant."""
         self.register_uj, self.started_ms = register_uj, started_ms
+        self.earlier_devices += 1
 
     def restart(self) -> None:
         """Lose power for a moment."""

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from meter_bridge.core.register.register import DEVICE_ADDRESS
 from meter_bridge.devices.base.driver import Discovered, Item, Phase, Rejected, Report
 from meter_bridge.devices.base.quantities import (
     Minor,
@@ -29,16 +30,15 @@ from meter_bridge.devices.shelly.payloads import (
     COMPONENTS,
     DEVICE_INFORMATION,
     FRAME,
+    IDENTITY,
     SINGLE_PHASE,
     SINGLE_PHASE_DATA,
     SWITCHING,
-    SYSTEM,
     THREE_PHASE,
     THREE_PHASE_DATA,
     Components,
     Frame,
     Switching,
-    System,
 )
 from meter_bridge.protocol.vocabulary import RelayPosition
 
@@ -49,6 +49,9 @@ SWITCH_SET: Final = 3
 NOTIFICATIONS: Final = frozenset({"NotifyStatus", "NotifyFullStatus"})
 METERING: Final = frozenset({"switch", "pm1", "em", "em1"})
 COMPONENT_NUMBER: Final = re.compile(r"[0-9]{1,3}")
+DEVICE_ID: Final = re.compile(r"[a-z0-9]{1,40}-([0-9a-f]{12})")
+"""Every device's id is its model and its MAC address, whatever its topic prefix or host."""
+MAC_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{12}")
 BOOT_TOLERANCE_S: Final = 60
 """How far two computations of the boot instant may differ: the device's clock is corrected now and then."""
 OLDEST_CLOCK_S: Final = 1_600_000_000
@@ -134,6 +137,10 @@ class ShellyDevice:
     model: str | None = None
     firmware: str | None = None
     booted_s: int | None = None
+    hardware: str | None = None
+    """Which device said last that it answers under this name."""
+    is_told: bool = False
+    """It has said so since it came."""
     wants_status: bool = False
     """A frame could not be understood without a full status."""
     components: dict[str, bool] = field(default_factory=dict)
@@ -150,11 +157,25 @@ class ShellyDevice:
     def frame(self, payload: bytes) -> Sequence[Item]:
         """Read one RPC frame."""
         frame = FRAME.decode(payload)
+        self._identify(_hardware(frame))
         if frame.method in NOTIFICATIONS:
             if frame.params == ABSENT:
                 return ()
             return self._status(frame.params, full=frame.method == "NotifyFullStatus")
         return self._answer(frame)
+
+    def gone(self) -> None:
+        """Note that it is not there; another may come in its place."""
+        self.is_told = False
+
+    def _identify(self, hardware: str | None) -> None:
+        """Learn which device answers; what was known of another one's counters does not hold for it."""
+        if hardware is None:
+            return
+        if self.hardware not in (None, hardware):
+            self.booted_s = None
+            self.counters.clear()
+        self.hardware, self.is_told = hardware, True
 
     def component(self, name: str, payload: bytes, *, retained: bool) -> Sequence[Item]:
         """Read the whole status of one component, as ``status/<component>`` carries it."""
@@ -226,6 +247,7 @@ class ShellyDevice:
         known: dict[str, Any] = {name: value for name, value in values._asdict().items() if value is not None}
         return Report(
             self.addresses.get(name) or self.address(name),
+            reset_marker=self.hardware if self.is_told else None,
             online=None if message.retained else True,
             measured_at_ms=message.at_ms,
             stale=message.retained,
@@ -282,8 +304,11 @@ class ShellyDevice:
 
     def _boot(self, raw: msgspec.Raw | None, minor: MinorValues) -> str | None:
         """Identify the boot by its instant, which is kept while the device's arithmetic stays close to it."""
-        system = System() if raw is None else SYSTEM.decode(raw)
-        now, uptime = minor.read(system.unixtime, _seconds), minor.read(system.uptime, _seconds)
+        told = _decoded(raw) or {}
+        if not isinstance(told, dict):
+            minor.refuse("wrong_type", f"sys is {told!r:.40} in place of its values")
+            return None
+        now, uptime = minor.read(told.get("unixtime"), _seconds), minor.read(told.get("uptime"), _seconds)
         if now is None or uptime is None:
             return None
         booted = now - uptime
@@ -293,6 +318,19 @@ class ShellyDevice:
 
 
 _POSITIONS: Final = {True: RelayPosition.CLOSED, False: RelayPosition.OPEN}
+
+
+def _hardware(frame: Frame) -> str | None:
+    """Return which device sends a frame, by its id or else by its MAC address."""
+    named = DEVICE_ID.fullmatch(frame.src) if isinstance(frame.src, str) else None
+    if named is not None:
+        return DEVICE_ADDRESS + named[1]
+    told = frame.result if frame.params == ABSENT else frame.params
+    if told == ABSENT:
+        return None
+    identity = IDENTITY.decode(told)
+    mac = identity.sys.get("mac") if isinstance(identity.sys, dict) else identity.mac
+    return DEVICE_ADDRESS + mac.lower() if isinstance(mac, str) and MAC_ADDRESS.fullmatch(mac) else None
 
 
 def _measured(

@@ -136,6 +136,7 @@ class ShellyDriver:
         if online is None or (name not in self._devices and not online):
             return ()
         device = self._device(name)
+        device.gone()
         reports = [Report(address, online=online, stale=retained) for address in self._addresses(device)]
         return (
             *reports,

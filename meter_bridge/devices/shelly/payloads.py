@@ -79,13 +79,6 @@ class SinglePhaseData(msgspec.Struct, frozen=True):
     total_act_ret_energy: Minor = None
 
 
-class System(msgspec.Struct, frozen=True):
-    """The ``sys`` component; unixtime is None until the device knows the time."""
-
-    unixtime: Minor = None
-    uptime: Minor = None
-
-
 class Failure(msgspec.Struct, frozen=True):
     """Why a request was refused; with code 401 the message is a challenge in JSON."""
 
@@ -93,11 +86,18 @@ class Failure(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class Identity(msgspec.Struct, frozen=True):
+    """What a full status or ``Shelly.GetDeviceInfo`` says of which device answers."""
+
+    mac: Minor = None
+    sys: Minor = None
+
+
 class Frame(msgspec.Struct, frozen=True):
     """A notification (``method``, ``params``) or an answer (``id``, ``result`` or ``error``)."""
 
     id: int | None = None
-    src: str | None = None
+    src: Minor = None
     method: str | None = None
     params: msgspec.Raw = ABSENT
     result: msgspec.Raw = ABSENT
@@ -113,6 +113,7 @@ class DeviceInformation(msgspec.Struct, frozen=True):
     ver: Name | None = None
 
 
+IDENTITY: Final = msgspec.json.Decoder(Identity)
 FRAME: Final = msgspec.json.Decoder(Frame)
 COMPONENTS: Final = msgspec.json.Decoder(Components)
 SWITCHING: Final = msgspec.json.Decoder(Switching)
@@ -120,6 +121,5 @@ THREE_PHASE: Final = msgspec.json.Decoder(ThreePhase)
 THREE_PHASE_DATA: Final = msgspec.json.Decoder(ThreePhaseData)
 SINGLE_PHASE: Final = msgspec.json.Decoder(SinglePhase)
 SINGLE_PHASE_DATA: Final = msgspec.json.Decoder(SinglePhaseData)
-SYSTEM: Final = msgspec.json.Decoder(System)
 DEVICE_INFORMATION: Final = msgspec.json.Decoder(DeviceInformation)
 ANYTHING: Final[msgspec.json.Decoder[Minor]] = msgspec.json.Decoder()

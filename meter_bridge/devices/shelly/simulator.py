@@ -1,12 +1,14 @@
 """A simulated Shelly Gen3 plug: RPC over MQTT, and the same RPC for its WebSocket."""
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Final
 
 import msgspec
 
 from meter_bridge.devices.base.driver import Publish
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
+from meter_bridge.devices.shelly.device import DEVICE_ID
 from meter_bridge.devices.shelly.digest import Answer
 from meter_bridge.devices.shelly.names import NAME
 
@@ -37,7 +39,7 @@ class Call(msgspec.Struct):
 
 
 class ShellyMeter(SimulatedMeter):
-    """One ``switch:0`` with both energy counters; the topic prefix is the device id."""
+    """One ``switch:0`` with both energy counters; the topic prefix is the id of the first device there."""
 
     family = NAME
     name_form = "shellyplugsg3-{:012x}"
@@ -47,6 +49,18 @@ class ShellyMeter(SimulatedMeter):
     def address(self) -> str:
         """The address that the bridge uses for this meter."""
         return f"shelly:{self.name}/0"
+
+    @property
+    def device_id(self) -> str:
+        """The id of the device, of which its MAC address is the end."""
+        if not self.physics.earlier_devices and DEVICE_ID.fullmatch(self.name):
+            return self.name
+        first = int.from_bytes(sha256(self.name.encode()).digest()[:5])
+        return self.name_form.format(first + self.physics.earlier_devices)
+
+    @property
+    def _mac(self) -> str:
+        return self.device_id.rpartition("-")[2].upper()
 
     def owns(self, topic: str) -> bool:
         """Return whether a command topic is of this meter."""
@@ -97,7 +111,7 @@ class ShellyMeter(SimulatedMeter):
 
     def call(self, call: Call) -> dict[str, object]:
         """Answer one request with a result or an error."""
-        frame: dict[str, object] = {"id": call.id, "src": self.name, "dst": call.src}
+        frame: dict[str, object] = {"id": call.id, "src": self.device_id, "dst": call.src}
         try:
             return frame | {"result": self._result(call)}
         except RpcError as error:
@@ -170,8 +184,8 @@ class ShellyMeter(SimulatedMeter):
         """Return what ``Shelly.GetDeviceInfo`` answers."""
         return {
             "name": None,
-            "id": self.name,
-            "mac": self.name.rpartition("-")[2].upper(),
+            "id": self.device_id,
+            "mac": self._mac,
             "slot": 0,
             "model": MODEL,
             "gen": 3,
@@ -185,7 +199,7 @@ class ShellyMeter(SimulatedMeter):
     def _system(self) -> dict[str, object]:
         now = self.physics.device_time_ms
         return {
-            "mac": self.name.rpartition("-")[2].upper(),
+            "mac": self._mac,
             "restart_required": False,
             "unixtime": now // 1000,
             "uptime": (self.physics.now_ms - self.physics.booted_ms) // 1000,
@@ -204,7 +218,7 @@ class ShellyMeter(SimulatedMeter):
 
     def _notification(self, method: str, params: dict[str, object]) -> dict[str, object]:
         timed = {"ts": round(self.physics.device_time_ms / 1000, 2)} | params
-        return {"src": self.name, "dst": f"{self.name}/events", "method": method, "params": timed}
+        return {"src": self.device_id, "dst": f"{self.name}/events", "method": method, "params": timed}
 
     def _event(self, frame: dict[str, object]) -> Publish:
         return Publish(f"{self.name}/events/rpc", msgspec.json.encode(frame), 0)

@@ -166,6 +166,7 @@ class ShellyWebSocket:
         self._socket = None
         self._challenge = None
         self._unanswered.clear()
+        self._device.gone()
         if stood:
             self._explain("the connection was lost")
             sink([Report(address, online=False) for address in self.addresses])

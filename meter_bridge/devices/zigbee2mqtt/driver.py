@@ -120,6 +120,8 @@ class Gateway:
         self._devices: dict[str, _Device] = {}
         self._assigned: dict[str, set[str]] = {}
         self._listed: dict[str, GatewayDevice] = {}
+        self._hardware: dict[str, str] = {}
+        """The ieee address of each friendly name, also of devices whose properties are not known yet."""
         self._names = FollowedNames()
         self._base_filters = (
             (f"{base}/bridge/state", 1),
@@ -220,6 +222,7 @@ class Gateway:
             raise UnreadableError("too_many_devices", f"{len(listed)} Zigbee devices, at most {DEVICE_LIMIT}")
         before = {meter.address for meter in self._meters() if meter.is_listed}
         self._listed = {device.friendly_name: device for device in listed if _usable(device)}
+        self._hardware = {device.friendly_name: device.ieee_address for device in listed}
         told = self._names.learn(self._assigned, self._listed)
         self._rebuild()
         now = [item for device in self._listed.values() for item in self._discovered(device)]
@@ -250,7 +253,7 @@ class Gateway:
         for name in self._listed.keys() | users.keys():
             device = self._build(name, users.get(name, []))
             for meter in device.meters:
-                meter.device = self._ieee_address(name)
+                meter.device = self._hardware.get(name) or None
                 old = before.get(meter.address)
                 if old is not None:
                     meter.last_seen, meter.measured = old.last_seen, old.measured
@@ -270,10 +273,6 @@ class Gateway:
                 if address not in known:
                     meters.append(Meter(address, _named(channel, offered, listed, address, refused)))
         return _Device(name, tuple(meters), layout_of([each.channel for each in meters]), tuple(refused))
-
-    def _ieee_address(self, name: str) -> str | None:
-        listed = self._listed.get(name)
-        return listed.ieee_address or None if listed else None
 
     def _name_of(self, address: Address) -> str:
         return address.device.removeprefix(self._address_prefix)

@@ -96,7 +96,7 @@ class Zigbee2MqttMeter(SimulatedMeter):
         """Return the device's entry of ``bridge/devices``."""
         return {
             "friendly_name": self.name,
-            "ieee_address": f"0x{_number_of(self.name):016x}",
+            "ieee_address": f"0x{_number_of(self.name) ^ self.physics.earlier_devices:016x}",
             "type": "Router",
             "supported": True,
             "disabled": False,

@@ -204,7 +204,7 @@ def try_reading(meter: Meter, register_wh: int, reset_marker: str | None, at: in
     path = meter.fast_path
     if not isinstance(path, FastPath) or at >= path.valid_until or at < path.at:
         return False
-    if reset_marker is not None and reset_marker != path.reset_marker:
+    if reset_marker != path.reset_marker:
         return False
     rise = register_wh - path.wh
     if rise:
@@ -240,7 +240,7 @@ def try_next_slot(meter: Meter, register_wh: int, reset_marker: str | None, when
     ):
         return False
     rise, elapsed = register_wh - path.wh, when - path.at
-    if reset_marker is not None and reset_marker != path.reset_marker:
+    if reset_marker != path.reset_marker:
         return False
     if rise <= 0 or register_wh >= path.limit_wh or not _is_possible(meter, rise, elapsed, when):
         return False

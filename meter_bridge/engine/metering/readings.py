@@ -48,6 +48,8 @@ RELAY_SETTLING_MS: Final = 30_000
 """After a relay moved, for so long a reading may still be from before."""
 BOOT_IS_TOLD_MS: Final = 60_000
 """How long a device that came back is given to say whether it restarted; some are asked at once."""
+DEVICE_IS_TOLD_MS: Final = 60_000
+"""How long a device that used to say which one it is, or its gateway, is given to say it again."""
 REVERSE_ENERGY_DETAIL: Final = "reverse energy"
 """Detail of the tamper alert of energy that flows back."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -164,6 +166,8 @@ class MeterReports:
         register, meter.fast_path = meter.register, None
         absence = meter.absence
         if absence is not None and absence.restarted is None and at - absence.back_at < BOOT_IS_TOLD_MS:
+            return
+        if _may_be_another_device(meter, register, report, at):
             return
         reading = RegisterReading(
             register_wh,
@@ -427,6 +431,15 @@ def _note_absence(meter: Meter, at: int, *, online: bool, gone: bool) -> None:
         if meter.fast_path is not None:
             meter.fast_path.flush()
             meter.fast_path = None
+
+
+def _may_be_another_device(meter: Meter, register: Register | None, report: Report, at: int) -> bool:
+    """Return whether a reading has to wait for its device to say which one it is, as after a start."""
+    if report.reset_marker is not None or register is None or register.witness is None:
+        return False
+    if meter.unmarked_since is None or register.at > meter.unmarked_since:
+        meter.unmarked_since = at
+    return at - meter.unmarked_since < DEVICE_IS_TOLD_MS
 
 
 def offline_key(meter: Meter) -> AlertKey:

@@ -157,6 +157,8 @@ class Meter:
     """When the broker said that it is gone, as it does when a device loses power; None while it is there."""
     absence: Absence | None = None
     """None once it was read again; neither is kept over a restart."""
+    unmarked_since: int | None = None
+    """When its device first left out its reset marker since its register was taken."""
     power_record: PowerRecord = field(default_factory=PowerRecord)
     """What its power says of its register; begins anew after a restart."""
     reverse_energy: ReverseEnergy | None = None

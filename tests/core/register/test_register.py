@@ -635,6 +635,14 @@ class TestAnotherCounterIsNeverChargedAsARise:
             assert meter.read(900, NOON + HOUR, witness=began) == charged
             assert (meter.register.epoch, meter.register.charged_wh) == (1, charged)
 
+    @pytest.mark.parametrize("shown", [0, 1, 900, 99_999])
+    def test_of_what_another_device_shows_nothing_is_charged(self, shown: int) -> None:
+        """Nobody knows when it was counted, whatever the rating allows."""
+        meter = Meter(begin(witness="0xa8032ab12345"))
+        assert meter.read(shown, NOON + 90 * DAY, witness="0xa8032ab1ffff") == 0
+        assert (meter.register.epoch, meter.register.watermark_wh) == (1, shown)
+        assert meter.read(shown + 7, NOON + 91 * DAY, witness="0xa8032ab1ffff") == 7
+
     def test_a_jump_that_shows_after_a_boot_never_becomes_plausible_by_waiting(self) -> None:
         """Tasmota issue 16791: +2.868 kWh after an outage."""
         meter = Meter(first_reading(RegisterReading(100_000, NOON, boot_id="7")))

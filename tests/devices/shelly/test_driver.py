@@ -8,6 +8,7 @@ from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import read, reports, requests, without
 
 PLUG = "shellyplusplugs-c049ef8b3a44"
+MARKER = "0xc049ef8b3a44"
 ADDRESS = f"shelly:{PLUG}/0"
 ANSWERS = f"prepaid-meter-bridge/{PLUG}/rpc"
 EVENTS = f"{PLUG}/events/rpc"
@@ -60,6 +61,7 @@ def test_a_notification_becomes_exact_integers(driver: ShellyDriver) -> None:
     assert only(driver, EVENTS, notify(switch_0=SWITCH)) == Report(
         ADDRESS,
         register_wh=12_345,
+        reset_marker=MARKER,
         power_mw=1_500_500,
         voltage_mv=231_200,
         current_ma=6500,
@@ -340,3 +342,63 @@ def test_the_counters_of_a_clamp_come_as_a_component_of_their_own(
 ) -> None:
     told = '{"total_act":1.5,"total_act_energy":1.5}'
     assert only(driver, f"plant/status/{component}", told).register_wh == 1
+
+
+OTHER = "shellyplugsg3-a8032ab12345"
+
+
+def sent_by(source: object, frame: str) -> str:
+    return json.dumps(json.loads(frame) | {"src": source})
+
+
+@pytest.mark.parametrize("source", [OTHER, "SomethingElse", None, 7])
+def test_another_device_under_the_same_prefix_is_another_counter(
+    driver: ShellyDriver, source: object
+) -> None:
+    """Its id tells, or else the MAC address in its status."""
+    known(driver, switch_0=SWITCH)
+    status = {"switch:0": SWITCH, "sys": {"mac": "A8032AB12345"}}
+    first = only(driver, EVENTS, notify(switch_0=SWITCH))
+    second = only(driver, ANSWERS, sent_by(source, answer(1, status)))
+    assert (first.reset_marker, second.reset_marker) == (MARKER, "0xa8032ab12345")
+
+
+def test_the_device_information_tells_the_mac_address_too(driver: ShellyDriver) -> None:
+    read(driver, f"{PLUG}/online", "true")
+    read(driver, ANSWERS, sent_by(None, answer(2, {"id": OTHER, "mac": "A8032AB12345"})))
+    assert only(driver, f"{PLUG}/status/switch:0", json.dumps(SWITCH)).reset_marker == "0xa8032ab12345"
+
+
+def test_a_message_that_does_not_say_whose_it_is_is_of_the_device_that_is_there(driver: ShellyDriver) -> None:
+    known(driver, switch_0=SWITCH)
+    assert only(driver, f"{PLUG}/status/switch:0", json.dumps(SWITCH)).reset_marker == MARKER
+    assert only(driver, EVENTS, sent_by("", notify(switch_0=SWITCH))).reset_marker == MARKER
+
+
+def test_after_a_device_went_a_message_that_does_not_say_whose_it_is_may_be_of_another(
+    driver: ShellyDriver,
+) -> None:
+    known(driver, switch_0=SWITCH)
+    read(driver, f"{PLUG}/online", "false")
+    assert only(driver, f"{PLUG}/status/switch:0", json.dumps(SWITCH)).reset_marker is None
+    assert only(driver, EVENTS, notify(switch_0=SWITCH)).reset_marker == MARKER
+
+
+def test_what_flowed_back_through_the_device_before_is_not_taken_from_the_new_one(
+    driver: ShellyDriver,
+) -> None:
+    known(driver, switch_0=SWITCH | {"ret_aenergy": {"total": 5000.0, "minute_ts": 1_767_323_040}})
+    assert only(driver, EVENTS, notify(switch_0=SWITCH)).register_wh == 7_345
+    items = read(driver, EVENTS, sent_by(OTHER, notify(switch_0=SWITCH)))
+    assert reports(items)[0].register_wh is None, "it is asked first whether energy flowed back"
+    assert [each.topic for each in requests(items)] == [f"{PLUG}/rpc"]
+    assert only(driver, ANSWERS, sent_by(OTHER, answer(1, {"switch:0": SWITCH}))).register_wh == 12_345
+
+
+@pytest.mark.parametrize("status", [{"sys": 5}, {"sys": {"mac": None}}, {"sys": {"mac": "nothing"}}, {}])
+def test_who_says_nothing_of_itself_is_read_all_the_same(
+    driver: ShellyDriver, status: dict[str, object]
+) -> None:
+    read(driver, f"{PLUG}/online", "true")
+    report = only(driver, ANSWERS, sent_by(None, answer(1, {"switch:0": SWITCH, **status})))
+    assert (report.register_wh, report.reset_marker) == (12_345, None)

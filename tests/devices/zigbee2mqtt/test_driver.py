@@ -541,6 +541,14 @@ def test_a_device_that_was_replaced_under_its_name_is_read() -> None:
     assert (second.address, second.reset_marker) == (ADDRESS, "0x00158d0001a2b3ff"), "another counter"
 
 
+def test_a_device_that_is_still_being_interviewed_is_another_counter_already() -> None:
+    driver = in_use(ADDRESS)
+    only(driver, reading())
+    new = entry("Plug 7", [], "0x00158d0001a2b3ff") | {"definition": None}
+    read(driver, "zigbee2mqtt/bridge/devices", gateway(new))
+    assert only(driver, reading(energy=99)).reset_marker == "0x00158d0001a2b3ff"
+
+
 def test_a_device_in_use_that_the_gateway_does_not_list_is_told() -> None:
     driver = Zigbee2MqttDriver()
     driver.assign(["zigbee2mqtt:Plg 7/state"])

@@ -182,6 +182,47 @@ async def test_another_plug_with_a_higher_total_is_charged_nothing_and_told(flat
     assert (flat.meter.energy_wh, flat.problems()) == (100, [])
 
 
+A, B = "0xa8032ab12345", "0xa8032ab1ffff"
+
+
+@pytest.mark.invariant(6)
+async def test_the_first_device_that_says_which_one_it_is_replaces_none(flat: House) -> None:
+    """As after an upgrade of the bridge or of a firmware."""
+    await flat.read(10_000)
+    await flat.read(11_000, after=HOUR, witness=A)
+    await flat.read(12_000, after=HOUR, witness=A)
+    assert (flat.meter.energy_wh, flat.alert_kinds()) == (2_000, set())
+
+
+@pytest.mark.invariant(6)
+async def test_another_device_is_not_charged_before_it_says_which_one_it_is(tmp_path: Path) -> None:
+    """The bridge starts, a device answers whose messages do not say whose they are, and is asked."""
+    async with house(tmp_path) as made:
+        await made.read(10_000, witness=A)
+        await made.read(11_000, after=HOUR, witness=A)
+        time = made.time
+    async with opened(tmp_path, time) as again:
+        await again.read(11_500, after=HOUR)
+        for _ in range(4):
+            await again.read(11_600, witness=B)
+        assert again.meter.energy_wh == 1_000
+        assert "looks like another device" in again.alert_texts(AlertKind.REGISTER_QUARANTINED)[0]
+
+
+async def test_a_device_that_no_longer_says_which_one_it_is_is_charged_all_that_it_counts(
+    flat: House,
+) -> None:
+    await flat.read(10_000, witness=A)
+    charged = []
+    for number in range(1, 31):
+        await flat.read(10_000 + 10 * number, after=10_000)
+        charged.append(flat.meter.energy_wh)
+    assert charged[:6] == [0] * 6, "it is given a minute to say so"
+    assert charged[-1] is not None
+    assert charged[-1] >= 300 - 70
+    assert flat.alert_kinds() == set()
+
+
 async def outage(house: House, boot: str | None, wh: int, *, hours: int = 8) -> None:
     """Let a device be away, come back, be read, and then say which boot this is."""
     address = house.meter.plan.energy_address
