@@ -23,6 +23,8 @@ class Actor:
     accounts: frozenset[str] = frozenset()
     token_id: str | None = None
     """The token that was shown; None for the operator on the local socket."""
+    language: str = "en"
+    """What the one who asks reads; alerts are told in it."""
 
     def sees(self, account_id: str, site_id: str) -> bool:
         """Return whether the actor may see an account of a site."""

@@ -78,6 +78,7 @@ class PrepaidMeterCoordinator:
             async_get_clientsession(hass, verify_ssl=entry.data[CONF_VERIFY_SSL]),
             BridgeAddress(host=entry.data[CONF_HOST], port=entry.data[CONF_PORT], tls=entry.data[CONF_SSL]),
             entry.data[CONF_TOKEN],
+            hass.config.language,
         )
         self.store = store
         self._started = time.monotonic()

@@ -25,6 +25,16 @@ def supported(language: str) -> str:
     return language if language in LANGUAGES else ENGLISH
 
 
+def accepted(header: str) -> str:
+    """Return the first language of an ``Accept-Language`` header that there are texts in, or English.
+
+    Clients write the languages in the order in which they prefer them (RFC 9110, 12.5.4).
+    """
+    tags = (part.partition(";")[0].strip().lower() for part in header.split(","))
+    wanted = (tag.partition("-")[0] for tag in tags)
+    return next((language for language in wanted if language in LANGUAGES), ENGLISH)
+
+
 def locale_of(language: str) -> str:
     """Return the name of the CLDR locale of a language."""
     known = supported(language)

@@ -227,6 +227,8 @@ class FakeBridge:
     accounts: dict[str, AccountView] = field(default_factory=lambda: {"flat-1": account_view()})
     alerts: tuple[AlertView, ...] = ()
     role: Role = Role.LANDLORD
+    languages: set[str | None] = field(default_factory=set)
+    """The languages that were asked for."""
     token: str = TOKEN
     info: ServerInfo = field(
         default_factory=lambda: ServerInfo(
@@ -345,6 +347,7 @@ class FakeBridge:
         return web.json_response(asdict(problem), status=status)
 
     def _refusal(self, request: web.Request) -> web.Response | None:
+        self.languages.add(request.headers.get("Accept-Language"))
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return self._problem(401, "not_authenticated", "The token is not known.")
         if self.refuse_with:

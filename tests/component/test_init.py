@@ -48,6 +48,15 @@ async def test_unloading_leaves_no_task_and_no_socket(
     assert not [task for task in asyncio.all_tasks() if "stream" in task.get_name()]
 
 
+async def test_the_bridge_is_asked_to_tell_alerts_in_home_assistants_language(
+    hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry
+) -> None:
+    hass.config.language = "pt-BR"
+    await set_up(hass, entry)
+    assert bridge.languages == {"pt-BR"}
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
 async def test_an_update_changes_only_its_account(
     hass: HomeAssistant, bridge: FakeBridge, entry: MockConfigEntry, eventually: Eventually
 ) -> None:

@@ -85,12 +85,20 @@ class BridgeAddress:
 class BridgeConnection:
     """Requests to one bridge with one token, over the caller's session."""
 
-    def __init__(self, session: ClientSession, address: BridgeAddress, token: str | None = None) -> None:
-        """Create the connection without sending anything."""
+    def __init__(
+        self,
+        session: ClientSession,
+        address: BridgeAddress,
+        token: str | None = None,
+        language: str | None = None,
+    ) -> None:
+        """Create the connection without sending anything; alerts are told in the language, if known."""
         self.address = address
         self._session = session
         self._api = address.url / "api" / "v1"
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if language:
+            self._headers["Accept-Language"] = language
 
     async def info(self) -> ServerInfo:
         """Return information about the bridge; requires no token.

@@ -13,6 +13,7 @@ from meter_bridge.engine.access.throttle import Throttle
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AccountView, AlertView, ErrorCode, Event, Role, Snapshot, Update
 from meter_bridge.runtime.application import Application
+from meter_bridge.text.catalogue import accepted
 
 LOCAL_OPERATOR: Final = Actor(name="local operator", role=Role.LANDLORD, sites=frozenset({EVERYTHING}))
 ANONYMOUS: Final = Actor(name="anonymous", role=Role.UNKNOWN)
@@ -60,7 +61,14 @@ async def accept_forwarded(request: web.Request, handler: Handler) -> web.Stream
 
 
 def actor_of(request: web.Request, app: Application) -> Actor:
-    """Return who sends a request; raise ``RequestRefused`` where its token is missing or wrong."""
+    """Return who sends a request, and in which language; raise ``RequestRefused`` for a wrong token."""
+    actor = _sender(request, app)
+    language = accepted(request.headers.get("Accept-Language", ""))
+    request[ACTOR] = actor = actor if language == actor.language else replace(actor, language=language)
+    return actor
+
+
+def _sender(request: web.Request, app: Application) -> Actor:
     headers = request.headers.getall("Authorization", [])
     local = is_unix_socket(request) or request.get(FORWARDED_FOR_OPERATOR, False)
     if not headers and local:
@@ -73,7 +81,6 @@ def actor_of(request: web.Request, app: Application) -> Actor:
         raise RequestRefused(ErrorCode.NOT_AUTHENTICATED, "a token is wanted here", remedy=_REMEDY)
     if actor is None:
         raise _wrong_token(request)
-    request[ACTOR] = actor
     return actor
 
 
@@ -101,7 +108,6 @@ def _customer_of_session(request: web.Request, app: Application) -> Actor:
             field=PAGE_HEADER,
             remedy=f"send the header {PAGE_HEADER}: 1, or use a token",
         )
-    request[ACTOR] = actor
     return actor
 
 

@@ -18,6 +18,7 @@ from meter_bridge.api.http.listener import SOCKETS
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, Event, Problem, ServerInfo, Snapshot, Update
 from meter_bridge.text.alerts import alert_event_text
+from meter_bridge.text.catalogue import ENGLISH
 
 _LOGGER: Final = logging.getLogger(__name__)
 PING_INTERVAL_S: Final = 30
@@ -114,7 +115,7 @@ class _WebSocketSession:
         try:
             async for message in stream:
                 if (visible := visible_part(self._call.actor, message)) is not None:
-                    await self._send(encode(visible))
+                    await self._send(encode(visible, self._call.actor.language))
         finally:
             await _close(stream)
 
@@ -150,18 +151,18 @@ class _WebSocketSession:
             self._call.request.transport.abort()
 
 
-def encode(message: Snapshot | Event | Update) -> bytes:
-    """Return a message of the stream as JSON with its type."""
+def encode(message: Snapshot | Event | Update, language: str = ENGLISH) -> bytes:
+    """Return a message of the stream as JSON with its type, in the reader's language."""
     if isinstance(message, Event):
-        return with_type("event", _with_text(message))
+        return with_type("event", _with_text(message, language))
     return msgspec.json.encode(message)
 
 
-def _with_text(event: Event) -> Event:
+def _with_text(event: Event, language: str) -> Event:
     """Return the event of an alert with its text in place of its facts, any other as it is."""
     if "facts" not in event.data:
         return event
-    text = alert_event_text(event.data)
+    text = alert_event_text(event.data, language)
     data = {"message" if name == "facts" else name: value for name, value in event.data.items()}
     return replace(event, data=data | {"message": text})
 

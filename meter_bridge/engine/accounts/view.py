@@ -50,17 +50,18 @@ from meter_bridge.protocol.messages import (
     TariffNow,
 )
 from meter_bridge.protocol.vocabulary import EmergencyCreditState, SupplyReason
+from meter_bridge.text.catalogue import ENGLISH
 
 
 def account_view_for(actor: Actor, account: Account, at: int) -> AccountView:
     """Return what an actor sees of an account: a customer sees none of the alerts that are for staff."""
-    shown = account_view(account, at)
+    shown = account_view(account, at, actor.language)
     alerts = tuple(alert for alert in shown.alerts if may_see_alert_kind(actor, alert.kind))
     return shown if len(alerts) == len(shown.alerts) else replace(shown, alerts=alerts)
 
 
-def account_view(account: Account, at: int) -> AccountView:
-    """Return everything that staff see of an account."""
+def account_view(account: Account, at: int, language: str = ENGLISH) -> AccountView:
+    """Return everything that staff see of an account, its alerts in the reader's language."""
     credit = credit_now(account)
     left = max(headroom(account.policy.credit, credit), units_worth(account))
     supply = account.supplies[0] if account.supplies else None
@@ -91,7 +92,7 @@ def account_view(account: Account, at: int) -> AccountView:
         supply=supply_view(account),
         tariff=_tariff_view(supply, at) if supply else None,
         meters=tuple(meter_view(meter) for meter in account.meters),
-        alerts=tuple(alert_view(key, alert, account) for key, alert in account.alerts.items()),
+        alerts=tuple(alert_view(key, alert, account, language) for key, alert in account.alerts.items()),
         last_top_up=account.last_top_up,
         headroom=left,
         emergency_credit=_emergency_credit(account, credit),

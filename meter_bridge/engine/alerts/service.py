@@ -32,6 +32,7 @@ def read_alerts(
     kinds: Collection[str] | None,
     only_open: bool,
     limit: int,
+    language: str,
 ) -> list[AlertView]:
     """Return alerts of accounts and kinds (None: of all) since an instant each, newest first.
 
@@ -58,7 +59,7 @@ def read_alerts(
     if only_open:
         query = query.where(table.c.closed_at.is_(None))
     with reader.connect() as connection:
-        return [stored_alert_view(row) for row in connection.execute(query).mappings()]
+        return [stored_alert_view(row, language) for row in connection.execute(query).mappings()]
 
 
 class AlertService:
@@ -86,9 +87,10 @@ class AlertService:
             kinds=None if staff else CUSTOMER_ALERTS,
             only_open=only_open,
             limit=limit,
+            language=actor.language,
         )
         unstored = self._session.unstored_alerts().items() if staff else ()
-        return [*(alert_view(key, alert, None) for key, alert in unstored), *stored][:limit]
+        return [*(alert_view(key, alert, None, actor.language) for key, alert in unstored), *stored][:limit]
 
     async def acknowledge(self, actor: Actor, alert_id: str) -> AlertView:
         """Acknowledge an open alert; doing so again changes nothing."""
@@ -106,7 +108,7 @@ class AlertService:
                 meter_id=key.meter_id,
                 data={**event_data(key, alert), "by": actor.name},
             )
-        view = alert_view(key, alert, account)
+        view = alert_view(key, alert, account, actor.language)
         await self._session.commit(tx)
         return view
 

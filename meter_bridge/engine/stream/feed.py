@@ -70,7 +70,7 @@ class Snapshots:
         """Return the open alerts that belong to no account, for those who may hear of them."""
         found = self._session.installation.alerts | self._session.unstored_alerts()
         return tuple(
-            alert_view(key, alert, None)
+            alert_view(key, alert, None, actor.language)
             for key, alert in found.items()
             if may_see_installation_alert(actor, key.kind, key.detail)
         )

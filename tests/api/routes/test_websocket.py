@@ -22,9 +22,10 @@ SUBSCRIBE = {"type": "subscribe", "schema_version": 1}
 
 
 @asynccontextmanager
-async def opened(api: Served, name: str = "owner") -> AsyncGenerator[ClientWebSocketResponse]:
+async def opened(api: Served, name: str = "owner", **headers: str) -> AsyncGenerator[ClientWebSocketResponse]:
     """Open a WebSocket and read the server info."""
-    async with api.session.ws_connect(api.url / "api/v1/ws", headers=api.headers(name)) as socket:
+    sent = {**api.headers(name), **headers}
+    async with api.session.ws_connect(api.url / "api/v1/ws", headers=sent) as socket:
         info = await socket.receive_json(timeout=SOON_S)
         assert info["type"] == "server_info"
         yield socket
@@ -63,6 +64,27 @@ async def test_a_subscription_is_answered_with_a_snapshot_then_events_and_update
         assert (told["type"], told["seq"], told["kind"]) == ("event", 1, "top_up")
         update = await socket.receive_json(timeout=SOON_S)
         assert (update["type"], update["accounts"][0]["available"]) == ("update", 5)
+
+
+@pytest.mark.parametrize(
+    "wanted, words",
+    [
+        ("de-CH,fr;q=0.8", "Flat 1: Das Guthaben ist niedrig, noch 4,00 ZAR (Warnung bei 5,00 ZAR)"),
+        ("tlh, en", "Flat 1: credit is low, ZAR 4.00 left (warning at ZAR 5.00)"),
+        ("", "Flat 1: credit is low, ZAR 4.00 left (warning at ZAR 5.00)"),
+    ],
+)
+async def test_an_alert_is_told_in_the_language_that_the_client_asks_for(
+    api: Served, wanted: str, words: str
+) -> None:
+    facts = {"name": "Flat 1", "currency": "ZAR", "left_amount": 4_000_000, "threshold_amount": 5_000_000}
+    data: dict[str, object] = {"id": "low", "kind": "low_credit", "facts": facts, "detail": ""}
+    async with opened(api, **{"Accept-Language": wanted}) as socket:
+        await socket.send_json(SUBSCRIBE)
+        await socket.receive_json(timeout=SOON_S)
+        api.port.tell(replace(event(1), kind=EventKind.ALERT_OPENED, data=data))
+        told = await socket.receive_json(timeout=SOON_S)
+    assert told["data"]["message"] == words
 
 
 async def test_with_since_the_missed_events_follow_the_snapshot(api: Served) -> None:

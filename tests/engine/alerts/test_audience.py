@@ -1,5 +1,6 @@
 """Alerts for staff are seen by no tenant: suspicions, faults to repair, decisions to make."""
 
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -10,6 +11,7 @@ from meter_bridge.engine.access.visibility import CUSTOMER_ALERTS
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.notify.rules import CUSTOMER_TOPICS
 from meter_bridge.protocol.messages import Event, Role, Snapshot, Update
+from meter_bridge.text.alerts import alert_text
 from tests.engine.harness import LANDLORD, House
 from tests.engine.stream.test_feed import Message, some
 from tests.text.test_alerts import EVERY, FACTS
@@ -58,6 +60,21 @@ async def test_a_tenant_sees_the_alerts_of_customers_alone_wherever_alerts_are_s
     assert {str(each.kind) for view in flat.app.accounts.views(actor) for each in view.alerts} == wanted
     assert kinds_of(await some(following)) == wanted
     assert kinds_of(await some(flat.app.feed.stream(actor, since=before))) == wanted
+
+
+async def test_an_alert_is_told_in_the_readers_language_wherever_it_is_shown(flat: House) -> None:
+    reader = replace(LANDLORD, language="de")
+    await raise_all(flat)
+    german = {alert_text(kind, FACTS | {"case": case}, "de") for kind, case in KINDS.items()}
+    snapshot = await anext(flat.app.feed.stream(reader, since=None))
+    assert isinstance(snapshot, Snapshot)
+    listed = await flat.app.alerts.views(reader, only_open=False, limit=200)
+    for alerts in (
+        [alert for alert in listed if alert.account_id == "flat-1"],
+        flat.app.accounts.view(reader, "flat-1").alerts,
+        snapshot.accounts[0].alerts,
+    ):
+        assert german <= {alert.message for alert in alerts}
 
 
 async def test_a_limit_counts_what_the_tenant_may_see(flat: House) -> None:
