@@ -36,6 +36,10 @@ class ConnectionLostError(CommandError):
     """The connection was lost before the answer; the request may or may not have taken effect."""
 
 
+class StorageUnavailableError(CommandError):
+    """The bridge cannot store anything now, or its database did not say whether it did."""
+
+
 class BridgeClient:
     """Requests of the local operator."""
 
@@ -106,12 +110,13 @@ def _refusal(response: ClientResponse, answer: bytes) -> CommandError:
     what = problem.message
     if problem.value is not None and problem.value not in what:
         what += f" ({problem.field}: {problem.value})"
-    code = UNREACHABLE if problem.code is ErrorCode.STORAGE_UNAVAILABLE else REFUSED
+    if problem.code is ErrorCode.STORAGE_UNAVAILABLE:
+        return StorageUnavailableError(what, problem.remedy or "see the bridge's log", UNREACHABLE)
     if problem.code is ErrorCode.CONFIRMATION_NEEDED:
         return ConfirmationNeededError(
             what, "count its digits; if it is right, repeat the command with --yes"
         )
-    return CommandError(what, problem.remedy or "see docs/api.md", code)
+    return CommandError(what, problem.remedy or "see docs/api.md", REFUSED)
 
 
 @asynccontextmanager
@@ -158,6 +163,9 @@ async def post_once[T](
             if not sys.stdin.isatty() or not await asyncio.to_thread(agreed, f"{error.what}. Is it right?"):
                 raise
             return await post_once(client, answer, *path, body=body, key=key, what=what, confirmed=True)
+        except StorageUnavailableError as error:
+            error.remedy += f"; repeat the command with '--key {key}', which counts only once"
+            raise
         except ConnectionLostError as error:
             if not left:
                 error.what += f"; it is not known whether {what}"

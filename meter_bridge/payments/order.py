@@ -105,6 +105,8 @@ class Booking:
     amount: int
     entry_id: str | None
     """None where nothing was booked, because a person had taken the top-up back already."""
+    note: str = ""
+    """Why a person decided it, or why nothing was booked."""
 
 
 @dataclass(frozen=True, slots=True)

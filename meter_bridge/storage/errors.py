@@ -5,6 +5,10 @@ class StorageError(Exception):
     """The database could not read or write; nothing of the changeset was stored."""
 
 
+class OutcomeUnknownError(StorageError):
+    """A commit ended without the database's answer: its changesets may or may not be stored."""
+
+
 class LockedError(StorageError):
     """Another bridge owns this installation."""
 

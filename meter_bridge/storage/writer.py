@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from meter_bridge.storage.changeset import Changeset, merged_statements
 from meter_bridge.storage.database import on_sqlite
-from meter_bridge.storage.errors import StorageError, reason
+from meter_bridge.storage.errors import OutcomeUnknownError, StorageError, reason
+from meter_bridge.storage.failures import is_outcome_known
 
 NEEDED_BYTES: Final = 4 * 1024 * 1024
 """Size at which SQLite's write-ahead log is checkpointed: 1,000 pages of 4,096 bytes."""
@@ -30,7 +31,10 @@ class Store(Protocol):
     """Where changesets are committed."""
 
     def commit(self, changeset: Changeset) -> asyncio.Future[None]:
-        """Commit a changeset after those before it; the future fails with ``StorageError`` if that fails."""
+        """Commit a changeset after those before it; the future fails with ``StorageError`` if that fails.
+
+        It is an ``OutcomeUnknownError`` where the database did not answer whether it is stored.
+        """
 
     def check_disk_space(self) -> None:
         """Raise ``StorageError`` if the disk is full; runs in a thread."""
@@ -62,6 +66,23 @@ def execute(connection: Connection, changesets: Sequence[Changeset]) -> None:
         else:
             executable = statement.sqlite if in_sqlite else statement.postgresql
             connection.execute(executable, cast("list[Mapping[str, object]]", rows))
+
+
+def _commit(connection: Connection, changesets: Sequence[Changeset]) -> None:
+    """Execute and commit changesets; raises ``OutcomeUnknownError`` where they may be stored all the same."""
+    transaction = connection.begin()
+    try:
+        execute(connection, changesets)
+    except BaseException:
+        with suppress(*_REFUSALS):
+            transaction.rollback()
+        raise
+    try:
+        transaction.commit()
+    except Exception as error:
+        if is_outcome_known(error):
+            raise
+        raise OutcomeUnknownError(reason(error)) from error
 
 
 def _newest(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -156,18 +177,17 @@ class ThreadWriter(_Writer):
         return group, True
 
     def _commit_group(self, connection: Connection | None, group: list[_Queued]) -> Connection | None:
-        """Commit a group in one transaction; if that fails, nothing is stored and every future fails."""
+        """Commit a group in one transaction; if that fails, every future fails."""
         if self._failure is not None:
             self._finish(group, self._failure)
             return connection
         try:
             connection = connection or self._engine.connect()
-            with connection.begin():
-                execute(connection, [queued.changeset for queued in group])
+            _commit(connection, [queued.changeset for queued in group])
         except Exception as error:  # noqa: BLE001 - nobody may wait for ever for a thread that ended
             _LOGGER.error("The database refused a commit: %s", reason(error))  # noqa: TRY400 - no statement in logs
             self._failure = StorageError(reason(error))
-            self._finish(group, self._failure)
+            self._finish(group, error if isinstance(error, OutcomeUnknownError) else self._failure)
             _drop(connection)
             return None
         self._finish(group, None)
@@ -213,20 +233,19 @@ class InlineWriter(_Writer):
     def commit(self, changeset: Changeset) -> asyncio.Future[None]:
         """Commit a changeset and return a future that is already done."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._failure is None:
-            self._execute(changeset)
-        _end(done, self._failure)
+        _end(done, self._execute(changeset) if self._failure is None else self._failure)
         return done
 
-    def _execute(self, changeset: Changeset) -> None:
+    def _execute(self, changeset: Changeset) -> StorageError | None:
         try:
             self._connection = self._connection or self._engine.connect()
-            with self._connection.begin():
-                execute(self._connection, [changeset])
+            _commit(self._connection, [changeset])
         except Exception as error:  # noqa: BLE001 - as on the thread
             self._failure = StorageError(reason(error))
             _drop(self._connection)
             self._connection = None
+            return error if isinstance(error, OutcomeUnknownError) else self._failure
+        return None
 
     def close(self) -> None:
         """Close the connection."""

@@ -24,11 +24,12 @@ from meter_bridge.api.app import ENDPOINTS
 from meter_bridge.api.server import ApiServer, ListenSettings
 from meter_bridge.devices.base.driver import Report
 from meter_bridge.engine.state.model import Meter
+from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import ErrorCode, Snapshot
 from meter_bridge.protocol.patterns import KEY_HEADER
 from meter_bridge.storage.errors import StorageError
 from tests.api.real_engine import PROVIDERS
-from tests.engine.harness import HOUR, LANDLORD, House, house, read_only
+from tests.engine.harness import HOUR, LANDLORD, House, house, losing_answers, read_only
 
 pytestmark = [pytest.mark.invariant(10), pytest.mark.invariant(13)]
 
@@ -60,15 +61,19 @@ ELSEWHERE: Final = {
     "POST /api/v1/page/sign-out": "tests/security/test_sign_in_flood.py",
     "POST /api/v1/page/sign-in": "tests/tenant_page",
     "POST /api/v1/payment-events/{provider}": "tests/payments/orders/test_payments.py",
-    "POST /api/v1/payments/decide": "needs a payment of a provider: tests/payments",
     "POST /api/v1/payments/reconciliation/{provider}": "compares a file with what is on disk",
-    "POST /api/v1/accounts/{id}/keypad-tokens": "needs a keypad meter: tests/payments/keypad",
     "POST /api/v1/accounts/{id}/vouchers": "needs a code, which is shown once: below",
     "POST /api/v1/notices/test": "sends one message; stores nothing",
     "POST /api/v1/accounts/{id}/notifications/confirm": "tests/security/test_address_confirmation.py",
     "POST /api/v1/accounts/{id}/notifications/test": "sends one message; stores nothing",
 }
 FLAT: Final = "/api/v1/accounts/flat-1"
+TILL_SECRET: Final = "6e2f0b7c9a5d4418b1f6"
+KEYPADS: Final = """\
+keypads:
+  flat-1:
+    {serial: "000123", key: a29ab82edc5fbbc41ec9530f6dac86b1, starting code: 516959010, unit: 100 Wh}
+"""
 CHANGES: Final[dict[str, tuple[str, Any]]] = {
     "POST /api/v1/accounts/{id}/policy": (f"{FLAT}/policy", {"low_credit": ["20.00", "5.00"]}),
     "POST /api/v1/accounts/{id}/top-ups": (f"{FLAT}/top-ups", {"amount": "77.00", "method": "cash"}),
@@ -79,6 +84,17 @@ CHANGES: Final[dict[str, tuple[str, Any]]] = {
     "POST /api/v1/vouchers/sell": ("/api/v1/vouchers/sell", {"serials": ["{batch}-0001"], "to": "Flat 1"}),
     "POST /api/v1/vouchers/block": ("/api/v1/vouchers/block", {"batch": "{batch}", "reason": "stolen"}),
     "POST /api/v1/accounts/{id}/payments": (f"{FLAT}/payments", {"provider": "till", "amount": "50.00"}),
+    "POST /api/v1/payments/decide": (
+        "/api/v1/payments/decide",
+        {
+            "provider": "till",
+            "payment": "stray",
+            "decision": "credit",
+            "reason": "typed the room wrong",
+            "account": "flat-1",
+        },
+    ),
+    "POST /api/v1/accounts/{id}/keypad-tokens": (f"{FLAT}/keypad-tokens", {"kind": "sync"}),
     "POST /api/v1/accounts/{id}/access": (f"{FLAT}/access", None),
     "DELETE /api/v1/accounts/{id}/access": (f"{FLAT}/access", None),
     "PUT /api/v1/accounts/{id}/notifications": (f"{FLAT}/notifications", {"language": "sw"}),
@@ -266,7 +282,7 @@ async def _client(opened: House) -> AsyncIterator[Client]:
 @pytest_asyncio.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     """Serve a house in which every change of the list can be carried out."""
-    (tmp_path / "payments.yaml").write_text(PROVIDERS)
+    (tmp_path / "payments.yaml").write_text(PROVIDERS + KEYPADS)
     (tmp_path / "payments.yaml").chmod(0o600)
     async with house(tmp_path, SITE) as opened, _client(opened) as asking:
         await _furnish(opened, asking)
@@ -301,6 +317,7 @@ async def _furnish(opened: House, asking: Client) -> None:
     order = {"count": 2, "amount": "50.00", "site": "house", "days": 365, "needs_sale": True}
     batch = await asking.made("/api/v1/vouchers", order)
     payment = await asking.made(f"{FLAT}/payments", {"provider": "till", "amount": "20.00"}, "payment")
+    await _pay_without_an_order(opened)
     token = await asking.made("/api/v1/tokens", {"name": "old", "role": "tenant", "accounts": ["flat-1"]})
     await asking.made(f"{FLAT}/access")
     top_up = await asking.made(f"{FLAT}/top-ups", {"amount": "11.00", "method": "cash"}, "second")
@@ -322,6 +339,15 @@ async def _furnish(opened: House, asking: Client) -> None:
     await opened.tick(0)
 
 
+async def _pay_without_an_order(opened: House) -> None:
+    """Let the provider tell of a payment that waits for a person."""
+    told = {"id": "e1", "type": "succeeded", "payment": "stray", "amount": "50.00", "currency": "ZAR"}
+    body = json.dumps(told).encode()
+    header = {HEADER: sign(TILL_SECRET, body, opened.engine.session.clock.now() // 1000)}
+    await opened.app.payments.hear("till", header, body)
+    await opened.settle()
+
+
 @pytest.mark.parametrize("route", CHANGES)
 async def test_a_change_is_refused_as_often_as_it_is_asked_and_no_view_shows_it(
     client: Client, route: str
@@ -336,6 +362,41 @@ async def test_a_change_is_refused_as_often_as_it_is_asked_and_no_view_shows_it(
     assert await client.views() == before
     status, answer = await client.change(route)
     assert status < 300, answer
+    assert client.house.problems() == []
+
+
+ONE_OF_EACH_KIND: Final = (
+    "POST /api/v1/accounts/{id}/top-ups",
+    "POST /api/v1/accounts/{id}/debts",
+    "POST /api/v1/accounts/{id}/payments",
+    "POST /api/v1/payments/decide",
+    "POST /api/v1/meters/{id}/replacement",
+)
+"""Changes that are looked up by their key; all operations on an account's books are one kind."""
+
+
+@pytest.mark.invariant(4)
+@pytest.mark.parametrize("route", ONE_OF_EACH_KIND)
+async def test_a_lost_answer_of_the_database_is_not_called_nothing_and_the_same_request_tells(
+    client: Client, route: str
+) -> None:
+    before = await client.views()
+    with losing_answers(client.house):
+        status, refusal = await client.change(route)
+    assert (status, refusal["code"]) == (503, ErrorCode.STORAGE_UNAVAILABLE)
+    assert "may or may not have been booked" in refusal["message"]
+    assert "same key" in refusal["remedy"]
+    await client.house.settle()
+    status, meanwhile = await client.change(route)
+    assert await client.house.engine.try_recover()
+    assert await client.views() != before
+    _, first = await client.change(route)
+    after = await client.views()
+    assert "code" not in first, first
+    # The start of a payment has more to store than its order, which waits until that is possible.
+    assert meanwhile == first or (status, route.endswith("/payments")) == (503, True)
+    assert (await client.change(route))[1] == first
+    assert await client.views() == after
     assert client.house.problems() == []
 
 

@@ -12,7 +12,7 @@ from meter_bridge import app
 from meter_bridge.api.http.listener import SOCKET_NAME
 from meter_bridge.cli import SUMMARIES, main
 from meter_bridge.commands import client
-from meter_bridge.commands.client import BridgeClient, ConnectionLostError
+from meter_bridge.commands.client import BridgeClient, ConnectionLostError, StorageUnavailableError
 from meter_bridge.commands.output import duration, plain, table
 from meter_bridge.config.settings import Settings
 from meter_bridge.runtime.application import Application
@@ -209,6 +209,18 @@ def test_a_top_up_without_an_answer_names_the_key_to_repeat_it_with(
     assert len(keys) == 2
     assert keys[0] == keys[1]
     assert f"--key {keys[0]}" in err
+
+
+def test_a_top_up_that_could_not_be_stored_names_the_key_to_repeat_it_with(
+    run: Command, bridge: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_arguments: object, **_options: object) -> None:
+        raise StorageUnavailableError("it may or may not have been booked", "ask again", 3)
+
+    monkeypatch.setattr(BridgeClient, "post", refuse)
+    code, _, err = run("top-up", "flat-1", "1.00", "--key", "k")
+    assert code == 3
+    assert err.endswith("ask again; repeat the command with '--key k', which counts only once\n")
 
 
 def test_a_table_is_aligned_and_has_no_trailing_blanks() -> None:

@@ -13,6 +13,7 @@ import sqlite3
 from typing import Protocol
 from unittest.mock import patch
 
+import psycopg
 from sqlalchemy import event
 
 from meter_bridge.actor import Actor
@@ -333,15 +334,17 @@ def zar(text: str) -> int:
 
 
 @contextmanager
-def refusing(house: House, action: str, table: str) -> Iterator[None]:
+def refusing(house: House, action: str, table: str, *, when: str = "") -> Iterator[None]:
     """Let the real database refuse an action on a table, as a fault of its own would."""
-    make = [f"CREATE TRIGGER refusal BEFORE {action} ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END"]
+    only = f" WHEN ({when})" if when else ""
+    trigger = f"CREATE TRIGGER refusal BEFORE {action} ON {table}"
+    make = [f"{trigger}{only} BEGIN SELECT RAISE(ABORT, 'refused'); END"]
     end = ["DROP TRIGGER refusal"]
     if ON_POSTGRESQL:
         body = "BEGIN RAISE EXCEPTION 'refused'; END"
         make = [
             f"CREATE FUNCTION refusal() RETURNS trigger LANGUAGE plpgsql AS '{body.replace("'", "''")}'",
-            f"CREATE TRIGGER refusal BEFORE {action} ON {table} FOR EACH ROW EXECUTE FUNCTION refusal()",
+            f"{trigger} FOR EACH ROW{only} EXECUTE FUNCTION refusal()",
         ]
         end = ["DROP FUNCTION refusal() CASCADE"]
     house.change(*make)
@@ -361,6 +364,19 @@ def disk_full(house: House) -> Iterator[None]:
         yield
     finally:
         house.pragma("max_page_count", 2**30)
+
+
+@contextmanager
+def losing_answers(house: House) -> Iterator[None]:
+    """Let the database store what is committed, and lose the connection before it says so."""
+
+    def lose(connection: DriverConnection) -> None:
+        connection.commit()
+        error = psycopg.OperationalError if ON_POSTGRESQL else sqlite3.OperationalError
+        raise error("the connection was lost")
+
+    with patch.object(house.store._engine.dialect, "do_commit", lose):
+        yield
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from meter_bridge.protocol.messages import (
 from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, SupplyState
 from meter_bridge.storage.errors import StorageError
 from meter_bridge.text.alerts import alert_event_text
-from tests.engine.harness import HOUR, LANDLORD, House, disk_full, read_only, refusing, zar
+from tests.engine.harness import HOUR, LANDLORD, House, disk_full, losing_answers, read_only, refusing, zar
 
 pytestmark = pytest.mark.both_databases
 
@@ -340,6 +340,26 @@ async def _told_balances(stream: AsyncIterator[Snapshot | Event | Update]) -> li
         if isinstance(message, Update) and message.accounts:
             return [account.balance for account in message.accounts]
     raise AssertionError
+
+
+@pytest.mark.invariant(4)
+async def test_what_was_stored_without_an_answer_is_told_once_it_was_read_again(flat: House) -> None:
+    followed = flat.app.feed.stream(LANDLORD, since=None)
+    await anext(followed)
+    with losing_answers(flat), pytest.raises(RequestRefused) as refusal:
+        await flat.top_up("77.00", key="lost")
+    assert "may or may not have been booked" in refusal.value.message
+    await flat.settle()
+    assert flat.available == zar("177")
+    heard = [await anext(followed)]
+    while not isinstance(heard[-1], Event):
+        heard.append(await anext(followed))
+    assert isinstance(heard[-1], Event)
+    assert (heard[-1].kind, heard[-1].data["amount"]) == ("top_up", zar("77"))
+    assert (await flat.top_up("77.00", key="lost")).balance == zar("177")
+    assert await flat.engine.try_recover()
+    assert flat.available == zar("177")
+    assert flat.problems() == []
 
 
 @pytest.mark.invariant(13)

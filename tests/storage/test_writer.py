@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+import sqlite3
 import threading
+from unittest.mock import patch
 
+import psycopg
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event, exc, text
 
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import StorageError, open_writer, reading
+from meter_bridge.storage.errors import OutcomeUnknownError
 from meter_bridge.storage.location import Location
 from meter_bridge.storage.writer import InlineWriter, ThreadWriter
 from tests.storage.template import ON_POSTGRESQL
@@ -219,3 +223,47 @@ def test_rows_go_in_the_order_of_what_they_name() -> None:
     late, early = event_row(1), Changeset()
     early.add(ops.UPSERT_SITE, {"id": "house"})
     assert [op.name for op, _ in ops.merged_statements([late, early])] == ["upsert site", "insert event"]
+
+
+class DriverError(Exception):
+    """An error of a driver."""
+
+    def __init__(self, *, sqlstate: str | None = None, sqlite_errorcode: int = 0) -> None:
+        super().__init__("refused")
+        if sqlstate is not None:
+            self.sqlstate = sqlstate
+        self.sqlite_errorcode = sqlite_errorcode
+
+
+@pytest.mark.parametrize(
+    "cause, known",
+    [
+        (DriverError(sqlstate="23505"), True),
+        (DriverError(sqlstate="53100"), True),
+        (DriverError(sqlstate="57P01"), False),
+        (DriverError(sqlstate="08006"), False),
+        (DriverError(sqlstate="40003"), False),
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_FULL), True),
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY_SNAPSHOT), True),
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_IOERR_FSYNC), False),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), False),
+    ],
+)
+async def test_a_commit_without_an_answer_may_be_stored_and_what_follows_is_not(
+    engine: Engine, writer: ThreadWriter, location: Location, cause: Exception, *, known: bool
+) -> None:
+    commit = engine.dialect.do_commit
+
+    def lose(connection: object) -> None:
+        commit(connection)  # type: ignore[arg-type]
+        raise exc.OperationalError("COMMIT", {}, cause)
+
+    with patch.object(engine.dialect, "do_commit", lose):
+        first = writer.commit(event_row(1))
+        with pytest.raises(StorageError) as refused:
+            await first
+    assert isinstance(refused.value, OutcomeUnknownError) is not known
+    with pytest.raises(StorageError) as after:
+        await writer.commit(event_row(2))
+    assert not isinstance(after.value, OutcomeUnknownError)
+    assert stored(location) == [1]

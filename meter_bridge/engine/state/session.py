@@ -19,7 +19,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.engine.state import account_document, supply_document
 from meter_bridge.engine.state.clock import Clocks, EngineClock
-from meter_bridge.engine.state.events import log_event
+from meter_bridge.engine.state.events import log_event, read_events
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert, Supply
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
@@ -28,6 +28,7 @@ from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset
 from meter_bridge.storage.database import StorageError
+from meter_bridge.storage.errors import OutcomeUnknownError
 from meter_bridge.storage.segment_archive import Archive
 from meter_bridge.storage.shards import WHOLE, Shard
 from meter_bridge.storage.writer import Store
@@ -205,14 +206,20 @@ class Session:
         return stored
 
     def reload(self) -> None:
-        """Drop the state and read it again from the database."""
+        """Drop the state and read it again from the database; tell what was stored without an answer."""
+        told = self.feed.seq
         with self.suspend_watchdog():
             self.installation, _ = self._read()
             self._dirty.clear()
             self.changed_supplies.clear()
             self.state_lost = False
             self.on_reloaded()
-        self.feed.seq = self.installation.sequences.event
+        stored = self.installation.sequences.event
+        while told < stored and (missed := read_events(self.reader, told, stored)):
+            for event in missed:
+                self.feed.publish(event)
+            told = missed[-1].seq
+        self.feed.seq = stored
 
     @property
     def can_change(self) -> bool:
@@ -230,9 +237,11 @@ class Session:
         return Transaction(self.clock.now(), actor=actor.name)
 
     async def commit(self, tx: Transaction) -> None:
-        """Wait until a transaction is on disk; raises ``RequestRefused`` if it was not stored."""
+        """Wait until a transaction is on disk; raises ``RequestRefused`` if it was or may be not stored."""
         try:
             await self.persist(tx)
+        except OutcomeUnknownError as error:
+            raise outcome_unknown() from error
         except StorageError as error:
             raise storage_unavailable() from error
 
@@ -440,4 +449,14 @@ def storage_unavailable() -> RequestRefused:
         ErrorCode.STORAGE_UNAVAILABLE,
         "the bridge cannot store anything now; nothing was booked or changed",
         remedy="try again with the same key in a minute; the bridge's log says why",
+    )
+
+
+def outcome_unknown() -> RequestRefused:
+    """Return the answer to a request whose commit ended without the database's answer."""
+    return RequestRefused(
+        ErrorCode.STORAGE_UNAVAILABLE,
+        "the database did not answer whether it stored this: it may or may not have been booked",
+        remedy="ask again with the same key in a minute, which books it only once;"
+        " look first where a request has no key",
     )

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from meter_bridge.engine.state.session import Session, storage_unavailable
 from meter_bridge.errors import RequestRefused
+from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.storage.errors import StorageError
 
 
@@ -33,8 +34,9 @@ class StoredAnswers:
         losses = self._session.losses
         try:
             return await work()
-        except RequestRefused:
-            await self._check_stored(losses)
+        except RequestRefused as refused:
+            if refused.code is not ErrorCode.STORAGE_UNAVAILABLE:  # which already says what may be booked
+                await self._check_stored(losses)
             raise
 
     async def _check_stored(self, losses: int) -> None:

@@ -88,6 +88,8 @@ class CreditPayment(Operation[TopUpResult]):
     """Money that a provider received becomes credit, whatever the account's limits: it was paid."""
 
     record: BookingRecord
+    record_decision: Callable[[Transaction], None] | None = None
+    """Writes down, in the same transaction, that a person decided it."""
 
     name: ClassVar[str] = "payment"
     answer: ClassVar[type] = TopUpResult
@@ -107,6 +109,8 @@ class CreditPayment(Operation[TopUpResult]):
         top_up = TopUp(self.record.amount, self.record.name[:MAX_METHOD_LENGTH], self.record.payment_id)
         seq, result = top_up.execute(session, account, tx)
         tx.changeset.add(ops.INSERT_PAYMENT_BOOKING, self.record.row(account.id, entry_id(seq), tx))
+        if self.record_decision is not None:
+            self.record_decision(tx)
         return seq, result
 
 

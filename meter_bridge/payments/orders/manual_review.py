@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+import logging
 from typing import Final
 
 from meter_bridge.actor import EVERYTHING, Actor
@@ -11,8 +13,10 @@ from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.order import (
+    Booking,
     BookingStep,
     Order,
     PaymentCase,
@@ -27,7 +31,11 @@ from meter_bridge.payments.orders.service import OrderService
 from meter_bridge.protocol.messages import ErrorCode, EventKind
 from meter_bridge.protocol.payments import PaymentDecided, WaitingPayment, WaitingPayments
 from meter_bridge.protocol.requests import PaymentDecision
+from meter_bridge.storage import changeset as ops
+from meter_bridge.storage.errors import reason
+from meter_bridge.storage.failures import is_storage_failure
 
+_LOGGER: Final = logging.getLogger(__name__)
 type FindAccount = Callable[[Actor, str], Account]
 _REASON_TEXTS: Final = {
     ReviewReason.WRONG_AMOUNT: "what was paid is not what was ordered",
@@ -93,7 +101,12 @@ class ManualReview:
         """Credit a payment that waits to an account, or dismiss it; each once."""
         async with self._orders.event_handler.lock:
             decided = await self._decide(actor, decision)
-        await self._orders.event_handler.settle_unsettled(after_decision=True)
+        try:
+            await self._orders.event_handler.settle_unsettled(after_decision=True)
+        except Exception as error:
+            if not is_storage_failure(error):
+                raise
+            _LOGGER.warning("What follows from a decision is settled later: %s", reason(error))
         return decided
 
     async def _decide(self, actor: Actor, decision: PaymentDecision) -> PaymentDecided:
@@ -102,6 +115,8 @@ class ManualReview:
         )
         subject = Subject(decision.provider, order_id, decision.payment)
         case = await self._orders.booking_steps.read_case(subject)
+        if (first := _decided_before(decision, case)) is not None and await self._may_see(actor, case.order):
+            return _answer(decision, first.entry_id)
         item = next((each for each in review_items(case) if each.event.payment_id == decision.payment), None)
         if item is None or item.event.reversal_id is not None or not await self._may_see(actor, case.order):
             raise RequestRefused(
@@ -116,10 +131,7 @@ class ManualReview:
             entry = await self._credit(actor, decision, case, item)
         else:
             await self._dismiss(actor, decision, case)
-        await self._record_event(actor, decision, case)
-        return PaymentDecided(
-            provider=decision.provider, payment=decision.payment, decision=decision.decision, top_up=entry
-        )
+        return _answer(decision, entry)
 
     async def _credit(
         self, actor: Actor, decision: PaymentDecision, case: PaymentCase, item: ReviewItem
@@ -143,13 +155,17 @@ class ManualReview:
                 remedy="return it to who paid and dismiss it, or book a top-up of what it came to",
             )
         record = self._record(decision, case, BookingStep.CREDIT, event.amount)
-        result, _ = await self._operations.run(actor, account.id, CreditPayment(record), record.operation_key)
+        operation = CreditPayment(record, partial(self._record_event, decision, case))
+        result, _ = await self._operations.run(actor, account.id, operation, record.operation_key)
         return result.top_up.id
 
     async def _dismiss(self, actor: Actor, decision: PaymentDecision, case: PaymentCase) -> None:
         record = self._record(decision, case, BookingStep.DISMISS, 0)
         account_id = None if case.order is None else case.order.account_id
-        await self._orders.booking_steps.record_without_entry(actor, record, account_id, decision.reason)
+        tx = self._session.begin(actor)
+        tx.changeset.add(ops.INSERT_PAYMENT_BOOKING, record.row(account_id, None, tx))
+        self._record_event(decision, case, tx)
+        await self._session.commit(tx)
 
     def _record(
         self, decision: PaymentDecision, case: PaymentCase, step: BookingStep, amount: int
@@ -165,8 +181,7 @@ class ManualReview:
             note=decision.reason,
         )
 
-    async def _record_event(self, actor: Actor, decision: PaymentDecision, case: PaymentCase) -> None:
-        tx = self._session.begin(actor)
+    def _record_event(self, decision: PaymentDecision, case: PaymentCase, tx: Transaction) -> None:
         data: dict[str, object] = {"provider": decision.provider, "payment": decision.payment}
         data |= {"decision": decision.decision}
         data |= {"reason": decision.reason, "by": tx.actor}
@@ -176,7 +191,23 @@ class ManualReview:
         record_event(
             self._session.installation, tx, EventKind.PAYMENT_DECIDED, account_id=account_id, data=data
         )
-        await self._session.commit(tx)
+
+
+def _decided_before(decision: PaymentDecision, case: PaymentCase) -> Booking | None:
+    """Return what was booked when the same decision was made before: its answer may have been lost."""
+    step = BookingStep.CREDIT if decision.decision == "credit" else BookingStep.DISMISS
+    account_id = decision.account or (case.order.account_id if case.order else None)
+    for each in case.bookings:
+        is_same = (each.step, each.key, each.note) == (step, decision.payment, decision.reason)
+        if is_same and (step is BookingStep.DISMISS or each.account_id == account_id):
+            return each
+    return None
+
+
+def _answer(decision: PaymentDecision, entry: str | None) -> PaymentDecided:
+    return PaymentDecided(
+        provider=decision.provider, payment=decision.payment, decision=decision.decision, top_up=entry
+    )
 
 
 def _message(case: PaymentCase, item: ReviewItem) -> str:

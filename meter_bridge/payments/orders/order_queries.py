@@ -217,7 +217,7 @@ def _read_case(connection: Connection, subject: Subject, is_open: IsOpen) -> Pay
 def _bookings(connection: Connection, provider: str, payments: Iterable[str]) -> list[Booking]:
     parameters = {"provider": provider, "payments": sorted(payments)}
     rows = connection.execute(_BOOKINGS, parameters).mappings()
-    names = ("key", "payment_id", "account_id", "amount", "entry_id")
+    names = ("key", "payment_id", "account_id", "amount", "entry_id", "note")
     return [Booking(step=BookingStep(row["step"]), **{name: row[name] for name in names}) for row in rows]
 
 

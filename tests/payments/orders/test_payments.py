@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from itertools import permutations
 import json
 from pathlib import Path
+from typing import Literal
 
+from msgspec.structs import replace
 import pytest
 import pytest_asyncio
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from meter_bridge.actor import Actor
 from meter_bridge.core.supply.alerts import AlertKey
@@ -30,11 +32,13 @@ from tests.engine.harness import (
     disk_full,
     opened,
     operate,
+    refusing,
     zar,
 )
 from tests.payments.till import SECRET, TENANT, Till, till
 
 TWO = SITE + SITE[SITE.index("      flat-1:") :].replace("flat-1", "flat-2").replace("Flat 1", "Flat 2")
+type Decision = Literal["credit", "dismiss"]
 WAITS = AlertKey(AlertKind.PAYMENT_WAITING)
 
 
@@ -166,8 +170,13 @@ async def test_a_person_credits_what_was_paid_where_it_belongs(
     rows = shop.house.rows(f"SELECT account_id FROM journal_entry WHERE id = '{decided.top_up}'")
     assert rows == [(credited,)]
     assert WAITS not in shop.house.engine.session.installation.alerts
-    again = await refused(payments.review.decide(LANDLORD, asked))
-    assert again.code is ErrorCode.NOT_FOUND
+    assert await payments.review.decide(LANDLORD, asked) == decided
+    for other in (
+        replace(asked, reason="another"),
+        replace(asked, decision="dismiss"),
+        replace(asked, account="none"),
+    ):
+        assert (await refused(payments.review.decide(LANDLORD, other))).code is ErrorCode.NOT_FOUND
     await shop.tell("refunded", payment="p1", reversal="r1", amount="40.00", currency="ZAR")
     assert shop.house.app.accounts.view(LANDLORD, credited).balance in (zar("100.00"), 0)
 
@@ -182,6 +191,43 @@ async def test_a_person_dismisses_what_was_returned(shop: Till) -> None:
     assert shop.house.events("payment_decided")[-1]["reason"] == "returned"
     await shop.pay(order, "p2")
     assert shop.house.available == zar("150.00")
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("decision", ["credit", "dismiss"])
+async def test_a_decision_is_booked_and_on_record_or_neither(shop: Till, decision: Decision) -> None:
+    order = await shop.order()
+    await shop.pay(order, amount="40.00")
+    review, asked = shop.house.app.payments.review, PaymentDecision("till", "p1", decision, "typed 40")
+    with refusing(shop.house, "INSERT", "event", when="NEW.kind = 'payment_decided'"):
+        assert (await refused(review.decide(LANDLORD, asked))).code is ErrorCode.STORAGE_UNAVAILABLE
+    assert await shop.house.engine.try_recover()
+    assert shop.house.available == zar("100.00")
+    assert [each.payment for each in (await review.waiting(LANDLORD)).waiting] == ["p1"]
+    first = await review.decide(LANDLORD, asked)
+    assert await review.decide(LANDLORD, asked) == first
+    assert shop.house.available == zar("140.00" if decision == "credit" else "100.00")
+    assert len(shop.house.events("payment_decided")) == 1
+    assert shop.house.problems() == []
+
+
+async def test_a_decision_that_was_booked_is_answered_although_nothing_can_be_read_after_it(
+    shop: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.pay(await shop.order(), amount="40.00")
+    events = shop.house.app.payments.orders.event_handler
+
+    async def unreachable() -> None:
+        raise OperationalError("SELECT", {}, Exception("the server is away"))
+
+    monkeypatch.setattr(events, "_check_other_shards", unreachable)
+    asked = PaymentDecision("till", "p1", "credit", "typed 40")
+    decided = await shop.house.app.payments.review.decide(LANDLORD, asked)
+    assert decided.top_up is not None
+    assert WAITS in shop.house.engine.session.installation.alerts
+    monkeypatch.undo()
+    await events.settle_unsettled()
+    assert WAITS not in shop.house.engine.session.installation.alerts
 
 
 async def test_a_second_payment_of_one_order_is_not_lost_and_not_credited_unasked(shop: Till) -> None:
