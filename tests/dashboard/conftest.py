@@ -24,6 +24,13 @@ SMALL = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the pages' snapshots be written anew."""
+    parser.addoption(
+        "--renew-snapshots", action="store_true", help="write what pages show as their snapshots"
+    )
+
+
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Return a small house, exported up to yesterday; nobody changes it."""

@@ -10,11 +10,13 @@ import tempfile
 import tomllib
 from typing import Final
 
-from scripts.lib.mutation.finding import PACKAGES, Copy
+from scripts.lib.mutation.finding import PACKAGES, Copy, Verdict
 from scripts.lib.mutation.mutations import Mutation, mutations
 
 PROJECT: Final = Path(__file__).resolve().parents[3]
 EQUIVALENT: Final = Path("scripts/lib/mutation/equivalent.toml")
+KEPT: Final = Path(".mutations/reached.json")
+"""Which tests execute what, from one run to the next."""
 LEFT_OUT: Final = (
     "meter_bridge/storage/migrations/",  # changed never again, and run by what they were written for
     "custom_components/prepaid_meter/client/protocol.py",  # copies, which a test compares
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"seed {seed}", flush=True)
     outcomes: dict[str, int] = {"killed": 0, "survived": 0, "undecided": 0}
     with tempfile.TemporaryDirectory(prefix="mutations-") as name:
-        copy = Copy(PROJECT, Path(name))
+        copy = Copy(PROJECT, Path(name), PROJECT / KEPT)
         for mutation, source in drawn(seed, asked.within or list(PACKAGES)):
             if sum(outcomes.values()) == asked.count:
                 break
@@ -75,10 +77,16 @@ def main(arguments: Sequence[str]) -> int:
                 continue
             verdict = copy.try_to_find(mutation, asked.limit)
             outcomes[verdict.outcome] += 1
-            print(f"{verdict.outcome:9} {where}", f"by {verdict.by}" if verdict.by else "", flush=True)
+            print(f"{verdict.outcome:9} {where}", _by(verdict), flush=True)
             if verdict.outcome != "killed":
                 print(f"    - {before}\n    + {after}", flush=True)
     return _summed_up(outcomes, seed, asked)
+
+
+def _by(verdict: Verdict) -> str:
+    if verdict.by:
+        return f"by {verdict.by}"
+    return f"{verdict.asked} tests asked" if verdict.asked else "no test executes it"
 
 
 def _summed_up(outcomes: dict[str, int], seed: int, asked: argparse.Namespace) -> int:

@@ -1,18 +1,20 @@
 """Which tests are asked to find a mutation, and whether one does: those nearest to it first."""
 
+import ast
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-import os
+from itertools import batched
 from pathlib import Path
 import re
 import shutil
-import signal
 import subprocess
 import time
 from typing import Final
 
+from scripts.lib.mutation.contained import TIME_IS_UP
 from scripts.lib.mutation.mutations import Mutation
+from scripts.lib.mutation.reach import Reach
+from scripts.lib.mutation.runs import run
 
 PACKAGES: Final = {
     "meter_bridge": "tests",
@@ -20,20 +22,25 @@ PACKAGES: Final = {
     "custom_components": "tests/component",
 }
 WIDER: Final = {
-    "meter_bridge/core": ("tests/core", "tests/engine", "tests/simulation"),
-    "meter_bridge/engine": ("tests/engine", "tests/payments", "tests/commands", "tests/simulation"),
-    "meter_bridge/devices": ("tests/devices", "tests/simulation"),
-    "meter_bridge/config": ("tests/config", "tests/commands", "tests/engine/sites"),
+    "meter_bridge/core": ("tests/core", "tests/engine"),
+    "meter_bridge/engine": ("tests/engine", "tests/api", "tests/payments", "tests/commands"),
+    "meter_bridge/devices": ("tests/devices", "tests/engine"),
+    "meter_bridge/config": ("tests/config", "tests/commands", "tests/engine"),
     "meter_bridge/protocol": ("tests/contract", "tests/api", "tests/docs"),
+    "meter_bridge/storage": ("tests/storage", "tests/engine", "tests/commands"),
+    "meter_bridge/cluster": ("tests/cluster", "tests/api", "tests/commands"),
     "meter_bridge": ("tests/engine", "tests/api", "tests/commands", "tests/text", "tests/docs"),
     "dashboard": ("tests/dashboard",),
     "custom_components": ("tests/component",),
 }
 """Tests that reach a room from further away; the longest name that fits counts."""
-FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
-AGAIN_S: Final = 600.0
-NO_TESTS: Final = 5
-"""Pytest's exit code where it ran none."""
+SLOW: Final = ("tests/e2e/", "tests/crash/", "tests/simulation/", "tests/oracles/", "tests/benchmarks/")
+"""Real programs and whole lives, which take minutes for each mutation; they are never asked."""
+FIRST: Final = 25
+"""So many tests are asked at once; many mutations are found by one of the first."""
+THEN: Final = 400
+SHORTEST_LIMIT_S: Final = 60.0
+"""A test that takes longer, and ten times as long as it did, has found a loop without an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +51,14 @@ class Verdict:
     """``killed``, ``survived``, or ``undecided`` where time was up."""
     by: str = ""
     """The test that found it."""
+    asked: int = 0
+    """How many tests looked for it."""
 
 
 class Copy:
     """A copy of the project in which mutations are made; the environments are those of the original."""
 
-    def __init__(self, project: Path, folder: Path) -> None:
+    def __init__(self, project: Path, folder: Path, kept: Path) -> None:
         """Copy what Git knows of the project, as it is now."""
         self.folder = folder
         listed = subprocess.run(  # nosec B603, B607 - Git, with fixed words
@@ -64,36 +73,77 @@ class Copy:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
         (folder / ".venvs").symlink_to((project / ".venvs").resolve())
+        self._reach = Reach(folder, kept)
 
     def try_to_find(self, mutation: Mutation, limit_s: float) -> Verdict:
-        """Make a mutation, let the tests look for it, and undo it."""
-        path, ends = self.folder / mutation.path, time.monotonic() + limit_s
+        """Make a mutation, let the tests look for it, and undo it; what is recorded first costs no time."""
+        path = self.folder / mutation.path
         source = path.read_bytes()
-        broken: list[str] = []
-        for tests in self.stages(mutation.path):
-            while True:
-                path.write_bytes(mutation.applied(source))
-                try:
-                    found = self._first_failure(tests, ends - time.monotonic(), broken)
-                except subprocess.TimeoutExpired:
-                    return Verdict("undecided")
-                finally:
-                    path.write_bytes(source)
-                if found is None:
-                    break
-                if self._passes(found):
-                    return Verdict("killed", found)
-                broken.append(found)  # it fails without the mutation as well: the others are asked
-        return Verdict("survived")
+        files = self.files_to_ask(mutation.path)
+        self._reach.record(files)
+        tests = self._tests(mutation, files)
+        ends, asked = time.monotonic() + limit_s, 0
+        for some in _batches(tests):
+            path.write_bytes(mutation.applied(source))
+            try:
+                verdict = self._found_by(some, ends - time.monotonic())
+            finally:
+                path.write_bytes(source)
+            asked += len(some)
+            if verdict is not None:
+                return Verdict(verdict.outcome, verdict.by, asked)
+        return Verdict("survived", asked=asked)
 
-    def stages(self, module: Path) -> Iterator[Sequence[str]]:
-        """Yield the tests to ask: those of the module's folder, those that import it, those of its room."""
-        asked: set[str] = set()
-        for stage in ([self.own_folder(module)], self._importing(module), _wider(module)):
-            tests = [each for each in stage if each and each not in asked and (self.folder / each).exists()]
-            asked |= set(tests)
-            if tests:
-                yield tests
+    def _found_by(self, tests: Sequence[str], seconds: float) -> Verdict | None:
+        """Return what some tests say of the mutation that stands in the copy; None if all pass."""
+        limit = max(SHORTEST_LIMIT_S, 10 * self._reach.seconds_of(tests))
+        result = run(self.folder, ["-x", f"--timeout={limit:.0f}"], tests, seconds)
+        if result.passed:
+            return None
+        if result.failed:
+            return Verdict("killed", result.failed)
+        return (
+            Verdict("undecided")
+            if result.code == TIME_IS_UP
+            else Verdict("killed", "the collection of tests")
+        )
+
+    def _tests(self, mutation: Mutation, files: Sequence[str]) -> list[str]:
+        """Return the tests that execute what is mutated, or use the file where no function holds it."""
+        function = function_at(mutation, (self.folder / mutation.path).read_bytes())
+        path = mutation.path.as_posix()
+        known = {
+            each
+            for name in files
+            for executed in self._reach.files[name].reached.values()
+            for each in executed
+            if each.startswith(f"{path}::")
+        }
+        if function:
+            own = f"{path}::{function}"
+            wanted = [each for each in known if each == own or each.startswith(f"{own}.<locals>.")]
+            return self._reach.tests_of(files, wanted)
+        found = self._reach.tests_of(files, sorted(known))
+        importing = set(self._importing(mutation.path))
+        others = [
+            test
+            for name in files
+            if name in importing
+            for test in self._reach.files[name].seconds
+            if test not in self._reach.files[name].failing
+        ]
+        return list(dict.fromkeys(found + others))
+
+    def files_to_ask(self, module: Path) -> list[str]:
+        """Return the files of tests of the module's folder, those that import it, and those of its room."""
+        folders = [folder for folder in (self.own_folder(module), *_wider(module)) if folder]
+        names = [
+            path.relative_to(self.folder).as_posix()
+            for folder in folders
+            for path in sorted((self.folder / folder).rglob("test_*.py"))
+        ]
+        asked = dict.fromkeys((*names, *self._importing(module)))
+        return [name for name in asked if not name.startswith(SLOW)]
 
     def own_folder(self, module: Path) -> str:
         """Return the folder that mirrors the module's, or the nearest above it."""
@@ -116,38 +166,34 @@ class Copy:
             if named.search(path.read_text(encoding="utf-8"))
         ]
 
-    def _passes(self, test: str) -> bool:
-        """Return whether a test passes without a mutation: one that fails anyway has found nothing."""
-        try:
-            return self._first_failure([test], AGAIN_S) is None
-        except subprocess.TimeoutExpired:
-            return False
 
-    def _first_failure(self, tests: Sequence[str], seconds: float, but: Sequence[str] = ()) -> str | None:
-        """Return the first test that fails, or that is stopped by the limit of a test; None if all pass."""
-        environment = "component" if tests[0].startswith("tests/component") else "bridge"
-        command = [
-            str(self.folder / ".venvs" / environment / "bin" / "python"), "-m", "pytest", "-x", "-q", "-rfE",
-            "--no-header", "-p", "no:cacheprovider", *tests, *(f"--deselect={each}" for each in but),
-        ]  # fmt: skip
-        program = subprocess.Popen(  # nosec B603 - pytest over tests of this project
-            command,
-            cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            output, _ = program.communicate(timeout=max(seconds, 0.1))
-        finally:
-            with suppress(ProcessLookupError):  # what the tests started ends with them
-                os.killpg(program.pid, signal.SIGKILL)
-        if program.returncode in (0, NO_TESTS):
-            return None
-        failed = FAILED.search(output)
-        return tests[0] if failed is None else failed[1]
+def function_at(mutation: Mutation, source: bytes) -> str:
+    """Return the name of the innermost function around a mutation, as ``code.co_qualname`` has it, if any."""
+    before = source[: mutation.begin]
+    line, column = before.count(b"\n") + 1, mutation.begin - (before.rfind(b"\n") + 1)
+    return max(_functions_around((line, column), ast.parse(source), ""), key=len, default="")
+
+
+def _functions_around(place: tuple[int, int], node: ast.AST, prefix: str) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from _functions_around(place, child, prefix)
+        elif (child.lineno, child.col_offset) <= place < (child.end_lineno or 0, child.end_col_offset or 0):
+            name = f"{prefix}{child.name}"
+            if isinstance(child, ast.ClassDef):
+                yield from _functions_around(place, child, f"{name}.")
+            else:
+                yield name
+                yield from _functions_around(place, child, f"{name}.<locals>.")
+
+
+def _batches(tests: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the first few tests, and then many at once; those of one environment at a time."""
+    for component in (True, False):
+        asked = [test for test in tests if test.startswith("tests/component/") is component]
+        if asked:
+            yield asked[:FIRST]
+            yield from batched(asked[FIRST:], THEN, strict=False)
 
 
 def _wider(module: Path) -> Sequence[str]:

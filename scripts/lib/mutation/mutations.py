@@ -1,10 +1,10 @@
 """What a mutation is: one small change of an expression or statement, as a slip of a programmer's would be.
 
-Not mutated are texts, types, assertions and what is logged: no behaviour hangs on them.
+Not mutated are texts, types, assertions, what is logged, and sizes of drawings: no behaviour hangs on them.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -30,6 +30,27 @@ OPERATORS: Final[dict[type[ast.operator], type[ast.operator]]] = {
     ast.Mod: ast.FloorDiv,
 }
 NAMES: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
+SIZES: Final = frozenset(
+    {
+        "b",
+        "bargap",
+        "bottom",
+        "height",
+        "l",
+        "opacity",
+        "pad",
+        "r",
+        "size",
+        "t",
+        "thickness",
+        "width",
+        "x",
+        "xshift",
+        "y",
+        "yshift",
+    }
+)
+"""Keywords and keys whose number is a matter of looks, in the dashboard."""
 LOGGERS: Final = frozenset({"_LOGGER", "logging", "warnings"})
 
 
@@ -64,6 +85,8 @@ def mutations(path: Path, source: bytes) -> list[Mutation]:
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
+    tree = ast.parse(source)
+    looks = set(_looks(tree)) if path.parts[0] == "dashboard" else set[ast.expr]()
     found = [
         Mutation(
             path,
@@ -72,7 +95,8 @@ def mutations(path: Path, source: bytes) -> list[Mutation]:
             starts[cast("int", node.end_lineno) - 1] + cast("int", node.end_col_offset),
             replacement,
         )
-        for node, replacement in _changes(ast.parse(source))
+        for node, replacement in _changes(tree)
+        if node not in looks
     ]
     return sorted(found, key=lambda each: (each.begin, each.end, each.replacement))
 
@@ -99,6 +123,25 @@ def _behaviour(node: ast.AST) -> Iterator[ast.AST]:
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not _only_told(child):
                 yield child
+
+
+def _looks(tree: ast.AST) -> Iterator[ast.expr]:
+    """Yield the numbers of a drawing's sizes."""
+    for node in ast.walk(tree):
+        given: Iterable[tuple[str | None, ast.expr]] = ()
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "columns":
+                yield from (each for each in ast.walk(node) if isinstance(each, ast.Constant))
+            given = ((each.arg, each.value) for each in node.keywords)
+        elif isinstance(node, ast.Dict):
+            given = (
+                (key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None, value)
+                for key, value in zip(node.keys, node.values, strict=True)
+            )
+        for name, value in given:
+            number = value.operand if isinstance(value, ast.UnaryOp) else value
+            if name in SIZES and isinstance(number, ast.Constant):
+                yield from (value, number)
 
 
 def _only_told(node: ast.AST) -> bool:
