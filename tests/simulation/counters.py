@@ -13,6 +13,7 @@ from meter_bridge.engine.state import supply_document
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.requests import ReplacementRequest
+from meter_bridge.runtime.bridge import RunningBridge
 from meter_bridge.storage.sqlite import connect_read_only
 from tests.simulation.devices import Devices
 from tests.simulation.faults import Fault
@@ -100,11 +101,23 @@ class Counters:
                 pass
             except RequestRefused as refused:
                 if refused.field == "closing":
-                    order = msgspec.structs.replace(order, confirmed=True)
+                    order = self._reconsidered(parts, truth, order)
                 elif refused.code not in (ErrorCode.STORAGE_UNAVAILABLE, ErrorCode.CONFLICT):
                     self.problems.append(f"the replacement {key} was refused: {refused}")
                     return
             await asyncio.sleep(RETRY_S)
+
+    @staticmethod
+    def _reconsidered(
+        parts: RunningBridge | None, truth: Truth, order: ReplacementRequest
+    ) -> ReplacementRequest:
+        """Return what to say where the closing reading is doubted; who looks at the meter discards a jump."""
+        register = parts and parts.engine.session.installation.meters[truth.house.meter_id].register
+        if register and register.quarantined:
+            return order
+        if truth.undecided:
+            truth.most_wh += JUMP_WH  # nobody saw the jump; a person's word counts
+        return msgspec.structs.replace(order, confirmed=True)
 
 
 def _kwh(wh: int) -> str:
