@@ -1,8 +1,8 @@
 """Numbers of the wire as exact integers: the only place where drivers meet floats.
 
 Every function refuses what no meter can mean (not a number, below zero for a counter, absurdly large) with
-``UnreadableError``, whose slug becomes the kind of a ``Rejected``. Such a register or relay refuses the whole
-message; any other value is read through ``MinorValues`` and refuses only itself.
+``UnreadableError``, whose slug becomes the kind of a ``Rejected``. What a reading can do without is read
+through ``MinorValues`` and refuses only itself.
 """
 
 from collections.abc import Callable, Container, Iterable, Sequence, Sized
@@ -113,8 +113,6 @@ type Minor = Any
 """A member that a reading can do without: the message is read whatever stands there."""
 type Name = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH)]
 """A text that is kept; longer ones are refused."""
-type Small = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
-"""A count or an instant in seconds."""
 
 
 def rejection(topic: str, error: Exception) -> tuple[Rejected]:
@@ -130,18 +128,26 @@ class MinorValues:
     def __init__(self) -> None:
         self._refused: list[UnreadableError] = []
 
-    def read(self, value: Minor, convert: Callable[[float], int]) -> int | None:
+    def read(self, name: str, value: Minor, convert: Callable[[float], int]) -> int | None:
         """Return a value as an integer, or None where there is none or it cannot be."""
         if value is None:
             return None
         kind = type(value)
         if kind is not float and kind is not int:
-            self.refuse("wrong_type", f"{value!r:.40} in place of a number")
+            self.refuse("wrong_type", f"{name} is {value!r:.40} in place of a number")
             return None
         try:
             return convert(value)
         except UnreadableError as error:
-            self._refused.append(error)
+            self.refuse(error.slug, f"{name}: {error}")
+            return None
+
+    def part[T](self, name: str, decode: Callable[[msgspec.Raw], T], raw: msgspec.Raw) -> T | None:
+        """Return a part of the message, or None where it cannot be read."""
+        try:
+            return decode(raw)
+        except REFUSALS as error:
+            self.refuse(_slug(error), f"{name}: {error}")
             return None
 
     def refuse(self, slug: str, detail: str) -> None:

@@ -5,6 +5,7 @@ Requests carry fixed ids, one per method, so that an answer tells what was asked
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 import re
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ import msgspec
 from meter_bridge.core.register.register import DEVICE_ADDRESS
 from meter_bridge.devices.base.driver import Discovered, Item, Phase, Rejected, Report
 from meter_bridge.devices.base.quantities import (
+    NAME_LENGTH,
     Minor,
     MinorValues,
     UnreadableError,
@@ -196,7 +198,7 @@ class ShellyDevice:
     def _status(self, raw: msgspec.Raw, *, full: bool) -> Sequence[Item]:
         components = COMPONENTS.decode(raw)
         message = _Message(full=full)
-        message.at_ms = message.minor.read(_decoded(components.get("ts")), _instant_ms)
+        message.at_ms = message.minor.read("ts", _decoded(components.get("ts")), _instant_ms)
         if not full:
             return tuple(self._reports(components, message))
         message.boot = self._boot(components.get("sys"), message.minor)
@@ -206,7 +208,10 @@ class ShellyDevice:
 
     def _information(self, raw: msgspec.Raw) -> Sequence[Item]:
         information = DEVICE_INFORMATION.decode(raw)
-        self.label, self.model, self.firmware = information.name, information.model, information.ver
+        told = (information.name, information.model, information.ver)
+        self.label, self.model, self.firmware = (
+            each[:NAME_LENGTH] if isinstance(each, str) else None for each in told
+        )
         self.information_known = True
         return self._discovered()
 
@@ -234,9 +239,11 @@ class ShellyDevice:
         for name, raw in components.items():
             kind, _, number = name.partition(":")
             reader = READERS.get(kind)
-            if reader is not None and COMPONENT_NUMBER.fullmatch(number):
-                owner = f"{kind.removesuffix('data')}:{number}"
-                values = reader(self, name, raw, message)
+            if reader is None or not COMPONENT_NUMBER.fullmatch(number):
+                continue
+            owner = f"{kind.removesuffix('data')}:{number}"
+            values = message.minor.part(name, partial(reader, self, name, message), raw)
+            if values is not None:
                 found[owner] = found[owner].or_else(values) if owner in found else values
         for name, values in found.items():
             self._remember(name, values)
@@ -258,7 +265,7 @@ class ShellyDevice:
     def _remember(self, name: str, values: Values) -> None:
         self.components[name] = self.components.get(name, False) or values.register_wh is not None
 
-    def _switching(self, name: str, raw: msgspec.Raw, message: _Message) -> Values:
+    def _switching(self, name: str, message: _Message, raw: msgspec.Raw) -> Values:
         switching = SWITCHING.decode(raw)
         register = self._import_wh(name, switching, full=message.full)
         measured = _measured(
@@ -271,7 +278,7 @@ class ShellyDevice:
         )
         return measured._replace(
             register_wh=register,
-            relay=None if switching.output is None else _POSITIONS[switching.output],
+            relay=_position(switching.output, message.minor),
             returned_wh=None if switching.ret_aenergy is None else _wh(switching.ret_aenergy.total),
         )
 
@@ -308,7 +315,8 @@ class ShellyDevice:
         if not isinstance(told, dict):
             minor.refuse("wrong_type", f"sys is {told!r:.40} in place of its values")
             return None
-        now, uptime = minor.read(told.get("unixtime"), _seconds), minor.read(told.get("uptime"), _seconds)
+        now = minor.read("unixtime", told.get("unixtime"), _seconds)
+        uptime = minor.read("uptime", told.get("uptime"), _seconds)
         if now is None or uptime is None:
             return None
         booted = now - uptime
@@ -317,7 +325,14 @@ class ShellyDevice:
         return str(self.booted_s)
 
 
-_POSITIONS: Final = {True: RelayPosition.CLOSED, False: RelayPosition.OPEN}
+def _position(output: Minor, minor: MinorValues) -> RelayPosition | None:
+    if output is True:
+        return RelayPosition.CLOSED
+    if output is False:
+        return RelayPosition.OPEN
+    if output is not None:
+        minor.refuse("unknown_relay_word", f"output is {output!r:.40}, expected true or false")
+    return None
 
 
 def _hardware(frame: Frame) -> str | None:
@@ -343,15 +358,15 @@ def _measured(
 ) -> Values:
     return Values(
         None,
-        minor.read(power, power_mw),
-        minor.read(voltage, voltage_mv),
-        minor.read(current, current_ma),
-        minor.read(frequency, frequency_mhz),
-        power_factor_permille=minor.read(factor, power_factor_permille),
+        minor.read("power", power, power_mw),
+        minor.read("voltage", voltage, voltage_mv),
+        minor.read("current", current, current_ma),
+        minor.read("frequency", frequency, frequency_mhz),
+        power_factor_permille=minor.read("power factor", factor, power_factor_permille),
     )
 
 
-def _three_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, message: _Message) -> Values:
+def _three_phase(_device: ShellyDevice, _name: str, message: _Message, raw: msgspec.Raw) -> Values:
     told, minor = THREE_PHASE.decode(raw), message.minor
     phases = (
         _phase(minor, told.a_act_power, told.a_voltage, told.a_current, told.a_pf),
@@ -369,19 +384,21 @@ def _phase(minor: MinorValues, power: Minor, voltage: Minor, current: Minor, fac
     return Phase(measured.power_mw, measured.voltage_mv, measured.current_ma, measured.power_factor_permille)
 
 
-def _three_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, message: _Message) -> Values:
+def _three_phase_data(_device: ShellyDevice, _name: str, message: _Message, raw: msgspec.Raw) -> Values:
     told = THREE_PHASE_DATA.decode(raw)
-    return Values(_wh(told.total_act), returned_wh=message.minor.read(told.total_act_ret, _whole_wh))
+    return Values(
+        _wh(told.total_act), returned_wh=message.minor.read("total_act_ret", told.total_act_ret, _whole_wh)
+    )
 
 
-def _single_phase(_device: ShellyDevice, _name: str, raw: msgspec.Raw, message: _Message) -> Values:
+def _single_phase(_device: ShellyDevice, _name: str, message: _Message, raw: msgspec.Raw) -> Values:
     told = SINGLE_PHASE.decode(raw)
     return _measured(message.minor, told.act_power, told.voltage, told.current, told.freq, told.pf)
 
 
-def _single_phase_data(_device: ShellyDevice, _name: str, raw: msgspec.Raw, message: _Message) -> Values:
+def _single_phase_data(_device: ShellyDevice, _name: str, message: _Message, raw: msgspec.Raw) -> Values:
     told = SINGLE_PHASE_DATA.decode(raw)
-    returned = message.minor.read(told.total_act_ret_energy, _whole_wh)
+    returned = message.minor.read("total_act_ret_energy", told.total_act_ret_energy, _whole_wh)
     return Values(_wh(told.total_act_energy), returned_wh=returned)
 
 
@@ -410,7 +427,7 @@ def _seconds(value: float) -> int:
     return value
 
 
-type Reader = Callable[[ShellyDevice, str, msgspec.Raw, _Message], Values]
+type Reader = Callable[[ShellyDevice, str, _Message, msgspec.Raw], Values]
 READERS: Final[Mapping[str, Reader]] = {
     "switch": ShellyDevice._switching,  # noqa: SLF001
     "pm1": ShellyDevice._switching,  # noqa: SLF001

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.quantities import Minor, Name, Small
+from meter_bridge.devices.base.quantities import Minor
 
 type Components = dict[str, msgspec.Raw]
 ABSENT: Final = msgspec.Raw()
@@ -19,13 +19,13 @@ class Counter(msgspec.Struct, frozen=True):
     """``aenergy`` or ``ret_aenergy``; ``minute_ts`` tells which minute's notification brought it."""
 
     total: float | None = None
-    minute_ts: Small | None = None
+    minute_ts: Minor = None
 
 
 class Switching(msgspec.Struct, frozen=True):
     """A ``switch`` or ``pm1`` component; a notification holds only what changed."""
 
-    output: bool | None = None
+    output: Minor = None
     apower: Minor = None
     voltage: Minor = None
     current: Minor = None
@@ -96,7 +96,7 @@ class Identity(msgspec.Struct, frozen=True):
 class Frame(msgspec.Struct, frozen=True):
     """A notification (``method``, ``params``) or an answer (``id``, ``result`` or ``error``)."""
 
-    id: int | None = None
+    id: Minor = None
     src: Minor = None
     method: str | None = None
     params: msgspec.Raw = ABSENT
@@ -107,10 +107,9 @@ class Frame(msgspec.Struct, frozen=True):
 class DeviceInformation(msgspec.Struct, frozen=True):
     """The answer to ``Shelly.GetDeviceInfo``."""
 
-    id: Name
-    name: Name | None = None
-    model: Name | None = None
-    ver: Name | None = None
+    name: Minor = None
+    model: Minor = None
+    ver: Minor = None
 
 
 IDENTITY: Final = msgspec.json.Decoder(Identity)

@@ -135,7 +135,7 @@ class ShellyWebSocket:
     async def _answer_challenge(self, payload: bytes) -> bool:
         """Repeat a request that was refused without authentication; return whether it was repeated."""
         frame = FRAME.decode(payload)
-        if frame.id is None or frame.method is not None:
+        if type(frame.id) is not int or frame.method is not None:
             return False
         request, attempt = self._unanswered.pop(frame.id, (None, 0))
         refused = frame.error is not None and frame.error.code == NOT_AUTHENTICATED

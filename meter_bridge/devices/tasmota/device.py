@@ -6,7 +6,7 @@ from sys import intern
 from typing import Final
 
 from meter_bridge.devices.base.driver import Publish
-from meter_bridge.devices.base.quantities import UnreadableError
+from meter_bridge.devices.base.quantities import Minor, UnreadableError
 from meter_bridge.devices.tasmota.payloads import Announcement
 from meter_bridge.protocol.vocabulary import RelayPosition
 
@@ -98,14 +98,14 @@ class TasmotaDevice:
         phase = f"phase{number}"
         return (str(number), phase) if phase in self.channels else (str(number),)
 
-    def position(self, word: str) -> RelayPosition:
-        """Read a state word; ``StateText`` may have changed it."""
-        if word in {self.on_word, "ON"}:
+    def position(self, word: Minor) -> RelayPosition:
+        """Read a state word; ``StateText`` may have changed it. Raise ``UnreadableError`` for another."""
+        if word in (self.on_word, "ON"):
             return RelayPosition.CLOSED
-        if word in {self.off_word, "OFF"}:
+        if word in (self.off_word, "OFF"):
             return RelayPosition.OPEN
         raise UnreadableError(
-            "unknown_relay_word", f"relay is {word[:40]!r}, expected {self.on_word} or {self.off_word}"
+            "unknown_relay_word", f"relay is {word!r:.40}, expected {self.on_word} or {self.off_word}"
         )
 
     def command(self, name: str, payload: str) -> Publish:

@@ -21,6 +21,7 @@ from meter_bridge.devices.base.driver import (
 from meter_bridge.devices.base.quantities import (
     REFUSALS,
     TELEMETRY_LIMIT,
+    Minor,
     MinorValues,
     UnreadableError,
     check_new_device,
@@ -40,10 +41,13 @@ from meter_bridge.devices.tasmota.payloads import (
     ANNOUNCED_SENSORS,
     ANNOUNCEMENT,
     INFORMATION,
+    PARAMETERS,
     RESULT,
     SENSOR,
     STATE,
     STATUS,
+    STATUS_SENSOR,
+    STATUS_STATE,
     Parameters,
     RuleSet,
     Sensor,
@@ -65,6 +69,8 @@ FILTERS: Final = (
 )
 STATUS_NUMBERS: Final = ("", "0", "1", "8", "10", "11")
 RULE_SETS: Final = (1, 2, 3)
+LARGEST_COUNT: Final = 2**40
+"""No device has started as often, or run for so many seconds."""
 
 
 class TasmotaDriver:
@@ -223,10 +229,10 @@ class TasmotaDriver:
         device.has_single_total = sensor.energy is not None and type(sensor.energy.total) is float
         minor = MinorValues()
         reading = read_sensor(sensor, minor)
-        if reading is None:
-            return ()
-        report = reading.report(device.address("1"), retained=retained)
         refused = minor.refused(device.topic)
+        if reading is None:
+            return refused
+        report = reading.report(device.address("1"), retained=retained)
         if device.has_register is None:
             return (*self._discover(device, sensor), report, *refused)
         if not device.phases or sensor.energy is None:
@@ -246,15 +252,18 @@ class TasmotaDriver:
         relays = self._relays(device, result, retained=retained)
         if retained:
             return relays
-        return (*relays, *(_reported_cutoff(device, number, told) for number, told in result.rule_sets()))
+        minor = MinorValues()
+        rules = [_reported_cutoff(device, number, told) for number, told in result.rule_sets(minor)]
+        return (*relays, *rules, *minor.refused(device.topic))
 
     def _relays(self, device: TasmotaDevice, state: State, *, retained: bool) -> Sequence[Item]:
-        reports = [
-            item
-            for number, word in state.relays()
-            for item in _relay_reports(device, number, word, retained=retained)
-        ]
-        return (*reports, *_restarted(device, state))
+        minor, reports = MinorValues(), list[Report]()
+        for number, word in state.relays():
+            try:
+                reports += _relay_reports(device, number, word, retained=retained)
+            except UnreadableError as error:
+                minor.refuse(error.slug, f"POWER{number}: {error}")
+        return (*reports, *_restarted(device, state, minor), *minor.refused(device.topic))
 
     def _relay_handler(self, number: int) -> Handler:
         def handle(device: TasmotaDevice, payload: bytes, retained: bool) -> Sequence[Item]:  # noqa: FBT001
@@ -265,16 +274,23 @@ class TasmotaDriver:
         return handle
 
     def _status(self, device: TasmotaDevice, payload: bytes, retained: bool) -> Sequence[Item]:  # noqa: FBT001
-        status = STATUS.decode(payload)
+        status, minor = STATUS.decode(payload), MinorValues()
         items: list[Item] = []
-        if status.sensor is not None:
-            items += self._readings(device, status.sensor, retained=retained)
-        if status.state is not None:
-            items += self._relays(device, status.state, retained=retained)
-        return (*items, *_boots(device, status.parameters))
+        sensor = minor.part("StatusSNS", STATUS_SENSOR.decode, status.sensor)
+        if sensor is not None:
+            items += self._readings(device, sensor, retained=retained)
+        state = minor.part("StatusSTS", STATUS_STATE.decode, status.state)
+        if state is not None:
+            items += self._relays(device, state, retained=retained)
+        items += _boots(device, minor.part("StatusPRM", PARAMETERS.decode, status.parameters), minor)
+        return (*items, *minor.refused(device.topic))
 
     def _information(self, device: TasmotaDevice, payload: bytes, retained: bool) -> Sequence[Item]:  # noqa: FBT001
-        return () if retained else tuple(_boots(device, INFORMATION.decode(payload).parameters))
+        if retained:
+            return ()
+        minor = MinorValues()
+        told = list(_boots(device, INFORMATION.decode(payload).parameters, minor))
+        return (*told, *minor.refused(device.topic))
 
     def _last_will(self, device: TasmotaDevice, payload: bytes, retained: bool) -> Sequence[Item]:  # noqa: FBT001
         word = payload.decode()
@@ -346,7 +362,7 @@ def _phases(device: TasmotaDevice, reading: Reading, *, retained: bool) -> Itera
         yield reading.phase_report(device.address(f"phase{number}"), number, retained=retained)
 
 
-def _relay_reports(device: TasmotaDevice, number: int, word: str, *, retained: bool) -> Iterator[Report]:
+def _relay_reports(device: TasmotaDevice, number: int, word: Minor, *, retained: bool) -> Iterator[Report]:
     position = device.position(word)
     online = None if retained else True
     for channel in device.relay_channels(number):
@@ -362,16 +378,24 @@ def _reported_cutoff(device: TasmotaDevice, slot: int, rule_set: RuleSet) -> Rep
     return ReportedCutOff(address, slot, found.held, found.limit_wh, relay)
 
 
-def _restarted(device: TasmotaDevice, state: State) -> Sequence[Publish]:
+def _restarted(device: TasmotaDevice, state: State, minor: MinorValues) -> Sequence[Publish]:
     """Ask which boot this is if the uptime fell."""
-    before, device.uptime_s = device.uptime_s, device.uptime_s if state.uptime_s is None else state.uptime_s
+    told = minor.read("UptimeSec", state.uptime_s, _count)
+    before, device.uptime_s = device.uptime_s, device.uptime_s if told is None else told
     return (device.command("STATUS", "1"),) if device.uptime_s < before and device.channels else ()
 
 
-def _boots(device: TasmotaDevice, parameters: Parameters | None) -> Iterator[Report]:
-    if parameters is not None and parameters.boots is not None:
+def _boots(device: TasmotaDevice, parameters: Parameters | None, minor: MinorValues) -> Iterator[Report]:
+    boots = None if parameters is None else minor.read("BootCount", parameters.boots, _count)
+    if boots is not None:
         for address in _in_use(device):
-            yield Report(address, boot_id=str(parameters.boots))
+            yield Report(address, boot_id=str(boots))
+
+
+def _count(value: float) -> int:
+    if type(value) is not int or not 0 <= value < LARGEST_COUNT:
+        raise UnreadableError("count_out_of_range", f"{value!r}")
+    return value
 
 
 def _discovered(device: TasmotaDevice) -> Sequence[Discovered]:

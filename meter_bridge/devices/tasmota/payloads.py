@@ -7,17 +7,22 @@ from typing import Final
 
 import msgspec
 
-from meter_bridge.devices.base.quantities import Minor, Name, Small
+from meter_bridge.devices.base.quantities import Minor, MinorValues, Name
 
 type Quantity = float | list[float | None] | dict[str, float | None] | None
 """One value, several in a list, or one per named phase; ``null`` where the chip gave none."""
+
+
+ABSENT: Final = msgspec.Raw()
+"""What a message without the member holds."""
+NULL: Final = msgspec.Raw(b"null")
 
 
 class Energy(msgspec.Struct, frozen=True):
     """The ``ENERGY`` member of a sensor message: kWh, W, V, A, Hz; all but the total may be anything."""
 
     total: Quantity = msgspec.field(default=None, name="Total")
-    started: Name | None = msgspec.field(default=None, name="TotalStartTime")
+    started: Minor = msgspec.field(default=None, name="TotalStartTime")
     today: Minor = msgspec.field(default=None, name="Today")
     returned: Minor = msgspec.field(default=None, name="ExportActive")
     power: Minor = msgspec.field(default=None, name="Power")
@@ -55,25 +60,26 @@ class Sensor(msgspec.Struct, frozen=True):
     """A ``SENSOR`` message."""
 
     energy: Energy | None = msgspec.field(default=None, name="ENERGY")
-    smart_meter: SmartMeterInterface | None = msgspec.field(default=None, name="SML")
-    analog: Analog | None = msgspec.field(default=None, name="ANALOG")
+    smart_meter: msgspec.Raw = msgspec.field(default=NULL, name="SML")
+    analog: msgspec.Raw = msgspec.field(default=NULL, name="ANALOG")
+    """Read only where there is no ``ENERGY``."""
 
 
 class State(msgspec.Struct, frozen=True):
     """A ``STATE`` or ``RESULT`` message: the relays that it speaks of, and how long the device has run."""
 
-    power: str | None = msgspec.field(default=None, name="POWER")
-    power1: str | None = msgspec.field(default=None, name="POWER1")
-    power2: str | None = msgspec.field(default=None, name="POWER2")
-    power3: str | None = msgspec.field(default=None, name="POWER3")
-    power4: str | None = msgspec.field(default=None, name="POWER4")
-    power5: str | None = msgspec.field(default=None, name="POWER5")
-    power6: str | None = msgspec.field(default=None, name="POWER6")
-    power7: str | None = msgspec.field(default=None, name="POWER7")
-    power8: str | None = msgspec.field(default=None, name="POWER8")
-    uptime_s: Small | None = msgspec.field(default=None, name="UptimeSec")
+    power: Minor = msgspec.field(default=None, name="POWER")
+    power1: Minor = msgspec.field(default=None, name="POWER1")
+    power2: Minor = msgspec.field(default=None, name="POWER2")
+    power3: Minor = msgspec.field(default=None, name="POWER3")
+    power4: Minor = msgspec.field(default=None, name="POWER4")
+    power5: Minor = msgspec.field(default=None, name="POWER5")
+    power6: Minor = msgspec.field(default=None, name="POWER6")
+    power7: Minor = msgspec.field(default=None, name="POWER7")
+    power8: Minor = msgspec.field(default=None, name="POWER8")
+    uptime_s: Minor = msgspec.field(default=None, name="UptimeSec")
 
-    def relays(self) -> list[tuple[int, str]]:
+    def relays(self) -> list[tuple[int, Minor]]:
         """Return relay number and state word of each relay in the message."""
         return [(number, word) for number, name in RELAY_MEMBERS if (word := getattr(self, name)) is not None]
 
@@ -95,34 +101,38 @@ class RuleSet(msgspec.Struct, frozen=True):
 class Result(State, frozen=True):
     """A ``RESULT`` message: what a command did; older firmware tells a rule set flat."""
 
-    rule1: RuleSet | Name | None = msgspec.field(default=None, name="Rule1")
-    rule2: RuleSet | Name | None = msgspec.field(default=None, name="Rule2")
-    rule3: RuleSet | Name | None = msgspec.field(default=None, name="Rule3")
-    once: Name = msgspec.field(default="", name="Once")
-    rules: str = msgspec.field(default="", name="Rules")
+    rule1: msgspec.Raw = msgspec.field(default=ABSENT, name="Rule1")
+    rule2: msgspec.Raw = msgspec.field(default=ABSENT, name="Rule2")
+    rule3: msgspec.Raw = msgspec.field(default=ABSENT, name="Rule3")
+    once: Minor = msgspec.field(default="", name="Once")
+    rules: Minor = msgspec.field(default="", name="Rules")
 
-    def rule_sets(self) -> list[tuple[int, RuleSet]]:
-        """Return number and content of each rule set in the message."""
+    def rule_sets(self, minor: MinorValues) -> list[tuple[int, RuleSet]]:
+        """Return number and content of each rule set in the message that can be read."""
         members = ((1, self.rule1), (2, self.rule2), (3, self.rule3))
-        return [
-            (number, each if isinstance(each, RuleSet) else RuleSet(each, self.once, self.rules))
-            for number, each in members
-            if each is not None
-        ]
+        told = [(number, raw) for number, raw in members if raw != ABSENT]
+        read = ((number, minor.part(f"Rule{number}", self._rule_set, raw)) for number, raw in told)
+        return [(number, each) for number, each in read if each is not None]
+
+    def _rule_set(self, raw: msgspec.Raw) -> RuleSet | None:
+        told = RULE.decode(raw)
+        if not isinstance(told, str):
+            return told
+        return msgspec.convert({"State": told, "Once": self.once, "Rules": self.rules}, RuleSet)
 
 
 class Parameters(msgspec.Struct, frozen=True):
     """The ``StatusPRM`` or ``Info3`` member: which boot this is."""
 
-    boots: Small | None = msgspec.field(default=None, name="BootCount")
+    boots: Minor = msgspec.field(default=None, name="BootCount")
 
 
 class Status(msgspec.Struct, frozen=True):
     """An answer to ``STATUS`` with any number: each answer holds some of these."""
 
-    sensor: Sensor | None = msgspec.field(default=None, name="StatusSNS")
-    state: State | None = msgspec.field(default=None, name="StatusSTS")
-    parameters: Parameters | None = msgspec.field(default=None, name="StatusPRM")
+    sensor: msgspec.Raw = msgspec.field(default=NULL, name="StatusSNS")
+    state: msgspec.Raw = msgspec.field(default=NULL, name="StatusSTS")
+    parameters: msgspec.Raw = msgspec.field(default=NULL, name="StatusPRM")
 
 
 class Information(msgspec.Struct, frozen=True):
@@ -155,6 +165,12 @@ class AnnouncedSensors(msgspec.Struct, frozen=True):
     sensor: Sensor = msgspec.field(name="sn")
 
 
+RULE: Final[msgspec.json.Decoder[RuleSet | Name | None]] = msgspec.json.Decoder(RuleSet | Name | None)
+SMART_METER: Final = msgspec.json.Decoder(SmartMeterInterface | None)
+ANALOG: Final = msgspec.json.Decoder(Analog | None)
+PARAMETERS: Final = msgspec.json.Decoder(Parameters | None)
+STATUS_SENSOR: Final = msgspec.json.Decoder(Sensor | None)
+STATUS_STATE: Final = msgspec.json.Decoder(State | None)
 SENSOR: Final = msgspec.json.Decoder(Sensor)
 STATE: Final = msgspec.json.Decoder(State)
 RESULT: Final = msgspec.json.Decoder(Result)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from meter_bridge.devices.base.driver import Phase, Report
@@ -18,8 +19,17 @@ from meter_bridge.devices.base.quantities import (
     voltage_mv,
     worst_phase,
 )
-from meter_bridge.devices.tasmota.payloads import CurrentTransformer, Energy, Quantity, Sensor
+from meter_bridge.devices.tasmota.payloads import (
+    ANALOG,
+    SMART_METER,
+    CurrentTransformer,
+    Energy,
+    Quantity,
+    Sensor,
+)
 
+TIME_LENGTH: Final = 40
+"""Longest time that is read; it is kept."""
 MWH_PER_KWH: Final = 1_000_000
 MODULUS_WH: Final = 42_949_672
 """Older firmware keeps the total of one phase as 32 bits of a hundredth of a watt-hour."""
@@ -108,43 +118,57 @@ def _of(measured: Measured, number: int) -> int | None:
 
 def has_register(sensor: Sensor) -> bool:
     """Return whether a sensor message carries a cumulative register."""
-    energy = _energy(sensor)
+    energy = _energy(sensor, MinorValues())
     return energy is not None and energy.total is not None
 
 
 def read_sensor(sensor: Sensor, minor: MinorValues) -> Reading | None:
     """Return what a message measures, or None where it measures no energy."""
-    energy = _energy(sensor)
+    energy = _energy(sensor, minor)
     if energy is None:
         return None
     register = _register(energy)
     return Reading(
         register,
         MODULUS_WH if sensor.energy and type(energy.total) is float else None,
-        _reset_marker(energy),
+        _reset_marker(energy.started, minor),
         _returned(energy, minor),
-        _measured(energy.power, power_mw, _sum, minor),
-        _measured(energy.voltage, voltage_mv, _worst, minor),
-        _measured(energy.current, current_ma, _sum, minor),
-        _measured(energy.frequency, frequency_mhz, _worst, minor),
-        _measured(energy.factor, power_factor_permille, _only_by_phase, minor),
+        _measured("Power", energy.power, power_mw, _sum, minor),
+        _measured("Voltage", energy.voltage, voltage_mv, _worst, minor),
+        _measured("Current", energy.current, current_ma, _sum, minor),
+        _measured("Frequency", energy.frequency, frequency_mhz, _worst, minor),
+        _measured("Factor", energy.factor, power_factor_permille, _only_by_phase, minor),
     )
 
 
-def _reset_marker(energy: Energy) -> str | None:
+def _reset_marker(started: Minor, minor: MinorValues) -> str | None:
     """Return since when the total counts; a device that never had the time says 1970 until it has it."""
-    return None if energy.started is None or energy.started.startswith("1970-") else energy.started
+    if started is None:
+        return None
+    if not _is_time(started):
+        minor.refuse("start_time_unreadable", f"TotalStartTime is {started!r:.40}")
+        return None
+    return None if started.startswith("1970-") else started
 
 
-def _energy(sensor: Sensor) -> Energy | None:
+def _is_time(started: Minor) -> bool:
+    if not isinstance(started, str) or len(started) > TIME_LENGTH:
+        return False
+    try:
+        datetime.fromisoformat(started)
+    except ValueError:
+        return False
+    return True
+
+
+def _energy(sensor: Sensor, minor: MinorValues) -> Energy | None:
     if sensor.energy is not None:
         return sensor.energy
-    if sensor.smart_meter is not None and sensor.smart_meter.total is not None:
-        meter = sensor.smart_meter
+    meter = minor.part("SML", SMART_METER.decode, sensor.smart_meter)
+    if meter is not None and meter.total is not None:
         return Energy(total=meter.total, returned=meter.returned, power=meter.power)
-    if sensor.analog is not None:
-        return _transformer(sensor.analog.transformer or sensor.analog.transformer1)
-    return None
+    analog = minor.part("ANALOG", ANALOG.decode, sensor.analog)
+    return None if analog is None else _transformer(analog.transformer or analog.transformer1)
 
 
 def _transformer(measured: CurrentTransformer | None) -> Energy | None:
@@ -208,7 +232,7 @@ def _returned(energy: Energy, minor: MinorValues) -> Measured:
     elif type(told) is list and told and not (type(energy.power) is list and len(energy.power) == len(told)):
         minor.refuse("returned_ambiguous", f"ExportActive {told!r:.80} beside Power {energy.power!r:.80}")
         return NOTHING
-    whole, phases = _measured(told, _mwh, _sum, minor)
+    whole, phases = _measured("ExportActive", told, _mwh, _sum, minor)
     return _wh(None if None in phases else whole), tuple(_wh(each) for each in phases)
 
 
@@ -220,13 +244,15 @@ def _wh(mwh: int | None) -> int | None:
     return None if mwh is None else mwh // 1000
 
 
-def _measured(quantity: Minor, convert: Callable[[float], int], join: Join, minor: MinorValues) -> Measured:
+def _measured(
+    name: str, quantity: Minor, convert: Callable[[float], int], join: Join, minor: MinorValues
+) -> Measured:
     if quantity is None:
         return NOTHING
     if type(quantity) is not list and type(quantity) is not dict:
-        return minor.read(quantity, convert), ()
+        return minor.read(name, quantity, convert), ()
     told = _parts(quantity)
-    phases = tuple(minor.read(each, convert) for each in told)
+    phases = tuple(minor.read(name, each, convert) for each in told)
     known = [each for each in phases if each is not None]
     none_dropped = len(known) == sum(each is not None for each in told)
     return join(known, none_dropped) if known else None, phases

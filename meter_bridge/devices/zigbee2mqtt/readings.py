@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -12,14 +12,13 @@ from meter_bridge.devices.base.driver import Item, Phase, Report
 from meter_bridge.devices.base.quantities import (
     Minor,
     MinorValues,
-    UnreadableError,
     current_ma,
     power_factor_permille,
     power_mw,
     voltage_mv,
     worst_phase,
 )
-from meter_bridge.devices.zigbee2mqtt.exposes import Channel, Measure, Measures, Register, Switch, Word
+from meter_bridge.devices.zigbee2mqtt.exposes import Channel, Measure, Measures, Register, Switch
 from meter_bridge.devices.zigbee2mqtt.no_value import (
     NO_CURRENT,
     NO_ENERGY,
@@ -34,8 +33,6 @@ EPOCH_MS_FROM: Final = 10**11
 EARLIEST_MS: Final = 1_500_000_000_000
 LATEST_MS: Final = 4_102_444_800_000
 
-type Kind = Literal["register", "relay", "minor"]
-"""What a property is: a register or a relay is read strictly, the rest can be done without."""
 type Quantities = tuple[int | None, int | None, int | None, int | None]
 """Power, voltage, current and power factor, as ``Phase`` holds them."""
 type Measurements = tuple[int | None, int | None, Quantities, tuple[Phase, ...]]
@@ -63,22 +60,15 @@ class Layout(NamedTuple):
 
 def layout_of(channels: Sequence[Channel]) -> Layout:
     """Return the layout for some channels."""
-    kinds: dict[str, Kind] = {part: "minor" for channel in channels for part in channel.properties()}
-    for channel in channels:
-        if channel.register is not None:
-            kinds[channel.register.property] = "register"
-        if channel.switch is not None:
-            kinds[channel.switch.property] = "relay"
-    return _layout(tuple(sorted(kinds.items())))
+    return _layout(tuple(sorted({part for channel in channels for part in channel.properties()})))
 
 
 @lru_cache(maxsize=1024)
-def _layout(kinds: tuple[tuple[str, Kind], ...]) -> Layout:
+def _layout(names: tuple[str, ...]) -> Layout:
     """Make a layout; devices of the same model share it."""
-    types: dict[Kind, Any] = {"register": float | None, "relay": Word, "minor": Minor}
-    fields = {name: f"p{number}" for number, (name, _) in enumerate(kinds)}
+    fields = {name: f"p{number}" for number, name in enumerate(names)}
     members: list[Any] = [("seen", Minor, msgspec.field(default=None, name="last_seen"))]
-    members += [(fields[name], types[kind], msgspec.field(default=None, name=name)) for name, kind in kinds]
+    members += [(fields[name], Minor, msgspec.field(default=None, name=name)) for name in names]
     return Layout(msgspec.json.Decoder(msgspec.defstruct("Reading", members, frozen=True)), fields)
 
 
@@ -97,13 +87,14 @@ class _Message:
         return getattr(self._told, self._fields[name])
 
     def register_wh(self, register: Register | None) -> int | None:
-        """Return an imported total; one that cannot be refuses the message."""
+        """Return an imported total; one that cannot be leaves the other values of its meter."""
         if register is None:
             return None
         value = self.told(register.property)
-        if value is None or self._is_no_value(register.property, value, NO_ENERGY):
+        if value is not None and type(value) is not float and type(value) is not int:
+            self.minor.refuse("register_not_a_number", f"{register.property} is {value!r:.40}")
             return None
-        return register.wh(value)
+        return self._read(register.property, NO_ENERGY, register.wh)
 
     def returned_wh(self, register: Register | None) -> int | None:
         """Return the total of what flowed back, with which a reading can do without."""
@@ -132,7 +123,7 @@ class _Message:
         value = self.told(name)
         if value is None or self._is_no_value(name, value, markers):
             return None
-        return self.minor.read(value, convert)
+        return self.minor.read(name, value, convert)
 
     def _is_no_value(self, name: str, value: Minor, markers: frozenset[float]) -> bool:
         kind = type(value)
@@ -159,6 +150,9 @@ def _report(meter: Meter, message: _Message, *, retained: bool) -> Report:
     if channel.phases:
         phases = tuple([Phase(*message.measured(each)) for each in channel.phases])
         whole = _whole(whole, phases)
+    measured_at = _instant_ms(message.seen)
+    if measured_at is None and message.seen is not None:
+        message.minor.refuse("time_out_of_range", f"last_seen is {message.seen!r:.40}")
     stale = retained or _is_repeat(meter, message.seen, (register_wh, returned_wh, whole, phases))
     return Report(
         meter.address,
@@ -168,11 +162,9 @@ def _report(meter: Meter, message: _Message, *, retained: bool) -> Report:
         power_mw=whole[0],
         voltage_mv=whole[1],
         current_ma=whole[2],
-        relay=None
-        if channel.switch is None
-        else _position(channel.switch, message.told(channel.switch.property)),
+        relay=None if channel.switch is None else _position(channel.switch, message),
         online=None if stale else True,
-        measured_at_ms=_instant_ms(message.seen),
+        measured_at_ms=measured_at,
         stale=stale,
         returned_wh=returned_wh,
         power_factor_permille=whole[3],
@@ -205,16 +197,17 @@ def _is_repeat(meter: Meter, seen: Minor, measured: Measurements) -> bool:
     return repeated
 
 
-def _position(switch: Switch, word: Word) -> RelayPosition | None:
+def _position(switch: Switch, message: _Message) -> RelayPosition | None:
+    word = message.told(switch.property)
     if word is None:
         return None
     if word == switch.on:
         return RelayPosition.CLOSED
     if word == switch.off:
         return RelayPosition.OPEN
-    raise UnreadableError(
-        "unknown_relay_word", f"{switch.property} is {word!r:.40}, expected {switch.on!r} or {switch.off!r}"
-    )
+    detail = f"{switch.property} is {word!r:.40}, expected {switch.on!r} or {switch.off!r}"
+    message.minor.refuse("unknown_relay_word", detail)
+    return None
 
 
 def _instant_ms(seen: Minor) -> int | None:

@@ -81,6 +81,8 @@ def test_a_notification_becomes_exact_integers(driver: ShellyDriver) -> None:
         ("current", [6.5], "current_ma", "wrong_type"),
         ("freq", -50, "frequency_mhz", "frequency_out_of_range"),
         ("pf", 7, "power_factor_permille", "power_factor_out_of_range"),
+        ("output", "on", "relay", "unknown_relay_word"),
+        ("output", 1, "relay", "unknown_relay_word"),
     ],
 )
 def test_a_bad_value_drops_itself_and_not_the_register(
@@ -292,7 +294,6 @@ def test_a_prefix_with_a_slash_is_subscribed() -> None:
     [
         (notify(switch_0={"aenergy": {"total": "1"}}), "register_not_a_number"),
         (notify(switch_0={"aenergy": {"total": -1}, "ret_aenergy": {"total": 0}}), "register_out_of_range"),
-        (notify(switch_0={"output": "on"}), "wrong_type"),
         (notify(switch_0=[]), "wrong_type"),
         ('{"method":"NotifyStatus","params":3}', "wrong_type"),
         ("[]", "wrong_type"),

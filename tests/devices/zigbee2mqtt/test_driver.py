@@ -223,10 +223,6 @@ def test_commands_use_the_words_of_the_definition() -> None:
 @pytest.mark.parametrize(
     "payload,kind",
     [
-        (reading(energy="12.34"), "register_not_a_number"),
-        (reading(energy=-1), "register_out_of_range"),
-        (reading(energy=1e300), "register_out_of_range"),
-        (reading(state="MAYBE"), "unknown_relay_word"),
         (" " * 65_537, "too_large"),
         ("{", "not_json"),
     ],
@@ -234,7 +230,6 @@ def test_commands_use_the_words_of_the_definition() -> None:
 def test_what_cannot_be_read_is_rejected_by_kind(driver: Zigbee2MqttDriver, payload: str, kind: str) -> None:
     (refused,) = read(driver, "zigbee2mqtt/Plug 7", payload)
     assert isinstance(refused, Rejected)
-    # The member's name stands in the decoder, so the path names it whatever the device calls it.
     assert refused.kind == kind
 
 
@@ -315,16 +310,30 @@ def test_a_usual_number_is_no_marker(driver: Zigbee2MqttDriver, name: str, value
         ("power", 1e300, "power_mw", "power_out_of_range"),
         ("voltage", -3, "voltage_mv", "voltage_out_of_range"),
         ("current", True, "current_ma", "wrong_type"),
-        ("last_seen", [3], "measured_at_ms", None),
+        ("last_seen", [3], "measured_at_ms", "time_out_of_range"),
+        ("energy", "12.34", "register_wh", "register_not_a_number"),
+        ("energy", True, "register_wh", "register_not_a_number"),
+        ("energy", -1, "register_wh", "register_out_of_range"),
+        ("energy", 1e300, "register_wh", "register_out_of_range"),
     ],
 )
-def test_a_bad_value_drops_itself_and_not_the_register(
-    driver: Zigbee2MqttDriver, name: str, value: object, field: str, kind: str | None
+def test_a_bad_value_drops_itself_alone_and_is_told_by_its_name(
+    driver: Zigbee2MqttDriver, name: str, value: object, field: str, kind: str
 ) -> None:
     whole = only(driver, reading())
     items = read(driver, "zigbee2mqtt/Plug 7", reading(**{name: value}))
     assert reports(items) == [without(whole, field)]
-    assert told_of(items) == ([] if kind is None else [kind])
+    assert told_of(items) == [kind]
+    assert name in next(each.detail for each in items if isinstance(each, Rejected))
+
+
+@pytest.mark.parametrize("word", ["MAYBE", ["ON"], 7, True])
+def test_an_unknown_word_of_the_relay_costs_the_relay_alone(driver: Zigbee2MqttDriver, word: object) -> None:
+    report, refused = read(driver, "zigbee2mqtt/Plug 7", reading(state=word))
+    assert isinstance(report, Report)
+    assert (report.relay, report.register_wh, report.stale) == (None, 12_340, False)
+    assert isinstance(refused, Rejected)
+    assert (refused.kind, "state" in refused.detail) == ("unknown_relay_word", True)
 
 
 def phase_properties(*suffixes: str) -> list[dict[str, object]]:
