@@ -312,9 +312,11 @@ def _broker_changed(engine: Engine, connection: MqttConnection) -> None:
     """Tell whether the broker is there and lets everything be heard, and take up what waits for it."""
     set_installation_alert(engine.session, AlertKind.BROKER_LOST, _broker_problem(connection))
     if connection.connected:
-        engine.silence.restart()
+        engine.silence.resume()
         engine.cut_offs.resume()
         engine.relays.resume()
+    else:
+        engine.silence.pause()
 
 
 def _report_problems(engine: Engine, problems: Sequence[str]) -> None:

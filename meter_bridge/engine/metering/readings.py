@@ -138,11 +138,9 @@ class MeterReports:
 
     def set_online(self, meter: Meter, tx: Transaction, *, online: bool) -> None:
         """Keep whether a meter is there, with its alert; that does not end the silence of a register."""
-        meter.online, meter.silent_at = online, 0
+        meter.note_presence(tx.at, online=online)
         account, key = meter.supply.account, offline_key(meter)
-        if online:
-            meter.present_since = tx.at
-        else:
+        if not online:
             self.relays.note_absence(meter, tx)
         alert = account.alerts.get(key)
         if not online or alert is None or CASE not in alert.facts:  # a case is about more than its presence

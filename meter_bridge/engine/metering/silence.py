@@ -2,8 +2,11 @@
 
 What is used while it does not is charged to nobody. It may never have been heard (a mistake in its address),
 be heard only as a relay, or tell everything but its register. Silence counts from the last instant at which
-the bridge itself could not hear, or not take what it heard.
+the bridge itself could not hear, or not take what it heard. Neither a device nor a broker that comes and goes
+begins it anew.
 """
+
+from typing import Final
 
 from meter_bridge.core.supply.alerts import AlertFacts
 from meter_bridge.devices.addresses import parse_address
@@ -14,6 +17,9 @@ from meter_bridge.engine.state.model import Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 
+SHORT_PAUSE_MS: Final = 60_000
+"""A pause in which a meter can at most have told its register once or twice."""
+
 
 class SilenceWatch:
     """Keeps the alert of every meter that tells no register for longer than it may be silent."""
@@ -21,7 +27,19 @@ class SilenceWatch:
     def __init__(self, session: Session, reports: MeterReports) -> None:
         self._session = session
         self._reports = reports
+        self._deaf_since: int | None = session.clock.now()
         self.restart()
+
+    def pause(self) -> None:
+        """Note that from now on nothing can be heard."""
+        if self._deaf_since is None:
+            self._deaf_since = self._session.clock.now()
+
+    def resume(self) -> None:
+        """Note that everything can be heard again; what was missed for a moment excuses no meter."""
+        if self._deaf_since is not None and self._session.clock.now() - self._deaf_since >= SHORT_PAUSE_MS:
+            self.restart()
+        self._deaf_since = None
 
     def restart(self) -> None:
         """Count silence from now on: until now the bridge could not hear, or not take what it heard."""
@@ -44,7 +62,7 @@ class SilenceWatch:
                 self._tell(meter, now, _facts(meter, "no_register"))
             self._reports.set_online(meter, Transaction(now), online=False)
         elif meter.online and self._session.clock.sure:  # else no register is taken
-            told_at = _told_at(meter)
+            told_at = meter.told_at
             meter.silent_at = min(meter.silent_at, max(since, told_at) + may_last)
             self._judge_register(meter, told_at, now)
 
@@ -62,14 +80,6 @@ class SilenceWatch:
         tx = Transaction(now)
         update_alert(self._session.installation, meter.supply.account, tx, offline_key(meter), facts)
         self._session.submit(tx)
-
-
-def _told_at(meter: Meter) -> int:
-    """Return when a meter told its register last, believed or not; 0 if it never did."""
-    register = meter.register
-    if register is None:
-        return 0
-    return register.at if register.doubt is None else max(register.at, register.doubt.at)
 
 
 def _facts(meter: Meter, case: str) -> AlertFacts:

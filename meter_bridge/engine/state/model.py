@@ -140,6 +140,8 @@ class Meter:
     last_seen: int | None = None
     present_since: int = 0
     """From when on this device may be expected to tell its register: it came, or came back."""
+    absent_since: int = 0
+    """When it was found to be away last."""
     silent_at: int = 0
     """Next instant at which it may be found silent; 0 to look at once."""
     relay: Relay = _INITIAL_RELAY
@@ -175,6 +177,27 @@ class Meter:
     @register.setter
     def register(self, register: Register | None) -> None:
         self._register = register
+
+    @property
+    def told_at(self) -> int:
+        """Return when the register was told last, believed or not; 0 if it never was."""
+        register = self.register
+        if register is None:
+            return 0
+        return register.at if register.doubt is None else max(register.at, register.doubt.at)
+
+    def note_presence(self, at: int, *, online: bool) -> None:
+        """Note that the device came, came back or went.
+
+        One that comes and goes all the time without telling its register gains no time by it.
+        """
+        self.online, self.silent_at = online, 0
+        if not online:
+            self.absent_since = at
+            return
+        was_away_for_long = at - self.absent_since >= self.plan.offline_after_s * 1000
+        if was_away_for_long or self.told_at >= self.present_since:
+            self.present_since = at
 
     def replace_device(self, at: int) -> None:
         """Note that from now on another device is meant, of which nothing was heard."""

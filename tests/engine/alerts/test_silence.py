@@ -185,3 +185,59 @@ async def test_what_is_told_of_a_silent_meter_survives_a_restart(tmp_path: Path)
         assert len(offline(again)) == 1
         await lives(again, MINUTE, Report(ADDRESS, 1_000))
         assert offline(again) == []
+
+
+@pytest.mark.parametrize("away", [MINUTE, 10 * MINUTE])
+@pytest.mark.parametrize("told_once", [False, True])
+async def test_a_device_that_comes_and_goes_does_not_begin_its_silence_anew(
+    flat: House, away: int, *, told_once: bool
+) -> None:
+    """A weak radio: the relay is heard each time, the register never."""
+    if told_once:
+        await lives(flat, MINUTE, Report(ADDRESS, 1_000))
+    texts: list[str] = []
+    for _ in range(8):
+        await flat.report(Report(ADDRESS, online=True))
+        await lives(flat, 3 * MINUTE, Report(ADDRESS, relay=RelayPosition.CLOSED))
+        texts += offline(flat)
+        await flat.report(Report(ADDRESS, online=False))
+        await lives(flat, away)
+    assert any("register" in text for text in texts)
+    await flat.report(Report(ADDRESS, online=True))
+    assert any("register" in text for text in offline(flat)), "to come back is not to tell the register"
+    await lives(flat, 2 * MINUTE, Report(ADDRESS, 1_100))
+    assert offline(flat) == []
+
+
+async def test_a_device_that_comes_and_goes_and_tells_its_register_is_not_told_of_for_that(
+    flat: House,
+) -> None:
+    for number in range(8):
+        await flat.report(Report(ADDRESS, online=True))
+        await lives(flat, MINUTE, Report(ADDRESS, 1_000 + number))
+        assert offline(flat) == []
+        await flat.report(Report(ADDRESS, online=False))
+        await lives(flat, 12 * MINUTE)
+
+
+async def test_a_device_that_was_away_for_long_is_given_time_to_tell_its_register(flat: House) -> None:
+    await flat.report(Report(ADDRESS, online=True))
+    await flat.report(Report(ADDRESS, online=False), after=MINUTE)
+    await lives(flat, 24 * HOUR, step=HOUR)
+    await flat.report(Report(ADDRESS, online=True))
+    await lives(flat, 2 * MINUTE, Report(ADDRESS, power_mw=0))
+    assert offline(flat) == []
+
+
+@pytest.mark.parametrize("lost_for, told", [(30_000, True), (5 * MINUTE, False)])
+async def test_a_broker_that_is_lost_for_moments_excuses_no_meter(
+    unpaid: House, lost_for: int, *, told: bool
+) -> None:
+    unpaid.engine.silence.resume()
+    for _ in range(4):
+        await lives(unpaid, 5 * MINUTE)
+        unpaid.engine.silence.pause()
+        unpaid.time.forward(lost_for)
+        unpaid.engine.silence.resume()
+        await unpaid.tick()
+    assert bool(offline(unpaid)) == told
