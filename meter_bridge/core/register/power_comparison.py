@@ -27,8 +27,8 @@ LEAST_REPORTS: Final = 30
 """Reports of power for a comparison. A load that runs 30 % of the time in bursts is missed by all of them
 with a probability of 2 in 100,000 (0.7 to the power of 30)."""
 DENSE_MS: Final = 90_000
-"""Longest pause between reports that can show that too much was counted: a burst in between is not seen.
-One report a minute, as plugs on Wi-Fi and polled Zigbee plugs send, with half a minute of delay."""
+"""Longest pause between reports that can show that a little too much was counted: a burst in between is not
+seen. One report a minute, as plugs on Wi-Fi and polled Zigbee plugs send, with half a minute of delay."""
 SPARSE_MS: Final = 20 * 60_000
 """Longest pause that can show that too little was counted; firmware for plugs reports every 5 minutes by
 default, and a load that is on in thirty reports is on in between."""
@@ -47,6 +47,11 @@ with the reports may look like one for some minutes."""
 FAR: Final = 20
 """Factor that is told at once, and beyond which nothing is charged. Units differ by 100 or 1000; a power that
 is wrong by a decade, as with some Tuya plugs, stays below it with a register that is right."""
+RARELY_FAR: Final = 100
+"""The same factor where reports are rarer than ``DENSE_MS``, as of firmware that reports every 5 minutes.
+With the step of the power that is 2 kW on average, of which none of thirty reports or more saw anything: a
+load of 10 kW that ran for a fifth of the time is missed by all with a probability of 1 in 800 (0.8 to the
+power of 30). Only one that is switched in step with the reports is missed for long, and then a person is asked."""
 SLOWEST_UPDATE_MS: Final = 3_600_000
 """How long a register may lag behind: Nordic HAN ports tell it once an hour."""
 STILL_WH: Final = 2_000
@@ -191,7 +196,7 @@ def _comparison(finding: Finding, counted_wh: int, low_and_high: int, lasted_ms:
 def _ratio(record: PowerRecord, counted_wh: int, lasted_ms: int, step_wh: int, *, dense: bool) -> Finding:
     most, least = _at_most_wh(record.high, lasted_ms), _at_least_wh(record.low, lasted_ms)
     beyond = 100 + TOLERANCE_PERCENT
-    if dense and record.high and counted_wh - step_wh > FAR * most:
+    if record.high and counted_wh - step_wh > (FAR if dense else RARELY_FAR) * most:
         return Finding.FAR_TOO_MUCH
     if least > FAR * (counted_wh + step_wh):
         return Finding.FAR_TOO_LITTLE

@@ -243,7 +243,7 @@ class TestWhatIsRightIsNeverDoubted:
             min_size=1,
             max_size=12,
         ),
-        every_s=st.sampled_from([5, 10, 30, 60, 300]),
+        every_s=st.sampled_from([5, 10, 30, 60, 277]),  # none in step with loads that are switched by minutes
         step_wh=st.sampled_from([1, 10, 100, 1000]),
         rounding_w=st.sampled_from([1, 10]),
         percent=st.integers(92, 108),

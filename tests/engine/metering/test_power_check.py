@@ -46,6 +46,25 @@ async def test_wh_taken_for_kwh_are_charged_for_a_quarter_of_an_hour_at_most(fla
     assert flat.problems() == []
 
 
+@pytest.mark.parametrize("minutes", [2, 5, 10, 19])
+async def test_wh_taken_for_kwh_by_a_meter_that_reports_rarely_wait_for_a_person(
+    flat: House, minutes: int
+) -> None:
+    """By thirty reports the power says enough; Tasmota sends one each five minutes unless told otherwise."""
+    await flat.top_up("10000")
+    every = minutes * 60_000
+    plug = Plug(flat, power_w=8)
+    await plug.runs(31 * every, every=every)
+    plug.factor = 1000
+    await plug.runs(70 * every, every=every)
+    charged = flat.meter.energy_wh
+    assert AlertKind.REGISTER_QUARANTINED in flat.alert_kinds()
+    assert charged is not None
+    assert charged <= 8_000 * 62 * minutes // 60
+    await plug.runs(10 * every, every=every)
+    assert (flat.meter.energy_wh, flat.problems()) == (charged, [])
+
+
 async def test_a_unit_that_makes_every_step_a_kwh_is_charged_nothing_at_all(flat: House) -> None:
     plug = Plug(flat, power_w=8)
     await plug.runs(2 * HOUR)
