@@ -9,7 +9,7 @@ from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff
 from meter_bridge.core.ledger.journal import DEBT
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.local_cutoff import CutOffState, SlotState, is_confirmed
-from meter_bridge.core.supply.relay import NO_LOAD_MW, SETTLED, Relay
+from meter_bridge.core.supply.relay import NO_LOAD_MW, SETTLED, Relay, after_deafness
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
 from meter_bridge.engine.forecasting.daily_use import load_daily_use
 from meter_bridge.engine.ledger.entries import top_up_view
@@ -266,6 +266,7 @@ def _load_statuses(connection: Connection, installation: Installation) -> None:
             if meter.relay.proof is RelayProof.NO_ANSWER:
                 opened_at = meter.relay.reported_at
             meter.relay_opened_at = opened_at if remains_open(meter.relay) else None
+            meter.relay = after_deafness(meter.relay)
 
 
 def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> None:
@@ -290,11 +291,13 @@ def _load_decisions(connection: Connection, accounts: Mapping[str, Account]) -> 
 def _restored_relay(row: RowMapping, power_mw: int | None) -> Relay:
     """Return a relay as stored; a command that was not proven is sent again.
 
-    The newest stored power tells whether there was a load, whose going will prove the command.
+    The newest stored power tells whether there was a load, whose going will prove the command; where it was
+    confirmed, there was one.
     """
     proof = RelayProof(row["proof"])
     requested_at = row["requested_at"] or 0
     settled = proof in SETTLED
+    had_load = None if settled or power_mw is None else abs(power_mw) > NO_LOAD_MW
     return Relay(
         requested=RelayPosition(row["requested"]) if row["requested"] else None,
         requested_at=requested_at,
@@ -302,7 +305,7 @@ def _restored_relay(row: RowMapping, power_mw: int | None) -> Relay:
         reported=RelayPosition(row["reported"]) if row["reported"] else None,
         reported_at=row["reported_at"] or 0,
         proof=proof,
-        load_before=None if settled or power_mw is None else abs(power_mw) > NO_LOAD_MW,
+        load_before=True if proof is RelayProof.CONFIRMED else had_load,
         attempts=1 if settled else 0,
         sent_at=requested_at if settled else 0,
     )

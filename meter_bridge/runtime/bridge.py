@@ -317,6 +317,7 @@ def _broker_changed(engine: Engine, connection: MqttConnection) -> None:
         engine.relays.resume()
     else:
         engine.silence.pause()
+        engine.relays.note_deafness()
 
 
 def _report_problems(engine: Engine, problems: Sequence[str]) -> None:

@@ -115,10 +115,12 @@ async def test_a_relay_proven_open_that_closes_after_a_restart_is_opened_again(t
         await made.relay(RelayPosition.OPEN, power_w=0)
         await made.tick()
     async with opened(tmp_path, made.time) as again:
-        assert again.transport.switched == []
-        await again.relay(RelayPosition.CLOSED)
+        await again.tick(1_000)
+        assert again.transport.switched == [("flat-1/main", RelayPosition.OPEN)], "it may have been closed"
+        await again.relay(RelayPosition.OPEN, power_w=0)
+        await again.relay(RelayPosition.CLOSED, after=HOUR)
         await again.tick(3_000)
-        assert again.transport.switched == [("flat-1/main", RelayPosition.OPEN)]
+        assert again.transport.switched == [("flat-1/main", RelayPosition.OPEN)] * 2
         assert AlertKey(AlertKind.RELAY_DISOBEYS, "flat-1", "flat-1/main") in again.account.alerts
 
 

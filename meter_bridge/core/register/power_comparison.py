@@ -51,7 +51,7 @@ RARELY_FAR: Final = 100
 """The same factor where reports are rarer than ``DENSE_MS``, as of firmware that reports every 5 minutes.
 With the step of the power that is 2 kW on average, of which none of thirty reports or more saw anything: a
 load of 10 kW that ran for a fifth of the time is missed by all with a probability of 1 in 800 (0.8 to the
-power of 30). Only one that is switched in step with the reports is missed for long, and then a person is asked."""
+power of 30). One that is switched in step with the reports is missed for longer; a person is asked then."""
 SLOWEST_UPDATE_MS: Final = 3_600_000
 """How long a register may lag behind: Nordic HAN ports tell it once an hour."""
 STILL_WH: Final = 2_000

@@ -95,6 +95,11 @@ def after_absence(relay: Relay) -> Relay:
     return replace(relay, proof=RelayProof.NO_ANSWER) if relay.proof in PROVEN else relay
 
 
+def after_deafness(relay: Relay) -> Relay:
+    """Return the relay once reports of it were missed: what was proven open may have been closed since."""
+    return after_reassert(relay) if relay.requested is RelayPosition.OPEN and relay.proof in PROVEN else relay
+
+
 def after_reassert(relay: Relay) -> Relay:
     """Return the relay with what it was told still to be obeyed, though it may have obeyed once."""
     return replace(relay, proof=RelayProof.PENDING, attempts=0, sent_at=0)

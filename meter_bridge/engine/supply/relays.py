@@ -157,15 +157,19 @@ class Relays:
         if meter.relay.proof is not before.proof or meter.relay.reported is not before.reported:
             store_relay(meter, tx)
         if meter.relay.proof is not before.proof:
-            self._proof_changed(meter, tx)
+            self._proof_changed(meter, before, tx)
         moved = before.proof in rules.SETTLED and _is_unproven(meter)
         if meter.relay.proof is RelayProof.DISOBEYS or moved:
             tx.after_commit(lambda: self.send_until_proven(meter))
 
-    def _proof_changed(self, meter: Meter, tx: Transaction) -> None:
+    def _proof_changed(self, meter: Meter, before: Relay, tx: Transaction) -> None:
         account = meter.supply.account
         meter.proven_at = tx.at
-        if remains_open(meter.relay):
+        if meter.relay.proof is RelayProof.PENDING:
+            meter.relay_opened_at = None
+        elif remains_open(meter.relay) and (
+            meter.relay_opened_at is None or before.proof is RelayProof.DISOBEYS
+        ):
             meter.relay_opened_at = tx.at
         disobeys = meter.relay.proof is RelayProof.DISOBEYS
         key = AlertKey(AlertKind.RELAY_DISOBEYS, account.id, meter.id)
@@ -185,6 +189,20 @@ class Relays:
             meter.relay, meter.proven_at = away, tx.at
             store_relay(meter, tx)
             tx.touch(meter.supply.account)
+
+    def note_deafness(self) -> None:
+        """Take it that reports are missed from now on: what is proven open may be closed meanwhile."""
+        if not self._session.can_change:
+            return
+        tx = Transaction(self._now())
+        for meter in self.installation.meters.values():
+            doubted = rules.after_deafness(meter.relay)
+            if doubted is not meter.relay and meter.plan.host is None:
+                meter.relay, meter.proven_at = doubted, tx.at
+                self._unproven[meter.id] = meter
+                store_relay(meter, tx)
+                tx.touch(meter.supply.account)
+        self._session.submit(tx)
 
     def resend(self, meter: Meter, tx: Transaction) -> None:
         """Tell a relay again what it is to be, after its device was away or restarted."""

@@ -410,3 +410,75 @@ async def test_a_relay_that_the_customer_opened_is_left_alone_after_its_device_w
     assert flat.proof() is RelayProof.NO_ANSWER
     await flat.relay(OPEN, power_w=0, after=HOUR)
     assert (flat.proof(), sent(flat), flat.alert_kinds()) == (RelayProof.CONFIRMED, [], set())
+
+
+async def test_open_is_not_called_confirmed_before_it_is_heard_after_a_restart(tmp_path: Path) -> None:
+    """Its button may have been pressed while nobody listened."""
+    async with house(tmp_path) as before:
+        await cut(before)
+        await before.relay(OPEN, power_w=0)
+        assert before.proof() is RelayProof.CONFIRMED
+        await before.tick()
+    async with opened(tmp_path, before.time) as after:
+        assert after.proof() is RelayProof.PENDING
+        await after.tick(1_000)
+        assert sent(after) == [OPEN]
+        await after.read(10_000, power_w=0)
+        assert after.proof() is RelayProof.PENDING, "no load is no position"
+        await after.relay(OPEN, power_w=0)
+        assert after.app.accounts.view(LANDLORD, "flat-1").supply.proof is RelayProof.CONFIRMED
+        for _ in range(120):
+            await after.tick(60_000)
+            await after.relay(OPEN, power_w=0)
+        assert sent(after) == [OPEN]
+
+
+@pytest.mark.parametrize("first", ["register", "relay"])
+async def test_energy_while_nobody_listened_is_tamper_all_the_same(tmp_path: Path, first: str) -> None:
+    async with house(tmp_path) as before:
+        await cut(before)
+        await before.relay(OPEN, power_w=0)
+        await before.read(10_000, power_w=0)
+        await before.tick()
+    before.time.forward(HOUR)
+    async with opened(tmp_path, before.time) as after:
+        await after.tick(1_000)
+        if first == "relay":
+            await after.relay(OPEN, power_w=0)
+            await after.relay(OPEN, power_w=0)
+        await after.read(12_000)
+        assert AlertKind.TAMPER in after.alert_kinds()
+
+
+@pytest.mark.parametrize("address", ["tasmota:flat-1/1", "shelly:flat-1/0", "zigbee2mqtt:flat-1/state"])
+async def test_open_is_not_called_confirmed_once_the_broker_was_lost(tmp_path: Path, address: str) -> None:
+    async with house(tmp_path, SITE.replace("tasmota:flat-1/1", address)) as made:
+        await cut(made)
+        await made.relay(OPEN, power_w=0)
+        told = len(sent(made))
+        made.transport.connected = False
+        made.engine.relays.note_deafness()
+        await made.settle()
+        assert made.proof() is RelayProof.PENDING
+        for _ in range(60):
+            await made.tick(10_000)
+        assert len(sent(made)) == told
+        made.transport.connected = True
+        made.engine.relays.resume()
+        await made.tick(1_000)
+        assert sent(made)[told:] == [OPEN]
+        await made.relay(OPEN, power_w=0)
+        assert made.proof() is RelayProof.CONFIRMED
+
+
+async def test_a_lost_broker_leaves_what_is_closed_and_what_is_reached_without_it(tmp_path: Path) -> None:
+    direct = SITE.replace('"tasmota:flat-1/1",', '"shelly:flat-1/0", host: 192.0.2.7,')
+    async with house(tmp_path, direct) as made:
+        await cut(made)
+        await made.relay(OPEN, power_w=0)
+        made.engine.relays.note_deafness()
+        assert made.proof() is RelayProof.CONFIRMED
+    async with house(tmp_path / "closed") as made:
+        await made.relay(CLOSED, power_w=100)
+        made.engine.relays.note_deafness()
+        assert made.proof() is RelayProof.CONFIRMED
