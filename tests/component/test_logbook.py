@@ -62,7 +62,7 @@ async def test_an_event_is_described_in_a_sentence(
     "language, sentence",
     [
         ("de", "Versorgung ist ausgeschaltet: Guthaben aufgebraucht"),
-        ("pt", "o fornecimento está desligado: crédito esgotado"),
+        ("pt", "o fornecimento está desligado: saldo esgotado"),
         ("tlh", "supply is off: credit exhausted"),
     ],
 )
