@@ -34,9 +34,11 @@ _ERROR_KEYS: Final[tuple[tuple[type[PrepaidMeterError], str], ...]] = (
 _TRANSLATED_CODES: Final = frozenset(
     {
         ErrorCode.AMOUNT_OUT_OF_RANGE,
+        ErrorCode.BOOKS_WRONG,
         ErrorCode.CONFIRMATION_NEEDED,
         ErrorCode.CONFLICT,
         ErrorCode.EMERGENCY_CREDIT_NOT_AVAILABLE,
+        ErrorCode.INTERNAL,
         ErrorCode.NOT_FOUND,
         ErrorCode.STORAGE_UNAVAILABLE,
         ErrorCode.TOO_MANY_REQUESTS,

@@ -36,9 +36,16 @@ def _message(hass: HomeAssistant, data: dict[str, Any]) -> str:
     values = {name: "" if value is None else str(value) for name, value in data.items()}
     # The entry already starts with the account's name.
     values["message"] = values.get("message", "").removeprefix(f"{data[ATTR_ACCOUNT]}: ")
-    for name, sensor in (("state", "supply_state"), ("reason", "supply_reason")):
-        key = f"component.{DOMAIN}.entity.sensor.{sensor}.state.{values.get(name)}"
-        values[name] = states.get(key, values.get(name, ""))
-    event_type = str(data[ATTR_TYPE])
-    sentence = sentences.get(f"component.{DOMAIN}.common.logbook_{event_type}", event_type)
+    key = f"component.{DOMAIN}.entity.sensor.supply_reason.state.{values.get('reason')}"
+    if key in states:
+        values["reason"] = _within_a_sentence(states[key], language)
+    event_type, prefix = str(data[ATTR_TYPE]), f"component.{DOMAIN}.common.logbook_"
+    # A supply has a sentence for each state that this version knows.
+    of_state = sentences.get(f"{prefix}supply_{values.get('state')}")
+    sentence = of_state or sentences.get(f"{prefix}{event_type}", event_type)
     return sentence.format_map(defaultdict(str, values))
+
+
+def _within_a_sentence(text: str, language: str) -> str:
+    """Return the name of a state as part of a sentence; German begins nouns with a capital there too."""
+    return text if language.startswith("de") else text[:1].lower() + text[1:]

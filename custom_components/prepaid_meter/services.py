@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
 from functools import partial
+import re
 from typing import Any, Final
 from uuid import uuid4
 
@@ -49,32 +50,49 @@ DEFAULT_METHOD: Final = "cash"
 DETAILS: Final = ("line", "day")
 
 
-HOLD_ID: Final = probatio.All(cv.string, probatio.Match(r"^[a-z0-9][a-z0-9-]{0,62}$"))
+HOLD_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
-def _decimal(value: object) -> Decimal:
+def _refusal(key: str, **placeholders: str) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+    )
+
+
+# A schema's own messages are English, so what people type is refused in their language instead.
+def _decimal(value: object) -> Decimal | None:
     """Return a decimal; a float from the UI is converted by its shortest decimal representation."""
     try:
         amount = Decimal(str(value))
-    except InvalidOperation as error:
-        raise probatio.Invalid("expected a decimal number such as 100.00") from error
-    if not amount.is_finite():
-        raise probatio.Invalid("expected a finite number")
-    return amount
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
 
 
 def _amount(value: object) -> Decimal:
     amount = _decimal(value)
-    if amount <= 0:
-        raise probatio.Invalid("expected an amount above zero")
+    if amount is None or amount <= 0:
+        raise _refusal("wrong_amount")
     return amount
 
 
 def _threshold(value: object) -> Decimal:
     threshold = _decimal(value)
-    if threshold < 0:
-        raise probatio.Invalid("expected a threshold of zero or more")
+    if threshold is None or threshold < 0:
+        raise _refusal("wrong_threshold")
     return threshold
+
+
+def _hold_id(value: object) -> str:
+    if not HOLD_ID.fullmatch(str(value)):
+        raise _refusal("wrong_hold")
+    return str(value)
+
+
+def _text(value: str) -> str:
+    if not (text := value.strip()):
+        raise _refusal("empty")
+    return text
 
 
 def _schema(fields: dict[probatio.Marker, Any]) -> probatio.All[Any]:
@@ -99,10 +117,10 @@ TOP_UP_SCHEMA: Final = _schema(
         probatio.Optional(ATTR_CONFIRMED, default=False): cv.boolean,
     }
 )
-TEXT: Final = probatio.All(cv.string, str.strip, probatio.Length(min=1))
+TEXT: Final = probatio.All(cv.string, _text)
 REDEEM_SCHEMA: Final = _schema({probatio.Required(ATTR_CODE): TEXT})
-HOLD_SCHEMA: Final = _schema({probatio.Required(ATTR_REASON): TEXT, probatio.Optional(ATTR_HOLD): HOLD_ID})
-LIFT_SCHEMA: Final = _schema({probatio.Required(ATTR_HOLD): HOLD_ID, probatio.Optional(ATTR_REASON): TEXT})
+HOLD_SCHEMA: Final = _schema({probatio.Required(ATTR_REASON): TEXT, probatio.Optional(ATTR_HOLD): _hold_id})
+LIFT_SCHEMA: Final = _schema({probatio.Required(ATTR_HOLD): _hold_id, probatio.Optional(ATTR_REASON): TEXT})
 STATEMENT_SCHEMA: Final = _schema(
     {
         probatio.Optional(ATTR_FIRST_DAY): cv.date,
@@ -316,9 +334,3 @@ def _account_of_device(
         if account_identifier(coordinator, account.id) in device.identifiers:
             return coordinator, account
     raise _refusal("not_an_account")
-
-
-def _refusal(key: str, **placeholders: str) -> ServiceValidationError:
-    return ServiceValidationError(
-        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
-    )

@@ -179,6 +179,12 @@ TEXTS: Final[tuple[Keyed, ...]] = (
     pgettext("error.amount_out_of_range", "This amount is not possible now. The voucher was not used."),
     pgettext("error.emergency_credit_not_available", "Emergency credit is not available now."),
     pgettext("error.conflict", "This is not possible now. See the start page."),
+    pgettext(
+        "error.bad_request",
+        "Something that you entered is not valid. Check amounts, such as 50.00, the e-mail address, and the"
+        " phone number with its country code.",
+    ),
+    pgettext("error.other", "This did not work. Try again later, or tell your landlord."),
     pgettext("error.not_found", "This is not on your account."),
     pgettext(
         "error.not_authenticated", "This link or session is no longer valid. Sign in with number and code."

@@ -76,7 +76,9 @@ async def test_a_refusal_is_shown(page: Page) -> None:
     await page.get_by_role("button", name="Lift the hold").click()
     for _ in range(2):
         await page.get_by_role("dialog").get_by_role("button", name="Lift the hold").click()
-    await expect(page.get_by_role("alert")).to_contain_text("Not done: The bridge cannot store data.")
+    await expect(page.get_by_role("alert")).to_contain_text(
+        "Not done: Home Assistant could not do this. Its log states why."
+    )
 
 
 @pytest.mark.parametrize("role, config", [("tenant", {}), ("landlord", {"top_up": False})])

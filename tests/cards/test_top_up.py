@@ -5,7 +5,7 @@ import pytest
 
 SHOW = (
     "async (more) => { window.hass = makeHass({ house: { name: 'Fern Cottage' } });"
-    " if (more.fails) hass.callService = async () => { throw new Error('The bridge refused: too much.'); };"
+    " if (more.fails) hass.callService = async () => { throw more.fails; };"
     " if (more.translated) { hass.loadBackendTranslation = async (kind, domain) => texts(domain);"
     " hass.callService = async () => { throw { message: 'The bridge refused.', translation_key: 'refused',"
     " translation_domain: 'prepaid_meter', translation_placeholders: { name: 'Rue' } }; }; }"
@@ -64,13 +64,26 @@ async def test_two_presses_book_once(page: Page) -> None:
     assert await page.evaluate("hass.calls.length") == 1
 
 
-async def test_a_refusal_says_why_and_to_look_before_trying_again(page: Page) -> None:
-    await opened(page, fails=True)
+@pytest.mark.parametrize(
+    "failure, words",
+    [
+        ({"code": 3, "message": "Connection lost"}, "The connection to Home Assistant was lost."),
+        (3, "The connection to Home Assistant was lost."),
+        ({"code": "unauthorized", "message": "Unauthorized"}, "Your user may not do this in Home Assistant."),
+        ({"code": "unknown_error", "message": "KeyError('a')"}, "Home Assistant could not do this."),
+        ({"message": "expected a str", "translation_key": "of_somebody_else"}, "could not do this."),
+    ],
+)
+async def test_a_failure_is_told_in_words_of_the_card_and_to_look_before_trying_again(
+    page: Page, failure: object, words: str
+) -> None:
+    await opened(page, fails=failure)
     await page.keyboard.type("5")
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Top up ZAR").click()
     alert = page.get_by_role("alert")
-    await expect(alert).to_contain_text("The bridge refused: too much.")
+    await expect(alert).to_contain_text(words)
+    assert not isinstance(failure, dict) or failure["message"] not in await alert.inner_text()
     await expect(alert).to_contain_text("Check the last top-up")
 
 

@@ -242,7 +242,7 @@ def test_every_repair_issue_is_documented() -> None:
 
 
 def test_the_documented_languages_are_the_available_ones() -> None:
-    named = {"af": "Afrikaans", "en": "English", "es": "Spanish", "fr": "French"}
+    named = {"af": "Afrikaans", "de": "German", "en": "English", "es": "Spanish", "fr": "French"}
     named |= {"id": "Indonesian", "pt": "Portuguese"}
     there = {path.stem for path in (FOLDER / "translations").glob("*.json")}
     assert there == set(named)

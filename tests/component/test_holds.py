@@ -138,12 +138,23 @@ async def test_a_hold_is_lifted_only_by_its_name_and_others_remain(
     assert (left["supply"], left["reason"], left["holds"]) == ("disconnected", "landlord_off", ["wires"])
 
 
+@pytest.mark.parametrize("hold", ["", "Leak", "a b", "-a", "x" * 64])
+async def test_a_wrong_name_of_a_hold_is_refused_in_the_users_language(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, hold: str
+) -> None:
+    with pytest.raises(ServiceValidationError) as error:
+        await act(hass, "lift_hold", hold=hold)
+    assert error.value.translation_key == "wrong_hold"
+    assert not bridge.requests
+
+
 @pytest.mark.parametrize("reason", [None, "", "   "])
 async def test_a_hold_needs_a_reason(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, reason: str | None
 ) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises((Invalid, ServiceValidationError)) as error:
         await act(hass, "hold_supply", **({} if reason is None else {"reason": reason}))
+    assert reason is None or getattr(error.value, "translation_key", None) == "empty"
     assert not bridge.requests
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 from unittest.mock import Mock
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
@@ -20,7 +21,8 @@ CUT = {"state": "disconnected", "was": "connected", "reason": "credit_exhausted"
     "kind, data, sentence",
     [
         (EventKind.TOP_UP, {"amount": 100_000_000, "method": "cash"}, "was topped up with ZAR 100.00"),
-        (EventKind.SUPPLY_CHANGED, CUT, "supply is Disconnected: Credit exhausted"),
+        (EventKind.SUPPLY_CHANGED, CUT, "supply is off: credit exhausted"),
+        (EventKind.SUPPLY_CHANGED, CUT | {"state": "half"}, "supply changed: credit exhausted"),
         (EventKind.ALERT_OPENED, {"kind": "low_credit", "message": "Flat 1: Low."}, "alert: Low."),
         (EventKind.ALERT_CLOSED, {"kind": "low_credit", "message": "Low."}, "alert closed: Low."),
         (
@@ -54,6 +56,26 @@ async def test_an_event_is_described_in_a_sentence(
     assert fired[0].data["type"] == kind.value
     assert fired[0].data["device_id"]
     assert describe_event(fired[0]) == {"name": "Flat 1", "message": sentence}
+
+
+@pytest.mark.parametrize(
+    "language, sentence",
+    [
+        ("de", "Versorgung ist ausgeschaltet: Guthaben aufgebraucht"),
+        ("pt", "o fornecimento está desligado: saldo esgotado"),
+        ("tlh", "supply is off: credit exhausted"),
+    ],
+)
+async def test_a_state_within_a_sentence_is_written_as_the_language_does(
+    hass: HomeAssistant, loaded: MockConfigEntry, language: str, sentence: str
+) -> None:
+    for category in ("common", "entity"):
+        await async_get_translations(hass, language, category, integrations=["prepaid_meter"])
+    hass.config.language = language
+    describe = Mock()
+    async_describe_events(hass, describe)
+    fired = Event(EVENT_ACCOUNT, CUT | {"type": EventKind.SUPPLY_CHANGED.value, "account": "Flat 1"})
+    assert describe.call_args.args[2](fired)["message"] == sentence
 
 
 async def test_internal_events_are_not_in_the_logbook(

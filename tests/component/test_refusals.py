@@ -43,6 +43,25 @@ def test_no_placeholder_of_an_error_carries_english(
     assert str(error) in caplog.text
 
 
+def sentences(language: str) -> dict[str, str]:
+    texts = json.loads((FOLDER / "translations" / f"{language}.json").read_text(encoding="utf-8"))
+    return {key: value["message"] for key, value in texts["exceptions"].items()}
+
+
+@pytest.mark.parametrize("language", sorted(path.stem for path in FOLDER.glob("translations/*.json")))
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_code_is_a_sentence_in_every_language(code: ErrorCode, language: str) -> None:
+    refused = errors.refusal(Problem(code=code, message=WORDS, field="amount", remedy=WORDS))
+    with pytest.raises(HomeAssistantError) as shown, translated_errors():
+        raise refused
+    key = shown.value.translation_key
+    assert key is not None
+    text = sentences(language)[key]
+    assert re.fullmatch(r"[A-ZÀ-Ý’].*\s.*\.", text), text
+    assert not re.search(r"\w_\w|(?<!\w)'|Error\b", text), text
+    assert language == "en" or text != sentences("en")[key]
+
+
 def test_no_other_text_shows_words_of_the_bridge() -> None:
     """Only values that have no language, such as names, amounts and versions, are put into a translation."""
     english = json.loads((FOLDER / "translations" / "en.json").read_text(encoding="utf-8"))

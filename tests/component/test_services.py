@@ -139,8 +139,9 @@ async def test_a_refusal_is_translated_and_the_log_has_the_bridges_words(
 async def test_an_amount_is_a_decimal_above_zero(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, amount: str
 ) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(ServiceValidationError) as error:
         await top_up(hass, entity_id=BALANCE, amount=amount)
+    assert error.value.translation_key == "wrong_amount"
     assert not bridge.requests
 
 
@@ -343,7 +344,17 @@ async def test_thresholds_and_load_limit_are_set_together(
     assert (await act(hass, "set_thresholds", thresholds=[]))["thresholds"] == []
 
 
-@pytest.mark.parametrize("data", [{}, {"thresholds": ["-1"]}, {"thresholds": ["many"]}, {"load_limit": -5}])
+@pytest.mark.parametrize("threshold", ["-1", "many", "Infinity"])
+async def test_a_wrong_threshold_is_refused_in_the_users_language(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, threshold: str
+) -> None:
+    with pytest.raises(ServiceValidationError) as error:
+        await act(hass, "set_thresholds", thresholds=[threshold])
+    assert error.value.translation_key == "wrong_threshold"
+    assert not bridge.requests
+
+
+@pytest.mark.parametrize("data", [{}, {"load_limit": -5}])
 async def test_thresholds_must_be_amounts_and_at_least_one_value_is_required(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, data: dict[str, Any]
 ) -> None:

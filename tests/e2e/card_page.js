@@ -22,9 +22,10 @@ window.show = (kinds, services) => {
     services: { prepaid_meter: Object.fromEntries(services.map((name) => [name, {}])) },
     formatEntityState: text,
     formatEntityAttributeValue: (of, name) => of.attributes[name],
+    loadBackendTranslation: async () => (path) => path.includes("voucher_not_valid") && "This is not a valid voucher.",
     callService: async (domain, service, data) => {
       window.asked.push([`${domain}.${service}`, data]);
-      if (data.code === "wrong") throw new Error("This is not a valid voucher.");
+      if (data.code === "wrong") throw { translation_domain: "prepaid_meter", translation_key: "voucher_not_valid" };
       return { response: { amount: "50.00", currency: "ZAR", split: { balance: "50.00" }, balance: "70.00" } };
     },
   };

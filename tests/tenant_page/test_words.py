@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.protocol.payments import PaymentState
 from meter_bridge.tenant_page.files import FOLDER, PageFiles
 from meter_bridge.tenant_page.page_texts import code_label
@@ -50,6 +51,22 @@ def test_whatever_the_page_says_has_words() -> None:
     }
     for state in final:
         assert {f"paid.{state}", f"paid.{state}.text"} <= ENGLISH.keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_refusal_is_a_sentence_of_the_language_and_never_the_bridges_own(
+    code: ErrorCode, language: str
+) -> None:
+    """``Refusal.text`` looks a code up, and takes ``error.other`` where there is none."""
+    texts: dict[str, str | list[str]] = json.loads(code_label(language))
+    found = texts.get(f"error.{code}", texts["error.other"])
+    for text in [found] if isinstance(found, str) else found:
+        assert re.search(r"[.\u3002]$", text), text
+        assert not re.search(r"\w_\w", text), text
+        assert (text in ENGLISH.values()) == (language == "en") or isinstance(found, list)
+    said = [line for script in SCRIPTS.values() for line in script.splitlines() if ".message" in line]
+    assert [line.strip() for line in said] == ['super(problem.message || "");']
 
 
 def test_no_markup_is_ever_made_from_text() -> None:

@@ -1,7 +1,7 @@
 /** The cards' own texts; the names of entities and their states come from Home Assistant. */
 
 const FALLBACK = "en";
-const AVAILABLE = ["en", "af", "es", "fr", "id", "pt"];
+const AVAILABLE = ["en", "af", "de", "es", "fr", "id", "pt"];
 const loaded = new Map();
 const loading = new Map();
 let current = FALLBACK;
@@ -60,9 +60,14 @@ function lookUp(texts, path) {
   return path.split(".").reduce((tree, key) => tree?.[key], texts);
 }
 
+/** Home Assistant's own codes of failures (websocket_api/const.py, home-assistant-js-websocket's errors.ts). */
+const FAILURES = { 3: "failure.lost", connection_lost: "failure.lost", unauthorized: "failure.not_allowed" };
+
 /** Return the explanation of a failed action in the user's language; an error's own message is English. */
 export async function explain(hass, error) {
   const { translation_domain: domain, translation_key: key, translation_placeholders: placeholders } = error ?? {};
   const texts = key && (await hass.loadBackendTranslation?.("exceptions", domain).catch(() => null));
-  return texts?.(`component.${domain}.exceptions.${key}.message`, placeholders ?? {}) || error?.message || String(error);
+  const text = texts?.(`component.${domain}.exceptions.${key}.message`, placeholders ?? {});
+  if (!text) console.error("prepaid_meter:", error);
+  return text || localize(FAILURES[error?.code] ?? (error === 3 ? "failure.lost" : "failure.unknown"));
 }

@@ -21,7 +21,7 @@ export class Refusal extends Error {
     const key = `error.${this.code}`;
     const minutes = (this.remedy || "").match(/\d+/)?.[0] || "60";
     if (this.code === "too_many_requests") return say(key, { minutes, count: Number(minutes) });
-    return knows(key) ? say(key) : [this.message, this.remedy].filter(Boolean).join(" – ");
+    return say(knows(key) ? key : "error.other"); // The bridge's own message is English.
   }
 }
 

@@ -118,7 +118,7 @@ export async function settings() {
       if (kept.unconfirmed.length) askForCode(mine, form, kept.unconfirmed);
       else toast(say("notify.saved"));
     } catch (problem) {
-      const texts = { bad_request: `${problem.message} – ${problem.remedy}`, conflict: say("notify.untaken"), too_many_requests: say("notify.enough") };
+      const texts = { conflict: say("notify.untaken"), too_many_requests: say("notify.enough") };
       error.textContent = texts[problem.code] || problem.text;
     }
     button.disabled = false;
