@@ -24,7 +24,7 @@ MAX_XLSX_ROWS: Final = 1_048_575
 DECIMALS: Final = 10
 _TYPES: Final = {
     "text": pa.string(),
-    "amount": pa.decimal128(24, DECIMALS),
+    "amount": pa.decimal128(38, DECIMALS),
     "number": pa.int64(),
     "day": pa.date32(),
     "moment": pa.string(),

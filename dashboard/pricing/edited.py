@@ -9,7 +9,14 @@ from typing import Final
 from meter_bridge.config.problems import SiteFileError
 from meter_bridge.config.site_file import load_tariffs
 from meter_bridge.core.energy import EnergyError, parse_kwh
-from meter_bridge.core.money import MoneyError, amount_digits, parse_amount, parse_decimal, to_decimal
+from meter_bridge.core.money import (
+    MAX_PRICE,
+    MoneyError,
+    amount_digits,
+    parse_amount,
+    parse_decimal,
+    to_decimal,
+)
 from meter_bridge.core.tariff.tariff import BlockSchedule, TariffError, TariffVersion, check_tariff
 
 EDITED: Final = "edited"
@@ -121,12 +128,14 @@ def _price(text: str, currency: str, place: str) -> int:
         raise EditError(f"price of {place}: {problem}") from problem
     if exact != int(exact) or exact < 0:
         raise EditError(f"price of {place}: {text!r} is negative or has too many decimals")
+    if exact > MAX_PRICE * KWH_PER_MWH:
+        raise EditError(f"price of {place}: {text!r} is larger than any that is accepted")
     return int(exact)
 
 
 def _amount(text: str, currency: str, place: str) -> int:
     try:
-        return parse_amount(text.strip(), currency)
+        return parse_amount(text.strip(), currency, most=MAX_PRICE)
     except MoneyError as problem:
         raise EditError(f"{place}: {problem}") from problem
 

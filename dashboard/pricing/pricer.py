@@ -67,12 +67,12 @@ FEW_DIVIDED: Final = 5_000
 _UNITS: Final = pa.schema([("unit", pa.int32()), ("grp", pa.int32())])
 _RESULT: Final = """
     SELECT unit, period, version, kind, block, name, base, sum(quantity)::BIGINT AS quantity,
-           sum(amount)::BIGINT AS amount
+           sum(amount)::HUGEINT AS amount
     FROM amount GROUP BY ALL HAVING sum(quantity) <> 0 OR sum(amount) <> 0 ORDER BY ALL"""
 _TOTALS: Final = """
-    SELECT unit, period, sum(amount)::BIGINT AS amount FROM amount
+    SELECT unit, period, sum(amount)::HUGEINT AS amount FROM amount
     WHERE kind <> $included AND ($only = -1 OR kind = $only) GROUP BY ALL ORDER BY ALL"""
-_UNIT_TOTALS: Final = "SELECT unit, sum(amount)::BIGINT FROM amount WHERE kind <> $included GROUP BY unit"
+_UNIT_TOTALS: Final = "SELECT unit, sum(amount)::HUGEINT FROM amount WHERE kind <> $included GROUP BY unit"
 _ENERGY: Final = """
     SELECT unit, period, sum(wh)::BIGINT AS wh FROM (
         SELECT unit, period, wh FROM line UNION ALL SELECT unit, period, wh FROM free_line) GROUP BY ALL"""

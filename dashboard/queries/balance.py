@@ -50,11 +50,11 @@ _KINDS: Final = f"""
     WITH moved AS (
         SELECT seq, kind, balance_after - coalesce(lag(balance_after) OVER (ORDER BY seq), 0) AS amount
         FROM journal WHERE {_MINE})
-    SELECT kind, sum(amount)::BIGINT AS amount, count(*) AS entries FROM moved
+    SELECT kind, sum(amount)::HUGEINT AS amount, count(*) AS entries FROM moved
     WHERE seq >= $seq GROUP BY kind ORDER BY kind"""  # noqa: S608
 _LINES: Final = """
-    SELECT s.kind, s.block, sum(s.wh)::BIGINT AS wh, sum(s.amount)::BIGINT AS amount,
-           sum(s.tax)::BIGINT AS tax
+    SELECT s.kind, s.block, sum(s.wh)::BIGINT AS wh, sum(s.amount)::HUGEINT AS amount,
+           sum(s.tax)::HUGEINT AS tax
     FROM segment s JOIN permitted($every, $sites, $accounts) p ON p.account_id = s.account_id
     WHERE s.account_id = $account AND s.entry_seq >= $seq GROUP BY ALL
     ORDER BY s.kind, s.block NULLS LAST"""

@@ -10,7 +10,7 @@ from dashboard.data.warehouse import Warehouse
 
 _QUERY: Final = """
     SELECT r.local_day AS day, r.kind, r.band, r.block, sum(r.wh)::BIGINT AS wh,
-           sum(r.amount)::BIGINT AS amount, sum(r.tax)::BIGINT AS tax
+           sum(r.amount)::HUGEINT AS amount, sum(r.tax)::HUGEINT AS tax
     FROM rollup r JOIN permitted($every, $sites, $accounts) p ON p.account_id = r.account_id
     JOIN account_clock c ON c.account_id = r.account_id
     WHERE r.account_id = $account AND r.local_day > c.today - $days::INTEGER

@@ -17,19 +17,19 @@ DAY_MS: Final = 24 * 3_600_000
 
 _OWED: Final = """
     WITH accrual AS (
-        SELECT account_id, sum(accrued)::BIGINT AS accrued FROM supply_status GROUP BY account_id),
+        SELECT account_id, sum(accrued)::HUGEINT AS accrued FROM supply_status GROUP BY account_id),
     sums AS (
         SELECT o.account_id,
-               -coalesce(sum(o.amount) FILTER (starts_with(o.bucket, 'debt:')), 0)::BIGINT AS debt,
-               -coalesce(sum(o.amount) FILTER (o.bucket = 'arrears'), 0)::BIGINT AS arrears,
-               -coalesce(sum(o.amount) FILTER (o.bucket = 'emergency_credit'), 0)::BIGINT AS emergency,
-               coalesce(sum(o.amount) FILTER (o.bucket = 'balance'), 0)::BIGINT AS balance
+               -coalesce(sum(o.amount) FILTER (starts_with(o.bucket, 'debt:')), 0)::HUGEINT AS debt,
+               -coalesce(sum(o.amount) FILTER (o.bucket = 'arrears'), 0)::HUGEINT AS arrears,
+               -coalesce(sum(o.amount) FILTER (o.bucket = 'emergency_credit'), 0)::HUGEINT AS emergency,
+               coalesce(sum(o.amount) FILTER (o.bucket = 'balance'), 0)::HUGEINT AS balance
         FROM owed o JOIN account a ON a.id = o.account_id AND a.currency = o.asset GROUP BY o.account_id)
     SELECT a.id AS account_id, a.name, a.customer, a.site_name, a.time_zone, a.currency,
            a.opened_at, coalesce(s.debt, 0) AS debt, coalesce(s.arrears, 0) AS arrears,
            coalesce(s.emergency, 0) AS emergency,
-           greatest(coalesce(c.accrued, 0) - coalesce(s.balance, 0), 0)::BIGINT AS overdrawn,
-           coalesce(c.accrued, 0)::BIGINT AS accrued,
+           greatest(coalesce(c.accrued, 0) - coalesce(s.balance, 0), 0)::HUGEINT AS overdrawn,
+           coalesce(c.accrued, 0)::HUGEINT AS accrued,
            l."at" AS paid_at, coalesce(t.document, '{}') AS document
     FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     LEFT JOIN sums s ON s.account_id = a.id LEFT JOIN accrual c ON c.account_id = a.id
@@ -50,7 +50,7 @@ _AGES: Final = """
             PARTITION BY account_id, bucket ORDER BY "at" DESC ROWS UNBOUNDED PRECEDING) AS upto FROM lent),
     open AS (
         SELECT l.account_id, l.bucket, l."at",
-               greatest(least(l.amount, -o.amount - (l.upto - l.amount)), 0)::BIGINT AS amount
+               greatest(least(l.amount, -o.amount - (l.upto - l.amount)), 0)::HUGEINT AS amount
         FROM counted l JOIN permitted($every, $sites, $accounts) p ON p.account_id = l.account_id
         JOIN owed o ON o.account_id = l.account_id AND o.bucket = l.bucket WHERE o.amount < 0)
     SELECT account_id, bucket, "at", amount FROM open WHERE amount > 0 ORDER BY account_id, bucket, "at" """
@@ -59,7 +59,7 @@ _FORMER: Final = """
            account_id IN (SELECT id FROM account) AS served FROM former
     WHERE $every OR list_contains($sites, site_id) OR list_contains($accounts, account_id)"""
 _RECOVERED: Final = """
-    SELECT a.currency, coalesce(sum(e.amount), 0)::BIGINT AS amount
+    SELECT a.currency, coalesce(sum(e.amount), 0)::HUGEINT AS amount
     FROM debt_entry e JOIN account a ON a.id = e.account_id
     JOIN permitted($every, $sites, $accounts) p ON p.account_id = e.account_id
     WHERE e.amount > 0 AND e.kind IN ('top_up', 'debt_recovery') AND e."at" > $since
@@ -182,7 +182,7 @@ def _plans(document: str) -> tuple[Debt, ...]:
 
 
 _OWED_BY_UNIT: Final = """
-    SELECT -coalesce(sum(o.amount), 0)::BIGINT AS owed
+    SELECT -coalesce(sum(o.amount), 0)::HUGEINT AS owed
     FROM owed o JOIN account a ON a.id = o.account_id AND a.currency = o.asset
     JOIN permitted($every, $sites, $accounts) p ON p.account_id = o.account_id
     WHERE o.account_id = $account

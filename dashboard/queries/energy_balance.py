@@ -9,7 +9,7 @@ from dashboard.data.warehouse import Warehouse
 
 _SITE: Final = """
     SELECT a.id AS account_id, a.name, a.customer, a.policy, sum(r.wh)::BIGINT AS wh,
-           sum(r.amount + r.tax)::BIGINT AS charged
+           sum(r.amount + r.tax)::HUGEINT AS charged
     FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     LEFT JOIN rollup r ON r.account_id = a.id AND r.local_day BETWEEN $first AND $last
     WHERE a.site_id = $site GROUP BY ALL ORDER BY wh DESC NULLS LAST, a.name, a.id"""

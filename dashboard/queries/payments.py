@@ -102,8 +102,8 @@ _PAID: Final = """
               lower(concat_ws(' ', name, customer, site_name, account_id, id, detail->>'$.reference')),
               word)), 'bool_and')))"""
 _BY_DAY: Final = f"""{_PAID}
-    SELECT currency, day, method, sum(amount)::BIGINT AS amount, count(*) AS payments,
-           coalesce(sum(amount) FILTER (taken_back), 0)::BIGINT AS back
+    SELECT currency, day, method, sum(amount)::HUGEINT AS amount, count(*) AS payments,
+           coalesce(sum(amount) FILTER (taken_back), 0)::HUGEINT AS back
     FROM chosen GROUP BY ALL ORDER BY ALL"""  # noqa: S608
 _PAYING_UNITS: Final = f"""{_PAID}
     SELECT currency, count(DISTINCT account_id) AS units FROM chosen GROUP BY ALL"""  # noqa: S608

@@ -25,10 +25,10 @@ _BOOKED: Final = """
           AND s.entry_seq >= m.stop_seq)"""
 _UNITS: Final = f"""{_BOOKED},
     used AS (
-        SELECT account_id, sum(wh)::BIGINT AS wh, sum(amount + tax)::BIGINT AS charged FROM booked
+        SELECT account_id, sum(wh)::BIGINT AS wh, sum(amount + tax)::HUGEINT AS charged FROM booked
         GROUP BY account_id),
     paid AS (
-        SELECT t.account_id, sum(t.amount)::BIGINT AS paid
+        SELECT t.account_id, sum(t.amount)::HUGEINT AS paid
         FROM top_up t JOIN account a ON a.id = t.account_id
         WHERE (to_timestamp(t."at" / 1000.0) AT TIME ZONE a.time_zone)::DATE BETWEEN $first AND $last
           AND t.id NOT IN (SELECT refers_to FROM reversal)
@@ -41,14 +41,14 @@ _UNITS: Final = f"""{_BOOKED},
     ORDER BY a.site_name, a.name, a.id"""  # noqa: S608
 _DAYS: Final = f"""{_BOOKED}
     SELECT a.currency, r.local_day AS day, coalesce(sum(r.wh) FILTER (p.used), 0)::BIGINT AS wh,
-           sum(r.amount + r.tax)::BIGINT AS charged
+           sum(r.amount + r.tax)::HUGEINT AS charged
     FROM booked r JOIN account a ON a.id = r.account_id
     JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = a.id
     GROUP BY ALL ORDER BY ALL"""  # noqa: S608
 _LINES: Final = f"""{_BOOKED}
     SELECT a.currency, r.version_id, r.kind, r.block, r.band,
            coalesce(sum(r.wh) FILTER (p.used), 0)::BIGINT AS wh,
-           sum(r.amount)::BIGINT AS amount, sum(r.tax)::BIGINT AS tax
+           sum(r.amount)::HUGEINT AS amount, sum(r.tax)::HUGEINT AS tax
     FROM booked r JOIN account a ON a.id = r.account_id
     JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = a.id
     WHERE p.used OR r.amount <> 0 OR r.tax <> 0 GROUP BY ALL
@@ -134,7 +134,7 @@ def alert_counts(warehouse: Warehouse, viewer: Viewer, first: date, last: date) 
 _CHARGED: Final = """
     WITH spent AS (
         SELECT account_id, sum(wh) FILTER (kind <> 'vacant')::BIGINT AS wh,
-               sum(amount + tax)::BIGINT AS amount
+               sum(amount + tax)::HUGEINT AS amount
         FROM rollup WHERE local_day BETWEEN $first AND $last GROUP BY account_id)
     SELECT a.id AS account_id, a.name, a.currency, a.policy, coalesce(t.start_ms, a.opened_at) AS since,
            coalesce(s.wh, 0) AS wh, coalesce(s.amount, 0) AS amount
@@ -188,8 +188,8 @@ WEEK_MS: Final = 7 * 24 * 3_600_000
 
 _MONEY: Final = """
     SELECT a.currency,
-           coalesce(sum(t.amount) FILTER (t."at" > $now - $week), 0)::BIGINT AS now,
-           coalesce(sum(t.amount) FILTER (t."at" <= $now - $week), 0)::BIGINT AS before
+           coalesce(sum(t.amount) FILTER (t."at" > $now - $week), 0)::HUGEINT AS now,
+           coalesce(sum(t.amount) FILTER (t."at" <= $now - $week), 0)::HUGEINT AS before
     FROM account a JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     LEFT JOIN top_up t ON t.account_id = a.id AND t."at" > $now - 2 * $week AND t."at" <= $now
     GROUP BY a.currency ORDER BY a.currency"""
@@ -197,8 +197,8 @@ _USE: Final = """
     SELECT a.currency,
            coalesce(sum(s.wh) FILTER (p.used AND s.start_ms >= $now - $week), 0)::BIGINT AS wh_now,
            coalesce(sum(s.wh) FILTER (p.used AND s.start_ms < $now - $week), 0)::BIGINT AS wh_before,
-           coalesce(sum(s.amount + s.tax) FILTER (s.start_ms >= $now - $week), 0)::BIGINT AS now,
-           coalesce(sum(s.amount + s.tax) FILTER (s.start_ms < $now - $week), 0)::BIGINT AS before
+           coalesce(sum(s.amount + s.tax) FILTER (s.start_ms >= $now - $week), 0)::HUGEINT AS now,
+           coalesce(sum(s.amount + s.tax) FILTER (s.start_ms < $now - $week), 0)::HUGEINT AS before
     FROM segment s JOIN account a ON a.id = s.account_id
     JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = a.id
     WHERE s.start_ms >= $now - 2 * $week AND s.start_ms < $now
@@ -229,14 +229,14 @@ def charged_and_energy(warehouse: Warehouse, viewer: Viewer) -> tuple[dict[str, 
 
 _USED: Final = """
     SELECT a.currency, r.local_day AS day, coalesce(sum(r.wh) FILTER (p.used), 0)::BIGINT AS wh,
-           sum(r.amount + r.tax)::BIGINT AS charged
+           sum(r.amount + r.tax)::HUGEINT AS charged
     FROM rollup r JOIN account a ON a.id = r.account_id JOIN account_clock c ON c.account_id = r.account_id
     JOIN permitted_use($every, $sites, $accounts) p ON p.account_id = r.account_id
     WHERE r.local_day > c.today - $days::INTEGER
     GROUP BY ALL ORDER BY ALL"""
 _PAID: Final = """
     SELECT a.currency, (to_timestamp(t."at" / 1000.0) AT TIME ZONE a.time_zone)::DATE AS day,
-           sum(t.amount)::BIGINT AS paid
+           sum(t.amount)::HUGEINT AS paid
     FROM top_up t JOIN account a ON a.id = t.account_id JOIN account_clock c ON c.account_id = a.id
     JOIN permitted($every, $sites, $accounts) p ON p.account_id = a.id
     WHERE day > c.today - $days::INTEGER

@@ -43,14 +43,14 @@ def emergency_selected(document: str) -> bool:
 
 _QUERY: Final = """
     WITH accrual AS (
-        SELECT account_id, sum(accrued)::BIGINT AS accrued, max("at") AS "at",
+        SELECT account_id, sum(accrued)::HUGEINT AS accrued, max("at") AS "at",
                sum(energy_wh)::BIGINT AS energy_wh, sum(power_mw)::BIGINT AS power_mw
         FROM supply_status GROUP BY account_id),
     money AS (
-        SELECT account_id, asset, sum(amount)::BIGINT AS amount FROM balance GROUP BY account_id, asset),
+        SELECT account_id, asset, sum(amount)::HUGEINT AS amount FROM balance GROUP BY account_id, asset),
     top_up_newest AS (SELECT account_id, arg_max("at", seq) AS "at", arg_max(amount, seq) AS amount
                       FROM top_up GROUP BY account_id),
-    lending AS (SELECT account_id, asset, -sum(amount)::BIGINT AS amount FROM held
+    lending AS (SELECT account_id, asset, -sum(amount)::HUGEINT AS amount FROM held
                 WHERE bucket = 'emergency_credit' GROUP BY account_id, asset),
     open_alert AS (SELECT account_id, list(DISTINCT kind ORDER BY kind) AS kinds,
                           min(opened_at) FILTER (WHERE kind = 'meter_offline') AS silent_since

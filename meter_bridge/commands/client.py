@@ -4,9 +4,10 @@ import argparse
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from io import BytesIO
 import sys
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -140,6 +141,23 @@ async def connected(settings: Settings, *, create: bool = False) -> AsyncGenerat
         yield BridgeClient(await stack.enter_async_context(session))
 
 
+class SendQuery[T](Protocol):
+    """Sends a request with parameters."""
+
+    async def __call__(self, *, query: Mapping[str, str] | None) -> T:
+        """Return the answer."""
+
+
+async def post_confirmed[T](send: SendQuery[T], *, confirmed: bool) -> T:
+    """Send a request; unless an unusual amount is ``confirmed``, the person at the terminal is asked."""
+    try:
+        return await send(query={"confirmed": "true"} if confirmed else None)
+    except ConfirmationNeededError as error:
+        if not sys.stdin.isatty() or not await asyncio.to_thread(agreed, f"{error.what}. Is it right?"):
+            raise
+    return await send(query={"confirmed": "true"})
+
+
 async def post_once[T](
     client: BridgeClient,
     answer: type[T],
@@ -155,14 +173,10 @@ async def post_once[T](
     top-up was booked``. Unless an unusual amount is ``confirmed``, the person at the terminal is asked.
     """
     key = key or str(uuid4())
+    send = partial(client.post, answer, *path, body=body, headers={KEY_HEADER: key})
     for left in reversed(range(ATTEMPTS)):
-        query = {"confirmed": "true"} if confirmed else None
         try:
-            return await client.post(answer, *path, body=body, query=query, headers={KEY_HEADER: key})
-        except ConfirmationNeededError as error:
-            if not sys.stdin.isatty() or not await asyncio.to_thread(agreed, f"{error.what}. Is it right?"):
-                raise
-            return await post_once(client, answer, *path, body=body, key=key, what=what, confirmed=True)
+            return await post_confirmed(send, confirmed=confirmed)
         except StorageUnavailableError as error:
             error.remedy += f"; repeat the command with '--key {key}', which counts only once"
             raise

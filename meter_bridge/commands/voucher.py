@@ -1,11 +1,12 @@
 """``meter-bridge voucher``."""
 
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from meter_bridge.commands.client import BridgeClient, asks, lists, post_once
-from meter_bridge.commands.command import ACCOUNT, JSON, KEY, action, argument, given, group
+from meter_bridge.commands.client import BridgeClient, asks, lists, post_confirmed, post_once
+from meter_bridge.commands.command import ACCOUNT, JSON, KEY, YES, action, argument, given, group
 from meter_bridge.commands.output import (
     DAY,
     Output,
@@ -86,7 +87,9 @@ def _check_files(arguments: Namespace) -> None:
 
 async def _create(arguments: Namespace, client: BridgeClient) -> Output | None:
     body = given(arguments, "count", "amount", "site", "currency", "days", "needs_sale", "note")
-    created = await client.post(NewVouchers, "vouchers", body=body)
+    created = await post_confirmed(
+        partial(client.post, NewVouchers, "vouchers", body=body), confirmed=arguments.yes
+    )
     _write(arguments, created)
     batch, count = created.batch, len(created.vouchers)
     print_note(f"Batch {batch.id}: {count} vouchers of {format_amount(batch.amount, batch.currency)}")
@@ -170,6 +173,7 @@ COMMANDS: Final = {
             argument(
                 "--language", default=ENGLISH, choices=LANGUAGES, metavar="CODE", help="language of the PDF"
             ),
+            YES,
             JSON,
             epilog=EXAMPLES,
         ),

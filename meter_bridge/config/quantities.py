@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from meter_bridge.config.problems import invalid
 from meter_bridge.config.scalars import Reader, reader, single
 from meter_bridge.core.energy import EnergyError, parse_kwh
-from meter_bridge.core.money import MoneyError, parse_amount, parse_decimal
+from meter_bridge.core.money import MAX_AMOUNT, MAX_PRICE, MoneyError, parse_amount, parse_decimal
 
 MAX_RATING_W: Final = 10_000_000
 PPM_PER_PERCENT: Final = 10_000
@@ -34,10 +34,19 @@ class Rating(NamedTuple):
 
 def amount_text(value: object, currency: str | None = None, /) -> int:
     """Read an amount of money of zero or more, exactly as written; 0 where the currency is not known."""
+    return _amount(value, currency, MAX_AMOUNT)
+
+
+def price_text(value: object, currency: str | None = None, /) -> int:
+    """Read a price or another amount of a tariff, which is due again and again."""
+    return _amount(value, currency, MAX_PRICE)
+
+
+def _amount(value: object, currency: str | None, most: int) -> int:
     text = single(value)
     not_negative(text)
     try:
-        return 0 if currency is None else parse_amount(text, currency)
+        return 0 if currency is None else parse_amount(text, currency, most=most)
     except MoneyError as error:
         raise invalid(str(error), "write it shorter, like 4.50") from None
 

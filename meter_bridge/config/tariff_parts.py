@@ -17,7 +17,7 @@ from meter_bridge.config.parts import (
     separate_list,
 )
 from meter_bridge.config.problems import InvalidValueError, invalid
-from meter_bridge.config.quantities import amount_text, kwh, not_negative
+from meter_bridge.config.quantities import kwh, not_negative, price_text
 from meter_bridge.config.scalars import Reader, choice, flag, reader, text, words
 from meter_bridge.config.site_parts import WindowPart, window
 from meter_bridge.config.tariff_words import BlockReset
@@ -158,11 +158,11 @@ def _one_or_named[T](name: str, read: Reader[T]) -> Reader[Mapping[str, T]]:
 
 
 def _one_price(value: object, currency: str | None = None, /) -> tuple[int, ...]:
-    return (amount_text(value, currency),)
+    return (price_text(value, currency),)
 
 
 def _block_prices(value: object, currency: str | None = None, /) -> tuple[int, ...]:
-    return (list_of(amount_text) if isinstance(value, list) else _one_price)(value, currency)
+    return (list_of(price_text) if isinstance(value, list) else _one_price)(value, currency)
 
 
 def standing_charges(value: object, currency: str | None = None, /) -> tuple[StandingCharge, ...]:
@@ -226,7 +226,7 @@ class TaxPart(Part):
     name: str = key(text, example="name: VAT")
     kind: TaxKind = key(words(TaxKind), default=TaxKind.TAX)
     percent: int = key(quantities.percent_ppm, default=0)
-    per_kwh: int = key(amount_text, name="per kWh", default=0)
+    per_kwh: int = key(price_text, name="per kWh", default=0)
     applies_to: tuple[str, ...] | None = key(list_of(text), default=None)
     included_in_prices: bool = key(flag, default=False)
 

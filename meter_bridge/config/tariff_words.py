@@ -6,7 +6,7 @@ from typing import Final
 
 from meter_bridge.config import times
 from meter_bridge.config.problems import invalid
-from meter_bridge.config.quantities import amount_text
+from meter_bridge.config.quantities import price_text
 from meter_bridge.config.scalars import choice, reader, single
 from meter_bridge.core.tariff.bands import WEEKDAYS
 from meter_bridge.core.tariff.periods import LATEST_ANCHOR_DAY, PeriodRule, PeriodUnit
@@ -132,7 +132,7 @@ def standing_charge(value: object, currency: str | None = None, /) -> tuple[int,
     amount, _, unit = text.partition(" per ")
     if unit.strip() not in _PER:
         raise invalid(f"{text!r} does not say per day, per week or per month", "write it like 4.50 per day")
-    return amount_text(amount.strip(), currency), _PER[unit.strip()]
+    return price_text(amount.strip(), currency), _PER[unit.strip()]
 
 
 def per_month(value: object, currency: str | None = None, /) -> int:
@@ -141,7 +141,7 @@ def per_month(value: object, currency: str | None = None, /) -> int:
     amount, _, unit = text.partition(" per ")
     if unit.strip() != PeriodUnit.MONTH:
         raise invalid(f"{text!r} does not say per month", "write it like 100.00 per month")
-    return amount_text(amount.strip(), currency)
+    return price_text(amount.strip(), currency)
 
 
 def demand_charge(value: object, currency: str | None = None, /) -> DemandCharge:
@@ -151,7 +151,7 @@ def demand_charge(value: object, currency: str | None = None, /) -> DemandCharge
     if match is None:
         remedy = "write it like 42.00 per kW, contracted or 42.00 per kW, maximum of 15 min"
         raise invalid(f"{text!r} is not a charge per kW", remedy)
-    per_kw = amount_text(match[1], currency)
+    per_kw = price_text(match[1], currency)
     if match[2]:
         return DemandCharge(per_kw, DemandOf.CONTRACTED)
     if int(match[3]) not in INTERVALS_MIN:

@@ -13,8 +13,14 @@ from typing import Final
 DIGITS_BELOW_MINOR: Final = 4
 SMALLEST_COIN: Final = 10**DIGITS_BELOW_MINOR
 """The smallest amount that can be paid, in any currency."""
-MAX_AMOUNT: Final = 10**15
-"""Largest amount that is accepted from outside; keeps every sum within 64 bits and JSON's exact integers."""
+MAX_AMOUNT: Final = 10**18
+"""Largest amount that is accepted from outside, and largest balance: 10 ** 14 of the minor unit.
+
+Nine of them fit into 64 bits, in which amounts are stored; sums of many are wider. A program that reads
+integers as floating-point numbers still gets the minor unit right.
+"""
+MAX_PRICE: Final = 10**15
+"""Largest price and largest recurring amount of a tariff, so that a price per MWh fits into 64 bits."""
 
 _EXPONENTS: Final = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -41,10 +47,11 @@ def amount_digits(currency: str) -> int:
     return minor_digits(currency) + DIGITS_BELOW_MINOR
 
 
-def parse_amount(text: str, currency: str, *, digits: int | None = None) -> int:
+def parse_amount(text: str, currency: str, *, digits: int | None = None, most: int = MAX_AMOUNT) -> int:
     """Return the amount written as a decimal, such as ``"100.50"``; at most ``digits`` decimal places.
 
-    ``digits`` defaults to what an amount can hold. Raises ``MoneyError`` for anything else.
+    ``digits`` defaults to what an amount can hold, ``most`` to the largest one. Raises ``MoneyError`` for
+    anything else.
     """
     scale = amount_digits(currency)
     allowed = scale if digits is None else min(digits, scale)
@@ -52,7 +59,7 @@ def parse_amount(text: str, currency: str, *, digits: int | None = None) -> int:
     steps = value.scaleb(scale)
     if value != round(value, allowed):
         raise MoneyError(f"amount {text!r} has more than {allowed} decimal places of {currency}")
-    if abs(steps) > MAX_AMOUNT:
+    if abs(steps) > most:
         raise MoneyError(f"amount {text!r} is larger than any that is accepted")
     return int(steps)
 

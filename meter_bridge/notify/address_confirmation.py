@@ -109,6 +109,11 @@ class AddressConfirmation:
             stored = with_address(stored, kind, waiting.codes[kind][0])
         return replace(stored, unconfirmed=tuple(kind for kind in waiting.codes if kind not in found))
 
+    def addresses(self, account: Account) -> dict[str, str]:
+        """Return the new addresses of each kind that wait for their code."""
+        waiting = self._current(account)
+        return {} if waiting is None else {kind: address for kind, (address, _) in waiting.codes.items()}
+
     def forget(self, account: Account, stored: NotificationSettings) -> None:
         """Forget the codes of addresses that are stored now."""
         waiting = self._current(account)

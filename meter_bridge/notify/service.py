@@ -108,6 +108,13 @@ class Notices:
         language = contact.language or people.language
         return await self._send_test(f"{CUSTOMER} {account.id}", channels, language, account.name)
 
+    def with_unconfirmed(
+        self, actor: Actor, account_id: str, settings: NotificationSettings
+    ) -> NotificationSettings:
+        """Return a customer's settings with the new addresses that wait for their code."""
+        waiting = self._confirmation.addresses(self._account(actor, account_id))
+        return replace(settings, unconfirmed=tuple(waiting), unconfirmed_addresses=waiting)
+
     async def keep_unconfirmed(
         self, actor: Actor, account_id: str, wanted: NotificationSettings
     ) -> NotificationSettings:

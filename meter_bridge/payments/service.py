@@ -89,10 +89,14 @@ class Payments:
         return preview_top_up(account, top_up.amount, now)
 
     async def start_payment(
-        self, actor: Actor, account_id: str, request: PaymentOrder, *, key: str
+        self, actor: Actor, account_id: str, request: PaymentOrder, *, key: str, confirmed: bool = True
     ) -> tuple[PaymentView, bool]:
-        """Make an order and let the customer pay."""
-        return await self.orders.place_order(actor, self._find_account(actor, account_id), request, key)
+        """Make an order and let the customer pay.
+
+        Unless ``confirmed``, an unusual amount is refused as ``CONFIRMATION_NEEDED``.
+        """
+        account = self._find_account(actor, account_id)
+        return await self.orders.place_order(actor, account, request, key, confirmed=confirmed)
 
     async def payments(self, actor: Actor, account_id: str) -> PaymentList:
         """Return the payments of an account, newest first."""

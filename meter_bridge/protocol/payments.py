@@ -1,6 +1,6 @@
 """Wire messages of payments: vouchers, orders, receipts. Units and instants as in ``messages``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -269,6 +269,8 @@ class NotificationSettings:
     """Tell when the credit lasts fewer days than this; None for the landlord's threshold."""
     unconfirmed: tuple[str, ...] = ()
     """New addresses that wait for the code that was sent there: ``email``, ``phone``; never stored."""
+    unconfirmed_addresses: dict[str, str] = field(default_factory=dict)
+    """These addresses, where the settings are read; never stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from meter_bridge.core.rating.rating import LineKind
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.storage import tables
+from meter_bridge.storage.exact_sum import exact_sum
 from meter_bridge.storage.segment_files import COMPARED, MEASURED, SEGMENTS, SegmentQuery
 
 CHILD: Final = "meter_bridge.storage.segment_archive_child"
@@ -95,7 +96,7 @@ def sums_in_database(connection: Connection, first: int, last: int) -> Sums:
     segment = tables.segment
     keys = [segment.c[name] for name in COMPARED]
     query = (
-        select(*keys, func.count(), *(func.sum(segment.c[name]) for name in MEASURED))
+        select(*keys, func.count(), *(exact_sum(segment.c[name]) for name in MEASURED))
         .where(segment.c.entry_seq >= first, segment.c.entry_seq <= last)
         .group_by(*keys)
     )
@@ -152,11 +153,11 @@ def _check(
     entry, line = tables.journal_entry, tables.charge_line
     of_charges = (*_entries(account_id, *span), entry.c.kind == EntryKind.CHARGE)
     query = (
-        select(func.coalesce(func.sum(line.c.amount), 0))
+        select(exact_sum(line.c.amount))
         .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
         .where(*of_charges, line.c.kind != LineKind.INCLUDED_TAX)
     )
-    charged = int(connection.execute(query).scalar_one())
+    charged = connection.execute(query).scalar_one() or 0
     charges = set(connection.execute(select(entry.c.seq).where(*of_charges)).scalars())
     own = [row for row in old if row["entry_seq"] in charges]
     exported = sum(cast("int", row[name]) for row in own for name in ("amount", "tax"))

@@ -43,7 +43,7 @@ class TenantPage:
         account = self._find_account(actor, account_id)
         tx = self._session.begin(actor)
         row = {"account_id": account.id, "tenancy": account.tenancy.n, "at": tx.at}
-        document = json.dumps(asdict(replace(settings, unconfirmed=())))
+        document = json.dumps(asdict(replace(settings, unconfirmed=(), unconfirmed_addresses={})))
         tx.changeset.add(ops.UPSERT_CONTACT, row | {"document": document})
         await self._session.commit(tx)
         return settings

@@ -45,6 +45,7 @@ from meter_bridge.protocol.requests import (
     PaymentDecision,
     PolicyRequest,
     ReplacementRequest,
+    VoucherOrder,
 )
 from meter_bridge.protocol.statements import EntryExplanation, Statement
 from meter_bridge.protocol.vocabulary import HoldPosition, SupplyReason, SupplyState
@@ -564,10 +565,14 @@ class _Stream(_Fake, Feed):
 
 
 class _Vouchers(_Fake, VoucherBatchService):
-    create = _answering_later(
-        "create_vouchers",
-        wire.NewVouchers(answers.BATCH, (wire.NewVoucher(answers.VOUCHER.serial, answers.VOUCHER_CODE),)),
-    )
+    @override
+    async def create(self, actor: Actor, order: VoucherOrder, *, confirmed: bool = True) -> wire.NewVouchers:
+        self.bridge.asked("create_vouchers")
+        if len(order.amount.partition(".")[0]) > USUAL_DIGITS and not confirmed:
+            raise RequestRefused(ErrorCode.CONFIRMATION_NEEDED, f"a voucher of {order.amount} is unusual")
+        voucher = wire.NewVoucher(answers.VOUCHER.serial, answers.VOUCHER_CODE)
+        return wire.NewVouchers(answers.BATCH, (voucher,))
+
     batches = _answering_later("vouchers", wire.VoucherBatches((answers.BATCH,)))
 
     @override
@@ -672,6 +677,12 @@ class _Payments(_Fake, Payments):
 class _Notices(_Fake, Notices):
     notices = _answering_later("notices", NoticeList(notices=(answers.NOTICE,)))
     confirm = _answering_later("confirm_address", wire.NotificationSettings(phone="+254712345678"))
+
+    @override
+    def with_unconfirmed(
+        self, actor: Actor, account_id: str, settings: wire.NotificationSettings
+    ) -> wire.NotificationSettings:
+        return settings
 
     @override
     async def keep_unconfirmed(

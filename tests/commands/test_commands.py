@@ -259,6 +259,24 @@ def test_apply_asks_a_person(
     assert len(bridge.calls) == (2 if code == 0 else 1)
 
 
+@pytest.mark.parametrize(
+    "typed, more, code", [("", (), 1), ("n\n", (), 1), ("y\n", (), 0), ("", ("--yes",), 0)]
+)
+def test_vouchers_of_an_unusual_amount_are_made_once_that_is_confirmed(
+    run: Command,
+    bridge: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    more: tuple[str, ...],
+    code: int,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed) if typed else io.StringIO())
+    ended, out, err = run("voucher", "create", "--count", "1", "--amount", "1000000", *more)
+    assert ended == code
+    assert bool(out) is (code == 0)
+    assert ("a voucher of 1000000 is unusual" in err) is (not more)
+
+
 def test_apply_without_a_person_wants_yes(
     run: Command, bridge: StandIn, site_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

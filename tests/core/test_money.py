@@ -1,5 +1,6 @@
 """Amounts: parsed strictly, kept exactly, rounded half to even, shown in minor units."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 from hypothesis import given, strategies as st
@@ -7,6 +8,7 @@ import pytest
 
 from meter_bridge.core.money import (
     MAX_AMOUNT,
+    SMALLEST_COIN,
     MoneyError,
     amount_digits,
     divide_half_even,
@@ -73,11 +75,22 @@ def test_asking_for_more_places_than_an_amount_has_does_not_drop_them(digits: in
 
 
 @pytest.mark.parametrize(
-    "text", ["1000000000.000001", "-1000000000.000001", "9" * 20, "9" * 20 + "." + "0" * 20]
+    "text", ["1000000000000.000001", "-1000000000000.000001", "9" * 20, "9" * 20 + "." + "0" * 20]
 )
 def test_an_amount_beyond_the_limit_is_refused(text: str) -> None:
     with pytest.raises(MoneyError, match="larger than any"):
         parse_amount(text, "ZAR")
+
+
+@pytest.mark.parametrize("currency", ["IDR", "JPY", "KWD", "CLF"])
+def test_a_double_tells_every_minor_unit_up_to_the_largest_amount_apart(currency: str) -> None:
+    most = Decimal(10**14).scaleb(-minor_digits(currency))
+    assert parse_amount(f"{most:f}", currency) == MAX_AMOUNT
+    assert 9 * MAX_AMOUNT < 2**63
+    # As JavaScript reads a number, and rounds it to what people see.
+    for minor in (10**14, 10**14 - 1, 10**14 - 7):
+        steps = minor * SMALLEST_COIN
+        assert round(float(steps) / 10 ** amount_digits(currency) * 10 ** minor_digits(currency)) == minor
 
 
 @given(st.integers(-MAX_AMOUNT, MAX_AMOUNT), st.sampled_from(["ZAR", "JPY", "KWD", "CLF"]))

@@ -26,7 +26,7 @@ from meter_bridge.notify.service import TRIAL_PAUSE_MS, Notices
 from meter_bridge.notify.templates import Message
 from meter_bridge.protocol.messages import ErrorCode, Role
 from meter_bridge.protocol.payments import NotificationSettings
-from tests.engine.harness import LANDLORD, House, house, read_only
+from tests.engine.harness import HOUR, LANDLORD, House, house, read_only
 
 TENANT = Actor("Anna", Role.TENANT, accounts=frozenset({"flat-1"}))
 OWN, STRANGER = "+27820000001", "+27829999999"
@@ -96,6 +96,28 @@ async def test_no_test_message_goes_to_a_number_that_is_not_confirmed(customer: 
     with pytest.raises(RequestRefused, match="no address is stored"):
         await customer.notices.try_customer(TENANT, "flat-1")
     assert len(customer.gateway.sent) == 1
+
+
+async def test_what_waits_for_its_code_is_told_until_it_is_stored_or_the_code_is_void(
+    customer: Customer,
+) -> None:
+    async def shown() -> NotificationSettings:
+        settings = await customer.flat.app.page.notification_settings(TENANT, "flat-1")
+        return customer.notices.with_unconfirmed(TENANT, "flat-1", settings)
+
+    assert await shown() == NotificationSettings()
+    await customer.save(NotificationSettings(phone=OWN))
+    assert await shown() == NotificationSettings(unconfirmed=("phone",), unconfirmed_addresses={"phone": OWN})
+    kept = await customer.flat.app.page.set_notification_settings(TENANT, "flat-1", await shown())
+    assert "unconfirmed" not in str(customer.flat.rows("SELECT document FROM contact")).replace(
+        '"unconfirmed": [], "unconfirmed_addresses": {}', ""
+    )
+    assert kept.phone == ""
+    await customer.confirm(customer.gateway.code)
+    assert await shown() == NotificationSettings(phone=OWN)
+    await customer.save(NotificationSettings(phone=STRANGER))
+    customer.flat.time.forward(HOUR)
+    assert await shown() == NotificationSettings(phone=OWN)
 
 
 async def test_the_number_before_stays_until_the_new_one_is_confirmed(customer: Customer) -> None:

@@ -28,6 +28,7 @@ from meter_bridge.protocol.payments import (
     WaitingPayments,
 )
 from meter_bridge.protocol.requests import (
+    Confirmation,
     KeypadRequest,
     PaymentDecision,
     PaymentOrder,
@@ -65,17 +66,23 @@ async def preview_top_up(call: Call) -> Reply:
     refusals=(
         *ONCE,
         ErrorCode.AMOUNT_OUT_OF_RANGE,
+        ErrorCode.CONFIRMATION_NEEDED,
         ErrorCode.CONFLICT,
         ErrorCode.PROVIDER_UNAVAILABLE,
         ErrorCode.STORAGE_UNAVAILABLE,
     ),
+    query=Confirmation,
 )
 async def start_payment(call: Call) -> Reply:
     """Start a payment and return where to pay; credit is given when the provider reports the payment."""
     account = visible_account(call)
     key = call.idempotency_key()
     body = await call.body(PaymentOrder)
-    return reply_once(await call.app.payments.start_payment(call.actor, account.id, body, key=key))
+    confirmed = call.query(Confirmation).confirmed
+    payments = call.app.payments
+    return reply_once(
+        await payments.start_payment(call.actor, account.id, body, key=key, confirmed=confirmed)
+    )
 
 
 @Endpoint("GET", "/api/v1/accounts/{id}/payments", access=LANDLORD_AND_TENANT, answer=PaymentList)

@@ -174,7 +174,9 @@ async def revoke_access(call: Call) -> Reply:
 )
 async def get_notification_settings(call: Call) -> Reply:
     """Return a customer's notification settings."""
-    return Reply(await call.app.page.notification_settings(call.actor, visible_account(call).id))
+    account = visible_account(call)
+    settings = await call.app.page.notification_settings(call.actor, account.id)
+    return Reply(call.app.notices.with_unconfirmed(call.actor, account.id, settings))
 
 
 @Endpoint(

@@ -15,7 +15,7 @@ from meter_bridge.api.http.endpoint import (
 from meter_bridge.api.http.examples import TOP_UP
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
 from meter_bridge.protocol.payments import NewVouchers, VoucherBatches, VoucherList, VouchersChanged
-from meter_bridge.protocol.requests import VoucherBlock, VoucherCode, VoucherOrder, VoucherSale
+from meter_bridge.protocol.requests import Confirmation, VoucherBlock, VoucherCode, VoucherOrder, VoucherSale
 
 
 @endpoint_once(
@@ -64,12 +64,15 @@ async def get_vouchers(call: Call) -> Reply:
     answer=NewVouchers,
     status=HTTPStatus.CREATED,
     example=VoucherOrder(count=50, amount="50.00", site="rose", days=365, note="Spaza shop, March"),
-    refusals=(ErrorCode.NOT_FOUND, ErrorCode.STORAGE_UNAVAILABLE),
+    query=Confirmation,
+    refusals=(ErrorCode.NOT_FOUND, ErrorCode.CONFIRMATION_NEEDED, ErrorCode.STORAGE_UNAVAILABLE),
 )
 async def create_vouchers(call: Call) -> Reply:
     """Create vouchers; their codes are in this response and nowhere else."""
     body = await call.body(VoucherOrder)
-    return Reply(await call.app.payments.vouchers.create(call.actor, body), HTTPStatus.CREATED)
+    confirmed = call.query(Confirmation).confirmed
+    created = await call.app.payments.vouchers.create(call.actor, body, confirmed=confirmed)
+    return Reply(created, HTTPStatus.CREATED)
 
 
 @Endpoint(

@@ -72,7 +72,8 @@ class OpenDebtOperation(AccountOperation[requests.OpenDebt]):
                 value=debt.id,
                 remedy="close one that is paid",
             )
-        check_amount(account, debt.owed, 1, MAX_AMOUNT, "a debt")
+        owed = sum(each.owed for each in account.debts.values())
+        check_amount(account, debt.owed, 1, MAX_AMOUNT - owed, "a debt")
         _check_terms(debt, account.site.currency)
 
     @override

@@ -5,7 +5,7 @@ from datetime import date
 import json
 from typing import ClassVar, Final, override
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from meter_bridge.config.codec import decode_tariff_version
 from meter_bridge.core.calendar import day_start
@@ -32,6 +32,7 @@ from meter_bridge.protocol import requests
 from meter_bridge.protocol.messages import ErrorCode
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
+from meter_bridge.storage.exact_sum import exact_sum
 from meter_bridge.storage.segment_archive import complete_segments
 
 _PERIOD_KEY: Final = "period"
@@ -224,8 +225,7 @@ def _has_unit_sales(connection: Connection, used: ColumnElement[bool]) -> bool:
 def _read_charged(connection: Connection, used: ColumnElement[bool]) -> int:
     """Return what was charged, including tax."""
     table = tables.segment.c
-    amount = func.coalesce(func.sum(table.amount + table.tax), 0)
-    return int(connection.execute(select(amount).where(used)).scalar_one())
+    return connection.execute(select(exact_sum(table.amount + table.tax)).where(used)).scalar_one() or 0
 
 
 def _read_corrections(connection: Connection, account_id: str, supply_id: str, period: str) -> int:

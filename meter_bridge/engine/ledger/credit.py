@@ -58,7 +58,7 @@ def top_up_question(account: Account, credit: CreditState, at: int) -> TopUpQues
         at,
         ZoneInfo(account.site.time_zone),
         step=10**DIGITS_BELOW_MINOR,
-        maximum=min(policy.top_up_maximum or MAX_AMOUNT, MAX_AMOUNT - abs(credit.balance)),
+        maximum=min(policy.top_up_maximum or MAX_AMOUNT, MAX_AMOUNT - max(credit.balance, 0)),
     )
 
 

@@ -20,6 +20,7 @@ from meter_bridge.core.tariff.periods import period_bounds
 from meter_bridge.protocol.messages import AccountHistory, HistoryHour, HistoryPage
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import snapshot
+from meter_bridge.storage.exact_sum import exact_sum
 from meter_bridge.storage.segment_archive import Archive, complete_segments, retired_upto
 
 HOUR_MS: Final = 3_600_000
@@ -158,7 +159,7 @@ def _hourly_use(
     entry, segment = tables.journal_entry, tables.segment
     hour = (segment.c.start_ms // HOUR_MS).label("hour")
     query = (
-        select(hour, func.sum(segment.c.wh), func.sum(segment.c.amount + segment.c.tax))
+        select(hour, func.sum(segment.c.wh), exact_sum(segment.c.amount + segment.c.tax))
         .select_from(entry.join(segment, segment.c.entry_seq == entry.c.seq))
         .where(
             entry.c.account_id == request.account_id,
@@ -205,7 +206,7 @@ def _corrections(connection: Connection, request: HistoryQuery, seq_range: SeqRa
             entry.c.at,
             entry.c.refers_to,
             entry.c.detail,
-            func.sum(posting.c.amount).label("amount"),
+            exact_sum(posting.c.amount).label("amount"),
         )
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
         .where(entry.c.seq.in_(own), posting.c.bucket == Bucket.ADJUSTMENT)

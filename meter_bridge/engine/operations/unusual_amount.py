@@ -1,6 +1,6 @@
 """An amount that looks mistyped, such as a million for ten: a person is asked before it is booked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from meter_bridge.core.money import format_amount
@@ -13,6 +13,8 @@ from meter_bridge.protocol.messages import ErrorCode
 
 FACTOR: Final = 10
 """More than so many times what is usual is asked about."""
+STOCK_FACTOR: Final = 100
+"""The same of vouchers, per account that may use them: two years' worth of weekly purchases."""
 USUAL_WH: Final = 100_000
 """What a customer may well buy at once: a quarter to half of a household's month."""
 
@@ -21,15 +23,38 @@ def check_usual(account: Account, amounts: Iterable[int], now: int) -> None:
     """Refuse an amount that somebody has to confirm first."""
     usual = usual_amount(account, now)
     unusual = max(map(abs, amounts), default=0)
-    if not 0 < usual * FACTOR < unusual:
+    if 0 < usual * FACTOR < unusual:
+        currency = account.site.currency
+        what = format_amount(unusual, currency)
+        raise _confirmation_needed(what, f"{FACTOR} times what is usual for {account.name}", usual, currency)
+
+
+def check_usual_vouchers(accounts: Sequence[Account], count: int, amount: int, now: int) -> None:
+    """Refuse vouchers that somebody has to confirm first, for their value or for what all are worth.
+
+    ``accounts`` are those that may use them.
+    """
+    usual = max((usual_amount(account, now) for account in accounts), default=0)
+    if not usual:
         return
-    currency = account.site.currency
-    raise RequestRefused(
+    currency = accounts[0].site.currency
+    if amount > usual * FACTOR:
+        what = f"a voucher of {format_amount(amount, currency)}"
+        raise _confirmation_needed(what, f"{FACTOR} times what an account usually pays", usual, currency)
+    if count * amount > usual * STOCK_FACTOR * len(accounts):
+        what = f"{count} vouchers, {format_amount(count * amount, currency)} in all,"
+        than = f"{STOCK_FACTOR} times what every account usually pays"
+        raise _confirmation_needed(what, than, usual, currency, verb="are")
+
+
+def _confirmation_needed(
+    what: str, than: str, usual: int, currency: str, *, verb: str = "is"
+) -> RequestRefused:
+    return RequestRefused(
         ErrorCode.CONFIRMATION_NEEDED,
-        f"{format_amount(unusual, currency)} is more than {FACTOR} times what is usual for {account.name}"
-        f" ({format_amount(usual, currency)})",
+        f"{what} {verb} more than {than} ({format_amount(usual, currency)})",
         field="amount",
-        value=format_amount(unusual, currency),
+        value=what,
         remedy="count its digits, then confirm it",
     )
 

@@ -16,6 +16,7 @@ from meter_bridge.engine.statement.builder import SPENT_AT_ONCE
 from meter_bridge.engine.statement.entry_range import LAST_SEQ, EntryRange
 from meter_bridge.protocol.statements import Holding, KindSum, UnitsHeld
 from meter_bridge.storage import tables
+from meter_bridge.storage.exact_sum import exact_sum
 
 
 def spent_on(kind: str) -> str:
@@ -37,7 +38,7 @@ def read_moved_amounts(connection: Connection, entry_range: EntryRange) -> Moved
     """Return what the entries moved of what the customer has or owes in money."""
     entry, posting = tables.journal_entry, tables.posting
     query = (
-        select(entry.c.kind, posting.c.bucket, func.sum(posting.c.amount))
+        select(entry.c.kind, posting.c.bucket, exact_sum(posting.c.amount))
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
         .where(entry_range.entries, is_holding(posting, entry_range.currency))
         .group_by(entry.c.kind, posting.c.bucket)
@@ -54,7 +55,7 @@ def sums_by_kind(
     """
     entry, line = tables.journal_entry, tables.charge_line
     spent = (
-        select(entry.c.kind, func.sum(line.c.amount))
+        select(entry.c.kind, exact_sum(line.c.amount))
         .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
         .where(entry_range.credits, line.c.kind != LineKind.INCLUDED_TAX)
         .group_by(entry.c.kind)
@@ -117,7 +118,7 @@ def _posted_since(
 ) -> dict[str, int]:
     entry, posting = tables.journal_entry, tables.posting
     query = (
-        select(posting.c.bucket, func.sum(posting.c.amount))
+        select(posting.c.bucket, exact_sum(posting.c.amount))
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
         .where(entry_range.later, which)
         .group_by(posting.c.bucket)
@@ -141,7 +142,7 @@ def _units(connection: Connection, entry_range: EntryRange, asset: str, now: int
     own = and_(posting.c.bucket == Bucket.UNITS, posting.c.asset == asset)
     charged = (entry.c.kind == EntryKind.CHARGE).label("charged")
     moved = (
-        select(charged, func.sum(posting.c.amount))
+        select(charged, exact_sum(posting.c.amount))
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
         .where(entry_range.entries, own)
         .group_by(charged)

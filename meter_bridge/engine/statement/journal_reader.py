@@ -44,6 +44,7 @@ from meter_bridge.protocol.messages import ChargeLine
 from meter_bridge.protocol.statements import DayCharge, MeterReadings, NotYetPosted, StatementEntry
 from meter_bridge.storage import tables
 from meter_bridge.storage.database import on_sqlite, snapshot
+from meter_bridge.storage.exact_sum import exact_sum
 from meter_bridge.storage.segment_archive import Archive, complete_segments
 
 MAX_PARALLEL: Final = 4
@@ -180,7 +181,7 @@ def _line_sums(connection: Connection, entry_range: EntryRange) -> _LineSums:
     """Return the charges by line of the price list, at most one more than a statement holds."""
     line = tables.charge_line
     keys = [line.c[name] for name in _LINE_KEYS]
-    query = select(*keys, func.sum(line.c.quantity), func.sum(line.c.amount))
+    query = select(*keys, func.sum(line.c.quantity), exact_sum(line.c.amount))
     rows = connection.execute(_in_range(entry_range, line, query).group_by(*keys).limit(MAX_CHARGES + 1))
     return {cast("_LineKey", tuple(key)): (quantity, amount) for *key, quantity, amount in rows}
 
@@ -249,8 +250,8 @@ def _days(connection: Connection, entry_range: EntryRange) -> tuple[DayCharge, .
         *keys,
         func.sum(segment.c.wh).label("wh"),
         func.sum(case((segment.c.amount < 0, 0), else_=1)).label("times"),
-        func.sum(segment.c.amount).label("amount"),
-        func.sum(segment.c.tax).label("tax"),
+        exact_sum(segment.c.amount).label("amount"),
+        exact_sum(segment.c.tax).label("tax"),
         func.sum(case((segment.c.estimated, segment.c.wh), else_=0)).label("estimated_wh"),
     )
     order = [key.nulls_first() for key in keys]
@@ -327,14 +328,14 @@ def _differs_from_previous(
     """Return where the money of each entry went: to holdings, or spent at once."""
     entry, posting, line = tables.journal_entry, tables.posting, tables.charge_line
     moved = (
-        select(posting.c.entry_seq, posting.c.bucket, func.sum(posting.c.amount))
+        select(posting.c.entry_seq, posting.c.bucket, exact_sum(posting.c.amount))
         .select_from(entry.join(posting, posting.c.entry_seq == entry.c.seq))
         .where(wanted, is_holding(posting, currency))
         .group_by(posting.c.entry_seq, posting.c.bucket)
         .order_by(posting.c.entry_seq, func.min(posting.c.n))
     )
     spent = (
-        select(entry.c.seq, entry.c.kind, func.sum(line.c.amount))
+        select(entry.c.seq, entry.c.kind, exact_sum(line.c.amount))
         .select_from(entry.join(line, line.c.entry_seq == entry.c.seq))
         .where(wanted, line.c.kind != LineKind.INCLUDED_TAX)
         .group_by(entry.c.seq, entry.c.kind)

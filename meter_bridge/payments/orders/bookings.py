@@ -101,7 +101,7 @@ class CreditPayment(Operation[TopUpResult]):
     @override
     def check(self, session: Session, account: Account) -> None:
         self.record.check_tenancy(account)
-        headroom = MAX_AMOUNT - abs(credit_now(account).balance)
+        headroom = MAX_AMOUNT - max(credit_now(account).balance, 0)
         check_amount(account, self.record.amount, 1, headroom, "a payment")
 
     @override

@@ -1,6 +1,7 @@
 """The cashier: customers' orders. Each is stored before anybody is sent to pay."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 import json
 import logging
@@ -12,6 +13,7 @@ from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import HOUR_MS
 from meter_bridge.engine.accounts.top_ups import TopUp
 from meter_bridge.engine.operations.operation import MAX_KEY_LENGTH, Operations, account_closed
+from meter_bridge.engine.operations.unusual_amount import check_usual
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
@@ -74,7 +76,7 @@ class OrderService:
         return [each for each in self.file.providers.values() if each.accepts(site.currency, site.id)]
 
     async def place_order(
-        self, actor: Actor, account: Account, request: PaymentOrder, key: str
+        self, actor: Actor, account: Account, request: PaymentOrder, key: str, *, confirmed: bool
     ) -> tuple[PaymentView, bool]:
         """Make an order and let the customer pay it, once per key; a double click is one order."""
         check_text("Idempotency-Key", key, MAX_KEY_LENGTH)
@@ -85,7 +87,8 @@ class OrderService:
         )
         lock = self._locks.setdefault((account.id, key), asyncio.Lock())
         async with lock:
-            order, known = await self._find_or_create(actor, customer, provider, top_up, key)
+            checks = self._check if confirmed else self._check_usual
+            order, known = await self._find_or_create(actor, customer, provider, top_up, key, checks)
             await self._start(provider, order)
             return await self.view(order), known
 
@@ -103,12 +106,18 @@ class OrderService:
         return offered[provider_id]
 
     async def _find_or_create(
-        self, actor: Actor, customer: _Customer, provider: Provider, top_up: TopUp, key: str
+        self,
+        actor: Actor,
+        customer: _Customer,
+        provider: Provider,
+        top_up: TopUp,
+        key: str,
+        check: Callable[[TopUp, Account], None],
     ) -> tuple[Order, bool]:
         reader = self._session.reader
         known = await asyncio.to_thread(order_queries.order_by_key, reader, customer.account_id, key)
         if known is None:
-            top_up.check(self._session, self._current_account(customer))
+            check(top_up, self._current_account(customer))
             await self._check_rate(customer.account_id)
             return await self._create(actor, customer, provider, top_up.amount, key), False
         terms = (known.provider, known.amount, known.tenancy)
@@ -121,6 +130,13 @@ class OrderService:
                 remedy="use a new key for a new payment",
             )
         return known, True
+
+    def _check(self, top_up: TopUp, account: Account) -> None:
+        top_up.check(self._session, account)
+
+    def _check_usual(self, top_up: TopUp, account: Account) -> None:
+        top_up.check(self._session, account)
+        check_usual(account, top_up.typed_amounts(), self._session.clock.now())
 
     async def _check_rate(self, account_id: str) -> None:
         since = self._session.clock.now() - HOUR_MS

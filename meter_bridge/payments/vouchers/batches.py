@@ -11,7 +11,9 @@ from meter_bridge.core.calendar import DAY_MS, iso
 from meter_bridge.core.money import format_amount
 from meter_bridge.engine.access.secret_key import SecretKey, code_hash
 from meter_bridge.engine.ledger.amounts import parse_request_amount
+from meter_bridge.engine.operations.unusual_amount import check_usual_vouchers
 from meter_bridge.engine.state.events import record_event
+from meter_bridge.engine.state.model import Account
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.errors import RequestRefused
@@ -41,10 +43,17 @@ class VoucherBatchService:
         self._session = session
         self._key = key
 
-    async def create(self, actor: Actor, order: VoucherOrder) -> NewVouchers:
-        """Make vouchers and return them with their codes, of which only hashes are kept."""
+    async def create(self, actor: Actor, order: VoucherOrder, *, confirmed: bool = True) -> NewVouchers:
+        """Make vouchers and return them with their codes, of which only hashes are kept.
+
+        Unless ``confirmed``, vouchers of unusual worth are refused as ``CONFIRMATION_NEEDED``.
+        """
         currency = await self._currency(actor, order)
         amount = self._amount(order.amount, currency)
+        if not confirmed:
+            check_usual_vouchers(
+                self._accounts(order, currency), order.count, amount, self._session.clock.now()
+            )
         tx = self._session.begin(actor)
         today = self._session.clock.believed_wall()
         batch_id = "".join(secrets.choice(ALPHABET) for _ in range(6))
@@ -82,6 +91,14 @@ class VoucherBatchService:
         await self._session.commit(tx)
         (batch,) = queries.batches(self._session.reader, today, batch_id)
         return NewVouchers(batch, tuple(NewVoucher(serial, grouped(code)) for serial, code in new_vouchers))
+
+    def _accounts(self, order: VoucherOrder, currency: str) -> list[Account]:
+        """Return the accounts that may use the vouchers."""
+        return [
+            account
+            for account in self._session.installation.accounts.values()
+            if account.site.currency == currency and order.site in (None, account.site.id)
+        ]
 
     async def _currency(self, actor: Actor, order: VoucherOrder) -> str:
         """Raise ``RequestRefused`` for a site that the actor may not see."""

@@ -58,7 +58,8 @@ export async function askOnce(path, body, key, place) {
 
 // Says in its place what became of a request.
 export function tell(place, problem) {
-  place.replaceChildren(problem.code === "unanswered" ? state("warn", say("unanswered"), problem.text) : h("p", { class: "error" }, problem.text));
+  const title = problem.code === "unanswered" ? say("unanswered") : problem.title;
+  place.replaceChildren(title ? state("warn", title, problem.text) : h("p", { class: "error" }, problem.text));
 }
 
 export function newKey() {

@@ -67,8 +67,11 @@ export function state(kind, title, text, spinning = false) {
 export function money(amount, of, short = false) {
   const exact = amount / 10 ** of.amount_digits;
   const value = Number(exact.toFixed(decimals(of))) || 0;
-  const digits = short && Number.isInteger(value) ? { minimumFractionDigits: 0 } : {};
-  return new Intl.NumberFormat(language, { style: "currency", currency: of.currency, currencyDisplay: "narrowSymbol", ...digits }).format(value);
+  const style = { style: "currency", currency: of.currency, currencyDisplay: "narrowSymbol" };
+  const usual = new Intl.NumberFormat(language, style).resolvedOptions().minimumFractionDigits;
+  const least = short && Number.isInteger(value) ? 0 : Math.min(usual, decimals(of));
+  // A language may write a currency without the decimals that it has: what is there is never left out.
+  return new Intl.NumberFormat(language, { ...style, minimumFractionDigits: least, maximumFractionDigits: decimals(of) }).format(value);
 }
 
 export function decimals(of) {

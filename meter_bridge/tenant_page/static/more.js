@@ -76,24 +76,23 @@ function trialButton(mine, error) {
 }
 
 // A new address takes messages once the code that was sent to it came back.
-function askForCode(mine, form, kinds) {
-  const address = document.getElementById(kinds[0]).value.trim();
+function askForCode(mine, form, kinds, addresses, place = "after") {
   document.getElementById("confirming")?.remove();
   const code = h("input", { id: "code", type: "text", inputmode: "numeric", autocomplete: "one-time-code", pattern: "[0-9]{6}", required: true });
   const error = h("p", { class: "error", role: "alert" });
-  form.after(h("form", { class: "card", id: "confirming", onsubmit: async (event) => {
+  form[place](h("form", { class: "card", id: "confirming", onsubmit: async (event) => {
     event.preventDefault();
     error.textContent = "";
     try {
       const now = await ask("POST", `accounts/${mine.id}/notifications/confirm`, { code: code.value.trim() });
-      if (now.unconfirmed.length) return askForCode(mine, form, now.unconfirmed);
+      if (now.unconfirmed.length) return askForCode(mine, form, now.unconfirmed, addresses).focus();
       await settings();
       toast(say("notify.saved"));
     } catch (problem) {
       error.textContent = problem.code === "bad_request" ? say("notify.wrong.code") : problem.text;
     }
-  } }, h("label", { for: "code" }, say("notify.code", { address })), code, error, h("button", { class: "wide" }, say("notify.confirm"))));
-  code.focus();
+  } }, h("label", { for: "code" }, say("notify.code", { address: addresses[kinds[0]] })), code, error, h("button", { class: "wide" }, say("notify.confirm"))));
+  return code;
 }
 
 export async function settings() {
@@ -115,7 +114,7 @@ export async function settings() {
         quiet_from: read("quiet_from"), quiet_to: read("quiet_to"),
         low_credit: read("low_credit").replace(",", ".") || null, days_left: read("days_left") ? Number(read("days_left")) : null,
       });
-      if (kept.unconfirmed.length) askForCode(mine, form, kept.unconfirmed);
+      if (kept.unconfirmed.length) askForCode(mine, form, kept.unconfirmed, { email: read("email"), phone: read("phone") }).focus();
       else toast(say("notify.saved"));
     } catch (problem) {
       const texts = { conflict: say("notify.untaken"), too_many_requests: say("notify.enough") };
@@ -126,11 +125,12 @@ export async function settings() {
   h("h2", {}, say("notify.title")), h("p", { class: "small soft" }, say("notify.help")),
   field("email", "email", now.email, { autocomplete: "email", inputmode: "email" }),
   field("phone", "tel", now.phone, { autocomplete: "tel", placeholder: "+254712345678", pattern: "\\+[0-9 \\-]{6,20}" }),
-  field("low_credit", "text", least, { inputmode: digits ? "decimal" : "numeric", pattern: digits ? `[0-9]{1,9}([.,][0-9]{1,${digits}})?` : "[0-9]{1,9}", autocomplete: "off", "aria-describedby": "thresholds" }),
+  field("low_credit", "text", least, { inputmode: digits ? "decimal" : "numeric", pattern: digits ? `[0-9]{1,15}([.,][0-9]{1,${digits}})?` : "[0-9]{1,15}", autocomplete: "off", "aria-describedby": "thresholds" }),
   field("days_left", "number", now.days_left, { min: 1, max: 60, inputmode: "numeric", "aria-describedby": "thresholds" }),
   h("p", { class: "small soft", id: "thresholds" }, say("notify.thresholds")),
   h("div", { class: "row" }, h("div", {}, field("quiet_from", "time", now.quiet_from)), h("div", {}, field("quiet_to", "time", now.quiet_to))),
   error, button, trialButton(mine, error));
   show(h("div", { class: "head" }, h("h1", {}, say("tab.settings"))), languageCard(), form,
     h("p", {}, h("button", { class: "plain wide", onclick: signOut }, say("sign.out"))));
+  if (now.unconfirmed.length) askForCode(mine, form, now.unconfirmed, now.unconfirmed_addresses, "before");
 }

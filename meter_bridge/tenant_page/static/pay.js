@@ -1,10 +1,11 @@
 // Paying: how much, where it would go, with what, and waiting until it is there; and vouchers.
 
 import { account, ask, askOnce, forgetKey, keyFor, tell } from "/my/api.js";
-import { decimals, h, kwh, money, number, say, show, state } from "/my/dom.js";
+import { decimals, h, kwh, language, money, number, say, show, state } from "/my/dom.js";
 import { power } from "/my/home.js";
 
-const ENDLESS = 1e8;
+// In steps of the currency: half of the largest amount there is. A limit above is none of the landlord's.
+const ENDLESS = 5e17;
 const NICE = [1, 2, 5, 10, 20, 50];
 
 export async function pay() {
@@ -44,6 +45,7 @@ async function form(mine, options) {
   const error = h("div", { role: "alert" });
   const button = h("button", { class: "wide", disabled: true }, say("pay.button"));
   let asked = 0;
+  let confirmed = "";
   empty();
 
   // What an earlier amount would have done is not left beside another one.
@@ -51,16 +53,17 @@ async function form(mine, options) {
     preview.replaceChildren(h("p", { class: "soft" }, say("pay.preview.hint")));
     button.textContent = say("pay.button");
     button.disabled = true;
+    confirmed = "";
     error.replaceChildren();
   }
 
   async function changed() {
-    const value = typed(input.value);
+    const value = typed(input.value, options);
     chips.forEach((each, index) => each.setAttribute("aria-pressed", String(Number(written(suggestions(options)[index])) === Number(value))));
     const turn = ++asked;
     empty();
     if (!value) {
-      if (input.value.trim()) tell(error, { text: limits(options) });
+      if (input.value.trim()) tell(error, { text: unreadable(options) });
       return;
     }
     try {
@@ -70,12 +73,23 @@ async function form(mine, options) {
       button.textContent = say("pay.amount", { amount: money(shown.amount, shown) });
       button.disabled = false;
     } catch (problem) {
-      if (turn === asked) tell(error, limited(problem));
+      if (turn === asked) tell(error, limited(problem, value));
     }
   }
 
-  function limited(problem) {
-    return ["amount_out_of_range", "bad_request"].includes(problem.code) ? { text: limits(options) } : problem;
+  // What is wrong with an amount, in words of its own: too little, too much, or no amount at all.
+  function limited(problem, value) {
+    if (problem.code === "amount_out_of_range") return { text: outOfRange(options, value) };
+    if (problem.code === "bad_request") return { text: Number(value) * 10 ** options.amount_digits > options.largest ? outOfRange(options, value) : unreadable(options) };
+    return problem;
+  }
+
+  // An amount far beyond what is usual is read once more before it goes on.
+  function sure(value) {
+    confirmed = value;
+    const amount = money(Number(value) * 10 ** options.amount_digits, options);
+    tell(error, { code: "unusual", title: say("pay.unusual", { amount }), text: say("pay.unusual.text") });
+    button.textContent = say("pay.sure", { amount });
   }
 
   let waiting;
@@ -92,10 +106,12 @@ async function form(mine, options) {
     if (button.disabled) return;
     button.disabled = true;
     const provider = document.querySelector("input[name=provider]:checked").value;
+    const value = typed(input.value, options);
     try {
-      await begin(mine, provider, typed(input.value), error);
+      await begin(mine, provider, value, error, confirmed === value);
     } catch (problem) {
-      tell(error, limited(problem));
+      if (problem.code === "confirmation_needed") sure(value);
+      else tell(error, limited(problem, value));
       button.disabled = false;
     }
   }
@@ -103,21 +119,33 @@ async function form(mine, options) {
 
 function limits(options) {
   const least = money(options.smallest, options, true);
-  if (options.largest / 10 ** options.amount_digits > ENDLESS) return say("pay.least", { least });
+  if (options.largest > ENDLESS) return say("pay.least", { least });
   return say("pay.limits", { least, most: money(options.largest, options, true) });
 }
 
-export function typed(text) {
-  const plain = text.normalize("NFKC").replace(/[\s']/g, "").replace(",", ".");
-  return /^\d{1,12}(\.\d{1,4})?$/.test(plain) && Number(plain) > 0 ? plain : "";
+function outOfRange(options, value) {
+  if (Number(value) * 10 ** options.amount_digits < options.smallest) return say("pay.too.little", { least: money(options.smallest, options, true) });
+  return say("pay.too.much", { most: money(options.largest, options, true) });
 }
 
-async function begin(mine, provider, amount, place, again = true) {
+function unreadable(options) {
+  const digits = decimals(options);
+  return say("pay.unreadable", { example: new Intl.NumberFormat(language, { useGrouping: false, minimumFractionDigits: digits }).format(1250) });
+}
+
+// A point or a comma ends the whole part, and at most as many digits follow as the currency has: no more are guessed at.
+export function typed(text, options) {
+  const plain = text.normalize("NFKC").replace(/[\s'’]/g, "").replace(",", ".");
+  const part = decimals(options) ? `([.][0-9]{1,${decimals(options)}})?` : "";
+  return new RegExp(`^[0-9]{1,20}${part}$`).test(plain) ? plain : "";
+}
+
+async function begin(mine, provider, amount, place, confirmed, again = true) {
   const what = `pay ${mine.id} ${provider} ${amount}`;
-  const order = await askOnce(`accounts/${mine.id}/payments`, { provider, amount }, keyFor(what), place);
+  const order = await askOnce(`accounts/${mine.id}/payments${confirmed ? "?confirmed=true" : ""}`, { provider, amount }, keyFor(what), place);
   if (!["open", "pending", "failed"].includes(order.state)) {
     forgetKey(what);
-    if (again) await begin(mine, provider, amount, place, false);
+    if (again) await begin(mine, provider, amount, place, confirmed, false);
     return;
   }
   sessionStorage.setItem(`order ${order.id}`, what);

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import date
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,14 @@ from dashboard.data.warehouse import Warehouse
 from dashboard.queries.balance import balance_steps
 from dashboard.queries.consumption import usage
 from dashboard.queries.payments import unit_payments
-from dashboard.queries.sums import WEEK_MS, charged_and_energy, money_in
+from dashboard.queries.sums import WEEK_MS, charged_and_energy, days, money_in
 from dashboard.queries.units import units
 from dashboard.status.depletion import forecasts
+from meter_bridge.core.money import parse_amount
+from meter_bridge.protocol.requests import Refund
 from meter_bridge.storage import tables
 from tests.dashboard.sample_house import DAY_MS, NOW_MS, House
+from tests.engine.harness import SITE, house as real_house, operate
 
 LANDLORD = Viewer(every_site=True)
 NOBODY = Viewer()
@@ -101,6 +105,20 @@ def test_money_in_counts_the_last_seven_days_and_the_seven_before(house: House, 
     assert (weeks.now, weeks.before) == (now, before)
     assert now
     assert before
+
+
+async def test_sums_of_many_large_amounts_are_exact(tmp_path: Path) -> None:
+    """Twenty payments of nearly a trillion rupiah do not fit into 64 bits."""
+    async with real_house(tmp_path, SITE.replace("currency: ZAR", "currency: IDR"), credit=None) as large:
+        for _ in range(20):
+            await large.top_up("999999999999.00")
+            await operate(large, Refund(amount="999999999998.99", reason="too much"))
+        await large.tick()
+    warehouse = Warehouse(read_snapshot(tmp_path))
+    paid = 20 * parse_amount("999999999999.00", "IDR")
+    assert money_in(warehouse, LANDLORD)["IDR"].now == paid > 2**63
+    assert sum(each.paid for each in days(warehouse, LANDLORD, 7)) == paid
+    assert [each.balance for each in units(warehouse, LANDLORD)] == [parse_amount("0.20", "IDR")]
 
 
 def test_energy_and_charges_of_the_week_are_the_segments_that_began_in_it(

@@ -3,13 +3,28 @@
 import asyncio
 from pathlib import Path
 
+from msgspec.structs import replace
 import pytest
 
-from meter_bridge.core.money import MAX_AMOUNT
+from meter_bridge.core.money import MAX_AMOUNT, parse_amount
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, TopUpResult
+from meter_bridge.protocol.requests import Correction, OpenDebt, Refund
+from meter_bridge.protocol.statements import Detail
 from meter_bridge.protocol.vocabulary import SupplyState
-from tests.engine.harness import BLOCKS, HOUR, LANDLORD, SITE, House, apply, house, read_only, refusing, zar
+from tests.engine.harness import (
+    BLOCKS,
+    HOUR,
+    LANDLORD,
+    SITE,
+    House,
+    apply,
+    house,
+    operate,
+    read_only,
+    refusing,
+    zar,
+)
 
 pytestmark = pytest.mark.both_databases
 
@@ -122,7 +137,7 @@ async def test_a_client_that_goes_away_does_not_undo_its_top_up(flat: House) -> 
     assert booked(flat) == 1
 
 
-@pytest.mark.parametrize("amount", ["0", "0.00", "-5.00", "999999999.00"])
+@pytest.mark.parametrize("amount", ["0", "0.00", "-5.00", "999999999999.00"])
 async def test_an_amount_must_be_positive_and_bounded(flat: House, amount: str) -> None:
     assert (await refused(flat, amount)).code is ErrorCode.AMOUNT_OUT_OF_RANGE
 
@@ -144,10 +159,53 @@ async def test_the_limits_of_the_unit_hold(flat: House, amount: str, *, fits: bo
         assert (await refused(flat, amount)).code is ErrorCode.AMOUNT_OUT_OF_RANGE
 
 
-async def test_no_balance_grows_beyond_what_every_client_can_read_exactly(flat: House) -> None:
-    await book(flat, "999999000.00", key="huge")
-    assert (await refused(flat, "1000.00", key="more")).code is ErrorCode.AMOUNT_OUT_OF_RANGE
-    assert flat.account.balance <= MAX_AMOUNT < 2**53
+RUPIAH = SITE.replace("currency: ZAR", "currency: IDR")
+TRILLION = "1000000000000.00"
+
+
+async def test_a_trillion_rupiah_are_booked_and_no_balance_grows_beyond(tmp_path: Path) -> None:
+    async with house(tmp_path, RUPIAH, credit=None) as flat:
+        result, _ = await book(flat, TRILLION)
+        assert result.balance == MAX_AMOUNT == parse_amount(TRILLION, "IDR")
+        for amount in ("0.01", TRILLION):
+            assert (await refused(flat, amount, key="more")).code is ErrorCode.AMOUNT_OUT_OF_RANGE
+        assert (await refused(flat, "1000000000000.01", key="more")).code is ErrorCode.BAD_REQUEST
+        assert flat.problems() == []
+
+
+async def test_sums_of_many_large_amounts_are_exact(tmp_path: Path) -> None:
+    """Twenty of the largest amounts and a cent do not fit into 64 bits."""
+    async with house(tmp_path, RUPIAH, credit=None) as flat:
+        await flat.read(0)
+        for number in range(20):
+            await book(flat, "999999999999.00", key=f"top-up {number}")
+            await operate(flat, Refund(amount="999999999998.99", reason="too much"))
+        statement = await flat.app.ledger.statement(
+            LANDLORD, "flat-1", begin=None, end=None, detail=Detail.DAY
+        )
+        moved = {each.kind: each.amount for each in statement.sums}
+        assert moved["top_up"] == 20 * parse_amount("999999999999.00", "IDR") > 2**63
+        assert moved["refund"] == -20 * parse_amount("999999999998.99", "IDR")
+        assert [each.closing for each in statement.holdings] == [parse_amount("0.20", "IDR")]
+        page = await flat.app.ledger.history(LANDLORD, after=0, upto=None, account_id=None, from_account=None)
+        assert page.seq == 40
+        assert flat.problems() == []
+
+
+async def test_debts_together_are_bounded_as_one_is(tmp_path: Path) -> None:
+    async with house(tmp_path, RUPIAH, credit=None) as flat:
+        debt = OpenDebt(debt="one", description="A house", amount=TRILLION, percent="10", reason="agreed")
+        await operate(flat, debt)
+        with pytest.raises(RequestRefused) as refusal:
+            await operate(flat, replace(debt, debt="two", amount="0.01"))
+        assert refusal.value.code is ErrorCode.AMOUNT_OUT_OF_RANGE
+
+
+async def test_who_owes_much_may_pay_all_of_it(tmp_path: Path) -> None:
+    async with house(tmp_path, RUPIAH, credit=None) as flat:
+        await operate(flat, Correction(amount=f"-{TRILLION}", reason="a broken transformer"))
+        result, _ = await book(flat, TRILLION)
+        assert result.balance == 0
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a\0b", "x" * 201])
