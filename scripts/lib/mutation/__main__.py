@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import random
+import signal
 import sys
 import tempfile
 import tomllib
@@ -61,6 +62,7 @@ def _files(path: Path) -> Iterator[Path]:
 def main(arguments: Sequence[str]) -> int:
     """Try as many mutations as were asked for; the exit code is 1 if too few were killed."""
     asked = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the copy goes, and what runs in it
     seed = random.SystemRandom().randrange(10**6) if asked.seed is None else asked.seed
     known = {(each.file, each.before, each.after): each.reason for each in equivalents()}
     print(f"seed {seed}", flush=True)
