@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched
+from itertools import batched, islice
 from pathlib import Path
 import re
 import shutil
@@ -75,12 +75,12 @@ class Copy:
         (folder / ".venvs").symlink_to((project / ".venvs").resolve())
         self._reach = Reach(folder, kept)
 
-    def try_to_find(self, mutation: Mutation, limit_s: float) -> Verdict:
+    def try_to_find(self, mutation: Mutation, limit_s: float, *, nearest: bool = False) -> Verdict:
         """Make a mutation, let the tests look for it, and undo it; what is recorded first costs no time."""
         path = self.folder / mutation.path
         source = path.read_bytes()
         left_s, asked = limit_s, 0
-        for files in self.stages(mutation.path):
+        for files in islice(self.stages(mutation.path), 2 if nearest else None):
             self._reach.record(files)
             for some in _batches(self._tests(mutation, files)):
                 began = time.monotonic()
