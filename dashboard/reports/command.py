@@ -112,15 +112,20 @@ def _statements(options: argparse.Namespace, chosen: Sequence[UnitName], month: 
     for result in statements(bridge, "", chosen, month, _progress_bar(options)):
         if isinstance(result, FailedStatement):
             failed += 1
-            print(f"report: {result.unit}: {result.reason}", file=sys.stderr)  # noqa: T201
+            line = "\n" if _shows_progress(options) else ""  # the bar stands on the line before
+            print(f"{line}report: {result.unit}: {result.reason}", file=sys.stderr)  # noqa: T201
         else:
             _write(options.to / result.name, result.content)
     _print(options, f"{len(chosen) - failed} statements of {month:%Y-%m} in {options.to}")
     return failed
 
 
+def _shows_progress(options: argparse.Namespace) -> bool:
+    return not options.quiet and sys.stderr.isatty()
+
+
 def _progress_bar(options: argparse.Namespace) -> Callable[[int, int], None]:
-    if options.quiet or not sys.stderr.isatty():
+    if not _shows_progress(options):
         return lambda _done, _many: None
 
     def draw(done: int, many: int) -> None:

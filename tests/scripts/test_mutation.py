@@ -188,6 +188,7 @@ def test_the_folder_of_a_module_is_asked_and_who_imports_it() -> None:
         "custom_components/prepaid_meter/switch.py": "tests/component",
     }.items():
         assert copy.own_folder(Path(module)) == folder
-    asked = copy.files_to_ask(Path("dashboard/pricing/audit.py"))
-    assert "tests/dashboard/pricing/test_pricing.py" in asked
-    assert "tests/cluster/test_exporting.py" in asked
+    first, then, last = copy.stages(Path("dashboard/pricing/audit.py"))
+    assert "tests/dashboard/pricing/test_pricing.py" in first
+    assert "tests/cluster/test_exporting.py" in then
+    assert "tests/dashboard/views/test_pages.py" in last

@@ -1,9 +1,9 @@
 """Which tests are asked to find a mutation, and whether one does: those nearest to it first."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched
+from itertools import batched, islice
 from pathlib import Path
 import re
 import shutil
@@ -75,23 +75,24 @@ class Copy:
         (folder / ".venvs").symlink_to((project / ".venvs").resolve())
         self._reach = Reach(folder, kept)
 
-    def try_to_find(self, mutation: Mutation, limit_s: float) -> Verdict:
+    def try_to_find(self, mutation: Mutation, limit_s: float, *, nearest: bool = False) -> Verdict:
         """Make a mutation, let the tests look for it, and undo it; what is recorded first costs no time."""
         path = self.folder / mutation.path
         source = path.read_bytes()
-        files = self.files_to_ask(mutation.path)
-        self._reach.record(files)
-        tests = self._tests(mutation, files)
-        ends, asked = time.monotonic() + limit_s, 0
-        for some in _batches(tests):
-            path.write_bytes(mutation.applied(source))
-            try:
-                verdict = self._found_by(some, ends - time.monotonic())
-            finally:
-                path.write_bytes(source)
-            asked += len(some)
-            if verdict is not None:
-                return Verdict(verdict.outcome, verdict.by, asked)
+        left_s, asked = limit_s, 0
+        for files in islice(self.stages(mutation.path), 2 if nearest else None):
+            self._reach.record(files)
+            for some in _batches(self._tests(mutation, files)):
+                began = time.monotonic()
+                path.write_bytes(mutation.applied(source))
+                try:
+                    verdict = self._found_by(some, left_s)
+                finally:
+                    path.write_bytes(source)
+                left_s -= time.monotonic() - began
+                asked += len(some)
+                if verdict is not None:
+                    return Verdict(verdict.outcome, verdict.by, asked)
         return Verdict("survived", asked=asked)
 
     def _found_by(self, tests: Sequence[str], seconds: float) -> Verdict | None:
@@ -134,16 +135,25 @@ class Copy:
         ]
         return list(dict.fromkeys(found + others))
 
-    def files_to_ask(self, module: Path) -> list[str]:
-        """Return the files of tests of the module's folder, those that import it, and those of its room."""
-        folders = [folder for folder in (self.own_folder(module), *_wider(module)) if folder]
-        names = [
+    def stages(self, module: Path) -> Iterator[list[str]]:
+        """Yield the files of tests to ask: those of the module's folder, who import it, those of its room."""
+        asked: set[str] = set()
+        for stage in (
+            self._within([self.own_folder(module)]),
+            self._importing(module),
+            self._within(_wider(module)),
+        ):
+            files = [name for name in stage if name not in asked and not name.startswith(SLOW)]
+            asked.update(files)
+            if files:
+                yield files
+
+    def _within(self, folders: Iterable[str]) -> list[str]:
+        return [
             path.relative_to(self.folder).as_posix()
-            for folder in folders
+            for folder in filter(None, folders)
             for path in sorted((self.folder / folder).rglob("test_*.py"))
         ]
-        asked = dict.fromkeys((*names, *self._importing(module)))
-        return [name for name in asked if not name.startswith(SLOW)]
 
     def own_folder(self, module: Path) -> str:
         """Return the folder that mirrors the module's, or the nearest above it."""

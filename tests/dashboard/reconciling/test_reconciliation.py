@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
+import json
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -20,6 +21,9 @@ from dashboard.reconciling.reading import (
     read_lines,
     read_table,
 )
+from dashboard.text.formatting import money
+from meter_bridge.storage import tables
+from tests.dashboard.page_text import text_of
 from tests.dashboard.sample_house import House
 from tests.dashboard.views.test_pages import shown
 
@@ -141,6 +145,20 @@ def test_the_page_shows_what_is_not_booked(open_page: Open, house: House) -> Non
     assert "On the statement, not booked" in text
     assert "X1" in text
     assert "Booked, not on the statement" in text
+
+
+def test_the_page_shows_both_amounts_of_a_payment_that_differs(open_page: Open, house: House) -> None:
+    app = open_page(house.folder, "top_ups")
+    rows = house.of(tables.journal_entry, kind="top_up")
+    paid = rows[-1]
+    detail = json.loads(str(paid["detail"]))
+    day = datetime.fromtimestamp(int(str(paid["at"])) / 1000, UTC).date()
+    statement = f"date,amount,reference\n{day},1234.56,{detail['reference']}\n"
+    app.file_uploader[0].set_value(("bank.csv", statement.encode(), "text/csv")).run()
+    lines = text_of(app).splitlines()
+    (row,) = [lines[place + 2] for place, line in enumerate(lines) if line == "[Amounts differ]"]
+    booked = money(sum(detail["split"].values()), "ZAR").replace("\N{NO-BREAK SPACE}", " ")
+    assert row.endswith(f"{detail['reference']} | > ZAR 1,234.56 | > {booked}")
 
 
 def test_replaced_amounts_are_not_hidden() -> None:

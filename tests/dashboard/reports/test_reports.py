@@ -103,6 +103,26 @@ def test_the_portfolios_sums_are_the_ledgers(homes: House, opened: Warehouse) ->
     assert {len(row.cells) for part in report.parts for row in part.rows if part is lines} == {5}
 
 
+def test_the_portfolios_pictures_have_a_bar_for_each_day_of_the_month(opened: Warehouse) -> None:
+    money_chart, energy = build_portfolio(opened, LANDLORD, OCTOBER).currencies[1].pictures
+    assert [bar.label for bar in energy.bars] == [str(number) for number in range(1, 32)]
+    assert all(bar.pieces[0].height > 0 for bar in energy.bars)
+    assert [each.name for each in money_chart.colours] == ["Paid in", "Charged"]
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(
+    homes: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with bridge_at(homes.folder, answering(homes.folder)):
+        main(["--data", str(homes.folder), "--to", str(tmp_path), "--month", "2026-10"])
+    drawn = capsys.readouterr().err
+    states = [line.split("]") for line in drawn.split("\r[")[1:]]
+    assert [round(3 * bar.count("=") / len(bar)) for bar, _ in states] == [1, 2, 3]
+    assert [told.split("\n")[0].strip() for _, told in states] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert "\nreport: Flat 2: " in drawn
+
+
 def test_the_portfolio_is_a_pdf(opened: Warehouse) -> None:
     assert portfolio_pdf(opened, LANDLORD, OCTOBER).startswith(b"%PDF-")
     assert portfolio_pdf(opened, Viewer(), OCTOBER).startswith(b"%PDF-")

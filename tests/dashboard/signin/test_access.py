@@ -263,6 +263,7 @@ def test_a_stranger_is_led_to_the_form_and_back(browser: Browser, bridge: StandI
     assert led.status_code == 303
     assert led.headers["location"] == "./sign-in?next=unit%3Funit%3Dflat-1"
     form = browser.get(f"/{led.headers['location'][2:]}")
+    assert form.status_code == 200
     assert 'value="unit?unit=flat-1"' in form.text
     done = browser.post("/sign-in", data={"token": TOKEN, "next": "unit?unit=flat-1"})
     assert (done.status_code, done.headers["location"]) == (303, "./unit?unit=flat-1")

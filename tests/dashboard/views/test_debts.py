@@ -11,7 +11,7 @@ from dashboard.data.snapshot import read_snapshot
 from dashboard.data.snapshot_sql import Scope
 from dashboard.data.warehouse import Warehouse
 from dashboard.exports.tables import debts_table
-from dashboard.queries.debts import Debtor, debtors
+from dashboard.queries.debts import Debtor, debtors, recovered
 from meter_bridge.protocol.messages import Role
 from meter_bridge.storage import tables
 from tests.dashboard.sample_house import DAY_MS, NOW_MS, House, Unit, build
@@ -119,6 +119,22 @@ def test_customers_who_moved_out_still_owe(tmp_path: Path) -> None:
     assert [each.ages(NOW_MS) for each in left] == [(0, 0, 0, 300_000_000), (0, 65_570_000, 0, 0)]
     assert [each.former for each in debtors(opened, Viewer(sites=("protea",)))].count(True) == 2
     assert not any(each.former for each in debtors(opened, Viewer(accounts=("one",), role=Role.TENANT)))
+
+
+def test_recovered_is_what_came_back_in_the_last_days(tmp_path: Path) -> None:
+    house = build(tmp_path, UNITS, write=False)
+    for days, amount, kind in (
+        (29, 20_000_000, "debt_recovery"),
+        (2, 5_000_000, "top_up"),
+        (1, -300_000_000, "debt"),
+        (31, 40_000_000, "debt_recovery"),
+    ):
+        entry(house, "one", "debt:arrears", days, amount, kind)
+    house.write()
+    opened = Warehouse(read_snapshot(house.folder, Scope(kind="debt")))
+    assert recovered(opened, LANDLORD, 30) == {"ZAR": 25_000_000}
+    assert recovered(opened, LANDLORD, 32) == {"ZAR": 65_000_000}
+    assert recovered(opened, LANDLORD, 1) == {}
 
 
 def test_a_closed_unit_shows_who_still_owes(tmp_path: Path) -> None:

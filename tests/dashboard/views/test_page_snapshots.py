@@ -66,6 +66,12 @@ def test_a_page_shows_what_it_showed(
     is_as_kept(page, open_page(show_house.folder, page, **query))
 
 
+def test_without_a_unit_the_page_lists_all(
+    open_page: Open, show_house: House, is_as_kept: Callable[[str, AppTest], None]
+) -> None:
+    is_as_kept("unit_of_all", open_page(show_house.folder, "unit"))
+
+
 @pytest.mark.parametrize("page", ["unit", "system"])
 def test_a_landlord_who_signed_in_is_offered_what_can_be_done(
     open_page: Open, show_house: House, is_as_kept: Callable[[str, AppTest], None], page: str

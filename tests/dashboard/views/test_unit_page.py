@@ -10,12 +10,16 @@ from streamlit.testing.v1 import AppTest
 from dashboard.access import Viewer
 from dashboard.data.snapshot import read_snapshot
 from dashboard.data.warehouse import Warehouse
+from dashboard.parts.unit_figures import depletion_text
 from dashboard.queries.balance import credit_breakdown
 from dashboard.queries.consumption import hourly
-from dashboard.status.depletion import balance_forecast
+from dashboard.queries.units import units
+from dashboard.status.attention import UnitStatus
+from dashboard.status.depletion import BEYOND_FORECAST, CreditDuration, balance_forecast
+from meter_bridge.core.forecast.cost_projection import Depletion
 from meter_bridge.storage import tables
 from tests.dashboard.fake_bridge import StandIn, bridge_at, caretaker, tenant
-from tests.dashboard.sample_house import DAY_MS, House, Unit, build, yesterday
+from tests.dashboard.sample_house import DAY_MS, NOW_MS, House, Unit, build, yesterday
 from tests.dashboard.views.test_pages import shown
 
 type Open = Callable[..., AppTest]
@@ -110,6 +114,17 @@ def test_the_page_tells_how_long_it_lasts(open_page: Open, homes: House) -> None
     assert "most from" in shown(app)
     app.segmented_control(key="credit gone").set_value("30 days").run()
     assert not app.exception
+
+
+def test_only_used_up_credit_is_said_to_be_used_up(homes: House) -> None:
+    (unit,) = [each for each in units(opened(homes, "one"), LANDLORD) if each.id == "one"]
+    inside = Depletion(at=NOW_MS + DAY_MS // 2, earliest=None, latest=None)
+    told = {
+        days: depletion_text(UnitStatus(unit, CreditDuration(days, ends)), NOW_MS)
+        for days, ends in ((0.5, inside), (0.0, None), (-1.0, None), (BEYOND_FORECAST, None))
+    }
+    assert told.pop(0.5).startswith("until")
+    assert list(told.values()) == ["nothing is left", "nothing is left", "no end in sight yet"]
 
 
 def test_a_tenant_learns_where_the_own_credit_went(open_page: Open, homes: House) -> None:
