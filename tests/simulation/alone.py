@@ -132,18 +132,20 @@ class Alone:
 
     def _judge_use(self, house: House, statement: Statement, now: int) -> None:
         """Compare the energy since the known register, or else since the statement, with the statement."""
-        exposure, tariff = statement.exposure, house.tariff
+        exposure = statement.exposure
         begin = statement.charged_wh
         unread = max(statement.true_wh - statement.known_wh, 0)
         if exposure.hourly_wh or not exposure.in_force:
             begin += unread
-        credit = max(statement.credit - (cost(tariff, begin) - cost(tariff, statement.charged_wh)), 0)
+        credit = max(
+            statement.credit - (least_cost(house, begin) - least_cost(house, statement.charged_wh)), 0
+        )
         end = statement.charged_wh + unread + self._register_wh(house) - statement.true_wh
-        dearest = per_wh(tariff)[1]
+        dearest = prices_per_wh(house)[1]
         hours = Decimal(now - statement.at_ms) / 3_600_000
         most = exposure.once_amount + exposure.hourly_amount * hours + TOLERANCE_WH * dearest
         most_wh = exposure.once_wh + exposure.hourly_wh * hours + TOLERANCE_WH
-        beyond = cost(tariff, end) - cost(tariff, begin) - credit
+        beyond = least_cost(house, end) - least_cost(house, begin) - credit
         beyond_wh = end - begin - credit / dearest
         if beyond > most or beyond_wh > most_wh:
             self.problems.append(
@@ -193,6 +195,21 @@ class Alone:
         """Let energy flow while the contact stays closed."""
         house.meter.physics.load = ConstantLoad(RATING_W * 1000)
         house.meter.step(max(wh, 0) * 3_600_000 // RATING_W)
+
+
+def prices_per_wh(house: House) -> tuple[Decimal, Decimal]:
+    """Return the price of the cheapest and of the most expensive Wh of a unit."""
+    if house.prices is None:
+        return per_wh(house.tariff)
+    cheapest, dearest = (Decimal(each.numerator) / each.denominator for each in house.prices.per_wh())
+    return cheapest, dearest
+
+
+def least_cost(house: House, energy_wh: int) -> int:
+    """Return what energy costs at least, whenever it was used."""
+    if house.prices is None:
+        return cost(house.tariff, energy_wh)
+    return int(prices_per_wh(house)[0] * energy_wh)
 
 
 def per_wh(tariff: Tariff) -> tuple[Decimal, Decimal]:

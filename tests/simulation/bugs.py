@@ -44,7 +44,7 @@ from meter_bridge.protocol.messages import SupplyView
 from meter_bridge.protocol.vocabulary import RelayPosition, RelayProof
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.changeset import Changeset, Row
-from tests.simulation import world
+from tests.simulation import clock_bugs, world
 from tests.simulation.faults import HOUR_S, Fault
 from tests.storage.template import new_database
 
@@ -388,6 +388,30 @@ BUGS: Sequence[Bug] = (
         lambda: (patch.object(Debt, "after_payment", lambda debt, *_: debt),),
         seed=3,
         days=1.5,
+        faults=(),
+    ),
+    Bug(
+        "energy that spans a change of bands is priced by the band in which it is read",
+        None,
+        clock_bugs.takes_the_band_of_the_reading,
+        seed=5,
+        days=0.5,
+        faults=clock_bugs.DEAF,
+    ),
+    Bug(
+        "a price list that is entered ahead holds from when it is entered",
+        None,
+        clock_bugs.takes_a_price_list_when_it_is_entered,
+        seed=5,
+        days=0.5,
+        faults=(),
+    ),
+    Bug(
+        "on a day on which the clocks change bands begin by the hours since midnight",
+        None,
+        clock_bugs.counts_the_hours_since_midnight,
+        seed=4,
+        days=1,
         faults=(),
     ),
     Bug("a relay command is sent once and never again", 9, _sends_once, seed=2, days=0.4, faults=LOSS),

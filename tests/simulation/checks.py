@@ -13,6 +13,7 @@ from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.engine.state.model import Account
 from meter_bridge.protocol.vocabulary import SupplyState
 from meter_bridge.storage.sqlite import connect_read_only
+from tests.simulation import by_the_clock
 from tests.simulation.debts import owing
 from tests.simulation.machine import Machine
 from tests.simulation.model import RAND, Truth
@@ -89,12 +90,12 @@ def accounts(
 ) -> Iterator[str]:
     """Yield accounts that differ from the naive model."""
     for truth in truths:
-        owes = owing(machine, truth.house.id, now_ms)
+        owes = owing(machine, truth.house, now_ms)
         account = engine.session.installation.accounts[truth.house.id]
         yield from _energy(account, truth)
         charged = account.meters[0].energy_wh or 0
         available = account.balance - account.emergency_used - _accrued(account)
-        expected = truth.balance(charged, begin_ms, now_ms) - owes.taken
+        expected = by_the_clock.balance(machine, truth, charged, begin_ms, now_ms) - owes.taken
         if available != expected:
             yield (
                 f"{account.id}: credit is {available / RAND:.6f}, but {truth.paid / RAND:.2f} was paid and"

@@ -13,6 +13,7 @@ from typing import Final
 from meter_bridge.storage.sqlite import connect_read_only
 from tests.simulation.machine import Machine
 from tests.simulation.model import RAND, local_day
+from tests.simulation.street import House
 
 DEBT: Final = "fridge"
 AMOUNT: Final = 300 * RAND
@@ -88,20 +89,20 @@ class Owing:
         self.taken += of_debt + of_arrears
 
 
-def owing(machine: Machine, unit: str, now_ms: int) -> Owing:
+def owing(machine: Machine, house: House, now_ms: int) -> Owing:
     """Return what a unit must owe now."""
     found = Owing()
     with closing(connect_read_only(machine.disk.database)) as connection:
-        rows = connection.execute(_EVENTS, (unit,)).fetchall()
+        rows = connection.execute(_EVENTS, (house.id,)).fetchall()
     for entry, at, kind, refers_to, amount in rows:
         match kind:
             case "top_up":
-                found.pay(entry, local_day(at).date(), amount)
+                found.pay(entry, local_day(at, house.zone).date(), amount)
             case "reversal":
                 found.take_back(refers_to)
             case "debt":
-                found.open(local_day(at).date())
+                found.open(local_day(at, house.zone).date())
             case _:
-                found.close(local_day(at).date())
-    found.settle(local_day(now_ms).date())
+                found.close(local_day(at, house.zone).date())
+    found.settle(local_day(now_ms, house.zone).date())
     return found

@@ -73,6 +73,10 @@ class Devices:
         """Keep a meter's messages from now on; it receives nothing either."""
         self._kept.setdefault(house.id, [])
 
+    def keeps(self, house: House) -> bool:
+        """Return whether a meter's messages are kept."""
+        return house.id in self._kept
+
     def release(self, house: House) -> None:
         """Send all kept messages in order and at once."""
         self._broker.publish(self._kept.pop(house.id, ()))

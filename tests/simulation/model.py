@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from tests.simulation.street import CENT, EMERGENCY_LIMIT, House, Kind, Tariff
 
-ZONE: Final = ZoneInfo("Africa/Johannesburg")
 WH_PER_KWH: Final = 1_000
 RAND: Final = 100 * CENT
 BLOCKS: Final = ((10_000, 150 * CENT), (25_000, 200 * CENT), (10**12, 325 * CENT))
@@ -43,6 +42,8 @@ class Truth:
     """Whether the customer ever asked for emergency credit and was not refused."""
     entries_at_selection: int | None = None
     """How many entries besides charges were on disk when emergency credit was selected last."""
+    begun_ms: int = 0
+    """When charging began."""
     moves: int = 0
     """How often the register was moved, or another took its place."""
     moved_wh: int = 0
@@ -86,7 +87,7 @@ class Truth:
 
     def balance(self, energy_wh: int, begin_ms: int, now_ms: int) -> int:
         """Return the balance that the account must have after this energy."""
-        return self.paid - cost(self.house.tariff, energy_wh) - standing(self.house.tariff, begin_ms, now_ms)
+        return self.paid - cost(self.house.tariff, energy_wh) - standing(self.house, begin_ms, now_ms)
 
     def connected(self, balance: int, *, selected: bool) -> bool:
         """Return whether the unit must be supplied with this balance, less emergency credit that is lent."""
@@ -114,15 +115,15 @@ def cost(tariff: Tariff, energy_wh: int) -> int:
     return total
 
 
-def standing(tariff: Tariff, begin_ms: int, now_ms: int) -> int:
+def standing(house: House, begin_ms: int, now_ms: int) -> int:
     """Return the standing charges of the local days that have begun since."""
-    if tariff is not Tariff.STANDING:
+    if house.tariff is not Tariff.STANDING or house.prices is not None:
         return 0
-    days = (local_day(now_ms) - local_day(begin_ms)) // timedelta(days=1)
+    days = (local_day(now_ms, house.zone) - local_day(begin_ms, house.zone)) // timedelta(days=1)
     return days * 150 * CENT * (100 + VAT) // 100
 
 
-def local_day(at_ms: int) -> datetime:
+def local_day(at_ms: int, zone: ZoneInfo) -> datetime:
     """Return the start of a local day, without its zone."""
-    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZONE)
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
     return local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)

@@ -6,11 +6,14 @@ from enum import StrEnum
 from itertools import cycle
 import random
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.registry import families
 from meter_bridge.devices.simulators.fleet import simulated_meter
 from meter_bridge.devices.tasmota.simulator import TasmotaMeter
+from tests.simulation.local_clocks import USUAL, LocalClock
+from tests.simulation.price_lists import PriceList, draw_price_list
 
 CENT: Final = 10_000
 """Steps of an amount in a cent of rand."""
@@ -22,6 +25,8 @@ OLD_FIRMWARE: Final = 0.3
 """Share of streets whose Tasmotas list their total with its share of each tariff."""
 LENDING: Final = 0.4
 """Share of streets in which emergency credit is lent."""
+BY_THE_CLOCK: Final = 0.5
+"""Share of streets in which prices depend on the time of use."""
 EMERGENCY_LIMIT: Final = 4 * 100 * CENT
 LENDS: Final = "        emergency credit: {limit: 4.00, threshold: 3.00}\n"
 CUTS: Final = "        without the bridge: local cut-off\n"
@@ -101,6 +106,9 @@ class House:
     """Whether its device is to cut by itself without the bridge."""
     borrows: bool = False
     """Whether emergency credit is lent to it."""
+    zone: ZoneInfo = USUAL.zone
+    prices: PriceList | None = None
+    """Its price list, if prices depend on the time of use: it holds instead of ``tariff``."""
 
     @property
     def meter_id(self) -> str:
@@ -115,7 +123,7 @@ class House:
         return wh // 10 * 10 if self.meter.family == "zigbee2mqtt" else wh
 
 
-def build_street(seed: int, meters: int, start_ms: int) -> list[House]:
+def build_street(seed: int, meters: int, local: LocalClock = USUAL) -> list[House]:
     """Return the houses of a seed, with every family and tariff if there are enough."""
     chance = random.Random(f"{seed}/street")
     kinds_of_meter = cycle(sorted(families()))
@@ -129,15 +137,30 @@ def build_street(seed: int, meters: int, start_ms: int) -> list[House]:
             load_w=0,
             register_wh=chance.randrange(0, 1_000_000),
             interval_s=interval,
-            start_ms=start_ms,
+            start_ms=local.start_ms,
             seed=seed,
         )
         kind = next(kinds) if chance.random() < 0.5 else Kind.PLAIN
-        houses.append(House(f"house-{number}", next(tariffs), kind, meter, interval))
+        houses.append(House(f"house-{number}", next(tariffs), kind, meter, interval, zone=local.zone))
     _let_cut(houses, random.Random(f"{seed}/devices cut"))
     _let_list_tariffs(houses, random.Random(f"{seed}/tariffs in the total"))
     _lend(houses, random.Random(f"{seed}/emergency credit"))
+    _price_by_the_clock(houses, random.Random(f"{seed}/prices by the clock"), always=local != USUAL)
     return houses
+
+
+def _price_by_the_clock(houses: list[House], chance: random.Random, *, always: bool) -> None:
+    """Let prices depend on the time of use in some streets, but not where devices cut by energy.
+
+    Where a month ends, the cost of the fine tariff depends on the time as well: each month is rounded.
+    """
+    if chance.random() < BY_THE_CLOCK or always:
+        for number, house in enumerate(houses):
+            by_the_clock = chance.random() < 0.7 or (always and house.tariff is Tariff.FINE)
+            if by_the_clock and not house.cuts:
+                house.prices = draw_price_list(chance, number, house.zone)
+            elif always and house.tariff is Tariff.FINE:
+                house.tariff = Tariff.FLAT
 
 
 def _lend(houses: list[House], chance: random.Random) -> None:
@@ -162,8 +185,11 @@ def _let_list_tariffs(houses: list[House], chance: random.Random) -> None:
 
 
 def site_file(houses: list[House]) -> str:
-    return HEAD + "".join(
-        f"      {house.id}:\n        tariff: {house.tariff}\n{POLICIES[house.kind]}"
+    lists = "".join(house.prices.text() for house in houses if house.prices)
+    head = HEAD.replace(str(USUAL.zone), str(houses[0].zone))
+    return head.replace("    units:\n", f"{lists}    units:\n") + "".join(
+        f"      {house.id}:\n        tariff: {house.prices.id if house.prices else house.tariff}\n"
+        f"{POLICIES[house.kind]}"
         f"{CUTS if house.cuts else ''}{LENDS if house.borrows else ''}"
         f'        meters: ["{house.meter.address}"]\n'
         for house in houses

@@ -15,24 +15,27 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.requests import VoucherOrder
 from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import RunningBridge
-from tests.simulation import checks, lending
+from tests.simulation import by_the_clock, checks, lending
 from tests.simulation.alone import REWRITTEN_S, Alone, Away
 from tests.simulation.bookkeeper import Bookkeeper
 from tests.simulation.broker import Broker
 from tests.simulation.commands import CommandWatch
 from tests.simulation.devices import Devices
 from tests.simulation.disk import Disk
+from tests.simulation.energy_trace import EnergyTrace
 from tests.simulation.events import Injector
 from tests.simulation.faults import HOUR_S, Fault, plan_faults
 from tests.simulation.holds import Landlord
 from tests.simulation.lending import Borrower
+from tests.simulation.local_clocks import local_clock
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine, WallClock, slowed
 from tests.simulation.model import Truth
 from tests.simulation.people import LANDLORD, VOUCHER, Caretaker, Customer, Tenant
+from tests.simulation.price_changes import PriceClerk, enter_ahead
 from tests.simulation.street import build_street, site_file
 from tests.simulation.till import Till, write_providers
-from tests.storage.template import CREATED_AT, new_database
+from tests.storage.template import new_database
 
 SETTLING_S: Final = 900.0
 """After faults stopped, within this time every relay is right and every account equals the model."""
@@ -93,14 +96,16 @@ class World:
     def __init__(self, loop: VirtualLoop, plan: Plan, root: Path) -> None:
         self._plan = plan
         self._loop = loop
-        self.clock = WallClock(loop, CREATED_AT)
+        local = local_clock(self._chance("time there"))
+        self.clock = WallClock(loop, local.start_ms)
         self.broker = Broker(loop, self._chance("broker"))
         disk = Disk(root, self._chance("disk"))
         new_database(disk.folder)
         write_providers(disk.folder)
         pace = slowed(self._chance("pace").choice(PACES))
         self.machine = Machine(loop, self.broker, self.clock, disk, pace)
-        self.houses = build_street(plan.seed, plan.meters, CREATED_AT)
+        self.houses = build_street(plan.seed, plan.meters, local)
+        enter_ahead(self.houses, self._chance("versions entered ahead"), local.start_ms)
         self.truths = [Truth(house) for house in self.houses]
         self.devices = Devices(loop, self.broker, self.clock, self.houses)
         self.till = Till(self.machine, self._chance("till"))
@@ -109,6 +114,7 @@ class World:
         self.machine.on_death = lambda parts: self.alone.went(Away.BRIDGE, parts)
         self.broker.on_stop = lambda: self.alone.went(Away.BROKER, self.machine.parts)
         self.broker.on_start = lambda: self.alone.came(Away.BROKER)
+        self.trace = EnergyTrace(self.truths, self.machine, self.broker, self.devices, loop)
         self.injector = Injector(loop, self.broker, self.machine, self.devices, self.truths, self.till)
         self.customers = [
             Customer(truth, self.machine, self.devices, self.till, self._chance(truth.house.id))
@@ -121,6 +127,7 @@ class World:
         self.caretaker = Caretaker(self.machine, self.truths, loop.time)
         self.landlord = Landlord(self.truths, self.machine, self._chance("landlord"))
         self.bookkeeper = Bookkeeper(self.truths, self.machine, self._chance("bookkeeper"))
+        self.clerk = PriceClerk(self.truths, self.machine, self._chance("price clerk"))
         self.tenant = Tenant(self.truths, self.machine)
         self.watch = CommandWatch(self.machine, self.houses)
         self.broker.on_command = self.watch.see
@@ -150,6 +157,8 @@ class World:
         watch = [
             asyncio.create_task(self.caretaker.work(CARE_EVERY_S)),
             asyncio.create_task(self._check_now_and_then()),
+            asyncio.create_task(self.trace.work()),
+            asyncio.create_task(self.clerk.work()),
             asyncio.create_task(self.landlord.work()),
             asyncio.create_task(self.landlord.watch()),
             *(asyncio.create_task(work) for work in self.bookkeeper.work(faults)),
@@ -202,6 +211,7 @@ class World:
         yield from self.alone.problems
         yield from self.landlord.problems
         yield from self.bookkeeper.problems
+        yield from self.clerk.problems
         yield from self.tenant.problems
         yield from self.till.problems
         for customer in self.customers:
@@ -219,6 +229,7 @@ class World:
         await asyncio.sleep(2 * max(house.interval_s for house in self.houses))
         for truth in self.truths:
             truth.begin()
+            truth.begun_ms = self.clock.true()
         for customer in self.customers:
             await customer.top_up("10.00")
         await self._sell_vouchers(self.machine.parts.app)
@@ -275,6 +286,9 @@ class World:
         self.problems += checks.accounts(self.machine, engine, self.truths, self.begin_ms, now_ms)
         self.problems += checks.values(engine, self.truths)
         self.problems += lending.differences(self.machine, engine, self.truths)
+        self.problems += by_the_clock.differences(
+            self.machine, engine, self.truths, self.trace, self.alone.faults
+        )
         self.problems += checks.stored(self.machine, self.truths)
         # After the books, because viewing an order makes the bridge poll the till.
         await self.till.check()
@@ -285,7 +299,7 @@ class World:
     def _calm_people(self) -> None:
         """Let nobody begin anything new."""
         self.landlord.working, self.till.calm = False, True
-        self.bookkeeper.working = False
+        self.bookkeeper.working = self.clerk.working = False
         for borrower in self.borrowers:
             borrower.working = False
         for customer in self.customers:
