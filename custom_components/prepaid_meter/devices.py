@@ -12,7 +12,7 @@ from .client.protocol import AccountView
 from .const import DOMAIN, MANUFACTURER
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
 
-FAMILY_NAMES: Final = {"shelly": "Shelly", "tasmota": "Tasmota", "zigbee2mqtt": "Zigbee2MQTT"}
+FAMILY_NAMES: Final = {"mqtt": "MQTT", "shelly": "Shelly", "tasmota": "Tasmota", "zigbee2mqtt": "Zigbee2MQTT"}
 """Display names of the meter families, for meters that do not report their model."""
 
 

@@ -43,6 +43,7 @@ SUMMARIES: Final = MappingProxyType(
         "supply": "switch, confirm or release a supply",
         "hold": "place, list and release holds on a supply",
         "token": "create, list and revoke API tokens",  # nosec B105 - a summary
+        "model": "list, show and try models of meters",
         "broker-acl": "generate MQTT users and access rights for all devices",
         "verify": "verify the integrity of the books",
         "backup": "back up the installation while it is running",

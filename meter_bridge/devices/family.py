@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Never
+from typing import TYPE_CHECKING, Final, Never, Protocol
 
 from meter_bridge.text.marks import N_
 
@@ -87,6 +87,56 @@ class BrokerRights:
     """Name of the user where a gateway speaks for all of its devices; None where each device has its own."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """A model of device in a line."""
+
+    name: str
+    title: str
+    device: str
+    """What the device's name in addresses is."""
+    channels: str
+    can: tuple[str, ...]
+    """What it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a model looked for in a message: where, what stands there, and what it is read as."""
+
+    name: str
+    looked_for: str
+    value: str | None
+    read: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a model makes of a message."""
+
+    address: str | None
+    """None where the topic is of no device of the model."""
+    found: tuple[Found, ...]
+    refused: tuple[str, ...]
+    payload: str
+    """Its beginning, without what may be a secret."""
+    topics: tuple[str, ...]
+    """The topics of the model, where the message's is none of them."""
+
+
+class ModelCatalogue(Protocol):
+    """The models of a family whose models are data."""
+
+    def summaries(self) -> Sequence[ModelSummary]:
+        """Return every model in a line."""
+
+    def text(self, name: str) -> str | None:
+        """Return a model as it is written, or None where there is none of that name."""
+
+    def attempt(self, name: str, topic: str, payload: bytes) -> Attempt:
+        """Read a message with a model."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """A meter family: how its addresses look, how its devices are reached, and what they can do."""
@@ -133,3 +183,7 @@ class Family:
 
     simulator: Callable[[], type[SimulatedMeter]]
     """Return the class of its simulated meters."""
+    models: Callable[[Settings], ModelCatalogue] | None = None
+    """Return the models under some settings; None where the family's models are no data."""
+    simulated_models: Callable[[], Sequence[str]] = tuple
+    """Return the models that can be simulated, where the family has several."""

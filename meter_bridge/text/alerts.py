@@ -74,6 +74,10 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
         "no_register": N_(
             "{name}: meter {meter} reports, but not its register, so nothing is charged: {advice_text}"
         ),
+        "register_not_found": N_(
+            "{name}: meter {meter} reports, but not its register, so nothing is charged: the message at"
+            " {topic} does not contain {path} ({payload}); {advice_text}"
+        ),
     },
     AlertKind.RELAY_DISOBEYS: {
         "open": N_("{name}: the relay of {meter} is not open although it was commanded to be"),

@@ -92,4 +92,5 @@ def test_every_family_explains_its_settings() -> None:
         "tasmota": ("full topics",),
         "shelly": ("answer topic",),
         "zigbee2mqtt": ("base topics",),
+        "mqtt": ("models",),
     }

@@ -124,7 +124,7 @@ def test_deep_and_huge_payloads_never_raise(drivers: list[Driver], topic: str, p
 
 
 def test_a_flood_of_devices_ends_at_a_limit() -> None:
-    tasmota, shelly, _ = build_drivers()
+    tasmota, shelly, *_ = build_drivers()
     for number in range(20_050):
         tasmota.decode(f"tele/m{number}/LWT", b"Online", retained=False)
         shelly.decode(f"m{number}/online", b"true", retained=False)

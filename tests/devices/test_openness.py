@@ -44,6 +44,12 @@ EXAMPLES: Final = {
     "devices/simulators/cli.py": ("{family: tasmota,", "{family: shelly,", "{family: zigbee2mqtt,"),
 }
 """What people are shown as an example."""
+PROTOCOL: Final = "mqtt"
+"""A family with the name of its protocol: what names the family is an address or a module."""
+OTHERS: Final = [name for name in families() if name != PROTOCOL]
+NAMED: Final = re.compile(
+    "|".join([*OTHERS, rf"\b{PROTOCOL}:(?!//)", rf"devices[./]{PROTOCOL}\b"]), re.IGNORECASE
+)
 MADE_UP: Final = '''
 """A made-up family."""
 
@@ -230,7 +236,7 @@ async def test_the_gateway_speaks_to_a_device_of_a_new_family_without_a_broker(
 
 
 def test_no_family_is_named_outside_its_folder() -> None:
-    names = re.compile("|".join(families()), re.IGNORECASE)
+    names = NAMED
     own = tuple(f"devices/{name}/" for name in families())
     named = []
     for path in PACKAGE.rglob("*.py"):
@@ -250,14 +256,14 @@ def test_the_integration_names_families_only_where_their_titles_are() -> None:
     listed = re.search(r"FAMILY_NAMES: Final = ({[^}]*})", source)
     assert listed is not None
     assert ast.literal_eval(listed[1]) == {each.name: each.title for each in families().values()}
-    names = re.compile("|".join(families()), re.IGNORECASE)
+    names = NAMED
     files = {path.name: path.read_text(encoding="utf-8") for path in COMPONENT.rglob("*.py")}
     files["devices.py"] = source.replace(listed[0], "")
     assert [name for name, text in files.items() if names.search(text)] == []
 
 
 def test_the_dashboard_names_no_family() -> None:
-    names = re.compile("|".join(families()), re.IGNORECASE)
+    names = NAMED
     sources = {path: path.read_text(encoding="utf-8") for path in DASHBOARD.rglob("*.py")}
     assert [path for path, text in sources.items() if names.search(text)] == []
 

@@ -155,6 +155,9 @@ REPORTED = {
     ("tasmota", "no_register"): "let the script of a smart meter name its total",
     ("shelly", "no_register"): "switch on 'RPC status notifications'",
     ("zigbee2mqtt", "no_register"): "set 'output: json'",
+    ("mqtt", "no_register"): "'meter-bridge model try'",
+    ("mqtt", "relay_only"): "reports its relay but no register",
+    ("mqtt", "silent"): "has never reported",
     ("tasmota", "relay_only"): "reports its relay but no register",
     ("shelly", "relay_only"): "reports its relay but no register",
     ("zigbee2mqtt", "relay_only"): "reports its relay but no register",
@@ -180,6 +183,20 @@ async def test_a_meter_that_never_tells_its_register_is_told_of_until_it_does(
         setattr(living.meter.faults, fault, False)
         await living.lives(2 * MINUTE)
         await living.is_over(AlertKind.METER_OFFLINE)
+
+
+async def test_a_model_that_does_not_fit_is_told_with_path_and_payload(tmp_path: Path) -> None:
+    site = LIMITED.replace('"tasmota:flat-1/1"', '"mqtt:tasmota-sml/flat-1/main", relay: none')
+    site = site.replace("        low credit", "        never cut: yes\n        low credit")
+    async with house(tmp_path, site, credit=None) as made:
+        made.time.synchronised = True
+        (driver,) = build_drivers(["mqtt:tasmota-sml/flat-1/main"], names=["mqtt"])
+        for _ in range(130):
+            made.intake.handle(driver.decode("tele/flat-1/SENSOR", b'{"SML":{"Zaehler":7}}', retained=False))
+            await made.tick(MINUTE)
+        (text,) = made.alert_texts(AlertKind.METER_OFFLINE)
+        assert "the message at tele/flat-1/SENSOR does not contain *.Total_in or" in text
+        assert '({"SML":{"Zaehler":7}})' in text
 
 
 DISOBEDIENT = [

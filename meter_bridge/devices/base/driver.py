@@ -98,6 +98,18 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A message of a meter in which its register was looked for and not found."""
+
+    address: str
+    topic: str
+    path: str
+    """What was looked for."""
+    payload: str
+    """Its beginning, without what may be a secret."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportedCutOff:
     """What a device says of the slot in which the bridge may keep a local cut-off."""
 
@@ -120,7 +132,7 @@ class Publish:
     retain: bool = False
 
 
-type Item = Report | Discovered | Removed | Rejected | ReportedCutOff | Publish
+type Item = Report | Discovered | Removed | Rejected | Unread | ReportedCutOff | Publish
 """A driver may answer a message with requests of its own (``Publish``), such as asking for a full status."""
 
 

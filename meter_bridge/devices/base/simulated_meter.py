@@ -31,6 +31,8 @@ class MeterSettings:
     register_wh: int = 0
     interval_ms: int = 10_000
     closed: bool = True
+    model: str | None = None
+    """Which of its models, for a family that has several."""
     phases: int = 1
     """Over which a family that can measure several spreads its load evenly."""
 
@@ -86,6 +88,11 @@ class SimulatedMeter(ABC):
     @abstractmethod
     def address(self) -> str:
         """The address that the bridge uses for this meter."""
+
+    @property
+    def command_filters(self) -> tuple[str, ...]:
+        """Topic filters of its commands."""
+        return self.commands
 
     @property
     def faults(self) -> Faults:

@@ -69,14 +69,16 @@ class MqttConnection(BrokerSession):
             self._dispatch(items)
 
     def _decode(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        for driver in self._drivers:
-            items = driver.decode(topic, payload, retained=retained) if driver.matches(topic) else ()
+        """Find who reads a topic: rarely several drivers, such as where a model reads what another leaves."""
+        drivers = [driver for driver in self._drivers if driver.matches(topic)]
+        read = [(driver, driver.decode(topic, payload, retained=retained)) for driver in drivers]
+        if len(drivers) == 1 and read[0][1]:
+            if len(self._routes) >= MAX_ROUTES:
+                self._routes.clear()
+            self._routes[topic] = drivers[0]
+        for _, items in read:
             if items:
-                if len(self._routes) >= MAX_ROUTES:
-                    self._routes.clear()
-                self._routes[topic] = driver
                 self._dispatch(items)
-                return
 
     def _dispatch(self, items: Sequence[Item]) -> None:
         for item in items:

@@ -135,6 +135,8 @@ class ShellyDriver:
         # Other families and programs use topics that end in /online too.
         if online is None or (name not in self._devices and not online):
             return ()
+        if "/" in name and name not in self._assigned:  # nor are other prefixes asked for
+            return ()
         device = self._device(name)
         device.gone()
         reports = [Report(address, online=online, stale=retained) for address in self._addresses(device)]

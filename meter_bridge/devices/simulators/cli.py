@@ -46,6 +46,7 @@ class MeterGroup(msgspec.Struct, forbid_unknown_fields=True):
     interval_s: float = 10.0
     register_wh: int = 0
     closed: bool = True
+    model: str | None = None
     faults: list[str] = []
 
     def load(self) -> Load | None:
@@ -164,6 +165,10 @@ def _read(path: Path) -> list[MeterGroup]:
 def _build_group(group: MeterGroup, start_ms: int, seed: int) -> list[SimulatedMeter]:
     if group.family not in families():
         raise SimulationError(f"unknown family '{group.family}': known are {', '.join(families())}")
+    models = families()[group.family].simulated_models()
+    if group.model is not None and group.model not in models:
+        known = ", ".join(models) or "none: leave it out"
+        raise SimulationError(f"unknown model '{group.model}' of {group.family}: known are {known}")
     unknown = sorted(set(group.faults) - set(FAULTS))
     if unknown:
         raise SimulationError(f"unknown fault '{unknown[0]}': known are {', '.join(FAULTS)}")
@@ -185,6 +190,7 @@ def _meter(group: MeterGroup, number: int, start_ms: int, seed: int) -> Simulate
         register_wh=group.register_wh,
         interval_s=group.interval_s,
         closed=group.closed,
+        model=group.model,
         start_ms=start_ms,
         seed=seed,
     )

@@ -147,11 +147,13 @@ class Fleet:
 
     def _owner(self, topic: str) -> SimulatedMeter | None:
         parts = topic.split("/")
-        candidates = (self._meters.get(part) for part in parts[:2])
+        names = (*parts[:2], *("/".join(parts[:end]) for end in range(2, len(parts))))
+        candidates = (self._meters.get(name) for name in names)
         return next((meter for meter in candidates if meter is not None and meter.owns(topic)), None)
 
     def _filters(self) -> Sequence[tuple[str, int]]:
-        return [(name, 1) for kind in self._kinds() for name in kind.commands]
+        names = dict.fromkeys(name for meter in self._meters.values() for name in meter.command_filters)
+        return [(name, 1) for name in names]
 
     def _connection_changed(self, connected: bool) -> None:  # noqa: FBT001
         if connected and self._task is not None:
@@ -169,6 +171,7 @@ def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all 
     register_wh: int = 0,
     interval_s: float = 10.0,
     closed: bool = True,
+    model: str | None = None,
     phases: int = 1,
     start_ms: int,
     seed: int = 0,
@@ -182,6 +185,7 @@ def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all 
         register_wh=register_wh,
         interval_ms=max(1, round(interval_s * 1000)),
         closed=closed,
+        model=model,
         phases=phases,
     )
     return kind.simulator()(settings, random=random.Random(f"{seed}/{name}"), start_ms=start_ms)  # noqa: S311

@@ -25,7 +25,15 @@ from meter_bridge.core.supply.relay import (
     Observation,
     Relay,
 )
-from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Removed, Report, ReportedCutOff
+from meter_bridge.devices.base.driver import (
+    Discovered,
+    Item,
+    Rejected,
+    Removed,
+    Report,
+    ReportedCutOff,
+    Unread,
+)
 from meter_bridge.engine.alerts.alerting import CASE, set_alert
 from meter_bridge.engine.ledger.journal import DeferredPostings, book_charges, may_defer, post_deferred
 from meter_bridge.engine.metering import fast_path
@@ -528,3 +536,7 @@ class ReportHandler:
             self._discovery.remove(item.address)
         elif isinstance(item, Rejected):
             session.counts.count_rejected(item.kind)
+        elif isinstance(item, Unread):
+            meter = session.installation.by_energy_address.get(item.address)
+            if meter is not None:
+                meter.unread = item

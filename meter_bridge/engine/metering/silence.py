@@ -85,4 +85,9 @@ class SilenceWatch:
 def _facts(meter: Meter, case: str) -> AlertFacts:
     address = meter.plan.energy_address
     advice = families()[parse_address(address).family].no_register
-    return {CASE: case, "address": address, "advice_text": advice}
+    facts: AlertFacts = {CASE: case, "address": address, "advice_text": advice}
+    unread = meter.unread
+    if unread is None or case != "no_register":
+        return facts
+    looked = {"topic": unread.topic, "path": unread.path, "payload": unread.payload}
+    return {**facts, **looked, CASE: "register_not_found"}

@@ -32,7 +32,7 @@ from meter_bridge.core.supply.local_cutoff import CutOffState
 from meter_bridge.core.supply.protection import GuardedLimit, ProtectionTimer
 from meter_bridge.core.supply.relay import Relay
 from meter_bridge.core.tariff.tariff import Timeline
-from meter_bridge.devices.base.driver import Phase, Report
+from meter_bridge.devices.base.driver import Phase, Report, Unread
 from meter_bridge.devices.family import NO_SETTINGS, FamilySettings
 from meter_bridge.protocol.messages import TopUpView
 from meter_bridge.protocol.vocabulary import AlertKind, HoldPosition, SupplyReason, SupplyState
@@ -129,6 +129,8 @@ class Meter:
     _register: Register | None = None
     earlier_wh: int = 0
     """Energy charged in earlier epochs."""
+    unread: Unread | None = None
+    """The newest message in which its register was not found; None once it was read, or after a start."""
     power_mw: int | None = None
     voltage_mv: int | None = None
     current_ma: int | None = None

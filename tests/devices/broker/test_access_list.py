@@ -17,12 +17,14 @@ NAMES: Final = {
     "tasmota": ("kitchen", "house/kitchen"),
     "shelly": ("shellyplugsg3-aa", "house/shellyplugsg3-bb"),
     "zigbee2mqtt": ("Plug 7", "attic/Plug 8"),
+    "mqtt": ("porch", "house/cellar"),
 }
-HOUSE: Final = [
-    simulated_meter(name, family, load_w=100.0, interval_s=10.0, start_ms=START_MS).address
+DEVICES: Final = {
+    simulated_meter(name, family, load_w=100.0, interval_s=10.0, start_ms=START_MS).address: name
     for family in families()
     for name in NAMES[family]
-]
+}
+HOUSE: Final = list(DEVICES)
 
 
 def matches(pattern: str, topic: str) -> bool:
@@ -66,8 +68,8 @@ def test_the_bridge_may_say_and_hear_all_that_a_driver_uses(address: str) -> Non
 
 @pytest.mark.parametrize("address", HOUSE)
 def test_a_device_may_say_and_hear_all_that_it_must_and_nothing_of_another(address: str) -> None:
-    family, device = address.partition(":")[0], address.partition(":")[2].rpartition("/")[0]
-    meter = simulated_meter(device, family, load_w=100.0, interval_s=10.0, start_ms=START_MS)
+    family = address.partition(":")[0]
+    meter = simulated_meter(DEVICES[address], family, load_w=100.0, interval_s=10.0, start_ms=START_MS)
     (driver,) = build_drivers([address], names=[family])
     own = user_of(address)
     others = [each for each in users_of(HOUSE)[1:] if each != own]
