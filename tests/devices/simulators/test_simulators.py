@@ -10,7 +10,7 @@ from meter_bridge.devices.base.driver import Discovered, Driver, Item, Publish, 
 from meter_bridge.devices.base.simulated_physics import Physics
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.url import parse_broker_url
-from meter_bridge.devices.registry import build_drivers, families
+from meter_bridge.devices.registry import broker_families, build_drivers
 from meter_bridge.devices.simulators import (
     ConstantLoad,
     DailyProfile,
@@ -24,7 +24,7 @@ from tests.devices.support import START_MS, Mosquitto, eventually, reports, requ
 
 HOUR_MS = 3_600_000
 NAMES = {"tasmota": "kitchen", "shelly": "shellyplugsg3-0000000000aa", "zigbee2mqtt": "Plug 7"}
-every_family = pytest.mark.parametrize("family", list(families()))
+every_family = pytest.mark.parametrize("family", list(broker_families()))
 
 
 class Table:
