@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
@@ -11,9 +10,6 @@ from homeassistant.helpers.device_registry import DeviceEntry, DeviceEntryType
 from .client.protocol import AccountView
 from .const import DOMAIN, MANUFACTURER
 from .coordinator import PrepaidMeterConfigEntry, PrepaidMeterCoordinator
-
-FAMILY_NAMES: Final = {"mqtt": "MQTT", "shelly": "Shelly", "tasmota": "Tasmota", "zigbee2mqtt": "Zigbee2MQTT"}
-"""Display names of the meter families, for meters that do not report their model."""
 
 
 def bridge_identifier(coordinator: PrepaidMeterCoordinator) -> tuple[str, str]:
@@ -57,7 +53,7 @@ def _describe(account: AccountView) -> _DeviceDescription:
     meter = account.meters[0] if len(account.meters) == 1 else None
     return _DeviceDescription(
         name=account.name,
-        model=(meter.model or FAMILY_NAMES.get(meter.family, meter.family)) if meter else "Account",
+        model=(meter.model or meter.family_title or meter.family) if meter else "Account",
         firmware=meter.firmware if meter else None,
         meter_ids=frozenset(meter.id for meter in account.meters),
     )

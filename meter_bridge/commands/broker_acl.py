@@ -15,6 +15,7 @@ from meter_bridge.commands.command import JSON, Command, argument
 from meter_bridge.commands.output import Output, table
 from meter_bridge.commands.parser import REFUSED, USAGE, CommandError
 from meter_bridge.config.plan import InstallationPlan
+from meter_bridge.devices.addresses import is_same_device
 from meter_bridge.devices.broker.access_list import AccessListError, BrokerUser, users_of
 
 EPILOG: Final = """\
@@ -70,11 +71,16 @@ def _users(path: Path) -> tuple[BrokerUser, ...]:
 
 
 def addresses_of(plan: InstallationPlan) -> list[str]:
-    """Return the addresses of MQTT devices; a meter with a ``host`` is reached without a broker."""
+    """Return the addresses of MQTT devices; a device with a ``host`` is reached without a broker."""
     accounts = (account for site in plan.sites for account in site.accounts)
     meters = (meter for account in accounts for supply in account.supplies for meter in supply.meters)
-    pairs = ((meter.energy_address, meter.relay_address) for meter in meters if meter.host is None)
-    return [address for pair in pairs for address in pair if address is not None]
+    return [
+        address
+        for meter in meters
+        for address in (meter.energy_address, meter.relay_address)
+        if address is not None
+        and not (meter.host is not None and is_same_device(meter.energy_address, address))
+    ]
 
 
 def _refuse_renewal(names: Sequence[str], users: Sequence[BrokerUser]) -> None:

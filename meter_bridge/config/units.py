@@ -30,6 +30,7 @@ from meter_bridge.core.tariff.bands import EVERY_DAY, HOLIDAY, Window
 from meter_bridge.devices.addresses import (
     address_mistake,
     has_relay,
+    is_same_device,
     parse_address,
     unsupported_reason,
 )
@@ -297,6 +298,9 @@ def _check_device(node: Node, part: MeterPart, settings: FamilySettings) -> bool
     problems = len(node.problems)
     family = parse_address(part.energy_address).family
     direct = {"host", "password variable"} & part.written
+    if families()[family].driver is None and part.host is None:
+        message = f"a {family} meter is reached at its network address, without a broker"
+        _at_address(node).report(message, "add host: 192.168.1.20")
     if direct and families()[family].link is None:
         key = min(direct)
         others = " and ".join(other.name for other in families().values() if other.link is not None)
@@ -305,7 +309,7 @@ def _check_device(node: Node, part: MeterPart, settings: FamilySettings) -> bool
     if part.password_env is not None and part.host is None:
         message = "a password is only used with a host"
         node.at("password variable").report(message, "add host: 192.168.1.20", key=True)
-    at = node if isinstance(node.data, str) else node.at("address")
+    at = _at_address(node)
     for place, written in ((at, part.energy_address), (node.at("relay"), part.relay)):
         mistake = None if written is None else address_mistake(written, settings)
         if mistake is not None:
@@ -319,7 +323,31 @@ def _check_device(node: Node, part: MeterPart, settings: FamilySettings) -> bool
         node.at("relay").report(
             f"{part.relay!r} is no relay", "write the address of the relay, or relay: none"
         )
+    _check_reach(node, part)
+    _check_installed(node, part)
     return len(node.problems) == problems
+
+
+def _at_address(node: Node) -> Node:
+    return node if isinstance(node.data, str) else node.at("address")
+
+
+def _check_reach(node: Node, part: MeterPart) -> None:
+    """Refuse a relay that neither the broker nor the meter's own address reaches."""
+    relay = part.relay if "relay" in part.written else None
+    if relay is None or is_same_device(part.energy_address, relay):
+        return
+    if families()[parse_address(relay).family].driver is None:
+        message = f"{relay!r} is another device than {part.energy_address!r}, and no broker reaches it"
+        remedy = "take a relay of the same device, or one that is reached through the broker"
+        node.at("relay").report(message, remedy)
+
+
+def _check_installed(node: Node, part: MeterPart) -> None:
+    extra = families()[parse_address(part.energy_address).family].extra
+    if extra is not None and not extra.installed:
+        message = f"{extra.name} meters need a part of the bridge that is not installed here"
+        _at_address(node).report(message, f"install it: {extra.command}")
 
 
 def _check_without_bridge(node: Node, policy: WithoutBridge, energy: str, relay: str | None) -> bool:

@@ -28,6 +28,12 @@ def parse_address(text: str) -> Address:
     return Address(family.name, device, channel)
 
 
+def is_same_device(one: str, other: str) -> bool:
+    """Return whether two addresses are channels of one device."""
+    first, second = parse_address(one), parse_address(other)
+    return (first.family, first.device) == (second.family, second.device)
+
+
 def _family(text: str) -> Family:
     family = families().get(text.partition(":")[0])
     if family is None:
@@ -81,6 +87,6 @@ def unsupported_reason(energy_address: str, relay_address: str | None) -> str | 
     cannot = families()[energy.family].local_cut_off
     if cannot is None:
         return f"a {energy.family} device has no local cut-off"
-    if (energy.family, energy.device) != (relay.family, relay.device):
+    if not is_same_device(energy_address, relay_address):
         return "the relay is not in the device that counts"
     return cannot(energy.channel, relay.channel)

@@ -7,6 +7,7 @@ when they are first needed: a start pays for no family that is not in use.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Never, Protocol
@@ -137,6 +138,25 @@ class ModelCatalogue(Protocol):
         """Read a message with a model."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A part of the installation that not everybody needs, as ``pyproject.toml`` names it."""
+
+    name: str
+    module: str
+    """Found only where the part is installed."""
+
+    @property
+    def installed(self) -> bool:
+        """Whether it is there."""
+        return find_spec(self.module) is not None
+
+    @property
+    def command(self) -> str:
+        """What installs it."""
+        return f"pip install 'prepaid-meter[{self.name}]'"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """A meter family: how its addresses look, how its devices are reached, and what they can do."""
@@ -164,11 +184,11 @@ class Family:
     check_settings: Callable[[Settings], Sequence[SettingMistake]] = lambda _settings: ()
     """Return what is wrong with the values of those keys."""
 
-    driver: Callable[[Settings], Driver]
-    """Make a driver without devices."""
-    rights: Callable[[str, Settings], BrokerRights]
+    driver: Callable[[Settings], Driver] | None = None
+    """Make a driver without devices; None where devices are only reached without a broker."""
+    rights: Callable[[str, Settings], BrokerRights] | None = None
     """Return what a device, given its name in addresses, may do at the broker."""
-    commands: Callable[[str, Settings], tuple[str, ...]]
+    commands: Callable[[str, Settings], tuple[str, ...]] = lambda _device, _settings: ()
     """Topic filters of the commands to a device, or to ``ANY``."""
 
     no_register: str = N_("look at the device's settings")
@@ -181,8 +201,10 @@ class Family:
     Both are of the same device. None in place of the function where no device of the family can.
     """
 
-    simulator: Callable[[], type[SimulatedMeter]]
-    """Return the class of its simulated meters."""
+    extra: Extra | None = None
+    """What has to be installed besides the bridge to reach its devices."""
+    simulator: Callable[[], type[SimulatedMeter]] | None = None
+    """Return the class of its simulated meters at a broker."""
     models: Callable[[Settings], ModelCatalogue] | None = None
     """Return the models under some settings; None where the family's models are no data."""
     simulated_models: Callable[[], Sequence[str]] = tuple

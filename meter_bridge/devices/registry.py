@@ -26,6 +26,17 @@ def families() -> Mapping[str, Family]:
     return {each.name: each for each in sorted(found, key=lambda each: (each.rank, each.name))}
 
 
+def family_title(name: str) -> str:
+    """Return a family's name as its makers write it; the name itself where the family is gone."""
+    family = families().get(name)
+    return name if family is None else family.title
+
+
+def broker_families() -> Mapping[str, Family]:
+    """Return the families that a broker reaches, each with a driver, rights and a simulator."""
+    return {name: each for name, each in families().items() if each.driver is not None}
+
+
 def usual_family() -> Family:
     """Return the family that examples are taken from."""
     return next(iter(families().values()))
@@ -37,11 +48,10 @@ def build_drivers(
     names: Iterable[str] | None = None,
     settings: FamilySettings = NO_SETTINGS,
 ) -> list[Driver]:
-    """Return drivers of all or the named families, with the addresses in use; raise ``AddressError``."""
-    known = families()
-    drivers = [
-        known[name].driver(settings.get(name, NO_SETTINGS)) for name in (known if names is None else names)
-    ]
+    """Return drivers of all or the named families at brokers; raise ``AddressError``."""
+    known = broker_families()
+    made = ((name, known[name].driver) for name in (known if names is None else names))
+    drivers = [make(settings.get(name, NO_SETTINGS)) for name, make in made if make is not None]
     in_use = list(addresses)
     for driver in drivers:
         driver.assign(in_use)

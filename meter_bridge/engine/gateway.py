@@ -7,7 +7,7 @@ import os
 from typing import Final
 
 from meter_bridge.core.supply.local_cutoff import CutOffRequest
-from meter_bridge.devices.addresses import parse_address
+from meter_bridge.devices.addresses import is_same_device, parse_address
 from meter_bridge.devices.base.driver import (
     Driver,
     Link,
@@ -45,6 +45,7 @@ class Gateway:
         self._families: FamilySettings = NO_SETTINGS
         self._drivers: dict[str, Driver] = {driver.family: driver for driver in build_drivers()}
         self._links: dict[str, Link] = {}
+        self._link_of: dict[str, Link] = {}
         self._link_settings: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._send_tasks: set[asyncio.Task[None]] = set()
@@ -103,7 +104,7 @@ class Gateway:
         for meter in installation.meters.values():
             if meter.plan.host is not None:
                 password, found = wanted.get(meter.plan.host, (meter.plan.password_env or "", ()))
-                wanted[meter.plan.host] = (password, tuple(dict.fromkeys((*found, *_addresses(meter)))))
+                wanted[meter.plan.host] = (password, tuple(dict.fromkeys((*found, *_at_host(meter)))))
         for host in [host for host, what in self._link_settings.items() if wanted.get(host) != what]:
             self._tasks.pop(host).cancel()
             self._links.pop(host)
@@ -111,6 +112,7 @@ class Gateway:
         for host, (password_env, addresses) in wanted.items():
             if host not in self._link_settings:
                 self._start_link(host, password_env, addresses)
+        self._link_of = {address: link for link in self._links.values() for address in link.addresses}
 
     @staticmethod
     def missing_passwords(installation: Installation) -> list[str]:
@@ -141,25 +143,24 @@ class Gateway:
         address = meter.plan.relay_address
         if address is None:
             return False
-        link = self._link(meter)
+        link = self._link_of.get(address)
         if link is not None:
             return self._send_over(link, link.switch(address, position))
         return self._publish(address, lambda driver, of: driver.switch(of, position))
 
     def query(self, meter: Meter) -> bool:
         """Ask for a fresh reading and the relay; False while there is no way to the device."""
-        link = self._link(meter)
-        if link is not None:
-            return self._send_over(link, link.query(meter.plan.energy_address))
-        sent = [self._publish(address, lambda driver, of: driver.query(of)) for address in _addresses(meter)]
-        return all(sent)
+        # One question tells everything of a device that is reached by a link.
+        by_way = {self._link_of.get(address, address): address for address in reversed(_addresses(meter))}
+        asked = [self._query(address) for address in by_way.values()]
+        return all(asked)
 
     def cut_off(
         self, place: CutOffSlot, step: CutOffRequest, relay_address: str, limit_wh: int | None
     ) -> bool:
         """Ask for, write or withdraw a local cut-off; False while there is no way to the device."""
         address, slot = place
-        link = next((each for each in self._links.values() if address in each.addresses), None)
+        link = self._link_of.get(address)
         if isinstance(link, LinkCutsLocally):
             return self._send_over(link, _cut_off_of(link, place, step, relay_address, limit_wh))
 
@@ -174,8 +175,11 @@ class Gateway:
 
         return self._publish(address, messages)
 
-    def _link(self, meter: Meter) -> Link | None:
-        return self._links.get(meter.plan.host) if meter.plan.host else None
+    def _query(self, address: str) -> bool:
+        link = self._link_of.get(address)
+        if link is not None:
+            return self._send_over(link, link.query(address))
+        return self._publish(address, lambda driver, of: driver.query(of))
 
     def _send_over(self, link: Link, sending: Coroutine[object, object, None]) -> bool:
         if not link.connected:
@@ -190,7 +194,9 @@ class Gateway:
         connection = self.connection
         if connection is None or not connection.connected:
             return False
-        driver = self._drivers[parse_address(address).family]
+        driver = self._drivers.get(parse_address(address).family)
+        if driver is None:
+            return False
         sent = [connection.send(message) for message in messages(driver, address)]
         return all(sent)
 
@@ -209,6 +215,12 @@ def _cut_off_of(
 def _addresses(meter: Meter) -> tuple[str, ...]:
     both = (meter.plan.energy_address, meter.plan.relay_address)
     return tuple(dict.fromkeys(address for address in both if address is not None))
+
+
+def _at_host(meter: Meter) -> tuple[str, ...]:
+    """Return the addresses of the device that counts; a relay may be another's, behind the broker."""
+    energy = meter.plan.energy_address
+    return tuple(address for address in _addresses(meter) if is_same_device(energy, address))
 
 
 async def _send_ignoring_loss(sending: Coroutine[object, object, None]) -> None:

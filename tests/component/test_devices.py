@@ -30,18 +30,22 @@ async def test_account_devices_are_connected_via_their_bridge(
     assert (flat.name, flat.model, flat.sw_version) == ("Flat 1", "Athom plug", "14.2.0")
 
 
-@pytest.mark.parametrize("family, shown", [("zigbee2mqtt", "Zigbee2MQTT"), ("of tomorrow", "of tomorrow")])
+@pytest.mark.parametrize("title, shown", [("Zigbee2MQTT", "Zigbee2MQTT"), (None, "zigbee2mqtt")])
 async def test_a_meter_without_a_model_shows_its_family(
     hass: HomeAssistant,
     bridge: FakeBridge,
     loaded: MockConfigEntry,
     device_registry: dr.DeviceRegistry,
     eventually: Eventually,
-    family: str,
+    title: str | None,
     shown: str,
 ) -> None:
     await eventually(lambda: bridge.open_sockets)
-    await bridge.update(account_view("flat-2", meters=(meter_view("meter-2", model=None, family=family),)))
+    await bridge.update(
+        account_view(
+            "flat-2", meters=(meter_view("meter-2", model=None, family="zigbee2mqtt", family_title=title),)
+        )
+    )
     await eventually(lambda: getattr(device(device_registry, loaded, "flat-2"), "model", None) == shown)
 
 

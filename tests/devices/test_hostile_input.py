@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from meter_bridge.devices.base.driver import Driver
-from meter_bridge.devices.registry import build_drivers, families
+from meter_bridge.devices.registry import broker_families, build_drivers
 from tests.devices.support import reports
 
 ADDRESSES = ["tasmota:k/1", "tasmota:k/phase2", "shelly:s/0", "shelly:s/em1:0", "zigbee2mqtt:z/state"]
@@ -149,7 +149,7 @@ def test_a_flood_keeps_no_meter_in_use_out(
     flood_first: bool,  # noqa: FBT001
 ) -> None:
     monkeypatch.setattr("meter_bridge.devices.base.quantities.DEVICE_LIMIT", 10)
-    names = [each for each in families() if address.startswith(each)]
+    names = [each for each in broker_families() if address.startswith(each)]
     (driver,) = build_drivers([] if flood_first else [address], names=names)
     for number in range(20):
         driver.decode(f"tele/m{number}/LWT", b"Online", retained=True)

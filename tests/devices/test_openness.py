@@ -250,15 +250,9 @@ def test_no_family_is_named_outside_its_folder() -> None:
     assert named == []
 
 
-def test_the_integration_names_families_only_where_their_titles_are() -> None:
-    """The integration is installed alone, so it cannot ask the families; its list has to be theirs."""
-    source = (COMPONENT / "devices.py").read_text(encoding="utf-8")
-    listed = re.search(r"FAMILY_NAMES: Final = ({[^}]*})", source)
-    assert listed is not None
-    assert ast.literal_eval(listed[1]) == {each.name: each.title for each in families().values()}
+def test_the_integration_names_no_family() -> None:
     names = NAMED
     files = {path.name: path.read_text(encoding="utf-8") for path in COMPONENT.rglob("*.py")}
-    files["devices.py"] = source.replace(listed[0], "")
     assert [name for name, text in files.items() if names.search(text)] == []
 
 

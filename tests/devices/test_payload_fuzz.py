@@ -14,12 +14,12 @@ from hypothesis import given, settings, strategies as st
 import pytest
 
 from meter_bridge.devices.base.driver import Driver, Item, Rejected, Report
-from meter_bridge.devices.registry import build_drivers, families
+from meter_bridge.devices.registry import broker_families, build_drivers
 from meter_bridge.devices.simulators import simulated_meter
 from tests.devices.support import START_MS, requests
 from tests.devices.test_conformance import FIXTURES
 
-NAMES: Final = {family: f"meter-{family}" for family in families()}
+NAMES: Final = {family: f"meter-{family}" for family in broker_families()}
 SLUG: Final = re.compile(r"[a-z][a-z0-9_]{2,40}")
 LARGEST_WH: Final = 10**15
 
@@ -41,7 +41,7 @@ def hear(driver: Driver, topic: str, payload: bytes) -> Sequence[Item]:
     return driver.decode(topic, payload, retained=False)
 
 
-SPOKEN: Final = {family: spoken(family) for family in families()}
+SPOKEN: Final = {family: spoken(family) for family in broker_families()}
 
 
 def recorded(family: str) -> list[bytes]:
@@ -51,7 +51,7 @@ def recorded(family: str) -> list[bytes]:
 
 PAYLOADS: Final = {
     family: [*SPOKEN[family], *((topic, each) for each in recorded(family) for topic, _ in SPOKEN[family])]
-    for family in families()
+    for family in broker_families()
 }
 
 
@@ -66,7 +66,7 @@ def driver_of(family: str) -> Driver:
 
 @pytest.fixture(scope="module")
 def drivers() -> dict[str, Driver]:
-    return {family: driver_of(family) for family in families()}
+    return {family: driver_of(family) for family in broker_families()}
 
 
 def check(items: Sequence[Item]) -> None:
@@ -162,7 +162,7 @@ def broken(draw: st.DrawFn, payload: bytes) -> bytes:
     return payload[:start] + filling + payload[end:]
 
 
-@pytest.mark.parametrize("family", list(families()))
+@pytest.mark.parametrize("family", list(broker_families()))
 @settings(max_examples=250)
 @given(data=st.data())
 def test_a_mutated_payload_is_read_or_refused_and_nothing_else(
@@ -173,20 +173,20 @@ def test_a_mutated_payload_is_read_or_refused_and_nothing_else(
     check(drivers[family].decode(topic, wrong, retained=data.draw(st.booleans())))
 
 
-@pytest.mark.parametrize("family", list(families()))
+@pytest.mark.parametrize("family", list(broker_families()))
 @settings(max_examples=60)
 @given(data=st.data())
 def test_what_one_family_says_is_nothing_to_another(
     drivers: dict[str, Driver], family: str, data: st.DataObject
 ) -> None:
-    other = data.draw(st.sampled_from([each for each in families() if each != family]))
+    other = data.draw(st.sampled_from([each for each in broker_families() if each != family]))
     topic, payload = data.draw(st.sampled_from(SPOKEN[other]))
     items = drivers[family].decode(topic, payload, retained=False)
     check(items)
     assert not [each for each in items if isinstance(each, Report) and each.register_wh is not None]
 
 
-@pytest.mark.parametrize("family", list(families()))
+@pytest.mark.parametrize("family", list(broker_families()))
 def test_after_any_hostility_a_driver_still_reads_its_meter(family: str) -> None:
     driver = driver_of(family)
     before = [hear(driver, topic, payload) for topic, payload in SPOKEN[family]]
@@ -212,7 +212,7 @@ def registers(heard: Sequence[Sequence[Item]]) -> list[tuple[str, int | None]]:
     ]
 
 
-@pytest.mark.parametrize("family", list(families()))
+@pytest.mark.parametrize("family", list(broker_families()))
 def test_a_hostile_payload_takes_no_more_than_a_multiple_of_its_own_size(
     drivers: dict[str, Driver], family: str
 ) -> None:

@@ -4,14 +4,14 @@ import pytest
 
 from meter_bridge.devices.addresses import AddressError
 from meter_bridge.devices.broker.url import parse_broker_url
-from meter_bridge.devices.registry import build_drivers, families
+from meter_bridge.devices.registry import broker_families, build_drivers
 from meter_bridge.devices.simulators import Fleet, simulated_meter
 from tests.benchmarks.decode_only import DecodeOnly
 from tests.devices.support import START_MS, Mosquitto, eventually
 
 
 def test_every_family_has_a_driver() -> None:
-    assert [driver.family for driver in build_drivers()] == list(families())
+    assert [driver.family for driver in build_drivers()] == list(broker_families())
     assert [driver.family for driver in build_drivers(names=["shelly"])] == ["shelly"]
 
 

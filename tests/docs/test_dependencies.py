@@ -16,7 +16,11 @@ ROWS: Final = {
     for name in names.strip().split(", ")
     if name not in {"package", "---"}
 }
-ALIASES: Final = {"MIT License": "MIT", "BSD License": "BSD-3-Clause"}
+ALIASES: Final = {
+    "Apache Software License": "Apache-2.0",
+    "MIT License": "MIT",
+    "BSD License": "BSD-3-Clause",
+}
 STATED_OTHERWISE: Final = {"pyrage"}
 """State no licence in their metadata, but in a file."""
 

@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from meter_bridge.devices.base.simulated_meter import SimulatedMeter
-from meter_bridge.devices.registry import families
+from meter_bridge.devices.registry import broker_families
 from meter_bridge.devices.simulators.fleet import simulated_meter
 from meter_bridge.devices.tasmota.simulator import TasmotaMeter
 from tests.simulation.local_clocks import USUAL, LocalClock
@@ -126,7 +126,7 @@ class House:
 def build_street(seed: int, meters: int, local: LocalClock = USUAL) -> list[House]:
     """Return the houses of a seed, with every family and tariff if there are enough."""
     chance = random.Random(f"{seed}/street")
-    kinds_of_meter = cycle(sorted(families()))
+    kinds_of_meter = cycle(sorted(broker_families()))
     tariffs, kinds = cycle(chance.sample(list(Tariff), len(Tariff))), cycle(Kind)
     houses = []
     for number in range(1, meters + 1):

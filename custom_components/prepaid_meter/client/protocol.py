@@ -215,6 +215,8 @@ class MeterView:
     power_factor_permille: int | None = None
     phases: tuple[PhaseView, ...] = ()
     """Values of the phases of a polyphase meter, in the meter's order; otherwise empty."""
+    family_title: str | None = None
+    """The family's name as its makers write it; None from an older bridge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

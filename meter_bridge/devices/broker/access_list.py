@@ -42,13 +42,18 @@ def users_of(addresses: Iterable[str], settings: FamilySettings = NO_SETTINGS) -
     """Return the bridge's user and one for each device of the addresses; raise ``AccessListError``."""
     in_use = sorted(set(addresses))
     parsed = [parse_address(each) for each in in_use]
-    devices = {each.name: each for each in (_device_user(address, settings) for address in parsed)}
+    users = (_device_user(address, settings) for address in parsed)
+    devices = {each.name: each for each in users if each is not None}
     check_separation([devices[name] for name in sorted(devices)])
     return (_bridge(in_use, parsed, settings), *(devices[name] for name in sorted(devices)))
 
 
-def _device_user(address: Address, settings: FamilySettings) -> BrokerUser:
-    rights = families()[address.family].rights(address.device, settings.get(address.family, NO_SETTINGS))
+def _device_user(address: Address, settings: FamilySettings) -> BrokerUser | None:
+    """Return a device's user, or None where it is not reached through a broker."""
+    rights_of = families()[address.family].rights
+    if rights_of is None:
+        return None
+    rights = rights_of(address.device, settings.get(address.family, NO_SETTINGS))
     name = rights.user
     if name is None:
         _check_name(address)

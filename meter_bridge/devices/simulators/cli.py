@@ -16,8 +16,8 @@ from meter_bridge.devices.base.simulated_meter import SimulatedMeter
 from meter_bridge.devices.base.simulated_physics import DailyProfile, Faults, Load
 from meter_bridge.devices.broker import DEFAULT_EMBEDDED_PORT
 from meter_bridge.devices.broker.url import BrokerSettingsError
-from meter_bridge.devices.registry import families
-from meter_bridge.devices.simulators.fleet import Fleet, simulated_meter, wall_clock_ms
+from meter_bridge.devices.registry import broker_families
+from meter_bridge.devices.simulators.fleet import Fleet, simulated_meter, simulator_of, wall_clock_ms
 
 EXAMPLE: Final = """\
 example of a file:
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--file", type=Path, help="YAML file that lists the meters, instead of the counts below"
     )
-    for family in families():
+    for family in broker_families():
         parser.add_argument(
             f"--{family}", type=int, default=0, metavar="N", help=f"number of {family} meters"
         )
@@ -90,7 +90,7 @@ def build_meters(arguments: argparse.Namespace, start_ms: int) -> list[Simulated
     groups = _read(arguments.file) if arguments.file else _groups(arguments)
     meters = [meter for group in groups for meter in _build_group(group, start_ms, arguments.seed)]
     if not meters:
-        counts = ", ".join(f"--{family} N" for family in families())
+        counts = ", ".join(f"--{family} N" for family in broker_families())
         raise SimulationError(f"no meters: name some with {counts} or --file")
     names = [meter.name for meter in meters]
     twice = (
@@ -147,7 +147,7 @@ def _groups(arguments: argparse.Namespace) -> list[MeterGroup]:
             register_wh=arguments.register,
             faults=arguments.fault,
         )
-        for family in families()
+        for family in broker_families()
         if (count := getattr(arguments, family))
     ]
 
@@ -163,9 +163,9 @@ def _read(path: Path) -> list[MeterGroup]:
 
 
 def _build_group(group: MeterGroup, start_ms: int, seed: int) -> list[SimulatedMeter]:
-    if group.family not in families():
-        raise SimulationError(f"unknown family '{group.family}': known are {', '.join(families())}")
-    models = families()[group.family].simulated_models()
+    if group.family not in broker_families():
+        raise SimulationError(f"unknown family '{group.family}': known are {', '.join(broker_families())}")
+    models = broker_families()[group.family].simulated_models()
     if group.model is not None and group.model not in models:
         known = ", ".join(models) or "none: leave it out"
         raise SimulationError(f"unknown model '{group.model}' of {group.family}: known are {known}")
@@ -180,7 +180,7 @@ def _build_group(group: MeterGroup, start_ms: int, seed: int) -> list[SimulatedM
 
 
 def _meter(group: MeterGroup, number: int, start_ms: int, seed: int) -> SimulatedMeter:
-    own = families()[group.family].simulator().name_form.format(number)
+    own = simulator_of(group.family).name_form.format(number)
     name = own if group.name is None else group.name if group.count == 1 else f"{group.name}-{number}"
     return simulated_meter(
         name,

@@ -162,6 +162,14 @@ class Fleet:
             self._ready.set()
 
 
+def simulator_of(family: str) -> type[SimulatedMeter]:
+    """Return the class of a family's simulated meters at a broker; raise ``ValueError`` where it has none."""
+    make = families()[family].simulator
+    if make is None:
+        raise ValueError(f"{family} meters do without a broker: they have servers of their own")
+    return make()
+
+
 def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all but two have defaults
     name: str,
     family: str | None = None,
@@ -177,7 +185,7 @@ def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all 
     seed: int = 0,
 ) -> SimulatedMeter:
     """Return a meter, by default of the usual family; ``start_ms`` is in ms since 1970 UTC."""
-    kind = usual_family() if family is None else families()[family]
+    kind = simulator_of(family or usual_family().name)
     settings = MeterSettings(
         name=name,
         load=load,
@@ -188,4 +196,4 @@ def simulated_meter(  # noqa: PLR0913 - each says one thing of a meter, and all 
         model=model,
         phases=phases,
     )
-    return kind.simulator()(settings, random=random.Random(f"{seed}/{name}"), start_ms=start_ms)  # noqa: S311
+    return kind(settings, random=random.Random(f"{seed}/{name}"), start_ms=start_ms)  # noqa: S311

@@ -7,6 +7,7 @@ from typing import Final
 from meter_bridge.actor import Actor
 from meter_bridge.core.calendar import iso
 from meter_bridge.devices.base.driver import Discovered, Report
+from meter_bridge.devices.registry import family_title
 from meter_bridge.engine.access.visibility import STAFF
 from meter_bridge.engine.state.model import Installation
 from meter_bridge.protocol.messages import MeterView
@@ -87,10 +88,11 @@ class Discovery:
 
 
 def _view(candidate: MeterCandidate) -> MeterView:
+    family = candidate.address.partition(":")[0]
     return MeterView(
         id=candidate.address,
         name=candidate.name,
-        family=candidate.address.partition(":")[0],
+        family=family,
         address=candidate.address,
         account_id=None,
         online=candidate.online,
@@ -106,4 +108,5 @@ def _view(candidate: MeterCandidate) -> MeterView:
         quarantined=False,
         model=candidate.model,
         firmware=candidate.firmware,
+        family_title=family_title(family),
     )

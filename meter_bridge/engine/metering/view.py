@@ -4,6 +4,7 @@ import msgspec
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey
+from meter_bridge.devices.registry import family_title
 from meter_bridge.engine.state.model import Meter
 from meter_bridge.protocol.messages import MeterView, PhaseView, QuarantineView, RelayView
 from meter_bridge.protocol.vocabulary import AlertKind, RelayProof
@@ -12,10 +13,11 @@ from meter_bridge.protocol.vocabulary import AlertKind, RelayProof
 def meter_view(meter: Meter) -> MeterView:
     """Return a meter with its newest readings."""
     register = meter.register
+    family = meter.plan.energy_address.partition(":")[0]
     return MeterView(
         id=meter.id,
         name=meter.plan.name,
-        family=meter.plan.energy_address.partition(":")[0],
+        family=family,
         address=meter.plan.energy_address,
         account_id=meter.supply.account.id,
         online=meter.online,
@@ -33,6 +35,7 @@ def meter_view(meter: Meter) -> MeterView:
         quarantine=_quarantine_view(meter),
         power_factor_permille=meter.power_factor_permille,
         phases=tuple(msgspec.convert(meter.phases, list[PhaseView], from_attributes=True)),
+        family_title=family_title(family),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from meter_bridge.devices.base.driver import Driver
 from meter_bridge.devices.broker.access_list import BRIDGE, AccessListError, BrokerUser, FilterTree, users_of
-from meter_bridge.devices.registry import build_drivers, families
+from meter_bridge.devices.registry import broker_families, build_drivers
 from meter_bridge.devices.simulators import simulated_meter
 from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import START_MS, requests
@@ -21,7 +21,7 @@ NAMES: Final = {
 }
 DEVICES: Final = {
     simulated_meter(name, family, load_w=100.0, interval_s=10.0, start_ms=START_MS).address: name
-    for family in families()
+    for family in broker_families()
     for name in NAMES[family]
 }
 HOUSE: Final = list(DEVICES)
@@ -49,7 +49,7 @@ def user_of(address: str) -> BrokerUser:
 
 
 def test_every_family_has_rights() -> None:
-    for family in families():
+    for family in broker_families():
         address = next(each for each in HOUSE if each.startswith(family))
         assert len(users_of([address])) == 2
 
@@ -143,4 +143,4 @@ def test_ten_thousand_devices_are_kept_apart_in_one_pass() -> None:
 
 def test_a_driver_of_every_family_is_looked_at() -> None:
     drivers: list[Driver] = build_drivers()
-    assert {each.family for each in drivers} == set(NAMES) == set(families())
+    assert {each.family for each in drivers} == set(NAMES) == set(broker_families())

@@ -10,7 +10,7 @@ from meter_bridge.devices.base.driver import Discovered, Driver, Item, Publish, 
 from meter_bridge.devices.base.simulated_physics import Physics
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.url import parse_broker_url
-from meter_bridge.devices.registry import build_drivers, families
+from meter_bridge.devices.registry import broker_families, build_drivers
 from meter_bridge.devices.simulators import (
     ConstantLoad,
     DailyProfile,
@@ -29,8 +29,10 @@ NAMES = {
     "zigbee2mqtt": "Plug 7",
     "mqtt": "porch",
 }
-every_family = pytest.mark.parametrize("family", list(families()))
-every_announcing_family = pytest.mark.parametrize("family", [name for name in families() if name != "mqtt"])
+every_family = pytest.mark.parametrize("family", list(broker_families()))
+every_announcing_family = pytest.mark.parametrize(
+    "family", [name for name in broker_families() if name != "mqtt"]
+)
 """All but the devices of models, which say nothing of themselves."""
 
 
