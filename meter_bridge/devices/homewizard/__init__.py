@@ -29,7 +29,7 @@ FAMILY: Final = Family(
     ),
     example="homewizard:3c39e7aabbcc/1",
     has_relay=lambda address, _settings: address.channel == SOCKET,
-    no_register=N_("switch on 'Local API' for it in the HomeWizard app, under Settings, Meters"),
+    no_register=N_("switch on 'Local API' for it in the HomeWizard app"),
     link=_link,
     extra=Extra("homewizard", "homewizard_energy"),
 )
