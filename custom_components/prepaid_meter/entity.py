@@ -20,12 +20,13 @@ ESSENTIAL_KEYS: Final = frozenset({"balance", "low_credit", "problem", "run_out"
 """Entities of an account that are enabled by default regardless of the number of accounts."""
 HOUSEHOLD_KEYS: Final = ESSENTIAL_KEYS | {
     *("confirm_supply", "select_emergency_credit"),
-    *("block", "cost_period", "cost_today", "debt", "emergency_credit", "energy", "energy_today"),
+    *("block", "cost_period", "cost_today", "debt", "emergency_credit", "energy_today"),
     *("last_top_up", "power", "price", "units_left"),
 }
 """Entities that are enabled by default: what a household reads, and what the card shows and presses.
 
-An account has about forty entities. The others are registered, disabled, for those who want them.
+An account has about forty entities. The others are registered, disabled, for those who want them. The total
+energy is one of them: the Energy dashboard uses the statistics, and would count the same energy twice.
 """
 MANY_ACCOUNTS: Final = 150
 """Home Assistant limits an entry to 10,000 enabled entities. Above this number of accounts only the essential

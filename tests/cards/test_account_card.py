@@ -53,6 +53,35 @@ async def test_low_credit_is_said_in_words_with_the_time(page: Page) -> None:
     await expect(banner).to_contain_text("Top up before")
 
 
+@pytest.mark.parametrize("currency, amount", [("IDR", "1234567890123"), ("ZAR", "9876543210.12")])
+@pytest.mark.parametrize("width", [320, 390])
+async def test_an_amount_of_many_digits_covers_nothing(
+    page: Page, currency: str, amount: str, width: int
+) -> None:
+    await page.set_viewport_size({"width": width, "height": 844})
+    many = [amount, {"unit_of_measurement": currency, "role": "landlord"}]
+    names = ("balance", "cost_today", "debt", "cost_period")
+    text = await show(page, house(**{f"sensor__{name}": many for name in names}))
+    assert text.count(amount) == len(names)
+    hidden = await page.locator(".figure").evaluate_all(
+        "figures => figures.filter((each) => each.scrollWidth > each.clientWidth + 1)"
+        ".map((each) => each.innerText)"
+    )
+    wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    assert (hidden, wide) == ([], 0)
+
+
+async def test_rupiah_have_no_cents(page: Page) -> None:
+    await page.evaluate("window.hass = makeHass({})")
+    money = "format.money(hass, '50000', 'IDR')"
+    assert await page.evaluate(f"[{money}, format.currencyDigits('IDR'), format.currencyDigits('ZAR')]") == [
+        "IDR\u00a050,000",
+        0,
+        2,
+    ]
+
+
 async def test_emergency_credit_in_use_is_no_mere_low_credit(page: Page) -> None:
     alerts = [{"kind": "emergency_credit_in_use", "message": "Emergency credit is in use"}]
     changes = {"binary_sensor__low_credit": ["on", {}], "binary_sensor__problem": ["on", {"alerts": alerts}]}

@@ -74,7 +74,7 @@ async def test_only_what_a_household_reads_is_enabled(
     assert {
         entity.translation_key for entity in own if not entity.disabled and not entity.entity_category
     } == {
-        *("balance", "units_left", "run_out", "energy", "energy_today", "cost_today", "cost_period", "price"),
+        *("balance", "units_left", "run_out", "energy_today", "cost_today", "cost_period", "price"),
         *("block", "supply_state", "power", "last_top_up", "low_credit", "problem"),
     }
     assert {entity.translation_key for entity in own if not entity.disabled and entity.entity_category} == {

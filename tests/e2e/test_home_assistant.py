@@ -71,14 +71,14 @@ async def test_a_browser_shows_the_unit(home: HomeAssistant, chromium: Chromium)
         await page.get_by_text(words, exact=True).first.wait_for()
 
 
-async def test_energy_can_be_used_in_the_energy_dashboard(home: HomeAssistant, api: BridgeApi) -> None:
-    energy = await home.entity("sensor.calm_energy")
-    assert energy is not None
-    attributes = energy["attributes"]
-    assert (attributes["device_class"], attributes["state_class"]) == ("energy", "total_increasing")
+async def test_no_total_is_offered_beside_the_statistics_of_the_energy_dashboard(home: HomeAssistant) -> None:
+    """Whoever adds both counts each kWh twice; *Energy* is there for those who enable it."""
+    assert await home.entity("sensor.calm_energy") is None
+    today = await home.entity("sensor.calm_energy_today")
+    assert today is not None
+    attributes = today["attributes"]
+    assert (attributes["device_class"], attributes["state_class"]) == ("energy", "total")
     assert attributes["unit_of_measurement"] == "kWh"
-    charged = (await api.account("calm")).meters[0].energy_wh or 0
-    assert 0 <= charged - Decimal(energy["state"]) * 1000 < 50
 
 
 async def test_an_action_holds_the_supply_off_and_another_lifts_the_hold(

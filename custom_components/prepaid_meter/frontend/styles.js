@@ -58,8 +58,9 @@ const CARD = `
   .body { display: flex; flex-direction: column; gap: 16px; padding: 16px; height: 100%; box-sizing: border-box; }
   header { display: flex; align-items: center; justify-content: space-between; gap: 12px; flex-wrap: wrap; }
   h2 { font-size: 16px; font-weight: 500; line-height: 24px; min-width: 0; overflow-wrap: anywhere; }
-  .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); align-items: start; gap: 12px 24px; }
-  .figure { display: block; min-width: 0; }
+  /* An amount of many digits takes a line of its own. */
+  .figures, .facts { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 12px 24px; }
+  .figure { display: block; flex: 1 1 130px; max-width: 100%; }
   .label { display: block; font-size: 13px; line-height: 18px; color: var(--pm-soft); }
   .value { display: block; font-size: 28px; line-height: 36px; letter-spacing: -0.01em; white-space: nowrap; }
   .value.unsure { font-size: 17px; color: var(--pm-soft); }
@@ -88,11 +89,13 @@ const CARD = `
   tbody th { color: var(--pm-text); }
   tr.now th, tr.now td { font-weight: 500; }
   .key { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-inline-end: 8px; background: var(--pm-block); }
-  .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(90px, 1fr)); align-items: start; gap: 10px 12px; border-top: 1px solid var(--pm-line); padding-top: 14px; }
-  .facts.owed { grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); border-top: 0; padding-top: 0; margin-top: -6px; }
+  .facts { gap: 10px 12px; border-top: 1px solid var(--pm-line); padding-top: 14px; }
+  .facts .figure { flex-basis: 90px; }
+  .facts.owed { border-top: 0; padding-top: 0; margin-top: -6px; }
   .facts .value { font-size: 16px; line-height: 22px; letter-spacing: 0; }
   footer { display: flex; align-items: center; justify-content: space-between; gap: 10px 16px; flex-wrap: wrap; margin-top: auto; }
   .actions { display: flex; gap: 8px; flex-wrap: wrap; }
+  @media (max-width: 340px) { th, td { padding-inline-start: 6px; font-size: 12px; } .figures .value { font-size: 24px; } }
   .message { padding: 24px 16px; display: flex; gap: 12px; align-items: center; color: var(--pm-soft); }
 `;
 
