@@ -8,12 +8,15 @@ from dataclasses import asdict
 import json
 import os
 from pathlib import Path
+import re
 from typing import cast
 
+from homewizard_energy.models import Measurement
 import pytest
 
 from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Report
 from meter_bridge.devices.family import NO_SETTINGS, FamilySettings
+from meter_bridge.devices.homewizard.readings import items_of
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.shelly.digest import answer, read_challenge
 from meter_bridge.devices.shelly.driver import ShellyDriver
@@ -158,7 +161,6 @@ BY_MODEL = {
 NO_METERS_OF_OURS = {
     "dlms": "requests of a client, for a protocol that is not spoken",
     "dlt645": "a protocol that is not spoken yet",
-    "homewizard": "a local API that is not spoken yet",
     "loads": "load profiles, no payloads",
     "modbus": "register maps, and a protocol that is not spoken yet",
     "tuya": "data-point maps, and a protocol that is not spoken yet",
@@ -168,7 +170,7 @@ NO_METERS_OF_OURS = {
 
 def test_every_folder_of_payloads_is_read_or_says_why_not() -> None:
     folders = {path.name for path in FIXTURES.iterdir() if path.is_dir()}
-    read_here = {"tasmota", "shelly", "zigbee2mqtt", "openbeken", "payloads"}
+    read_here = {"tasmota", "shelly", "zigbee2mqtt", "openbeken", "homewizard", "payloads"}
     assert folders - read_here == NO_METERS_OF_OURS.keys() & folders
     assert BY_MODEL.keys() <= UNREAD.keys()
 
@@ -182,6 +184,19 @@ def test_what_its_family_does_not_read_a_model_reads(stem: str) -> None:
     (told,) = reports(read(driver, str(message["topic"]), str(message["payload"])))
     wanted = cast("Mapping[str, Json]", document["expect"])[expected]
     assert {name: getattr(told, name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("path", sorted((FIXTURES / "homewizard").glob("*_data.json")), ids=lambda p: p.stem)
+def test_a_homewizard_reads_as_it_meant(path: Path) -> None:
+    told = Measurement.from_json(path.read_text(encoding="utf-8"))
+    items = items_of("homewizard:serial/main", told, None, "device")
+    assert not [item for item in items if isinstance(item, Rejected)]
+    (report,) = reports(items)
+    document = cast("Mapping[str, float]", content(path))
+    tariffs = [value for name, value in document.items() if re.fullmatch(r"total_power_import_t\d_kwh", name)]
+    total = document.get("total_power_import_kwh", sum(tariffs))
+    assert report.register_wh == kwh(total)
+    assert report.power_mw == round(document["active_power_w"] * 1000)
 
 
 def test_a_capture_of_openbeken_is_read_by_its_model_in_watt_hours() -> None:
