@@ -8,12 +8,15 @@ from dataclasses import asdict
 import json
 import os
 from pathlib import Path
+import re
 from typing import cast
 
+from homewizard_energy.models import Measurement
 import pytest
 
 from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Report
 from meter_bridge.devices.family import NO_SETTINGS, FamilySettings
+from meter_bridge.devices.homewizard.readings import items_of
 from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.shelly.digest import answer, read_challenge
 from meter_bridge.devices.shelly.driver import ShellyDriver
@@ -147,6 +150,75 @@ UNREAD = {
     "t25_zigbee_bridge_energytotal_hex": "a Zigbee device behind Tasmota",
 }
 """Payloads that are not read; why."""
+
+
+BY_MODEL = {
+    "t15_sml_dj_names": ("tasmota:sml/1", "mqtt:tasmota-sml/sml/main"),
+    "t17_sml_german_names_2025": ("tasmota:tasmota_DC0386/1", "mqtt:tasmota-sml/tasmota_DC0386/main"),
+    "t19_mt175_import_active_2026": ("tasmota:m/1", "mqtt:tasmota-sml/m/main"),
+}
+"""Those of them that a model reads: the address of the fixture, and that of the model."""
+NO_METERS_OF_OURS = {
+    "dlms": "requests of a client, for a protocol that is not spoken",
+    "dlt645": "a protocol that is not spoken yet",
+    "loads": "load profiles, no payloads",
+    "modbus": "register maps, and a protocol that is not spoken yet",
+    "tuya": "data-point maps, and a protocol that is not spoken yet",
+}
+"""Folders without a payload that any family reads; why."""
+
+
+def test_every_folder_of_payloads_is_read_or_says_why_not() -> None:
+    folders = {path.name for path in FIXTURES.iterdir() if path.is_dir()}
+    read_here = {"tasmota", "shelly", "zigbee2mqtt", "openbeken", "homewizard", "payloads"}
+    assert folders - read_here == NO_METERS_OF_OURS.keys() & folders
+    assert BY_MODEL.keys() <= UNREAD.keys()
+
+
+@pytest.mark.parametrize("stem", BY_MODEL)
+def test_what_its_family_does_not_read_a_model_reads(stem: str) -> None:
+    document = content(FIXTURES / "payloads" / f"{stem}.json")
+    expected, address = BY_MODEL[stem]
+    (driver,) = build_drivers([address], names=["mqtt"])
+    (message,) = cast("list[Json]", document["messages"])
+    (told,) = reports(read(driver, str(message["topic"]), str(message["payload"])))
+    wanted = cast("Mapping[str, Json]", document["expect"])[expected]
+    assert {name: getattr(told, name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("path", sorted((FIXTURES / "homewizard").glob("*_data.json")), ids=lambda p: p.stem)
+def test_a_homewizard_reads_as_it_meant(path: Path) -> None:
+    told = Measurement.from_json(path.read_text(encoding="utf-8"))
+    items = items_of("homewizard:serial/main", told, None, "device")
+    assert not [item for item in items if isinstance(item, Rejected)]
+    (report,) = reports(items)
+    document = cast("Mapping[str, float]", content(path))
+    tariffs = [value for name, value in document.items() if re.fullmatch(r"total_power_import_t\d_kwh", name)]
+    total = document.get("total_power_import_kwh", sum(tariffs))
+    assert report.register_wh == kwh(total)
+    assert report.power_mw == round(document["active_power_w"] * 1000)
+
+
+def test_a_capture_of_openbeken_is_read_by_its_model_in_watt_hours() -> None:
+    capture = cast("list[Json]", load(FIXTURES / "openbeken/host_sim_mqtt_capture.json"))
+    (driver,) = build_drivers(["mqtt:openbeken/LinuxOBK/1"], names=["mqtt"])
+    items = [
+        item
+        for message in capture
+        if driver.matches(str(message["topic"]))
+        for item in driver.decode(str(message["topic"]), str(message["payload"]).encode(), retained=False)
+    ]
+    assert not [item for item in items if isinstance(item, Rejected)]
+    told = reports(items)
+    # The capture counts 0.038 Wh, which is no kilowatt-hour.
+    assert {each.register_wh for each in told if each.register_wh is not None} == {0}
+    assert {each.power_mw for each in told if each.power_mw is not None} == {2_300_000}
+    assert {each.relay for each in told if each.relay is not None} == {
+        RelayPosition.OPEN,
+        RelayPosition.CLOSED,
+    }
+    announced = [each for each in capture if "energycounter/get" in str(each["payload"])]
+    assert all('"unit_of_meas":"Wh"' in str(each["payload"]) for each in announced)
 
 
 @pytest.mark.parametrize("path", named("payloads"), ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ from meter_bridge.devices.broker import session
 from meter_bridge.devices.broker.connection import MqttConnection
 from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import MqttSettings, parse_broker_url
+from meter_bridge.devices.registry import build_drivers
 from meter_bridge.devices.tasmota.driver import TasmotaDriver
 from meter_bridge.devices.tasmota.readings import MODULUS_WH
 from tests.devices.support import (
@@ -338,3 +339,19 @@ async def test_who_was_told_to_stop_has_lost_nothing(
     assert bench.changes == [True]
     assert "was lost" not in caplog.text
     assert not bench.connection.connected
+
+
+async def test_a_topic_that_two_drivers_read_reaches_both_each_time() -> None:
+    """An optical head's register is read by a model, the relay of the same device by its family."""
+    addresses = ["tasmota:m/1", "mqtt:tasmota-sml/m/main"]
+    told: list[Item] = []
+    connection = MqttConnection(
+        parse_broker_url(f"mqtt://127.0.0.1:{free_port()}"),
+        build_drivers(addresses),
+        told.extend,
+        lambda _: None,
+    )
+    for _ in range(3):
+        told.clear()
+        connection.receive("tele/m/LWT", b"Offline", retained=False)
+        assert sorted(each.address for each in reports(told)) == sorted(addresses)
