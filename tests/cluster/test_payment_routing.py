@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from meter_bridge.actor import Actor
 from meter_bridge.errors import RequestRefused
 from meter_bridge.payments.order import ProviderEvent, ProviderEventKind
+from meter_bridge.payments.orders.order_queries import Subject
 from meter_bridge.payments.providers.signature import HEADER, sign
 from meter_bridge.protocol.messages import Role
 from meter_bridge.protocol.requests import PaymentDecision
@@ -112,6 +113,27 @@ async def test_what_the_first_shard_heard_at_the_same_instant_is_booked_by_the_a
     for owner in (*pair.owners, *pair.owners):
         await owner.app.payments.tick()
     assert booked(pair, "s1") == [("credit", 1), ("take_back", 1)]
+
+
+@pytest.mark.invariant(4)
+@pytest.mark.both_databases
+async def test_what_the_account_s_bridge_is_about_to_credit_waits_for_nobody_at_the_other(pair: Pair) -> None:
+    payments = pair.owners[0].app.payments
+    subject = Subject("till", await order(pair, 0, "s1"), None)
+    ordered = (await payments.orders.booking_steps.read_case(subject)).order
+    assert ordered is not None
+    paid = ProviderEvent(
+        event_id="e1", kind=ProviderEventKind.SUCCEEDED, order_id=ordered.id, payment_id="p1",
+        amount=ordered.amount, currency="ZAR",
+    )  # fmt: skip
+    await payments.orders.event_handler.save("till", paid, ordered)
+    asked = PaymentDecision(provider="till", payment="p1", decision="credit", account="n1", reason="asked")
+    both = Actor("both", Role.LANDLORD, frozenset({"north", "south"}))
+    with pytest.raises(RequestRefused, match="does not wait for a decision"):
+        await payments.review.decide(both, asked)
+    for owner in pair.owners:
+        await owner.app.payments.tick()
+    assert (booked(pair, "n1"), booked(pair, "s1")) == ([], [("credit", 1)])
 
 
 @pytest.mark.invariant(4)

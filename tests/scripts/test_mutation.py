@@ -192,3 +192,4 @@ def test_the_folder_of_a_module_is_asked_and_who_imports_it() -> None:
     assert "tests/dashboard/pricing/test_pricing.py" in first
     assert "tests/cluster/test_exporting.py" in then
     assert "tests/dashboard/views/test_pages.py" in last
+    assert list(copy.stages(Path("dashboard/pricing/audit.py"), nearest=True)) == [first, then]

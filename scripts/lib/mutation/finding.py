@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched, islice
+from itertools import batched
 from pathlib import Path
 import re
 import shutil
@@ -28,6 +28,7 @@ WIDER: Final = {
     "meter_bridge/config": ("tests/config", "tests/commands", "tests/engine"),
     "meter_bridge/protocol": ("tests/contract", "tests/api", "tests/docs"),
     "meter_bridge/storage": ("tests/storage", "tests/engine", "tests/commands"),
+    "meter_bridge/payments": ("tests/payments", "tests/cluster", "tests/api", "tests/commands"),
     "meter_bridge/cluster": ("tests/cluster", "tests/api", "tests/commands"),
     "meter_bridge": ("tests/engine", "tests/api", "tests/commands", "tests/text", "tests/docs"),
     "dashboard": ("tests/dashboard",),
@@ -80,7 +81,7 @@ class Copy:
         path = self.folder / mutation.path
         source = path.read_bytes()
         left_s, asked = limit_s, 0
-        for files in islice(self.stages(mutation.path), 2 if nearest else None):
+        for files in self.stages(mutation.path, nearest=nearest):
             self._reach.record(files)
             for some in _batches(self._tests(mutation, files)):
                 began = time.monotonic()
@@ -135,14 +136,11 @@ class Copy:
         ]
         return list(dict.fromkeys(found + others))
 
-    def stages(self, module: Path) -> Iterator[list[str]]:
+    def stages(self, module: Path, *, nearest: bool = False) -> Iterator[list[str]]:
         """Yield the files of tests to ask: those of the module's folder, who import it, those of its room."""
         asked: set[str] = set()
-        for stage in (
-            self._within([self.own_folder(module)]),
-            self._importing(module),
-            self._within(_wider(module)),
-        ):
+        wider = () if nearest else self._within(_wider(module))
+        for stage in (self._within([self.own_folder(module)]), self._importing(module), wider):
             files = [name for name in stage if name not in asked and not name.startswith(SLOW)]
             asked.update(files)
             if files:
