@@ -17,6 +17,8 @@ BRIDGE_ALERTS: Final[dict[AlertKind, ir.IssueSeverity]] = {
     AlertKind.STORAGE_FAILING: ir.IssueSeverity.ERROR,
     AlertKind.BROKER_LOST: ir.IssueSeverity.ERROR,
     AlertKind.VOUCHER_GUESSING: ir.IssueSeverity.WARNING,
+    AlertKind.MAINTENANCE_FAILING: ir.IssueSeverity.WARNING,
+    AlertKind.PAYMENT_WAITING: ir.IssueSeverity.WARNING,
 }
 """Alerts of the bridge itself that need a person's attention; they close once the problem is solved."""
 

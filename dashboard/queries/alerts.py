@@ -5,6 +5,7 @@ from typing import Final
 
 from dashboard.access import Viewer
 from dashboard.data.warehouse import Warehouse
+from meter_bridge.core.supply.alerts import FOR_LANDLORDS
 
 _SELECT: Final = """
     SELECT x.id, x.kind, x.facts, x.opened_at, x.acknowledged_at, x.acknowledged_by, x.closed_at,
@@ -85,7 +86,7 @@ class Command:
 
 def alerts(warehouse: Warehouse, viewer: Viewer) -> list[Alert]:
     """Return alerts, open ones first, then the newest."""
-    return warehouse.records(Alert, viewer, _ALERTS)
+    return told_to(viewer, warehouse.records(Alert, viewer, _ALERTS))
 
 
 def unit_alerts(warehouse: Warehouse, viewer: Viewer, account_id: str) -> list[Alert]:
@@ -95,10 +96,13 @@ def unit_alerts(warehouse: Warehouse, viewer: Viewer, account_id: str) -> list[A
 
 def site_alerts(warehouse: Warehouse, viewer: Viewer) -> list[Alert]:
     """Return open alerts of sites and of the installation, newest first."""
-    return [
-        Alert(**row)
-        for row in warehouse.rows(_SITE_ALERTS, {"every": viewer.every_site, "sites": list(viewer.sites)})
-    ]
+    rows = warehouse.rows(_SITE_ALERTS, {"every": viewer.every_site, "sites": list(viewer.sites)})
+    return told_to(viewer, [Alert(**row) for row in rows])
+
+
+def told_to(viewer: Viewer, found: list[Alert]) -> list[Alert]:
+    """Return those of which the viewer is told: some are about money."""
+    return [alert for alert in found if viewer.sees_money or alert.kind not in FOR_LANDLORDS]
 
 
 def relays(warehouse: Warehouse, viewer: Viewer) -> list[RelayState]:

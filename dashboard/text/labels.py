@@ -80,6 +80,9 @@ ALERTS: Final = {
     "no_consumption": Label(N_("No consumption"), "power_settings_new", "amber"),
     "energy_unaccounted": Label(N_("Energy unaccounted for"), "leak_remove", "amber"),
     "notices_failing": Label(N_("Messages not delivered"), "notifications_off", "red"),
+    "maintenance_failing": Label(N_("Task of the bridge failing"), "build_circle", "red"),
+    "payment_waiting": Label(N_("Payment waiting for a decision"), "pending_actions", "amber"),
+    "voucher_guessing": Label(N_("Voucher codes being guessed"), "password", "red"),
     "settings_wrong": Label(N_("Mistake in the settings"), "rule_settings", "red"),
     "ledger_audit": Label(N_("Ledger differs from prices"), "balance", "red"),
 }

@@ -16,6 +16,7 @@ from meter_bridge.engine.export.folder_manifest import (
     write_manifest,
 )
 from meter_bridge.engine.state.clock import wall_ms
+from meter_bridge.engine.state.periodic import JobError
 from meter_bridge.storage import tables
 from meter_bridge.storage.segment_archive import retired_upto
 from meter_bridge.storage.segment_files import ExportFile
@@ -46,16 +47,17 @@ class ClusterExport:
         """What could not be merged when it was tried last."""
 
     async def export(self) -> None:
-        """Export what every shard posted since the last time, in child processes; raises ``OSError``."""
+        """Export what every shard posted since the last time, in child processes.
+
+        Raises ``JobError`` and ``OSError``.
+        """
         manifest = await asyncio.to_thread(self._read_manifest)
-        if manifest is None:
-            return
         try:
             for shard in self._shards:
                 manifest = await self._export(shard, manifest)
             await self._merge(manifest)
         except ExportError as error:
-            _LOGGER.warning("The export failed and will be repeated: %s", error)
+            raise JobError(str(error)) from error
 
     async def _export(self, shard: Shard, manifest: FolderManifest) -> FolderManifest:
         """Export what a shard posted; raises ``ExportError``."""
@@ -85,8 +87,8 @@ class ClusterExport:
             found = connection.execute(query.order_by(_ENTRY.seq.desc()).limit(1)).first()
         return None if found is None else Watermark(*found)
 
-    def _read_manifest(self) -> FolderManifest | None:
-        """Return what is in the folder, None where it lacks what is in files alone.
+    def _read_manifest(self) -> FolderManifest:
+        """Return what is in the folder; raises ``JobError`` where it lacks what is in files alone.
 
         The folder itself says so, or the database, of before the sites were divided; or all begins anew.
         """
@@ -102,12 +104,10 @@ class ClusterExport:
             if not self._exporter.any_missing(stored.names):
                 return stored
             if retired_upto(connection):
-                _LOGGER.error(
-                    "Exported files are missing in %s, and older readings are in them alone: copy the folder"
-                    " from the bridge that was there first; nothing is exported until then",
-                    self._folder,
+                raise JobError(
+                    f"exported files are missing in {self._folder}, and older readings are in them alone:"
+                    " copy the folder from the bridge that was there first; nothing is exported until then"
                 )
-                return None
         _LOGGER.warning("Exported files are missing in %s; everything is exported again", self._folder)
         return FolderManifest()
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 import gc
 import logging
 import secrets
@@ -27,7 +28,7 @@ from meter_bridge.engine.access.secret_key import load_key
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.jobs import Job
 from meter_bridge.engine.sites.service import FOLLOW_INTERVAL_S
-from meter_bridge.engine.state.periodic import run_periodically
+from meter_bridge.engine.state.periodic import JobError, run_periodically
 from meter_bridge.payments.settings_file import load_providers
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, ServerInfo
 from meter_bridge.runtime.application import Application
@@ -85,6 +86,8 @@ class Worker:
         self._shared_secret = secrets.token_hex(32)
         self._owned_shards: dict[int, OwnedShard] = {}
         self._failures = 0
+        self._export_failure: Exception | None = None
+        """Why the last export failed."""
         self._cluster_view = ClusterView({}, dict.fromkeys(range(count)))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -130,7 +133,11 @@ class Worker:
         exporting = ClusterExport(reader, Exporter(self._url, folder), folder, self._count)
         job = asyncio.create_task(
             run_periodically(
-                "export", float(self._settings.export_every_s), exporting.export, first=EXPORT_AFTER_S
+                "export",
+                float(self._settings.export_every_s),
+                exporting.export,
+                first=EXPORT_AFTER_S,
+                note=self._note_export,
             )
         )
         try:
@@ -138,6 +145,19 @@ class Worker:
         finally:
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
+
+    def _note_export(self, _name: str, failure: Exception | None) -> None:
+        self._export_failure = failure
+
+    def _shard_jobs(self, shard: int, app: Application) -> tuple[Job, ...]:
+        """Return a shard's jobs besides those of every bridge."""
+
+        async def tell_export() -> None:
+            """Raise ``JobError`` while the worker's export fails, in the first of its shards."""
+            if self._export_failure is not None and shard == min(self._owned_shards, default=shard):
+                raise JobError(str(self._export_failure) or type(self._export_failure).__name__)
+
+        return (*_shard_jobs(app), ("export", EXPORT_AFTER_S, tell_export))
 
     def _listen_settings(self) -> ListenSettings:
         """Return where the API of all shards is served."""
@@ -239,7 +259,8 @@ class Worker:
         self, shard: Shard, ownership: LeasedOwnership, held: OwnedShard, peers: PeerClient
     ) -> None:
         """Run a shard's bridge, and its API for this machine alone."""
-        shard_run = running(self._settings, self._broker, SHARD_ENVIRONMENT, ownership, shard)
+        environment = replace(SHARD_ENVIRONMENT, more_jobs=partial(self._shard_jobs, shard.n))
+        shard_run = running(self._settings, self._broker, environment, ownership, shard)
         async with without_garbage_collection(shard_run) as parts:
             server = ApiServer(
                 parts.app, ListenSettings(host=LOOPBACK_HOST, port=0), shared_secret=self._shared_secret

@@ -15,11 +15,18 @@ from meter_bridge.commands.installation import database_of, settings_of
 from meter_bridge.commands.output import Output
 from meter_bridge.commands.parser import REFUSED, UNREACHABLE, CommandError
 from meter_bridge.engine.maintenance.backup import BackupEncryption, backup
+from meter_bridge.engine.maintenance.backup_record import record_outcome
 from meter_bridge.engine.maintenance.encryption import parse_recipient, read_identities
 from meter_bridge.engine.maintenance.restore import restore, valid_tokens
 from meter_bridge.engine.maintenance.verify import verify
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
-from meter_bridge.storage.errors import BackupError, LockedError, SchemaError, StorageError
+from meter_bridge.storage.errors import (
+    BackupError,
+    DestinationExistsError,
+    LockedError,
+    SchemaError,
+    StorageError,
+)
 from meter_bridge.storage.location import shown
 from meter_bridge.storage.migrate import HEAD, schema_of
 
@@ -31,6 +38,8 @@ PostgreSQL database is a SQLite file too: 'meter-bridge migrate' copies it into 
 With --encrypt-to, only the holder of the secret key can read the backup (age, https://age-encryption.org). An
 unencrypted copy exists temporarily in the data folder and is then deleted. Generate the key pair on another
 machine with 'age-keygen -o key.txt' and keep it there.
+
+If backups keep failing, the running bridge raises the alert maintenance_failing until one succeeds.
 
 Of a service, run this as the service's user, who must be able to write to the destination's folder.
 
@@ -71,7 +80,10 @@ def _back_up(arguments: Namespace) -> int:
         encryption = BackupEncryption(recipients, settings.data) if recipients else None
         size = backup(location, arguments.destination, encryption)
     except BackupError as error:
+        if not isinstance(error, DestinationExistsError):
+            record_outcome(settings.data, str(error))
         raise CommandError(str(error), error.remedy) from error
+    record_outcome(settings.data, None)
     encrypted = ", encrypted" if encryption else ""
     schema = schema_of(location)
     note = f"The database is not migrated yet: it and the backup have schema {schema}, not {HEAD}."

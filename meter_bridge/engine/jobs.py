@@ -18,8 +18,9 @@ from meter_bridge.engine.export.exporter import (
     manifest_rows,
     watermark_row,
 )
+from meter_bridge.engine.maintenance.job_health import JobHealth
 from meter_bridge.engine.metering.depletion_polling import DepletionPolling
-from meter_bridge.engine.state.periodic import run_periodically
+from meter_bridge.engine.state.periodic import JobError, run_periodically
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
 from meter_bridge.storage.segment_archive import retired_upto
@@ -65,6 +66,7 @@ class Scheduler:
         """What could not be merged when it was tried last."""
         self._export_every_s = export_every_s
         self._depletion_polling = DepletionPolling(engine.transport)
+        self._health = JobHealth(engine.session)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -86,7 +88,8 @@ class Scheduler:
         if self._exporter is not None:
             jobs.append(("export", float(self._export_every_s), self.export))
         self._tasks = [
-            asyncio.create_task(run_periodically(name, pause, job), name=name) for name, pause, job in jobs
+            asyncio.create_task(run_periodically(name, pause, job, note=self._health.note), name=name)
+            for name, pause, job in jobs
         ]
 
     async def stop(self) -> None:
@@ -124,7 +127,7 @@ class Scheduler:
             await self._engine.try_recover()
 
     async def export(self) -> None:
-        """Export what was posted since the last time, in a child process."""
+        """Export what was posted since the last time, in a child process; raises ``JobError``."""
         engine = self._engine
         if not self._files_known:
             await self._reexport_if_files_missing()
@@ -137,8 +140,7 @@ class Scheduler:
         try:
             files = await self._exporter.run(after, upto)
         except ExportError as error:
-            _LOGGER.warning("The export failed and will be repeated: %s", error)
-            return
+            raise JobError(str(error)) from error
         tx = Transaction(engine.session.clock.now())
         tx.changeset.extend(ops.UPSERT_EXPORT_FILE, manifest_rows(files, tx.at))
         tx.changeset.add(ops.UPSERT_WATERMARK, watermark_row(upto))
@@ -161,9 +163,8 @@ class Scheduler:
         try:
             file = await self._exporter.merge(chosen)
         except ExportError as error:
-            _LOGGER.warning("Exported files could not be merged, which will be tried again: %s", error)
             self._unmerged_exports.add(group_of(chosen[0]))
-            return
+            raise JobError(f"exported files could not be merged: {error}") from error
         self._unmerged_exports.discard(group_of(chosen[0]))
         tx = Transaction(engine.session.clock.now())
         retired = [{**manifest[merged_file.name], "retired_at": tx.at} for merged_file in chosen]
@@ -187,11 +188,10 @@ class Scheduler:
         manifest = self._manifest()
         missing = self._exporter.any_missing(row["name"] for row in manifest)
         if missing and self._has_retired_segments():
-            _LOGGER.error(
-                "Exported files are missing here, and older readings are in them alone: copy the folder"
+            raise JobError(
+                "exported files are missing here, and older readings are in them alone: copy the folder"
                 " 'export' back from the newest backup; nothing is exported until then"
             )
-            return
         self._exporter.discard_folder_manifest()
         if missing:
             _LOGGER.warning("Exported files are missing here; everything is exported again")

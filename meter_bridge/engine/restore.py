@@ -346,7 +346,8 @@ def _load_alerts(connection: Connection, installation: Installation) -> None:
         key = AlertKey(AlertKind(row["kind"]), row["account_id"], row["meter_id"], row["key"])
         opened = OpenAlert(row["id"], json.loads(row["facts"]), row["opened_at"], row["acknowledged_at"])
         if row["account_id"] is None:
-            if row["key"] == installation.shard.mark or row["key"] in installation.sites:
+            mark, _, _ = row["key"].partition("/")
+            if mark == installation.shard.mark or row["key"] in installation.sites:
                 installation.alerts[key] = opened
         elif row["account_id"] in installation.accounts:
             installation.accounts[row["account_id"]].alerts[key] = opened

@@ -8,6 +8,7 @@ from meter_bridge.engine.metrics import render
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Health
 from meter_bridge.protocol.messages import MIN_SCHEMA_VERSION, SCHEMA_VERSION, EventKind, ServerInfo
+from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.alerts import alert_text
 
 
@@ -34,7 +35,12 @@ class BridgeStatus:
         if self._session.storage_error is not None:
             return Health("down", (self._session.storage_error,))
         alerts = self._session.installation.alerts
-        reasons = tuple(alert_text(key.kind, alert.facts) for key, alert in alerts.items())
+        reasons = tuple(
+            alert_text(key.kind, alert.facts)
+            for key, alert in alerts.items()
+            # A decision that somebody has to take is no fault of the bridge.
+            if key.kind is not AlertKind.PAYMENT_WAITING
+        )
         return Health("degraded" if reasons else "ok", reasons)
 
     def metrics(self) -> bytes:

@@ -45,6 +45,7 @@ TITLES: Final[Mapping[str, str]] = {
     AlertKind.ENERGY_UNACCOUNTED: N_("Unaccounted-for energy"),
     AlertKind.SETTINGS_WRONG: N_("A mistake in the settings"),
     AlertKind.NOTICES_FAILING: N_("Messages are not delivered"),
+    AlertKind.MAINTENANCE_FAILING: N_("A task of the bridge keeps failing"),
     AlertKind.LEDGER_AUDIT: N_("Nightly audit found a difference"),
 }
 """What happened, by topic."""

@@ -105,6 +105,7 @@ class AlertKind(StrEnum):
     LEDGER_AUDIT = "ledger_audit"
     SETTINGS_WRONG = "settings_wrong"
     NOTICES_FAILING = "notices_failing"
+    MAINTENANCE_FAILING = "maintenance_failing"
     UNKNOWN = "unknown"
 
 

@@ -35,6 +35,7 @@ from meter_bridge.engine.forecasting.forecaster import STEP_S as FORECAST_S, For
 from meter_bridge.engine.gateway import Gateway
 from meter_bridge.engine.jobs import Intervals, Job, Scheduler
 from meter_bridge.engine.maintenance.audit import CHECK_S as AUDIT_S, Auditor
+from meter_bridge.engine.maintenance.backup_record import CHECK_S as BACKUP_CHECK_S, BackupWatch
 from meter_bridge.engine.metering.readings import ReportHandler
 from meter_bridge.engine.state.clock import Clocks, wall_ms
 from meter_bridge.engine.state.model import CutOffSlot, Meter
@@ -214,10 +215,13 @@ async def running(
     transport.gateway = gateway
     engine.on_assigned = lambda: gateway.set_meters(engine.session.installation)
     exporter = outside.make_exporter(database, settings.data / EXPORT_NAME)
-    payments = ("payments", PAYMENTS_INTERVAL_S, app.payments.tick)
-    forecasting = ("forecast", FORECAST_S, Forecaster(engine.session).tick)
-    notices = ("notices", NOTICES_INTERVAL_S, app.notices.tick)
-    jobs = [payments, forecasting, notices, *outside.more_jobs(app)]
+    jobs = [
+        ("payments", PAYMENTS_INTERVAL_S, app.payments.tick),
+        ("forecast", FORECAST_S, Forecaster(engine.session).tick),
+        ("notices", NOTICES_INTERVAL_S, app.notices.tick),
+        ("backup", BACKUP_CHECK_S, BackupWatch(settings.data).tick),
+        *outside.more_jobs(app),
+    ]
     if outside.audits:
         jobs.append(("audit", AUDIT_S, Auditor(engine.session, settings.data, database).tick))
     if settings.keep_readings_days and engine.session.archive is not None:

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 import tempfile
 
-from meter_bridge.storage.errors import BackupError
+from meter_bridge.storage.errors import BackupError, DestinationExistsError
 
 
 def refuse_existing(destination: Path) -> None:
     """Raise ``BackupError`` if the destination exists or its folder does not."""
     if destination.exists() or destination.is_symlink():
-        raise BackupError(f"{destination} exists already", "choose a name that does not exist yet")
+        raise DestinationExistsError(destination)
     if not destination.parent.is_dir():
         raise BackupError(f"{destination.parent} is not a folder", "make it first")
 
@@ -51,7 +51,7 @@ def _name(copy: Path, destination: Path) -> None:
     try:
         os.link(copy, destination)
     except FileExistsError as error:
-        raise BackupError(f"{destination} exists already", "choose a name that does not exist yet") from error
+        raise DestinationExistsError(destination) from error
     except OSError:
         # File systems of memory sticks have no links.
         refuse_existing(destination)

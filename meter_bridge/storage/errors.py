@@ -1,5 +1,7 @@
 """Errors of storage."""
 
+from pathlib import Path
+
 
 class StorageError(Exception):
     """The database could not read or write; nothing of the changeset was stored."""
@@ -43,6 +45,13 @@ class BackupError(Exception):
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
         self.remedy = remedy
+
+
+class DestinationExistsError(BackupError):
+    """The file to write exists already, which is left as it is."""
+
+    def __init__(self, destination: Path) -> None:
+        super().__init__(f"{destination} exists already", "choose a name that does not exist yet")
 
 
 def reason(error: BaseException) -> str:

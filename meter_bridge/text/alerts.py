@@ -23,8 +23,8 @@ from meter_bridge.text.marks import N_, Counted, ngettext
 
 type Text = str | Counted
 
-_COUNTED: Final = "days"
-"""The fact that chooses between singular and plural."""
+_COUNTED: Final = ("days", "payments")
+"""The facts that choose between singular and plural."""
 TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
     AlertKind.LOW_CREDIT: N_("{name}: credit is low, {left_amount} left (warning at {threshold_amount})"),
     AlertKind.DAYS_LEFT: ngettext(
@@ -209,7 +209,28 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
     AlertKind.VOUCHER_GUESSING: N_(
         "Voucher codes are being guessed: one wrong code now locks an account for an hour"
     ),
-    AlertKind.PAYMENT_WAITING: N_("A payment waits for a decision: 'meter-bridge payments waiting' shows it"),
+    AlertKind.PAYMENT_WAITING: {
+        "": N_("A payment waits for a decision: 'meter-bridge payments waiting' shows it"),
+        "of_site": ngettext(
+            "{name}: {payments} payment has been waiting for your decision since {since_ms} ({sums});"
+            " 'meter-bridge payments waiting' says why, 'payments credit' books it, 'payments dismiss' if it"
+            " was returned",
+            "{name}: {payments} payments are waiting for your decision, the oldest since {since_ms} ({sums});"
+            " 'meter-bridge payments waiting' says why, 'payments credit' books one, 'payments dismiss' if it"
+            " was returned",
+        ),
+        "no_order": ngettext(
+            "{payments} payment that names no order has been waiting for your decision since {since_ms}"
+            " ({sums}); 'meter-bridge payments waiting' says why, 'payments credit' books it, 'payments"
+            " dismiss' if it was returned",
+            "{payments} payments that name no order are waiting for your decision, the oldest since"
+            " {since_ms} ({sums}); 'meter-bridge payments waiting' says why, 'payments credit' books one,"
+            " 'payments dismiss' if it was returned",
+        ),
+        "not_booked": N_(
+            "A payment cannot be booked at present; the bridge keeps trying, and its log says why"
+        ),
+    },
     AlertKind.UNUSUAL_CONSUMPTION: {
         "past": N_("{name}: {now_wh} a day last week, {percent} % of the usual {usual_wh}"),
         "similar": N_("{name}: {now_wh} a day last week; the median of {units} units here is {usual_wh}"),
@@ -228,6 +249,27 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
         "Messages are not delivered through {channels}; check the addresses in notify.yaml, then try"
         " 'meter-bridge notify test'"
     ),
+    AlertKind.MAINTENANCE_FAILING: {
+        "job": N_(
+            "The bridge's job '{job}' has kept failing since {since_ms}: {reason}. It is tried again; keep"
+            " the log and report it"
+        ),
+        "audit": N_(
+            "The nightly audit of the ledger has kept failing since {since_ms}: {reason}. It is tried again"
+            " every hour"
+        ),
+        "backup": N_(
+            "No backup has succeeded since {since_ms}: {reason}. The alert closes with the next one that does"
+        ),
+        "export": N_(
+            "Nothing has been exported since {since_ms}, so the dashboard reads more slowly and old readings"
+            " stay in the database: {reason}. It is tried again"
+        ),
+        "removal": N_(
+            "Old data has not been removed since {since_ms}, and nothing of it is lost: {reason}. It is tried"
+            " again"
+        ),
+    },
     AlertKind.SETTINGS_WRONG: N_(
         "A mistake turns a part of the bridge off: {problems}. Correct it, then restart the bridge"
     ),
@@ -261,7 +303,8 @@ def _sentences(kind: str, facts: AlertFacts, language: str) -> str:
     for case in str(facts.get("case", "")).split(" "):
         text = texts[case] if isinstance(texts, Mapping) else texts
         if isinstance(text, Counted):
-            sentences.append(words.ngettext(text.one, text.many, Decimal(facts[_COUNTED]), **values))
+            count = next(Decimal(facts[name]) for name in _COUNTED if name in facts)
+            sentences.append(words.ngettext(text.one, text.many, count, **values))
         else:
             sentences.append(words.gettext(text, **values))
     return " ".join(sentences)

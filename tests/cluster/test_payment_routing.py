@@ -161,6 +161,8 @@ async def test_what_waits_is_told_of_by_the_order_s_bridge_alone(pair: Pair) -> 
         await owner.app.payments.tick()
     alerts = [[key.kind.value for key in owner.engine.session.installation.alerts] for owner in pair.owners]
     assert alerts == [[], ["payment_waiting"]]
+    (facts,) = (alert.facts for alert in pair.owners[1].engine.session.installation.alerts.values())
+    assert (facts["case"], facts["payments"], facts["sums"]) == ("of_site", 1, "ZAR 7.00")
     assert await waiting(pair, 0) == ["p1"]
     assert await decide(pair, 0, "p1", "credit", "n2") == 200
     assert booked(pair, "n2") == [("credit", 0)]

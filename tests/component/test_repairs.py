@@ -32,7 +32,14 @@ def issue_ids(registry: ir.IssueRegistry) -> set[str]:
 
 @pytest.mark.parametrize(
     "kind",
-    [AlertKind.CLOCK_WRONG, AlertKind.STORAGE_FAILING, AlertKind.BROKER_LOST, AlertKind.VOUCHER_GUESSING],
+    [
+        AlertKind.CLOCK_WRONG,
+        AlertKind.STORAGE_FAILING,
+        AlertKind.BROKER_LOST,
+        AlertKind.VOUCHER_GUESSING,
+        AlertKind.MAINTENANCE_FAILING,
+        AlertKind.PAYMENT_WAITING,
+    ],
 )
 async def test_an_issue_of_the_bridge_is_open_for_as_long_as_it_lasts(
     hass: HomeAssistant,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from meter_bridge.protocol.vocabulary import AlertKind
 
@@ -15,6 +15,11 @@ class AlertKey(NamedTuple):
     meter_id: str | None = None
     detail: str = ""
 
+
+OF_SITES: Final = frozenset({AlertKind.POWER_OUTAGE, AlertKind.PAYMENT_WAITING})
+"""Kinds that may belong to a site as a whole, whose id is then the detail."""
+FOR_LANDLORDS: Final = frozenset({AlertKind.PAYMENT_WAITING})
+"""Kinds about money, of which nobody else is told."""
 
 type Fact = str | int
 type AlertFacts = Mapping[str, Fact]

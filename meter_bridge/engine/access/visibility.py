@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.config.problems import nearest
+from meter_bridge.core.supply.alerts import FOR_LANDLORDS, OF_SITES
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
@@ -47,15 +48,24 @@ def may_see(actor: Actor, account: Account) -> bool:
     return seen and (actor.role is not Role.TENANT or account.tenancy.end is None)
 
 
+def visible_kinds(actor: Actor) -> frozenset[AlertKind] | None:
+    """Return the kinds of alerts that are for an actor; None for all."""
+    if actor.role is Role.LANDLORD:
+        return None
+    return frozenset(AlertKind) - FOR_LANDLORDS if actor.role in STAFF else CUSTOMER_ALERTS
+
+
 def may_see_alert_kind(actor: Actor, kind: object) -> bool:
     """Return whether alerts of a kind are for an actor; a kind that is not known is for staff."""
-    return actor.role in STAFF or kind in CUSTOMER_ALERTS
+    if actor.role not in STAFF:
+        return kind in CUSTOMER_ALERTS
+    return actor.role is Role.LANDLORD or kind not in FOR_LANDLORDS
 
 
 def may_see_installation_alert(actor: Actor, kind: str, detail: str) -> bool:
-    """Return whether an actor may see an alert of no account: that of a dark building is of its site."""
-    everything = kind != AlertKind.POWER_OUTAGE or EVERYTHING in actor.sites
-    return actor.role in STAFF and (everything or detail in actor.sites)
+    """Return whether an actor may see an alert of no account: some are of a site, some for landlords."""
+    told = actor.role in STAFF and may_see_alert_kind(actor, kind)
+    return told and (kind not in OF_SITES or EVERYTHING in actor.sites or detail in actor.sites)
 
 
 def _remedy(word: str, known: Sequence[str], listing: str) -> str:

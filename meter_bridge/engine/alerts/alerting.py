@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
+from meter_bridge.core.supply.alerts import OF_SITES, AlertFacts, AlertKey
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
 from meter_bridge.engine.state.session import Session
@@ -86,7 +86,7 @@ def _open(
             "id": alert.id,
             "kind": key.kind,
             "key": key.detail,
-            "site_id": account.site.id if account else None,
+            "site_id": site_id_of(key) if account is None else account.site.id,
             "account_id": key.account_id,
             "meter_id": key.meter_id,
             "facts": json.dumps(facts, separators=(",", ":")),
@@ -97,6 +97,11 @@ def _open(
         },
     )
     _record_event(installation, tx, key, alert, EventKind.ALERT_OPENED)
+
+
+def site_id_of(key: AlertKey) -> str | None:
+    """Return the site that an alert of no account belongs to as a whole, or None."""
+    return (key.detail or None) if key.kind in OF_SITES else None
 
 
 def _facts_of_account(account: Account | None, key: AlertKey) -> AlertFacts:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from sqlalchemy import Engine, false, or_, select
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.core.supply.alerts import AlertKey
+from meter_bridge.core.supply.alerts import OF_SITES, AlertKey
 from meter_bridge.engine.access.visibility import (
-    CUSTOMER_ALERTS,
     STAFF,
     Visibility,
     may_see_installation_alert,
+    visible_kinds,
 )
 from meter_bridge.engine.alerts.alerting import event_data
 from meter_bridge.engine.alerts.view import alert_view, stored_alert_view
@@ -20,7 +20,6 @@ from meter_bridge.engine.state.model import Account, OpenAlert
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import AlertView, ErrorCode, EventKind
-from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops, tables
 
 
@@ -36,7 +35,7 @@ def read_alerts(
 ) -> list[AlertView]:
     """Return alerts of accounts and kinds (None: of all) since an instant each, newest first.
 
-    Those of the installation are for staff of ``sites`` only, and that of a dark building for staff of its
+    Those of the installation are for staff of ``sites`` only, those of a site as a whole for staff of their
     own. One that is still open counts, whenever it opened.
     """
     table = tables.alert
@@ -51,7 +50,7 @@ def read_alerts(
             ),
         )
         if sites is not None:
-            of_site = (table.c.kind != AlertKind.POWER_OUTAGE) | table.c.key.in_(sites)
+            of_site = table.c.kind.not_in(OF_SITES) | table.c.key.in_(sites)
             seen |= table.c.account_id.is_(None) & of_site
         query = query.where(seen)
     if kinds is not None:
@@ -84,7 +83,7 @@ class AlertService:
             self._session.reader,
             seen,
             sites=actor.sites if staff else None,
-            kinds=None if staff else CUSTOMER_ALERTS,
+            kinds=visible_kinds(actor),
             only_open=only_open,
             limit=limit,
             language=actor.language,

@@ -6,6 +6,7 @@ from sqlalchemy import RowMapping
 
 from meter_bridge.core.calendar import iso
 from meter_bridge.core.supply.alerts import AlertKey
+from meter_bridge.engine.alerts.alerting import site_id_of
 from meter_bridge.engine.state.model import Account, OpenAlert
 from meter_bridge.protocol.messages import AlertView
 from meter_bridge.protocol.vocabulary import AlertKind
@@ -24,7 +25,7 @@ def alert_view(
     key: AlertKey, alert: OpenAlert, account: Account | None, language: str = ENGLISH
 ) -> AlertView:
     """Return an open alert as it goes over the wire, in the reader's language."""
-    return _view(key, alert, account.site.id if account else None, None, language)
+    return _view(key, alert, account.site.id if account else site_id_of(key), None, language)
 
 
 def _view(

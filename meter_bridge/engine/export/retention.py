@@ -7,12 +7,12 @@ what needs the segments themselves reads them from the files (``storage.segment_
 
 import asyncio
 from collections.abc import Sequence
-import logging
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Select, bindparam, func, select
 
 from meter_bridge.engine.ledger.hourly_history import first_entry_since
+from meter_bridge.engine.state.periodic import JobError
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.storage import changeset as ops, tables
@@ -25,7 +25,6 @@ COMPARE_BATCH: Final = 100_000
 DELETE_BATCH: Final = 500
 """Entries whose segments go in one transaction: some milliseconds of the writer's time."""
 PAUSE_S: Final = 0.02
-_LOGGER: Final = logging.getLogger(__name__)
 
 
 class Retention:
@@ -35,7 +34,7 @@ class Retention:
         self._session, self._archive, self._days = session, archive, days
 
     async def tick(self) -> None:
-        """Let go of what is old, piece by piece, until nothing is or something differs."""
+        """Let go of what is old, piece by piece, until none is; raises ``JobError`` if something differs."""
         while self._session.storage_error is None:
             spans = await asyncio.to_thread(self._verified_ranges)
             if not spans:
@@ -57,15 +56,12 @@ class Retention:
             try:
                 kept = self._archive.sums(connection, first, last)
             except ArchiveError as error:
-                _LOGGER.warning("Readings older than %d days stay in the database: %s", self._days, error)
-                return ()
+                raise JobError(str(error)) from error
             if kept != sums_in_database(connection, first, last):
-                _LOGGER.error(
-                    "Readings older than %d days stay in the database: the exported files differ from it in"
-                    " entries %d to %d. Nothing is lost; keep a copy of the data folder and report it",
-                    self._days, first, last,
-                )  # fmt: skip
-                return ()
+                raise JobError(
+                    f"the exported files differ from the database in entries {first} to {last}; keep a copy"
+                    " of the data folder and report it"
+                )
         return [
             (begin, min(begin + DELETE_BATCH - 1, last)) for begin in range(first, last + 1, DELETE_BATCH)
         ]

@@ -15,8 +15,6 @@ import logging
 from math import inf
 from typing import Final
 
-from meter_bridge.core.supply.alerts import AlertFacts
-from meter_bridge.engine.alerts.alerting import set_installation_alert
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.session import Session
 from meter_bridge.errors import RequestRefused
@@ -33,6 +31,12 @@ from meter_bridge.payments.order import (
 from meter_bridge.payments.orders import order_queries
 from meter_bridge.payments.orders.bookings import KEY_LENGTH, BookingSteps, provider_actor
 from meter_bridge.payments.orders.order_queries import Subject, checkout_of
+from meter_bridge.payments.orders.waiting_alert import (
+    NO_ORDER,
+    WaitingAtSite,
+    update_waiting_alerts,
+    waiting_facts,
+)
 from meter_bridge.payments.providers.provider import (
     Provider,
     ProviderDownError,
@@ -40,7 +44,6 @@ from meter_bridge.payments.providers.provider import (
     WrongSignatureError,
 )
 from meter_bridge.protocol.messages import ErrorCode, EventKind
-from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.storage import changeset as ops
 from meter_bridge.storage.shards import Shard
 
@@ -70,7 +73,7 @@ class ProviderEventHandler:
         self._newest_number = order_queries.newest_event_number(session.reader, session.shard)
         self._has_unsettled = bool(order_queries.unsettled_subjects(session.reader))
         """Something may be settled, or was told anew, since the last look."""
-        self._next_check_at: float = inf
+        self._next_check_at: float = -inf
         """When what waits for a person is looked at again, by the steady clock."""
         self._seen_elsewhere = self._newest_elsewhere()
 
@@ -124,11 +127,11 @@ class ProviderEventHandler:
         async with self.lock:
             new, stored = await self._save_new(provider_id, event)
             try:
-                needs_review = await self._settle(Subject(provider_id, stored.order_id, stored.payment_id))
+                waiting = await self._settle(Subject(provider_id, stored.order_id, stored.payment_id))
             except RequestRefused:
                 self._has_unsettled = True
                 raise
-            self._has_unsettled = self._has_unsettled or needs_review
+            self._has_unsettled = self._has_unsettled or waiting is not None
         return new
 
     async def _save_new(self, provider_id: str, event: ProviderEvent) -> tuple[bool, ProviderEvent]:
@@ -170,8 +173,8 @@ class ProviderEventHandler:
             record_event(self._session.installation, tx, kind, account_id=account_id, data=data)
         await self._session.commit(tx)
 
-    async def _settle(self, subject: Subject) -> bool:
-        """Book every step that is due; return whether a person must decide the rest, which opens an alert."""
+    async def _settle(self, subject: Subject) -> PaymentCase | None:
+        """Book every step that is due; return the case where a person must decide the rest."""
         subject = await self._booking_steps.with_order(subject)
         case = await self._booking_steps.read_case(subject)
         while (step := next_step(case)) is not None and self._booking_steps.is_local_account(
@@ -179,10 +182,7 @@ class ProviderEventHandler:
         ):
             await self._booking_steps.book(subject, case, step)
             case = await self._booking_steps.read_case(subject)
-        needs_review = bool(review_items(case)) and self.is_responsible_for(case)
-        if needs_review:
-            set_installation_alert(self._session, AlertKind.PAYMENT_WAITING, {})
-        return needs_review
+        return case if review_items(case) and self.is_responsible_for(case) else None
 
     def is_responsible_for(self, case: PaymentCase) -> bool:
         """Return whether this bridge reports a waiting case; the first one has those without an order."""
@@ -219,25 +219,41 @@ class ProviderEventHandler:
         subjects = await asyncio.to_thread(order_queries.unsettled_subjects, self._session.reader)
         self._has_unsettled, refused = False, True  # what arrives meanwhile sets it again
         try:
-            refused, needs_review = await self._settle_all(subjects)
+            refused, waiting = await self._settle_all(subjects)
         finally:
             self._has_unsettled = self._has_unsettled or refused
         pause = 0 if self._seen_elsewhere else RECHECK_MS  # another bridge's books may change at any time
-        self._next_check_at = self._session.clock.steady_ms() + pause if needs_review else inf
-        facts: AlertFacts | None = {} if needs_review or refused else None
-        set_installation_alert(self._session, AlertKind.PAYMENT_WAITING, facts)
+        self._next_check_at = self._session.clock.steady_ms() + pause if waiting else inf
+        sites = self._session.installation.sites
+        names = {site_id: (site.name, site.time_zone) for site_id, site in sites.items()}
+        facts = waiting_facts([await self._at_site(case) for case in waiting], names)
+        if refused:
+            facts.setdefault(NO_ORDER, {"case": "not_booked"})
+        update_waiting_alerts(self._session, facts)
 
-    async def _settle_all(self, subjects: Iterable[Subject]) -> tuple[bool, bool]:
-        """Return whether a step was refused for now, and whether something needs a person's decision."""
-        refused = needs_review = False
+    async def _at_site(self, case: PaymentCase) -> WaitingAtSite:
+        site_id = None
+        if case.order is not None:
+            account_id, reader = case.order.account_id, self._session.reader
+            site_id = await asyncio.to_thread(order_queries.site_id_of_account, reader, account_id)
+        if site_id is None or site_id not in self._session.installation.sites:
+            site_id = NO_ORDER
+        return WaitingAtSite(site_id, case)
+
+    async def _settle_all(self, subjects: Iterable[Subject]) -> tuple[bool, list[PaymentCase]]:
+        """Return whether a step was refused for now, and the cases that need a person's decision."""
+        refused, waiting = False, list[PaymentCase]()
         for subject in subjects:
             async with self.lock:
                 try:
-                    needs_review = await self._settle(subject) or needs_review
+                    case = await self._settle(subject)
                 except RequestRefused as error:
                     _LOGGER.warning("%s could not be settled yet: %s", subject, error.message)
                     refused = True
-        return refused, needs_review
+                    continue
+            if case is not None:
+                waiting.append(case)
+        return refused, waiting
 
 
 def _event_data(provider_id: str, event: ProviderEvent) -> dict[str, object]:

@@ -15,6 +15,7 @@ from meter_bridge.config.settings import Settings
 from meter_bridge.engine.export.exporter import Exporter
 from meter_bridge.engine.export.retention import Retention
 from meter_bridge.engine.jobs import Scheduler
+from meter_bridge.engine.state.periodic import JobError
 from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.messages import ErrorCode, HistoryHour, Role
 from meter_bridge.protocol.requests import Repricing
@@ -161,7 +162,8 @@ async def test_nothing_is_let_go_of_that_is_not_exported_or_differs(flat: House)
     assert segments(flat) == count
     flat.change("UPDATE export_watermark SET seq = (SELECT max(seq) FROM journal_entry)")
     flat.change("DELETE FROM segment WHERE entry_seq = (SELECT min(entry_seq) FROM segment) AND n = 1")
-    await retention(flat).tick()
+    with pytest.raises(JobError, match="the exported files differ from the database in entries 1 to"):
+        await retention(flat).tick()
     assert segments(flat) == count - 1, "files that hold something else are no proof"
     assert any("the segments of charge" in problem for problem in flat.problems())
     flat.change("DELETE FROM segment WHERE entry_seq = (SELECT min(entry_seq) FROM segment)")
@@ -172,7 +174,8 @@ async def test_without_its_files_nothing_goes_and_what_is_gone_is_refused_by_nam
     count = segments(flat)
     folder = flat.data / "export"
     folder.rename(flat.data / "aside")
-    await retention(flat).tick()
+    with pytest.raises(JobError):
+        await retention(flat).tick()
     assert segments(flat) == count
     (flat.data / "aside").rename(folder)
     await retention(flat).tick()
@@ -183,7 +186,8 @@ async def test_without_its_files_nothing_goes_and_what_is_gone_is_refused_by_nam
     assert (refusal.value.field, refusal.value.value) == ("account", flat.account.id)
     assert refusal.value.remedy
     before = flat.rows("SELECT count(*), sum(rows) FROM export_file WHERE retired_at IS NULL")
-    await Scheduler(flat.engine, Exporter(flat.location, folder), 1).export()
+    with pytest.raises(JobError, match="older readings are in them alone"):
+        await Scheduler(flat.engine, Exporter(flat.location, folder), 1).export()
     after = flat.rows("SELECT count(*), sum(rows) FROM export_file WHERE retired_at IS NULL")
     assert after == before, "an export anew would lose what is in those files alone"
 

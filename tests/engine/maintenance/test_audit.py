@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.engine.maintenance.audit import Auditor
+from meter_bridge.engine.maintenance.audit import AuditError, Auditor, NotInstalledError
 from meter_bridge.engine.metrics import render
 from meter_bridge.protocol.audit import AuditReport
 from meter_bridge.protocol.vocabulary import AlertKind
@@ -60,14 +60,43 @@ async def test_it_is_made_once_a_night(tmp_path: Path) -> None:
         assert [(at // HOUR + 2) % 24 for at in made_at] == [13, 1, 1], "at once, then after each midnight"
 
 
-async def test_an_audit_that_cannot_be_made_is_counted_and_raises_no_alert(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_audit_that_cannot_be_made_is_counted_and_told_until_one_is(tmp_path: Path) -> None:
     async with house(tmp_path / "here") as made:
         elsewhere = tmp_path / "elsewhere"
-        await Auditor(made.engine.session, elsewhere, elsewhere / DATABASE_NAME).audit()
-        assert "The ledger was not audited: the audit ended with status 1" in caplog.text
-        assert "There is no bridge" in caplog.text
+        with pytest.raises(AuditError, match=r"the audit ended with status 1: .*There is no bridge"):
+            await Auditor(made.engine.session, elsewhere, elsewhere / DATABASE_NAME).audit()
         assert made.alert_texts(AlertKind.LEDGER_AUDIT) == []
         assert b"prepaid_audit_failures_total 1.0" in render(made.engine.session)
         assert b"prepaid_audit_differences" not in render(made.engine.session)
+
+
+async def test_an_audit_that_failed_is_tried_again_each_hour_and_told_in_between(tmp_path: Path) -> None:
+    tried = 0
+
+    async def run(_data: Path, _database: Location, _shard: int | None) -> AuditReport:
+        nonlocal tried
+        tried += 1
+        if tried < 3:
+            raise AuditError("the disk is full")
+        return AuditReport(upto=1, supplies=1)
+
+    async with house(tmp_path) as made:
+        made.time.synchronised = True
+        auditor = Auditor(made.engine.session, made.data, made.location, run)
+        for expected in (1, 1, 2, 2):
+            with pytest.raises(AuditError, match="the disk is full"):
+                await auditor.tick()
+            assert tried == expected
+            await made.tick(HOUR // 2)
+        await auditor.tick()
+        await auditor.tick()
+        assert tried == 3
+
+
+async def test_that_the_dashboard_is_not_installed_is_no_failure(tmp_path: Path) -> None:
+    async def run(_data: Path, _database: Location, _shard: int | None) -> AuditReport:
+        raise NotInstalledError("the dashboard is not installed beside the bridge")
+
+    async with house(tmp_path) as made:
+        made.time.synchronised = True
+        await Auditor(made.engine.session, made.data, made.location, run).tick()

@@ -1,0 +1,82 @@
+"""Whether the bridge's own jobs work: one that keeps failing is an alert, until it works again."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
+from meter_bridge.engine.alerts.alerting import set_alert
+from meter_bridge.engine.state.periodic import JobError
+from meter_bridge.engine.state.session import Session
+from meter_bridge.engine.state.transaction import Transaction
+from meter_bridge.protocol.vocabulary import AlertKind
+
+MIN_FAILURES: Final = 3
+"""In a row, after which a job keeps failing."""
+MIN_FAILING_MS: Final = 60_000
+"""For how long at least: what runs ten times a second is given a minute."""
+CASES: Final = {
+    "audit": "audit",
+    "backup": "backup",
+    "export": "export",
+    "forgetting": "removal",
+    "retention": "removal",
+}
+"""Jobs of which the alert says what does not happen; of the others it gives the name."""
+MAX_REASON_LENGTH: Final = 300
+
+
+@dataclass(slots=True)
+class _Failing:
+    """A job that failed the last time."""
+
+    since: int
+    steady_since: int
+    times: int = 0
+
+
+class JobHealth:
+    """Keeps the alerts of jobs that keep failing."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._failing: dict[str, _Failing] = {}
+        self._works: set[str] = set()
+        """Jobs whose alert is known to be closed."""
+
+    def note(self, job: str, error: Exception | None) -> None:
+        """Note how a run of a job ended; while storage fails, the alert of that explains every other one."""
+        session = self._session
+        if (job in self._works and error is None) or session.storage_error is not None:
+            return
+        if error is None:
+            self._failing.pop(job, None)
+            self._works.add(job)
+            self._update(job, None)
+            return
+        self._works.discard(job)
+        steady, known = session.clock.steady_ms(), self._failing.get(job)
+        if known is None:
+            known = self._failing[job] = _Failing(session.clock.now(), steady)
+        known.times += 1
+        if known.times >= MIN_FAILURES and steady - known.steady_since >= MIN_FAILING_MS:
+            self._update(job, _facts(job, error, known.since))
+
+    def _update(self, job: str, facts: AlertFacts | None) -> None:
+        session = self._session
+        key = AlertKey(AlertKind.MAINTENANCE_FAILING, detail=f"{session.shard.mark}/{job}")
+        tx = Transaction(session.clock.now())
+        set_alert(session.installation, None, tx, key, facts)
+        session.submit(tx)
+
+
+def _facts(job: str, error: Exception, since: int) -> AlertFacts:
+    named = isinstance(error, JobError)
+    reason = str(error) if named else f"{type(error).__name__}: {error}"
+    if isinstance(error, JobError) and error.since is not None:
+        since = error.since
+    return {
+        "case": CASES.get(job, "job"),
+        "job": job,
+        "since_ms": since,
+        "reason": " ".join(reason.split())[:MAX_REASON_LENGTH],
+    }
