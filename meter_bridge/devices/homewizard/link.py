@@ -21,10 +21,10 @@ from mashumaro.exceptions import InvalidFieldValue, MissingField
 
 from meter_bridge.devices.addresses import parse_address
 from meter_bridge.devices.base.driver import Discovered, Item, Rejected
-from meter_bridge.devices.base.polling import INTERVAL_S, TIMEOUT_S, DeviceError, PollingLink
 from meter_bridge.devices.base.quantities import TELEMETRY_LIMIT, UnreadableError
 from meter_bridge.devices.homewizard.names import KWH_METER, P1_METER, SOCKET
 from meter_bridge.devices.homewizard.readings import items_of
+from meter_bridge.devices.polling import INTERVAL_S, TIMEOUT_S, DeviceError, PollingLink
 from meter_bridge.protocol.vocabulary import RelayPosition
 
 REQUEST_TIMEOUT_S: Final = 5
