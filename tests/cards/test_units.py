@@ -7,6 +7,8 @@ from typing import Any
 from playwright.async_api import Page, expect
 import pytest
 
+from scripts.lib.demo.browser import PHONE
+
 LOCALES = Path(__file__).parents[2] / "custom_components" / "prepaid_meter" / "frontend" / "locales"
 LANGUAGES = sorted(path.stem for path in LOCALES.glob("*.json"))
 
@@ -137,6 +139,20 @@ async def test_every_language_fits_a_phone(page: Page, tag: str, language: str) 
         [tag, units, config, language],
     )
     assert wide == []
+
+
+async def test_the_states_stand_on_one_line_on_a_phone(page: Page) -> None:
+    armed = {"sensor.supply_state": ["armed", {"reason": "awaiting_confirmation"}]}
+    owing = {"sensor.balance": ["-ZAR 603.06", {}]}
+    await page.set_viewport_size({"width": 400, "height": 844})
+    await show(
+        page, {"x": {"name": "Flat 4", "changes": armed}, "y": {"name": "Caretaker's room", "changes": owing}}
+    )
+    heights = await page.locator("td .chip").evaluate_all(
+        "chips => [...new Set(chips.map((chip) => chip.getBoundingClientRect().height))]"
+    )
+    await page.set_viewport_size(PHONE)
+    assert len(heights) == 1
 
 
 async def test_the_language_can_be_changed_and_changed_back(page: Page) -> None:

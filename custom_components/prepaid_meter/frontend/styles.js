@@ -166,6 +166,8 @@ const UNITS = `
   @container (max-width: 430px) {
     .wide { display: none; }
     td, tbody th { padding-inline-end: 8px; }
+    tbody th { min-width: 5em; }
+    td .chip { gap: 4px; padding: 3px 8px 3px 5px; font-size: 12px; }
     td.end, th.end { padding-inline-end: 0; }
   }
   ha-card { container-type: inline-size; }
