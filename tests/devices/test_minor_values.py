@@ -40,6 +40,8 @@ SENSOR: Final[dict[str, object]] = {"ENERGY": {"Total": 1.5}}
 COUNTED: Final = {"aenergy": {"total": 1500}}
 UNREADABLE: Final = {"aenergy": {"total": "x"}}
 THREE: Final = {"total_act": 1500.0, "total_act_ret": "x"}
+APART: Final = {"mqtt"}
+"""Families whose simulated model tells each value in a message of its own: nothing stands beside a register."""
 READ: Final = {
     "tasmota": {"TotalStartTime", "Power", "Voltage", "Current", "Frequency", "Factor", "POWER"},
     "shelly": {"apower", "voltage", "current", "freq", "output", "ts", "unixtime", "uptime"},
@@ -98,7 +100,7 @@ MESSAGES: Final = tuple(messages())
 
 
 def test_every_family_is_tried() -> None:
-    assert {family for family, *_ in MESSAGES} == set(families()) == set(READ)
+    assert {family for family, *_ in MESSAGES} == set(families()) - APART == set(READ)
 
 
 @pytest.mark.parametrize("family,topic,payload", MESSAGES, ids=[f"{each[0]} {each[1]}" for each in MESSAGES])
