@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Engine as SqlEngine
 
-from meter_bridge.core.supply.alerts import AlertKey
+from meter_bridge.core.supply.alerts import BOOKS_OF, AlertKey
 from meter_bridge.engine.alerts.alerting import set_alert, set_installation_alert
 from meter_bridge.engine.alerts.outages import record_outage, site_outages
 from meter_bridge.engine.ledger.journal import DeferredPostings, post_deferred
@@ -106,6 +106,7 @@ class Engine:
         reason, session.storage_error = session.storage_error, None
         _LOGGER.warning("Storage works again; the state was reloaded")
         self._notify_subscribers()
+        self._update_stopped_sites()
         tx = Transaction(session.clock.now())
         record_outage(session, tx, reason or "")
         session.submit(tx)
@@ -121,6 +122,16 @@ class Engine:
             session.feed.mark_changed(account_id)
         session.feed.mark_alerts_changed()
 
+    def _update_stopped_sites(self) -> None:
+        """Keep an alert for each site that is stopped, and none for one that is served."""
+        session, tx = self.session, Transaction(self.session.clock.now())
+        for site in session.installation.sites.values():
+            reason = session.stopped_sites.get(site.id)
+            facts = None if reason is None else {"case": "books", "name": site.name, "reason": reason}
+            key = AlertKey(AlertKind.STORAGE_FAILING, detail=f"{BOOKS_OF}{site.id}")
+            set_alert(session.installation, None, tx, key, facts)
+        session.submit(tx)
+
     def due_accounts(self) -> Sequence[Account]:
         """Return the accounts for which the clock has something to do, those near a decision first.
 
@@ -133,7 +144,11 @@ class Engine:
             return -1 if account.cut_at is not None and account.cut_at <= now else account.margin
 
         accounts = self.session.installation.accounts.values()
-        return sorted((account for account in accounts if account.is_due(now, wall)), key=room)
+        due = (each for each in accounts if each.is_due(now, wall) and self._is_served(each))
+        return sorted(due, key=room)
+
+    def _is_served(self, account: Account) -> bool:
+        return account.site.id not in self.session.stopped_sites
 
     async def run_due_accounts(self) -> None:
         """Do what instants make due; messages, and decisions with them, come between a few accounts."""
@@ -144,7 +159,7 @@ class Engine:
             now = session.clock.now()
             if account.is_due(now, session.clock.to_wall_time(now)):  # else a reading came first
                 tx = Transaction(now)
-                with session.atomic():
+                with session.atomic(recurring=account):
                     evaluate(session, account, tx)
                 session.submit(tx)
             if number % CLOCK_BATCH == 0:
@@ -171,14 +186,15 @@ class Engine:
             account = self.deferred_postings.next_account(UNLIMITED if everything else session.clock.now())
             if account is None:
                 return
-            self._post_account(account)
+            if self._is_served(account):
+                self._post_account(account)
             if number % POSTING_BATCH == 0:
                 await self._yield_to_messages()
 
     def _post_account(self, account: Account) -> None:
         session = self.session
         tx = Transaction(session.clock.now())
-        with session.atomic():
+        with session.atomic(recurring=account):
             post_deferred(session.installation, account, tx)
             for meter in account.meters:
                 self.relays.clear_tamper(meter, tx)
@@ -193,9 +209,13 @@ class Engine:
             return
         now = session.clock.now()
         for account in session.installation.accounts.values():
-            if account.next_protection_at <= now and protections.advance(account, now):
+            if (
+                account.next_protection_at <= now
+                and self._is_served(account)
+                and protections.advance(account, now)
+            ):
                 tx = Transaction(now)
-                with session.atomic():
+                with session.atomic(recurring=account):
                     tx.save_account(account)
                     evaluate(session, account, tx)
                 session.submit(tx)
@@ -246,6 +266,7 @@ class Engine:
         now = session.clock.now()
         self.silence.check(now)
         self._update_site_outages(now)
+        self._update_stopped_sites()
 
     def _update_site_outages(self, now: int) -> None:
         """Update the alert of every site all of whose meters fell silent: the building is dark."""

@@ -205,6 +205,11 @@ TEXTS: Final[Mapping[AlertKind, Text | Mapping[str, Text]]] = {
             " {reason}. What was used is charged from the meters' registers; look at the disk of the"
             " database before it happens again"
         ),
+        "books": N_(
+            "{name}: nothing is charged, booked or switched, because this always ends in an error: {reason}."
+            " Other sites are served. Run 'meter-bridge verify', and start the bridge again once the books"
+            " are right; what is used meanwhile stays on the meters' registers"
+        ),
     },
     AlertKind.VOUCHER_GUESSING: N_(
         "Voucher codes are being guessed: one wrong code now locks an account for an hour"

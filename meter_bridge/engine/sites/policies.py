@@ -37,6 +37,7 @@ async def change_account_policy(
     applied: tuple[str, InstallationPlan] | None,
 ) -> AccountView:
     """Change an account's policy as requested; raises ``RequestRefused`` where that is not possible."""
+    session.check_served(account)
     tx, currency = session.begin(actor), account.site.currency
     if applied is None:
         raise storage_unavailable()

@@ -6,6 +6,7 @@ soon as it can be read; registers are the record, so no energy is lost and no mo
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -140,6 +141,9 @@ class RelayRequests(Protocol):
 type Load = Callable[[Connection, Shard], tuple[Installation, int | None] | None]
 """Returns the stored state and the newest event time of a shard; None where there is no installation."""
 
+ERRORS_OF_A_SITE: Final = 2
+"""Errors in work that comes by itself after which a site is stopped: to read the state again did not help."""
+
 
 class Session:
     """State of the installation, and the way of every change of it to disk.
@@ -172,6 +176,9 @@ class Session:
         """How often memory has held what was not stored."""
         self._reload_due = False
         self.storage_outage = StorageOutage()
+        self.stopped_sites: dict[str, str] = {}
+        """Sites of which nothing is charged or switched until the bridge starts again, with the reason."""
+        self._errors_of_sites: Counter[str] = Counter()
         self.accepting = asyncio.Event()
         """Cleared while a site file is applied: reports are dropped then, the registers keep the record."""
         self.accepting.set()
@@ -331,20 +338,42 @@ class Session:
             self.feed.mark_changed(account_id)
 
     @contextmanager
-    def atomic(self) -> Iterator[None]:
+    def atomic(self, recurring: Account | None = None) -> Iterator[None]:
         """Make a change whole: where an error of ours ends it half way, memory is not to be used.
 
         It is dropped and read again like after a failed commit, so that nothing half settled is ever stored.
+        Work on an account that is tried again and again is named as such.
         """
         try:
             yield
         except Exception as error:
-            self.invalidate(error)
+            self.invalidate(error, recurring)
             raise
 
-    def invalidate(self, error: Exception) -> None:
-        """Take nothing more from a state that an error of ours may have left half changed."""
-        self.fail(f"a change ended in an error: {type(error).__name__}: {error}")
+    def check_served(self, account: Account) -> None:
+        """Raise ``RequestRefused`` for an account of a site that is stopped."""
+        reason = self.stopped_sites.get(account.site.id)
+        if reason is not None:
+            raise RequestRefused(
+                ErrorCode.STORAGE_UNAVAILABLE,
+                f"nothing of {account.site.name} is charged, booked or switched now: {reason}",
+                remedy="run 'meter-bridge verify'; once the books are right, start the bridge again",
+            )
+
+    def invalidate(self, error: Exception, recurring: Account | None = None) -> None:
+        """Take nothing more from a state that an error of ours may have left half changed.
+
+        An error that comes again once the state was read again is one of what is stored: its site is stopped,
+        so that the others are served.
+        """
+        named = f"{type(error).__name__}: {error}"
+        if recurring is not None:
+            site_id = recurring.site.id
+            self._errors_of_sites[site_id] += 1
+            if self._errors_of_sites[site_id] >= ERRORS_OF_A_SITE:
+                self.stopped_sites.setdefault(site_id, named)
+                _LOGGER.error("The site %s is stopped: its work always ends in an error: %s", site_id, named)
+        self.fail(f"a change ended in an error: {named}")
 
     @property
     def pending_transactions(self) -> int:

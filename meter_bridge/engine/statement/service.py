@@ -136,7 +136,7 @@ async def _post_until(session: Session, account_id: str, end: int) -> None:
     """
     # Only now: the state may have been reloaded while the tenancy was read.
     account = session.installation.accounts.get(account_id)
-    if account is None or not session.can_change:
+    if account is None or not session.can_change or account.site.id in session.stopped_sites:
         return
     tx = Transaction(session.clock.now())
     if end > tx.at:

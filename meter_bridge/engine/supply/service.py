@@ -43,6 +43,7 @@ class SupplyService:
         """Switch a supply by hand, let credit decide again, confirm it, or reset its protections."""
         tx = self._session.begin(actor)
         account = self._visibility.account(actor, account_id)
+        self._session.check_served(account)
         if action in _POSITIONS:
             return await self._switch_by_hand(tx, account, _POSITIONS[action], reason or "")
         if action is SupplyAction.CONFIRM:
@@ -68,6 +69,7 @@ class SupplyService:
         """Place a hold; the flag says that one with this id and content stands already."""
         tx = self._session.begin(actor)
         account = self._visibility.account(actor, account_id)
+        self._session.check_served(account)
         standing = next((hold for hold in account.holds if hold.id == hold_id), None)
         if standing is not None:
             if (standing.position, standing.reason) != (position, reason):
@@ -89,6 +91,7 @@ class SupplyService:
         """Lift a hold; what the others and the credit say then counts."""
         tx = self._session.begin(actor)
         account = self._visibility.account(actor, account_id)
+        self._session.check_served(account)
         hold = next((hold for hold in account.holds if hold.id == hold_id), None)
         if hold is None:
             standing = ", ".join(each.id for each in account.holds) or "none"
