@@ -303,6 +303,7 @@ def _top_up_response(result: TopUpResult, account: AccountView) -> ServiceRespon
         "currency": account.currency,
         "amount": decimal_text(top_up.amount, account),
         "split": {name: decimal_text(amount, account) for name, amount in top_up.split.items()},
+        **({"units_kwh": kilowatt_hours_text(top_up.units_wh)} if top_up.units_wh else {}),
         "balance": decimal_text(result.available, account),
         "supply": result.supply.state.value,
     }

@@ -84,10 +84,13 @@ def _top_up(bridge: BridgeClient, token: str, action: Action) -> list[str]:
     lines += [
         _("{amount} to {where}", amount=money(part, action.currency), where=split_label(name))
         for name, part in split.items()
+        if part
     ]
-    lines.append(
-        _("Available now: {amount}", amount=money(cast("int", answer["available"]), action.currency))
-    )
+    if bought := cast("int", booked.get("units_wh", 0)):
+        lines.append(_("Bought: {energy}", energy=kwh(bought)))
+    else:
+        available = cast("int", answer["available"])
+        lines.append(_("Available now: {amount}", amount=money(available, action.currency)))
     return [*lines, _supply_text(cast("dict[str, object]", answer["supply"]))]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from meter_bridge.commands.accounts import sells_units
 from meter_bridge.commands.client import BridgeClient, asks, post_once
 from meter_bridge.commands.command import ACCOUNT, JSON, KEY, YES, Argument, Command, argument, given
 from meter_bridge.commands.output import Output, plain, position
@@ -69,7 +70,10 @@ async def _carry_out(
 
 def _lines(account: AccountView, result: OperationResult, done: str) -> list[str]:
     rows = _settlement(result.detail) if "remainder" in result.detail else []
-    rows += [("balance", result.balance), ("available now", result.available)]
+    if not sells_units(account):
+        rows += [("balance", result.balance), ("available now", result.available)]
+    elif result.balance:
+        rows.append(("left as money", result.balance))
     if result.emergency_credit is not None:
         state = result.emergency_credit.state.replace("_", " ")
         rows.append((f"emergency credit left, {state}", result.emergency_credit.left))

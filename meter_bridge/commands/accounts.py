@@ -23,6 +23,20 @@ examples:
   meter-bridge accounts
   meter-bridge accounts --json
 """
+
+
+def sells_units(account: AccountView) -> bool:
+    """Return whether an account buys units: they are its credit, and its money may be nothing."""
+    return account.last_top_up is not None and account.last_top_up.units_wh > 0
+
+
+def _available(account: AccountView) -> str:
+    """Return what is left: units where they are sold, else money."""
+    if sells_units(account) and account.units_left_wh is not None:
+        return format_kwh(account.units_left_wh)
+    return format_amount(account.available, account.currency)
+
+
 ACCOUNTS: Final = Table[AccountView](
     {
         "ACCOUNT": lambda account: account.id,
@@ -31,7 +45,7 @@ ACCOUNTS: Final = Table[AccountView](
         "SUPPLY": lambda account: (
             account.supply.state + (" (not yet protected)" if account.protection_pending else "")
         ),
-        "AVAILABLE": lambda account: format_amount(account.available, account.currency),
+        "AVAILABLE": _available,
         "BALANCE": lambda account: format_amount(account.balance, account.currency),
         "LASTS": lambda account: duration(account.seconds_left),
         "ALERTS": lambda account: (

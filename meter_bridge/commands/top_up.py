@@ -49,9 +49,12 @@ async def _top_up(arguments: Namespace, client: BridgeClient) -> Output:
 def as_text(account: AccountView, result: TopUpResult) -> str:
     """Return what a top-up came to, for a terminal."""
     top_up = result.top_up
-    rows = [(f"to {name.replace('_', ' ')}", amount) for name, amount in top_up.split.items()]
+    rows = [(f"to {name.replace('_', ' ')}", amount) for name, amount in top_up.split.items() if amount]
     # Where units are sold, they are what is available: what the balance keeps is too little for one more.
-    rows.append(("left as money" if top_up.units_wh else "available now", result.available))
+    if not top_up.units_wh:
+        rows.append(("available now", result.available))
+    elif result.available:
+        rows.append(("left as money", result.available))
     booked = f"{account.id}: {format_amount(top_up.amount, account.currency)} booked as {top_up.id}"
     bought = [f"  bought {format_kwh(top_up.units_wh)}"] if top_up.units_wh else []
     return "\n".join((booked, *bought, *position(rows, account.currency, result.supply)))

@@ -93,7 +93,9 @@ def printed(receipt: Receipt, language: str) -> bytes:
         (_("Taxes within the units: {name}", name=name), money(amount))
         for name, amount in receipt.taxes.items()
     ]
-    rows.append((_("Credit afterwards"), money(receipt.balance_after)))
+    # Units are the credit that was bought; what is left of the money may be too little for one more.
+    if not receipt.units_wh or money(receipt.balance_after) != money(0):
+        rows.append((_("Credit afterwards"), money(receipt.balance_after)))
     taken_back = _("This payment has since been reversed: the receipt is no longer valid.")
     later = _("Taxes are due as electricity is used; the statement lists them.")
     return json.dumps(

@@ -53,6 +53,21 @@ async def test_it_shows_where_the_money_went(page: Page) -> None:
     await expect(page.locator("dialog")).to_have_count(0)
 
 
+async def test_units_that_were_bought_are_named_and_no_balance_of_nothing(page: Page) -> None:
+    await opened(page)
+    bought = {"split": {"arrears": "10.00", "units": "90.00", "balance": "0.00"}, "balance": "0.00"}
+    await page.evaluate("(more) => { hass.answer = more; }", bought | {"units_kwh": "45.000"})
+    await page.keyboard.type("100")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Top up ZAR").click()
+    rows = await page.locator("dialog tr").all_inner_texts()
+    assert [row.split("\t") for row in rows] == [
+        ["Arrears", "ZAR\u00a010.00"],
+        ["Units bought", "ZAR\u00a090.00"],
+        ["Units bought", "45.0 kWh"],
+    ]
+
+
 async def test_two_presses_book_once(page: Page) -> None:
     await opened(page)
     await page.keyboard.type("5")

@@ -244,6 +244,7 @@ class FakeBridge:
     port: int = 0
     refuse_with: tuple[int, dict[str, Any]] | None = None
     drop_answers: int = 0
+    sells_units: bool = False
     raw_greeting: str | None = None
     silent: bool = False
     slow: bool = False
@@ -390,6 +391,10 @@ class FakeBridge:
             split={"balance": amount},
             balance_after=account.balance,
         )
+        if self.sells_units:
+            split = {"units": amount, "balance": 0}
+            top_up = replace(top_up, split=split, balance_after=0, units_wh=amount // 2_000)
+            return TopUpResult(top_up=top_up, balance=0, available=0, supply=CONNECTED)
         return TopUpResult(
             top_up=top_up, balance=account.balance, available=account.available, supply=CONNECTED
         )

@@ -43,6 +43,15 @@ async def test_a_top_up_returns_how_the_amount_was_allocated(
     assert body == {"amount": "50.10", "method": "cash", "reference": "receipt 8"}
 
 
+async def test_a_top_up_that_buys_units_names_them(
+    hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry
+) -> None:
+    bridge.sells_units = True
+    answer = await top_up(hass, entity_id=BALANCE, amount="50.00")
+    assert answer["units_kwh"] == "25.000"
+    assert answer["split"] == {"units": "50.00", "balance": "0.00"}
+
+
 async def test_a_number_from_the_form_is_read_exactly(
     hass: HomeAssistant, bridge: FakeBridge, loaded: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:

@@ -31,6 +31,7 @@ LIMITED: Final = SITE.replace(
     "low credit: [5.00]",
     "low credit: [5.00]\n        minimum top-up: 10.00\n        maximum balance: 5000.00",
 )
+UNITS: Final = SITE.replace("prices: [2.00]", "prices: [2.00]\n            sold as: units bought")
 RUPIAH: Final = SITE.replace("currency: ZAR", "currency: IDR")
 
 expect.set_options(timeout=SEEN_MS)
@@ -124,12 +125,27 @@ async def test_a_trillion_rupiah_are_asked_about_and_then_paid(tenant: Tenant) -
     await expect(button).to_have_text("Pay Rp\u00a01,000,000")
     await expect(tenant.page.get_by_role("alert")).to_have_text("")
     await tenant.page.get_by_label("How much?").fill("999999999899.99")
+    assert await button.is_disabled(), "the button of another amount pays nothing"
     await expect(button).to_be_enabled()
     await button.click()
     await button.filter(has_text="Yes, pay Rp\u00a0999,999,999,899.99").click()
     await expect(tenant.page.get_by_text("Pay IDR 999,999,999,899.99")).to_be_visible()
     assert tenant.flat.rows("SELECT amount FROM payment_order") == [(999_999_999_899_990_000,)]
     await tenant.see("ordered")
+
+
+@pytest.mark.parametrize("tenant", [UNITS], indirect=True)
+async def test_units_are_named_and_no_credit_of_nothing(tenant: Tenant) -> None:
+    await expect(tenant.page.locator("#credit")).to_have_text("50 kWh")
+    await tenant.pay("50.00")
+    preview = tenant.page.locator("#preview")
+    await expect(preview).to_contain_text("25 kWh")
+    await expect(preview).not_to_contain_text("R\u00a00.00")
+    await tenant.see("units")
+    await tenant.page.goto(f"{tenant.page.url.partition('#')[0]}#home")
+    await expect(tenant.page.locator("#credit")).to_have_text("50 kWh")
+    await expect(tenant.page.locator("#main")).not_to_contain_text("R\u00a00.00")
+    await tenant.see("units-home")
 
 
 async def test_a_code_that_waits_is_asked_for_after_a_reload(tenant: Tenant) -> None:

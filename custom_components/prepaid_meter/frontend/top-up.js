@@ -2,7 +2,7 @@
 
 import { AccountDialog } from "./dialog.js";
 import { h, icon, setAttribute, setTextOrHide } from "./dom.js";
-import { currencyDigits, decimalText, money, number } from "./format.js";
+import { currencyDigits, decimalText, energy, money, number } from "./format.js";
 import { localize } from "./localize.js";
 
 const METHODS = ["cash", "card", "transfer", "mobile", "other"];
@@ -101,12 +101,21 @@ export class TopUpDialog extends AccountDialog {
     const done = localize("top_up.done", { amount: this._money(result.amount, result.currency) });
     const banner = h("p", { class: "banner green", role: "status" }, icon("mdi:check-circle"), h("strong", {}, done));
     const row = (tag, path, amount) => h("tr", {}, h("th", { scope: "row" }, localize(path)), h(tag, {}, this._money(amount, result.currency)));
-    const rows = Object.entries(result.split).map(([part, amount]) => row("td", `split.${part}`, amount));
-    const total = h("tfoot", {}, row("td", "top_up.balance_now", result.balance));
+    const parts = Object.entries(result.split).filter(([, amount]) => Number(amount) !== 0);
+    const rows = parts.map(([part, amount]) => row("td", `split.${part}`, amount));
+    const total = h("tfoot", {}, ...this._totals(result, row));
     const caption = h("caption", { class: "unseen" }, localize("top_up.went"));
     const heading = h("h3", { class: "soft", "aria-hidden": "true" }, localize("top_up.went"));
     const table = h("table", { class: "split" }, caption, h("tbody", {}, ...rows), total);
     this._showOutcome(banner, h("div", {}, heading, table));
+  }
+
+  /** Return what the account has now: units where they were bought, and money unless there is none beside them. */
+  _totals(result, row) {
+    const bought = result.units_kwh
+      ? [h("tr", {}, h("th", { scope: "row" }, localize("split.units")), h("td", {}, energy(this.hass, result.units_kwh)))]
+      : [];
+    return bought.length && Number(result.balance) === 0 ? bought : [...bought, row("td", "top_up.balance_now", result.balance)];
   }
 
   _money(text, currency = this.account.currency) {

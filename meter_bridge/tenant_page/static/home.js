@@ -36,14 +36,19 @@ function draw(mine, since) {
   const switching = mine.supply.state === "connected" && ["pending", "reported"].includes(mine.supply.proof);
   pause = switching ? PAUSE_WHILE_SWITCHING_MS : PAUSE_MS;
   const left = mine.headroom ?? mine.available;
-  const pace = [lasts(mine.seconds_left), mine.units_left_wh == null ? "" : kwh(mine.units_left_wh)].filter(Boolean);
+  const credit = money(mine.available, mine);
+  // Where units are sold, they are the credit, and what is left of the money may be nothing.
+  const sold = mine.last_top_up?.units_wh > 0 && mine.units_left_wh != null;
+  const units = mine.units_left_wh == null ? "" : kwh(mine.units_left_wh);
+  const beside = sold ? (credit === money(0, mine) ? "" : credit) : units;
+  const pace = [lasts(mine.seconds_left), beside].filter(Boolean);
   show(
     h("div", { class: "head" }, h("h1", {}, mine.name), h("span", { class: "soft small" }, mine.site_name)),
     since ? state("warn", say("offline.title"), say("offline.since", { when: when(since, mine.time_zone) })) : null,
     h(
       "section", { class: "card", "aria-label": say("credit") },
       h("div", { class: "soft" }, say("credit")),
-      h("div", { class: `big ${left <= 0 ? "bad" : ""}`, id: "credit" }, money(mine.available, mine)),
+      h("div", { class: `big ${left <= 0 ? "bad" : ""}`, id: "credit" }, sold ? units : credit),
       pace.length && left > 0 ? h("div", {}, pace.join(" · ")) : null,
       power(mine),
     ),

@@ -93,7 +93,8 @@ async function form(mine, options) {
   }
 
   let waiting;
-  input.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(changed, 250); });
+  // At once: a button with the amount before must not pay another one.
+  input.addEventListener("input", () => { asked += 1; empty(); clearTimeout(waiting); waiting = setTimeout(changed, 250); });
   show(head(), h("form", { onsubmit: (event) => submit(event) },
     h("div", { class: "card" },
       h("label", { for: "amount" }, say("pay.how.much")), h("div", { class: "chips" }, chips), input,
@@ -158,7 +159,8 @@ export function split(shown, title) {
   const rows = names.filter((each) => shown.split[each]).map((each) => [h("dt", {}, say(`split.${each}`)), h("dd", {}, money(shown.split[each], shown))]);
   for (const [name, amount] of Object.entries(shown.fees || {})) rows.push([h("dt", { class: "small" }, say("split.of.it", { name })), h("dd", { class: "small" }, money(amount, shown))]);
   if (shown.units_wh) rows.push([h("dt", {}, say("split.bought")), h("dd", {}, kwh(shown.units_wh))]);
-  rows.push([h("dt", { class: "sum" }, say("split.after")), h("dd", { class: "sum" }, money(shown.balance_after, shown))]);
+  // Units are the credit that was bought; what is left of the money may be too little for one more.
+  if (!shown.units_wh || money(shown.balance_after, shown) !== money(0, shown)) rows.push([h("dt", { class: "sum" }, say("split.after")), h("dd", { class: "sum" }, money(shown.balance_after, shown))]);
   return [h("h2", {}, title), h("dl", {}, rows), shown.restores ? state("good", say("pay.restores")) : ""];
 }
 

@@ -73,6 +73,19 @@ def test_a_top_up_asks_first_and_shows_its_split(open_page: Open, homes: House, 
     assert "Available now: ZAR 91.23" in told
 
 
+def test_a_top_up_that_buys_units_names_them(open_page: Open, homes: House, bridge: StandIn) -> None:
+    top_up = dict(BOOKED["top_up"]) | {"split": {"units": 100_000_000, "balance": 0}, "units_wh": 12_400}  # type: ignore[call-overload]
+    bridge.answers["POST /api/v1/accounts/one/top-ups"] = lambda _: (
+        201,
+        dict(BOOKED) | {"top_up": top_up, "available": 0},
+    )
+    app = begin_top_up(open_page, homes)
+    button(app, "Book it").click().run()
+    told = app.success[0].value.replace("\N{NO-BREAK SPACE}", " ").replace("\\", "")
+    assert "Bought: 12.4 kWh" in told
+    assert "0.00" not in told.replace("100.00", "")
+
+
 def test_a_top_up_whose_answer_was_lost_goes_again_under_the_same_key(
     open_page: Open, homes: House, bridge: StandIn
 ) -> None:
