@@ -69,7 +69,9 @@ def test_tries_while_locked_are_counted_and_do_not_lengthen_the_lock() -> None:
 def test_a_right_code_forgives_but_ends_no_lock() -> None:
     guard = Lockout()
     guess(guard, "a", 0, 4)
-    guard.clear("a")
+    assert guard.clear("a"), "what is stored of it must go as well"
+    assert not guard.clear("a")
+    assert not guard.clear("b")
     assert guess(guard, "a", 10, 4) == [Verdict.COUNTED] * 4
     guess(guard, "a", 20, 1)
     guard.clear("a")

@@ -55,6 +55,14 @@ def test_a_longer_time_is_told_in_tables_alone() -> None:
     assert MAX_DAYS > 31
 
 
+def test_sums_alone_stand_out_in_the_tables() -> None:
+    paper = printed_statement(replace(statement(), days=(day(5, 1, "2026-10-05"), day(5, 1, "2026-10-06"))))
+    tables = {part.name: [row.strong for row in part.rows] for part in paper.parts}
+    assert tables["Charges by day"] == [False, False, True]
+    *lines, total = tables["Charges"]
+    assert (any(lines), total) == (False, True)
+
+
 def test_it_becomes_a_pdf() -> None:
     paper = printed_statement(replace(statement(), days=(day(5, 1, "2026-10-05"),)), each_day=False)
     assert "Charges by day" not in {part.name for part in paper.parts}
