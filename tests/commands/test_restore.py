@@ -12,6 +12,7 @@ import pyrage
 import pytest
 
 from meter_bridge.engine.maintenance import backup as backing_up, encryption
+from meter_bridge.engine.maintenance.backup_record import read_record
 from meter_bridge.storage.database import DATABASE_NAME, InstallationLock
 from tests.commands.conftest import Command
 
@@ -138,7 +139,13 @@ def test_nothing_is_left_of_a_backup_that_could_not_be_encrypted(
     before = names(installed)
     code, _, err = run("backup", str(stick / "copy.age"), "--encrypt-to", keys[0])
     assert (code, "No space left" in err) == (1, True)
-    assert (names(stick), names(installed)) == ([], before)
+    assert (names(stick), names(installed)) == ([], sorted([*before, "backup.json"]))
+    record = read_record(installed)
+    assert (record.failures, "No space left" in record.reason) == (1, True)
+    monkeypatch.undo()
+    monkeypatch.setenv("PREPAID_METER_DATA", str(installed))
+    assert run("backup", str(stick / "copy.db"))[0] == 0
+    assert read_record(installed).failures == 0
 
 
 @pytest.mark.parametrize("room", [100, 66_000, 200_000, 250_000])
