@@ -119,6 +119,8 @@ class Alone:
 
     def _judge(self, truth: Truth, statement: Statement) -> None:
         house, now = truth.house, self._now_ms(truth.house)
+        if house.let:
+            return  # blocks begin again with each customer, and credit is another's
         if self._hit(house, BROKEN, statement.at_ms - BROKEN_S * 1000, now) or truth.moves != statement.moves:
             return
         if house.kind is Kind.NEVER_CUT and statement.closed and not house.meter.physics.contact_closed:

@@ -38,7 +38,9 @@ class Bookkeeper:
         self._machine = machine
         self._chance = chance
         self._reverses = chance.random() < MISTAKEN
-        self._debtors = [each for each in truths if not each.house.cuts and chance.random() < 0.5]
+        self._debtors = [
+            each for each in truths if not each.house.cuts and not each.house.let and chance.random() < 0.5
+        ]
         if chance.random() >= INDEBTED:
             self._debtors = []
         self._closes = chance.random() < 0.5
@@ -58,7 +60,7 @@ class Bookkeeper:
     async def _reverse(self) -> None:
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / (MISTAKE_PAUSE_H * HOUR_S)))
-            left = [truth for truth in self._truths if truth.cash]
+            left = [truth for truth in self._truths if truth.cash and not truth.house.let]
             if self._reverses and self.working and left:
                 await self._take_back(self._chance.choice(left))
 

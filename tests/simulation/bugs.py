@@ -414,6 +414,21 @@ BUGS: Sequence[Bug] = (
         days=1,
         faults=(),
     ),
+    Bug(
+        "the next customer pays for what the one before used last",
+        None,
+        clock_bugs.forgets_who_moved_in,
+        seed=8,
+        faults=(),
+    ),
+    Bug(
+        "the next customer goes on in the block that the one before had reached",
+        None,
+        clock_bugs.goes_on_with_the_blocks,
+        seed=15,
+        days=1,
+        faults=(),
+    ),
     Bug("a relay command is sent once and never again", 9, _sends_once, seed=2, days=0.4, faults=LOSS),
     Bug(
         "an acknowledgement is taken for an open contact",

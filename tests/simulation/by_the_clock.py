@@ -6,6 +6,7 @@ from typing import Final
 
 from meter_bridge.engine.engine import Engine
 from meter_bridge.storage.sqlite import connect_read_only
+from tests.simulation import tenancies
 from tests.simulation.energy_trace import EnergyTrace
 from tests.simulation.faults import Fault
 from tests.simulation.machine import Machine
@@ -26,6 +27,8 @@ def used_by(machine: Machine, unit: str) -> list[Used]:
 def balance(machine: Machine, truth: Truth, energy_wh: int, begin_ms: int, now_ms: int) -> int:
     """Return the balance that an account must have after the energy that was charged."""
     prices = truth.house.prices
+    if truth.house.let:
+        return tenancies.balance(machine, truth, begin_ms, now_ms)
     if prices is None:
         return truth.balance(energy_wh, begin_ms, now_ms)
     return truth.paid - prices.cost(used_by(machine, truth.house.id))

@@ -7,7 +7,7 @@ is accepted unless its beginning had passed by then.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import random
 from typing import Final
 
@@ -34,8 +34,11 @@ TOO_LATE: Final = "begins in the past"
 
 def with_version(prices: PriceList, chance: random.Random, begins_ms: int) -> PriceList:
     """Return a price list with one more version, drawn by chance."""
-    at = datetime.fromtimestamp(begins_ms // MINUTE_MS * MINUTE_MS / 1000, UTC)
-    version = draw_version(chance, at.astimezone(prices.zone))
+    at = datetime.fromtimestamp(begins_ms // MINUTE_MS * MINUTE_MS / 1000, UTC).astimezone(prices.zone)
+    while at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset():
+        # A site file names no local time that happens twice.
+        at = (at.astimezone(UTC) + timedelta(hours=1)).astimezone(prices.zone)
+    version = draw_version(chance, at)
     return replace(prices, versions=(*prices.versions, version))
 
 

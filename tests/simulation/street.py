@@ -27,6 +27,8 @@ LENDING: Final = 0.4
 """Share of streets in which emergency credit is lent."""
 BY_THE_CLOCK: Final = 0.5
 """Share of streets in which prices depend on the time of use."""
+LETTING: Final = 0.4
+"""Share of streets in which customers move out and in."""
 EMERGENCY_LIMIT: Final = 4 * 100 * CENT
 LENDS: Final = "        emergency credit: {limit: 4.00, threshold: 3.00}\n"
 CUTS: Final = "        without the bridge: local cut-off\n"
@@ -106,6 +108,8 @@ class House:
     """Whether its device is to cut by itself without the bridge."""
     borrows: bool = False
     """Whether emergency credit is lent to it."""
+    let: bool = False
+    """Whether it is let to one customer after the other."""
     zone: ZoneInfo = USUAL.zone
     prices: PriceList | None = None
     """Its price list, if prices depend on the time of use: it holds instead of ``tariff``."""
@@ -145,6 +149,7 @@ def build_street(seed: int, meters: int, local: LocalClock = USUAL) -> list[Hous
     _let_cut(houses, random.Random(f"{seed}/devices cut"))
     _let_list_tariffs(houses, random.Random(f"{seed}/tariffs in the total"))
     _lend(houses, random.Random(f"{seed}/emergency credit"))
+    _let(houses, random.Random(f"{seed}/moving"))
     _price_by_the_clock(houses, random.Random(f"{seed}/prices by the clock"), always=local != USUAL)
     return houses
 
@@ -168,6 +173,14 @@ def _lend(houses: list[House], chance: random.Random) -> None:
     if chance.random() < LENDING:
         for house in houses:
             house.borrows = house.kind is Kind.PLAIN and not house.cuts
+
+
+def _let(houses: list[House], chance: random.Random) -> None:
+    """Let some units of some streets to one customer after the other, without emergency credit."""
+    if chance.random() < LETTING:
+        for house in houses:
+            if chance.random() < 0.6 and not house.cuts:
+                house.let, house.borrows = True, False
 
 
 def _let_cut(houses: list[House], chance: random.Random) -> None:

@@ -15,7 +15,7 @@ from meter_bridge.errors import RequestRefused
 from meter_bridge.protocol.requests import VoucherOrder
 from meter_bridge.runtime.application import Application
 from meter_bridge.runtime.bridge import RunningBridge
-from tests.simulation import by_the_clock, checks, lending
+from tests.simulation import by_the_clock, checks, lending, tenancies
 from tests.simulation.alone import REWRITTEN_S, Alone, Away
 from tests.simulation.bookkeeper import Bookkeeper
 from tests.simulation.broker import Broker
@@ -27,6 +27,7 @@ from tests.simulation.events import Injector
 from tests.simulation.faults import HOUR_S, Fault, plan_faults
 from tests.simulation.holds import Landlord
 from tests.simulation.lending import Borrower
+from tests.simulation.letting import LettingAgent
 from tests.simulation.local_clocks import local_clock
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine, WallClock, slowed
@@ -128,6 +129,7 @@ class World:
         self.landlord = Landlord(self.truths, self.machine, self._chance("landlord"))
         self.bookkeeper = Bookkeeper(self.truths, self.machine, self._chance("bookkeeper"))
         self.clerk = PriceClerk(self.truths, self.machine, self._chance("price clerk"))
+        self.agent = LettingAgent(self.truths, self.machine, self._chance("letting agent"))
         self.tenant = Tenant(self.truths, self.machine)
         self.watch = CommandWatch(self.machine, self.houses)
         self.broker.on_command = self.watch.see
@@ -159,6 +161,7 @@ class World:
             asyncio.create_task(self._check_now_and_then()),
             asyncio.create_task(self.trace.work()),
             asyncio.create_task(self.clerk.work()),
+            asyncio.create_task(self.agent.work()),
             asyncio.create_task(self.landlord.work()),
             asyncio.create_task(self.landlord.watch()),
             *(asyncio.create_task(work) for work in self.bookkeeper.work(faults)),
@@ -212,6 +215,7 @@ class World:
         yield from self.landlord.problems
         yield from self.bookkeeper.problems
         yield from self.clerk.problems
+        yield from self.agent.problems
         yield from self.tenant.problems
         yield from self.till.problems
         for customer in self.customers:
@@ -289,6 +293,9 @@ class World:
         self.problems += by_the_clock.differences(
             self.machine, engine, self.truths, self.trace, self.alone.faults
         )
+        self.problems += tenancies.differences(
+            self.machine, self.truths, self.agent.moves, self.trace, self.alone.faults, self.begin_ms
+        )
         self.problems += checks.stored(self.machine, self.truths)
         # After the books, because viewing an order makes the bridge poll the till.
         await self.till.check()
@@ -299,7 +306,7 @@ class World:
     def _calm_people(self) -> None:
         """Let nobody begin anything new."""
         self.landlord.working, self.till.calm = False, True
-        self.bookkeeper.working = self.clerk.working = False
+        self.bookkeeper.working = self.clerk.working = self.agent.working = False
         for borrower in self.borrowers:
             borrower.working = False
         for customer in self.customers:
