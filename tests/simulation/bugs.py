@@ -17,7 +17,7 @@ from meter_bridge.core.ledger.debt import Debt
 from meter_bridge.core.ledger.journal import Bucket
 from meter_bridge.core.rating.period_to_date import ChargesBuilder
 from meter_bridge.core.rating.rating import Line, LineKey
-from meter_bridge.core.register import register
+from meter_bridge.core.register import power_comparison, register
 from meter_bridge.core.register.register import Register, RegisterReading, RegisterStep
 from meter_bridge.core.supply import local_cutoff, relay
 from meter_bridge.core.supply.local_cutoff import CutOffBasis, CutOffState
@@ -28,10 +28,11 @@ from meter_bridge.devices.zigbee2mqtt import readings as zigbee
 from meter_bridge.engine.access import visibility
 from meter_bridge.engine.accounts import reversals
 from meter_bridge.engine.engine import Engine
+from meter_bridge.engine.metering.silence import SilenceWatch
 from meter_bridge.engine.operations import operation
 from meter_bridge.engine.operations.operation import Operations
 from meter_bridge.engine.state.clock import EngineClock
-from meter_bridge.engine.state.model import Account
+from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
 from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.engine.supply import local_cutoff as engine_cutoff
@@ -284,6 +285,16 @@ def _protects_nobody() -> Patches:
     return (patch.object(engine_cutoff, "is_never_cut", lambda _account: False),)
 
 
+def _waits_for_a_first_word() -> Patches:
+    honest = SilenceWatch._judge
+
+    def judge(self: SilenceWatch, meter: Meter, now: int) -> None:
+        if meter.last_seen is not None:
+            honest(self, meter, now)
+
+    return (patch.object(SilenceWatch, "_judge", judge),)
+
+
 def _everywhere(kind: str) -> tuple[Fault, ...]:
     """Return the fault for every meter of the street, all the time."""
     return tuple(Fault(n, kind, HOUR_S, 30 * HOUR_S, f"house-{n}") for n in range(1, 6))
@@ -301,6 +312,11 @@ DEAF_AND_RESET: Final = (
     Fault(2, "counter told", 1.5 * HOUR_S, 1.0, "house-2"),
     Fault(3, "kill", 2 * HOUR_S, 30 * HOUR_S),
 )
+SWAPS: Final = tuple(Fault(n, "device swapped", n * HOUR_S, 1.0, "house-3") for n in range(1, 6))
+STUCK: Final = (Fault(1, "device stuck", HOUR_S, 8 * HOUR_S, "house-2"),)
+MISTYPED: Final = (Fault(1, "device mistyped", HOUR_S, 3 * HOUR_S, "house-1"),)
+ONLY_RELAY: Final = (Fault(1, "device tells only its relay", HOUR_S, 3 * HOUR_S, "house-3"),)
+OTHER_UNIT: Final = (Fault(1, "device in another unit", HOUR_S, 8 * HOUR_S, "house-2", 1.0),)
 BAD_DISK: Final = (Fault(1, "disk errors", HOUR_S, 10 * HOUR_S, strength=0.2),)
 
 BUGS: Sequence[Bug] = (
@@ -354,6 +370,31 @@ BUGS: Sequence[Bug] = (
         ),
         days=0.4,
         faults=_everywhere("meter no_values"),
+    ),
+    Bug(
+        "a plug that shows a little more than the one before is charged",
+        6,
+        lambda: (patch.object(register, "_has_other_marker", lambda *_: False),),
+        faults=SWAPS,
+    ),
+    Bug(
+        "what the power of a device contradicts is charged",
+        6,
+        lambda: (patch.object(register, "hold", lambda state: state),),
+        faults=OTHER_UNIT,
+    ),
+    Bug(
+        "a register that stands still is told to nobody",
+        None,
+        lambda: (patch.object(power_comparison, "_still", lambda *_: None),),
+        faults=STUCK,
+    ),
+    Bug("a meter that was never heard is no alarm", None, _waits_for_a_first_word, faults=MISTYPED),
+    Bug(
+        "a device that is heard need not tell its register",
+        None,
+        lambda: (patch.object(SilenceWatch, "_judge_register", lambda *_: None),),
+        faults=ONLY_RELAY,
     ),
     Bug("every charge is rounded up for itself", 7, _rounds_each_charge, seed=2, days=0.2),
     Bug("a top-up is acknowledged before it is on disk", 8, _acknowledges_first),

@@ -23,6 +23,8 @@ from tests.simulation.people import LANDLORD, RETRY_S
 
 JUMP_WH: Final = 5_000_000
 """More than any supply of the street can deliver in a simulation."""
+LOWER_WH: Final = 30_000
+"""More than flows until a register is read again."""
 STRAGGLERS_S: Final = 1_500.0
 """Wait for what the old meter reported before it was removed."""
 
@@ -39,29 +41,32 @@ class Counters:
     async def carry_out(self, fault: Fault) -> None:
         """Carry out one fault on one counter."""
         truth = self._truths[fault.target]
-        if truth.house.id in self._devices.unplugged:
-            return  # the old meter is on the electrician's table, read and done with
+        if truth.house.id in self._devices.unplugged | self._devices.misreporting.keys():
+            return  # the old meter is on the electrician's table, read and done with; or is being looked at
         self._devices.step(truth.house)
         if fault.kind == "counter replaced":
             await self._replace(truth, fault)
         elif fault.kind == "counter jump":
-            self._move(truth, lambda: truth.house.meter.raise_register(JUMP_WH), with_marker=False)
+            self.move(truth, lambda: truth.house.meter.raise_register(JUMP_WH), with_marker=False)
         else:
-            with_marker = fault.kind == "counter told" and truth.house.meter.family == "tasmota"
-            self._move(
+            told = fault.kind == "counter told" and truth.house.meter.family == "tasmota"
+            # One that had counted little looks higher after its reset, and then a person is asked.
+            lower = truth.house.reported_wh() > LOWER_WH
+            self.move(
                 truth,
-                lambda: truth.house.meter.reset_register(with_witness=with_marker),
-                with_marker=with_marker,
+                lambda: truth.house.meter.reset_register(with_witness=told),
+                with_marker=told and lower,
             )
 
-    def _move(self, truth: Truth, move: Callable[[], None], *, with_marker: bool) -> None:
+    def move(self, truth: Truth, move: Callable[[], None], *, with_marker: bool) -> None:
+        """Let a register move, and note what that changes."""
         before = truth.house.reported_wh()
-        stored = self._stored_wh(truth)
+        stored = self.stored_wh(truth)
         move()
         truth.moved(before, stored, with_marker=with_marker)
         self._devices.changed(truth.house)
 
-    def _stored_wh(self, truth: Truth) -> int:
+    def stored_wh(self, truth: Truth) -> int:
         """Return the energy charged according to the disk."""
         with closing(connect_read_only(self._machine.disk.database)) as connection:
             rows = connection.execute("SELECT document FROM supply_status").fetchall()

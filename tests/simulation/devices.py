@@ -32,6 +32,10 @@ class Devices:
         """Messages of devices whose gateway keeps them while its uplink is away."""
         self.unplugged: set[str] = set()
         """Meters from which an electrician has taken all loads."""
+        self.misreporting: dict[str, str] = {}
+        """What those do whose device misreports."""
+        self.steady: dict[str, int] = {}
+        """Loads in watts that nobody changes for now."""
         broker.to_device = self._received
         broker.on_restart = self._greet_soon
 
@@ -92,6 +96,12 @@ class Devices:
         self._send(house, house.meter.come_online())
         self._plan(house)
 
+    def come_online(self, house: House) -> None:
+        """Let a device that took the place of another announce itself, or its gateway."""
+        self.greet_gateway()
+        self._send(house, house.meter.come_online())
+        self._plan(house)
+
     def _plan(self, house: House) -> None:
         planned = self._planned.pop(house.meter.name, None)
         if planned is not None:
@@ -117,8 +127,7 @@ class Devices:
 
     def load(self, house: House, watts: int) -> None:
         """Set the load, unless the meter is being replaced."""
-        if house.id in self.unplugged:
-            watts = 0
+        watts = 0 if house.id in self.unplugged else self.steady.get(house.id, watts)
         self.step(house)
         house.meter.physics.load = ConstantLoad(watts * 1000)
         self._plan(house)

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from tests.simulation.broker import Broker
 from tests.simulation.counters import Counters
+from tests.simulation.device_faults import DeviceFaults
 from tests.simulation.devices import Devices
 from tests.simulation.disk import Crash
 from tests.simulation.faults import HOUR_S, METER_FAULTS, NO_VALUES, Fault
@@ -36,6 +38,7 @@ class Injector:
         till: Till,
     ) -> None:
         self.counters = Counters(machine, devices, truths)
+        self.device_faults = DeviceFaults(machine, devices, truths, self.counters)
         self._loop = loop
         self._broker = broker
         self._machine = machine
@@ -65,6 +68,8 @@ class Injector:
             return self._payment_crash
         if fault.kind.startswith("counter "):
             return self.counters.carry_out
+        if fault.kind.startswith("device "):
+            return partial(self.device_faults.carry_out, wait=self._while)
         if fault.target and fault.kind.removeprefix("meter ") in (*METER_FAULTS, NO_VALUES):
             return self._meter
         ways: dict[str, Callable[[Fault], Awaitable[None]]] = {

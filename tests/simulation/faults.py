@@ -77,6 +77,12 @@ def recipes(meters: Sequence[str]) -> dict[str, Recipe]:
         "counter replaced": Recipe(60, (60, HOUR_S), targets=meters),
         **{f"payment crash {crash}": Recipe(12, (0.5, 600)) for crash in Crash},
         f"meter {NO_VALUES}": Recipe(24, (60, 3 * HOUR_S), targets=meters),
+        "device swapped": Recipe(60, (1, 1), targets=meters),
+        "device in another unit": Recipe(60, (0.5 * HOUR_S, 6 * HOUR_S), (0.0, 1.0), targets=meters),
+        "device stuck": Recipe(60, (3 * HOUR_S, 8 * HOUR_S), targets=meters),
+        "device tells only its relay": Recipe(60, (0.5 * HOUR_S, 3 * HOUR_S), targets=meters),
+        "device tells no register": Recipe(60, (0.5 * HOUR_S, 3 * HOUR_S), targets=meters),
+        "device mistyped": Recipe(60, (0.5 * HOUR_S, 3 * HOUR_S), targets=meters),
     }
 
 

@@ -17,6 +17,10 @@ RAND: Final = 100 * CENT
 BLOCKS: Final = ((10_000, 150 * CENT), (25_000, 200 * CENT), (10**12, 325 * CENT))
 """Upper end in Wh and price per kWh of each block."""
 VAT: Final = 15
+STANDBY_W: Final = 8
+"""Load of which even a thousandfold is less than the rating."""
+MISLED_WH: Final = 1_000 * STANDBY_W
+"""A thousandfold of it for an hour: with a report a minute, register and power are compared by then."""
 FINE_PRICE: Final = Decimal("1.23457") * RAND / WH_PER_KWH
 FINE_TAX: Final = Decimal("0.077")
 
@@ -78,6 +82,10 @@ class Truth:
         if not self.undecided:
             self.least_wh += before_wh - self.house.reported_wh()
         self._note_move()
+
+    def misled(self) -> None:
+        """Record that somebody accepts a register in another unit: it is charged until its power shows it."""
+        self.most_wh += MISLED_WH
 
     def decided(self) -> None:
         """Record that nothing is undecided any more: all energy from here on is charged."""

@@ -256,11 +256,15 @@ class Caretaker:
         register = parts.engine.session.installation.meters[truth.house.meter_id].register
         if register is None or not register.quarantined or register.doubt is None:
             return
+        if truth.house.meter.faults.wrong_unit and not truth.house.believed:
+            return  # whoever looks at the meter sees that its unit has to be corrected first
         if register.doubt.cause is Cause.FELL and truth.house.reported_wh() >= register.watermark_wh:
             return  # late messages, as the meter itself shows; the next ones explain it
         # Messages that a gateway kept and sent at once look like a jump as well; the meter itself shows it.
         rose = "discard" if truth.undecided else "accept"
         decision = rose if register.doubt.cause is Cause.JUMPED else "new_epoch"
+        if truth.house.believed:
+            truth.misled()
         await parts.app.meters.decide_quarantine(
             LANDLORD, truth.house.meter_id, decision, reason="looked at the meter"
         )

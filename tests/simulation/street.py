@@ -71,6 +71,8 @@ sites:
       offline after: 15 min
       credit switchings per day: none
       low credit: [5.00]
+      limits: {overload: 9 kW}
+      protect: {over voltage: {delay: none}, under voltage: {delay: none}, overload: {delay: none}}
     tariffs:
       flat:
         versions: [{from: 2026-01-01, prices: 2.00}]
@@ -113,6 +115,10 @@ class House:
     zone: ZoneInfo = USUAL.zone
     prices: PriceList | None = None
     """Its price list, if prices depend on the time of use: it holds instead of ``tariff``."""
+    believed: bool = False
+    """Whether the caretaker believes its register, although that is in another unit."""
+    mistyped: bool = False
+    """Whether the site file names its device wrongly."""
 
     @property
     def meter_id(self) -> str:
@@ -120,11 +126,22 @@ class House:
         return f"{self.id}/main"
 
     def reported_wh(self) -> int:
-        """Return the register as the meter reports it: in steps of 10 Wh, or as a 32-bit float."""
+        """Return the register as the meter reports it: in steps of 10 Wh, or as a 32-bit float.
+
+        Where it reports another unit, what it would in the right one.
+        """
+        faults = self.meter.faults
+        unit, faults.wrong_unit = faults.wrong_unit, False
         wh = self.meter.physics.register_wh
         if isinstance(self.meter, TasmotaMeter):
-            return int(Decimal(str(self.meter.total_kwh())) * 1000)
+            wh = int(Decimal(str(self.meter.total_kwh())) * 1000)
+        faults.wrong_unit = unit
         return wh // 10 * 10 if self.meter.family == "zigbee2mqtt" else wh
+
+    @property
+    def address(self) -> str:
+        """Return the meter's address as the site file has it."""
+        return self.meter.address.replace("house", "huose") if self.mistyped else self.meter.address
 
 
 def build_street(seed: int, meters: int, local: LocalClock = USUAL) -> list[House]:
@@ -204,6 +221,6 @@ def site_file(houses: list[House]) -> str:
         f"      {house.id}:\n        tariff: {house.prices.id if house.prices else house.tariff}\n"
         f"{POLICIES[house.kind]}"
         f"{CUTS if house.cuts else ''}{LENDS if house.borrows else ''}"
-        f'        meters: ["{house.meter.address}"]\n'
+        f'        meters: ["{house.address}"]\n'
         for house in houses
     )

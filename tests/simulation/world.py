@@ -35,6 +35,7 @@ from tests.simulation.model import Truth
 from tests.simulation.people import LANDLORD, VOUCHER, Caretaker, Customer, Tenant
 from tests.simulation.price_changes import PriceClerk, enter_ahead
 from tests.simulation.street import build_street, site_file
+from tests.simulation.telling import Telling
 from tests.simulation.till import Till, write_providers
 from tests.storage.template import new_database
 
@@ -130,6 +131,9 @@ class World:
         self.bookkeeper = Bookkeeper(self.truths, self.machine, self._chance("bookkeeper"))
         self.clerk = PriceClerk(self.truths, self.machine, self._chance("price clerk"))
         self.agent = LettingAgent(self.truths, self.machine, self._chance("letting agent"))
+        self.telling = Telling(
+            self.machine, self.truths, self.devices, self.injector.device_faults, loop.time
+        )
         self.tenant = Tenant(self.truths, self.machine)
         self.watch = CommandWatch(self.machine, self.houses)
         self.broker.on_command = self.watch.see
@@ -154,7 +158,7 @@ class World:
             await self.machine.kill()
             return outcome
         faults = self._plan.all_faults() if self._plan.faults is None else self._plan.faults
-        self.alone.faults = faults
+        self.alone.faults = self.telling.faults = faults
         tasks = [asyncio.create_task(self.injector.carry_out(fault), name=str(fault)) for fault in faults]
         watch = [
             asyncio.create_task(self.caretaker.work(CARE_EVERY_S)),
@@ -164,6 +168,7 @@ class World:
             asyncio.create_task(self.agent.work()),
             asyncio.create_task(self.landlord.work()),
             asyncio.create_task(self.landlord.watch()),
+            asyncio.create_task(self.telling.watch()),
             *(asyncio.create_task(work) for work in self.bookkeeper.work(faults)),
         ]
         living = [asyncio.create_task(customer.use()) for customer in self.customers]
@@ -210,6 +215,7 @@ class World:
         yield from self.problems
         yield from self.machine.problems
         yield from self.injector.counters.problems
+        yield from self.injector.device_faults.problems
         yield from self.watch.problems
         yield from self.alone.problems
         yield from self.landlord.problems
@@ -217,6 +223,7 @@ class World:
         yield from self.clerk.problems
         yield from self.agent.problems
         yield from self.tenant.problems
+        yield from self.telling.problems
         yield from self.till.problems
         for customer in self.customers:
             yield from customer.problems

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+import logging
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -38,6 +39,7 @@ from meter_bridge.storage.shards import placed
 FOLLOW_INTERVAL_S: Final = 1.0
 """Pause between two looks for what another worker changed."""
 MAX_FOLLOW_CHECKS: Final = 20
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class SiteFileService:
@@ -74,8 +76,16 @@ class SiteFileService:
         """Apply a validated site file, all of it or nothing, to the end even if nobody waits."""
         applying = asyncio.create_task(self._apply_locked(actor, plan, document, dry_run=dry_run, undo=undo))
         self._tasks.add(applying)
-        applying.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(applying)
+        applying.add_done_callback(self._forget_finished)
+        await asyncio.wait([applying])
+        return applying.result()
+
+    def _forget_finished(self, applying: asyncio.Task[ApplyResult]) -> None:
+        """Forget an application; nobody may be waiting any more, to whom a refusal is of interest."""
+        self._tasks.discard(applying)
+        error = None if applying.cancelled() else applying.exception()
+        if error is not None and not isinstance(error, RequestRefused):
+            _LOGGER.error("A site file could not be applied", exc_info=error)
 
     async def replace_meter(
         self, actor: Actor, meter_id: str, request: ReplacementRequest, *, key: str

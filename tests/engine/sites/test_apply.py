@@ -351,6 +351,19 @@ async def test_an_apply_that_nobody_waits_for_comes_to_its_end(flat: House) -> N
     assert [each.id for each in flat.app.accounts.views(LANDLORD)] == ["flat-1", "flat-2"]
 
 
+async def test_an_apply_that_is_refused_when_nobody_waits_any_more_is_no_error_of_ours(flat: House) -> None:
+    errors: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
+    with refusing(flat, "INSERT", "applied_site"):
+        applying = asyncio.create_task(apply(flat, BOTH))
+        await flat.apply_begun()
+        (task,) = flat.app.sites._tasks
+        applying.cancel()
+        await asyncio.wait([task])
+    await asyncio.sleep(0)
+    assert errors == []
+
+
 @pytest.mark.both_databases
 async def test_a_key_keeps_its_answer_after_its_account_was_closed(flat: House) -> None:
     await apply(flat, BOTH)
