@@ -1,6 +1,7 @@
 """A threshold that somebody chose is told at once it is passed, in place of the landlord's, and not again."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest_asyncio
 from meter_bridge.core.money import parse_amount
 from meter_bridge.engine.access.visibility import Visibility
 from meter_bridge.engine.forecasting.stored_forecast import DaysLeft
+from meter_bridge.engine.ledger.credit import credit_now
 from meter_bridge.notify import personal_thresholds
 from meter_bridge.notify.people import FILE_NAME, load_people
 from meter_bridge.notify.service import Notices
@@ -157,6 +159,25 @@ async def test_staff_choose_theirs_in_the_file(flat: House, phone: Hook) -> None
     await falls_to(flat, 4)
     await told(flat, made)
     assert ["Left: ZAR 39.00." in each["message"] for each in phone.heard] == [True]
+
+
+async def test_credit_is_told_again_once_it_rose_by_more_than_the_slack(
+    flat: House, phone: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(flat, customers(phone))
+    await choose(flat, low_credit=CHOSEN)
+    account = flat.account
+    slack = 5 * RAND
+    account.policy = replace(account.policy, low_credit_hysteresis=slack)
+    made = notices(flat)
+    for left in (CHOSEN + 1, CHOSEN, CHOSEN + slack, CHOSEN, CHOSEN + slack + 1, CHOSEN):
+        monkeypatch.setattr(
+            personal_thresholds,
+            "credit_now",
+            lambda account, left=left: replace(credit_now(account), balance=left),
+        )
+        await told(flat, made)
+    assert titles(phone) == ["Flat 1: Credit is low"] * 2
 
 
 async def test_days_are_told_with_half_a_day_of_slack(
