@@ -308,8 +308,8 @@ CRASHES_OF_PAYMENTS: Final = (
     *(Fault(n, "payment crash statement", n * 60.0, 5.0) for n in range(2, 12)),
 )
 DEAF_AND_RESET: Final = (
-    Fault(1, "meter deaf", HOUR_S, 30 * HOUR_S, "house-2"),
-    Fault(2, "counter told", 1.5 * HOUR_S, 1.0, "house-2"),
+    Fault(1, "meter deaf", HOUR_S, 30 * HOUR_S, "house-3"),
+    Fault(2, "counter told", 1.5 * HOUR_S, 1.0, "house-3"),
     Fault(3, "kill", 2 * HOUR_S, 30 * HOUR_S),
 )
 SWAPS: Final = tuple(Fault(n, "device swapped", n * HOUR_S, 1.0, "house-3") for n in range(1, 6))
@@ -488,8 +488,8 @@ BUGS: Sequence[Bug] = (
         "what a device is to hold counts as what it holds",
         11,
         _counts_on_what_is_wanted,
-        seed=13,
-        meters=2,
+        seed=20,
+        meters=3,
         faults=DEAF_AND_RESET,
     ),
     Bug(
@@ -498,10 +498,18 @@ BUGS: Sequence[Bug] = (
         _gives_too_much,
         seed=20,
         days=0.1,
-        meters=2,
+        meters=3,
         faults=(),
     ),
-    Bug("a device cuts a unit that is never to be cut", 11, _protects_nobody, seed=20, days=0.1, faults=()),
+    Bug(
+        "a device cuts a unit that is never to be cut",
+        11,
+        _protects_nobody,
+        seed=19,
+        days=0.1,
+        meters=3,
+        faults=(),
+    ),
     Bug("event time follows the wall clock", 12, _trusts_the_wall_clock, seed=5, faults=JUMP_BACK),
     Bug("a failed commit goes unnoticed", 13, _swallows_failures),
     Bug("what was not stored stays in memory", 13, _keeps_what_was_not_stored, faults=BAD_DISK),
