@@ -100,8 +100,8 @@ class ReversalOperation(AccountOperation[requests.Reversal]):
         entry_id, is_top_up = self.request.entry, self.entry.kind == EntryKind.TOP_UP
         units: list[Posting] = []
         if is_top_up:
-            changes = _top_up_changes(account, self.entry)
             worth, units = take_back_units(account, tx, entry_id)
+            changes = _top_up_changes(account, self.entry, worth)
             changes |= {Bucket.BALANCE: changes[Bucket.BALANCE] + worth, Bucket.ADJUSTMENT: -worth}
         else:
             changes = _charge_changes(account, self.entry)
@@ -126,23 +126,25 @@ class ReversalOperation(AccountOperation[requests.Reversal]):
 _LIST_HINT = "take an id from 'meter-bridge ledger' or GET /api/v1/accounts/{id}/ledger"
 
 
-def _top_up_changes(account: Account, entry: _ReversibleEntry) -> dict[str, int]:
+def _top_up_changes(account: Account, entry: _ReversibleEntry, worth: int) -> dict[str, int]:
     """Return what a top-up gave, taken from the same buckets as far as they can bear it.
 
-    Emergency credit is lent again up to its limit, and what a debt recovered that has been closed since is
-    owed as arrears; the balance bears the rest.
+    Debts that it recovered are owed again, those closed since as arrears. The balance, with what returned
+    units are worth, bears the rest down to its threshold; what is missing then is lent again as emergency
+    credit, up to what the top-up had repaid and to the limit, and the balance bears what is left.
     """
     changes = {
         bucket: -amount
         for bucket, amount in entry.changes.items()
         if bucket == Bucket.ARREARS or journal.debt_of(bucket) is not None
     }
-    repaid = entry.changes.get(Bucket.EMERGENCY, 0)
-    lent = min(repaid, emergency_left(account.policy.credit, posted_credit(account)))
+    policy, credit = account.policy.credit, posted_credit(account)
     # The balance got the rest of the payment; units that it bought are returned separately.
-    paid = -entry.changes[Bucket.FUNDS]
+    wanted = -entry.changes[Bucket.FUNDS] + sum(changes.values())
+    missing = max(wanted - max(credit.balance + worth - policy.disablement_threshold, 0), 0)
+    lent = min(missing, entry.changes.get(Bucket.EMERGENCY, 0), emergency_left(policy, credit))
     changes[Bucket.EMERGENCY] = -lent
-    changes[Bucket.BALANCE] = -(paid + sum(changes.values()))
+    changes[Bucket.BALANCE] = lent - wanted
     for bucket in [bucket for bucket in changes if journal.debt_of(bucket) not in (None, *account.debts)]:
         changes[Bucket.ARREARS] = changes.get(Bucket.ARREARS, 0) + changes.pop(bucket)
     return changes
