@@ -44,7 +44,7 @@ def test_the_routes_that_take_an_amount_are_known() -> None:
     assert {f"{each.method} {each.path}" for each in ENDPOINTS} >= OTHERWISE.keys()
 
 
-@pytest.mark.parametrize("route", TAKING.keys() - NOT_ASKED.keys())
+@pytest.mark.parametrize("route", sorted(TAKING.keys() - NOT_ASKED.keys()))
 def test_a_route_that_takes_an_amount_asks_before_it_books_an_unusual_one(route: str) -> None:
     assert TAKING[route].query is Confirmation
     assert ErrorCode.CONFIRMATION_NEEDED in TAKING[route].refusals
