@@ -94,6 +94,11 @@ _DECISION: Final = """
 _TENANCY: Final = """
     SELECT account_id, start_ms FROM tenancy t
     WHERE n = (SELECT max(n) FROM tenancy WHERE account_id = t.account_id)"""
+# What is used after a customer moved out is on no customer's ladder.
+_FIRST_SEQ: Final = """
+    CASE WHEN end_ms IS NULL THEN first_seq ELSE (
+        SELECT max(j.seq) + 1 FROM journal_entry j WHERE j.account_id = t.account_id AND j.at <= t.end_ms)
+    END AS first_seq"""
 _OF_SITE: Final = "(SELECT site_id FROM account WHERE id = $1)"
 _TARIFF: Final = "SELECT id, site_id, name FROM tariff"
 _TARIFF_ID: Final = "SELECT id FROM tariff"
@@ -285,7 +290,7 @@ QUERIES: Final = {
         "supply_status": SnapshotQuery(_SUPPLY),
     }
     | _TARIFFS
-    | {"tenancy": SnapshotQuery(_TENANCY.replace("start_ms", "start_ms, first_seq", 1))}
+    | {"tenancy": SnapshotQuery(_TENANCY.replace("start_ms", f"start_ms, {_FIRST_SEQ}", 1))}
     | _TAIL,
     "system": {
         "account": SnapshotQuery(_ACCOUNT),

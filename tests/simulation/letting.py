@@ -20,7 +20,6 @@ STAYS_S: Final = (1 * HOUR_S, 24 * HOUR_S)
 AT_ONCE: Final = 0.4
 """Share of moves in which nobody lives there in between for any length of time."""
 VACANT_S: Final = (60.0, 6 * HOUR_S)
-LOOKS_EVERY_S: Final = 60.0
 OPENING_CREDITS: Final = ("0.00", "5.00", "20.00")
 
 
@@ -37,7 +36,7 @@ class Move:
 
 
 class LettingAgent:
-    """Moves customers out and in, repeating each request until it is answered."""
+    """Moves customers out and in, repeating each request until it is answered; some units end vacant."""
 
     def __init__(self, truths: Sequence[Truth], machine: Machine, chance: random.Random) -> None:
         self._truths = [truth for truth in truths if truth.house.let]
@@ -61,15 +60,11 @@ class LettingAgent:
             remainder: Literal["refund", "keep"] = "refund" if chance.random() < 0.5 else "keep"
             await self._move(unit, MoveOut(reason="end of lease", remainder=remainder))
             if chance.random() >= AT_ONCE:
-                await self._stay_vacant(chance.uniform(*VACANT_S))
+                await asyncio.sleep(chance.uniform(*VACANT_S))
+            if not self.working:
+                return
             credit = chance.choice(OPENING_CREDITS)
             await self._move(unit, MoveIn(customer=f"customer {self._done}", opening_credit=credit))
-
-    async def _stay_vacant(self, seconds: float) -> None:
-        """Let nobody in for some time, but somebody before the end."""
-        while self.working and seconds > 0:
-            await asyncio.sleep(min(seconds, LOOKS_EVERY_S))
-            seconds -= LOOKS_EVERY_S
 
     async def _move(self, unit: str, request: MoveOut | MoveIn) -> None:
         self._done += 1

@@ -77,6 +77,21 @@ async def test_what_was_used_before_moving_in_is_priced_for_nobody(tmp_path: Pat
 
 
 @pytest.mark.invariant(16)
+async def test_what_is_used_after_moving_out_begins_the_blocks_anew(tmp_path: Path) -> None:
+    async with house(tmp_path, BLOCKS, credit="10000.00") as made:
+        await made.read(0, power_w=500)
+        await made.read(10_000, after=6 * HOUR)
+        await operate(made, MoveOut(reason="end of lease", remainder="refund"))
+        await made.top_up("100.00")
+        await made.read(20_000, after=6 * HOUR)
+        await made.post_all()
+        charged = "SELECT count(*) > 1 FROM segment WHERE kind = 'consumption' AND amount > 0"
+        assert made.rows(charged) == [(1,)]
+        found = audit(made.data)
+        assert (found.supplies, found.differences, found.skipped) == (1, [], [])
+
+
+@pytest.mark.invariant(16)
 @pytest.mark.parametrize("change", ["amount = amount + 1", "tax = tax - 1", "wh = wh + 100, amount = amount"])
 def test_a_planted_difference_is_found(copy: Path, change: str) -> None:
     with meddled(copy) as connection:
