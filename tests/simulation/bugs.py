@@ -179,8 +179,9 @@ def _repays_last() -> Patches:
 def _takes_back_the_balance_alone() -> Patches:
     honest = reversals._top_up_changes
 
-    def changes(account: Account, entry: reversals._ReversibleEntry) -> dict[str, int]:
-        return {key: amount for key, amount in honest(account, entry).items() if key == Bucket.BALANCE}
+    def changes(account: Account, entry: reversals._ReversibleEntry, worth: int) -> dict[str, int]:
+        honestly = honest(account, entry, worth)
+        return {bucket: amount for bucket, amount in honestly.items() if bucket == Bucket.BALANCE}
 
     return (patch.object(reversals, "_top_up_changes", changes),)
 
