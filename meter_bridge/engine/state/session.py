@@ -6,7 +6,6 @@ soon as it can be read; registers are the record, so no energy is lost and no mo
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Final, Protocol
 from sqlalchemy import Connection, Engine as SqlEngine
 
 from meter_bridge.actor import Actor
+from meter_bridge.core.calendar import HOUR_MS
 from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
 from meter_bridge.engine.state import account_document, supply_document
 from meter_bridge.engine.state.clock import Clocks, EngineClock
@@ -141,8 +141,8 @@ class RelayRequests(Protocol):
 type Load = Callable[[Connection, Shard], tuple[Installation, int | None] | None]
 """Returns the stored state and the newest event time of a shard; None where there is no installation."""
 
-ERRORS_OF_A_SITE: Final = 2
-"""Errors in work that comes by itself after which a site is stopped: to read the state again did not help."""
+SAME_CAUSE_MS: Final = HOUR_MS
+"""Two errors of a site within it have one cause: to read the state again did not help."""
 
 
 class Session:
@@ -178,7 +178,8 @@ class Session:
         self.storage_outage = StorageOutage()
         self.stopped_sites: dict[str, str] = {}
         """Sites of which nothing is charged or switched until the bridge starts again, with the reason."""
-        self._errors_of_sites: Counter[str] = Counter()
+        self._last_errors: dict[str, int] = {}
+        """When work that comes by itself last ended in an error, by its site."""
         self.accepting = asyncio.Event()
         """Cleared while a site file is applied: reports are dropped then, the registers keep the record."""
         self.accepting.set()
@@ -363,14 +364,15 @@ class Session:
     def invalidate(self, error: Exception, recurring: Account | None = None) -> None:
         """Take nothing more from a state that an error of ours may have left half changed.
 
-        An error that comes again once the state was read again is one of what is stored: its site is stopped,
-        so that the others are served.
+        An error that comes again within the hour, though the state was read again, is one of what is stored:
+        its site is stopped, so that the others are served.
         """
         named = f"{type(error).__name__}: {error}"
         if recurring is not None:
             site_id = recurring.site.id
-            self._errors_of_sites[site_id] += 1
-            if self._errors_of_sites[site_id] >= ERRORS_OF_A_SITE:
+            now = self.clock.now()
+            last, self._last_errors[site_id] = self._last_errors.get(site_id), now
+            if last is not None and now - last <= SAME_CAUSE_MS:
                 self.stopped_sites.setdefault(site_id, named)
                 _LOGGER.error("The site %s is stopped: its work always ends in an error: %s", site_id, named)
         self.fail(f"a change ended in an error: {named}")
