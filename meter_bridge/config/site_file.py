@@ -6,7 +6,7 @@ The format is described in ``docs/site-file.md``.
 from meter_bridge.config import quantities, scalars, times
 from meter_bridge.config.family_settings import read_families
 from meter_bridge.config.node import Node
-from meter_bridge.config.plan import AccountPlan, InstallationPlan, SitePlan, TariffPlan
+from meter_bridge.config.plan import AccountPlan, InstallationPlan, MeterPlan, SitePlan, TariffPlan
 from meter_bridge.config.problems import SiteFileError, SiteProblem
 from meter_bridge.config.site_parts import (
     DefaultsPart,
@@ -19,6 +19,7 @@ from meter_bridge.config.tariffs import Place, read_tariff
 from meter_bridge.config.units import DEFAULT_VOLTAGE_MV, SiteContext, read_unit
 from meter_bridge.config.yaml_text import read_yaml
 from meter_bridge.core.tariff.tariff import DemandOf
+from meter_bridge.devices.addresses import is_same_device
 from meter_bridge.devices.family import FamilySettings
 
 __all__ = ["SiteFileError", "SiteProblem", "load", "load_tariffs"]
@@ -126,6 +127,7 @@ def _check_ids(sites: Node, kind: str) -> None:
 def _check_addresses(units: _Units) -> None:
     registers: dict[str, str] = {}
     relays: dict[str, str] = {}
+    hosts: dict[str, MeterPlan] = {}
     placed = (
         (unit, account.id, meter)
         for unit, account in units
@@ -141,6 +143,10 @@ def _check_addresses(units: _Units) -> None:
         if owner != unit and other == meter.id:
             message = f"relay {meter.relay_address!r} also switches {owner}"
             _written(at, "relay").report(message, "a relay can only cut one unit")
+        there = meter if meter.host is None else hosts.setdefault(meter.host, meter)
+        if not is_same_device(there.energy_address, meter.energy_address):
+            message = f"at {meter.host} is {there.energy_address!r} of {there.id} already"
+            at.at("host").report(message, "write where this device is; each has an address of its own")
 
 
 def _written(node: Node, key: str) -> Node:

@@ -72,6 +72,7 @@ class PollingLink(ABC):
                     await self._wait(delay)
                     delay = min(delay * 2, MAX_DELAY_S)
         finally:
+            self._missed = MISSED
             await self.close()
 
     async def switch(self, address: str, position: RelayPosition) -> None:

@@ -26,6 +26,8 @@ from meter_bridge.protocol.vocabulary import RelayPosition
 from meter_bridge.storage.shards import WHOLE, Shard
 
 _LOGGER: Final = logging.getLogger(__name__)
+LINK_PAUSE_S: Final = 5.0
+"""After an error in a link, before it begins anew."""
 
 
 class Gateway:
@@ -85,6 +87,7 @@ class Gateway:
             # A driver reads each address that it is given; with many meters only its own are worth it.
             driver.assign([address for address in addresses if address.startswith(f"{family}:")])
         if self.connection is not None:
+            self.connection.use_drivers(self._drivers.values())
             self.connection.refresh()
         self._assign_links(installation)
 
@@ -96,8 +99,6 @@ class Gateway:
         ]
         self._families = families
         self._drivers |= {each.family: each for each in build_drivers(names=changed, settings=families)}
-        if changed and self.connection is not None:
-            self.connection.use_drivers(self._drivers.values())
 
     def _assign_links(self, installation: Installation) -> None:
         wanted: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -133,10 +134,14 @@ class Gateway:
         make_link = families()[parse_address(addresses[0]).family].link
         if make_link is None:
             return
-        link = make_link(host, addresses, password)
+        try:
+            link = make_link(host, addresses, password)
+        except ValueError as error:
+            _LOGGER.warning("No connection to %s: %s", host, error)
+            return
         self._links[host] = link
         self._link_settings[host] = (password_env, addresses)
-        self._tasks[host] = asyncio.create_task(link.run(self._sink), name=f"link {host}")
+        self._tasks[host] = asyncio.create_task(_keep_running(link, host, self._sink), name=f"link {host}")
 
     def switch(self, meter: Meter, position: RelayPosition) -> bool:
         """Hand over a relay command; False while there is no way to the device."""
@@ -221,6 +226,16 @@ def _at_host(meter: Meter) -> tuple[str, ...]:
     """Return the addresses of the device that counts; a relay may be another's, behind the broker."""
     energy = meter.plan.energy_address
     return tuple(address for address in _addresses(meter) if is_same_device(energy, address))
+
+
+async def _keep_running(link: Link, host: str, sink: ReportSink) -> None:
+    """Run a link for ever: an error of ours or of a library must not end the only way to a device."""
+    while True:
+        try:
+            await link.run(sink)
+        except Exception:
+            _LOGGER.exception("The connection to %s ended in an error; trying again", host)
+        await asyncio.sleep(LINK_PAUSE_S)
 
 
 async def _send_ignoring_loss(sending: Coroutine[object, object, None]) -> None:

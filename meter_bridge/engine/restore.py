@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, Table, func, or_, select
 
 from meter_bridge.config.codec import decode_meter, decode_policy, decode_tariff_version
 from meter_bridge.core.ledger.journal import DEBT
-from meter_bridge.core.supply.alerts import AlertKey
+from meter_bridge.core.supply.alerts import BOOKS_OF, AlertKey
 from meter_bridge.core.supply.local_cutoff import CutOffState, SlotState, is_confirmed
 from meter_bridge.core.supply.relay import NO_LOAD_MW, SETTLED, Relay, after_deafness
 from meter_bridge.core.tariff.tariff import TariffVersion, Timeline, compose_timeline
@@ -347,7 +347,8 @@ def _load_alerts(connection: Connection, installation: Installation) -> None:
         opened = OpenAlert(row["id"], json.loads(row["facts"]), row["opened_at"], row["acknowledged_at"])
         if row["account_id"] is None:
             mark, _, _ = row["key"].partition("/")
-            if mark == installation.shard.mark or row["key"] in installation.sites:
+            site_id = row["key"].removeprefix(BOOKS_OF)
+            if mark == installation.shard.mark or site_id in installation.sites:
                 installation.alerts[key] = opened
         elif row["account_id"] in installation.accounts:
             installation.accounts[row["account_id"]].alerts[key] = opened

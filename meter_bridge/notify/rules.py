@@ -6,7 +6,7 @@ from datetime import time
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from meter_bridge.core.supply.alerts import OF_SITES
+from meter_bridge.core.supply.alerts import FOR_LANDLORDS, site_of
 from meter_bridge.notify.people import SUPPLY_RESTORED, TOP_UP, People, Person, QuietHours
 from meter_bridge.notify.templates import TEXTS, Facts, Message, message
 from meter_bridge.protocol.messages import Event, EventKind
@@ -123,7 +123,7 @@ def notices_for(
     facts = replace(Facts() if unit is None else unit.facts, alert=event.data)
     alert = str(event.data["id"]) if event.kind is EventKind.ALERT_OPENED and "id" in event.data else None
     own_zone = zone if unit is None else unit.zone
-    of_site = str(event.data.get("detail", "")) if topic in OF_SITES else ""
+    of_site = site_of(topic, str(event.data.get("detail", "")))
     site_id = of_site if unit is None else unit.site_id
 
     def notice(recipient: str, who: Person | NotificationSettings, *, with_link: bool) -> Notice:
@@ -134,16 +134,21 @@ def notices_for(
         return Notice(event.seq, recipient, topic, text, due, account_id, tenancy, alert)
 
     for person in people.staff.values():
-        told = concerns(person, site_id) and not has_personal_threshold(topic, person)
+        told = concerns(person, site_id, topic) and not has_personal_threshold(topic, person)
         if topic in person.about and told:
             yield notice(person.id, person, with_link=False)
     if unit is not None and unit.contact is not None and _customer_wants(topic, unit.contact):
         yield notice(CUSTOMER, unit.contact, with_link=topic in _WITH_LINK)
 
 
-def concerns(person: Person, site_id: str) -> bool:
-    """Return whether a person is notified of what belongs to a site; what belongs to none is for all."""
-    return not site_id or not person.sites or site_id in person.sites
+def concerns(person: Person, site_id: str, topic: str) -> bool:
+    """Return whether a person is notified of what belongs to a site.
+
+    What belongs to none is for all, but money of no site is for those of every site alone.
+    """
+    if not site_id:
+        return topic not in FOR_LANDLORDS or not person.sites
+    return not person.sites or site_id in person.sites
 
 
 def _customer_wants(topic: str, contact: NotificationSettings) -> bool:

@@ -482,6 +482,15 @@ def test_only_shelly_meters_have_a_host(site_file: str) -> None:
     assert "through the broker" in problems_of(text)[0].message
 
 
+def test_two_devices_are_not_at_one_host(site_file: str) -> None:
+    text = site_file.replace("rating: 32 A", "host: 192.168.1.20").replace(
+        "[tasmota:flat-1/1]", "[{address: shelly:other/0, host: 192.168.1.20}]"
+    )
+    (problem,) = problems_of(text)
+    assert "at 192.168.1.20 is 'shelly:other/0' of flat-1/main already" in problem.message
+    assert problem.field == f"{FLAT_2}.meters[0].host"
+
+
 def test_a_site_is_needed() -> None:
     assert "no site is named" in problems_of("name: x\nsites: {}\n")[0].message
 

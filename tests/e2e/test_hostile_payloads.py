@@ -11,6 +11,7 @@ from meter_bridge.devices.broker.session import BrokerSession
 from meter_bridge.devices.broker.url import parse_broker_url
 from scripts.lib.demo.bridge import BridgeApi, BridgeProcess
 from scripts.lib.demo.mosquitto import Mosquitto
+from scripts.lib.demo.street import Street
 from scripts.lib.demo.waiting import until
 
 SOON_S = 30.0
@@ -87,7 +88,7 @@ async def rejected(api: BridgeApi) -> float:
 
 
 async def test_hostile_payloads_are_counted_and_charge_nothing(
-    mosquitto: Mosquitto, bridge: BridgeProcess, api: BridgeApi
+    mosquitto: Mosquitto, bridge: BridgeProcess, api: BridgeApi, street: Street
 ) -> None:
     pid, counted = bridge.pid, await rejected(api)
     before = {account.id: account.meters[0].register_wh or 0 for account in await api.accounts()}
@@ -96,6 +97,10 @@ async def test_hostile_payloads_are_counted_and_charge_nothing(
             for payload in PAYLOADS:
                 session.send(Publish(topic, payload), urgent=False)
             await sent(session)
+        # The gateway lists its devices again, as at each of its starts.
+        plug = street.meter("Plug one")
+        for message in type(plug).gateway_greeting([plug]):
+            session.send(message, urgent=False)
 
     async def many() -> float | None:
         now = await rejected(api)

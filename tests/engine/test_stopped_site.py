@@ -91,6 +91,10 @@ async def test_books_that_are_damaged_stop_their_own_site_alone(tmp_path: Path, 
             )
             for site in ("house", "annex", "*")
         ] == [True, False, True]
+        for site, seen in (("house", 1), ("annex", 0)):
+            staff = Actor("x", Role.LANDLORD, sites=frozenset({site}))
+            listed = await made.app.alerts.views(staff, only_open=True, limit=50)
+            assert len([each for each in listed if each.kind is AlertKind.STORAGE_FAILING]) == seen
         with pytest.raises(RequestRefused, match="nothing of") as refused:
             await made.app.accounts.top_up(
                 LANDLORD, "flat-1", amount="10", method="cash", reference=None, key="no"
@@ -113,6 +117,8 @@ async def test_books_that_are_damaged_stop_their_own_site_alone(tmp_path: Path, 
         meters = again.engine.session.installation.meters
         assert meters["flat-1/main"].energy_wh == meters["flat-2/main"].energy_wh, "the register told it"
         assert again.engine.session.installation.alerts == {}
+        stored = "SELECT count(*), count(closed_at) FROM alert WHERE key LIKE 'books:%'"
+        assert again.rows(stored) == [(1, 1)]
         assert again.app.status.health().status == "ok"
 
 

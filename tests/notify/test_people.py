@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_bridge.notify.people import FILE_NAME, STAFF_TOPICS, QuietHours, load_people
+from meter_bridge.notify.people import FILE_NAME, STAFF_TOPICS, Person, QuietHours, load_people
+from meter_bridge.notify.rules import concerns
+from meter_bridge.protocol.vocabulary import AlertKind
 
 WHOLE = """
 people:
@@ -100,3 +102,11 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     people = load_people(tmp_path)
     assert (len(people.staff), "chmod 600" in str(people.problems[0])) == (0, True)
+
+
+def test_money_of_no_site_is_told_to_those_of_every_site_alone() -> None:
+    everywhere, north = Person("a", ()), Person("b", (), sites=frozenset({"north"}))
+    assert concerns(everywhere, "", AlertKind.PAYMENT_WAITING)
+    assert not concerns(north, "", AlertKind.PAYMENT_WAITING)
+    assert concerns(north, "north", AlertKind.PAYMENT_WAITING)
+    assert concerns(north, "", AlertKind.STORAGE_FAILING)

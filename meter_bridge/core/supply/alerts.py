@@ -24,6 +24,14 @@ OF_SITES: Final = frozenset({AlertKind.POWER_OUTAGE, AlertKind.PAYMENT_WAITING})
 FOR_LANDLORDS: Final = frozenset({AlertKind.PAYMENT_WAITING})
 """Kinds about money, of which nobody else is told."""
 
+
+def site_of(kind: str, detail: str) -> str:
+    """Return the site that an alert of no account belongs to as a whole, or an empty text."""
+    if detail.startswith(BOOKS_OF):
+        return detail.removeprefix(BOOKS_OF)
+    return detail if kind in OF_SITES else ""
+
+
 type Fact = str | int
 type AlertFacts = Mapping[str, Fact]
 """What an alert is about, without a word: ``text.alerts`` makes its text of them in the reader's language."""

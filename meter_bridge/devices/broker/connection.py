@@ -53,7 +53,7 @@ class MqttConnection(BrokerSession):
         """Messages that could not be read, per kind."""
 
     def use_drivers(self, drivers: Iterable[Driver]) -> None:
-        """Read with other drivers from now on; ``refresh`` subscribes to their topics."""
+        """Read with these drivers from now on, whatever they read before; ``refresh`` subscribes."""
         self._drivers = tuple(drivers)
         self._routes.clear()
 

@@ -28,7 +28,7 @@ from meter_bridge.devices.polling import INTERVAL_S, TIMEOUT_S, DeviceError, Pol
 from meter_bridge.protocol.vocabulary import RelayPosition
 
 REQUEST_TIMEOUT_S: Final = 5
-NOT_READABLE: Final = (InvalidFieldValue, MissingField, ValueError, TypeError)
+NOT_READABLE: Final = (AttributeError, InvalidFieldValue, LookupError, MissingField, TypeError, ValueError)
 """What the library raises for an answer of another form."""
 MODELS: Final = {
     SOCKET: Model.ENERGY_SOCKET,
@@ -102,6 +102,8 @@ class HomeWizardLink(PollingLink):
         if channel != SOCKET:
             raise DeviceError("a kWh or P1 meter has no relay: name another in the site file, or none")
         try:
+            if self._known is None:
+                self._known = await self._identified(client)
             state: State = await client.state(power_on=position is RelayPosition.CLOSED)
         except UnsupportedError as error:
             raise DeviceError(

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from meter_bridge.actor import EVERYTHING, Actor
 from meter_bridge.config.problems import nearest
-from meter_bridge.core.supply.alerts import BOOKS_OF, FOR_LANDLORDS, OF_SITES
+from meter_bridge.core.supply.alerts import BOOKS_OF, FOR_LANDLORDS, OF_SITES, site_of
 from meter_bridge.engine.state.closed_accounts import closed_account
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
@@ -66,7 +66,7 @@ def may_see_installation_alert(actor: Actor, kind: str, detail: str) -> bool:
     """Return whether an actor may see an alert of no account: some are of a site, some for landlords."""
     told = actor.role in STAFF and may_see_alert_kind(actor, kind)
     of_site = kind in OF_SITES or detail.startswith(BOOKS_OF)
-    return told and (not of_site or EVERYTHING in actor.sites or detail.removeprefix(BOOKS_OF) in actor.sites)
+    return told and (not of_site or EVERYTHING in actor.sites or site_of(kind, detail) in actor.sites)
 
 
 def _remedy(word: str, known: Sequence[str], listing: str) -> str:

@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from meter_bridge.core.supply.alerts import OF_SITES, AlertFacts, AlertKey
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey, site_of
 from meter_bridge.engine.state.events import record_event
 from meter_bridge.engine.state.model import Account, Installation, OpenAlert
 from meter_bridge.engine.state.session import Session
@@ -101,7 +101,7 @@ def _open(
 
 def site_id_of(key: AlertKey) -> str | None:
     """Return the site that an alert of no account belongs to as a whole, or None."""
-    return (key.detail or None) if key.kind in OF_SITES else None
+    return site_of(key.kind, key.detail) or None
 
 
 def _facts_of_account(account: Account | None, key: AlertKey) -> AlertFacts:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from sqlalchemy import Engine, false, or_, select
 
 from meter_bridge.actor import EVERYTHING, Actor
-from meter_bridge.core.supply.alerts import OF_SITES, AlertKey
+from meter_bridge.core.supply.alerts import BOOKS_OF, OF_SITES, AlertKey
 from meter_bridge.engine.access.visibility import (
     STAFF,
     Visibility,
@@ -50,7 +50,8 @@ def read_alerts(
             ),
         )
         if sites is not None:
-            of_site = table.c.kind.not_in(OF_SITES) | table.c.key.in_(sites)
+            of_none = table.c.kind.not_in(OF_SITES) & ~table.c.key.startswith(BOOKS_OF)
+            of_site = of_none | table.c.key.in_([*sites, *(f"{BOOKS_OF}{each}" for each in sites)])
             seen |= table.c.account_id.is_(None) & of_site
         query = query.where(seen)
     if kinds is not None:

@@ -40,20 +40,17 @@ class JobHealth:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._failing: dict[str, _Failing] = {}
-        self._works: set[str] = set()
-        """Jobs whose alert is known to be closed."""
 
     def note(self, job: str, error: Exception | None) -> None:
         """Note how a run of a job ended; while storage fails, the alert of that explains every other one."""
         session = self._session
-        if (job in self._works and error is None) or session.storage_error is not None:
+        if session.storage_error is not None:
             return
         if error is None:
             self._failing.pop(job, None)
-            self._works.add(job)
-            self._update(job, None)
+            if self._key(job) in session.installation.alerts:
+                self._update(job, None)
             return
-        self._works.discard(job)
         steady, known = session.clock.steady_ms(), self._failing.get(job)
         if known is None:
             known = self._failing[job] = _Failing(session.clock.now(), steady)
@@ -61,11 +58,13 @@ class JobHealth:
         if known.times >= MIN_FAILURES and steady - known.steady_since >= MIN_FAILING_MS:
             self._update(job, _facts(job, error, known.since))
 
+    def _key(self, job: str) -> AlertKey:
+        return AlertKey(AlertKind.MAINTENANCE_FAILING, detail=f"{self._session.shard.mark}/{job}")
+
     def _update(self, job: str, facts: AlertFacts | None) -> None:
         session = self._session
-        key = AlertKey(AlertKind.MAINTENANCE_FAILING, detail=f"{session.shard.mark}/{job}")
         tx = Transaction(session.clock.now())
-        set_alert(session.installation, None, tx, key, facts)
+        set_alert(session.installation, None, tx, self._key(job), facts)
         session.submit(tx)
 
 

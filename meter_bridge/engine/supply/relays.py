@@ -14,6 +14,7 @@ from typing import Final
 from meter_bridge.core.supply import relay as rules
 from meter_bridge.core.supply.alerts import AlertKey
 from meter_bridge.core.supply.relay import Observation, Relay
+from meter_bridge.devices.addresses import is_same_device
 from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.state.model import Account, Meter
 from meter_bridge.engine.state.session import Session
@@ -197,7 +198,7 @@ class Relays:
         tx = Transaction(self._now())
         for meter in self.installation.meters.values():
             doubted = rules.after_deafness(meter.relay)
-            if doubted is not meter.relay and meter.plan.host is None:
+            if doubted is not meter.relay and _is_behind_broker(meter):
                 meter.relay, meter.proven_at = doubted, tx.at
                 self._unproven[meter.id] = meter
                 store_relay(meter, tx)
@@ -297,3 +298,11 @@ def store_relay(meter: Meter, tx: Transaction) -> None:
             "proof_at": tx.at,
         },
     )
+
+
+def _is_behind_broker(meter: Meter) -> bool:
+    """Return whether the relay of a meter is reached through the broker, not at the meter's own address."""
+    plan = meter.plan
+    if plan.relay_address is None or plan.host is None:
+        return True
+    return not is_same_device(plan.energy_address, plan.relay_address)

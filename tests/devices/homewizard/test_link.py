@@ -12,6 +12,7 @@ from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Report
 from meter_bridge.devices.base.simulated_physics import ConstantLoad
 from meter_bridge.devices.homewizard.link import LOCKED, HomeWizardLink
 from meter_bridge.devices.homewizard.simulated_device import SimulatedHomeWizard
+from meter_bridge.devices.polling import DeviceError
 from meter_bridge.protocol.vocabulary import RelayPosition
 from tests.devices.support import START_MS, eventually, free_port, reports
 
@@ -152,6 +153,20 @@ async def test_a_device_that_is_replaced_while_it_is_away_is_not_read() -> None:
         assert bench.told() == []
 
 
+async def test_a_device_that_took_the_address_of_another_is_not_switched() -> None:
+    async with device() as socket, linked(socket.host) as bench:
+        await eventually(lambda: bench.link.connected)
+        bench.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await bench.task
+        link = HomeWizardLink(socket.host, [ADDRESS])
+        socket.serial = "3c39e7000000"
+        with pytest.raises(DeviceError, match="another device answers"):
+            await link.move("1", RelayPosition.OPEN)
+        await link.close()
+        assert socket.physics.contact_closed
+
+
 async def test_a_locked_switch_and_a_closed_interface_are_told_with_the_remedy() -> None:
     async with device() as socket, linked(socket.host) as bench:
         await eventually(lambda: bench.link.connected)
@@ -182,6 +197,7 @@ HOSTILE: Final = {
     "a register below zero": ('{"wifi_ssid": "x", "total_power_import_kwh": -1}', "register_out_of_range"),
     "a huge register": ('{"wifi_ssid": "x", "total_power_import_kwh": 1e300}', "register_out_of_range"),
     "a list": ("[1, 2]", "wrong_type"),
+    "a list that names a member": ('["wifi_ssid"]', "wrong_type"),
     "not JSON": ("<html>", "wrong_type"),
     "nested": ("[" * 30_000, "wrong_type"),
     "too large": ('{"wifi_ssid": "' + "x" * 200_000 + '"}', "too_large"),
