@@ -262,7 +262,10 @@ class Caretaker:
             return  # late messages, as the meter itself shows; the next ones explain it
         # Messages that a gateway kept and sent at once look like a jump as well; the meter itself shows it.
         rose = "discard" if truth.undecided else "accept"
-        decision = rose if register.doubt.cause is Cause.JUMPED else "new_epoch"
+        jumped = register.doubt.cause is Cause.JUMPED
+        if jumped and rose == "accept" and truth.house.reported_wh() < register.doubt.register_wh:
+            return  # the meter itself shows less than what is doubted; its next message does too
+        decision = rose if jumped else "new_epoch"
         if truth.house.believed:
             truth.misled()
         await parts.app.meters.decide_quarantine(
