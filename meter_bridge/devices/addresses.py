@@ -1,5 +1,6 @@
 """Meter addresses, ``family:device/channel``, and what they tell of a device before it is connected."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from meter_bridge.devices.base.quantities import NAME_LENGTH
@@ -26,6 +27,14 @@ def parse_address(text: str) -> Address:
     _check_device(text, device)
     _check_channel(text, family, channel)
     return Address(family.name, device, channel)
+
+
+def only_device(host: str, addresses: Sequence[str]) -> str:
+    """Return the device that all addresses at a host name; raise ``ValueError`` where they name several."""
+    names = sorted({parse_address(address).device for address in addresses})
+    if len(names) != 1:
+        raise ValueError(f"{host} is one device, but the addresses name {len(names)}: {', '.join(names)}")
+    return names[0]
 
 
 def is_same_device(one: str, other: str) -> bool:

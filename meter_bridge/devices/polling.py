@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import logging
 from typing import Final
 
-from meter_bridge.devices.addresses import parse_address
+from meter_bridge.devices.addresses import only_device, parse_address
 from meter_bridge.devices.base.driver import Item, Report, ReportSink
 from meter_bridge.devices.base.quantities import REFUSALS, rejection
 from meter_bridge.protocol.vocabulary import RelayPosition
@@ -38,14 +38,9 @@ class PollingLink(ABC):
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         """All addresses name the same device."""
-        names = {parse_address(address).device for address in addresses}
-        if len(names) != 1:
-            raise ValueError(
-                f"{host} is one device, but the addresses name {len(names)}: {', '.join(sorted(names))}"
-            )
+        self.device = only_device(host, addresses)
         self.addresses = tuple(addresses)
         self.host = host
-        self.device = names.pop()
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._turn = asyncio.Lock()

@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from meter_bridge.devices.addresses import parse_address
+from meter_bridge.devices.addresses import only_device, parse_address
 from meter_bridge.devices.base.driver import Report, ReportSink
 from meter_bridge.devices.base.quantities import REFUSALS, TELEMETRY_LIMIT, rejection
 from meter_bridge.devices.shelly.device import (
@@ -50,17 +50,13 @@ class ShellyWebSocket:
         make_cnonce: Callable[[], int] = lambda: secrets.randbits(31),
     ) -> None:
         """All addresses name the same device."""
-        names = {parse_address(address).device for address in addresses}
-        if len(names) != 1:
-            raise ValueError(
-                f"{host} is one device, but the addresses name {len(names)}: {', '.join(sorted(names))}"
-            )
+        device = only_device(host, addresses)
         self.addresses = tuple(addresses)
         self._host = host
         self._password = password
         self._source = source
         self._make_cnonce = make_cnonce
-        self._device = ShellyDevice(names.pop())
+        self._device = ShellyDevice(device)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._challenge: Challenge | None = None
         self._unanswered: dict[int, tuple[Request, int]] = {}
