@@ -87,6 +87,7 @@ class Scheduler:
         ]
         if self._exporter is not None:
             jobs.append(("export", float(self._export_every_s), self.export))
+        self._health.keep_only(name for name, _pause, _job in jobs)
         self._tasks = [
             asyncio.create_task(run_periodically(name, pause, job, note=self._health.note), name=name)
             for name, pause, job in jobs

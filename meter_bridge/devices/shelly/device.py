@@ -150,6 +150,12 @@ class ShellyDevice:
     counters: dict[str, _Counters] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def expected(self) -> str | None:
+        """Which device has this name, if it is an id; a topic prefix that people chose says nothing."""
+        named = DEVICE_ID.fullmatch(self.name)
+        return None if named is None else DEVICE_ADDRESS + named[1]
+
     def address(self, component: str) -> str:
         """Return the address of a component: its number, with the kind only for ``em1``."""
         kind, _, number = component.partition(":")

@@ -12,6 +12,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
+from meter_bridge.core.register.register import DEVICE_ADDRESS
 from meter_bridge.devices.addresses import only_device, parse_address
 from meter_bridge.devices.base.driver import Report, ReportSink
 from meter_bridge.devices.base.quantities import REFUSALS, TELEMETRY_LIMIT, rejection
@@ -58,6 +59,7 @@ class ShellyWebSocket:
         self._make_cnonce = make_cnonce
         self._device = ShellyDevice(device)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._stands = False
         self._challenge: Challenge | None = None
         self._unanswered: dict[int, tuple[Request, int]] = {}
         self.problem: str | None = None
@@ -65,8 +67,8 @@ class ShellyWebSocket:
 
     @property
     def connected(self) -> bool:
-        """Whether the socket stands."""
-        return self._socket is not None
+        """Whether the device answers, as the one that the addresses name if they name it by its id."""
+        return self._stands
 
     async def run(self, sink: ReportSink) -> None:
         """Connect, listen and reconnect until cancelled."""
@@ -80,6 +82,8 @@ class ShellyWebSocket:
 
     async def switch(self, address: str, position: RelayPosition) -> None:
         """Ask the relay to move; raise ``ConnectionError`` while not connected."""
+        if not self.connected:
+            raise ConnectionError(self.problem or f"no connection to the Shelly at {self._host}")
         await self._send(switch_request(parse_address(address).channel, position))
 
     async def query(self, address: str) -> None:
@@ -88,24 +92,24 @@ class ShellyWebSocket:
         await self._send(STATUS_REQUEST)
 
     async def _attempt(self, session: aiohttp.ClientSession, sink: ReportSink) -> bool:
-        stood = False
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 socket = await session.ws_connect(
                     f"ws://{self._host}/rpc", heartbeat=HEARTBEAT_S, max_msg_size=TELEMETRY_LIMIT
                 )
             async with socket:
-                stood = True
                 await self._listen(socket, sink)
         except (aiohttp.ClientError, OSError) as error:
             self._explain(str(error) or type(error).__name__)
-        finally:
-            self._disconnected(sink, stood=stood)
-        return stood
+        except BaseException:
+            self._disconnected(sink)
+            raise
+        return self._disconnected(sink)
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse, sink: ReportSink) -> None:
-        self._socket, self.problem = socket, None
-        sink([Report(address, online=True) for address in self.addresses])
+        self._socket = socket
+        if self._device.expected is None:
+            self._begin(sink)
         await self._send(INFORMATION_REQUEST)
         await self._send(STATUS_REQUEST)
         async for message in socket:
@@ -113,6 +117,10 @@ class ShellyWebSocket:
                 await self._receive(message.data.encode(), sink)
             elif message.type is aiohttp.WSMsgType.BINARY:
                 await self._receive(message.data, sink)
+
+    def _begin(self, sink: ReportSink) -> None:
+        self._stands, self.problem = True, None
+        sink([Report(address, online=True) for address in self.addresses])
 
     async def _receive(self, payload: bytes, sink: ReportSink) -> None:
         try:
@@ -122,11 +130,31 @@ class ShellyWebSocket:
         except REFUSALS as error:
             sink(rejection(f"ws://{self._host}/rpc", error))
             return
+        if not await self._is_expected(sink):
+            return
         if items:
             sink(items)
         if self._device.wants_status:
             self._device.wants_status = False
             await self._send(STATUS_REQUEST)
+
+    async def _is_expected(self, sink: ReportSink) -> bool:
+        """Return whether the addresses name this device; what another one tells is not read."""
+        device = self._device
+        if device.expected is not None and not device.is_told:
+            self._explain("it does not say which device it is")
+            return False
+        if device.expected not in (None, device.hardware):
+            self._explain(
+                f"another device answers, {(device.hardware or '').removeprefix(DEVICE_ADDRESS)}: "
+                f"correct the meter's host or address"
+            )
+            if self._socket is not None:
+                await self._socket.close()
+            return False
+        if not self._stands:
+            self._begin(sink)
+        return True
 
     async def _answer_challenge(self, payload: bytes) -> bool:
         """Repeat a request that was refused without authentication; return whether it was repeated."""
@@ -158,7 +186,9 @@ class ShellyWebSocket:
         proof: Answer = answer(self._challenge, self._password, self._make_cnonce())
         return {name: value for name, value in msgspec.structs.asdict(proof).items() if value is not None}
 
-    def _disconnected(self, sink: ReportSink, *, stood: bool) -> None:
+    def _disconnected(self, sink: ReportSink) -> bool:
+        """Note that the socket is closed, and return whether the device had answered."""
+        stood, self._stands = self._stands, False
         self._socket = None
         self._challenge = None
         self._unanswered.clear()
@@ -166,6 +196,7 @@ class ShellyWebSocket:
         if stood:
             self._explain("the connection was lost")
             sink([Report(address, online=False) for address in self.addresses])
+        return stood
 
     def _explain(self, reason: str) -> None:
         problem = f"no connection to the Shelly at {self._host}: {reason}"

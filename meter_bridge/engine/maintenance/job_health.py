@@ -1,5 +1,6 @@
 """Whether the bridge's own jobs work: one that keeps failing is an alert, until it works again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +58,16 @@ class JobHealth:
         known.times += 1
         if known.times >= MIN_FAILURES and steady - known.steady_since >= MIN_FAILING_MS:
             self._update(job, _facts(job, error, known.since))
+
+    def keep_only(self, jobs: Iterable[str]) -> None:
+        """Close the alerts of jobs that this bridge no longer has, which would never work again."""
+        if self._session.storage_error is not None:
+            return
+        kept = {self._key(job) for job in jobs}
+        mark = f"{self._session.shard.mark}/"
+        for key in list(self._session.installation.alerts):
+            if key.kind is AlertKind.MAINTENANCE_FAILING and key.detail.startswith(mark) and key not in kept:
+                self._update(key.detail.removeprefix(mark), None)
 
     def _key(self, job: str) -> AlertKey:
         return AlertKey(AlertKind.MAINTENANCE_FAILING, detail=f"{self._session.shard.mark}/{job}")

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 import random
 
+from aiohttp import web
+from aiohttp.test_utils import BaseTestServer, TestServer
 import pytest
 
 from meter_bridge.devices.base.driver import Discovered, Item, Rejected, Report
@@ -34,11 +36,11 @@ class Bench:
     def take(self, items: Sequence[Item]) -> None:
         self.items += items
 
-    async def start(self) -> None:
+    async def start(self, address: str = ADDRESS) -> None:
         await self.server.start()
-        self.link = ShellyWebSocket(self.server.host, [ADDRESS], password=self.known, make_cnonce=lambda: 7)
+        self.link = ShellyWebSocket(self.server.host, [address], password=self.known, make_cnonce=lambda: 7)
         self.task = asyncio.create_task(self.link.run(self.take))
-        await eventually(lambda: self.link.connected, "link connected")
+        await eventually(lambda: self.link.connected or self.link.problem, "link connected")
 
     async def stop(self) -> None:
         self.task.cancel()
@@ -48,6 +50,33 @@ class Bench:
 
     def told(self) -> list[Report]:
         return reports(self.items)
+
+
+class SilentHost:
+    """Takes connections and requests, and never answers."""
+
+    def __init__(self) -> None:
+        self.methods: list[str] = []
+        self.server: BaseTestServer
+
+    @property
+    def name(self) -> str:
+        return f"{self.server.host}:{self.server.port}"
+
+    async def listen(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            self.methods.append(message.json()["method"])
+        return socket
+
+
+@pytest.fixture
+async def silent_host() -> AsyncIterator[SilentHost]:
+    made, app = SilentHost(), web.Application()
+    app.router.add_get("/rpc", made.listen)
+    async with TestServer(app) as made.server:
+        yield made
 
 
 @pytest.fixture(params=[None, "correct horse"])
@@ -95,6 +124,45 @@ async def test_a_lost_device_is_offline_and_found_again(bench: Bench) -> None:
     bench.meter.faults.silent = False
     bench.items.clear()
     await eventually(lambda: Report(ADDRESS, online=True) in bench.items)
+
+
+@pytest.mark.parametrize("password", [None, "correct horse"])
+async def test_another_device_at_the_host_is_neither_read_nor_switched(password: str | None) -> None:
+    made = Bench(password, password)
+    another = "shelly:shellyplus1pm-0000000000aa/0"
+    await made.start(another)
+    await eventually(lambda: made.link.problem, "told")
+    told = made.link.problem or ""
+    assert "another device answers, a1b2c3d4e5f6: correct the meter's host or address" in told
+    with pytest.raises(ConnectionError, match="another device answers"):
+        await made.link.switch(another, RelayPosition.OPEN)
+    assert not made.link.connected
+    assert made.items == []
+    assert made.meter.physics.reported_closed
+    await made.stop()
+
+
+async def test_nobody_is_switched_who_has_not_said_who_it_is(silent_host: SilentHost) -> None:
+    """Between the connection and the first answer another device may be there."""
+    link = ShellyWebSocket(silent_host.name, [ADDRESS])
+    task = asyncio.create_task(link.run(lambda _items: None))
+    await eventually(lambda: len(silent_host.methods) == 2, "asked who it is")
+    with pytest.raises(ConnectionError):
+        await link.switch(ADDRESS, RelayPosition.OPEN)
+    await link.query(ADDRESS)
+    await eventually(lambda: len(silent_host.methods) == 3)
+    assert set(silent_host.methods) == {"Shelly.GetDeviceInfo", "Shelly.GetStatus"}
+    assert not link.connected
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_host_known_by_a_topic_prefix_is_whoever_answers() -> None:
+    made = Bench()
+    await made.start("shelly:cellar/0")
+    await eventually(lambda: any(report.register_wh == 5000 for report in made.told()))
+    await made.stop()
 
 
 @pytest.mark.parametrize("known", [None, "wrong"])

@@ -83,6 +83,20 @@ async def test_an_alert_of_before_a_restart_closes_when_the_job_works(tmp_path: 
         assert told(again) == []
 
 
+async def test_an_alert_of_a_job_that_there_is_no_longer_closes_at_the_start(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        health = JobHealth(made.engine.session)
+        await fail(made, health, "weather", FULL, 3)
+        await fail(made, health, "silence", FULL, 3)
+        time = made.time
+    async with opened(tmp_path, time) as again:
+        assert len(told(again)) == 2
+        daemon = Scheduler(again.engine, None, 1)
+        daemon.start()
+        assert [each["job"] for each in facts(again)] == ["silence"]
+        await daemon.stop()
+
+
 async def test_while_storage_fails_nothing_else_is_told(tmp_path: Path) -> None:
     async with house(tmp_path) as made:
         health = JobHealth(made.engine.session)
