@@ -156,6 +156,11 @@ class ShellyDevice:
         named = DEVICE_ID.fullmatch(self.name)
         return None if named is None else DEVICE_ADDRESS + named[1]
 
+    @property
+    def is_another(self) -> bool:
+        """Whether it has said since it came that it is not the device of its name."""
+        return self.is_told and self.expected not in (None, self.hardware)
+
     def address(self, component: str) -> str:
         """Return the address of a component: its number, with the kind only for ``em1``."""
         kind, _, number = component.partition(":")

@@ -14,7 +14,7 @@ import msgspec
 
 from meter_bridge.core.register.register import DEVICE_ADDRESS
 from meter_bridge.devices.addresses import only_device, parse_address
-from meter_bridge.devices.base.driver import Report, ReportSink
+from meter_bridge.devices.base.driver import Rejected, Report, ReportSink
 from meter_bridge.devices.base.quantities import REFUSALS, TELEMETRY_LIMIT, rejection
 from meter_bridge.devices.shelly.device import (
     INFORMATION_REQUEST,
@@ -59,7 +59,7 @@ class ShellyWebSocket:
         self._make_cnonce = make_cnonce
         self._device = ShellyDevice(device)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._stands = False
+        self._answers = False
         self._challenge: Challenge | None = None
         self._unanswered: dict[int, tuple[Request, int]] = {}
         self.problem: str | None = None
@@ -68,7 +68,7 @@ class ShellyWebSocket:
     @property
     def connected(self) -> bool:
         """Whether the device answers, as the one that the addresses name if they name it by its id."""
-        return self._stands
+        return self._answers
 
     async def run(self, sink: ReportSink) -> None:
         """Connect, listen and reconnect until cancelled."""
@@ -101,10 +101,9 @@ class ShellyWebSocket:
                 await self._listen(socket, sink)
         except (aiohttp.ClientError, OSError) as error:
             self._explain(str(error) or type(error).__name__)
-        except BaseException:
-            self._disconnected(sink)
-            raise
-        return self._disconnected(sink)
+        finally:
+            answered = self._disconnected(sink)
+        return answered
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse, sink: ReportSink) -> None:
         self._socket = socket
@@ -119,42 +118,38 @@ class ShellyWebSocket:
                 await self._receive(message.data, sink)
 
     def _begin(self, sink: ReportSink) -> None:
-        self._stands, self.problem = True, None
+        self._answers, self.problem = True, None
         sink([Report(address, online=True) for address in self.addresses])
 
     async def _receive(self, payload: bytes, sink: ReportSink) -> None:
+        """Take what the device sends; of another than the addresses name nothing is read, nor answered."""
+        device = self._device
         try:
+            items = device.frame(payload)
+            if device.is_another:
+                await self._leave()
+                return
             if await self._answer_challenge(payload):
                 return
-            items = self._device.frame(payload)
         except REFUSALS as error:
             sink(rejection(f"ws://{self._host}/rpc", error))
             return
-        if not await self._is_expected(sink):
-            return
-        if items:
-            sink(items)
-        if self._device.wants_status:
-            self._device.wants_status = False
-            await self._send(STATUS_REQUEST)
-
-    async def _is_expected(self, sink: ReportSink) -> bool:
-        """Return whether the addresses name this device; what another one tells is not read."""
-        device = self._device
         if device.expected is not None and not device.is_told:
             self._explain("it does not say which device it is")
-            return False
-        if device.expected not in (None, device.hardware):
-            self._explain(
-                f"another device answers, {(device.hardware or '').removeprefix(DEVICE_ADDRESS)}: "
-                f"correct the meter's host or address"
-            )
-            if self._socket is not None:
-                await self._socket.close()
-            return False
-        if not self._stands:
+            items = [item for item in items if isinstance(item, Rejected)]
+        elif not self._answers:
             self._begin(sink)
-        return True
+        if items:
+            sink(items)
+        if device.wants_status:
+            device.wants_status = False
+            await self._send(STATUS_REQUEST)
+
+    async def _leave(self) -> None:
+        told = (self._device.hardware or "").removeprefix(DEVICE_ADDRESS)
+        self._explain(f"another device answers, {told}: correct the meter's host or address")
+        if self._socket is not None:
+            await self._socket.close()
 
     async def _answer_challenge(self, payload: bytes) -> bool:
         """Repeat a request that was refused without authentication; return whether it was repeated."""
@@ -188,15 +183,15 @@ class ShellyWebSocket:
 
     def _disconnected(self, sink: ReportSink) -> bool:
         """Note that the socket is closed, and return whether the device had answered."""
-        stood, self._stands = self._stands, False
+        answered, self._answers = self._answers, False
         self._socket = None
         self._challenge = None
         self._unanswered.clear()
         self._device.gone()
-        if stood:
+        if answered:
             self._explain("the connection was lost")
             sink([Report(address, online=False) for address in self.addresses])
-        return stood
+        return answered
 
     def _explain(self, reason: str) -> None:
         problem = f"no connection to the Shelly at {self._host}: {reason}"

@@ -44,20 +44,20 @@ class JobHealth:
 
     def note(self, job: str, error: Exception | None) -> None:
         """Note how a run of a job ended; while storage fails, the alert of that explains every other one."""
-        session = self._session
+        session, key = self._session, self._key(job)
         if session.storage_error is not None:
             return
         if error is None:
             self._failing.pop(job, None)
-            if self._key(job) in session.installation.alerts:
-                self._update(job, None)
+            if key in session.installation.alerts:
+                self._update(key, None)
             return
         steady, known = session.clock.steady_ms(), self._failing.get(job)
         if known is None:
             known = self._failing[job] = _Failing(session.clock.now(), steady)
         known.times += 1
         if known.times >= MIN_FAILURES and steady - known.steady_since >= MIN_FAILING_MS:
-            self._update(job, _facts(job, error, known.since))
+            self._update(key, _facts(job, error, known.since))
 
     def keep_only(self, jobs: Iterable[str]) -> None:
         """Close the alerts of jobs that this bridge no longer has, which would never work again."""
@@ -67,15 +67,15 @@ class JobHealth:
         mark = f"{self._session.shard.mark}/"
         for key in list(self._session.installation.alerts):
             if key.kind is AlertKind.MAINTENANCE_FAILING and key.detail.startswith(mark) and key not in kept:
-                self._update(key.detail.removeprefix(mark), None)
+                self._update(key, None)
 
     def _key(self, job: str) -> AlertKey:
         return AlertKey(AlertKind.MAINTENANCE_FAILING, detail=f"{self._session.shard.mark}/{job}")
 
-    def _update(self, job: str, facts: AlertFacts | None) -> None:
+    def _update(self, key: AlertKey, facts: AlertFacts | None) -> None:
         session = self._session
         tx = Transaction(session.clock.now())
-        set_alert(session.installation, None, tx, self._key(job), facts)
+        set_alert(session.installation, None, tx, key, facts)
         session.submit(tx)
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 import random
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
@@ -52,28 +53,51 @@ class Bench:
         return reports(self.items)
 
 
-class SilentHost:
-    """Takes connections and requests, and never answers."""
+class StrangeHost:
+    """Takes connections and requests; answers none of them, or all of them with the same frame."""
 
     def __init__(self) -> None:
-        self.methods: list[str] = []
+        self.requests: list[dict[str, Any]] = []
+        self.answer: dict[str, Any] | None = None
         self.server: BaseTestServer
 
     @property
     def name(self) -> str:
         return f"{self.server.host}:{self.server.port}"
 
+    @property
+    def methods(self) -> list[str]:
+        return [request["method"] for request in self.requests]
+
     async def listen(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         async for message in socket:
-            self.methods.append(message.json()["method"])
+            asked = message.json()
+            self.requests.append(asked)
+            if self.answer is not None:
+                await socket.send_json({"id": asked["id"], **self.answer})
         return socket
+
+    @asynccontextmanager
+    async def linked(self, password: str | None = None) -> AsyncIterator[tuple[ShellyWebSocket, list[Item]]]:
+        """Yield a link to this host, and what it tells."""
+        told: list[Item] = []
+
+        def take(items: Sequence[Item]) -> None:
+            told.extend(items)
+
+        link = ShellyWebSocket(self.name, [ADDRESS], password=password)
+        task = asyncio.create_task(link.run(take))
+        yield link, told
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 @pytest.fixture
-async def silent_host() -> AsyncIterator[SilentHost]:
-    made, app = SilentHost(), web.Application()
+async def strange_host() -> AsyncIterator[StrangeHost]:
+    made, app = StrangeHost(), web.Application()
     app.router.add_get("/rpc", made.listen)
     async with TestServer(app) as made.server:
         yield made
@@ -142,20 +166,46 @@ async def test_another_device_at_the_host_is_neither_read_nor_switched(password:
     await made.stop()
 
 
-async def test_nobody_is_switched_who_has_not_said_who_it_is(silent_host: SilentHost) -> None:
+async def test_nobody_is_switched_who_has_not_said_who_it_is(strange_host: StrangeHost) -> None:
     """Between the connection and the first answer another device may be there."""
-    link = ShellyWebSocket(silent_host.name, [ADDRESS])
-    task = asyncio.create_task(link.run(lambda _items: None))
-    await eventually(lambda: len(silent_host.methods) == 2, "asked who it is")
-    with pytest.raises(ConnectionError):
-        await link.switch(ADDRESS, RelayPosition.OPEN)
-    await link.query(ADDRESS)
-    await eventually(lambda: len(silent_host.methods) == 3)
-    assert set(silent_host.methods) == {"Shelly.GetDeviceInfo", "Shelly.GetStatus"}
-    assert not link.connected
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    async with strange_host.linked() as (link, items):
+        await eventually(lambda: len(strange_host.methods) == 2, "asked who it is")
+        with pytest.raises(ConnectionError):
+            await link.switch(ADDRESS, RelayPosition.OPEN)
+        await link.query(ADDRESS)
+        await eventually(lambda: len(strange_host.methods) == 3)
+        assert set(strange_host.methods) == {"Shelly.GetDeviceInfo", "Shelly.GetStatus"}
+        assert not link.connected
+        assert items == []
+
+
+CHALLENGE = '{"auth_type": "digest", "nonce": 5, "nc": 1, "realm": "x", "algorithm": "SHA-256"}'
+REFUSAL = {"error": {"code": 401, "message": CHALLENGE}}
+
+
+async def test_another_device_gets_no_proof_of_the_password(strange_host: StrangeHost) -> None:
+    strange_host.answer = {"src": "shellyplugsg3-0000000000aa", **REFUSAL}
+    async with strange_host.linked("correct horse") as (link, _items):
+        await eventually(lambda: "another device answers" in (link.problem or ""))
+        assert not any("auth" in request for request in strange_host.requests)
+
+
+async def test_a_device_that_first_asks_for_the_password_is_answered(strange_host: StrangeHost) -> None:
+    strange_host.answer = REFUSAL
+    async with strange_host.linked("correct horse"):
+        await eventually(lambda: any("auth" in request for request in strange_host.requests))
+
+
+async def test_a_device_that_does_not_say_who_it_is_is_not_read(strange_host: StrangeHost) -> None:
+    strange_host.answer = {"result": {"switch:0": {"id": 0, "output": True, "aenergy": {"total": 5.0}}}}
+    async with strange_host.linked() as (link, items):
+        await eventually(lambda: "it does not say which device it is" in (link.problem or ""))
+        assert items == []
+        strange_host.answer = REFUSAL
+        await link.query(ADDRESS)
+        await eventually(lambda: items)
+        assert {item.kind for item in items if isinstance(item, Rejected)} == {"authentication_required"}
+        assert not reports(items)
 
 
 async def test_a_host_known_by_a_topic_prefix_is_whoever_answers() -> None:

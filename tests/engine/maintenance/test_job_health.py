@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from meter_bridge.core.supply.alerts import AlertFacts
+from meter_bridge.core.supply.alerts import AlertFacts, AlertKey
+from meter_bridge.engine.alerts.alerting import set_alert
 from meter_bridge.engine.jobs import Scheduler
 from meter_bridge.engine.maintenance import job_health
 from meter_bridge.engine.maintenance.backup_record import FILE_NAME, BackupWatch, record_outcome
 from meter_bridge.engine.maintenance.job_health import JobHealth
 from meter_bridge.engine.state.clock import wall_ms
 from meter_bridge.engine.state.periodic import JobError
+from meter_bridge.engine.state.transaction import Transaction
 from meter_bridge.protocol.vocabulary import AlertKind
 from meter_bridge.text.alerts import alert_text
 from tests.devices.support import eventually
@@ -95,6 +97,18 @@ async def test_an_alert_of_a_job_that_there_is_no_longer_closes_at_the_start(tmp
         daemon.start()
         assert [each["job"] for each in facts(again)] == ["silence"]
         await daemon.stop()
+
+
+async def test_the_alerts_of_another_bridge_s_jobs_are_left_to_it(tmp_path: Path) -> None:
+    """A bridge that serves other sites of the same database may have jobs that this one does not have."""
+    async with house(tmp_path) as made:
+        session = made.engine.session
+        tx = Transaction(session.clock.now())
+        key = AlertKey(AlertKind.MAINTENANCE_FAILING, detail="another/weather")
+        set_alert(session.installation, None, tx, key, {"case": "job", "job": "weather", "since_ms": tx.at})
+        session.submit(tx)
+        JobHealth(session).keep_only(["silence"])
+        assert [each["job"] for each in facts(made)] == ["weather"]
 
 
 async def test_while_storage_fails_nothing_else_is_told(tmp_path: Path) -> None:
