@@ -12,7 +12,7 @@ from meter_bridge.core.supply.alerts import BOOKS_OF, AlertKey
 from meter_bridge.engine.alerts.alerting import set_alert, set_installation_alert
 from meter_bridge.engine.alerts.outages import record_outage, site_outages
 from meter_bridge.engine.ledger.journal import DeferredPostings, post_deferred
-from meter_bridge.engine.metering import fast_path
+from meter_bridge.engine.metering import fast_path, power_check
 from meter_bridge.engine.metering.discovery import Discovery
 from meter_bridge.engine.metering.readings import MeterReports, ReportHandler
 from meter_bridge.engine.metering.silence import SilenceWatch
@@ -73,10 +73,12 @@ class Engine:
         self._reevaluate_accounts()
 
     def _attach(self) -> None:
+        before = self.reports.installation
         for part in (self.relays, self.cut_offs, self.deferred_postings, self.reports):
             part.attach()
         self._reevaluate_accounts()
         self.reports.adjust_to_clock(None)
+        power_check.go_on(before, self.session.installation)
         self.silence.restart()
 
     def _reevaluate_accounts(self) -> None:

@@ -136,7 +136,7 @@ class DeviceFaults:
             self._set(house, kind, on=True)
             await wait(fault.for_s)
             self._set(house, kind, on=False)
-            house.believed = False
+            house.believed = truth.is_misled = False
             self._devices.steady.pop(house.id, None)
 
     def _steady(self, house: House, watts: int) -> None:

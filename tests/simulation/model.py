@@ -48,6 +48,8 @@ class Truth:
     """How many entries besides charges were on disk when emergency credit was selected last."""
     begun_ms: int = 0
     """When charging began."""
+    is_misled: bool = False
+    """Somebody accepted a register in another unit, which is not yet mended."""
     moves: int = 0
     """How often the register was moved, or another took its place."""
     moved_wh: int = 0
@@ -85,7 +87,13 @@ class Truth:
 
     def misled(self) -> None:
         """Record that somebody accepts a register in another unit: it is charged until its power shows it."""
+        self.is_misled = True
         self.most_wh += MISLED_WH
+
+    def began_anew(self) -> None:
+        """Record that the bridge starts: what it had compared until then is forgotten."""
+        if self.is_misled:
+            self.most_wh += MISLED_WH
 
     def decided(self) -> None:
         """Record that nothing is undecided any more: all energy from here on is charged."""

@@ -147,6 +147,8 @@ class World:
     def _started(self, parts: RunningBridge) -> None:
         self.till.serve(parts)
         self.alone.came(Away.BRIDGE)
+        for truth in self.truths:
+            truth.began_anew()
 
     async def live(self) -> Outcome:
         """Run from the first start to the last check."""

@@ -20,6 +20,14 @@ def note_phases(meter: Meter, phases: Sequence[Phase]) -> None:
         meter.power_record.invalidate()
 
 
+def go_on(before: Installation, after: Installation) -> None:
+    """Go on with the comparisons of devices that are still in use after the state was read again."""
+    for meter in before.meters.values():
+        same = after.meters.get(meter.id)
+        if same is not None and same.plan.energy_address == meter.plan.energy_address:
+            same.power_record = meter.power_record
+
+
 def conclude(meter: Meter, at: int, step_wh: int, *, rose: bool) -> Comparison | None:
     """Return what a comparison shows once it is due; None where nothing can be compared."""
     register, record = meter.register, meter.power_record

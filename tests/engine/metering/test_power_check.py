@@ -167,6 +167,32 @@ async def test_a_meter_that_may_feed_back_is_not_compared(tmp_path: Path) -> Non
         assert made.alert_kinds() == set()
 
 
+async def test_a_site_file_applied_often_stops_no_comparison(tmp_path: Path) -> None:
+    """A landlord at work on other units lets nobody be charged a thousandfold for longer."""
+    async with house(tmp_path) as made:
+        await apply(made, SITE)
+        await made.top_up("10000")
+        plug = Plug(made, power_w=8)
+        await plug.runs(2 * HOUR)
+        plug.factor = 1000
+        for limit in range(11, 41):
+            await plug.runs(10 * 60_000)
+            await apply(made, SITE.replace("rating: 10 kW}", f"rating: {limit} kW}}"))
+        assert AlertKind.REGISTER_QUARANTINED in made.alert_kinds()
+        assert (made.meter.energy_wh or 0) < 5_000
+        assert made.problems() == []
+
+
+async def test_another_device_is_not_compared_with_the_power_of_the_one_before(tmp_path: Path) -> None:
+    async with house(tmp_path) as made:
+        await apply(made, SITE)
+        await Plug(made, power_w=8).runs(HOUR + 5 * 60_000)
+        assert made.meter.power_record.reports == 10
+        await apply(made, SITE.replace("tasmota:flat-1/1", "tasmota:other/1"))
+        assert made.meter.plan.energy_address == "tasmota:other/1"
+        assert not made.meter.power_record.reports
+
+
 async def test_a_restart_of_the_bridge_begins_anew_to_compare(flat: House) -> None:
     plug = Plug(flat, power_w=500)
     await plug.runs(HOUR)
